@@ -1,0 +1,194 @@
+import { DecodeError } from '../proto/decode-error.ts';
+import { decodeWriteRequest, readLabels, WriteRequestColumns } from '../proto/remote-write-v1.ts';
+import type { SnappyDecode } from '../proto/snappy.ts';
+import { formatLabels, type Labels } from '../storage/model/labels.ts';
+import { must } from '../storage/runtime/assert.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { badData } from '../storage/runtime/errors.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
+import { Rejections } from './rejections.ts';
+import { SampleBatch } from './sample-batch.ts';
+import { SeriesIdCache } from './series-id-cache.ts';
+import { sendBatch, type OutgoingBatch } from './shard-send.ts';
+import { normalizeLabels } from './validate.ts';
+import type { WriteOutcome } from './write-outcome.ts';
+
+const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
+
+/**
+ * Takes remote write 1.0 requests: body → columns → series ids → one batch a shard → acknowledged.
+ *
+ * Everything up to the batches is synchronous and works on columns that all requests share; across the RPC only the compressed body and
+ * the batches are kept. When a shard does not know a series, the body is decoded a second time to find its labels: that happens once a
+ * series, and spares copying labels that are hardly ever needed.
+ */
+export class RemoteWriteIngest {
+  readonly #uncompress: SnappyDecode;
+  readonly #clock: Clock;
+  readonly #limits: typeof LIMITS;
+  readonly #cache: SeriesIdCache;
+  readonly #columns = new WriteRequestColumns();
+  readonly #batches: SampleBatch[] = [];
+
+  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS) {
+    this.#uncompress = uncompress;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#cache = new SeriesIdCache(limits.seriesIdCacheEntries);
+  }
+
+  /** Stores what can be stored and says what cannot. Throws a bad-data error, with nothing stored, when the body cannot be decoded. */
+  async write(shards: TenantShards, body: Uint8Array): Promise<WriteOutcome> {
+    const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
+    const { batches, metadataCount } = this.#decode(shards, body, rejections);
+    const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(body, sources);
+    const stored = await Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
+    return { storedSamples: stored.reduce((sum, samples) => sum + samples, 0), metadataIgnored: metadataCount, rejections };
+  }
+
+  #decode(shards: TenantShards, body: Uint8Array, rejections: Rejections): { batches: OutgoingBatch[]; metadataCount: number } {
+    const plain = this.#columnsOf(body);
+    const columns = this.#columns;
+    const batches = this.#split(shards, plain, rejections);
+    if (columns.histogramCount > 0) rejections.add('bad-data', columns.histogramCount, () => `${columns.histogramCount} native histogram samples: not supported yet`);
+    if (columns.exemplarCount > 0) rejections.add('bad-data', 0, () => `${columns.exemplarCount} exemplars: not supported yet`);
+    return { batches, metadataCount: columns.metadataCount };
+  }
+
+  /** The plain message, decoded into the shared columns. Valid until the next call. */
+  #columnsOf(body: Uint8Array): Uint8Array {
+    try {
+      const plain = this.#uncompress(body);
+      decodeWriteRequest(plain, this.#columns);
+      return plain;
+    } catch (error) {
+      throw error instanceof DecodeError ? badData(error.message) : error;
+    }
+  }
+
+  /** Goes over the request once: ids, time bounds, and the samples into the batch of their shard. */
+  #split(shards: TenantShards, plain: Uint8Array, rejections: Rejections): OutgoingBatch[] {
+    const columns = this.#columns;
+    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+    const { hasher, shardCount } = shards;
+    while (this.#batches.length < shardCount) this.#batches.push(new SampleBatch());
+    for (const batch of this.#batches) batch.clear();
+    const nowMs = this.#clock.nowMs();
+    const oldestMs = nowMs - this.#limits.hotWindowMs;
+    const newestMs = nowMs + this.#limits.timestampAheadMsMax;
+    const outgoing: OutgoingBatch[] = [];
+    const only = this.#batches[0]!;
+    const id = { low: new Uint32Array(1), high: new Uint32Array(1), check: new Uint32Array(1) };
+    for (let series = 0; series < columns.seriesCount; series++) {
+      const start = columns.sampleStart[series]!;
+      const end = columns.sampleStart[series + 1]!;
+      if (start === end) continue;
+      hasher.hashSpan(view, columns.labelsStart[series]!, columns.labelsEnd[series]!);
+      let batch = only;
+      let index: number;
+      if (shardCount === 1) {
+        index = batch.beginSeries(series);
+        if (!this.#cache.find(hasher.words, batch.idLow, batch.idHigh, batch.idCheck, index)) {
+          if (!this.#resolve(shards, plain, series, rejections, batch.idLow, batch.idHigh, batch.idCheck, index)) continue;
+        }
+      } else {
+        if (!this.#cache.find(hasher.words, id.low, id.high, id.check, 0)) {
+          if (!this.#resolve(shards, plain, series, rejections, id.low, id.high, id.check, 0)) continue;
+        }
+        batch = this.#batches[id.high[0]! % shardCount]!;
+        index = batch.beginSeries(series);
+        batch.idLow[index] = id.low[0]!;
+        batch.idHigh[index] = id.high[0]!;
+        batch.idCheck[index] = id.check[0]!;
+      }
+      for (let sample = start; sample < end; sample++) {
+        const timestampMs = columns.timestampsMs[sample]!;
+        if (timestampMs < oldestMs || timestampMs > newestMs) {
+          this.#rejectTime(plain, series, timestampMs, nowMs, rejections);
+          continue;
+        }
+        batch.addSample(timestampMs, columns.valueBits[sample * 2]!, columns.valueBits[sample * 2 + 1]!);
+        // A series may be longer than a batch: the rest goes on as the same series in the next one.
+        if (batch.sampleCount >= this.#limits.batchSamplesMax) {
+          const [low, high, check] = [batch.idLow[index]!, batch.idHigh[index]!, batch.idCheck[index]!];
+          batch.endSeries();
+          outgoing.push(toOutgoing(batch, this.#batches.indexOf(batch)));
+          batch.clear();
+          index = batch.beginSeries(series);
+          batch.idLow[index] = low;
+          batch.idHigh[index] = high;
+          batch.idCheck[index] = check;
+        }
+      }
+      // A series all of whose samples were refused leaves no trace.
+      if (batch.sampleCount > (index === 0 ? 0 : batch.sampleEnd[index - 1]!)) batch.endSeries();
+    }
+    this.#batches.forEach((batch, shard) => {
+      if (batch.seriesCount > 0) outgoing.push(toOutgoing(batch, shard));
+    });
+    return outgoing;
+  }
+
+  /** The slow way to an id, once a series: parse, check, hash. False when the labels are refused. */
+  #resolve(
+    { hasher }: TenantShards,
+    plain: Uint8Array,
+    series: number,
+    rejections: Rejections,
+    idLow: Uint32Array,
+    idHigh: Uint32Array,
+    idCheck: Uint32Array,
+    index: number,
+  ): boolean {
+    const rawHash = hasher.words.slice();
+    const labels = this.#readLabels(plain, series);
+    if ('invalid' in labels) {
+      const { sampleStart } = this.#columns;
+      rejections.add('bad-data', sampleStart[series + 1]! - sampleStart[series]!, () => `series ${series}: ${labels.invalid}`);
+      return false;
+    }
+    hasher.hashLabels(labels);
+    const [low, high, check] = hasher.words as unknown as [number, number, number];
+    this.#cache.put(rawHash, low, high, check);
+    idLow[index] = low;
+    idHigh[index] = high;
+    idCheck[index] = check;
+    return true;
+  }
+
+  #readLabels(plain: Uint8Array, series: number): Labels | { readonly invalid: string } {
+    const { labelsStart, labelsEnd } = this.#columns;
+    try {
+      return normalizeLabels(readLabels(plain, labelsStart[series]!, labelsEnd[series]!), this.#limits);
+    } catch (error) {
+      if (error instanceof DecodeError) return { invalid: error.message };
+      throw error;
+    }
+  }
+
+  #rejectTime(plain: Uint8Array, series: number, timestampMs: number, nowMs: number, rejections: Rejections): void {
+    rejections.add('bad-data', 1, () => {
+      const labels = this.#readLabels(plain, series);
+      const name = 'invalid' in labels ? `series ${series}` : formatLabels(labels);
+      return timestampMs > nowMs
+        ? `${name}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now`
+        : `${name}: too old: ${timestampMs} is more than hotWindowMs (${this.#limits.hotWindowMs} ms) ago`;
+    });
+  }
+
+  /** Decodes the body again for the labels of some series: known to be valid, since they have ids. */
+  #labelsOf(body: Uint8Array, sources: readonly number[]): Labels[] {
+    const plain = this.#columnsOf(body);
+    return sources.map((series) => {
+      const labels = this.#readLabels(plain, series);
+      return must('invalid' in labels ? undefined : labels, `series ${series} has an id but no valid labels`);
+    });
+  }
+}
+
+function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
+  const columns: SampleColumns = batch;
+  return { shard, message: encodeAppendMessage(columns, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };
+}

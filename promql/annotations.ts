@@ -1,0 +1,199 @@
+import type { Position } from './parser/ast.ts';
+import { formatG } from '../storage/model/number-text.ts';
+import type { QueryAnnotations } from './query-result.ts';
+
+/** A warning: the result may not mean what it seems to. An info: something a reader of the query may want to know. */
+export type AnnotationKind = 'warning' | 'info';
+
+/** One annotation without its position. Equal texts are one annotation. */
+export interface Annotation {
+  readonly kind: AnnotationKind;
+  readonly text: string;
+}
+
+/** What the repair of a classic histogram's bucket counts did; several repairs of one series are told as one. */
+export interface MonotonicityRepair {
+  readonly timestampMs: number;
+  readonly minBucket: number;
+  readonly maxBucket: number;
+  readonly maxDifference: number;
+}
+
+interface RepairSummary {
+  position: Position;
+  count: number;
+  minTimestampMs: number;
+  maxTimestampMs: number;
+  minBucket: number;
+  maxBucket: number;
+  maxDifference: number;
+}
+
+/** Collects the annotations of one query. */
+export class Annotations {
+  readonly #byText = new Map<string, { kind: AnnotationKind; position: Position }>();
+  readonly #repairs = new Map<string, RepairSummary>();
+
+  add(annotation: Annotation, position: Position): void {
+    if (!this.#byText.has(annotation.text)) this.#byText.set(annotation.text, { kind: annotation.kind, position });
+  }
+
+  addMonotonicityRepair(metricName: string, position: Position, repair: MonotonicityRepair): void {
+    const summary = this.#repairs.get(metricName);
+    if (summary === undefined) {
+      const { timestampMs, ...bounds } = repair;
+      this.#repairs.set(metricName, { ...bounds, position, count: 1, minTimestampMs: timestampMs, maxTimestampMs: timestampMs });
+      return;
+    }
+    summary.count++;
+    summary.minTimestampMs = Math.min(summary.minTimestampMs, repair.timestampMs);
+    summary.maxTimestampMs = Math.max(summary.maxTimestampMs, repair.timestampMs);
+    summary.minBucket = Math.min(summary.minBucket, repair.minBucket);
+    summary.maxBucket = Math.max(summary.maxBucket, repair.maxBucket);
+    summary.maxDifference = Math.max(summary.maxDifference, repair.maxDifference);
+  }
+
+  /** The final texts; `query` is what the positions count in. */
+  toResult(query: string): QueryAnnotations {
+    const warnings: string[] = [];
+    const infos: string[] = [];
+    for (const [text, { kind, position }] of this.#byText) {
+      (kind === 'warning' ? warnings : infos).push(`${text} (${lineAndColumn(query, position)})`);
+    }
+    for (const [metricName, summary] of this.#repairs) infos.push(`${repairText(metricName, summary)} (${lineAndColumn(query, summary.position)})`);
+    return { warnings, infos };
+  }
+}
+
+/** `line:column`, both from 1. The column counts bytes of UTF-8, as Prometheus does. */
+function lineAndColumn(query: string, position: Position): string {
+  const before = query.slice(0, position.start);
+  const lineStart = before.lastIndexOf('\n') + 1;
+  let line = 1;
+  for (let i = before.indexOf('\n'); i !== -1; i = before.indexOf('\n', i + 1)) line++;
+  return `${line}:${new TextEncoder().encode(before.slice(lineStart)).length + 1}`;
+}
+
+function warning(text: string): Annotation {
+  return { kind: 'warning', text: `PromQL warning: ${text}` };
+}
+
+function info(text: string): Annotation {
+  return { kind: 'info', text: `PromQL info: ${text}` };
+}
+
+/** A name as Go's %q prints it. */
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function forMetric(metricName: string): string {
+  return metricName === '' ? '' : ` for metric name ${quote(metricName)}`;
+}
+
+export function invalidQuantile(quantile: number): Annotation {
+  return warning(`quantile value should be between 0 and 1, got ${formatG(quantile)}`);
+}
+
+export function invalidRatio(ratio: number, cappedTo: number): Annotation {
+  return warning(`ratio value should be between -1 and 1, got ${formatG(ratio)}, capping to ${formatG(cappedTo)}`);
+}
+
+export function badBucketLabel(metricName: string, value: string): Annotation {
+  return warning(`bucket label "le" is missing or has a malformed value of ${quote(value)}${forMetric(metricName)}`);
+}
+
+export function mixedFloatsHistograms(metricName: string): Annotation {
+  return warning(`encountered a mix of histograms and floats for metric name ${quote(metricName)}`);
+}
+
+export function mixedFloatsHistogramsInAggregation(): Annotation {
+  return warning('encountered a mix of histograms and floats for aggregation');
+}
+
+export function mixedClassicNativeHistograms(metricName: string): Annotation {
+  return warning(`vector contains a mix of classic and native histograms${forMetric(metricName)}`);
+}
+
+export function nativeHistogramNotCounter(metricName: string): Annotation {
+  return warning(`this native histogram metric is not a counter: ${quote(metricName)}`);
+}
+
+export function nativeHistogramNotGauge(metricName: string): Annotation {
+  return warning(`this native histogram metric is not a gauge: ${quote(metricName)}`);
+}
+
+export function mixedExponentialCustomHistograms(metricName: string): Annotation {
+  return warning(`vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${quote(metricName)}`);
+}
+
+export function incompatibleBucketLayout(operator: string): Annotation {
+  return warning(`incompatible bucket layout encountered for binary operator ${operator}`);
+}
+
+export function sortInRangeQuery(): Annotation {
+  return warning('sort is ineffective for range queries since results are always ordered by labels');
+}
+
+/** What histograms were combined for. */
+export type HistogramOperation = 'addition' | 'subtraction' | 'aggregation';
+
+export function counterResetCollision(operation: HistogramOperation): Annotation {
+  return warning(`conflicting counter resets during histogram ${operation}`);
+}
+
+export function startTimeOverlap(metricName: string): Annotation {
+  return warning(`sample has start time that overlaps with previous sample timestamp for metric ${quote(metricName)}`);
+}
+
+export function reconciledCustomBuckets(operation: HistogramOperation): Annotation {
+  return info(`mismatched custom buckets were reconciled during ${operation}`);
+}
+
+export function possibleNonCounter(metricName: string): Annotation {
+  return info(`metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${quote(metricName)}`);
+}
+
+export function possibleNonCounterType(metricName: string, type: string): Annotation {
+  const known = '__type__ label is not set to "counter" or "histogram"';
+  return info(`metric might not be a counter, ${known}, got ${quote(type)}: ${quote(metricName)}`);
+}
+
+export function incompatibleTypes(lhsType: string, operator: string, rhsType: string): Annotation {
+  return info(`incompatible sample types encountered for binary operator ${quote(operator)}: ${lhsType} ${operator} ${rhsType}`);
+}
+
+export function histogramIgnoredInAggregation(aggregation: string): Annotation {
+  return info(`ignored histogram in ${aggregation} aggregation`);
+}
+
+export function histogramIgnoredInMixedRange(metricName: string): Annotation {
+  return info(`ignored histograms in a range containing both floats and histograms for metric name ${quote(metricName)}`);
+}
+
+export function quantileOfNaNs(metricName: string): Annotation {
+  return info(`input to histogram_quantile has NaN observations, result is NaN${forMetric(metricName)}`);
+}
+
+export function quantileSkewedByNaNs(metricName: string): Annotation {
+  return info(`input to histogram_quantile has NaN observations, result is skewed higher${forMetric(metricName)}`);
+}
+
+export function fractionOfNaNs(metricName: string): Annotation {
+  return info(`input to histogram_fraction has NaN observations, which are excluded from all fractions${forMetric(metricName)}`);
+}
+
+const MONOTONICITY_MANUAL = 'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile';
+
+function repairText(metricName: string, summary: RepairSummary): string {
+  const what = `input to histogram_quantile needed to be fixed for monotonicity (see ${MONOTONICITY_MANUAL})${forMetric(metricName)}`;
+  const buckets = `from buckets ${formatG(summary.minBucket)} to ${formatG(summary.maxBucket)}`;
+  const difference = `with a max diff of ${formatG(Number(summary.maxDifference.toPrecision(2)))}`;
+  const times = `over ${summary.count} samples from ${formatTime(summary.minTimestampMs)} to ${formatTime(summary.maxTimestampMs)}`;
+  return `PromQL info: ${what}, ${buckets}, ${difference}, ${times}`;
+}
+
+/** RFC 3339 without trailing zeros of the fraction. */
+function formatTime(timestampMs: number): string {
+  return new Date(timestampMs).toISOString().replace(/\.?0*Z$/, 'Z');
+}

@@ -1,0 +1,124 @@
+import { VarveError } from '../storage/runtime/errors.ts';
+
+/** Bounds of one query. Each excess is an error of kind `limit` that names the bound. */
+export interface QueryLimits {
+  /** Samples read from the source plus those held between operators at one time (Prometheus' --query.max-samples). */
+  readonly samplesMax: number;
+  /** Series read from the source, each selector counted. */
+  readonly seriesMax: number;
+  /** Points of the result: series times steps. */
+  readonly outputPointsMax: number;
+  /** Steps of the query or of one subquery. A subquery with a tiny step over a long range ends here and not in memory. */
+  readonly stepsMax: number;
+  /** Samples looked at, counted anew for every window and operator: bounds the time that a query may take. */
+  readonly workMax: number;
+  /** Characters of labels that label functions make, so that label_join of itself cannot fill memory. */
+  readonly labelCharactersMax: number;
+}
+
+export const DEFAULT_QUERY_LIMITS: QueryLimits = {
+  samplesMax: 50_000_000,
+  seriesMax: 1_000_000,
+  outputPointsMax: 20_000_000,
+  stepsMax: 2_000_000,
+  workMax: 4_000_000_000,
+  labelCharactersMax: 256_000_000,
+};
+
+/**
+ * Counts what one query uses, in work and never in time: inside a synchronous loop a Worker's clock stands still.
+ * Also where a query learns that it was cancelled.
+ */
+export class Budget {
+  readonly limits: QueryLimits;
+  readonly signal: AbortSignal | undefined;
+  #samplesRead = 0;
+  #seriesRead = 0;
+  #heldSamples = 0;
+  #peakSamples = 0;
+  #work = 0;
+  #labelCharacters = 0;
+
+  constructor(limits: QueryLimits, signal: AbortSignal | undefined) {
+    this.limits = limits;
+    this.signal = signal;
+  }
+
+  get samplesRead(): number {
+    return this.#samplesRead;
+  }
+
+  get seriesRead(): number {
+    return this.#seriesRead;
+  }
+
+  get peakSamples(): number {
+    return this.#peakSamples;
+  }
+
+  /** Samples looked at so far. */
+  get totalQueryableSamples(): number {
+    return this.#work;
+  }
+
+  /** One series came from the source. */
+  readSeries(sampleCount: number): void {
+    this.#seriesRead++;
+    this.#samplesRead += sampleCount;
+    if (this.#seriesRead > this.limits.seriesMax) throw limitError('query selects too many series', 'seriesMax', this.limits.seriesMax);
+    if (this.#samplesRead > this.limits.samplesMax) throw this.#tooManySamples();
+    this.#peakSamples = Math.max(this.#peakSamples, this.#heldSamples + sampleCount);
+  }
+
+  /** Samples that an operator keeps until it releases them. */
+  hold(sampleCount: number): void {
+    this.#heldSamples += sampleCount;
+    if (this.#heldSamples > this.#peakSamples) this.#peakSamples = this.#heldSamples;
+    if (this.#heldSamples > this.limits.samplesMax) throw this.#tooManySamples();
+  }
+
+  release(sampleCount: number): void {
+    this.#heldSamples -= sampleCount;
+  }
+
+  /** Samples looked at in windows and steps. */
+  spend(work: number): void {
+    this.#work += work;
+    if (this.#work > this.limits.workMax) throw limitError('query processing would take too long', 'workMax', this.limits.workMax);
+  }
+
+  makeLabels(characterCount: number): void {
+    this.#labelCharacters += characterCount;
+    if (this.#labelCharacters > this.limits.labelCharactersMax) {
+      throw limitError('query makes too many label characters', 'labelCharactersMax', this.limits.labelCharactersMax);
+    }
+  }
+
+  checkSteps(count: number): void {
+    if (count > this.limits.stepsMax) throw limitError('query evaluates too many steps', 'stepsMax', this.limits.stepsMax);
+  }
+
+  checkOutputPoints(count: number): void {
+    if (count > this.limits.outputPointsMax) {
+      throw limitError('query result has too many points', 'outputPointsMax', this.limits.outputPointsMax);
+    }
+  }
+
+  /** Throws when the query was cancelled. Called between series. */
+  checkCancelled(): void {
+    const { signal } = this;
+    if (signal === undefined || !signal.aborted) return;
+    const reason: unknown = signal.reason;
+    if (reason instanceof VarveError) throw reason;
+    if (reason instanceof Error && reason.name === 'TimeoutError') throw new VarveError('timeout', 'query timed out in expression evaluation');
+    throw new VarveError('canceled', 'query was canceled in expression evaluation');
+  }
+
+  #tooManySamples(): VarveError {
+    return limitError('query processing would load too many samples into memory in query execution', 'samplesMax', this.limits.samplesMax);
+  }
+}
+
+function limitError(what: string, limitName: string, limit: number): VarveError {
+  return new VarveError('limit', `${what} (${limitName} is ${limit})`);
+}

@@ -1,0 +1,167 @@
+import { VarveError } from '../storage/runtime/errors.ts';
+import { Annotations } from './annotations.ts';
+import { Budget, DEFAULT_QUERY_LIMITS } from './budget.ts';
+import type { QueryLimits } from './budget.ts';
+import { buildOperator, windowSamples } from './operators/build-operators.ts';
+import type { EngineFeatures, ExecutionContext } from './operators/execution-context.ts';
+import { FetchedSeries } from './operators/fetched-series.ts';
+import { explainTree } from './operators/operator.ts';
+import { describeValueType, parseExpr, resolveDurations, typeOf, unwrapParens } from './parser/index.ts';
+import type { Expr, ResolvedExpr } from './parser/index.ts';
+import { buildPlan, buildRangePlan } from './plan/build-plan.ts';
+import type { PlanSettings } from './plan/build-plan.ts';
+import type { Fetch } from './plan/plan-node.ts';
+import { instantGrid, rangeGrid } from './plan/step-grid.ts';
+import type { StepGrid } from './plan/step-grid.ts';
+import type { QueryResult, QueryValue } from './query-result.ts';
+import { rangeVectorResult } from './range-vector-result.ts';
+import { matrixResult, scalarResult, vectorResult } from './step-results.ts';
+import type { SeriesSource } from './series-source.ts';
+
+export type * from './query-result.ts';
+export type { QueryLimits } from './budget.ts';
+
+/** What an engine is made of. Nothing in it reads a clock: "now" is the caller's. */
+export interface EngineOptions {
+  readonly source: SeriesSource;
+  /** Bounds of every query; those left out have the defaults of `DEFAULT_QUERY_LIMITS`. */
+  readonly limits?: Partial<QueryLimits>;
+  /** How far back an instant selector looks for a sample. Default 5 minutes. */
+  readonly lookbackMs?: number;
+  /** The step of a subquery that names none. Default 1 minute. */
+  readonly defaultSubqueryStepMs?: number;
+  /** Keep metric names until the end, so that label_replace can still read them. Default true. */
+  readonly delayedNameRemoval?: boolean;
+  /** Let start timestamps of samples count as counter resets in rate, increase, irate and resets. Default true. */
+  readonly useStartTimestamps?: boolean;
+  /** Tell counters by their `__type__` label, and drop `__type__` and `__unit__` where the name is dropped. Default true. */
+  readonly typeAndUnitLabels?: boolean;
+}
+
+interface QueryOptions {
+  /** Overrides the engine's look-back for this query. */
+  readonly lookbackMs?: number | undefined;
+  /** Stops the query between two series; its reason becomes the error when it is a VarveError. */
+  readonly signal?: AbortSignal | undefined;
+  /** Tighter or looser bounds for this query. */
+  readonly limits?: Partial<QueryLimits> | undefined;
+}
+
+export interface InstantQueryOptions extends QueryOptions {
+  readonly timeMs: number;
+}
+
+/** Steps at start, start + step, … up to and including end. `stepMs` is above 0 and `endMs` not before `startMs`. */
+export interface RangeQueryOptions extends QueryOptions {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+}
+
+const DEFAULT_LOOKBACK_MS = 300_000;
+const DEFAULT_SUBQUERY_STEP_MS = 60_000;
+
+/** A query about to run: its expression, its steps, and what its operators share. */
+interface Run {
+  readonly expr: ResolvedExpr;
+  readonly settings: PlanSettings;
+  readonly budget: Budget;
+  readonly annotations: Annotations;
+}
+
+/**
+ * Evaluates PromQL over a source. Holds no state between queries, so any number may run side by side.
+ *
+ * Errors: `ParseError` (bad-data) for a query that is not PromQL; `VarveError` of kind execution, limit, timeout, canceled, or what the
+ * source throws, for one that cannot be answered. There are no partial results.
+ */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #features: EngineFeatures;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#features = {
+      delayedNameRemoval: options.delayedNameRemoval ?? true,
+      useStartTimestamps: options.useStartTimestamps ?? true,
+      typeAndUnitLabels: options.typeAndUnitLabels ?? true,
+    };
+  }
+
+  /** The value of `query` at one time: a scalar, string, vector, or matrix (for a range selector). */
+  async instant(query: string, options: InstantQueryOptions): Promise<QueryResult> {
+    const { timeMs } = options;
+    const run = this.#prepare(parseExpr(query), instantGrid(timeMs), timeMs, 0, options);
+    const expr = unwrapParens(run.expr);
+    if (expr.kind === 'string') return this.#finish({ kind: 'string', timestampMs: timeMs, value: expr.value }, run, query);
+    if (expr.kind === 'matrix' || expr.kind === 'subquery') {
+      const plan = buildRangePlan(expr, run.settings);
+      const value = await this.#execute(plan.fetches, run, (context) => rangeVectorResult(plan, windowSamples(plan.source, context), context));
+      return this.#finish(value, run, query);
+    }
+    const toResult = typeOf(expr) === 'scalar' ? scalarResult : vectorResult;
+    const plan = buildPlan(run.expr, run.settings);
+    const value = await this.#execute(plan.fetches, run, (context) => toResult(buildOperator(plan.root, context), timeMs, context));
+    return this.#finish(value, run, query);
+  }
+
+  /** The values of `query` at every step: always a matrix. A query that is a string or a range vector is an error of kind bad-data. */
+  async range(query: string, options: RangeQueryOptions): Promise<QueryResult> {
+    const run = this.#prepareRange(query, options);
+    const plan = buildPlan(run.expr, run.settings);
+    const { grid } = run.settings;
+    const value = await this.#execute(plan.fetches, run, (context) => matrixResult(buildOperator(plan.root, context), grid, context));
+    return this.#finish(value, run, query);
+  }
+
+  /** The plan of a range query as text, one operator a line. Reads nothing from the source. */
+  explain(query: string, options: RangeQueryOptions): string {
+    const run = this.#prepareRange(query, options);
+    const plan = buildPlan(run.expr, run.settings);
+    const fetches = plan.fetches.map(({ startMs, endMs, consumerCount }, index) => `fetch ${index}: ${startMs}..${endMs} for ${consumerCount}`);
+    return [explainTree(buildOperator(plan.root, this.#context(plan.fetches, run))), ...fetches].join('\n');
+  }
+
+  #prepareRange(query: string, options: RangeQueryOptions): Run {
+    const { startMs, endMs, stepMs } = options;
+    const expr = parseExpr(query);
+    const type = typeOf(expr);
+    if (type !== 'scalar' && type !== 'vector') {
+      throw new VarveError('bad-data', `invalid expression type "${describeValueType(type)}" for range query, must be Scalar or instant Vector`);
+    }
+    return this.#prepare(expr, rangeGrid(startMs, endMs, stepMs), endMs, stepMs, options);
+  }
+
+  #prepare(expr: Expr, grid: StepGrid, endMs: number, stepMs: number, options: QueryOptions): Run {
+    const budget = new Budget({ ...DEFAULT_QUERY_LIMITS, ...this.#options.limits, ...options.limits }, options.signal);
+    budget.checkSteps(grid.count);
+    const settings: PlanSettings = {
+      grid, endMs, stepMs, budget,
+      lookbackMs: options.lookbackMs ?? this.#options.lookbackMs ?? DEFAULT_LOOKBACK_MS,
+      defaultSubqueryStepMs: this.#options.defaultSubqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
+    };
+    return { expr: resolveDurations(expr, { stepMs, rangeMs: endMs - grid.startMs }), settings, budget, annotations: new Annotations() };
+  }
+
+  #context(fetches: readonly Fetch[], run: Run): ExecutionContext {
+    const { source } = this.#options;
+    const fetched = fetches.map((fetch) => new FetchedSeries(fetch, source, run.budget));
+    return { source, budget: run.budget, annotations: run.annotations, features: this.#features, fetched };
+  }
+
+  async #execute(fetches: readonly Fetch[], run: Run, evaluate: (context: ExecutionContext) => Promise<QueryValue>): Promise<QueryValue> {
+    const context = this.#context(fetches, run);
+    run.budget.checkCancelled();
+    try {
+      return await evaluate(context);
+    } finally {
+      // Reads that nobody came to the end of: an error ended the query, or an operator needed no more.
+      await Promise.all(context.fetched.map((fetched) => fetched.close()));
+    }
+  }
+
+  #finish(value: QueryValue, run: Run, query: string): QueryResult {
+    const { totalQueryableSamples, samplesRead, seriesRead, peakSamples } = run.budget;
+    return { value, annotations: run.annotations.toResult(query), stats: { totalQueryableSamples, samplesRead, seriesRead, peakSamples } };
+  }
+}

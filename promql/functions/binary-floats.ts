@@ -1,0 +1,70 @@
+import type { BinaryOp } from '../parser/ast.ts';
+
+export type ScalarOp = BinaryOp | 'min_of' | 'max_of';
+
+/** A binary operator between two scalars; comparisons give 1 or 0. */
+export function scalarBinary(op: ScalarOp, lhs: number, rhs: number): number {
+  switch (op) {
+    case '+':
+      return lhs + rhs;
+    case '-':
+      return lhs - rhs;
+    case '*':
+      return lhs * rhs;
+    case '/':
+      return lhs / rhs;
+    case '%':
+      return lhs % rhs;
+    case '^':
+      return power(lhs, rhs);
+    case 'atan2':
+      return Math.atan2(lhs, rhs);
+    case 'min_of':
+      return goMin(lhs, rhs);
+    case 'max_of':
+      return goMax(lhs, rhs);
+    case '==':
+    case '!=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return compareFloats(op, lhs, rhs) ? 1 : 0;
+    default:
+      throw new Error(`BUG: operator ${op} between scalars`);
+  }
+}
+
+export function compareFloats(op: '==' | '!=' | '<' | '<=' | '>' | '>=', lhs: number, rhs: number): boolean {
+  switch (op) {
+    case '==':
+      return lhs === rhs;
+    case '!=':
+      return lhs !== rhs;
+    case '<':
+      return lhs < rhs;
+    case '<=':
+      return lhs <= rhs;
+    case '>':
+      return lhs > rhs;
+    case '>=':
+      return lhs >= rhs;
+  }
+}
+
+/** IEEE 754's pow, as Go has it: 1 to any power is 1, and so is -1 to an infinite one. JavaScript says NaN. */
+export function power(base: number, exponent: number): number {
+  if (base === 1) return 1;
+  if (base === -1 && (exponent === Infinity || exponent === -Infinity)) return 1;
+  return base ** exponent;
+}
+
+/** Go's Min: an infinity at the low end wins over NaN. */
+export function goMin(a: number, b: number): number {
+  return a === -Infinity || b === -Infinity ? -Infinity : Math.min(a, b);
+}
+
+/** Go's Max: an infinity at the high end wins over NaN. */
+export function goMax(a: number, b: number): number {
+  return a === Infinity || b === Infinity ? Infinity : Math.max(a, b);
+}

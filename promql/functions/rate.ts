@@ -1,0 +1,146 @@
+import { mixedFloatsHistograms, startTimeOverlap } from '../annotations.ts';
+import type { FloatColumn } from '../operators/sample-columns.ts';
+import type { StepColumns } from '../operators/step-series.ts';
+import { extendedRate } from './extended-rate.ts';
+import { histogramRate } from './rate-of-histograms.ts';
+import { isStartOverlap, isStartReset } from './start-timestamps.ts';
+import { hasHistograms, isMixedWindow, metricNameOf, windowEndMs } from './window-function.ts';
+import type { WindowFunction, WindowInput } from './window-function.ts';
+
+/** What rate, increase and delta differ in. */
+export interface RateKind {
+  /** Drops are resets of a counter that began again at 0, not decreases. */
+  readonly isCounter: boolean;
+  /** Per second of the range. */
+  readonly perSecond: boolean;
+}
+
+export const rate: WindowFunction = (input, out) => rateOfKind(input, out, { isCounter: true, perSecond: true });
+export const increase: WindowFunction = (input, out) => rateOfKind(input, out, { isCounter: true, perSecond: false });
+export const delta: WindowFunction = (input, out) => rateOfKind(input, out, { isCounter: false, perSecond: false });
+
+function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void {
+  if (input.edges !== undefined) {
+    extendedRate(input, out, kind);
+    return;
+  }
+  warnOfOverlaps(input, kind);
+  if (input.histograms.timestampsMs.length > 0) {
+    mixedRate(input, out, kind);
+    return;
+  }
+  const resets = kind.isCounter ? findResets(input.floats) : NO_RESETS;
+  const { from, to } = input.floatWindows;
+  let firstReset = 0;
+  for (let step = 0; step < from.length; step++) {
+    const start = from[step]!;
+    const end = to[step]!;
+    if (end <= start) continue;
+    while (firstReset < resets.length && resets[firstReset]! <= start) firstReset++;
+    setFloatRate(input, out, kind, step, resets, firstReset);
+  }
+}
+
+/** Windows that hold histograms; those with both kinds have no result. */
+function mixedRate(input: WindowInput, out: StepColumns, kind: RateKind): void {
+  const resets = kind.isCounter ? findResets(input.floats) : NO_RESETS;
+  for (let step = 0; step < input.floatWindows.from.length; step++) {
+    if (isMixedWindow(input, step)) input.annotate(mixedFloatsHistograms(metricNameOf(input)));
+    else if (hasHistograms(input, step)) histogramRate(input, out, kind, step);
+    else if (input.floatWindows.to[step]! > input.floatWindows.from[step]!) setFloatRate(input, out, kind, step, resets, 0);
+  }
+}
+
+const NO_RESETS: readonly number[] = [];
+
+/** Indexes of the samples before which the counter was reset, ascending. Usually there are none, and then rates cost O(1) a step. */
+function findResets(floats: FloatColumn): readonly number[] {
+  const { timestampsMs, values, startTimestampsMs } = floats;
+  const resets: number[] = [];
+  for (let i = 1; i < values.length; i++) {
+    if (values[i]! < values[i - 1]!) resets.push(i);
+    else if (startTimestampsMs !== undefined && isStartReset(startTimestampsMs[i - 1]!, timestampsMs[i - 1]!, startTimestampsMs[i]!, timestampsMs[i]!)) {
+      resets.push(i);
+    }
+  }
+  return resets;
+}
+
+function setFloatRate(input: WindowInput, out: StepColumns, kind: RateKind, step: number, resets: readonly number[], firstReset: number): void {
+  const { timestampsMs, values, startTimestampsMs } = input.floats;
+  const first = input.floatWindows.from[step]!;
+  const last = input.floatWindows.to[step]! - 1;
+  const rangeEndMs = windowEndMs(input, step);
+  const window = { rangeStartMs: rangeEndMs - input.rangeMs, rangeEndMs, firstMs: timestampsMs[first]!, lastMs: timestampsMs[last]!, sampleCount: last - first + 1 };
+  const startMs = kind.isCounter && startTimestampsMs !== undefined ? knownStartMs(window, startTimestampsMs[first]!) : undefined;
+  if (last === first && startMs === undefined) return;
+
+  let difference = values[last]! - values[first]!;
+  for (let r = firstReset; r < resets.length && resets[r]! <= last; r++) {
+    if (resets[r]! > first) difference += values[resets[r]! - 1]!;
+  }
+  if (startMs !== undefined) difference += values[first]!;
+  const factor = extrapolation(window, startMs, kind.isCounter && difference > 0 && values[first]! >= 0 ? values[first]! / difference : undefined);
+  out.setFloat(step, difference * (kind.perSecond ? factor / (input.rangeMs / 1000) : factor));
+}
+
+/** A window's range and the samples at its two ends. */
+export interface RateWindow {
+  readonly rangeStartMs: number;
+  readonly rangeEndMs: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly sampleCount: number;
+}
+
+/** Where the counter is known to have stood at 0 inside the window before its first sample. */
+export function knownStartMs(window: RateWindow, startTimestampMs: number): number | undefined {
+  return startTimestampMs > window.rangeStartMs && startTimestampMs < window.firstMs ? startTimestampMs : undefined;
+}
+
+/**
+ * The factor that stretches what was seen between the first and last sample to the whole range.
+ *
+ * Samples rarely lie on the edges of a range. When an edge is about as far away as samples are apart (up to 10 % more), the series is
+ * taken to go on to the edge with the same slope; when it is farther, the series is taken to begin or end half a distance beyond its
+ * outermost sample. A counter is never stretched to before it would have been 0: `firstShare`, its first value as a share of the
+ * increase, tells where that was. When the counter's start is known, nothing is guessed on that side.
+ */
+export function extrapolation(window: RateWindow, startMs: number | undefined, firstShare: number | undefined): number {
+  const sampledSeconds = (window.lastMs - window.firstMs) / 1000;
+  const averageSeconds = window.sampleCount > 1 ? sampledSeconds / (window.sampleCount - 1) : 0;
+  const thresholdSeconds = averageSeconds * 1.1;
+  let toEndSeconds = (window.rangeEndMs - window.lastMs) / 1000;
+  if (toEndSeconds >= thresholdSeconds) toEndSeconds = averageSeconds / 2;
+  if (startMs !== undefined) {
+    const knownSeconds = (window.lastMs - startMs) / 1000;
+    return (knownSeconds + toEndSeconds) / knownSeconds;
+  }
+  let toStartSeconds = (window.firstMs - window.rangeStartMs) / 1000;
+  if (toStartSeconds >= thresholdSeconds) toStartSeconds = averageSeconds / 2;
+  if (firstShare !== undefined) {
+    const toZeroSeconds = sampledSeconds * firstShare;
+    if (toZeroSeconds < toStartSeconds) toStartSeconds = toZeroSeconds;
+  }
+  return (sampledSeconds + toStartSeconds + toEndSeconds) / sampledSeconds;
+}
+
+/** Warns once a series when two samples of one window claim overlapping times. */
+function warnOfOverlaps(input: WindowInput, kind: RateKind): void {
+  if (!kind.isCounter) return;
+  const columns = [
+    { column: input.floats, windows: input.floatWindows },
+    { column: input.histograms, windows: input.histogramWindows },
+  ];
+  for (const { column, windows } of columns) {
+    const { timestampsMs, startTimestampsMs } = column;
+    if (startTimestampsMs === undefined) continue;
+    for (let i = 1; i < timestampsMs.length; i++) {
+      if (!isStartOverlap(startTimestampsMs[i - 1]!, timestampsMs[i - 1]!, startTimestampsMs[i]!)) continue;
+      if (windows.from.some((from, step) => from < i && windows.to[step]! > i)) {
+        input.annotate(startTimeOverlap(metricNameOf(input)));
+        return;
+      }
+    }
+  }
+}

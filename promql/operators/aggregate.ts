@@ -1,0 +1,76 @@
+import type { Aggregate } from '../plan/plan-node.ts';
+import { warnOfQuantiles } from './aggregate-parameters.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { createFold } from './folds.ts';
+import type { GroupFold } from './folds.ts';
+import { LabelGrouping } from './grouping.ts';
+import { collectScalar } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+import type { Labels } from '../../storage/model/labels.ts';
+
+interface Group {
+  readonly labels: Labels;
+  readonly fold: GroupFold;
+  dropName: boolean;
+}
+
+/** sum, avg, min and so on: folds each series into its group as it arrives; groups come out in the order in which they first appeared. */
+export class AggregateOperator implements Operator {
+  readonly #node: Aggregate;
+  readonly #input: Operator;
+  readonly #param: Operator | undefined;
+  readonly #context: ExecutionContext;
+  readonly #grouping: LabelGrouping;
+  #groups: Iterator<Group> | undefined;
+
+  constructor(node: Aggregate, input: Operator, param: Operator | undefined, context: ExecutionContext) {
+    this.#node = node;
+    this.#input = input;
+    this.#param = param;
+    this.#context = context;
+    this.#grouping = new LabelGrouping(node.grouping, context.features);
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#groups ??= (await this.#foldAll()).values();
+    for (let result = this.#groups.next(); result.done !== true; result = this.#groups.next()) {
+      const { labels, fold, dropName } = result.value;
+      const columns = new StepColumns(this.#node.grid.count);
+      fold.finish(columns);
+      if (!columns.isEmpty) return columns.toSeries(labels, dropName);
+    }
+    return undefined;
+  }
+
+  async #foldAll(): Promise<Group[]> {
+    const { op, grid, input } = this.#node;
+    const { budget, annotations } = this.#context;
+    const param = this.#param === undefined ? undefined : await collectScalar(this.#param, grid.count);
+    if (param !== undefined && this.#node.param !== undefined) warnOfQuantiles(param, this.#node.param.position, annotations);
+    const groups = new Map<string, Group>();
+    const foldContext = { stepCount: grid.count, param, annotate: (annotation: Parameters<typeof annotations.add>[0]) => annotations.add(annotation, input.position), budget };
+    for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+      const key = this.#grouping.keyOf(series.labels);
+      let group = groups.get(key);
+      if (group === undefined) {
+        budget.hold(grid.count);
+        group = { labels: this.#grouping.labelsOf(series.labels), fold: createFold(op, foldContext), dropName: false };
+        groups.set(key, group);
+      }
+      if (series.dropName) group.dropName = true;
+      group.fold.add(series);
+    }
+    return [...groups.values()];
+  }
+
+  explain(): Explanation {
+    const inputs = this.#param === undefined ? [this.#input] : [this.#param, this.#input];
+    return { text: `${this.#node.op} ${this.#grouping.toString()}`, inputs };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

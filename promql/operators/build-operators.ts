@@ -1,0 +1,95 @@
+import { unreachable } from '../../storage/runtime/assert.ts';
+import type { PlanNode, WindowSource } from '../plan/plan-node.ts';
+import { AbsentOperator, AbsentOverTimeOperator } from './absent.ts';
+import { AggregateOperator } from './aggregate.ts';
+import { ConstantOperator } from './constant.ts';
+import { CountValuesOperator } from './count-values.ts';
+import { DateOfTimeOperator } from './date-of-time.ts';
+import { ElementwiseOperator } from './elementwise.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { HistogramFractionOperator, HistogramQuantileOperator, HistogramQuantilesOperator } from './histogram-quantile.ts';
+import { InfoOperator } from './info.ts';
+import { InstantSelectOperator, SampleTimeOperator } from './instant-select.ts';
+import { LabelJoinOperator, LabelReplaceOperator } from './label-functions.ts';
+import { MergeSeries } from './merge-series.ts';
+import { NegateOperator } from './negate.ts';
+import type { Operator } from './operator.ts';
+import { RankAggregateOperator } from './rank-aggregate.ts';
+import { RepeatOperator } from './repeat.ts';
+import { ScalarsOperator } from './scalars.ts';
+import { ScalarOfVectorOperator, VectorOfScalarOperator } from './scalar-conversions.ts';
+import { SetVectorsOperator } from './set-vectors.ts';
+import { SortOperator } from './sort.ts';
+import { VectorWithScalarOperator } from './vector-with-scalar.ts';
+import { VectorsOperator } from './vectors.ts';
+import { WindowCallOperator } from './window-call.ts';
+import { WindowSamples } from './window-samples.ts';
+
+/** The operator of a plan node and all below it. */
+export function buildOperator(node: PlanNode, context: ExecutionContext): Operator {
+  const build = (input: PlanNode): Operator => buildOperator(input, context);
+  /** Where a name may go at once, series may come out alike. */
+  const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator));
+  switch (node.kind) {
+    case 'absent':
+      return new AbsentOperator(node, build(node.input), context);
+    case 'absent-over-time':
+      return new AbsentOverTimeOperator(node, windowSamples(node.source, context));
+    case 'aggregate':
+      return new AggregateOperator(node, build(node.input), node.param && build(node.param), context);
+    case 'constant':
+    case 'time':
+      return new ConstantOperator(node);
+    case 'count-values':
+      return new CountValuesOperator(node, build(node.input), context);
+    case 'date-of-time':
+      return new DateOfTimeOperator(node);
+    case 'elementwise':
+      return renaming(new ElementwiseOperator(node, build(node.input), node.args.map(build), context));
+    case 'histogram-fraction':
+      return renaming(new HistogramFractionOperator(node, build(node.lower), build(node.upper), build(node.input), context));
+    case 'histogram-quantile':
+      return renaming(new HistogramQuantileOperator(node, build(node.quantile), build(node.input), context));
+    case 'histogram-quantiles':
+      return new MergeSeries(new HistogramQuantilesOperator(node, build(node.input), node.quantiles.map(build), context));
+    case 'info':
+      return new InfoOperator(node, build(node.input), context);
+    case 'instant-select':
+      return new InstantSelectOperator(node, context);
+    case 'label-join':
+      return new MergeSeries(new LabelJoinOperator(node, build(node.input), context));
+    case 'label-replace':
+      return new MergeSeries(new LabelReplaceOperator(node, build(node.input), context));
+    case 'negate':
+      return renaming(new NegateOperator(node, build(node.input), context));
+    case 'rank-aggregate':
+      return new RankAggregateOperator(node, build(node.input), build(node.param), context);
+    case 'repeat':
+      return new RepeatOperator(node, build(node.input), context);
+    case 'sample-time':
+      return renaming(new SampleTimeOperator(node, context));
+    case 'scalar-of-vector':
+      return new ScalarOfVectorOperator(node, build(node.input));
+    case 'scalars':
+      return new ScalarsOperator(node, build(node.lhs), build(node.rhs));
+    case 'set-vectors':
+      return new SetVectorsOperator(node, build(node.lhs), build(node.rhs), context);
+    case 'sort':
+      return new SortOperator(node, build(node.input), context);
+    case 'vector-of-scalar':
+      return new VectorOfScalarOperator(node, build(node.input));
+    case 'vector-with-scalar':
+      return renaming(new VectorWithScalarOperator(node, build(node.vector), build(node.scalar), context));
+    case 'vectors':
+      return new VectorsOperator(node, build(node.lhs), build(node.rhs), context);
+    case 'window-call':
+      return renaming(new WindowCallOperator(node, windowSamples(node.source, context), node.args.map(build), context));
+    default:
+      return unreachable(node);
+  }
+}
+
+export function windowSamples(source: WindowSource, context: ExecutionContext): WindowSamples {
+  const input = source.kind === 'subquery' ? buildOperator(source.input, context) : undefined;
+  return new WindowSamples(source, input, context);
+}

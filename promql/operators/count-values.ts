@@ -1,0 +1,73 @@
+import { formatHistogram } from '../../storage/model/histogram-text.ts';
+import { labelsKey, setLabel } from '../../storage/model/labels.ts';
+import type { Labels } from '../../storage/model/labels.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { formatPlainFloat } from '../functions/format-float.ts';
+import type { CountValues } from '../plan/plan-node.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { LabelGrouping } from './grouping.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+/** `count_values`: one series for each value in each group, counting the series that have it. */
+export class CountValuesOperator implements Operator {
+  readonly #node: CountValues;
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+  readonly #grouping: LabelGrouping;
+  #counts: Iterator<StepSeries> | undefined;
+
+  constructor(node: CountValues, input: Operator, context: ExecutionContext) {
+    if (node.label === '' || !node.label.isWellFormed()) throw new VarveError('execution', `invalid label name ${JSON.stringify(node.label)}`);
+    this.#node = node;
+    this.#input = input;
+    this.#context = context;
+    const { labels, without } = node.grouping;
+    this.#grouping = new LabelGrouping({ labels: without ? labels : [...labels, node.label], without }, context.features);
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#counts ??= (await this.#count()).values();
+    return this.#counts.next().value;
+  }
+
+  async #count(): Promise<StepSeries[]> {
+    const results = new Map<string, { readonly labels: Labels; readonly columns: StepColumns }>();
+    for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+      this.#context.budget.checkCancelled();
+      let previousText: string | undefined;
+      let columns: StepColumns | undefined;
+      for (let step = 0; step < series.present.length; step++) {
+        const kind = series.present[step]!;
+        if (kind === ABSENT) continue;
+        const text = kind === FLOAT ? formatPlainFloat(series.values[step]!) : formatHistogram(series.histograms![step]!);
+        if (columns === undefined || text !== previousText) columns = this.#columnsFor(results, series.labels, text);
+        previousText = text;
+        columns.setFloat(step, columns.values[step]! + 1);
+      }
+    }
+    return [...results.values()].map(({ labels, columns }) => columns.toSeries(labels, false));
+  }
+
+  #columnsFor(results: Map<string, { readonly labels: Labels; readonly columns: StepColumns }>, labels: Labels, text: string): StepColumns {
+    const groupLabels = this.#grouping.labelsOf(setLabel(labels, this.#node.label, text));
+    const key = labelsKey(groupLabels);
+    let result = results.get(key);
+    if (result === undefined) {
+      this.#context.budget.hold(this.#node.grid.count);
+      this.#context.budget.makeLabels(text.length);
+      result = { labels: groupLabels, columns: new StepColumns(this.#node.grid.count) };
+      results.set(key, result);
+    }
+    return result.columns;
+  }
+
+  explain(): Explanation {
+    return { text: `count_values as ${this.#node.label} ${this.#grouping.toString()}`, inputs: [this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

@@ -1,0 +1,182 @@
+import { formatOpenMetricsFloat } from '../../storage/model/number-text.ts';
+import { setLabel } from '../../storage/model/labels.ts';
+import { fractionOfNaNs, invalidQuantile, quantileOfNaNs, quantileSkewedByNaNs } from '../annotations.ts';
+import { classicFraction, classicQuantile } from '../functions/classic-histogram.ts';
+import { nativeFraction, nativeQuantile } from '../functions/histogram-quantile.ts';
+import type { Position } from '../parser/ast.ts';
+import type { HistogramFraction, HistogramQuantile, HistogramQuantiles } from '../plan/plan-node.ts';
+import type { StepGrid } from '../plan/step-grid.ts';
+import { renamed } from './drop-name.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { HistogramVector } from './histogram-vector.ts';
+import type { HistogramReader } from './histogram-vector.ts';
+import { collectScalar } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import type { StepSeries } from './step-series.ts';
+
+/** `histogram_quantile(φ, v)`. */
+export class HistogramQuantileOperator implements Operator {
+  readonly #node: HistogramQuantile;
+  readonly #quantile: Operator;
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+  #results: Iterator<StepSeries> | undefined;
+
+  constructor(node: HistogramQuantile, quantile: Operator, input: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#quantile = quantile;
+    this.#input = input;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#results ??= (await this.#evaluate()).values();
+    return this.#results.next().value;
+  }
+
+  async #evaluate(): Promise<StepSeries[]> {
+    const { grid, input, quantilePosition } = this.#node;
+    const quantiles = await collectScalar(this.#quantile, grid.count);
+    warnOfInvalid(quantiles, quantilePosition, this.#context);
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
+    const reader = quantileReader(quantiles, grid, input.position, this.#context);
+    return vector.map(reader).map(({ labels, columns }) => {
+      const result = renamed(labels, this.#context.features);
+      return columns.toSeries(result.labels, result.dropName);
+    });
+  }
+
+  explain(): Explanation {
+    return { text: 'histogram_quantile', inputs: [this.#quantile, this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+/** `histogram_quantiles(v, "label", φ…)`: the same for several φ, told apart by a label. */
+export class HistogramQuantilesOperator implements Operator {
+  readonly #node: HistogramQuantiles;
+  readonly #input: Operator;
+  readonly #quantiles: readonly Operator[];
+  readonly #context: ExecutionContext;
+  #results: Iterator<StepSeries> | undefined;
+
+  constructor(node: HistogramQuantiles, input: Operator, quantiles: readonly Operator[], context: ExecutionContext) {
+    this.#node = node;
+    this.#input = input;
+    this.#quantiles = quantiles;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#results ??= (await this.#evaluate()).values();
+    return this.#results.next().value;
+  }
+
+  async #evaluate(): Promise<StepSeries[]> {
+    const { grid, input, label, quantiles: quantileNodes } = this.#node;
+    const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectScalar(quantile, grid.count)));
+    quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, this.#context));
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
+    const results: StepSeries[] = [];
+    for (const values of quantiles) {
+      const reader = quantileReader(values, grid, input.position, this.#context);
+      for (const { labels, columns } of vector.map(reader)) {
+        // A quantile that varies by step gives a series for each of its values.
+        for (const quantile of new Set(values)) {
+          const result = renamed(setLabel(labels, label, formatOpenMetricsFloat(quantile)), this.#context.features);
+          const present = columns.present.map((kind, step) => (Object.is(values[step], quantile) ? kind : 0));
+          if (!present.some((kind) => kind !== 0)) continue;
+          results.push({ ...result, values: columns.values, present, histograms: undefined });
+        }
+      }
+    }
+    return results;
+  }
+
+  explain(): Explanation {
+    return { text: `histogram_quantiles as ${this.#node.label}`, inputs: [this.#input, ...this.#quantiles] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+/** `histogram_fraction(lower, upper, v)`. */
+export class HistogramFractionOperator implements Operator {
+  readonly #node: HistogramFraction;
+  readonly #lower: Operator;
+  readonly #upper: Operator;
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+  #results: Iterator<StepSeries> | undefined;
+
+  constructor(node: HistogramFraction, lower: Operator, upper: Operator, input: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#lower = lower;
+    this.#upper = upper;
+    this.#input = input;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#results ??= (await this.#evaluate()).values();
+    return this.#results.next().value;
+  }
+
+  async #evaluate(): Promise<StepSeries[]> {
+    const { grid, input } = this.#node;
+    const lower = await collectScalar(this.#lower, grid.count);
+    const upper = await collectScalar(this.#upper, grid.count);
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
+    const results = vector.map({
+      ofNative: (histogram, step, metricName) => {
+        const { value, nanEffect } = nativeFraction(lower[step]!, upper[step]!, histogram);
+        if (nanEffect !== 'none') this.#context.annotations.add(fractionOfNaNs(metricName), input.position);
+        return value;
+      },
+      ofClassic: (buckets, step) => classicFraction(lower[step]!, upper[step]!, buckets),
+    });
+    return results.map(({ labels, columns }) => {
+      const result = renamed(labels, this.#context.features);
+      return columns.toSeries(result.labels, result.dropName);
+    });
+  }
+
+  explain(): Explanation {
+    return { text: 'histogram_fraction', inputs: [this.#lower, this.#upper, this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+/** `position` is the vector argument's. */
+function quantileReader(quantiles: Float64Array, grid: StepGrid, position: Position, context: ExecutionContext): HistogramReader {
+  const { annotations } = context;
+  return {
+    ofNative: (histogram, step, metricName) => {
+      const { value, nanEffect } = nativeQuantile(quantiles[step]!, histogram);
+      if (nanEffect === 'result-is-nan') annotations.add(quantileOfNaNs(metricName), position);
+      if (nanEffect === 'skewed') annotations.add(quantileSkewedByNaNs(metricName), position);
+      return value;
+    },
+    ofClassic: (buckets, step, metricName) => {
+      const { value, lifted } = classicQuantile(quantiles[step]!, buckets);
+      if (lifted !== undefined) {
+        const { minBound, maxBound, maxDifference } = lifted;
+        const timestampMs = grid.startMs + step * grid.stepMs;
+        annotations.addMonotonicityRepair(metricName, position, { timestampMs, minBucket: minBound, maxBucket: maxBound, maxDifference });
+      }
+      return value;
+    },
+  };
+}
+
+function warnOfInvalid(quantiles: Float64Array, position: Position, context: ExecutionContext): void {
+  for (const quantile of quantiles) if (!(quantile >= 0 && quantile <= 1)) context.annotations.add(invalidQuantile(quantile), position);
+}

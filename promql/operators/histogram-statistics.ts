@@ -1,0 +1,26 @@
+import { detectReset } from '../../storage/model/histogram-reset.ts';
+import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts';
+import type { RawSeries } from '../series-source.ts';
+
+/**
+ * A series whose histograms have no buckets any more, only count and sum. Since resets can show in a bucket alone, they are looked for
+ * before the buckets go: where a sample says nothing, its hint says afterwards what the comparison with the one before it found.
+ */
+export function withoutBuckets(raw: RawSeries): RawSeries {
+  if (raw.histograms === undefined) return raw;
+  let previous: FloatHistogram | undefined;
+  const histograms = raw.histograms.map((histogram, i) => {
+    if (raw.isStale?.[i] === 1) return histogram;
+    const statistics = histogram && statisticsOf(histogram, previous);
+    previous = histogram;
+    return statistics;
+  });
+  return { ...raw, histograms };
+}
+
+function statisticsOf(histogram: FloatHistogram, previous: FloatHistogram | undefined): FloatHistogram {
+  const { schema, count, sum, counterResetHint } = histogram;
+  if (counterResetHint !== 'unknown' || previous === undefined) return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint };
+  const hint = detectReset(histogram, previous) ? 'reset' : 'not-reset';
+  return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint: hint };
+}

@@ -1,0 +1,103 @@
+import { must } from '../../storage/runtime/assert.ts';
+import type { InstantSelect, SampleTime } from '../plan/plan-node.ts';
+import type { RawSeries } from '../series-source.ts';
+import { describeSelector } from './describe-selector.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { renamed } from './drop-name.ts';
+import type { SeriesReader } from './fetched-series.ts';
+import { withoutBuckets } from './histogram-statistics.ts';
+import { findNewestSamples, NO_SAMPLE } from './newest-samples.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { columnsOfRaw } from './sample-columns.ts';
+import { smoothSeries } from './smooth-series.ts';
+import { countPresent, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+/** An instant selector: for each step the newest sample of the look-back window, unless that is a stale marker. */
+export class InstantSelectOperator implements Operator {
+  readonly #node: InstantSelect;
+  readonly #context: ExecutionContext;
+  #reader: SeriesReader | undefined;
+
+  constructor(node: InstantSelect, context: ExecutionContext) {
+    this.#node = node;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    const { source, grid } = this.#node;
+    if (grid.count === 0) return undefined;
+    this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
+    for (let raw = await this.#reader.next(); raw !== undefined; raw = await this.#reader.next()) {
+      const series = this.#evaluate(source.statisticsOnly ? withoutBuckets(raw) : raw);
+      if (series === undefined) continue;
+      this.#context.budget.spend(countPresent(series));
+      return series;
+    }
+    return undefined;
+  }
+
+  #evaluate(raw: RawSeries): StepSeries | undefined {
+    const { source, lookbackMs, grid } = this.#node;
+    const columns = new StepColumns(grid.count);
+    if (source.edges === 'smoothed') {
+      smoothSeries(columnsOfRaw(raw, false), source.reference, lookbackMs, columns, (annotation) => this.#context.annotations.add(annotation, this.#node.position));
+    } else {
+      const newest = findNewestSamples(raw, source.reference, lookbackMs);
+      for (let step = 0; step < newest.length; step++) {
+        const index = newest[step]!;
+        if (index === NO_SAMPLE) continue;
+        const histogram = raw.histograms?.[index];
+        if (histogram === undefined) columns.setFloat(step, raw.values[index]!);
+        else columns.setHistogram(step, histogram);
+      }
+    }
+    return columns.isEmpty ? undefined : columns.toSeries(raw.labels, false);
+  }
+
+  explain(): Explanation {
+    return { text: `select ${describeSelector(this.#node.source)} lookback ${this.#node.lookbackMs}`, inputs: [] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+/** `timestamp` and `start_timestamp` of a selector: times in seconds of the samples that it selects. */
+export class SampleTimeOperator implements Operator {
+  readonly #node: SampleTime;
+  readonly #context: ExecutionContext;
+  #reader: SeriesReader | undefined;
+
+  constructor(node: SampleTime, context: ExecutionContext) {
+    this.#node = node;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    const { source, lookbackMs, grid, of } = this.#node;
+    if (grid.count === 0) return undefined;
+    this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
+    for (let raw = await this.#reader.next(); raw !== undefined; raw = await this.#reader.next()) {
+      const columns = new StepColumns(grid.count);
+      const newest = findNewestSamples(raw, source.reference, lookbackMs);
+      const timesMs = of === 'timestamp' ? raw.timestampsMs : raw.startTimestampsMs;
+      for (let step = 0; step < newest.length; step++) {
+        if (newest[step] !== NO_SAMPLE) columns.setFloat(step, (timesMs?.[newest[step]!] ?? 0) / 1000);
+      }
+      if (columns.isEmpty) continue;
+      const { labels, dropName } = renamed(raw.labels, this.#context.features);
+      return columns.toSeries(labels, dropName);
+    }
+    return undefined;
+  }
+
+  explain(): Explanation {
+    return { text: `${this.#node.of} of samples of ${describeSelector(this.#node.source)}`, inputs: [] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

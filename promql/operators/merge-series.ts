@@ -1,0 +1,56 @@
+import { labelsKey } from '../../storage/model/labels.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { collect } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { ABSENT, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+export function duplicateLabels(): VarveError {
+  return new VarveError('execution', 'vector cannot contain metrics with the same labelset');
+}
+
+/** Series with equal labels become one, as long as no step has two of them. In the order of their first appearance. */
+export function mergeSeries(all: readonly StepSeries[]): StepSeries[] {
+  const indexByLabels = new Map<string, number>();
+  const merged: StepSeries[] = [];
+  for (const series of all) {
+    const key = labelsKey(series.labels);
+    const index = indexByLabels.get(key);
+    if (index === undefined) indexByLabels.set(key, merged.push(series) - 1);
+    else merged[index] = mergeTwo(merged[index]!, series);
+  }
+  return merged;
+}
+
+function mergeTwo(first: StepSeries, second: StepSeries): StepSeries {
+  const columns = new StepColumns(first.present.length);
+  for (let step = 0; step < first.present.length; step++) {
+    if (first.present[step] !== ABSENT && second.present[step] !== ABSENT) throw duplicateLabels();
+    columns.copyStep(step, first);
+    columns.copyStep(step, second);
+  }
+  return columns.toSeries(first.labels, first.dropName);
+}
+
+/** Brings together the series that an operator below may have given equal labels. */
+export class MergeSeries implements Operator {
+  readonly #input: Operator;
+  #merged: Iterator<StepSeries> | undefined;
+
+  constructor(input: Operator) {
+    this.#input = input;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#merged ??= mergeSeries(await collect(this.#input)).values();
+    return this.#merged.next().value;
+  }
+
+  explain(): Explanation {
+    return { text: 'merge series with equal labels', inputs: [this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

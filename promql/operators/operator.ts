@@ -1,0 +1,38 @@
+import type { StepSeries } from './step-series.ts';
+
+/**
+ * One step of a plan at work: hands out its series one by one.
+ *
+ * `next` gives the next series, or undefined when there are no more, and again undefined after that. It is called by one reader at a time,
+ * and not again after it threw. Each series and its arrays belong to the reader. The order is the one that the expression defines, which
+ * an instant query's answer keeps.
+ */
+export interface Operator {
+  next(): Promise<StepSeries | undefined>;
+  /** What it does, in one line, and what it reads from. */
+  explain(): Explanation;
+  toString(): string;
+}
+
+export interface Explanation {
+  readonly text: string;
+  readonly inputs: readonly Operator[];
+}
+
+/** An operator tree as text: one operator a line, inputs indented below. */
+export function explainTree(operator: Operator, depth = 0): string {
+  const { text, inputs } = operator.explain();
+  return [`${'  '.repeat(depth)}${text}`, ...inputs.map((input) => explainTree(input, depth + 1))].join('\n');
+}
+
+export async function collect(operator: Operator): Promise<StepSeries[]> {
+  const all: StepSeries[] = [];
+  for (let series = await operator.next(); series !== undefined; series = await operator.next()) all.push(series);
+  return all;
+}
+
+/** The values of a scalar operator, one for each step. */
+export async function collectScalar(operator: Operator, stepCount: number): Promise<Float64Array> {
+  const series = await operator.next();
+  return series === undefined ? new Float64Array(stepCount).fill(NaN) : series.values;
+}

@@ -1,0 +1,134 @@
+import { unreachable } from '../../storage/runtime/assert.ts';
+import { histogramIgnoredInAggregation } from '../annotations.ts';
+import type { RankAggregate } from '../plan/plan-node.ts';
+import { checkRankParameter } from './aggregate-parameters.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { LabelGrouping } from './grouping.ts';
+import { labelHashFraction } from './label-hash.ts';
+import { collectScalar } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { ABSENT, FLOAT, HISTOGRAM, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+import { selectBest } from './select-best.ts';
+
+/** topk, bottomk, limitk, limit_ratio: some series of each group, chosen anew at every step. */
+export class RankAggregateOperator implements Operator {
+  readonly #node: RankAggregate;
+  readonly #input: Operator;
+  readonly #param: Operator;
+  readonly #context: ExecutionContext;
+  #chosen: Iterator<StepSeries> | undefined;
+
+  constructor(node: RankAggregate, input: Operator, param: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#input = input;
+    this.#param = param;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#chosen ??= (await this.#choose()).values();
+    return this.#chosen.next().value;
+  }
+
+  async #choose(): Promise<StepSeries[]> {
+    const { grid, op, param } = this.#node;
+    const parameters = await collectScalar(this.#param, grid.count);
+    const groups = await this.#readGroups();
+    if (grid.count === 0 || !checkRankParameter(op, parameters, param.position, this.#context.annotations)) return [];
+    const chosen: StepSeries[] = [];
+    for (const members of groups) {
+      this.#context.budget.checkCancelled();
+      const marks = members.map(() => new Uint8Array(grid.count));
+      let order: readonly number[] = [];
+      for (let step = 0; step < grid.count; step++) {
+        order = this.#chooseAt(members, step, parameters[step]!);
+        for (const member of order) marks[member]![step] = 1;
+      }
+      // The one step of an instant query has an order; over several steps there is none.
+      const result = grid.count === 1 ? order : members.map((_, index) => index);
+      for (const member of result) {
+        const series = keepMarked(members[member]!, marks[member]!);
+        if (series !== undefined) chosen.push(series);
+      }
+    }
+    return chosen;
+  }
+
+  async #readGroups(): Promise<StepSeries[][]> {
+    const grouping = new LabelGrouping(this.#node.grouping, this.#context.features);
+    const groups = new Map<string, StepSeries[]>();
+    for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+      this.#context.budget.hold(series.values.length);
+      const key = grouping.keyOf(series.labels);
+      const members = groups.get(key);
+      if (members === undefined) groups.set(key, [series]);
+      else members.push(series);
+    }
+    return [...groups.values()];
+  }
+
+  /** Indexes of the members that a step keeps, best first. */
+  #chooseAt(members: readonly StepSeries[], step: number, parameter: number): readonly number[] {
+    const { op } = this.#node;
+    switch (op) {
+      case 'topk':
+      case 'bottomk': {
+        const limit = Math.trunc(parameter);
+        if (limit < 1) return [];
+        const candidates = this.#floatsAt(members, step);
+        const valueOf = (member: number): number => members[member]!.values[step]!;
+        return selectBest(candidates, limit, (a, b) => compareRanked(valueOf(a), valueOf(b), op === 'topk') || a - b);
+      }
+      case 'limitk': {
+        const kept: number[] = [];
+        for (let member = 0; member < members.length && kept.length < Math.trunc(parameter); member++) {
+          if (members[member]!.present[step] !== ABSENT) kept.push(member);
+        }
+        return kept;
+      }
+      case 'limit_ratio': {
+        const ratio = Math.max(-1, Math.min(1, parameter));
+        return members.flatMap((series, member) => (series.present[step] !== ABSENT && isInRatio(labelHashFraction(series.labels), ratio) ? [member] : []));
+      }
+      default:
+        return unreachable(op);
+    }
+  }
+
+  #floatsAt(members: readonly StepSeries[], step: number): number[] {
+    const candidates: number[] = [];
+    for (let member = 0; member < members.length; member++) {
+      const kind = members[member]!.present[step];
+      if (kind === FLOAT) candidates.push(member);
+      else if (kind === HISTOGRAM) this.#context.annotations.add(histogramIgnoredInAggregation(this.#node.op), this.#node.position);
+    }
+    return candidates;
+  }
+
+  explain(): Explanation {
+    return { text: `${this.#node.op} ${new LabelGrouping(this.#node.grouping, this.#context.features).toString()}`, inputs: [this.#param, this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+/** NaN ranks last for both. */
+function compareRanked(a: number, b: number, largestFirst: boolean): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  if (a === b) return 0;
+  return (a < b) === largestFirst ? 1 : -1;
+}
+
+/** A ratio r keeps the fractions below r; a negative one those from 1 + r on, so that r and r - 1 share out the series. */
+function isInRatio(fraction: number, ratio: number): boolean {
+  return ratio >= 0 ? fraction < ratio : fraction >= 1 + ratio;
+}
+
+function keepMarked(series: StepSeries, marks: Uint8Array): StepSeries | undefined {
+  const columns = new StepColumns(marks.length);
+  for (let step = 0; step < marks.length; step++) if (marks[step] === 1) columns.copyStep(step, series);
+  return columns.isEmpty ? undefined : columns.toSeries(series.labels, series.dropName);
+}

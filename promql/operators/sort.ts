@@ -1,0 +1,71 @@
+import { compareLabels, labelValue } from '../../storage/model/labels.ts';
+import { unreachable } from '../../storage/runtime/assert.ts';
+import { sortInRangeQuery } from '../annotations.ts';
+import type { Sort, SortOrder } from '../plan/plan-node.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { compareNaturally } from './natural-order.ts';
+import { collect } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { FLOAT } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+/** sort, sort_desc, sort_by_label, sort_by_label_desc. Only a single step has an order. */
+export class SortOperator implements Operator {
+  readonly #node: Sort;
+  readonly #input: Operator;
+  readonly #context: ExecutionContext;
+  #sorted: Iterator<StepSeries> | undefined;
+
+  constructor(node: Sort, input: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#input = input;
+    this.#context = context;
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#sorted ??= (await this.#sort()).values();
+    return this.#sorted.next().value;
+  }
+
+  async #sort(): Promise<StepSeries[]> {
+    const { order, grid } = this.#node;
+    if (grid.count > 1) this.#context.annotations.add(sortInRangeQuery(), this.#node.position);
+    const all = await collect(this.#input);
+    if (order.by === 'value') {
+      const floats = all.map(withoutHistograms).filter((series) => series.present.includes(FLOAT));
+      return grid.count === 1 ? floats.sort((a, b) => compareValues(a.values[0]!, b.values[0]!, order.descending)) : floats;
+    }
+    return grid.count === 1 ? all.sort((a, b) => compareByLabels(a, b, order)) : all;
+  }
+
+  explain(): Explanation {
+    const { order } = this.#node;
+    const by = order.by === 'value' ? 'value' : order.by === 'labels' ? `labels ${order.names.join(', ')}` : unreachable(order);
+    return { text: `sort by ${by}${order.descending ? ' descending' : ''}`, inputs: [this.#input] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+function withoutHistograms(series: StepSeries): StepSeries {
+  if (series.histograms === undefined) return series;
+  return { ...series, histograms: undefined, present: series.present.map((kind) => (kind === FLOAT ? FLOAT : 0)) };
+}
+
+/** NaN comes last either way. */
+function compareValues(a: number, b: number, descending: boolean): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  const order = a < b ? -1 : a > b ? 1 : 0;
+  return descending ? -order : order;
+}
+
+function compareByLabels(a: StepSeries, b: StepSeries, order: Extract<SortOrder, { by: 'labels' }>): number {
+  const sign = order.descending ? -1 : 1;
+  for (const name of order.names) {
+    const natural = compareNaturally(labelValue(a.labels, name), labelValue(b.labels, name));
+    if (natural !== 0) return sign * natural;
+  }
+  return sign * compareLabels(a.labels, b.labels);
+}

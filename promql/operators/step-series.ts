@@ -1,0 +1,79 @@
+import type { FloatHistogram } from '../../storage/model/histogram.ts';
+import type { Labels } from '../../storage/model/labels.ts';
+
+/** What stands at one step of a series. Kept apart from the values because NaN is a value. */
+export const ABSENT = 0;
+export const FLOAT = 1;
+export const HISTOGRAM = 2;
+
+/**
+ * One series over all steps of the part of a query that it belongs to.
+ *
+ * `present[i]` is ABSENT, FLOAT (then `values[i]` is the value) or HISTOGRAM (then `histograms[i]` is it and `values[i]` means nothing).
+ * `histograms` is undefined when no step has one. Whoever receives a series from an operator owns its arrays and may write to them;
+ * histograms themselves are immutable and shared. At least one step is present.
+ */
+export interface StepSeries {
+  readonly labels: Labels;
+  /** The metric name (and type and unit) is to go before the result leaves the engine, but may still be read until then. */
+  readonly dropName: boolean;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  readonly histograms: SparseHistograms | undefined;
+}
+
+export type SparseHistograms = (FloatHistogram | undefined)[];
+
+/** The columns of a series that is being made. */
+export class StepColumns {
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  histograms: SparseHistograms | undefined = undefined;
+  /** Set when any step is. */
+  isEmpty = true;
+
+  constructor(stepCount: number) {
+    this.values = new Float64Array(stepCount);
+    this.present = new Uint8Array(stepCount);
+  }
+
+  setFloat(step: number, value: number): void {
+    this.values[step] = value;
+    this.present[step] = FLOAT;
+    this.isEmpty = false;
+  }
+
+  setHistogram(step: number, histogram: FloatHistogram): void {
+    this.histograms ??= new Array<FloatHistogram | undefined>(this.values.length).fill(undefined);
+    this.histograms[step] = histogram;
+    this.present[step] = HISTOGRAM;
+    this.isEmpty = false;
+  }
+
+  /** Copies one step of a series, present or not. */
+  copyStep(step: number, from: StepSeries): void {
+    const kind = from.present[step]!;
+    if (kind === FLOAT) this.setFloat(step, from.values[step]!);
+    else if (kind === HISTOGRAM) this.setHistogram(step, from.histograms![step]!);
+  }
+
+  toSeries(labels: Labels, dropName: boolean): StepSeries {
+    return { labels, dropName, values: this.values, present: this.present, histograms: this.histograms };
+  }
+}
+
+/** How many steps are present. */
+export function countPresent(series: StepSeries): number {
+  let count = 0;
+  for (const kind of series.present) if (kind !== ABSENT) count++;
+  return count;
+}
+
+export function hasAnyPresent(present: Uint8Array): boolean {
+  for (const kind of present) if (kind !== ABSENT) return true;
+  return false;
+}
+
+export function withLabels(series: StepSeries, labels: Labels, dropName: boolean): StepSeries {
+  return { labels, dropName, values: series.values, present: series.present, histograms: series.histograms };
+}

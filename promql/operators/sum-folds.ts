@@ -1,0 +1,167 @@
+import { compactHistogram } from '../../storage/model/histogram-add.ts';
+import { nextCompensation } from '../../storage/model/kahan-sum.ts';
+import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
+import { counterResetCollision, mixedExponentialCustomHistograms, mixedFloatsHistogramsInAggregation, reconciledCustomBuckets } from '../annotations.ts';
+import { HistogramMean, HistogramTotal } from '../functions/histogram-mean.ts';
+import type { FoldContext, GroupFold } from './folds.ts';
+import { FLOAT, HISTOGRAM } from './step-series.ts';
+import type { StepColumns, StepSeries } from './step-series.ts';
+
+/** What a step of a group has seen, as bits. Floats and histograms together have no sum. */
+const SAW_FLOAT = 1;
+const SAW_HISTOGRAM = 2;
+
+/** `sum`, with compensation, so that the order of series hardly matters. */
+export class SumFold implements GroupFold {
+  readonly #context: FoldContext;
+  readonly #sums: Float64Array;
+  readonly #compensations: Float64Array;
+  readonly #seen: Uint8Array;
+  readonly #histograms: HistogramFold;
+
+  constructor(context: FoldContext) {
+    this.#context = context;
+    this.#sums = new Float64Array(context.stepCount);
+    this.#compensations = new Float64Array(context.stepCount);
+    this.#seen = new Uint8Array(context.stepCount);
+    this.#histograms = new HistogramFold(context, () => new HistogramTotal());
+  }
+
+  add(series: StepSeries): void {
+    const sums = this.#sums;
+    const compensations = this.#compensations;
+    const seen = this.#seen;
+    const { present, values } = series;
+    for (let step = 0; step < present.length; step++) {
+      if (present[step] !== FLOAT) continue;
+      const value = values[step]!;
+      if (seen[step] === 0) {
+        sums[step] = value;
+        seen[step] = SAW_FLOAT;
+        continue;
+      }
+      seen[step]! |= SAW_FLOAT;
+      const sum = sums[step]!;
+      const next = sum + value;
+      compensations[step] = nextCompensation(value, sum, next, compensations[step]!);
+      sums[step] = next;
+    }
+    if (series.histograms !== undefined) this.#histograms.add(series, seen);
+  }
+
+  finish(out: StepColumns): void {
+    for (let step = 0; step < this.#seen.length; step++) {
+      const seen = this.#seen[step]!;
+      if (seen === SAW_FLOAT) out.setFloat(step, this.#sums[step]! + this.#compensations[step]!);
+      else if (seen !== 0) finishHistogram(this.#context, this.#histograms, seen, step, out);
+    }
+  }
+}
+
+/**
+ * `avg`: the compensated sum through the count, and from the step on at which the sum would overflow, a mean that each value corrects.
+ */
+export class AverageFold implements GroupFold {
+  readonly #context: FoldContext;
+  /** The sum, or the mean where `#isMean` is 1. */
+  readonly #sums: Float64Array;
+  readonly #compensations: Float64Array;
+  readonly #counts: Float64Array;
+  readonly #isMean: Uint8Array;
+  readonly #seen: Uint8Array;
+  readonly #histograms: HistogramFold;
+
+  constructor(context: FoldContext) {
+    this.#context = context;
+    this.#sums = new Float64Array(context.stepCount);
+    this.#compensations = new Float64Array(context.stepCount);
+    this.#counts = new Float64Array(context.stepCount);
+    this.#isMean = new Uint8Array(context.stepCount);
+    this.#seen = new Uint8Array(context.stepCount);
+    this.#histograms = new HistogramFold(context, () => new HistogramMean());
+  }
+
+  add(series: StepSeries): void {
+    const { present, values } = series;
+    for (let step = 0; step < present.length; step++) if (present[step] === FLOAT) this.#addValue(step, values[step]!);
+    if (series.histograms !== undefined) this.#histograms.add(series, this.#seen);
+  }
+
+  #addValue(step: number, value: number): void {
+    this.#seen[step]! |= SAW_FLOAT;
+    const count = ++this.#counts[step]!;
+    const sum = this.#sums[step]!;
+    if (count === 1) {
+      this.#sums[step] = value;
+      return;
+    }
+    if (this.#isMean[step] === 0) {
+      const next = sum + value;
+      if (next !== Infinity && next !== -Infinity) {
+        this.#compensations[step] = nextCompensation(value, sum, next, this.#compensations[step]!);
+        this.#sums[step] = next;
+        return;
+      }
+      this.#isMean[step] = 1;
+      this.#sums[step]! /= count - 1;
+      this.#compensations[step]! /= count - 1;
+    }
+    const share = (count - 1) / count;
+    const scaledMean = share * this.#sums[step]!;
+    const increment = value / count;
+    const next = scaledMean + increment;
+    this.#compensations[step] = nextCompensation(increment, scaledMean, next, share * this.#compensations[step]!);
+    this.#sums[step] = next;
+  }
+
+  finish(out: StepColumns): void {
+    for (let step = 0; step < this.#seen.length; step++) {
+      const seen = this.#seen[step]!;
+      if (seen === SAW_FLOAT) {
+        const divisor = this.#isMean[step] === 1 ? 1 : this.#counts[step]!;
+        out.setFloat(step, this.#sums[step]! / divisor + this.#compensations[step]! / divisor);
+      } else if (seen !== 0) finishHistogram(this.#context, this.#histograms, seen, step, out);
+    }
+  }
+}
+
+type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'result'>;
+
+/** The histograms of a group, an accumulator a step. */
+class HistogramFold {
+  readonly #context: FoldContext;
+  readonly #create: () => HistogramAccumulator;
+  readonly #accumulators: (HistogramAccumulator | undefined)[] = [];
+  /** The metric that spoilt a step, for the warning. */
+  #metricName = '';
+
+  constructor(context: FoldContext, create: () => HistogramAccumulator) {
+    this.#context = context;
+    this.#create = create;
+  }
+
+  add(series: StepSeries, seen: Uint8Array): void {
+    for (let step = 0; step < series.present.length; step++) {
+      if (series.present[step] !== HISTOGRAM) continue;
+      seen[step]! |= SAW_HISTOGRAM;
+      (this.#accumulators[step] ??= this.#create()).add(series.histograms![step]!);
+    }
+    this.#metricName = labelValue(series.labels, METRIC_NAME);
+  }
+
+  finish(step: number, out: StepColumns): void {
+    const { histogram, hintCollision, boundsReconciled } = this.#accumulators[step]!.result();
+    if (boundsReconciled) this.#context.annotate(reconciledCustomBuckets('aggregation'));
+    if (histogram === undefined) {
+      this.#context.annotate(mixedExponentialCustomHistograms(this.#metricName));
+      return;
+    }
+    if (hintCollision) this.#context.annotate(counterResetCollision('aggregation'));
+    out.setHistogram(step, compactHistogram(histogram));
+  }
+}
+
+function finishHistogram(context: FoldContext, histograms: HistogramFold, seen: number, step: number, out: StepColumns): void {
+  if ((seen & SAW_FLOAT) !== 0) context.annotate(mixedFloatsHistogramsInAggregation());
+  else histograms.finish(step, out);
+}

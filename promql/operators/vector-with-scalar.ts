@@ -1,0 +1,55 @@
+import { isComparison } from '../functions/binary-samples.ts';
+import type { VectorWithScalar } from '../plan/plan-node.ts';
+import { scalarSeries } from './constant.ts';
+import { renamed } from './drop-name.ts';
+import { elementOperator } from './element-operator.ts';
+import type { ElementOperator } from './element-operator.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { collectScalar } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { ABSENT, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+/** A binary operator between a vector and a scalar, in either order. A filter passes on the vector's samples. */
+export class VectorWithScalarOperator implements Operator {
+  readonly #node: VectorWithScalar;
+  readonly #vector: Operator;
+  readonly #scalar: Operator;
+  readonly #context: ExecutionContext;
+  readonly #apply: ElementOperator;
+  #scalarSeries: StepSeries | undefined;
+
+  constructor(node: VectorWithScalar, vector: Operator, scalar: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#vector = vector;
+    this.#scalar = scalar;
+    this.#context = context;
+    const result = { returnBool: node.returnBool, keeps: node.scalarIsLeft ? 'right' : 'left' } as const;
+    this.#apply = elementOperator(node.op, result, (annotation) => context.annotations.add(annotation, node.position));
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    const { grid, scalarIsLeft, op, returnBool } = this.#node;
+    const scalar = (this.#scalarSeries ??= scalarSeries(await collectScalar(this.#scalar, grid.count)));
+    for (let series = await this.#vector.next(); series !== undefined; series = await this.#vector.next()) {
+      const columns = new StepColumns(grid.count);
+      const [lhs, rhs] = scalarIsLeft ? [scalar, series] : [series, scalar];
+      for (let step = 0; step < grid.count; step++) if (series.present[step] !== ABSENT) this.#apply(step, lhs, rhs, columns);
+      if (columns.isEmpty) continue;
+      if ((isComparison(op) || op === '</' || op === '>/') && !returnBool) return columns.toSeries(series.labels, series.dropName);
+      const { labels, dropName } = renamed(series.labels, this.#context.features);
+      return columns.toSeries(labels, dropName);
+    }
+    return undefined;
+  }
+
+  explain(): Explanation {
+    const { op, scalarIsLeft, returnBool } = this.#node;
+    const inputs = scalarIsLeft ? [this.#scalar, this.#vector] : [this.#vector, this.#scalar];
+    return { text: `${scalarIsLeft ? 'scalar' : 'vector'} ${op}${returnBool ? ' bool' : ''} ${scalarIsLeft ? 'vector' : 'scalar'}`, inputs };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

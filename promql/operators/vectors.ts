@@ -1,0 +1,161 @@
+import { formatLabels } from '../../storage/model/labels.ts';
+import type { Labels } from '../../storage/model/labels.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { BinaryVectors } from '../plan/plan-node.ts';
+import { elementOperator } from './element-operator.ts';
+import type { ElementOperator } from './element-operator.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { groupBySignature } from './match-groups.ts';
+import type { MatchGroup } from './match-groups.ts';
+import { describeMatching, MatchSignature } from './match-signature.ts';
+import { mergeSeries } from './merge-series.ts';
+import { collect } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import { ResultLabels } from './result-labels.ts';
+import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+
+/**
+ * Arithmetic, comparisons and trims between two vectors. Series of one signature form a group; inside it each series of the "many" side (the
+ * left one unless group_right says otherwise) meets the series of the "one" side that is there at the step.
+ */
+export class VectorsOperator implements Operator {
+  readonly #node: BinaryVectors;
+  readonly #lhs: Operator;
+  readonly #rhs: Operator;
+  readonly #context: ExecutionContext;
+  readonly #signature: MatchSignature;
+  readonly #resultLabels: ResultLabels;
+  readonly #apply: ElementOperator;
+  readonly #manyIsRight: boolean;
+  #results: Iterator<StepSeries> | undefined;
+
+  constructor(node: BinaryVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
+    this.#node = node;
+    this.#lhs = lhs;
+    this.#rhs = rhs;
+    this.#context = context;
+    this.#signature = new MatchSignature(node.matching, context.features);
+    this.#resultLabels = new ResultLabels(node.op, node.returnBool, node.matching, context.features);
+    this.#manyIsRight = node.matching.card === 'one-to-many';
+    const annotate = (annotation: Parameters<typeof context.annotations.add>[0]): void => context.annotations.add(annotation, node.position);
+    this.#apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, annotate);
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#results ??= (await this.#combine()).values();
+    return this.#results.next().value;
+  }
+
+  async #combine(): Promise<StepSeries[]> {
+    const lhs = await collect(this.#lhs);
+    this.#context.budget.hold(lhs.length * this.#node.grid.count);
+    const rhs = await collect(this.#rhs);
+    this.#context.budget.hold(rhs.length * this.#node.grid.count);
+    const [many, one] = this.#manyIsRight ? [rhs, lhs] : [lhs, rhs];
+    const { fillLeft, fillRight } = this.#node.matching;
+    const [fillMany, fillOne] = this.#manyIsRight ? [fillRight, fillLeft] : [fillLeft, fillRight];
+    const groups = groupBySignature(many, one, this.#signature, this.#node.grid.count);
+    // With one side empty nothing can match, and then duplicates on the other do not matter.
+    const checksAt = fillMany === undefined && fillOne === undefined ? presenceOf(many, this.#node.grid.count) : undefined;
+    const results: StepSeries[] = [];
+    for (const group of groups.values()) this.#findOnes(group, checksAt);
+    for (const series of many) this.#matchMany(series, groups.get(this.#signature.keyOf(series.labels))!, fillOne, results);
+    if (fillMany !== undefined) for (const group of groups.values()) this.#fillMany(group, fillMany, results);
+    this.#context.budget.release((lhs.length + rhs.length) * this.#node.grid.count);
+    return this.#node.grid.count > 1 || !this.#context.features.delayedNameRemoval ? mergeSeries(results) : results;
+  }
+
+  /** Fills `group.oneAt`: which series of the "one" side is there at each step. Two at once are an error. */
+  #findOnes(group: MatchGroup, checksAt: Uint8Array | undefined): void {
+    for (let index = 0; index < group.one.length; index++) {
+      const { present } = group.one[index]!;
+      for (let step = 0; step < present.length; step++) {
+        if (present[step] === ABSENT) continue;
+        if (group.oneAt[step] !== -1 && (checksAt === undefined || checksAt[step] === 1)) {
+          throw this.#duplicateOne(group.one[index]!.labels, group.one[group.oneAt[step]!]!.labels);
+        }
+        group.oneAt[step] = index;
+      }
+    }
+  }
+
+  #duplicateOne(labels: Labels, otherLabels: Labels): VarveError {
+    const matched = formatLabels(this.#signature.labelsOf(labels));
+    const side = this.#manyIsRight ? 'left' : 'right';
+    return new VarveError(
+      'execution',
+      `found duplicate series for the match group ${matched} on the ${side} hand-side of the operation: ` +
+        `[${formatLabels(labels)}, ${formatLabels(otherLabels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    );
+  }
+
+  #matchMany(series: StepSeries, group: MatchGroup, fillOne: number | undefined, results: StepSeries[]): void {
+    for (let index = 0; index < group.one.length; index++) this.#matchPair(series, group.one[index]!, group, index, results);
+    if (fillOne !== undefined) {
+      const partner = constantSeries(this.#signature.labelsOf(series.labels), fillOne, this.#node.grid.count);
+      this.#matchPair(series, partner, group, -1, results);
+    }
+  }
+
+  /** The steps at which `many` is there and its partner is the group's series `oneIndex` (-1: there is none, and `one` is the fill). */
+  #matchPair(many: StepSeries, one: StepSeries, group: MatchGroup, oneIndex: number, results: StepSeries[]): void {
+    const columns = new StepColumns(this.#node.grid.count);
+    const [lhs, rhs] = this.#manyIsRight ? [one, many] : [many, one];
+    let claimed: Uint8Array | undefined;
+    for (let step = 0; step < many.present.length; step++) {
+      if (many.present[step] === ABSENT || group.oneAt[step] !== oneIndex) continue;
+      claimed ??= group.claim(this.#node.matching.card === 'one-to-one' ? '' : this.#resultLabels.keyOf(many.labels, one.labels));
+      if (claimed[step] === 1) throw this.#multipleMatches();
+      claimed[step] = 1;
+      this.#apply(step, lhs, rhs, columns);
+    }
+    this.#push(columns, many, one, results);
+  }
+
+  #multipleMatches(): VarveError {
+    if (this.#node.matching.card === 'one-to-one') {
+      return new VarveError('execution', 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)');
+    }
+    return new VarveError('execution', 'multiple matches for labels: grouping labels must ensure unique matches');
+  }
+
+  /** A series of the "one" side without any partner meets the fill, once a group and step. */
+  #fillMany(group: MatchGroup, fill: number, results: StepSeries[]): void {
+    for (let index = 0; index < group.one.length; index++) {
+      const one = group.one[index]!;
+      const many = constantSeries(this.#signature.labelsOf(one.labels), fill, this.#node.grid.count);
+      const [lhs, rhs] = this.#manyIsRight ? [one, many] : [many, one];
+      const columns = new StepColumns(this.#node.grid.count);
+      for (let step = 0; step < one.present.length; step++) {
+        if (group.oneAt[step] === index && group.manyPresent[step] === ABSENT) this.#apply(step, lhs, rhs, columns);
+      }
+      this.#push(columns, many, one, results);
+    }
+  }
+
+  #push(columns: StepColumns, many: StepSeries, one: StepSeries, results: StepSeries[]): void {
+    if (columns.isEmpty) return;
+    results.push(columns.toSeries(this.#resultLabels.of(many.labels, one.labels), this.#node.returnBool));
+  }
+
+  explain(): Explanation {
+    const { op, returnBool, matching } = this.#node;
+    return { text: `vectors ${op}${returnBool ? ' bool' : ''} ${describeMatching(matching)}`, inputs: [this.#lhs, this.#rhs] };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}
+
+function constantSeries(labels: Labels, value: number, stepCount: number): StepSeries {
+  const values = new Float64Array(stepCount).fill(value);
+  return { labels, dropName: false, values, present: new Uint8Array(stepCount).fill(FLOAT), histograms: undefined };
+}
+
+function presenceOf(all: readonly StepSeries[], stepCount: number): Uint8Array {
+  const presence = new Uint8Array(stepCount);
+  for (const { present } of all) for (let step = 0; step < stepCount; step++) if (present[step] !== ABSENT) presence[step] = 1;
+  return presence;
+}

@@ -1,0 +1,92 @@
+import { assert } from '../../storage/runtime/assert.ts';
+import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
+import { possibleNonCounter, possibleNonCounterType } from '../annotations.ts';
+import type { Annotation } from '../annotations.ts';
+import { FUNCTIONS } from '../functions/function-table.ts';
+import type { WindowFunction } from '../functions/window-function.ts';
+import type { WindowCall } from '../plan/plan-node.ts';
+import type { ExecutionContext } from './execution-context.ts';
+import { renamed } from './drop-name.ts';
+import { collectScalar } from './operator.ts';
+import type { Explanation, Operator } from './operator.ts';
+import type { SampleColumns } from './sample-columns.ts';
+import { FLOAT, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+import type { WindowSamples } from './window-samples.ts';
+import { countWindowSamples, WindowFinder } from './windows.ts';
+
+/** A function over a range vector, series by series, all steps of a series at once. */
+export class WindowCallOperator implements Operator {
+  readonly #node: WindowCall;
+  readonly #samples: WindowSamples;
+  readonly #scalars: readonly Operator[];
+  readonly #context: ExecutionContext;
+  readonly #apply: WindowFunction;
+  readonly #floatWindows: WindowFinder;
+  readonly #histogramWindows: WindowFinder;
+  readonly #annotate: (annotation: Annotation) => void;
+  #args: readonly Float64Array[] | undefined;
+
+  constructor(node: WindowCall, samples: WindowSamples, scalars: readonly Operator[], context: ExecutionContext) {
+    const implementation = FUNCTIONS[node.name];
+    assert(implementation.kind === 'window', `${node.name} is no function over ranges`);
+    this.#node = node;
+    this.#samples = samples;
+    this.#scalars = scalars;
+    this.#context = context;
+    this.#apply = implementation.apply;
+    const beforeMs = node.source.edges === undefined ? 0 : node.lookbackMs;
+    const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
+    this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
+    this.#histogramWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
+    this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition);
+  }
+
+  async next(): Promise<StepSeries | undefined> {
+    this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
+    for (let series = await this.#samples.next(); series !== undefined; series = await this.#samples.next()) {
+      const columns = this.#evaluate(series, this.#args);
+      if (columns.isEmpty) continue;
+      if (this.#node.keepsName) return columns.toSeries(series.labels, series.dropName);
+      this.#suspectNonCounter(series, columns);
+      const { labels, dropName } = renamed(series.labels, this.#context.features);
+      return columns.toSeries(labels, dropName);
+    }
+    return undefined;
+  }
+
+  #evaluate(series: SampleColumns, args: readonly Float64Array[]): StepColumns {
+    const node = this.#node;
+    const columns = new StepColumns(node.grid.count);
+    const floatWindows = this.#floatWindows.find(series.floats.timestampsMs);
+    const histogramWindows = this.#histogramWindows.find(series.histograms.timestampsMs);
+    this.#context.budget.spend(countWindowSamples(floatWindows));
+    if (series.histograms.timestampsMs.length > 0) this.#context.budget.spend(countWindowSamples(histogramWindows));
+    const input = {
+      series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
+      reference: node.source.reference, rangeMs: node.rangeMs, edges: node.source.edges, grid: node.grid, args, annotate: this.#annotate,
+    };
+    this.#apply(input, columns);
+    return columns;
+  }
+
+  /** An info when rate or increase gave floats for a metric that does not look like a counter. */
+  #suspectNonCounter(series: SampleColumns, columns: StepColumns): void {
+    if (this.#node.name !== 'rate' && this.#node.name !== 'increase') return;
+    const metricName = labelValue(series.labels, METRIC_NAME);
+    if (metricName === '' || !columns.present.includes(FLOAT)) return;
+    if (this.#context.features.typeAndUnitLabels) {
+      const type = labelValue(series.labels, '__type__');
+      if (type !== 'counter' && type !== 'histogram') this.#annotate(possibleNonCounterType(metricName, type));
+    } else if (!/_(?:total|sum|count|bucket)$/.test(metricName)) this.#annotate(possibleNonCounter(metricName));
+  }
+
+  explain(): Explanation {
+    const inputs = this.#samples.input === undefined ? this.#scalars : [this.#samples.input, ...this.#scalars];
+    return { text: `${this.#node.name} over ${this.#node.rangeMs} ms of ${this.#samples.toString()}`, inputs };
+  }
+
+  toString(): string {
+    return this.explain().text;
+  }
+}

@@ -1,0 +1,60 @@
+/** The parser's menu: text to a checked tree, and a tree back to text. All of it is pure. */
+import type { Labels } from '../../storage/model/labels.ts';
+import type { Matcher } from '../../storage/model/matcher.ts';
+import type { Expr } from './ast.ts';
+import { checkExpression } from './check.ts';
+import { parseExpression } from './parse-expression.ts';
+import { parseMetricLabels } from './parse-metric.ts';
+import { parseSelector } from './parse-selector.ts';
+import { TokenCursor } from './token-cursor.ts';
+
+export type * from './ast.ts';
+export { childrenOf, EXPRESSION_DEPTH_MAX, typeOf, unwrapParens } from './ast.ts';
+export { resolveDurations } from './durations.ts';
+export type { QueryTimes } from './durations.ts';
+export { isComparison, isSetOperator } from './operators.ts';
+export { describePlace, ParseError } from './parse-error.ts';
+export { prettyExpression } from './pretty.ts';
+export { printExpression } from './print.ts';
+export { FUNCTION_SIGNATURES, functionSignature, isFunctionName } from './signatures.ts';
+export type { FunctionSignature } from './signatures.ts';
+export { describeValueType } from './value-type.ts';
+
+/** A query. Throws `ParseError` for what is not PromQL and for what is PromQL but ill typed. */
+export function parseExpr(query: string): Expr {
+  const expr = parseSyntax(query);
+  checkExpression(query, expr);
+  return expr;
+}
+
+/** A query without the type check: for comparing grammars. Its tree may be ill typed and of any depth. */
+export function parseSyntax(query: string): Expr {
+  return parseAll(query, (cursor) => {
+    if (cursor.kind === 'end of input') cursor.fail({ start: 0, end: 0 }, 'no expression found in input');
+    return parseExpression(cursor);
+  });
+}
+
+/** A series selector, as in `match[]`. Unlike a query it may select everything: whether that is allowed is the caller's to say. */
+export function parseMetricSelector(selector: string): readonly Matcher[] {
+  return parseAll(selector, parseSelector).matchers;
+}
+
+/** A series' labels as they are printed: `name{label="value"}`. */
+export function parseMetric(metric: string): Labels {
+  return parseAll(metric, parseMetricLabels);
+}
+
+/** A series' labels at the beginning of a text, as in the lines of test scripts, and the offset where they end. */
+export function parseMetricPrefix(text: string): { readonly labels: Labels; readonly end: number } {
+  const cursor = new TokenCursor(text);
+  const labels = parseMetricLabels(cursor);
+  return { labels, end: cursor.lastEnd };
+}
+
+function parseAll<T>(text: string, parse: (cursor: TokenCursor) => T): T {
+  const cursor = new TokenCursor(text);
+  const result = parse(cursor);
+  if (cursor.kind !== 'end of input') cursor.unexpected();
+  return result;
+}

@@ -1,0 +1,184 @@
+import { must, unreachable } from '../../storage/runtime/assert.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Budget } from '../budget.ts';
+import type { Aggregate, AtModifier, Binary, MatrixSelector, ResolvedExpr, Subquery, VectorSelector } from '../parser/ast.ts';
+import { typeOf, unwrapParens } from '../parser/ast.ts';
+import { planCall } from './plan-call.ts';
+import { FetchRegistry } from './fetch-registry.ts';
+import { foldConstant } from './fold-constants.ts';
+import type { ElementOp, Grouping, Plan, PlanNode, RangePlan, RankOp, SelectorSource, WindowSource } from './plan-node.ts';
+import { gridEndMs, instantGrid, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
+import type { ReferenceTimes, StepGrid } from './step-grid.ts';
+import { StepInvariance } from './step-invariance.ts';
+import { statisticsSelectors } from './statistics-selectors.ts';
+
+/** What planning needs besides the expression. */
+export interface PlanSettings {
+  /** The whole query's steps. */
+  readonly grid: StepGrid;
+  /** What `@ end()`, `end()` and `range()` mean: the query's own end, which need not be a step. */
+  readonly endMs: number;
+  /** What `step()` means: 0 in an instant query. */
+  readonly stepMs: number;
+  readonly lookbackMs: number;
+  readonly defaultSubqueryStepMs: number;
+  readonly budget: Budget;
+}
+
+/** The plan of a checked expression whose durations are resolved. */
+export function buildPlan(expr: ResolvedExpr, settings: PlanSettings): Plan {
+  const planner = new Planner(settings, statisticsSelectors(expr));
+  const root = planner.plan(expr, settings.grid);
+  return { root, fetches: planner.fetches.all() };
+}
+
+/** The plan of a range vector as the whole of an instant query: its samples are the answer. */
+export function buildRangePlan(expr: MatrixSelector<number> | Subquery<number>, settings: PlanSettings): RangePlan {
+  const planner = new Planner(settings, new Set());
+  const source = planner.windowSource(expr, settings.grid);
+  return { source, rangeMs: expr.rangeMs, lookbackMs: settings.lookbackMs, position: expr.position, fetches: planner.fetches.all() };
+}
+
+/** Turns expressions into plan nodes. One for each query. */
+export class Planner {
+  readonly settings: PlanSettings;
+  readonly fetches = new FetchRegistry();
+  readonly #invariance = new StepInvariance();
+  readonly #statisticsSelectors: ReadonlySet<VectorSelector<number>>;
+
+  constructor(settings: PlanSettings, statisticsOnly: ReadonlySet<VectorSelector<number>>) {
+    this.settings = settings;
+    this.#statisticsSelectors = statisticsOnly;
+  }
+
+  /** The node that gives `expr` at every step of `grid`. What does not depend on the step is evaluated at one step only. */
+  plan(expr: ResolvedExpr, grid: StepGrid): PlanNode {
+    const inner = unwrapParens(expr);
+    if (grid.count > 1 && inner.kind !== 'number' && this.#invariance.holds(inner)) {
+      const input = this.#planNode(inner, instantGrid(grid.startMs));
+      if (input.kind === 'constant') return { ...input, grid };
+      return { kind: 'repeat', grid, position: inner.position, input };
+    }
+    return this.#planNode(inner, grid);
+  }
+
+  #planNode(expr: ResolvedExpr, grid: StepGrid): PlanNode {
+    switch (expr.kind) {
+      case 'number':
+        return { kind: 'constant', grid, position: expr.position, value: expr.value };
+      case 'vector':
+        return { kind: 'instant-select', grid, position: expr.position, source: this.selector(expr, grid), lookbackMs: this.settings.lookbackMs };
+      case 'paren':
+        return this.plan(expr.expr, grid);
+      case 'unary':
+        return this.#planUnary(expr, grid);
+      case 'binary':
+        return foldConstant(this.#planBinary(expr, grid));
+      case 'aggregate':
+        return this.#planAggregate(expr, grid);
+      case 'call':
+        return foldConstant(planCall(this, expr, grid));
+      case 'string':
+      case 'matrix':
+      case 'subquery':
+        throw new VarveError('bad-data', `unexpected ${expr.kind} expression`);
+      default:
+        return unreachable(expr);
+    }
+  }
+
+  /** The read of an instant selector: the look-back behind each step, for smoothed ones also the look-ahead. */
+  selector(expr: VectorSelector<number>, grid: StepGrid): SelectorSource {
+    const reference = this.reference(grid, expr.offsetMs, expr.at);
+    const { lookbackMs } = this.settings;
+    const aheadMs = expr.edges === 'smoothed' ? lookbackMs : 0;
+    const fetch = this.fetches.add(expr.matchers, reference.firstMs - lookbackMs + 1, lastReferenceMs(reference) + aheadMs);
+    return { fetch, matchers: expr.matchers, reference, edges: expr.edges, statisticsOnly: this.#statisticsSelectors.has(expr) };
+  }
+
+  /** Where a range vector's samples come from. */
+  windowSource(expr: MatrixSelector<number> | Subquery<number>, grid: StepGrid): WindowSource {
+    if (expr.kind === 'subquery') {
+      const reference = this.reference(grid, expr.offsetMs, expr.at);
+      const stepMs = expr.stepMs ?? this.settings.defaultSubqueryStepMs;
+      const innerGrid = subqueryGrid(reference, expr.rangeMs, stepMs, this.settings.budget);
+      return { kind: 'subquery', input: this.plan(expr.expr, innerGrid), reference, edges: undefined };
+    }
+    const { selector } = expr;
+    const reference = this.reference(grid, selector.offsetMs, selector.at);
+    const beforeMs = selector.edges === undefined ? 0 : this.settings.lookbackMs;
+    const aheadMs = selector.edges === 'smoothed' ? this.settings.lookbackMs : 0;
+    const fetch = this.fetches.add(selector.matchers, reference.firstMs - expr.rangeMs - beforeMs + 1, lastReferenceMs(reference) + aheadMs);
+    const statisticsOnly = this.#statisticsSelectors.has(selector);
+    return { kind: 'range-select', fetch, matchers: selector.matchers, reference, edges: selector.edges, statisticsOnly };
+  }
+
+  reference(grid: StepGrid, offsetMs: number, at: AtModifier | undefined): ReferenceTimes {
+    const { settings } = this;
+    const atMs = at === 'start' ? settings.grid.startMs : at === 'end' ? settings.endMs : at;
+    return referenceTimes(grid, offsetMs, atMs);
+  }
+
+  #planUnary(expr: Extract<ResolvedExpr, { kind: 'unary' }>, grid: StepGrid): PlanNode {
+    const input = this.plan(expr.expr, grid);
+    if (expr.op === '+') return input;
+    if (input.kind === 'constant') return { ...input, value: -input.value };
+    return { kind: 'negate', grid, position: expr.position, input };
+  }
+
+  #planBinary(expr: Binary<number>, grid: StepGrid): PlanNode {
+    const { op, position } = expr;
+    const lhs = this.plan(expr.lhs, grid);
+    const rhs = this.plan(expr.rhs, grid);
+    const leftIsScalar = typeOf(expr.lhs) === 'scalar';
+    const rightIsScalar = typeOf(expr.rhs) === 'scalar';
+    if (leftIsScalar && rightIsScalar) return { kind: 'scalars', grid, position, op, lhs, rhs };
+    if (op === 'and' || op === 'or' || op === 'unless') {
+      return { kind: 'set-vectors', grid, position, op, lhs, rhs, matching: must(expr.matching, 'set operator without matching') };
+    }
+    const elementOp: ElementOp = op;
+    if (leftIsScalar || rightIsScalar) {
+      const [vector, scalar] = leftIsScalar ? [rhs, lhs] : [lhs, rhs];
+      return { kind: 'vector-with-scalar', grid, position, op: elementOp, vector, scalar, scalarIsLeft: leftIsScalar, returnBool: expr.returnBool };
+    }
+    const matching = must(expr.matching, 'vector operator without matching');
+    return { kind: 'vectors', grid, position, op: elementOp, lhs, rhs, matching, returnBool: expr.returnBool };
+  }
+
+  #planAggregate(expr: Aggregate<number>, grid: StepGrid): PlanNode {
+    const { op, position } = expr;
+    const input = this.plan(expr.expr, grid);
+    const grouping: Grouping = { labels: expr.grouping, without: expr.without };
+    if (op === 'count_values') {
+      const param = unwrapParens(must(expr.param, 'count_values without label'));
+      const label = param.kind === 'string' ? param.value : '';
+      return { kind: 'count-values', grid, position, input, label, grouping };
+    }
+    const param = expr.param === undefined ? undefined : this.plan(expr.param, grid);
+    if (isRankOp(op)) return { kind: 'rank-aggregate', grid, position, op, input, param: must(param, `${op} without parameter`), grouping };
+    return { kind: 'aggregate', grid, position, op, input, param, grouping };
+  }
+}
+
+function isRankOp(op: Aggregate['op']): op is RankOp {
+  return op === 'topk' || op === 'bottomk' || op === 'limitk' || op === 'limit_ratio';
+}
+
+/** The end of the query in seconds, and so on, for `start()`, `end()`, `range()` and `step()`. */
+export function queryContextSeconds(name: 'start' | 'end' | 'range' | 'step', settings: PlanSettings): number {
+  switch (name) {
+    case 'start':
+      return settings.grid.startMs / 1000;
+    case 'end':
+      return settings.endMs / 1000;
+    case 'range':
+      return (settings.endMs - settings.grid.startMs) / 1000;
+    case 'step':
+      return settings.stepMs / 1000;
+  }
+}
+
+/** The last time that a node's steps reach, for explain. */
+export function describeGrid(grid: StepGrid): string {
+  return grid.count === 1 ? `at ${grid.startMs}` : `${grid.count} steps from ${grid.startMs} to ${gridEndMs(grid)} by ${grid.stepMs}`;
+}

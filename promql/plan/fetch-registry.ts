@@ -1,0 +1,45 @@
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Matcher } from '../../storage/model/matcher.ts';
+import type { Fetch, FetchIndex } from './plan-node.ts';
+
+interface OpenFetch {
+  readonly matchers: readonly Matcher[];
+  startMs: number;
+  endMs: number;
+  consumerCount: number;
+}
+
+/**
+ * The reads of a query. Selectors with the same matchers whose time ranges touch become one read of both ranges, so that
+ * `rate(x[5m]) / rate(x[1h])` goes to the source once; operators take from it what lies in their windows.
+ */
+export class FetchRegistry {
+  readonly #fetches: OpenFetch[] = [];
+  readonly #byMatchers = new Map<string, FetchIndex[]>();
+
+  add(matchers: readonly Matcher[], startMs: number, endMs: number): FetchIndex {
+    if (!Number.isSafeInteger(startMs) || !Number.isSafeInteger(endMs)) throw new VarveError('execution', 'time range of a selector is out of bounds');
+    const key = matchersKey(matchers);
+    const known = this.#byMatchers.get(key) ?? [];
+    for (const index of known) {
+      const fetch = this.#fetches[index]!;
+      if (startMs > fetch.endMs || endMs < fetch.startMs) continue;
+      fetch.startMs = Math.min(fetch.startMs, startMs);
+      fetch.endMs = Math.max(fetch.endMs, endMs);
+      fetch.consumerCount++;
+      return index;
+    }
+    const index = this.#fetches.push({ matchers, startMs, endMs, consumerCount: 1 }) - 1;
+    this.#byMatchers.set(key, [...known, index]);
+    return index;
+  }
+
+  all(): readonly Fetch[] {
+    return this.#fetches;
+  }
+}
+
+function matchersKey(matchers: readonly Matcher[]): string {
+  const keys = matchers.map(({ name, type, value }) => JSON.stringify([name, type, value]));
+  return keys.sort().join();
+}

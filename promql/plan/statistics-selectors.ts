@@ -1,0 +1,30 @@
+import type { ResolvedExpr, VectorSelector } from '../parser/ast.ts';
+import { childrenOf } from '../parser/ast.ts';
+
+/**
+ * The selectors whose histograms are only asked for their count and sum, as in `histogram_count(rate(h[5m]))`: their buckets need not be
+ * carried through the query. Quantiles, fractions and trimming need the buckets; so do subqueries, which find counter resets by them.
+ */
+export function statisticsSelectors(expr: ResolvedExpr): ReadonlySet<VectorSelector<number>> {
+  const found = new Set<VectorSelector<number>>();
+  collect(expr, false, found);
+  return found;
+}
+
+function collect(expr: ResolvedExpr, isStatistic: boolean, found: Set<VectorSelector<number>>): void {
+  if (expr.kind === 'vector') {
+    if (isStatistic) found.add(expr);
+    return;
+  }
+  if (needsBuckets(expr)) return;
+  const asksForStatistic = isStatistic || (expr.kind === 'call' && STATISTICS.has(expr.name));
+  for (const child of childrenOf(expr)) collect(child, asksForStatistic, found);
+}
+
+const STATISTICS: ReadonlySet<string> = new Set(['histogram_count', 'histogram_sum', 'histogram_avg']);
+const BUCKET_FUNCTIONS: ReadonlySet<string> = new Set(['histogram_quantile', 'histogram_quantiles', 'histogram_fraction']);
+
+function needsBuckets(expr: ResolvedExpr): boolean {
+  if (expr.kind === 'call') return BUCKET_FUNCTIONS.has(expr.name);
+  return expr.kind === 'subquery' || (expr.kind === 'binary' && (expr.op === '</' || expr.op === '>/'));
+}

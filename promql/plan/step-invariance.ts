@@ -1,0 +1,49 @@
+import type { FunctionName, ResolvedExpr } from '../parser/ast.ts';
+
+/** Functions whose value depends on the step whatever their arguments. Dates do only without an argument. */
+const STEP_DEPENDENT: ReadonlySet<FunctionName> = new Set<FunctionName>(['predict_linear', 'time', 'timestamp']);
+const STEP_DEPENDENT_WITHOUT_ARGUMENT: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'hour', 'minute', 'month', 'year',
+]);
+
+/**
+ * Whether an expression has the same value at every step, so that it is evaluated once: constants, and what reads only through `@`.
+ * Answers are remembered, so asking at every level of a tree stays linear.
+ */
+export class StepInvariance {
+  readonly #known = new Map<ResolvedExpr, boolean>();
+
+  holds(expr: ResolvedExpr): boolean {
+    let known = this.#known.get(expr);
+    if (known === undefined) {
+      known = this.#decide(expr);
+      this.#known.set(expr, known);
+    }
+    return known;
+  }
+
+  #decide(expr: ResolvedExpr): boolean {
+    switch (expr.kind) {
+      case 'number':
+      case 'string':
+        return true;
+      case 'vector':
+        return expr.at !== undefined;
+      case 'matrix':
+        return expr.selector.at !== undefined;
+      case 'subquery':
+        return expr.at !== undefined;
+      case 'aggregate':
+        return this.holds(expr.expr) && (expr.param === undefined || this.holds(expr.param));
+      case 'binary':
+        return this.holds(expr.lhs) && this.holds(expr.rhs);
+      case 'unary':
+      case 'paren':
+        return this.holds(expr.expr);
+      case 'call':
+        if (STEP_DEPENDENT.has(expr.name)) return false;
+        if (STEP_DEPENDENT_WITHOUT_ARGUMENT.has(expr.name) && expr.args.length === 0) return false;
+        return expr.args.every((arg) => this.holds(arg));
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { compareLabels, labelsKey } from '../storage/model/labels.ts';
+import type { ExecutionContext } from './operators/execution-context.ts';
+import { duplicateLabels, mergeSeries } from './operators/merge-series.ts';
+import { withoutMetadata } from './operators/name-labels.ts';
+import type { Operator } from './operators/operator.ts';
+import { ABSENT, HISTOGRAM, withLabels } from './operators/step-series.ts';
+import type { StepSeries } from './operators/step-series.ts';
+import { gridTimesMs } from './plan/step-grid.ts';
+import type { StepGrid } from './plan/step-grid.ts';
+import type { MatrixValue, ScalarValue, VectorSample, VectorValue } from './query-result.ts';
+
+export async function scalarResult(operator: Operator, timeMs: number): Promise<ScalarValue> {
+  const series = await operator.next();
+  return { kind: 'scalar', timestampMs: timeMs, value: series === undefined ? NaN : series.values[0]! };
+}
+
+/** The series of one step, as points. */
+export async function vectorResult(operator: Operator, timeMs: number, context: ExecutionContext): Promise<VectorValue> {
+  const samples: VectorSample[] = [];
+  const seen = new Set<string>();
+  for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
+    const kind = series.present[0];
+    if (kind === ABSENT) continue;
+    const { labels } = withoutDroppedName(series, context);
+    const key = labelsKey(labels);
+    if (seen.has(key)) throw duplicateLabels();
+    seen.add(key);
+    samples.push({ labels, value: series.values[0]!, histogram: kind === HISTOGRAM ? series.histograms![0] : undefined });
+    context.budget.checkOutputPoints(samples.length);
+  }
+  return { kind: 'vector', timestampMs: timeMs, samples };
+}
+
+/** The series of several steps, sorted by labels. */
+export async function matrixResult(operator: Operator, grid: StepGrid, context: ExecutionContext): Promise<MatrixValue> {
+  const all: StepSeries[] = [];
+  for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
+    all.push(withoutDroppedName(series, context));
+    context.budget.checkOutputPoints(all.length * grid.count);
+  }
+  const timestampsMs = gridTimesMs(grid);
+  const merged = mergeSeries(all).sort((a, b) => compareLabels(a.labels, b.labels));
+  return {
+    kind: 'matrix',
+    series: merged.map(({ labels, values, present, histograms }) => ({
+      labels, timestampsMs, values, histograms, present: present.includes(ABSENT) ? present : undefined,
+    })),
+  };
+}
+
+export function withoutDroppedName(series: StepSeries, context: ExecutionContext): StepSeries {
+  return series.dropName ? withLabels(series, withoutMetadata(series.labels, context.features), false) : series;
+}

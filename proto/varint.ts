@@ -1,0 +1,91 @@
+import { DecodeError } from './decode-error.ts';
+
+/** Appends a base-128 varint of an unsigned integer below 2^53. Returns the position behind it. */
+export function writeVarint(bytes: Uint8Array, position: number, value: number): number {
+  while (value >= 0x80) {
+    // Division, not shifts: values go beyond 32 bits.
+    const rest = Math.floor(value / 0x80);
+    bytes[position++] = (value - rest * 0x80) | 0x80;
+    value = rest;
+  }
+  bytes[position++] = value;
+  return position;
+}
+
+export function varintLength(value: number): number {
+  let length = 1;
+  while (value >= 0x80) {
+    value = Math.floor(value / 0x80);
+    length++;
+  }
+  return length;
+}
+
+/** A cursor over bytes that never reads outside `[position, end)`. */
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  position: number;
+  readonly end: number;
+
+  constructor(bytes: Uint8Array, position = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.position = position;
+    this.end = end;
+  }
+
+  get done(): boolean {
+    return this.position >= this.end;
+  }
+
+  /** An unsigned varint below 2^53. */
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let length = 0; length < 8; length++) {
+      if (this.position >= this.end) throw new DecodeError(`varint is cut off at byte ${this.position}`);
+      const byte = this.bytes[this.position++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        return value;
+      }
+      scale *= 0x80;
+    }
+    throw new DecodeError(`varint at byte ${this.position} is above 2^53`);
+  }
+
+  uint32(): number {
+    this.#need(4);
+    const value = this.view.getUint32(this.position, true);
+    this.position += 4;
+    return value;
+  }
+
+  float64(): number {
+    this.#need(8);
+    const value = this.view.getFloat64(this.position, true);
+    this.position += 8;
+    return value;
+  }
+
+  byte(): number {
+    this.#need(1);
+    return this.bytes[this.position++]!;
+  }
+
+  /** A view of the next bytes, not a copy. */
+  take(length: number): Uint8Array {
+    this.#need(length);
+    const taken = this.bytes.subarray(this.position, this.position + length);
+    this.position += length;
+    return taken;
+  }
+
+  #need(length: number): void {
+    if (length > this.end - this.position) {
+      throw new DecodeError(`want ${length} bytes at byte ${this.position}, got ${this.end - this.position}`);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Merges streams that are each in order into one. All streams are started at once, so that the first answers are fetched side by side.
+ * Stopping early stops every stream.
+ */
+export async function* mergeSorted<T>(streams: readonly AsyncIterable<T>[], compare: (a: T, b: T) => number): AsyncGenerator<T> {
+  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]());
+  try {
+    const heads = await Promise.all(iterators.map((iterator) => iterator.next()));
+    for (;;) {
+      let least = -1;
+      for (let i = 0; i < heads.length; i++) {
+        const head = heads[i]!;
+        if (head.done === true) continue;
+        if (least < 0 || compare(head.value, (heads[least] as IteratorYieldResult<T>).value) < 0) least = i;
+      }
+      if (least < 0) return;
+      yield (heads[least] as IteratorYieldResult<T>).value;
+      heads[least] = await iterators[least]!.next();
+    }
+  } finally {
+    await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
+  }
+}

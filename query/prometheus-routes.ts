@@ -1,0 +1,150 @@
+import { Hono, type Context } from 'hono';
+import { Engine } from '../promql/engine.ts';
+import { ParseError } from '../promql/parser/index.ts';
+import type { QueryResult } from '../promql/query-result.ts';
+import { labelsToObject } from '../storage/model/labels.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { deadline } from '../storage/runtime/deadline.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { ShardRouter } from '../storage/shard-router.ts';
+import {
+  durationParameter,
+  limitParameter,
+  queryParameter,
+  rangeParameters,
+  readParameters,
+  selectorParameters,
+  timeParameter,
+} from './parameters.ts';
+import { failure, streamed, success, successText, type Notes } from './respond.ts';
+import { queryData } from './result-json.ts';
+import { HotSource, labelNames, labelValues, seriesLabels, type LabelsQuery, type LimitedAnswer } from './shard-fan-out.ts';
+import { DEFAULT_TENANT } from './tenant.ts';
+import { BUILD_INFO } from './version.ts';
+
+const TRUNCATED: Notes = { warnings: ['results truncated due to limit'] };
+const NO_NOTES: Notes = {};
+const TIME_MS_MAX = 8.64e15;
+
+/** What the routes need of the world. */
+export interface QueryServices {
+  readonly router: ShardRouter;
+  readonly clock: Clock;
+}
+
+/** The query half of Prometheus' HTTP API, to be mounted at `/api/v1`. GET and POST forms are one and the same. */
+export function prometheusRoutes(services: QueryServices): Hono {
+  const routes = new Hono();
+  const both = ['GET', 'POST'];
+  routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, parameters, context.req.raw.signal)));
+  routes.on(both, '/query_range', (context) => answer(context, (parameters) => rangeQuery(services, parameters, context.req.raw.signal)));
+  routes.on(both, '/labels', (context) => answer(context, (parameters) => labels(services, parameters)));
+  routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, context.req.param('name'), parameters)));
+  routes.on(both, '/series', (context) => answer(context, (parameters) => series(services, parameters)));
+  routes.get('/status/buildinfo', () => success(BUILD_INFO));
+  return routes;
+}
+
+async function answer(context: Context, body: (parameters: URLSearchParams) => Promise<Response>): Promise<Response> {
+  try {
+    return await body(await readParameters(context.req.raw));
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+async function instantQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+  const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
+  const limit = limitParameter(parameters);
+  const { engine, options } = await prepare(services, parameters, signal);
+  return queryAnswer(() => engine.instant(queryParameter(parameters), { ...options, timeMs }), parameters, limit);
+}
+
+async function rangeQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+  const range = rangeParameters(parameters);
+  const limit = limitParameter(parameters);
+  const { engine, options } = await prepare(services, parameters, signal);
+  return queryAnswer(() => engine.range(queryParameter(parameters), { ...options, ...range }), parameters, limit);
+}
+
+async function prepare({ router }: QueryServices, parameters: URLSearchParams, signal: AbortSignal) {
+  const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
+  const lookbackMs = durationParameter(parameters, 'lookback_delta');
+  if (lookbackMs !== undefined && lookbackMs <= 0) throw badData('invalid parameter "lookback_delta": zero or negative lookback deltas are not accepted');
+  const limits = { samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax };
+  const source = new HotSource(await router.tenant(DEFAULT_TENANT), LIMITS.querySamplesMax);
+  const engine = new Engine({ source, limits, lookbackMs: lookbackMs ?? LIMITS.lookbackMs });
+  return { engine, options: { signal: deadline(Math.max(0, Math.min(timeoutMs, LIMITS.queryTimeoutMs)), signal) } };
+}
+
+async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearchParams, limit: number): Promise<Response> {
+  let result: QueryResult;
+  try {
+    result = await run();
+  } catch (error) {
+    throw error instanceof ParseError ? badData(`invalid parameter "query": ${error.message}`) : error;
+  }
+  const limited = limitResult(result, limit);
+  const { warnings, infos } = limited.annotations;
+  return streamed(successText(queryData(limited, (parameters.get('stats') ?? '') !== ''), { warnings, infos }));
+}
+
+/** At most `limit` series of a vector or a matrix, and a warning when there were more. */
+function limitResult(result: QueryResult, limit: number): QueryResult {
+  const { value, annotations } = result;
+  const warned = { ...annotations, warnings: [...annotations.warnings, ...(TRUNCATED.warnings ?? [])] };
+  if (limit === 0) return result;
+  if (value.kind === 'vector' && value.samples.length > limit) {
+    return { ...result, value: { ...value, samples: value.samples.slice(0, limit) }, annotations: warned };
+  }
+  if (value.kind === 'matrix' && value.series.length > limit) {
+    return { ...result, value: { ...value, series: value.series.slice(0, limit) }, annotations: warned };
+  }
+  return result;
+}
+
+async function labels({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
+  const query = labelsQuery(parameters);
+  return limitedAnswer(await labelNames(await router.tenant(DEFAULT_TENANT), query));
+}
+
+async function values({ router }: QueryServices, escapedName: string, parameters: URLSearchParams): Promise<Response> {
+  const name = unescapeName(escapedName);
+  if (name === '') throw badData(`invalid label name: ${JSON.stringify(escapedName)}`);
+  const query = labelsQuery(parameters);
+  return limitedAnswer(await labelValues(await router.tenant(DEFAULT_TENANT), name, query));
+}
+
+async function series({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
+  if (parameters.getAll('match[]').length === 0) throw badData('no match[] parameter provided');
+  const query = labelsQuery(parameters);
+  const found = await seriesLabels(await router.tenant(DEFAULT_TENANT), query);
+  return limitedAnswer({ ...found, values: found.values.map(labelsToObject) });
+}
+
+function limitedAnswer<T>({ values: found, truncated }: LimitedAnswer<T>): Response {
+  return success(found, truncated ? TRUNCATED : NO_NOTES);
+}
+
+function labelsQuery(parameters: URLSearchParams): LabelsQuery {
+  const startMs = timeParameter(parameters, 'start', -TIME_MS_MAX);
+  const endMs = timeParameter(parameters, 'end', TIME_MS_MAX);
+  if (endMs < startMs) throw new VarveError('bad-data', 'invalid parameter "end": end timestamp must not be before start time');
+  return { selectors: selectorParameters(parameters), startMs, endMs, limit: limitParameter(parameters) };
+}
+
+/**
+ * A label name out of a path, where Grafana writes UTF-8 names escaped: `U__`, then `_` as `__` and other characters as `_hex_`
+ * (Prometheus' "values" escaping). What is not well-formed stands for itself.
+ */
+function unescapeName(name: string): string {
+  if (!name.startsWith('U__')) return name;
+  const escaped = name.slice(3);
+  if (!/^(?:[^_]|__|_[0-9a-fA-F]{1,6}_)*$/.test(escaped)) return name;
+  return escaped.replace(/__|_([0-9a-fA-F]{1,6})_/g, (_match, hex: string | undefined) => {
+    if (hex === undefined) return '_';
+    const codePoint = parseInt(hex, 16);
+    return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : '\ufffd';
+  });
+}

@@ -1,0 +1,33 @@
+import type { Context, Hono, MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import type { Counters } from '../storage/runtime/metrics.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
+import { failure } from './respond.ts';
+
+/** Counts answers by route (never by path: a client must not make series) and status. */
+export function withRequestCount(counters: Counters): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    const route = routePath(context, -1);
+    counters.add('varve_http_requests_total', { route: route.endsWith('*') ? 'unknown' : route, code: String(context.res.status) }, 1);
+  };
+}
+
+/** A path that exists for other methods is 405 with `Allow`; OPTIONS on the API is 204; anything else unknown is 404 in the API's envelope. */
+export function notFound(app: Hono): (context: Context) => Response {
+  return (context) => {
+    const { path, method } = context.req;
+    const allowed = ['GET', 'POST'].filter((other) => other !== method && hasRoute(app, other, path));
+    if (allowed.length > 0) {
+      if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: [...allowed, 'OPTIONS'].join(', ') } });
+      return new Response(`method ${method} is not allowed here; use ${allowed.join(' or ')}\n`, { status: 405, headers: { allow: allowed.join(', ') } });
+    }
+    return failure(new VarveError('not-found', `there is nothing at ${path}`));
+  };
+}
+
+function hasRoute(app: Hono, method: string, path: string): boolean {
+  const [handlers] = app.router.match(method, path);
+  // The request counter matches every path.
+  return handlers.length > 1;
+}

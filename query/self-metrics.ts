@@ -1,0 +1,43 @@
+import { renderMetrics, type Counters, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
+import type { ShardStats } from '../storage/shard/shard-api.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { VARVE_VERSION } from './version.ts';
+
+/** Every metric at /metrics. Those of shards count since the object woke, those of the Worker since its isolate began. */
+const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = {
+  varve_build_info: { type: 'gauge', help: 'Always 1; the label says which build this is.' },
+  varve_http_requests_total: { type: 'counter', help: 'Requests answered, by route and status.' },
+  varve_ingest_samples_total: { type: 'counter', help: 'Samples stored (acknowledged), by protocol.' },
+  varve_ingest_rejected_samples_total: { type: 'counter', help: 'Samples refused, by protocol and kind of reason.' },
+  varve_ingest_metadata_ignored_total: { type: 'counter', help: 'Metric metadata entries received and not stored.' },
+  varve_shard_up: { type: 'gauge', help: 'Whether the shard answered.' },
+  varve_shard_batches_total: { type: 'counter', help: 'Batches accepted: one WAL row each.' },
+  varve_shard_samples_appended_total: { type: 'counter', help: 'Samples written to the log.' },
+  varve_shard_samples_duplicate_total: { type: 'counter', help: 'Samples that were there already: requests sent again.' },
+  varve_shard_series_created_total: { type: 'counter', help: 'Series seen for the first time.' },
+  varve_shard_series_refused_total: { type: 'counter', help: 'New series refused over the limit activeSeriesMax.' },
+  varve_shard_seals_total: { type: 'counter', help: 'Times the log was written out as segments.' },
+  varve_shard_selects_total: { type: 'counter', help: 'Pages of selects answered.' },
+  varve_shard_rows_written_total: { type: 'counter', help: 'SQLite rows written, as they are billed.' },
+  varve_shard_series: { type: 'gauge', help: 'Series in the index.' },
+  varve_shard_log_entries: { type: 'gauge', help: 'Samples in the log, not yet sealed.' },
+  varve_shard_wal_rows: { type: 'gauge', help: 'WAL rows not yet sealed.' },
+  varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
+};
+
+/** The text of /metrics: what all shards say, and what this isolate has counted. A shard that does not answer is shown as down. */
+export async function selfMetrics(shards: TenantShards, counters: Counters): Promise<string> {
+  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
+  const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch(() => undefined)));
+  const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
+  for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard]));
+  return renderMetrics(samples, DEFINITIONS);
+}
+
+function shardSamples(shard: number, stats: ShardStats | undefined): MetricSample[] {
+  const labels = { shard: String(shard) };
+  const up = { name: 'varve_shard_up', labels, value: stats === undefined ? 0 : 1 };
+  if (stats === undefined) return [up];
+  const values = Object.entries({ ...stats.counters, ...stats.gauges });
+  return [up, ...values.map(([name, value]) => ({ name: `varve_shard_${name}`, labels, value }))];
+}

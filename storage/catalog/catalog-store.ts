@@ -1,0 +1,64 @@
+import { SERIES_HASH_KEY_BYTES } from '../model/series-id.ts';
+import type { Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { CATALOG_RPC_VERSION, type TenantRouting } from './catalog-api.ts';
+
+/** Numbered steps that are only ever appended to. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE tenant (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    series_hash_key BLOB NOT NULL      -- 16 random bytes
+  )`,
+  `CREATE TABLE shard_map (
+    epoch INTEGER PRIMARY KEY,
+    from_ms INTEGER NOT NULL,          -- Unix milliseconds; 0 for the first map
+    shard_count INTEGER NOT NULL
+  )`,
+];
+
+/** The state of one tenant's catalog: the key of its series ids and its shard maps. */
+export class CatalogStore {
+  readonly #sql: Sql;
+  readonly #random: Random;
+
+  constructor(sql: Sql, random: Random) {
+    this.#sql = sql;
+    this.#random = random;
+    sql.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)');
+    const [row] = sql.all<{ version: number | null }>('SELECT max(version) AS version FROM schema_version');
+    const current = row?.version ?? 0;
+    if (current > MIGRATIONS.length) throw new Error(`this catalog has schema version ${current}; this build of Varve knows up to ${MIGRATIONS.length}`);
+    for (let version = current + 1; version <= MIGRATIONS.length; version++) {
+      sql.transaction(() => {
+        sql.run(MIGRATIONS[version - 1]!);
+        sql.run('INSERT INTO schema_version (version) VALUES (?)', version);
+      });
+    }
+  }
+
+  routing(shardCount: number): TenantRouting {
+    return this.#stored() ?? this.#create(shardCount);
+  }
+
+  #stored(): TenantRouting | undefined {
+    const [tenant] = this.#sql.all<{ series_hash_key: ArrayBuffer }>('SELECT series_hash_key FROM tenant WHERE id = 1');
+    if (tenant === undefined) return undefined;
+    const maps = this.#sql.all<{ epoch: number; from_ms: number; shard_count: number }>('SELECT epoch, from_ms, shard_count FROM shard_map ORDER BY epoch');
+    return {
+      version: CATALOG_RPC_VERSION,
+      seriesHashKey: new Uint8Array(tenant.series_hash_key),
+      shardMaps: maps.map((map) => ({ epoch: map.epoch, fromMs: map.from_ms, shardCount: map.shard_count })),
+    };
+  }
+
+  #create(shardCount: number): TenantRouting {
+    const seriesHashKey = new Uint8Array(SERIES_HASH_KEY_BYTES);
+    this.#random.fill(seriesHashKey);
+    // Commit point: this transaction. Nobody has seen the key before it, so losing it with a crash harms nobody.
+    this.#sql.transaction(() => {
+      this.#sql.run('INSERT INTO tenant (id, series_hash_key) VALUES (1, ?)', seriesHashKey);
+      this.#sql.run('INSERT INTO shard_map (epoch, from_ms, shard_count) VALUES (1, 0, ?)', shardCount);
+    });
+    return { version: CATALOG_RPC_VERSION, seriesHashKey, shardMaps: [{ epoch: 1, fromMs: 0, shardCount }] };
+  }
+}

@@ -1,0 +1,79 @@
+import { assert } from '../runtime/assert.ts';
+
+/** Integers beyond this do not fit a signed varint, whose zigzag form must stay below 2^53. */
+export const SIGNED_VARINT_MAX = 2 ** 52 - 1;
+
+/** A growing buffer that columns are written into; reused from segment to segment. */
+export class ColumnWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(initialBytes = 64 * 1024) {
+    this.#bytes = new Uint8Array(initialBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** What has been written since `clear`: a view that the next write may change. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  /** A base-128 varint of an integer from 0 to 2^53 - 1. */
+  unsigned(value: number): void {
+    this.#reserve(8);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    // Values above 31 bits need division; nearly all are below.
+    while (value > 0x7fffffff) {
+      const rest = Math.floor(value / 0x80);
+      bytes[position++] = (value - rest * 0x80) | 0x80;
+      value = rest;
+    }
+    let low = value | 0;
+    while (low >= 0x80) {
+      bytes[position++] = (low & 0x7f) | 0x80;
+      low >>>= 7;
+    }
+    bytes[position++] = low;
+    this.#length = position;
+  }
+
+  signed(value: number): void {
+    assert(Number.isInteger(value) && Math.abs(value) <= SIGNED_VARINT_MAX, `${value} as a signed varint`);
+    this.unsigned(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #reserve(length: number): void {
+    if (this.#length + length <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + length));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}

@@ -1,0 +1,42 @@
+import { DecodeError } from '../../proto/decode-error.ts';
+import type { ByteReader } from '../../proto/varint.ts';
+import type { ColumnWriter } from './column-writer.ts';
+
+/**
+ * Timestamps (ms, rising) as delta of delta with run lengths: the first, the first delta, then pairs of (change of the delta, how many
+ * times the new delta repeats). A scrape every 15 s on time is one pair, whatever its length.
+ */
+export function encodeTimestamps(timestampsMs: Float64Array, start: number, end: number, out: ColumnWriter): void {
+  out.signed(timestampsMs[start]!);
+  let delta = 0;
+  let i = start + 1;
+  while (i < end) {
+    const next = timestampsMs[i]! - timestampsMs[i - 1]!;
+    let run = 1;
+    while (i + run < end && timestampsMs[i + run]! - timestampsMs[i + run - 1]! === next) run++;
+    out.signed(next - delta);
+    out.unsigned(run);
+    delta = next;
+    i += run;
+  }
+}
+
+export function decodeTimestamps(reader: ByteReader, count: number): Float64Array {
+  const timestampsMs = new Float64Array(count);
+  if (count === 0) return timestampsMs;
+  timestampsMs[0] = signedVarint(reader);
+  let delta = 0;
+  for (let i = 1; i < count; ) {
+    delta += signedVarint(reader);
+    const run = reader.varint();
+    if (run === 0 || run > count - i) throw new DecodeError(`timestamps: a run of ${run} with ${count - i} to go`);
+    for (const end = i + run; i < end; i++) timestampsMs[i] = timestampsMs[i - 1]! + delta;
+  }
+  return timestampsMs;
+}
+
+/** Zigzag: 0, -1, 1, -2, … as 0, 1, 2, 3, … */
+export function signedVarint(reader: ByteReader): number {
+  const zigzag = reader.varint();
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+}

@@ -1,0 +1,44 @@
+/**
+ * A float as Go's `%g` and `%v` print it, which is how Prometheus' messages show numbers: the shortest digits that read back as the same
+ * number, with an exponent (of two digits at least) below 1e-4 and from 1e6 on. Sample values in JSON have another form.
+ */
+export function formatG(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (value === Infinity) return '+Inf';
+  if (value === -Infinity) return '-Inf';
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
+  const exponent = Number(exponentText);
+  if (exponent >= -4 && exponent < 6) return value.toString();
+  const sign = exponent < 0 ? '-' : '+';
+  return `${mantissa}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+/** A number as OpenMetrics writes it in `le` and `quantile` labels: like `%g`, and always recognisable as a float (`1.0`, `+Inf`). */
+export function formatOpenMetricsFloat(value: number): string {
+  const text = formatG(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const HEXADECIMAL = /^([+-]?)0[xX]([\da-fA-F]*)\.?([\da-fA-F]*)[pP]([+-]?\d+)$/;
+
+/**
+ * A float as Go's `strconv.ParseFloat` reads one, which decides what a valid `le` label is; `undefined` for anything else. Decimal text
+ * beyond the range of doubles is no number, while the words for infinity are.
+ */
+export function parseGoFloat(text: string): number | undefined {
+  if (DECIMAL.test(text)) {
+    const value = Number(text);
+    return Number.isFinite(value) ? value : undefined;
+  }
+  const word = text.toLowerCase().replace(/^[+-]/, '');
+  if (word === 'inf' || word === 'infinity') return text.startsWith('-') ? -Infinity : Infinity;
+  if (word === 'nan' && text.length === 3) return NaN;
+  const hexadecimal = HEXADECIMAL.exec(text);
+  if (hexadecimal === null || hexadecimal[2]! + hexadecimal[3]! === '') return undefined;
+  const mantissa = parseInt(`0${hexadecimal[2]!}${hexadecimal[3]!}`, 16);
+  const value = mantissa * 2 ** (Number(hexadecimal[4]) - 4 * hexadecimal[3]!.length);
+  if (!Number.isFinite(value)) return undefined;
+  return hexadecimal[1] === '-' ? -value : value;
+}

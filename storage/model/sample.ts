@@ -1,0 +1,22 @@
+/**
+ * Prometheus' stale marker: a NaN with this payload (prometheus/prometheus `model/value`). JavaScript may change the payload of a NaN that
+ * passes through a number, so a marker is recognised by its bits where it is decoded, and columns of values are copied as bits.
+ */
+export const STALE_BITS_HIGH = 0x7ff00000;
+export const STALE_BITS_LOW = 2;
+
+const scratch = new Float64Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** Writes the stale marker into a column of values. */
+export function writeStale(values: Float64Array, index: number): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  bits[index * 2] = STALE_BITS_LOW;
+  bits[index * 2 + 1] = STALE_BITS_HIGH;
+}
+
+/** The bits of a float64, low word first. The array is reused by the next call. */
+export function float64Bits(value: number): Uint32Array {
+  scratch[0] = value;
+  return scratchBits;
+}

@@ -1,0 +1,29 @@
+/**
+ * Errors that are not ours: a client's input, a limit, a part of the system that is away. `kind` alone decides the HTTP answer, in one
+ * place (`query/respond.ts` and `ingest/write-outcome.ts`); the message says what, why, the limit's name and value, and whether to retry.
+ */
+export type ErrorKind =
+  | 'bad-data' // the request is wrong; sending it again is useless
+  | 'not-found'
+  | 'not-supported' // media type, encoding, method
+  | 'too-large' // the request is over a size limit
+  | 'limit' // a tenant's or a query's limit; the message names it
+  | 'overloaded' // try again later
+  | 'execution' // a query that cannot be answered
+  | 'timeout'
+  | 'canceled'
+  | 'unavailable'; // storage away; try again
+
+export class VarveError extends Error {
+  override readonly name = 'VarveError';
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+export function badData(message: string): VarveError {
+  return new VarveError('bad-data', message);
+}

@@ -1,0 +1,79 @@
+import { assert } from './assert.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/**
+ * Every bound of the system: its name, its default, and why. An isolate has 128 MB in all and may host the Worker and several shards, so
+ * the sum of what one shard and one request may hold has to stay well under that.
+ */
+export const LIMITS = {
+  // —— a write request ——
+  /** The limit of Prometheus' own receiver; its default of 2,000 samples a request is about 60 KiB. */
+  writeBodyBytesMax: 32 * MIB,
+  /** Checked against the declared length before anything is allocated. Prometheus' receiver has the same. */
+  writeUncompressedBytesMax: 32 * MIB,
+  /** Mimir's default is 30; clusters with many Kubernetes labels need more. */
+  labelsPerSeriesMax: 64,
+  labelNameBytesMax: 1024,
+  /** Mimir's default; above it is nearly always a mistake (a URL, a stack trace). */
+  labelValueBytesMax: 2048,
+  /** Prometheus refuses samples further ahead than this. */
+  timestampAheadMsMax: 10 * MINUTE_MS,
+  /** Samples in any order are taken when they are not older than this; older ones belong to an import. */
+  hotWindowMs: 24 * HOUR_MS,
+  /** Reasons quoted in one error answer; the rest is counted. */
+  writeErrorsQuotedMax: 5,
+
+  // —— ids in the Worker ——
+  /** Entries of the cache from raw label bytes to series id: 32 bytes each, 8 MiB in all. A power of two. */
+  seriesIdCacheEntries: 256 * KIB,
+
+  // —— a shard ——
+  /** Samples in the log head; 24 bytes each, 12 MiB in all. A seal of this many takes well under a second. */
+  logEntriesMax: 512 * KIB,
+  /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
+  batchSamplesMax: 64 * KIB,
+  /** WAL rows that a log may span. A seal frees them all; reading them back is what waking costs. */
+  walSlotsMax: 4096,
+  /** A SQLite row may hold 2 MB in production (locally more, which hides mistakes). */
+  sqlRowBytesMax: 1_900_000,
+  /** About 350 bytes of memory a series with its labels, postings and tables: 52 MB at the limit. */
+  activeSeriesMax: 150_000,
+  /** New series in one definition block: at most one row of `sqlRowBytesMax`. */
+  seriesBlockBytesTarget: 1 * MIB,
+  /** A seal makes rows of about this size: few rows are cheap to write, small rows cheap to read. */
+  segmentRowBytesTarget: 768 * KIB,
+  /** Uncompressed bytes in one frame of a segment row: what reading one series decompresses. With one more series still one zstd block. */
+  segmentFrameBytesTarget: 28 * KIB,
+
+  // —— RPC ——
+  /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
+  selectPageBytesTarget: 8 * MIB,
+  rpcBytesMax: 32 * MIB,
+
+  // —— a query ——
+  queryTextBytesMax: 64 * KIB,
+  /** A form of a query request: the query and a few parameters. */
+  queryBodyBytesMax: 1 * MIB,
+  selectorsPerRequestMax: 1000,
+  /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. */
+  querySamplesMax: 3_000_000,
+  /** Points of all series of a result or of one step of its evaluation. */
+  queryPointsMax: 5_000_000,
+  querySeriesMax: 100_000,
+  /** Prometheus' limit on the points of one series. */
+  queryStepsMax: 11_000,
+  queryTimeoutMs: 2 * MINUTE_MS,
+  /** Prometheus' `query.lookback-delta`. */
+  lookbackMs: 5 * MINUTE_MS,
+} as const;
+
+assert((LIMITS.seriesIdCacheEntries & (LIMITS.seriesIdCacheEntries - 1)) === 0, 'seriesIdCacheEntries is a power of two');
+assert(LIMITS.batchSamplesMax * 24 <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
+assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax, 'a batch fits the log');
+assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
+assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
+assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');

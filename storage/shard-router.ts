@@ -1,0 +1,75 @@
+import type { CatalogApi, TenantRouting } from './catalog/catalog-api.ts';
+import { SeriesHasher } from './model/series-id.ts';
+import { must } from './runtime/assert.ts';
+import { VarveError } from './runtime/errors.ts';
+import type { ShardApi } from './shard/shard-api.ts';
+
+/** Stubs of the objects, by name: what the RPC port needs of the platform. A new stub is made for each call; one that threw is dead. */
+export interface ObjectNamespaces {
+  catalog(name: string): CatalogApi;
+  shard(name: string): ShardApi;
+}
+
+/** What a caller needs to reach one tenant's shards. */
+export interface TenantShards {
+  readonly tenant: string;
+  readonly hasher: SeriesHasher;
+  readonly shardCount: number;
+  /** Calls one shard; see ShardRouter.call. */
+  call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
+}
+
+/** Finds the shards of tenants. Routing never changes once made (maps are only added), so an isolate asks the catalog once a tenant. */
+export class ShardRouter {
+  readonly #namespaces: ObjectNamespaces;
+  readonly #defaultShardCount: number;
+  readonly #tenants = new Map<string, Promise<TenantShards>>();
+
+  constructor(namespaces: ObjectNamespaces, defaultShardCount: number) {
+    this.#namespaces = namespaces;
+    this.#defaultShardCount = defaultShardCount;
+  }
+
+  tenant(tenant: string): Promise<TenantShards> {
+    let shards = this.#tenants.get(tenant);
+    if (shards === undefined) {
+      shards = this.#open(tenant);
+      this.#tenants.set(tenant, shards);
+      shards.catch(() => this.#tenants.delete(tenant));
+    }
+    return shards;
+  }
+
+  async #open(tenant: string): Promise<TenantShards> {
+    const routing = await this.#call<TenantRouting>(() => this.#namespaces.catalog(`${tenant}/catalog`).routing(this.#defaultShardCount), `catalog of ${tenant}`);
+    const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
+    return {
+      tenant,
+      hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
+      shardCount: map.shardCount,
+      call: (shard, body) => this.#call(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),
+    };
+  }
+
+  /**
+   * One call, retried once on a new stub: the object may have been evicted or replaced, or may have fenced itself. The runtime has retried
+   * by itself before that; an overloaded object is left alone. Everything that shards offer may be done twice.
+   */
+  async #call<T>(body: () => Promise<T>, what: string): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
+    }
+    try {
+      return await body();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new VarveError(isOverloaded(error) ? 'overloaded' : 'unavailable', `${what} cannot be reached; try again later (${reason})`, { cause: error });
+    }
+  }
+}
+
+function isOverloaded(error: unknown): boolean {
+  return error instanceof Error && (error as { overloaded?: unknown }).overloaded === true;
+}

@@ -1,0 +1,95 @@
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
+
+/** No entry. */
+export const NO_ENTRY = -1;
+
+/**
+ * The samples accepted since the last seal, in the order of acceptance, as parallel arrays of fixed length: exactly what the WAL holds.
+ * Each entry names the previous entry of its series, so that a query walks one series backwards without touching the others.
+ */
+export class LogHead {
+  readonly capacity: number;
+  #count = 0;
+  readonly refs: Uint32Array;
+  readonly timestampsMs: Float64Array;
+  readonly valueBits: Uint32Array;
+  readonly previous: Int32Array;
+  /** By ref: the series' newest entry, and the greatest timestamp seen since waking (also in what has been sealed). */
+  #lastEntry = new Int32Array(1024).fill(NO_ENTRY);
+  #maxTimestampMs = new Float64Array(1024).fill(-Infinity);
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.refs = new Uint32Array(capacity);
+    this.timestampsMs = new Float64Array(capacity);
+    this.valueBits = new Uint32Array(capacity * 2);
+    this.previous = new Int32Array(capacity);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get free(): number {
+    return this.capacity - this.#count;
+  }
+
+  /** Appends samples whose refs and room have been checked. Columns may be longer than `sampleCount`. */
+  append(refs: Uint32Array, timestampsMs: Float64Array, valueBits: Uint32Array, sampleCount: number): void {
+    const start = this.#count;
+    this.refs.set(refs.subarray(0, sampleCount), start);
+    this.timestampsMs.set(timestampsMs.subarray(0, sampleCount), start);
+    this.valueBits.set(valueBits.subarray(0, sampleCount * 2), start * 2);
+    const { previous } = this;
+    const lastEntry = this.#lastEntry;
+    const maxTimestampMs = this.#maxTimestampMs;
+    for (let i = 0; i < sampleCount; i++) {
+      const ref = refs[i]!;
+      previous[start + i] = lastEntry[ref]!;
+      lastEntry[ref] = start + i;
+      if (timestampsMs[i]! > maxTimestampMs[ref]!) maxTimestampMs[ref] = timestampsMs[i]!;
+    }
+    this.#count = start + sampleCount;
+  }
+
+  /** Makes room for series up to this many. */
+  reserveSeries(seriesCount: number): void {
+    if (seriesCount <= this.#lastEntry.length) return;
+    const capacity = Math.max(seriesCount, this.#lastEntry.length * 2);
+    const entries = new Int32Array(capacity).fill(NO_ENTRY);
+    entries.set(this.#lastEntry);
+    this.#lastEntry = entries;
+    const times = new Float64Array(capacity).fill(-Infinity);
+    times.set(this.#maxTimestampMs);
+    this.#maxTimestampMs = times;
+  }
+
+  lastEntryOf(ref: number): number {
+    return this.#lastEntry[ref]!;
+  }
+
+  maxTimestampMsOf(ref: number): number {
+    return this.#maxTimestampMs[ref]!;
+  }
+
+  /** Whether the series' newest entry is this very sample: a request that was sent again. */
+  endsWith(ref: number, timestampMs: number, bitsLow: number, bitsHigh: number): boolean {
+    const entry = this.#lastEntry[ref]!;
+    return (
+      entry !== NO_ENTRY &&
+      this.timestampsMs[entry] === timestampMs &&
+      this.valueBits[entry * 2] === bitsLow &&
+      this.valueBits[entry * 2 + 1] === bitsHigh
+    );
+  }
+
+  isStale(entry: number): boolean {
+    return this.valueBits[entry * 2 + 1] === STALE_BITS_HIGH && this.valueBits[entry * 2] === STALE_BITS_LOW;
+  }
+
+  /** Forgets all entries, after a seal. */
+  clear(): void {
+    this.#count = 0;
+    this.#lastEntry.fill(NO_ENTRY);
+  }
+}

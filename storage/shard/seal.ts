@@ -1,0 +1,74 @@
+import type { LIMITS } from '../runtime/limits.ts';
+import { compareStrings } from '../model/labels.ts';
+import { NO_ENTRY, type LogHead } from './log-head.ts';
+import { SampleRun } from './sample-run.ts';
+import { SegmentWriter, type SegmentRow } from './segment.ts';
+import type { SeriesIndex } from './series-index.ts';
+
+export interface SealedRow extends SegmentRow {
+  /** Least and greatest metric name in the row. */
+  readonly firstMetric: string;
+  readonly lastMetric: string;
+}
+
+type SealLimits = Pick<typeof LIMITS, 'segmentRowBytesTarget' | 'segmentFrameBytesTarget'>;
+
+/**
+ * Turns the whole log into segment rows: series in label order, each with its samples in order of time. Pure: writing the rows and
+ * freeing the log is the caller's transaction.
+ */
+export function* sealLog(head: LogHead, index: SeriesIndex, limits: SealLimits): Generator<SealedRow> {
+  const refs: number[] = [];
+  for (let ref = 0; ref < index.count; ref++) {
+    if (head.lastEntryOf(ref) !== NO_ENTRY) refs.push(ref);
+  }
+  index.sortByLabels(refs);
+  const writer = new SegmentWriter(limits.segmentFrameBytesTarget);
+  const run = new SampleRun();
+  let metrics = new MetricRange();
+  for (const ref of refs) {
+    readLog(head, ref, -Infinity, Infinity, run);
+    run.settle();
+    writer.add(ref, run.timestampsMs, run.values, run.bits, 0, run.length);
+    metrics.add(index.metricNameOf(ref));
+    run.clear();
+    if (writer.bytes >= limits.segmentRowBytesTarget) {
+      yield { ...writer.finish(), firstMetric: metrics.first, lastMetric: metrics.last };
+      metrics = new MetricRange();
+    }
+  }
+  if (writer.seriesCount > 0) yield { ...writer.finish(), firstMetric: metrics.first, lastMetric: metrics.last };
+}
+
+/** Appends a series' log entries within the range (ms, both inclusive) to a run, in the order of acceptance. */
+export function readLog(head: LogHead, ref: number, startMs: number, endMs: number, run: SampleRun): void {
+  const { timestampsMs, valueBits, previous } = head;
+  let matching = 0;
+  for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
+    if (timestampsMs[entry]! >= startMs && timestampsMs[entry]! <= endMs) matching++;
+  }
+  run.reserve(run.length + matching);
+  let to = run.length + matching;
+  for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
+    const timestampMs = timestampsMs[entry]!;
+    if (timestampMs < startMs || timestampMs > endMs) continue;
+    to--;
+    run.timestampsMs[to] = timestampMs;
+    run.bits[to * 2] = valueBits[entry * 2]!;
+    run.bits[to * 2 + 1] = valueBits[entry * 2 + 1]!;
+  }
+  run.length += matching;
+}
+
+/** Not simply the first and the last series: a label that sorts before `__name__` comes first in label order. */
+class MetricRange {
+  first = '';
+  last = '';
+  #isEmpty = true;
+
+  add(metric: string): void {
+    if (this.#isEmpty || compareStrings(metric, this.first) < 0) this.first = metric;
+    if (this.#isEmpty || compareStrings(metric, this.last) > 0) this.last = metric;
+    this.#isEmpty = false;
+  }
+}

@@ -1,0 +1,70 @@
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+
+/**
+ * What a shard answers over RPC. Old objects serve new Workers for minutes after a deploy and the other way round, so every message
+ * carries a version, and each side takes its own and the one before.
+ *
+ * A client's mistake comes back as a value (an exception would lose its kind on the way); an exception means that the shard or its
+ * storage failed and that the outcome is unknown.
+ */
+export const SHARD_RPC_VERSION = 1;
+
+export type AppendAnswer =
+  /** The batch is durable. `refusedSeries` new series were left out, with their samples, because of the limit named in `refusal`. */
+  | { readonly status: 'stored'; readonly samplesStored: number; readonly refusedSeries: number; readonly refusedSamples: number; readonly refusal: string | undefined }
+  /** Nothing was stored: send the batch again with the labels of the series at these positions. */
+  | { readonly status: 'unknown-series'; readonly positions: Uint32Array }
+  /** Nothing was stored, and sending the same again is useless. */
+  | { readonly status: 'refused'; readonly message: string };
+
+export interface SelectShardRequest {
+  readonly version: number;
+  readonly matchers: readonly Matcher[];
+  /** Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Continue behind this series (labels are the order); `undefined` for the first page. */
+  readonly after: Labels | undefined;
+  /** Stop with an error when the page would hold more samples. */
+  readonly samplesMax: number;
+}
+
+export type SelectShardAnswer =
+  | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
+  | { readonly status: 'refused'; readonly message: string; readonly limit: boolean };
+
+/** Selectors joined by "or", none meaning all series; times are Unix milliseconds, both inclusive. */
+export interface LabelsShardRequest {
+  readonly version: number;
+  readonly selectors: readonly (readonly Matcher[])[];
+  readonly startMs: number;
+  readonly endMs: number;
+  /** At most this many answers; 0 means no limit of the caller's. */
+  readonly limit: number;
+}
+
+export type StringsShardAnswer =
+  | { readonly status: 'values'; readonly values: readonly string[]; readonly truncated: boolean }
+  | { readonly status: 'refused'; readonly message: string };
+
+export type SeriesShardAnswer =
+  | { readonly status: 'series'; readonly series: readonly Labels[]; readonly truncated: boolean }
+  | { readonly status: 'refused'; readonly message: string };
+
+/** Counters since the object woke, and gauges of what it holds. Names are those of the metrics without the `varve_shard_` prefix. */
+export interface ShardStats {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+}
+
+/** A shard as its callers see it: the RPC port. */
+export interface ShardApi {
+  /** Stores a batch (append-message.ts), all or nothing. The answer leaves after the commit point. */
+  append(message: ArrayBuffer): Promise<AppendAnswer>;
+  select(request: SelectShardRequest): Promise<SelectShardAnswer>;
+  labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer>;
+  labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;
+  series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;
+  stats(): Promise<ShardStats>;
+}

@@ -1,0 +1,170 @@
+import { crc32 } from 'node:zlib';
+import type { Sql } from '../runtime/sql.ts';
+
+/*
+ * One WAL row holds one accepted batch, little-endian:
+ *
+ *   u8 version │ u8 kind of timestamps │ u16 0 │ u32 samples │ u32 CRC-32 of all that follows │ u32 0
+ *   f64 base timestamp, ms
+ *   timestamps: nothing (all equal the base) │ u32 × samples, added to the base │ f64 × samples
+ *   u32 × samples: ref │ 8 bytes × samples: value bits
+ */
+const VERSION = 1;
+const HEADER_BYTES = 16;
+const BASE_BYTES = 8;
+
+const TIMES_EQUAL = 0;
+const TIMES_OFFSETS = 1;
+const TIMES_FULL = 2;
+const TIME_BYTES = [0, 4, 8] as const;
+
+/** The samples of a batch with refs in place of series ids; arrays may be longer than the count. */
+export interface LogBatch {
+  readonly sampleCount: number;
+  readonly refs: Uint32Array;
+  readonly timestampsMs: Float64Array;
+  readonly valueBits: Uint32Array;
+}
+
+export function encodeWalRow(batch: LogBatch): Uint8Array {
+  const { sampleCount, timestampsMs } = batch;
+  let minMs = Infinity;
+  let maxMs = -Infinity;
+  for (let i = 0; i < sampleCount; i++) {
+    const timestampMs = timestampsMs[i]!;
+    if (timestampMs < minMs) minMs = timestampMs;
+    if (timestampMs > maxMs) maxMs = timestampMs;
+  }
+  const kind = minMs === maxMs ? TIMES_EQUAL : maxMs - minMs <= 0xffffffff ? TIMES_OFFSETS : TIMES_FULL;
+  const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
+  const bytes = new Uint8Array(refsAt + sampleCount * 12);
+  const { buffer } = bytes;
+  const view = new DataView(buffer);
+  view.setUint8(0, VERSION);
+  view.setUint8(1, kind);
+  view.setUint32(4, sampleCount, true);
+  view.setFloat64(HEADER_BYTES, minMs, true);
+  if (kind === TIMES_OFFSETS) {
+    const offsets = new Uint32Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
+    for (let i = 0; i < sampleCount; i++) offsets[i] = timestampsMs[i]! - minMs;
+  } else if (kind === TIMES_FULL) {
+    new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount).set(timestampsMs.subarray(0, sampleCount));
+  }
+  new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
+  new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
+  view.setUint32(8, crc32(bytes.subarray(HEADER_BYTES)), true);
+  return bytes;
+}
+
+/** The batch of a row as views into it. `where` names the row in errors. */
+export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
+  const view = new DataView(buffer);
+  if (buffer.byteLength < HEADER_BYTES + BASE_BYTES) throw new Error(`${where}: ${buffer.byteLength} bytes is no WAL row`);
+  const version = view.getUint8(0);
+  if (version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION}`);
+  const crc = crc32(new Uint8Array(buffer, HEADER_BYTES));
+  if (crc !== view.getUint32(8, true)) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${view.getUint32(8, true)}`);
+  const kind = view.getUint8(1);
+  const sampleCount = view.getUint32(4, true);
+  const timeBytes = TIME_BYTES[kind];
+  if (timeBytes === undefined) throw new Error(`${where}: kind of timestamps ${kind}`);
+  const refsAt = HEADER_BYTES + BASE_BYTES + timeBytes * sampleCount;
+  if (buffer.byteLength !== refsAt + sampleCount * 12) throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${refsAt + sampleCount * 12}`);
+  const baseMs = view.getFloat64(HEADER_BYTES, true);
+  let timestampsMs: Float64Array;
+  if (kind === TIMES_FULL) timestampsMs = new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
+  else {
+    timestampsMs = new Float64Array(sampleCount).fill(baseMs);
+    if (kind === TIMES_OFFSETS) {
+      const offsets = new Uint32Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
+      for (let i = 0; i < sampleCount; i++) timestampsMs[i] = baseMs + offsets[i]!;
+    }
+  }
+  return {
+    sampleCount,
+    refs: new Uint32Array(buffer, refsAt, sampleCount),
+    timestampsMs,
+    valueBits: new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2),
+  };
+}
+
+interface WalRow extends Record<string, ArrayBuffer | number> {
+  slot: number;
+  sequence: number;
+  samples: ArrayBuffer;
+}
+
+/** The write-ahead log of a shard: rows in reused slots, in the order of their sequence. */
+export class Wal {
+  readonly #sql: Sql;
+  readonly #slotsMax: number;
+  #nextSlot = 0;
+  #lastSequence: number;
+  /** Rows at or below are in segments. */
+  #sealedSequence: number;
+
+  constructor(sql: Sql, slotsMax: number) {
+    this.#sql = sql;
+    this.#slotsMax = slotsMax;
+    this.#sealedSequence = readSealedSequence(sql);
+    this.#lastSequence = this.#sealedSequence;
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  get rowCount(): number {
+    return this.#nextSlot;
+  }
+
+  get isFull(): boolean {
+    return this.#nextSlot >= this.#slotsMax;
+  }
+
+  /** Hands every unsealed batch to `each`, oldest first, and goes on writing behind them. For waking. */
+  replay(each: (batch: LogBatch) => void): void {
+    const rows = this.#sql.each<WalRow>('SELECT slot, sequence, samples FROM wal WHERE sequence > ? ORDER BY slot', this.#sealedSequence);
+    for (const row of rows) {
+      // Slots are filled from 0 after each seal, so the order of slots is the order of sequences, without a gap.
+      const expected = this.#sealedSequence + this.#nextSlot + 1;
+      if (row.slot !== this.#nextSlot || row.sequence !== expected) {
+        throw new Error(`WAL slot ${row.slot}: sequence ${row.sequence}, want slot ${this.#nextSlot} with ${expected}: a batch is missing`);
+      }
+      each(decodeWalRow(row.samples, `WAL slot ${row.slot}`));
+      this.#nextSlot++;
+      this.#lastSequence = row.sequence;
+    }
+  }
+
+  /** Writes one batch. The caller's transaction is its commit point. */
+  append(row: Uint8Array): void {
+    this.#sql.run('INSERT OR REPLACE INTO wal (slot, sequence, samples) VALUES (?, ?, ?)', this.#nextSlot, this.#lastSequence + 1, row);
+    this.#nextSlot++;
+    this.#lastSequence++;
+  }
+
+  /** Declares all rows sealed and their slots free. Runs inside the seal's transaction. */
+  markSealed(): void {
+    this.#sql.run('UPDATE shard_state SET sealed_sequence = ? WHERE id = 1', this.#lastSequence);
+  }
+
+  /** After the seal's transaction: the next batch goes to slot 0. */
+  restart(): void {
+    this.#sealedSequence = this.#lastSequence;
+    this.#nextSlot = 0;
+  }
+
+  /**
+   * Whether storage still holds just what this instance wrote. A replaced instance may live on for a while and answer from memory that
+   * misses what its successor acknowledged; every read calls this after its last look at memory and fails when it is false. Two rows read.
+   */
+  isCurrent(): boolean {
+    const [next] = this.#sql.all<{ sequence: number }>('SELECT sequence FROM wal WHERE slot = ?', this.#nextSlot);
+    return readSealedSequence(this.#sql) === this.#sealedSequence && (next === undefined || next.sequence <= this.#sealedSequence);
+  }
+}
+
+function readSealedSequence(sql: Sql): number {
+  return sql.all<{ sealed_sequence: number }>('SELECT sealed_sequence FROM shard_state WHERE id = 1')[0]!.sealed_sequence;
+}

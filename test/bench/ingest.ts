@@ -1,0 +1,134 @@
+import { Sandbox } from '../processes/sandbox.ts';
+import { diskUsageBytes } from './disk-usage.ts';
+import { type LoadFigures, sendLoad } from './load.ts';
+import type { BenchOptions } from './options.ts';
+import { type Peer, type RunningPeer, findPeers } from './peers.ts';
+import { ProcessTree } from './process-tree.ts';
+import { PrometheusApi } from './prometheus-api.ts';
+import type { Measure, PeerRuns, Report, Run } from './report.ts';
+import { COUNTED_METRIC, type Shape, podShape } from './shapes.ts';
+import { percentile } from './statistics.ts';
+
+const SERIES_PER_POD = 100;
+const POD_COUNT = 400;
+const SAMPLES = 24_000_000;
+const TINY_POD_COUNT = 40;
+const TINY_SAMPLES = 80_000;
+/** Long enough for whatever a server has put off, short enough for one that never rests. */
+const SETTLE_MS = 15_000;
+const VISIBLE_MS = 30_000;
+
+const MEASURES: readonly Measure[] = [
+  { key: 'cpuSecondsPerMillion', title: 'CPU-seconds per million samples', digits: 2, hasRatio: true },
+  { key: 'samplesPerSecond', title: 'samples/s', digits: 0, hasRatio: true },
+  { key: 'wallSeconds', title: 'wall time, s', digits: 1, hasRatio: true },
+  { key: 'requestP50Ms', title: 'request p50, ms', digits: 1, hasRatio: true },
+  { key: 'requestP99Ms', title: 'request p99, ms', digits: 1, hasRatio: true },
+  { key: 'residentPeakMebibytes', title: 'resident memory, peak MiB', digits: 0, hasRatio: true },
+  { key: 'diskBytesPerSample', title: 'bytes on disk per sample', digits: 2, hasRatio: true },
+  { key: 'wireBytesPerSample', title: 'bytes on the wire per sample', digits: 1, hasRatio: false },
+  { key: 'generatorCpuSecondsPerMillion', title: "load generator's own CPU-s per million", digits: 2, hasRatio: false },
+  { key: 'retryCount', title: 'requests sent again', digits: 0, hasRatio: false },
+];
+
+/**
+ * Remote write as fast as each server takes it. CPU is counted over the server's whole process tree, from the first request until the
+ * tree rests again; the disk after an orderly stop. Before that, two queries check that all that was acknowledged is there.
+ */
+export async function benchIngest(options: BenchOptions, say: (line: string) => void): Promise<Report> {
+  const podCount = options.isTiny ? TINY_POD_COUNT : POD_COUNT;
+  const seriesCount = podCount * SERIES_PER_POD;
+  const samples = options.samples ?? (options.isTiny ? TINY_SAMPLES : SAMPLES);
+  const scrapeCount = Math.ceil(samples / seriesCount);
+  const { peers, missing } = findPeers(options.peers);
+  const notes = [...missing];
+  const measured: PeerRuns[] = [];
+  for (const line of missing) say(line);
+  let isSound = true;
+  for (const peer of peers) {
+    const runs: Run[] = [];
+    for (let repetition = 1; repetition <= options.repeat; repetition++) {
+      // Made anew for each run, so that its newest scrape is recent; only the timestamps differ.
+      const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
+      const { run, problem } = await ingestOnce(peer, shape, options.connections);
+      runs.push(run);
+      say(`${peer.name} ${repetition}/${options.repeat}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
+      if (problem !== undefined) {
+        isSound = false;
+        notes.push(`${peer.name}, run ${repetition}: ${problem}`);
+      }
+    }
+    measured.push({ peer, runs });
+  }
+  const sampleCount = scrapeCount * seriesCount;
+  return {
+    bench: 'ingest',
+    title:
+      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0: ${seriesCount.toLocaleString('en-US')} series, ` +
+      `2,000 a request, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
+      `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
+    load: { sampleCount, seriesCount, scrapeCount, seriesPerRequest: 2_000, connections: options.connections, seed: options.seed },
+    measures: MEASURES,
+    peers: measured,
+    notes,
+    isSound,
+  };
+}
+
+async function ingestOnce(peer: Peer, shape: Shape, connections: number): Promise<{ run: Run; problem: string | undefined }> {
+  const sandbox = new Sandbox('bench');
+  try {
+    const server = await peer.start(sandbox);
+    const tree = new ProcessTree(server.process.pid);
+    tree.startSampling();
+    const cpuBeforeSeconds = tree.cpuSeconds();
+    const load = await sendLoad(shape, server.baseUrl, connections);
+    await tree.settle(SETTLE_MS);
+    const cpuSeconds = tree.cpuSeconds() - cpuBeforeSeconds;
+    const residentPeakBytes = tree.stopSampling();
+    const problem = await findLoss(server, shape);
+    await server.process.stop();
+    return { run: toRun(load, cpuSeconds, residentPeakBytes, diskUsageBytes(server.dataFolder)), problem };
+  } finally {
+    await sandbox.close();
+  }
+}
+
+/** Counts the series at the newest scrape, and all samples of one metric. The two say what is missing, or nothing. */
+async function findLoss(server: RunningPeer, shape: Shape): Promise<string | undefined> {
+  const api = new PrometheusApi(server.baseUrl);
+  const timeMs = shape.firstScrapeMs + (shape.scrapeCount - 1) * shape.scrapeIntervalMs + 1_000;
+  const rangeSeconds = (shape.scrapeCount * shape.scrapeIntervalMs) / 1000;
+  const countedSeries = shape.series.filter((series) => series.labels.some(([, value]) => value === COUNTED_METRIC)).length;
+  const expectations: readonly (readonly [expression: string, expected: number])[] = [
+    ['count({job="kubernetes-pods"})', shape.series.length],
+    [`sum(count_over_time(${COUNTED_METRIC}[${rangeSeconds}s]))`, countedSeries * shape.scrapeCount],
+  ];
+  try {
+    for (const [expression, expected] of expectations) {
+      const value = await api.singleBecomes({ expression, timeMs }, expected, VISIBLE_MS);
+      if (value !== expected) return `${expression} is ${value}, not ${expected}: acknowledged samples are missing`;
+    }
+    return undefined;
+  } catch (error) {
+    return `could not be checked for loss: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    api.close();
+  }
+}
+
+function toRun(load: LoadFigures, cpuSeconds: number, residentPeakBytes: number, diskBytes: number): Run {
+  const millions = load.sampleCount / 1e6;
+  return {
+    cpuSecondsPerMillion: cpuSeconds / millions,
+    samplesPerSecond: load.sampleCount / load.wallSeconds,
+    wallSeconds: load.wallSeconds,
+    requestP50Ms: percentile(load.requestMs, 0.5),
+    requestP99Ms: percentile(load.requestMs, 0.99),
+    residentPeakMebibytes: residentPeakBytes / 2 ** 20,
+    diskBytesPerSample: diskBytes / load.sampleCount,
+    wireBytesPerSample: load.bytesPerSample,
+    generatorCpuSecondsPerMillion: load.generatorCpuSeconds / millions,
+    retryCount: load.retryCount,
+  };
+}

@@ -1,0 +1,123 @@
+import { type HttpAnswer, http, keepAliveAgent } from '../processes/http.ts';
+import { sleep } from '../processes/sleep.ts';
+import { RemoteWriteBody } from './remote-write-body.ts';
+import type { SeriesShape, Shape } from './shapes.ts';
+import { ValueGenerator } from './values.ts';
+
+/** What the sender saw. */
+export interface LoadFigures {
+  readonly sampleCount: number;
+  readonly wallSeconds: number;
+  readonly requestMs: readonly number[];
+  /** Requests that were answered with 429 or 5xx and sent again, as Prometheus does. */
+  readonly retryCount: number;
+  /** User and system time of this process: it runs on the same cores as the server. */
+  readonly generatorCpuSeconds: number;
+  readonly bytesPerSample: number;
+}
+
+const ATTEMPTS_MAX = 10;
+const BACKOFF_MS = 100;
+const HEADERS = {
+  'content-type': 'application/x-protobuf',
+  'content-encoding': 'snappy',
+  'x-prometheus-remote-write-version': '0.1.0',
+  'user-agent': 'varve-bench',
+};
+
+/** The series of one request: always the same ones, so that only their values and timestamps change. */
+class RequestGroup {
+  readonly sampleCount: number;
+  readonly body: RemoteWriteBody;
+  readonly #generator: ValueGenerator;
+  /** Settles when the group's latest request has been answered. */
+  latest: Promise<void> = Promise.resolve();
+
+  constructor(series: readonly SeriesShape[], seed: number) {
+    this.sampleCount = series.length;
+    this.body = new RemoteWriteBody(series);
+    this.#generator = new ValueGenerator(series, seed);
+  }
+
+  prepare(timestampMs: number): void {
+    this.#generator.advance();
+    this.body.patch(timestampMs, this.#generator.values);
+  }
+}
+
+/**
+ * Sends every scrape of the shape, oldest first, over `connections` kept-alive connections at once and as fast as the server answers.
+ * The requests of a scrape may pass one another, but a group's next request waits for the answer to its last: no series' samples are ever
+ * out of order.
+ */
+export async function sendLoad(shape: Shape, baseUrl: URL, connections: number): Promise<LoadFigures> {
+  const groups: RequestGroup[] = [];
+  for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
+    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length));
+  }
+  const agent = keepAliveAgent(connections);
+  const url = new URL('/api/v1/write', baseUrl);
+  const requestMs: number[] = [];
+  let retryCount = 0;
+  let sampleCount = 0;
+  let bytes = 0;
+  let nextJob = 0;
+  const jobCount = groups.length * shape.scrapeCount;
+
+  const sendOne = async (group: RequestGroup): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      const startMs = performance.now();
+      const answer = await http({ method: 'POST', url, headers: HEADERS, body: group.body.bytes, agent });
+      requestMs.push(performance.now() - startMs);
+      bytes += group.body.bytes.length;
+      if (answer.status >= 200 && answer.status < 300) break;
+      const isRetryable = answer.status === 429 || answer.status >= 500;
+      if (!isRetryable || attempt === ATTEMPTS_MAX) throw new Error(`remote write was refused: ${answer.status} ${answer.body.toString().slice(0, 500)}`);
+      retryCount++;
+      await sleep(retryAfterMs(answer) ?? BACKOFF_MS * attempt);
+    }
+    sampleCount += group.sampleCount;
+  };
+  const connection = async (): Promise<void> => {
+    while (nextJob < jobCount) {
+      const job = nextJob++;
+      const group = groups[job % groups.length]!;
+      const previous = group.latest;
+      const sent = previous.then(() => {
+        group.prepare(shape.firstScrapeMs + Math.floor(job / groups.length) * shape.scrapeIntervalMs);
+        return sendOne(group);
+      });
+      group.latest = sent;
+      try {
+        await sent;
+      } catch (error) {
+        // One refusal ends the load: the other connections finish what they have begun and take no more.
+        nextJob = jobCount;
+        throw error;
+      }
+    }
+  };
+
+  const cpuBefore = process.cpuUsage();
+  const startMs = performance.now();
+  try {
+    await Promise.all(Array.from({ length: connections }, connection));
+  } finally {
+    agent.destroy();
+  }
+  const wallSeconds = (performance.now() - startMs) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  return {
+    sampleCount,
+    wallSeconds,
+    requestMs,
+    retryCount,
+    generatorCpuSeconds: (cpu.user + cpu.system) / 1e6,
+    bytesPerSample: bytes / sampleCount,
+  };
+}
+
+function retryAfterMs(answer: HttpAnswer): number | undefined {
+  const seconds = Number(answer.headers['retry-after']);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}

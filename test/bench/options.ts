@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { PEER_NAMES, type PeerName } from './peers.ts';
+
+export interface BenchOptions {
+  readonly bench: 'ingest' | 'query';
+  readonly peers: readonly PeerName[];
+  /** How often each peer is started and measured; the table shows medians. */
+  readonly repeat: number;
+  /** Small enough for a test run: it shows that the bench works, its figures mean nothing. */
+  readonly isTiny: boolean;
+  readonly jsonFile: string | undefined;
+  readonly seed: number;
+  /** Ingest: how many samples are sent, rounded up to whole scrapes. */
+  readonly samples: number | undefined;
+  /** Ingest: connections at once. */
+  readonly connections: number;
+  /** Query: how often each query is timed. */
+  readonly runs: number | undefined;
+}
+
+export const USAGE = `usage: npm run bench -- ingest|query [options]
+  --peers NAMES      which servers, comma separated: ${PEER_NAMES.join(',')}
+  --repeat N         start and measure each server N times, show medians (3; tiny: 1)
+  --tiny             a few seconds only, to see that it works
+  --json FILE        write the report as data too
+  --seed N           another load of the same shape (1)
+  --samples N        ingest: how many samples (24,000,000)
+  --connections N    ingest: connections at once (4)
+  --runs N           query: how often each query is timed (30)`;
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parse(args);
+  const [bench, ...rest] = positionals;
+  if ((bench !== 'ingest' && bench !== 'query') || rest.length > 0) throw new UsageError('say which bench: ingest or query');
+  const isTiny = values.tiny;
+  return {
+    bench,
+    peers: values.peers === undefined ? PEER_NAMES : values.peers.split(',').map(peerName),
+    repeat: count('repeat', values.repeat) ?? (isTiny ? 1 : 3),
+    isTiny,
+    jsonFile: values.json,
+    seed: count('seed', values.seed) ?? 1,
+    samples: count('samples', values.samples),
+    connections: count('connections', values.connections) ?? 4,
+    runs: count('runs', values.runs),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        peers: { type: 'string' },
+        repeat: { type: 'string' },
+        tiny: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        seed: { type: 'string' },
+        samples: { type: 'string' },
+        connections: { type: 'string' },
+        runs: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function peerName(text: string): PeerName {
+  const name = PEER_NAMES.find((known) => known === text.trim());
+  if (name === undefined) throw new UsageError(`no such peer: ${text} (there are ${PEER_NAMES.join(', ')})`);
+  return name;
+}
+
+function count(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UsageError(`--${option} takes a positive whole number, not ${text}`);
+  return Number(text);
+}

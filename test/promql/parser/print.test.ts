@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { parseExpr, prettyExpression, printExpression } from '../../../promql/parser/index.ts';
+
+describe('one line', () => {
+  /** A query and its canonical text, the query itself when left out. */
+  const f = (query: string, text = query) => test(query, () => expect(printExpression(parseExpr(query))).toBe(text));
+  f('1');
+  f('-1');
+  f('Inf', '+Inf');
+  f('-Inf');
+  f('NaN');
+  f('1e3', '1000');
+  f('1e-7', '0.0000001');
+  f('1.5e22', '15000000000000000000000');
+  f('123456789.125e-3', '123456.789125');
+  f('90s', '1m30s');
+  f('-90s', '-1m30s');
+  f('365d', '1y');
+  f('366d');
+  f('14d', '2w');
+  f('1h0m5s100ms', '1h5s100ms');
+  f('"a\\n\'\\"\\\\é\\u200b\\x7f"', '"a\\n\'\\"\\\\é\\u200b\\x7f"');
+  f('"\\xc5z"', '"\\xc5z"');
+  f("'\\a\\v\\x01'", '"\\a\\v\\x01"');
+  f('foo{}', 'foo');
+  f('foo{b="1",a=~\'2\'}', 'foo{a=~"2",b="1"}');
+  f('{__name__="foo"}');
+  f('{"foo.bar","l.m"!="x"}', '{"l.m"!="x",__name__="foo.bar"}');
+  f('foo @ 1 offset 1m', 'foo @ 1.000 offset 1m');
+  f('foo offset 90 @ start()', 'foo @ start() offset 1m30s');
+  f('foo @ -0.001', 'foo @ -0.001');
+  f('foo[5m] offset -1m @ end() anchored', 'foo[5m] anchored @ end() offset -1m');
+  f('foo smoothed offset 1m @ 5', 'foo @ 5.000 smoothed offset 1m');
+  f('foo[300:60]', 'foo[5m:1m]');
+  f('foo[5m:] @ 3', 'foo[5m:] @ 3.000');
+  f('foo[ step()*2+1 : (1m) ] offset -(5m)', 'foo[step() * 2 + 1:(1m)] offset -(5m)');
+  f('foo[min_of(range(),1)]', 'foo[min_of(range(), 1)]');
+  f('SUM(foo) BY(a)', 'sum by (a) (foo)');
+  f('sum by () (foo)', 'sum(foo)');
+  f('sum without () (foo)', 'sum without () (foo)');
+  f('topk(5,foo) without("a b",c)', 'topk without ("a b", c) (5, foo)');
+  f('1+2*3', '1 + 2 * 3');
+  f('(1+2)*3', '(1 + 2) * 3');
+  f('- - foo', '--foo');
+  f('+foo', '+foo');
+  f('a>bool b', 'a > bool b');
+  f('a+ignoring()b', 'a + b');
+  f('a+on()b', 'a + on () b');
+  f('a and on(x)b', 'a and on (x) b');
+  f('a*ignoring(x)group_left b', 'a * ignoring (x) group_left () b');
+  f('a*on(x)group_right(y,z)b', 'a * on (x) group_right (y, z) b');
+  f('a+fill(5m)b', 'a + fill (300) b');
+  f('a+fill_right(1)fill_left(1)b', 'a + fill (1) b');
+  f('a+fill_right(-1e-9)fill_left(1e30)b', 'a + fill_left (1e+30) fill_right (-1e-09) b');
+  f('a + fill_left(NaN) b', 'a + fill_left (NaN) b');
+  f('a + fill(1e6) b', 'a + fill (1e+06) b');
+  f('info(foo, {})');
+  f('label_join(foo,"a","b")', 'label_join(foo, "a", "b")');
+});
+
+describe('several lines', () => {
+  const f = (name: string, query: string, ...lines: string[]) => test(name, () => expect(prettyExpression(parseExpr(query))).toBe(lines.join('\n')));
+  const long = 'a'.repeat(60);
+  f('short', 'sum(foo+bar)', 'sum(foo + bar)');
+  f('binary', `${long}+on(x)${long}`, `  ${long}`, '+ on (x)', `  ${long}`);
+  f('aggregate', `sum by (x) (${long}+1+${long})`, 'sum by (x) (', `    ${long} + 1`, '  +', `    ${long}`, ')');
+  f('parameter', `topk(5,rate(${long}[5m]) / ${long})`, 'topk(', '  5,', `    rate(${long}[5m])`, '  /', `    ${long}`, ')');
+  f('call', `label_replace(${long},"a","b","c","d${long}")`, 'label_replace(', `  ${long},`, '  "a",', '  "b",', '  "c",', `  "d${long}"`, ')');
+  f('parentheses', `(${long}*${long})`, '(', `    ${long}`, '  *', `    ${long}`, ')');
+  f('sign', `-(${long}*${long})`, '-(', `    ${long}`, '  *', `    ${long}`, ')');
+  f('subquery', `max_over_time((${long}*${long})[5m:])`, 'max_over_time(', '  (', `      ${long}`, '    *', `      ${long}`, '  )[5m:]', ')');
+  f('selector', `{x="${long}${long}"}`, `{x="${long}${long}"}`);
+});
+
+test('printing over several lines takes time in proportion to the text', () => {
+  const query = `${'('.repeat(400)}${Array.from({ length: 99 }, (_, i) => `m${i}`.repeat(200)).join('+')}${')'.repeat(400)}`;
+  const startMs = performance.now();
+  expect(prettyExpression(parseExpr(query)).length).toBeGreaterThan(query.length);
+  expect(performance.now() - startMs).toBeLessThan(2000);
+});

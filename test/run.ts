@@ -1,0 +1,13 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** What `npm test` runs: the type check, then every test. Arguments go to vitest. */
+const root = join(import.meta.dirname, '..');
+
+function run(command: string, ...args: string[]): void {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run('tsc', '--project', root);
+run('vitest', 'run', '--config', 'test/vitest.config.ts', ...process.argv.slice(2));

@@ -1,0 +1,89 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/*
+ * The house rules that a machine can check: who may import whom, where the raw calls to the outside are allowed, and that no file has
+ * grown past one concept.
+ */
+const root = join(import.meta.dirname, '..');
+const PRODUCT = ['worker.ts', '{ingest,query,storage,promql,proto}/**/*.{ts,mjs}'];
+const files = PRODUCT.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
+const FILE_LINES_MAX = 450;
+
+/** Folder → the folders that it may import, besides itself. The most specific entry counts. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  proto: [],
+  'storage/model': [],
+  'storage/runtime': [],
+  'storage/chunk': ['proto', 'storage/model', 'storage/runtime'],
+  'storage/shard': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk'],
+  'storage/catalog': ['storage/model', 'storage/runtime'],
+  storage: ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog'],
+  promql: ['storage/model', 'storage/runtime'],
+  ingest: ['proto', 'storage'],
+  query: ['promql', 'storage', 'proto', 'ingest/read-body.ts'],
+  'worker.ts': ['ingest', 'query', 'proto', 'storage', '.build'],
+};
+
+/** Calls that differ between runs, and the one place where they may stand. */
+const RAW_CALLS =
+  /\b(?:Date\.now|performance\.now|Math\.random|crypto\.(?:randomUUID|getRandomValues)|setTimeout|setInterval|AbortSignal\.timeout|new Date\(\))|(?<![.\w#])fetch\(/;
+const RAW_CALLS_HOME = 'storage/runtime/';
+/** The Worker's entry is called fetch. */
+const RAW_CALLS_EXEMPT = new Set(['worker.ts']);
+
+function imports(path: string): string[] {
+  const source = readFileSync(join(root, path), 'utf8');
+  const found = source.matchAll(/(?:from|import)\s+'(\.[^']+)'/g);
+  return [...found].map(([, target]) => relative(root, join(root, dirname(path), target!)));
+}
+
+function withoutComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '');
+}
+
+function ruleFor(path: string): string {
+  const rules = Object.keys(MAY_IMPORT).filter((folder) => path === folder || path.startsWith(`${folder}/`));
+  return rules.sort((a, b) => b.length - a.length)[0] ?? '';
+}
+
+describe('imports', () => {
+  test('there are files to look at', () => {
+    expect(files.length).toBeGreaterThan(50);
+  });
+
+  test.each(files)('%s', (path) => {
+    const rule = ruleFor(path);
+    expect(MAY_IMPORT[rule], `no rule for ${path}`).toBeDefined();
+    const allowed = [...MAY_IMPORT[rule]!, rule];
+    const forbidden = imports(path).filter((target) => !allowed.some((folder) => target === folder || target.startsWith(`${folder}/`)));
+    expect(forbidden).toEqual([]);
+  });
+});
+
+describe('raw calls to clock, random, timers and network', () => {
+  test('the pattern finds them', () => {
+    for (const call of ['Date.now()', 'x = performance.now()', 'await fetch(url)', 'setTimeout(f, 1)', 'crypto.randomUUID()', 'new Date()']) {
+      expect(RAW_CALLS.test(call), call).toBe(true);
+    }
+    for (const call of ['this.#fetch(url)', 'app.fetch(request)', 'new Date(0)', 'clock.nowMs()']) expect(RAW_CALLS.test(call), call).toBe(false);
+  });
+
+  test.each(files.filter((path) => !path.startsWith(RAW_CALLS_HOME) && !RAW_CALLS_EXEMPT.has(path)))('%s', (path) => {
+    const lines = withoutComments(readFileSync(join(root, path), 'utf8')).split('\n');
+    expect(lines.filter((line) => RAW_CALLS.test(line))).toEqual([]);
+  });
+});
+
+test('no file holds more than one concept can need', () => {
+  const long = files.filter((path) => readFileSync(join(root, path), 'utf8').split('\n').length > FILE_LINES_MAX);
+  expect(long).toEqual([]);
+});
+
+test('nothing is left open or switched off', () => {
+  const everything = [...files, ...globSync('test/**/*.ts', { cwd: root })].filter((path) => path !== 'test/tidy.test.ts');
+  const marks = /\b(?:TODO|FIXME|XXX)\b|\.(?:skip|only|todo)\(|@ts-ignore|\bas any\b|\beval\((?!\?)|new Function\(/;
+  const open = everything.filter((path) => marks.test(readFileSync(join(root, path), 'utf8')));
+  expect(open).toEqual([]);
+});
