@@ -2,6 +2,7 @@ import { DecodeError } from '../proto/decode-error.ts';
 import { decodeWriteRequest, readLabels, WriteRequestColumns } from '../proto/remote-write-v1.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
 import { formatLabels, type Labels } from '../storage/model/labels.ts';
+import type { SeriesHasher } from '../storage/model/series-id.ts';
 import { must } from '../storage/runtime/assert.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
@@ -10,7 +11,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
 import { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdCache } from './series-id-cache.ts';
+import { SeriesIdCache, SeriesIdColumns } from './series-id-cache.ts';
 import { sendBatch, type OutgoingBatch } from './shard-send.ts';
 import { normalizeLabels } from './validate.ts';
 import type { WriteOutcome } from './write-outcome.ts';
@@ -30,6 +31,7 @@ export class RemoteWriteIngest {
   readonly #limits: typeof LIMITS;
   readonly #cache: SeriesIdCache;
   readonly #columns = new WriteRequestColumns();
+  readonly #ids = new SeriesIdColumns();
   readonly #batches: SampleBatch[] = [];
 
   constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS) {
@@ -68,94 +70,81 @@ export class RemoteWriteIngest {
     }
   }
 
-  /** Goes over the request once: ids, time bounds, and the samples into the batch of their shard. */
+  /** From the shared columns to one batch a shard: hash all series, look all ids up, then share the samples out. */
   #split(shards: TenantShards, plain: Uint8Array, rejections: Rejections): OutgoingBatch[] {
-    const columns = this.#columns;
+    this.#ids.reserve(this.#columns.seriesCount);
+    this.#hashSeries(shards.hasher, plain);
+    this.#lookUpIds(shards.hasher, plain, rejections);
+    return this.#shareOut(shards.shardCount, plain, rejections);
+  }
+
+  /** The hash of each series' raw label bytes. A loop of its own, like the next one: the processor overlaps the look-ups' cache misses. */
+  #hashSeries(hasher: SeriesHasher, plain: Uint8Array): void {
+    const { seriesCount, labelsStart, labelsEnd } = this.#columns;
+    const { low, high, check } = this.#ids;
+    const { words } = hasher;
     const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-    const { hasher, shardCount } = shards;
+    for (let series = 0; series < seriesCount; series++) {
+      hasher.hashSpan(view, labelsStart[series]!, labelsEnd[series]!);
+      low[series] = words[0]!;
+      high[series] = words[1]!;
+      check[series] = words[2]!;
+    }
+  }
+
+  /** Puts the id in the place of each hash. Unknown ones go the slow way, once a series: parse, check, hash. */
+  #lookUpIds(hasher: SeriesHasher, plain: Uint8Array, rejections: Rejections): void {
+    const { seriesCount, sampleStart } = this.#columns;
+    const ids = this.#ids;
+    for (let series = 0; series < seriesCount; series++) {
+      ids.isRefused[series] = 0;
+      if (this.#cache.translate(ids, series)) continue;
+      const samples = sampleStart[series + 1]! - sampleStart[series]!;
+      const labels = this.#readLabels(plain, series);
+      if ('invalid' in labels) {
+        ids.isRefused[series] = 1;
+        rejections.add('bad-data', samples, () => `series ${series}: ${labels.invalid}`);
+        continue;
+      }
+      hasher.hashLabels(labels);
+      this.#cache.put(ids, series, hasher.words);
+    }
+  }
+
+  #shareOut(shardCount: number, plain: Uint8Array, rejections: Rejections): OutgoingBatch[] {
+    const columns = this.#columns;
+    const ids = this.#ids;
     while (this.#batches.length < shardCount) this.#batches.push(new SampleBatch());
     for (const batch of this.#batches) batch.clear();
     const nowMs = this.#clock.nowMs();
     const oldestMs = nowMs - this.#limits.hotWindowMs;
     const newestMs = nowMs + this.#limits.timestampAheadMsMax;
     const outgoing: OutgoingBatch[] = [];
-    const only = this.#batches[0]!;
-    const id = { low: new Uint32Array(1), high: new Uint32Array(1), check: new Uint32Array(1) };
     for (let series = 0; series < columns.seriesCount; series++) {
-      const start = columns.sampleStart[series]!;
-      const end = columns.sampleStart[series + 1]!;
-      if (start === end) continue;
-      hasher.hashSpan(view, columns.labelsStart[series]!, columns.labelsEnd[series]!);
-      let batch = only;
-      let index: number;
-      if (shardCount === 1) {
-        index = batch.beginSeries(series);
-        if (!this.#cache.find(hasher.words, batch.idLow, batch.idHigh, batch.idCheck, index)) {
-          if (!this.#resolve(shards, plain, series, rejections, batch.idLow, batch.idHigh, batch.idCheck, index)) continue;
-        }
-      } else {
-        if (!this.#cache.find(hasher.words, id.low, id.high, id.check, 0)) {
-          if (!this.#resolve(shards, plain, series, rejections, id.low, id.high, id.check, 0)) continue;
-        }
-        batch = this.#batches[id.high[0]! % shardCount]!;
-        index = batch.beginSeries(series);
-        batch.idLow[index] = id.low[0]!;
-        batch.idHigh[index] = id.high[0]!;
-        batch.idCheck[index] = id.check[0]!;
-      }
-      for (let sample = start; sample < end; sample++) {
+      if (ids.isRefused[series] === 1) continue;
+      const shard = shardCount === 1 ? 0 : ids.high[series]! % shardCount;
+      const batch = this.#batches[shard]!;
+      batch.beginSeries(series, ids);
+      for (let sample = columns.sampleStart[series]!; sample < columns.sampleStart[series + 1]!; sample++) {
         const timestampMs = columns.timestampsMs[sample]!;
         if (timestampMs < oldestMs || timestampMs > newestMs) {
           this.#rejectTime(plain, series, timestampMs, nowMs, rejections);
           continue;
         }
         batch.addSample(timestampMs, columns.valueBits[sample * 2]!, columns.valueBits[sample * 2 + 1]!);
+        if (batch.sampleCount < this.#limits.batchSamplesMax) continue;
         // A series may be longer than a batch: the rest goes on as the same series in the next one.
-        if (batch.sampleCount >= this.#limits.batchSamplesMax) {
-          const [low, high, check] = [batch.idLow[index]!, batch.idHigh[index]!, batch.idCheck[index]!];
-          batch.endSeries();
-          outgoing.push(toOutgoing(batch, this.#batches.indexOf(batch)));
-          batch.clear();
-          index = batch.beginSeries(series);
-          batch.idLow[index] = low;
-          batch.idHigh[index] = high;
-          batch.idCheck[index] = check;
-        }
+        batch.endSeries();
+        outgoing.push(toOutgoing(batch, shard));
+        batch.clear();
+        batch.beginSeries(series, ids);
       }
-      // A series all of whose samples were refused leaves no trace.
-      if (batch.sampleCount > (index === 0 ? 0 : batch.sampleEnd[index - 1]!)) batch.endSeries();
+      batch.endSeries();
     }
     this.#batches.forEach((batch, shard) => {
       if (batch.seriesCount > 0) outgoing.push(toOutgoing(batch, shard));
     });
     return outgoing;
-  }
-
-  /** The slow way to an id, once a series: parse, check, hash. False when the labels are refused. */
-  #resolve(
-    { hasher }: TenantShards,
-    plain: Uint8Array,
-    series: number,
-    rejections: Rejections,
-    idLow: Uint32Array,
-    idHigh: Uint32Array,
-    idCheck: Uint32Array,
-    index: number,
-  ): boolean {
-    const rawHash = hasher.words.slice();
-    const labels = this.#readLabels(plain, series);
-    if ('invalid' in labels) {
-      const { sampleStart } = this.#columns;
-      rejections.add('bad-data', sampleStart[series + 1]! - sampleStart[series]!, () => `series ${series}: ${labels.invalid}`);
-      return false;
-    }
-    hasher.hashLabels(labels);
-    const [low, high, check] = hasher.words as unknown as [number, number, number];
-    this.#cache.put(rawHash, low, high, check);
-    idLow[index] = low;
-    idHigh[index] = high;
-    idCheck[index] = check;
-    return true;
   }
 
   #readLabels(plain: Uint8Array, series: number): Labels | { readonly invalid: string } {

@@ -1,10 +1,11 @@
 import type { SampleColumns } from '../storage/shard/append-message.ts';
+import type { SeriesIdColumns } from './series-id-cache.ts';
 
 const INITIAL_SERIES = 4096;
 
 /**
  * The one normalized form of incoming samples, whatever the protocol: parallel columns, reused from request to request, so whoever needs
- * the content across an `await` copies it first (encodeAppendMessage does). A series is added by `addSeries`, then its samples by `addSample`.
+ * the content across an `await` copies it first (encodeAppendMessage does). 
  */
 export class SampleBatch implements SampleColumns {
   seriesCount = 0;
@@ -23,16 +24,20 @@ export class SampleBatch implements SampleColumns {
     this.sampleCount = 0;
   }
 
-  /** Makes room for one more series and returns its position; the caller writes the id there and calls `endSeries` after the samples. */
-  beginSeries(source: number): number {
+  /** Begins a series with the id at `source` of the columns; `source` is its position in the request. Samples follow, then `endSeries`. */
+  beginSeries(source: number, ids: SeriesIdColumns): void {
     const index = this.seriesCount;
     if (index >= this.idLow.length) this.#growSeries();
+    this.idLow[index] = ids.low[source]!;
+    this.idHigh[index] = ids.high[source]!;
+    this.idCheck[index] = ids.check[source]!;
     this.source[index] = source;
-    return index;
   }
 
+  /** A series that got no sample, since all were refused or none came, leaves no trace. */
   endSeries(): void {
-    this.sampleEnd[this.seriesCount++] = this.sampleCount;
+    const start = this.seriesCount === 0 ? 0 : this.sampleEnd[this.seriesCount - 1]!;
+    if (this.sampleCount > start) this.sampleEnd[this.seriesCount++] = this.sampleCount;
   }
 
   addSample(timestampMs: number, bitsLow: number, bitsHigh: number): void {

@@ -1,5 +1,6 @@
 import type { Position } from './parser/ast.ts';
-import { formatG } from '../storage/model/number-text.ts';
+import { quoteString } from './parser/quote.ts';
+import { formatG, formatGDigits } from '../storage/model/number-text.ts';
 import type { QueryAnnotations } from './query-result.ts';
 
 /** A warning: the result may not mean what it seems to. An info: something a reader of the query may want to know. */
@@ -82,13 +83,8 @@ function info(text: string): Annotation {
   return { kind: 'info', text: `PromQL info: ${text}` };
 }
 
-/** A name as Go's %q prints it. */
-function quote(text: string): string {
-  return JSON.stringify(text);
-}
-
 function forMetric(metricName: string): string {
-  return metricName === '' ? '' : ` for metric name ${quote(metricName)}`;
+  return metricName === '' ? '' : ` for metric name ${quoteString(metricName)}`;
 }
 
 export function invalidQuantile(quantile: number): Annotation {
@@ -100,11 +96,11 @@ export function invalidRatio(ratio: number, cappedTo: number): Annotation {
 }
 
 export function badBucketLabel(metricName: string, value: string): Annotation {
-  return warning(`bucket label "le" is missing or has a malformed value of ${quote(value)}${forMetric(metricName)}`);
+  return warning(`bucket label "le" is missing or has a malformed value of ${quoteString(value)}${forMetric(metricName)}`);
 }
 
 export function mixedFloatsHistograms(metricName: string): Annotation {
-  return warning(`encountered a mix of histograms and floats for metric name ${quote(metricName)}`);
+  return warning(`encountered a mix of histograms and floats for metric name ${quoteString(metricName)}`);
 }
 
 export function mixedFloatsHistogramsInAggregation(): Annotation {
@@ -116,15 +112,15 @@ export function mixedClassicNativeHistograms(metricName: string): Annotation {
 }
 
 export function nativeHistogramNotCounter(metricName: string): Annotation {
-  return warning(`this native histogram metric is not a counter: ${quote(metricName)}`);
+  return warning(`this native histogram metric is not a counter: ${quoteString(metricName)}`);
 }
 
 export function nativeHistogramNotGauge(metricName: string): Annotation {
-  return warning(`this native histogram metric is not a gauge: ${quote(metricName)}`);
+  return warning(`this native histogram metric is not a gauge: ${quoteString(metricName)}`);
 }
 
 export function mixedExponentialCustomHistograms(metricName: string): Annotation {
-  return warning(`vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${quote(metricName)}`);
+  return warning(`vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${quoteString(metricName)}`);
 }
 
 export function incompatibleBucketLayout(operator: string): Annotation {
@@ -143,7 +139,7 @@ export function counterResetCollision(operation: HistogramOperation): Annotation
 }
 
 export function startTimeOverlap(metricName: string): Annotation {
-  return warning(`sample has start time that overlaps with previous sample timestamp for metric ${quote(metricName)}`);
+  return warning(`sample has start time that overlaps with previous sample timestamp for metric ${quoteString(metricName)}`);
 }
 
 export function reconciledCustomBuckets(operation: HistogramOperation): Annotation {
@@ -151,16 +147,16 @@ export function reconciledCustomBuckets(operation: HistogramOperation): Annotati
 }
 
 export function possibleNonCounter(metricName: string): Annotation {
-  return info(`metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${quote(metricName)}`);
+  return info(`metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${quoteString(metricName)}`);
 }
 
 export function possibleNonCounterType(metricName: string, type: string): Annotation {
   const known = '__type__ label is not set to "counter" or "histogram"';
-  return info(`metric might not be a counter, ${known}, got ${quote(type)}: ${quote(metricName)}`);
+  return info(`metric might not be a counter, ${known}, got ${quoteString(type)}: ${quoteString(metricName)}`);
 }
 
 export function incompatibleTypes(lhsType: string, operator: string, rhsType: string): Annotation {
-  return info(`incompatible sample types encountered for binary operator ${quote(operator)}: ${lhsType} ${operator} ${rhsType}`);
+  return info(`incompatible sample types encountered for binary operator ${quoteString(operator)}: ${lhsType} ${operator} ${rhsType}`);
 }
 
 export function histogramIgnoredInAggregation(aggregation: string): Annotation {
@@ -168,7 +164,7 @@ export function histogramIgnoredInAggregation(aggregation: string): Annotation {
 }
 
 export function histogramIgnoredInMixedRange(metricName: string): Annotation {
-  return info(`ignored histograms in a range containing both floats and histograms for metric name ${quote(metricName)}`);
+  return info(`ignored histograms in a range containing both floats and histograms for metric name ${quoteString(metricName)}`);
 }
 
 export function quantileOfNaNs(metricName: string): Annotation {
@@ -188,12 +184,16 @@ const MONOTONICITY_MANUAL = 'https://prometheus.io/docs/prometheus/latest/queryi
 function repairText(metricName: string, summary: RepairSummary): string {
   const what = `input to histogram_quantile needed to be fixed for monotonicity (see ${MONOTONICITY_MANUAL})${forMetric(metricName)}`;
   const buckets = `from buckets ${formatG(summary.minBucket)} to ${formatG(summary.maxBucket)}`;
-  const difference = `with a max diff of ${formatG(Number(summary.maxDifference.toPrecision(2)))}`;
+  const difference = `with a max diff of ${formatGDigits(summary.maxDifference, 2)}`;
   const times = `over ${summary.count} samples from ${formatTime(summary.minTimestampMs)} to ${formatTime(summary.maxTimestampMs)}`;
   return `PromQL info: ${what}, ${buckets}, ${difference}, ${times}`;
 }
 
-/** RFC 3339 without trailing zeros of the fraction. */
+/** The times that dates can express; queries may ask for others. */
+const DATE_MS_MAX = 8.64e15;
+
+/** RFC 3339, whole seconds. */
 function formatTime(timestampMs: number): string {
-  return new Date(timestampMs).toISOString().replace(/\.?0*Z$/, 'Z');
+  const wholeSecondsMs = Math.trunc(timestampMs / 1000) * 1000;
+  return new Date(Math.min(Math.max(wholeSecondsMs, -DATE_MS_MAX), DATE_MS_MAX)).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -34,7 +34,7 @@ export interface EngineOptions {
   readonly delayedNameRemoval?: boolean;
   /** Let start timestamps of samples count as counter resets in rate, increase, irate and resets. Default true. */
   readonly useStartTimestamps?: boolean;
-  /** Tell counters by their `__type__` label, and drop `__type__` and `__unit__` where the name is dropped. Default true. */
+  /** Tell counters by their `__type__` label instead of their name. For data that has types throughout. Default false. */
   readonly typeAndUnitLabels?: boolean;
 }
 
@@ -84,7 +84,7 @@ export class Engine {
     this.#features = {
       delayedNameRemoval: options.delayedNameRemoval ?? true,
       useStartTimestamps: options.useStartTimestamps ?? true,
-      typeAndUnitLabels: options.typeAndUnitLabels ?? true,
+      typeAndUnitLabels: options.typeAndUnitLabels ?? false,
     };
   }
 

@@ -21,7 +21,7 @@ export async function rangeVectorResult(plan: RangePlan, samples: WindowSamples,
     const points = cut(columns, finder);
     const result = points === undefined || source.edges === undefined ? points : extend(points, columns, plan, context);
     if (result === undefined) continue;
-    const labels = columns.dropName ? withoutMetadata(columns.labels, context.features) : columns.labels;
+    const labels = columns.dropName ? withoutMetadata(columns.labels) : columns.labels;
     series.push({ labels, present: undefined, ...result });
     pointCount += result.timestampsMs.length;
     context.budget.checkOutputPoints(pointCount);

@@ -21,7 +21,7 @@ export async function vectorResult(operator: Operator, timeMs: number, context: 
   for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
     const kind = series.present[0];
     if (kind === ABSENT) continue;
-    const { labels } = withoutDroppedName(series, context);
+    const { labels } = withoutDroppedName(series);
     const key = labelsKey(labels);
     if (seen.has(key)) throw duplicateLabels();
     seen.add(key);
@@ -35,7 +35,7 @@ export async function vectorResult(operator: Operator, timeMs: number, context: 
 export async function matrixResult(operator: Operator, grid: StepGrid, context: ExecutionContext): Promise<MatrixValue> {
   const all: StepSeries[] = [];
   for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
-    all.push(withoutDroppedName(series, context));
+    all.push(withoutDroppedName(series));
     context.budget.checkOutputPoints(all.length * grid.count);
   }
   const timestampsMs = gridTimesMs(grid);
@@ -48,6 +48,6 @@ export async function matrixResult(operator: Operator, grid: StepGrid, context: 
   };
 }
 
-export function withoutDroppedName(series: StepSeries, context: ExecutionContext): StepSeries {
-  return series.dropName ? withLabels(series, withoutMetadata(series.labels, context.features), false) : series;
+function withoutDroppedName(series: StepSeries): StepSeries {
+  return series.dropName ? withLabels(series, withoutMetadata(series.labels), false) : series;
 }

@@ -34,14 +34,20 @@ export function timeParameter(parameters: URLSearchParams, name: string, fallbac
   const text = parameters.get(name) ?? '';
   if (text === '') return fallbackMs;
   const timeMs = parseTime(text);
-  if (timeMs === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+  // Prometheus says it twice where the parameter may be absent.
+  if (timeMs === undefined) throw invalid(name, `invalid time value for '${name}': ${noTimestamp(text)}`);
   return timeMs;
 }
 
 export function requiredTime(parameters: URLSearchParams, name: string): number {
-  const timeMs = timeParameter(parameters, name, NaN);
-  if (Number.isNaN(timeMs)) throw invalid(name, 'cannot parse "" to a valid timestamp');
+  const text = parameters.get(name) ?? '';
+  const timeMs = parseTime(text);
+  if (timeMs === undefined) throw invalid(name, noTimestamp(text));
   return timeMs;
+}
+
+function noTimestamp(text: string): string {
+  return `cannot parse ${JSON.stringify(text)} to a valid timestamp`;
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
@@ -61,27 +67,44 @@ function parseTime(text: string): number | undefined {
   return undefined;
 }
 
+/** Nanoseconds in an int64, as milliseconds: about 292 years. */
+const DURATION_MS_MAX = 2 ** 63 / 1e6;
+
 const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 const DURATION_UNITS_MS = [365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000, 1];
 
 /** Milliseconds of a parameter in float seconds or Prometheus' duration text; `undefined` when it is absent. */
 export function durationParameter(parameters: URLSearchParams, name: string): number | undefined {
-  const text = parameters.get(name) ?? '';
-  return text === '' ? undefined : requiredDuration(parameters, name);
+  return parameters.get(name) ? requiredDuration(parameters, name) : undefined;
 }
 
 export function requiredDuration(parameters: URLSearchParams, name: string): number {
   const text = parameters.get(name) ?? '';
-  let durationMs: number | undefined;
-  if (FLOAT.test(text)) durationMs = Number(text) * 1000;
-  else if (text === '0') durationMs = 0;
-  else {
-    const parts = DURATION.exec(text);
-    if (parts !== null && text !== '') durationMs = DURATION_UNITS_MS.reduce((sum, unitMs, i) => sum + Number(parts[i + 1] ?? 0) * unitMs, 0);
-  }
-  if (durationMs === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
-  if (Math.abs(durationMs) > TIME_MS_MAX) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
+  const durationMs = parseDuration(text);
+  if (typeof durationMs === 'string') throw invalid(name, durationMs);
   return durationMs;
+}
+
+/** `undefined` for the server's own look-back, which is also what zero and less stand for. */
+export function lookbackParameter(parameters: URLSearchParams): number | undefined {
+  const text = parameters.get('lookback_delta') ?? '';
+  if (text === '') return undefined;
+  const lookbackMs = parseDuration(text);
+  if (typeof lookbackMs === 'string') throw badData(`error parsing lookback delta duration: ${lookbackMs}`);
+  return lookbackMs > 0 ? lookbackMs : undefined;
+}
+
+/** Milliseconds, or what is wrong with the text. */
+function parseDuration(text: string): number | string {
+  const wrong = `cannot parse ${JSON.stringify(text)} to a valid duration`;
+  let durationMs: number;
+  if (FLOAT.test(text)) durationMs = Number(text) * 1000;
+  else {
+    const parts = text === '' ? null : DURATION.exec(text);
+    if (parts === null) return wrong;
+    durationMs = DURATION_UNITS_MS.reduce((sum, unitMs, i) => sum + Number(parts[i + 1] ?? 0) * unitMs, 0);
+  }
+  return Math.abs(durationMs) > DURATION_MS_MAX ? `${wrong}. It overflows int64` : durationMs;
 }
 
 /** The parameters of a range query, with Prometheus' checks. A step is at least a millisecond. */
@@ -119,17 +142,26 @@ export function limitParameter(parameters: URLSearchParams): number {
 export function selectorParameters(parameters: URLSearchParams): (readonly Matcher[])[] {
   const texts = parameters.getAll('match[]');
   if (texts.length > LIMITS.selectorsPerRequestMax) {
-    throw invalid('match[]', `${texts.length} selectors, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);
+    throw badData(`${texts.length} match[] parameters, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);
   }
   return texts.map((text) => {
-    let matchers: readonly Matcher[];
-    try {
-      if (text.length > LIMITS.queryTextBytesMax) throw badData(`${text.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
-      matchers = parseMetricSelector(text);
-      if (matchers.every(matcherMatchesEmpty)) throw badData('match[] must contain at least one non-empty matcher');
-    } catch (error) {
-      throw error instanceof VarveError ? invalid('match[]', error.message) : error;
-    }
+    if (text.length > LIMITS.queryTextBytesMax) throw badData(`${text.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
+    const matchers = parseMetricSelector(text);
+    if (matchers.every(matcherMatchesEmpty)) throw badData('match[] must contain at least one non-empty matcher');
     return matchers;
   });
+}
+
+/** Runs `body`, whose bad-data errors are about the parameter `name`, and says so in them. */
+export function aboutParameter<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw asParameterError(name, error);
+  }
+}
+
+/** What to throw instead of `error`, met while reading the parameter `name`. */
+export function asParameterError(name: string, error: unknown): unknown {
+  return error instanceof VarveError && error.kind === 'bad-data' ? invalid(name, error.message) : error;
 }

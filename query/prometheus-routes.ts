@@ -1,6 +1,5 @@
 import { Hono, type Context } from 'hono';
 import { Engine } from '../promql/engine.ts';
-import { ParseError } from '../promql/parser/index.ts';
 import type { QueryResult } from '../promql/query-result.ts';
 import { labelsToObject } from '../storage/model/labels.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
@@ -9,8 +8,11 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
 import {
+  aboutParameter,
+  asParameterError,
   durationParameter,
   limitParameter,
+  lookbackParameter,
   queryParameter,
   rangeParameters,
   readParameters,
@@ -54,28 +56,31 @@ async function answer(context: Context, body: (parameters: URLSearchParams) => P
   }
 }
 
+// Parameters are read in the order in which Prometheus does: of several wrong ones, a client hears of the same.
+
 async function instantQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
-  const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
   const limit = limitParameter(parameters);
-  const { engine, options } = await prepare(services, parameters, signal);
-  return queryAnswer(() => engine.instant(queryParameter(parameters), { ...options, timeMs }), parameters, limit);
+  const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
+  const { engine, query, options } = await prepare(services, parameters, signal);
+  return queryAnswer(() => engine.instant(query, { ...options, timeMs }), parameters, limit);
 }
 
 async function rangeQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
-  const range = rangeParameters(parameters);
   const limit = limitParameter(parameters);
-  const { engine, options } = await prepare(services, parameters, signal);
-  return queryAnswer(() => engine.range(queryParameter(parameters), { ...options, ...range }), parameters, limit);
+  const range = rangeParameters(parameters);
+  const { engine, query, options } = await prepare(services, parameters, signal);
+  return queryAnswer(() => engine.range(query, { ...options, ...range }), parameters, limit);
 }
 
 async function prepare({ router }: QueryServices, parameters: URLSearchParams, signal: AbortSignal) {
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
-  const lookbackMs = durationParameter(parameters, 'lookback_delta');
-  if (lookbackMs !== undefined && lookbackMs <= 0) throw badData('invalid parameter "lookback_delta": zero or negative lookback deltas are not accepted');
+  const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
+  const query = queryParameter(parameters);
+  if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const limits = { samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax };
   const source = new HotSource(await router.tenant(DEFAULT_TENANT), LIMITS.querySamplesMax);
-  const engine = new Engine({ source, limits, lookbackMs: lookbackMs ?? LIMITS.lookbackMs });
-  return { engine, options: { signal: deadline(Math.max(0, Math.min(timeoutMs, LIMITS.queryTimeoutMs)), signal) } };
+  const engine = new Engine({ source, limits, lookbackMs });
+  return { engine, query, options: { signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), signal) } };
 }
 
 async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearchParams, limit: number): Promise<Response> {
@@ -83,7 +88,7 @@ async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearc
   try {
     result = await run();
   } catch (error) {
-    throw error instanceof ParseError ? badData(`invalid parameter "query": ${error.message}`) : error;
+    throw asParameterError('query', error);
   }
   const limited = limitResult(result, limit);
   const { warnings, infos } = limited.annotations;
@@ -105,20 +110,21 @@ function limitResult(result: QueryResult, limit: number): QueryResult {
 }
 
 async function labels({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
-  const query = labelsQuery(parameters);
+  const query = labelsQuery(parameters, selectorParameters);
   return limitedAnswer(await labelNames(await router.tenant(DEFAULT_TENANT), query));
 }
 
 async function values({ router }: QueryServices, escapedName: string, parameters: URLSearchParams): Promise<Response> {
   const name = unescapeName(escapedName);
   if (name === '') throw badData(`invalid label name: ${JSON.stringify(escapedName)}`);
-  const query = labelsQuery(parameters);
+  const query = labelsQuery(parameters, selectorParameters);
   return limitedAnswer(await labelValues(await router.tenant(DEFAULT_TENANT), name, query));
 }
 
 async function series({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
   if (parameters.getAll('match[]').length === 0) throw badData('no match[] parameter provided');
-  const query = labelsQuery(parameters);
+  // Only here Prometheus names the parameter.
+  const query = labelsQuery(parameters, () => aboutParameter('match[]', () => selectorParameters(parameters)));
   const found = await seriesLabels(await router.tenant(DEFAULT_TENANT), query);
   return limitedAnswer({ ...found, values: found.values.map(labelsToObject) });
 }
@@ -127,11 +133,12 @@ function limitedAnswer<T>({ values: found, truncated }: LimitedAnswer<T>): Respo
   return success(found, truncated ? TRUNCATED : NO_NOTES);
 }
 
-function labelsQuery(parameters: URLSearchParams): LabelsQuery {
+function labelsQuery(parameters: URLSearchParams, selectors: typeof selectorParameters): LabelsQuery {
+  const limit = limitParameter(parameters);
   const startMs = timeParameter(parameters, 'start', -TIME_MS_MAX);
   const endMs = timeParameter(parameters, 'end', TIME_MS_MAX);
-  if (endMs < startMs) throw new VarveError('bad-data', 'invalid parameter "end": end timestamp must not be before start time');
-  return { selectors: selectorParameters(parameters), startMs, endMs, limit: limitParameter(parameters) };
+  if (endMs < startMs) throw badData('invalid parameter "end": end timestamp must not be before start time');
+  return { selectors: selectors(parameters), startMs, endMs, limit };
 }
 
 /**

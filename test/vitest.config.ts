@@ -3,6 +3,10 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 const root = join(import.meta.dirname, '..');
+const wrangler = { configPath: `${root}/wrangler.toml` };
+
+/** What must hold however many shards a tenant has: run with one and with four. */
+const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/query-api.test.ts'];
 
 export default defineConfig({
   test: {
@@ -13,8 +17,13 @@ export default defineConfig({
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler: { configPath: `${root}/wrangler.toml` } })],
+        plugins: [cloudflareTest({ wrangler })],
         test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
+      },
+      {
+        root,
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { VARVE_SHARDS: '4' } } })],
+        test: { name: 'workerd-4-shards', include: FOR_ANY_SHARD_COUNT },
       },
     ],
   },

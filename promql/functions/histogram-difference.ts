@@ -11,7 +11,7 @@ const MIXED: NotedHistogram<FloatHistogram> = { result: undefined, notes: new Se
 const resetsByColumn = new WeakMap<HistogramColumn, readonly number[]>();
 
 /** Indexes of the samples before which the counter was reset, ascending. */
-export function findHistogramResets(column: HistogramColumn): readonly number[] {
+function findHistogramResets(column: HistogramColumn): readonly number[] {
   const known = resetsByColumn.get(column);
   if (known !== undefined) return known;
   const resets: number[] = [];

@@ -1,4 +1,4 @@
-import { allBuckets, allCounts, bucketAt, logarithmicShare, type Bucket } from '../../storage/model/histogram-buckets.ts';
+import { allCounts, bucketAt, logarithmicShare, type Bucket } from '../../storage/model/histogram-buckets.ts';
 import { isCustomSchema, type FloatHistogram } from '../../storage/model/histogram.ts';
 
 /**
@@ -121,27 +121,52 @@ function interpolate(histogram: FloatHistogram, lower: number, upper: number, sh
 export function nativeFraction(lower: number, upper: number, histogram: FloatHistogram): QuantileResult {
   if (histogram.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return plain(NaN);
   if (lower >= upper) return plain(0);
-  const buckets = allBuckets(histogram);
+  const counts = allCounts(histogram);
   const mayHaveNan = Number.isNaN(histogram.sum);
-  const counted = mayHaveNan ? countFrom(allCounts(histogram), 0) : histogram.count;
-  const lowerRank = Math.min(rankOf(histogram, buckets, lower) ?? counted, counted);
-  const upperRank = Math.min(rankOf(histogram, buckets, upper) ?? counted, counted);
+  const counted = mayHaveNan ? countFrom(counts, 0) : histogram.count;
+  const lowerRank = Math.min(rankOf(histogram, counts, lower) ?? counted, counted);
+  const upperRank = Math.min(rankOf(histogram, counts, upper) ?? counted, counted);
   return { value: (upperRank - lowerRank) / histogram.count, nanEffect: mayHaveNan && counted < histogram.count ? 'skewed' : 'none' };
 }
 
 /** How many observations are below `value`; undefined when it is beyond all buckets. */
-function rankOf(histogram: FloatHistogram, buckets: readonly Bucket[], value: number): number | undefined {
-  const custom = isCustomSchema(histogram.schema);
+function rankOf(histogram: FloatHistogram, counts: readonly number[], value: number): number | undefined {
+  const position = firstReaching(histogram, counts.length, value);
+  if (position === counts.length) return undefined;
   let rank = 0;
-  for (const bucket of buckets) {
-    const isZeroBucket = bucket.lower <= 0 && bucket.upper >= 0;
-    const { lower, upper } = isZeroBucket ? zeroBucketBounds(histogram, bucket) : bucket;
-    if (lower >= value) return rank;
-    if (upper > value) {
-      if (custom || isZeroBucket) return lower === -Infinity ? bucket.count : rank + (bucket.count * (value - lower)) / (upper - lower);
-      return rank + bucket.count * logarithmicShare(lower, upper, value);
-    }
-    rank += bucket.count;
+  for (let i = 0; i < position; i++) rank += counts[i]!;
+  const bucket = fractionBucket(histogram, position);
+  const { lower, upper } = bucket;
+  if (lower >= value) return rank;
+  if (isCustomSchema(histogram.schema) || bucket.isZeroBucket) {
+    return lower === -Infinity ? bucket.count : rank + (bucket.count * (value - lower)) / (upper - lower);
   }
-  return undefined;
+  return rank + bucket.count * logarithmicShare(lower, upper, value);
+}
+
+/** The first of `length` buckets, which ascend, that is not wholly below `value`. */
+function firstReaching(histogram: FloatHistogram, length: number, value: number): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const bucket = fractionBucket(histogram, middle);
+    if (bucket.lower >= value || bucket.upper > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+interface FractionBucket {
+  readonly lower: number;
+  readonly upper: number;
+  readonly count: number;
+  readonly isZeroBucket: boolean;
+}
+
+function fractionBucket(histogram: FloatHistogram, position: number): FractionBucket {
+  const bucket = bucketAt(histogram, position);
+  const isZeroBucket = bucket.lower <= 0 && bucket.upper >= 0;
+  const { lower, upper } = isZeroBucket ? zeroBucketBounds(histogram, bucket) : bucket;
+  return { lower, upper, count: bucket.count, isZeroBucket };
 }

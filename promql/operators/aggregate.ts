@@ -30,7 +30,7 @@ export class AggregateOperator implements Operator {
     this.#input = input;
     this.#param = param;
     this.#context = context;
-    this.#grouping = new LabelGrouping(node.grouping, context.features);
+    this.#grouping = new LabelGrouping(node.grouping);
   }
 
   async next(): Promise<StepSeries | undefined> {

@@ -3,6 +3,7 @@ import { labelsKey, setLabel } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { formatPlainFloat } from '../functions/format-float.ts';
+import { quoteString } from '../parser/quote.ts';
 import type { CountValues } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { LabelGrouping } from './grouping.ts';
@@ -19,12 +20,12 @@ export class CountValuesOperator implements Operator {
   #counts: Iterator<StepSeries> | undefined;
 
   constructor(node: CountValues, input: Operator, context: ExecutionContext) {
-    if (node.label === '' || !node.label.isWellFormed()) throw new VarveError('execution', `invalid label name ${JSON.stringify(node.label)}`);
+    if (node.label === '' || !node.label.isWellFormed()) throw new VarveError('execution', `invalid label name ${quoteString(node.label)}`);
     this.#node = node;
     this.#input = input;
     this.#context = context;
     const { labels, without } = node.grouping;
-    this.#grouping = new LabelGrouping({ labels: without ? labels : [...labels, node.label], without }, context.features);
+    this.#grouping = new LabelGrouping({ labels: without ? labels : [...labels, node.label], without });
   }
 
   async next(): Promise<StepSeries | undefined> {

@@ -8,5 +8,5 @@ import { withoutMetadata } from './name-labels.ts';
  */
 export function renamed(labels: Labels, features: EngineFeatures): { readonly labels: Labels; readonly dropName: boolean } {
   if (features.delayedNameRemoval) return { labels, dropName: true };
-  return { labels: withoutMetadata(labels, features), dropName: true };
+  return { labels: withoutMetadata(labels), dropName: true };
 }

@@ -1,8 +1,6 @@
 import { dropLabels, keepLabels, labelsKey, labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import type { Grouping } from '../plan/plan-node.ts';
-import type { EngineFeatures } from './execution-context.ts';
-import { metadataLabels } from './name-labels.ts';
 
 /** Which group of an aggregation a series belongs to. Asked once a series. */
 export class LabelGrouping {
@@ -10,10 +8,10 @@ export class LabelGrouping {
   readonly #names: readonly string[];
   readonly #nameSet: ReadonlySet<string>;
 
-  constructor(grouping: Grouping, features: EngineFeatures) {
+  constructor(grouping: Grouping) {
     this.#without = grouping.without;
     this.#names = grouping.labels;
-    this.#nameSet = grouping.without ? new Set([...grouping.labels, METRIC_NAME, ...metadataLabels(features)]) : new Set(grouping.labels);
+    this.#nameSet = grouping.without ? new Set([...grouping.labels, METRIC_NAME]) : new Set(grouping.labels);
   }
 
   /** Equal exactly for series of one group. */

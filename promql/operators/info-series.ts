@@ -1,4 +1,4 @@
-import { formatLabels, keepLabels, labelsKey, labelValue, METRIC_NAME, setLabel } from '../../storage/model/labels.ts';
+import { keepLabels, labelsKey, labelValue, METRIC_NAME, setLabel } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { lastReferenceMs } from '../plan/step-grid.ts';
@@ -6,9 +6,10 @@ import type { ReferenceTimes } from '../plan/step-grid.ts';
 import type { RawSeries } from '../series-source.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { FetchedSeries } from './fetched-series.ts';
+import { formatLabelSet } from './format-label-set.ts';
 import { IDENTIFYING_LABELS } from './info-selector.ts';
 import type { InfoSelector } from './info-selector.ts';
-import { findNewestSamples, NO_SAMPLE } from './newest-samples.ts';
+import { NewestSamples, NO_SAMPLE } from './newest-samples.ts';
 
 const IDENTIFYING = new Set(IDENTIFYING_LABELS);
 const NO_INFO = -1;
@@ -76,9 +77,10 @@ export async function readInfoSeries(
     const fetched = new FetchedSeries(fetch, context.source, context.budget);
     try {
       const reader = fetched.open();
+      const newest = new NewestSamples(reference, lookbackMs);
       for (let raw = await reader.next(); raw !== undefined; raw = await reader.next()) {
         series.push(raw.labels);
-        addInfo(raw, series, targets, findNewestSamples(raw, reference, lookbackMs));
+        addInfo(raw, series, targets, newest.find(raw));
       }
     } finally {
       await fetched.close();
@@ -102,14 +104,14 @@ function addInfo(raw: RawSeries, series: readonly Labels[], targets: Map<string,
     const index = newest[step]!;
     if (index === NO_SAMPLE) continue;
     if (raw.histograms?.[index] !== undefined) {
-      throw new VarveError('execution', `this should be an info metric, with float samples: ${formatLabels(raw.labels)}`);
+      throw new VarveError('execution', `this should be an info metric, with float samples: ${formatLabelSet(raw.labels)}`);
     }
     const sampleMs = raw.timestampsMs[index]!;
     const existing = info.seriesAt[step]!;
     if (existing !== NO_INFO && info.sampleMsAt[step] === sampleMs) {
       throw new VarveError(
         'execution',
-        `found duplicate series for info metric: existing ${formatLabels(series[existing]!)} @ ${sampleMs}, new ${formatLabels(raw.labels)} @ ${sampleMs}`,
+        `found duplicate series for info metric: existing ${formatLabelSet(series[existing]!)} @ ${sampleMs}, new ${formatLabelSet(raw.labels)} @ ${sampleMs}`,
       );
     }
     if (existing !== NO_INFO && info.sampleMsAt[step]! > sampleMs) continue;

@@ -6,7 +6,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
 import type { SeriesReader } from './fetched-series.ts';
 import { withoutBuckets } from './histogram-statistics.ts';
-import { findNewestSamples, NO_SAMPLE } from './newest-samples.ts';
+import { NewestSamples, NO_SAMPLE } from './newest-samples.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { columnsOfRaw } from './sample-columns.ts';
 import { smoothSeries } from './smooth-series.ts';
@@ -17,11 +17,13 @@ import type { StepSeries } from './step-series.ts';
 export class InstantSelectOperator implements Operator {
   readonly #node: InstantSelect;
   readonly #context: ExecutionContext;
+  readonly #newest: NewestSamples;
   #reader: SeriesReader | undefined;
 
   constructor(node: InstantSelect, context: ExecutionContext) {
     this.#node = node;
     this.#context = context;
+    this.#newest = new NewestSamples(node.source.reference, node.lookbackMs);
   }
 
   async next(): Promise<StepSeries | undefined> {
@@ -43,16 +45,21 @@ export class InstantSelectOperator implements Operator {
     if (source.edges === 'smoothed') {
       smoothSeries(columnsOfRaw(raw, false), source.reference, lookbackMs, columns, (annotation) => this.#context.annotations.add(annotation, this.#node.position));
     } else {
-      const newest = findNewestSamples(raw, source.reference, lookbackMs);
-      for (let step = 0; step < newest.length; step++) {
-        const index = newest[step]!;
-        if (index === NO_SAMPLE) continue;
-        const histogram = raw.histograms?.[index];
-        if (histogram === undefined) columns.setFloat(step, raw.values[index]!);
-        else columns.setHistogram(step, histogram);
-      }
+      this.#copyNewest(raw, columns);
     }
     return columns.isEmpty ? undefined : columns.toSeries(raw.labels, false);
+  }
+
+  #copyNewest(raw: RawSeries, columns: StepColumns): void {
+    const { values, histograms } = raw;
+    const newest = this.#newest.find(raw);
+    for (let step = 0; step < newest.length; step++) {
+      const index = newest[step]!;
+      if (index === NO_SAMPLE) continue;
+      const histogram = histograms === undefined ? undefined : histograms[index];
+      if (histogram === undefined) columns.setFloat(step, values[index]!);
+      else columns.setHistogram(step, histogram);
+    }
   }
 
   explain(): Explanation {
@@ -68,20 +75,22 @@ export class InstantSelectOperator implements Operator {
 export class SampleTimeOperator implements Operator {
   readonly #node: SampleTime;
   readonly #context: ExecutionContext;
+  readonly #newest: NewestSamples;
   #reader: SeriesReader | undefined;
 
   constructor(node: SampleTime, context: ExecutionContext) {
     this.#node = node;
     this.#context = context;
+    this.#newest = new NewestSamples(node.source.reference, node.lookbackMs);
   }
 
   async next(): Promise<StepSeries | undefined> {
-    const { source, lookbackMs, grid, of } = this.#node;
+    const { source, grid, of } = this.#node;
     if (grid.count === 0) return undefined;
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
     for (let raw = await this.#reader.next(); raw !== undefined; raw = await this.#reader.next()) {
       const columns = new StepColumns(grid.count);
-      const newest = findNewestSamples(raw, source.reference, lookbackMs);
+      const newest = this.#newest.find(raw);
       const timesMs = of === 'timestamp' ? raw.timestampsMs : raw.startTimestampsMs;
       for (let step = 0; step < newest.length; step++) {
         if (newest[step] !== NO_SAMPLE) columns.setFloat(step, (timesMs?.[newest[step]!] ?? 0) / 1000);

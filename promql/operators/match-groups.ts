@@ -24,9 +24,13 @@ export class MatchGroup {
   }
 }
 
-export function groupBySignature(
-  many: readonly StepSeries[], one: readonly StepSeries[], signature: MatchSignature, stepCount: number,
-): ReadonlyMap<string, MatchGroup> {
+export interface MatchGroups {
+  readonly groups: readonly MatchGroup[];
+  /** The group of each series of the "many" side. */
+  readonly groupOfMany: readonly MatchGroup[];
+}
+
+export function groupBySignature(many: readonly StepSeries[], one: readonly StepSeries[], signature: MatchSignature, stepCount: number): MatchGroups {
   const groups = new Map<string, MatchGroup>();
   const groupOf = (series: StepSeries): MatchGroup => {
     const key = signature.keyOf(series.labels);
@@ -35,9 +39,10 @@ export function groupBySignature(
     return group;
   };
   for (const series of one) groupOf(series).one.push(series);
-  for (const series of many) {
-    const { manyPresent } = groupOf(series);
-    for (let step = 0; step < stepCount; step++) if (series.present[step] !== ABSENT) manyPresent[step] = 1;
-  }
-  return groups;
+  const groupOfMany = many.map((series) => {
+    const group = groupOf(series);
+    for (let step = 0; step < stepCount; step++) if (series.present[step] !== ABSENT) group.manyPresent[step] = 1;
+    return group;
+  });
+  return { groups: [...groups.values()], groupOfMany };
 }

@@ -1,17 +1,15 @@
-import { dropLabels, keepLabels, labelsKey } from '../../storage/model/labels.ts';
+import { dropLabels, keepLabels, labelsKey, METRIC_NAME } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import type { VectorMatching } from '../parser/ast.ts';
-import type { EngineFeatures } from './execution-context.ts';
-import { metadataLabels } from './name-labels.ts';
 
 /** The labels by which series of two vectors find each other. */
 export class MatchSignature {
   readonly #on: boolean;
   readonly #names: ReadonlySet<string>;
 
-  constructor(matching: VectorMatching, features: EngineFeatures) {
+  constructor(matching: VectorMatching) {
     this.#on = matching.on;
-    this.#names = new Set(matching.on ? matching.labels : [...matching.labels, ...metadataLabels(features)]);
+    this.#names = new Set(matching.on ? matching.labels : [...matching.labels, METRIC_NAME]);
   }
 
   labelsOf(labels: Labels): Labels {

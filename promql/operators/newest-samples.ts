@@ -3,18 +3,40 @@ import type { RawSeries } from '../series-source.ts';
 
 export const NO_SAMPLE = -1;
 
-/** For each step the index of the newest sample not after its reference time and inside the left-open look-back; a stale marker is none. */
-export function findNewestSamples(raw: RawSeries, reference: ReferenceTimes, lookbackMs: number): Int32Array {
-  const { timestampsMs, isStale } = raw;
-  const { firstMs, stepMs, count } = reference;
-  const newest = new Int32Array(count);
-  let end = 0;
-  for (let step = 0; step < count; step++) {
-    const referenceMs = firstMs + step * stepMs;
-    while (end < timestampsMs.length && timestampsMs[end]! <= referenceMs) end++;
-    const index = end - 1;
-    const isFound = index >= 0 && timestampsMs[index]! > referenceMs - lookbackMs && isStale?.[index] !== 1;
-    newest[step] = isFound ? index : NO_SAMPLE;
+/**
+ * For each step the index of the newest sample not after its reference time and inside the left-open look-back; a stale marker is none.
+ * Series that share their timestamps share the answer: the last one is kept by the identity of the arrays.
+ */
+export class NewestSamples {
+  readonly #reference: ReferenceTimes;
+  readonly #lookbackMs: number;
+  #lastSeries: RawSeries | undefined;
+  #last: Int32Array | undefined;
+
+  constructor(reference: ReferenceTimes, lookbackMs: number) {
+    this.#reference = reference;
+    this.#lookbackMs = lookbackMs;
   }
-  return newest;
+
+  find(raw: RawSeries): Int32Array {
+    const isSame = this.#lastSeries?.timestampsMs === raw.timestampsMs && this.#lastSeries.isStale === raw.isStale;
+    if (this.#last === undefined || !isSame) this.#last = this.#compute(raw);
+    this.#lastSeries = raw;
+    return this.#last;
+  }
+
+  #compute(raw: RawSeries): Int32Array {
+    const { timestampsMs, isStale } = raw;
+    const { firstMs, stepMs, count } = this.#reference;
+    const newest = new Int32Array(count);
+    let end = 0;
+    for (let step = 0; step < count; step++) {
+      const referenceMs = firstMs + step * stepMs;
+      while (end < timestampsMs.length && timestampsMs[end]! <= referenceMs) end++;
+      const index = end - 1;
+      const isFound = index >= 0 && timestampsMs[index]! > referenceMs - this.#lookbackMs && isStale?.[index] !== 1;
+      newest[step] = isFound ? index : NO_SAMPLE;
+    }
+    return newest;
+  }
 }

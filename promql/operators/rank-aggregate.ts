@@ -56,7 +56,7 @@ export class RankAggregateOperator implements Operator {
   }
 
   async #readGroups(): Promise<StepSeries[][]> {
-    const grouping = new LabelGrouping(this.#node.grouping, this.#context.features);
+    const grouping = new LabelGrouping(this.#node.grouping);
     const groups = new Map<string, StepSeries[]>();
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
       this.#context.budget.hold(series.values.length);
@@ -107,7 +107,7 @@ export class RankAggregateOperator implements Operator {
   }
 
   explain(): Explanation {
-    return { text: `${this.#node.op} ${new LabelGrouping(this.#node.grouping, this.#context.features).toString()}`, inputs: [this.#param, this.#input] };
+    return { text: `${this.#node.op} ${new LabelGrouping(this.#node.grouping).toString()}`, inputs: [this.#param, this.#input] };
   }
 
   toString(): string {

@@ -11,7 +11,6 @@ export class ResultLabels {
   readonly #matching: VectorMatching;
   readonly #names: ReadonlySet<string>;
   readonly #dropsName: boolean;
-  readonly #features: EngineFeatures;
 
   constructor(op: ElementOp, returnBool: boolean, matching: VectorMatching, features: EngineFeatures) {
     this.#matching = matching;
@@ -19,12 +18,11 @@ export class ResultLabels {
     // Arithmetic makes something new of the metric; a trimmed histogram or a filtered sample is still the metric.
     const isArithmetic = !isComparison(op) && op !== '</' && op !== '>/';
     this.#dropsName = isArithmetic || (returnBool && !features.delayedNameRemoval);
-    this.#features = features;
   }
 
   /** `many` is the left side, or the side that group_left or group_right calls the many. */
   of(many: Labels, one: Labels): Labels {
-    let labels = this.#dropsName ? withoutMetadata(many, this.#features) : many;
+    let labels = this.#dropsName ? withoutMetadata(many) : many;
     if (this.#matching.card === 'one-to-one') labels = this.#matching.on ? keepLabels(labels, this.#names) : dropLabels(labels, this.#names);
     for (const name of this.#matching.include) labels = setLabel(labels, name, labelValue(one, name));
     return labels;

@@ -22,7 +22,7 @@ export class SetVectorsOperator implements Operator {
     this.#lhs = lhs;
     this.#rhs = rhs;
     this.#context = context;
-    this.#signature = new MatchSignature(node.matching, context.features);
+    this.#signature = new MatchSignature(node.matching);
   }
 
   async next(): Promise<StepSeries | undefined> {

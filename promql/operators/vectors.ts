@@ -1,10 +1,11 @@
-import { formatLabels } from '../../storage/model/labels.ts';
+import { compareLabels } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { BinaryVectors } from '../plan/plan-node.ts';
 import { elementOperator } from './element-operator.ts';
 import type { ElementOperator } from './element-operator.ts';
 import type { ExecutionContext } from './execution-context.ts';
+import { formatLabelSet } from './format-label-set.ts';
 import { groupBySignature } from './match-groups.ts';
 import type { MatchGroup } from './match-groups.ts';
 import { describeMatching, MatchSignature } from './match-signature.ts';
@@ -14,6 +15,15 @@ import type { Explanation, Operator } from './operator.ts';
 import { ResultLabels } from './result-labels.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+
+/** A series of the "many" side and one of its partners; index -1 is the fill. */
+interface Pair {
+  readonly index: number;
+  readonly one: StepSeries;
+  readonly columns: StepColumns;
+  /** The steps at which the result's labels are taken. */
+  readonly claimed: Uint8Array;
+}
 
 /**
  * Arithmetic, comparisons and trims between two vectors. Series of one signature form a group; inside it each series of the "many" side (the
@@ -35,7 +45,7 @@ export class VectorsOperator implements Operator {
     this.#lhs = lhs;
     this.#rhs = rhs;
     this.#context = context;
-    this.#signature = new MatchSignature(node.matching, context.features);
+    this.#signature = new MatchSignature(node.matching);
     this.#resultLabels = new ResultLabels(node.op, node.returnBool, node.matching, context.features);
     this.#manyIsRight = node.matching.card === 'one-to-many';
     const annotate = (annotation: Parameters<typeof context.annotations.add>[0]): void => context.annotations.add(annotation, node.position);
@@ -53,15 +63,18 @@ export class VectorsOperator implements Operator {
     const rhs = await collect(this.#rhs);
     this.#context.budget.hold(rhs.length * this.#node.grid.count);
     const [many, one] = this.#manyIsRight ? [rhs, lhs] : [lhs, rhs];
-    const { fillLeft, fillRight } = this.#node.matching;
-    const [fillMany, fillOne] = this.#manyIsRight ? [fillRight, fillLeft] : [fillLeft, fillRight];
-    const groups = groupBySignature(many, one, this.#signature, this.#node.grid.count);
+    // As in Prometheus, "left" is the "many" side also where group_right has swapped the two.
+    const { fillLeft: fillMany, fillRight: fillOne } = this.#node.matching;
+    const { groups, groupOfMany } = groupBySignature(many, one, this.#signature, this.#node.grid.count);
     // With one side empty nothing can match, and then duplicates on the other do not matter.
     const checksAt = fillMany === undefined && fillOne === undefined ? presenceOf(many, this.#node.grid.count) : undefined;
     const results: StepSeries[] = [];
-    for (const group of groups.values()) this.#findOnes(group, checksAt);
-    for (const series of many) this.#matchMany(series, groups.get(this.#signature.keyOf(series.labels))!, fillOne, results);
-    if (fillMany !== undefined) for (const group of groups.values()) this.#fillMany(group, fillMany, results);
+    for (const group of groups) this.#findOnes(group, checksAt);
+    for (let index = 0; index < many.length; index++) {
+      if (index % 1000 === 0) this.#context.budget.checkCancelled();
+      this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
+    }
+    if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);
     this.#context.budget.release((lhs.length + rhs.length) * this.#node.grid.count);
     return this.#node.grid.count > 1 || !this.#context.features.delayedNameRemoval ? mergeSeries(results) : results;
   }
@@ -81,36 +94,43 @@ export class VectorsOperator implements Operator {
   }
 
   #duplicateOne(labels: Labels, otherLabels: Labels): VarveError {
-    const matched = formatLabels(this.#signature.labelsOf(labels));
+    const matched = formatLabelSet(this.#signature.labelsOf(labels));
     const side = this.#manyIsRight ? 'left' : 'right';
+    const duplicates = [labels, otherLabels].sort(compareLabels).map(formatLabelSet).join(', ');
     return new VarveError(
       'execution',
       `found duplicate series for the match group ${matched} on the ${side} hand-side of the operation: ` +
-        `[${formatLabels(labels)}, ${formatLabels(otherLabels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
+        `[${duplicates}];many-to-many matching not allowed: matching labels must be unique on one side`,
     );
   }
 
-  #matchMany(series: StepSeries, group: MatchGroup, fillOne: number | undefined, results: StepSeries[]): void {
-    for (let index = 0; index < group.one.length; index++) this.#matchPair(series, group.one[index]!, group, index, results);
-    if (fillOne !== undefined) {
-      const partner = constantSeries(this.#signature.labelsOf(series.labels), fillOne, this.#node.grid.count);
-      this.#matchPair(series, partner, group, -1, results);
+  /** Meets the partner that is there at each step; where none is, the fill. */
+  #matchMany(many: StepSeries, group: MatchGroup, fillOne: number | undefined, results: StepSeries[]): void {
+    const pairs = new Map<number, Pair>();
+    let pair: Pair | undefined;
+    for (let step = 0; step < many.present.length; step++) {
+      if (many.present[step] === ABSENT) continue;
+      const index = group.oneAt[step]!;
+      if (index === -1 && fillOne === undefined) continue;
+      if (pair?.index !== index) pair = this.#pairFor(pairs, many, group, index, fillOne);
+      if (pair.claimed[step] === 1) throw this.#multipleMatches();
+      pair.claimed[step] = 1;
+      if (this.#manyIsRight) this.#apply(step, pair.one, many, pair.columns);
+      else this.#apply(step, many, pair.one, pair.columns);
     }
+    for (const { one, columns } of pairs.values()) this.#push(columns, many, one, results);
   }
 
-  /** The steps at which `many` is there and its partner is the group's series `oneIndex` (-1: there is none, and `one` is the fill). */
-  #matchPair(many: StepSeries, one: StepSeries, group: MatchGroup, oneIndex: number, results: StepSeries[]): void {
-    const columns = new StepColumns(this.#node.grid.count);
-    const [lhs, rhs] = this.#manyIsRight ? [one, many] : [many, one];
-    let claimed: Uint8Array | undefined;
-    for (let step = 0; step < many.present.length; step++) {
-      if (many.present[step] === ABSENT || group.oneAt[step] !== oneIndex) continue;
-      claimed ??= group.claim(this.#node.matching.card === 'one-to-one' ? '' : this.#resultLabels.keyOf(many.labels, one.labels));
-      if (claimed[step] === 1) throw this.#multipleMatches();
-      claimed[step] = 1;
-      this.#apply(step, lhs, rhs, columns);
+  #pairFor(pairs: Map<number, Pair>, many: StepSeries, group: MatchGroup, index: number, fillOne: number | undefined): Pair {
+    let pair = pairs.get(index);
+    if (pair === undefined) {
+      const stepCount = this.#node.grid.count;
+      const one = group.one[index] ?? constantSeries(this.#signature.labelsOf(many.labels), fillOne ?? NaN, stepCount);
+      const claim = this.#node.matching.card === 'one-to-one' ? '' : this.#resultLabels.keyOf(many.labels, one.labels);
+      pair = { index, one, columns: new StepColumns(stepCount), claimed: group.claim(claim) };
+      pairs.set(index, pair);
     }
-    this.#push(columns, many, one, results);
+    return pair;
   }
 
   #multipleMatches(): VarveError {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, stop as stopBundler } from 'esbuild';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { systemClock } from '../../storage/runtime/clock.ts';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
@@ -19,6 +19,8 @@ interface Settings {
   readonly port: number;
   readonly dataDir: string;
   readonly selfScrape: boolean;
+  /** Port of workerd's inspector (Chrome DevTools protocol), for profiling. */
+  readonly inspectorPort: number | undefined;
   readonly variables: Record<string, string>;
 }
 
@@ -33,6 +35,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
     host: environment['HOST'] ?? '127.0.0.1',
     port,
     dataDir: resolve(environment['DATA_DIR'] ?? join(ROOT, 'data')),
+    inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : Number(environment['VARVE_INSPECTOR_PORT']),
     selfScrape: environment['VARVE_SELF_SCRAPE'] !== 'off',
     variables: shards === undefined ? {} : { VARVE_SHARDS: shards },
   };
@@ -57,6 +60,7 @@ async function buildWorker(): Promise<{ type: 'ESModule' | 'CompiledWasm'; path:
     metafile: true,
     logLevel: 'warning',
   });
+  await stopBundler();
   const outputs = Object.keys(result.metafile.outputs).map((path) => join(ROOT, path));
   const entry = outputs.filter((path) => path.endsWith('worker.js')).map((path) => ({ type: 'ESModule' as const, path }));
   const wasm = outputs.filter((path) => path.endsWith('.wasm')).map((path) => ({ type: 'CompiledWasm' as const, path }));
@@ -137,6 +141,7 @@ async function serve(): Promise<void> {
       // The Worker listens itself: Miniflare's own entry worker in front costs a third of the throughput.
       unsafeDirectSockets: [{ host, port }],
       resourcePersistencePath: settings.dataDir,
+      ...(settings.inspectorPort === undefined ? {} : { inspectorPort: settings.inspectorPort }),
     }),
   );
   const scrape = new SelfScrape(`http://${host}:${port}`, systemFetch, systemClock);

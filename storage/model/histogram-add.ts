@@ -115,7 +115,7 @@ export function zeroSides(histogram: FloatHistogram): ZeroSides {
 
 type SideFields = Pick<FloatHistogram, 'positiveSpans' | 'positiveBuckets' | 'negativeSpans' | 'negativeBuckets'>;
 
-export function sideFields(positive: BucketRun, negative: BucketRun): SideFields {
+function sideFields(positive: BucketRun, negative: BucketRun): SideFields {
   return {
     positiveSpans: toSpans(positive.indexes),
     positiveBuckets: positive.counts,
@@ -142,7 +142,10 @@ export function compactHistogram(histogram: FloatHistogram): FloatHistogram {
   return { ...histogram, ...sideFields(positive, negative) };
 }
 
-/** At a coarser exponential resolution; a histogram that is as coarse already, or has custom buckets, comes back as it is. */
+/**
+ * At a coarser exponential resolution; a histogram that is as coarse already, or has custom buckets, comes back as it is. Also from schemas
+ * 9 to 52, which are too fine to be computed with but may be sent.
+ */
 export function reduceSchema(histogram: FloatHistogram, targetSchema: number): FloatHistogram {
   const { schema } = histogram;
   if (isCustomSchema(schema) || isCustomSchema(targetSchema) || targetSchema >= schema) return histogram;

@@ -78,7 +78,7 @@ function scale(fraction: number, exponent: number): number {
 }
 
 /** Upper bound of the custom bucket `index`; bucket -1 stands for what is below the first. */
-export function customBound(index: number, customValues: readonly number[]): number {
+function customBound(index: number, customValues: readonly number[]): number {
   if (index < 0) return -Infinity;
   return index < customValues.length ? customValues[index]! : Infinity;
 }
@@ -87,7 +87,7 @@ export function bucketBound(index: number, schema: number, customValues: readonl
   return schema === CUSTOM_BUCKETS_SCHEMA ? customBound(index, customValues) : exponentialBound(index, schema);
 }
 
-/** The bucket of a coarser schema that bucket `index` of a finer one lies in. */
+/** The bucket of a coarser schema that bucket `index` of a finer one lies in. Schemas may be as far apart as 44 (52, OTLP's finest, to 8). */
 export function coarserIndex(index: number, schema: number, targetSchema: number): number {
-  return ((index - 1) >> (schema - targetSchema)) + 1;
+  return Math.floor((index - 1) / 2 ** (schema - targetSchema)) + 1;
 }

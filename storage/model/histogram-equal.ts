@@ -1,12 +1,15 @@
+import { compactHistogram } from './histogram-add.ts';
 import { sameBounds } from './histogram-custom.ts';
 import { sameLayout } from './histogram-layout.ts';
 import type { FloatHistogram } from './histogram.ts';
 
 /**
- * Whether two histograms hold the same data: the same schema, bounds, buckets (empty ones too) and numbers, with NaN equal to itself.
- * The counter reset hint says something about a neighbour, so it does not count.
+ * Whether two histograms hold the same data: the same schema, bounds, populated buckets and numbers, with NaN equal to itself. Empty buckets
+ * are only a way to write a histogram down, and the counter reset hint says something about a neighbour: neither counts.
  */
-export function equalHistograms(a: FloatHistogram, b: FloatHistogram): boolean {
+export function equalHistograms(first: FloatHistogram, second: FloatHistogram): boolean {
+  const a = compactHistogram(first);
+  const b = compactHistogram(second);
   return (
     a.schema === b.schema &&
     Object.is(a.count, b.count) &&

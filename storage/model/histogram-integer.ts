@@ -15,11 +15,7 @@ export function fromIntegerHistogram(histogram: IntegerHistogram): FloatHistogra
   return { ...shared, positiveBuckets: countsOfDeltas(positiveDeltas), negativeBuckets: countsOfDeltas(negativeDeltas) };
 }
 
-export function countsOfDeltas(deltas: readonly number[]): number[] {
+function countsOfDeltas(deltas: readonly number[]): number[] {
   let count = 0;
   return deltas.map((delta) => (count += delta));
-}
-
-export function deltasOfCounts(counts: readonly number[]): number[] {
-  return counts.map((count, i) => count - (i === 0 ? 0 : counts[i - 1]!));
 }

@@ -21,6 +21,17 @@ function addAt(run: SumRun, i: number, value: number): void {
   run.counts[i] = next;
 }
 
+/** Adds one count to each bucket, in place. */
+export function addCounts(run: SumRun, counts: readonly number[]): void {
+  const { counts: sums, compensations } = run;
+  for (let i = 0; i < counts.length; i++) {
+    const sum = sums[i]!;
+    const next = sum + counts[i]!;
+    compensations[i] = nextCompensation(counts[i]!, sum, next, compensations[i]!);
+    sums[i] = next;
+  }
+}
+
 /** Joins neighbours that share a target index; `targets` ascends and has one entry for each bucket. */
 export function joinRun(run: SumRun, targets: readonly number[]): SumRun {
   const joined: SumRun = { indexes: [], counts: [], compensations: [] };

@@ -1,10 +1,10 @@
 import { combinedHint } from './histogram-add.ts';
 import { coarserIndex, exponentialBound } from './histogram-bounds.ts';
 import { coarserCustomIndexes, commonBounds, sameBounds } from './histogram-custom.ts';
-import { spanIndexes, toRun, toSpans, type BucketRun } from './histogram-layout.ts';
-import { addRun, copyRun, joinRun, toSumRun, type SumRun } from './histogram-sum-run.ts';
+import { sameLayout, spanIndexes, toRun, toSpans, type BucketRun } from './histogram-layout.ts';
+import { addCounts, addRun, copyRun, joinRun, toSumRun, type SumRun } from './histogram-sum-run.ts';
 import { commonThreshold, widenZero, type ZeroSides } from './histogram-zero.ts';
-import { isCustomSchema, type CounterResetHint, type FloatHistogram } from './histogram.ts';
+import { isCustomSchema, type CounterResetHint, type FloatHistogram, type Span } from './histogram.ts';
 import { KahanSum } from './kahan-sum.ts';
 
 /**
@@ -26,6 +26,9 @@ export class HistogramSum {
   #sum: KahanSum;
   #positive: SumRun;
   #negative: SumRun;
+  /** Spans of the runs as far as known: most addends have the same layout as the one before, often the very same spans. */
+  #positiveSpans: readonly Span[];
+  #negativeSpans: readonly Span[];
 
   constructor(first: FloatHistogram) {
     this.#hint = first.counterResetHint;
@@ -37,6 +40,8 @@ export class HistogramSum {
     this.#sum = new KahanSum(first.sum);
     this.#positive = toSumRun(toRun(first.positiveSpans, first.positiveBuckets));
     this.#negative = toSumRun(toRun(first.negativeSpans, first.negativeBuckets));
+    this.#positiveSpans = first.positiveSpans;
+    this.#negativeSpans = first.negativeSpans;
   }
 
   /** Adds one histogram. After `mixed-schemas` nothing has changed. */
@@ -55,8 +60,7 @@ export class HistogramSum {
   #addExponential(addend: FloatHistogram): void {
     if (addend.schema === this.#schema && addend.zeroThreshold === this.#zeroThreshold) {
       this.#zeroCount.add(addend.zeroCount);
-      this.#positive = addRun(this.#positive, spanIndexes(addend.positiveSpans, addend.positiveBuckets.length), addend.positiveBuckets);
-      this.#negative = addRun(this.#negative, spanIndexes(addend.negativeSpans, addend.negativeBuckets.length), addend.negativeBuckets);
+      this.#addSides(addend);
       return;
     }
     let sides: ZeroSides = {
@@ -76,7 +80,26 @@ export class HistogramSum {
       addRun(joinRun(own, own.indexes.map(ownTarget)), other.indexes.map(addendTarget), other.counts);
     this.#positive = merge(this.#positive, sides.positive);
     this.#negative = merge(this.#negative, sides.negative);
+    this.#positiveSpans = toSpans(this.#positive.indexes);
+    this.#negativeSpans = toSpans(this.#negative.indexes);
     this.#schema = schema;
+  }
+
+  /** Of the same resolution. */
+  #addSides(addend: FloatHistogram): void {
+    const { positiveSpans, positiveBuckets, negativeSpans, negativeBuckets } = addend;
+    if (positiveBuckets.length === this.#positive.counts.length && sameLayout(positiveSpans, this.#positiveSpans)) {
+      addCounts(this.#positive, positiveBuckets);
+    } else {
+      this.#positive = addRun(this.#positive, spanIndexes(positiveSpans, positiveBuckets.length), positiveBuckets);
+      this.#positiveSpans = toSpans(this.#positive.indexes);
+    }
+    if (negativeBuckets.length === this.#negative.counts.length && sameLayout(negativeSpans, this.#negativeSpans)) {
+      addCounts(this.#negative, negativeBuckets);
+    } else {
+      this.#negative = addRun(this.#negative, spanIndexes(negativeSpans, negativeBuckets.length), negativeBuckets);
+      this.#negativeSpans = toSpans(this.#negative.indexes);
+    }
   }
 
   #addOtherBounds(addend: FloatHistogram): void {
@@ -84,6 +107,7 @@ export class HistogramSum {
     const own = joinRun(this.#positive, coarserCustomIndexes(this.#positive.indexes, this.#customValues, bounds));
     const indexes = spanIndexes(addend.positiveSpans, addend.positiveBuckets.length);
     this.#positive = addRun(own, coarserCustomIndexes(indexes, addend.customValues, bounds), addend.positiveBuckets);
+    this.#positiveSpans = toSpans(this.#positive.indexes);
     this.#customValues = bounds;
   }
 
@@ -172,6 +196,8 @@ export class HistogramSum {
     copy.#sum.compensation = this.#sum.compensation;
     copy.#positive = copyRun(this.#positive);
     copy.#negative = copyRun(this.#negative);
+    copy.#positiveSpans = this.#positiveSpans;
+    copy.#negativeSpans = this.#negativeSpans;
     return copy;
   }
 
@@ -199,8 +225,8 @@ export class HistogramSum {
       zeroCount: this.#zeroCount.value(),
       count: this.#count.value(),
       sum: this.#sum.value(),
-      positiveSpans: toSpans(this.#positive.indexes),
-      negativeSpans: toSpans(this.#negative.indexes),
+      positiveSpans: this.#positiveSpans,
+      negativeSpans: this.#negativeSpans,
       positiveBuckets: compensated(this.#positive),
       negativeBuckets: compensated(this.#negative),
     };

@@ -10,7 +10,7 @@ export function formatHistogram(histogram: FloatHistogram): string {
   return `{${parts.join(', ')}}`;
 }
 
-export function formatBucket(bucket: Bucket): string {
+function formatBucket(bucket: Bucket): string {
   const open = bucket.lowerInclusive ? '[' : '(';
   const close = bucket.upperInclusive ? ']' : ')';
   return `${open}${formatG(bucket.lower)},${formatG(bucket.upper)}${close}:${formatG(bucket.count)}`;

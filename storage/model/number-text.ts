@@ -10,6 +10,20 @@ export function formatG(value: number): string {
   const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
   const exponent = Number(exponentText);
   if (exponent >= -4 && exponent < 6) return value.toString();
+  return withExponent(mantissa, exponent);
+}
+
+/** A float as Go's `%.2g` (for two digits) prints it: rounded, and with an exponent as soon as the digits do not reach to the point. */
+export function formatGDigits(value: number, digits: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatG(value);
+  const [mantissa, exponentText] = value.toExponential(digits - 1).split('e') as [string, string];
+  const exponent = Number(exponentText);
+  const rounded = Number(`${mantissa}e${exponentText}`);
+  if (exponent >= -4 && exponent < digits) return rounded.toString();
+  return withExponent(Number(mantissa).toString(), exponent);
+}
+
+function withExponent(mantissa: string, exponent: number): string {
   const sign = exponent < 0 ? '-' : '+';
   return `${mantissa}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }

@@ -180,24 +180,17 @@ export class HotStore {
   }
 
   #store(batch: AppendMessage, seriesRefs: Uint32Array, added: readonly SeriesDefinition[], refusedSeries: number): AppendAnswer {
-    const firstNewRef = this.#table.count;
-    this.#head.reserveSeries(firstNewRef + added.length);
+    this.#head.reserveSeries(this.#table.count + added.length);
     const { sampleCount, refusedSamples } = this.#takeSamples(batch, seriesRefs);
     if (this.#head.free < sampleCount || this.#wal.isFull) this.seal();
     if (sampleCount > 0 || added.length > 0) {
       const refs = this.#refs;
       const row = encodeWalRow({ sampleCount, refs, timestampsMs: this.#timestampsMs, valueBits: this.#valueBits });
-      const blocks = seriesBlocks(added, this.#limits.seriesBlockBytesTarget);
-      // Commit point of a batch: this transaction, whose end the runtime makes durable before the answer leaves. A crash before it leaves
-      // nothing of the batch; a crash behind it leaves the whole batch, and the sender, who may not have the answer, sends it again.
-      this.#sql.transaction(() => {
-        let firstRef = firstNewRef;
-        for (const block of blocks) {
-          this.#sql.run('INSERT INTO series_block (first_ref, series_count, definitions) VALUES (?, ?, ?)', firstRef, block.length, encodeSeriesBlock(block));
-          firstRef += block.length;
-        }
-        this.#wal.append(row);
-      });
+      // Commit point of a batch: the WAL row, alone or in one transaction with the series that it brings. The runtime makes it durable
+      // before the answer leaves. A crash before it leaves nothing of the batch; a crash behind it leaves the whole batch, and the sender,
+      // who may not have the answer, sends it again.
+      if (added.length === 0) this.#wal.append(row);
+      else this.#sql.transaction(() => this.#writeWithSeries(row, added));
       for (const definition of added) this.#addSeries(definition);
       this.#head.append(refs, this.#timestampsMs, this.#valueBits, sampleCount);
     }
@@ -213,6 +206,16 @@ export class HotStore {
       refusedSamples,
       refusal: refusedSeries === 0 ? undefined : `the shard holds ${this.#table.count} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`,
     };
+  }
+
+  #writeWithSeries(row: Uint8Array, added: readonly SeriesDefinition[]): void {
+    let firstRef = this.#table.count;
+    for (const block of seriesBlocks(added, this.#limits.seriesBlockBytesTarget)) {
+      const definitions = encodeSeriesBlock(block);
+      this.#sql.run('INSERT INTO series_block (first_ref, series_count, definitions) VALUES (?, ?, ?)', firstRef, block.length, definitions);
+      firstRef += block.length;
+    }
+    this.#wal.append(row);
   }
 
   /** Copies the batch's samples to the scratch columns, refs beside them, without refused series and without what was sent again. */

@@ -74,6 +74,8 @@ export class LogHead {
 
   /** Whether the series' newest entry is this very sample: a request that was sent again. */
   endsWith(ref: number, timestampMs: number, bitsLow: number, bitsHigh: number): boolean {
+    // Nearly always the sample is newer than all before it, and the entry, which is not in the cache, need not be looked at.
+    if (timestampMs > this.#maxTimestampMs[ref]!) return false;
     const entry = this.#lastEntry[ref]!;
     return (
       entry !== NO_ENTRY &&

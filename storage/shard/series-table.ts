@@ -3,18 +3,19 @@ export const NO_REF = -1;
 /** A series with the same first 64 bits and another check word: it must be refused, never merged. */
 export const COLLISION = -2;
 
-const INITIAL_CAPACITY = 4096;
+const INITIAL_BUCKETS = 8192;
+/** Words of a bucket: low, high, check word, ref + 1 (0 where the bucket is free). */
+const BUCKET_WORDS = 4;
 
 /**
- * Series id → ref, by open addressing in typed arrays: about 32 bytes a series and no objects. Refs count from 0 without gaps.
+ * Series id → ref, by open addressing in one typed array: a bucket is 16 bytes, so a look-up is one cache miss, and there are no objects.
+ * Refs count from 0 without gaps.
  */
 export class SeriesTable {
-  #low = new Uint32Array(INITIAL_CAPACITY);
-  #high = new Uint32Array(INITIAL_CAPACITY);
-  #check = new Uint32Array(INITIAL_CAPACITY);
   #count = 0;
-  /** ref + 1 in a bucket, 0 where it is free; at most half full. */
-  #buckets = new Uint32Array(INITIAL_CAPACITY * 2);
+  /** At most half full; a power of two of buckets. */
+  #buckets = new Uint32Array(INITIAL_BUCKETS * BUCKET_WORDS);
+  #mask = INITIAL_BUCKETS - 1;
 
   get count(): number {
     return this.#count;
@@ -22,47 +23,39 @@ export class SeriesTable {
 
   find(low: number, high: number, check: number): number {
     const buckets = this.#buckets;
-    const mask = buckets.length - 1;
+    const mask = this.#mask;
     for (let bucket = low & mask; ; bucket = (bucket + 1) & mask) {
-      const entry = buckets[bucket]!;
+      const at = bucket * BUCKET_WORDS;
+      const entry = buckets[at + 3]!;
       if (entry === 0) return NO_REF;
-      const ref = entry - 1;
-      if (this.#low[ref] === low && this.#high[ref] === high) return this.#check[ref] === check ? ref : COLLISION;
+      if (buckets[at] === low && buckets[at + 1] === high) return buckets[at + 2] === check ? entry - 1 : COLLISION;
     }
   }
 
   /** Adds an id that `find` does not know and returns its ref. */
   add(low: number, high: number, check: number): number {
     const ref = this.#count++;
-    if (ref >= this.#low.length) this.#grow();
-    this.#low[ref] = low;
-    this.#high[ref] = high;
-    this.#check[ref] = check;
-    this.#place(ref);
+    if (this.#count * 2 > this.#mask + 1) this.#grow();
+    this.#place(low, high, check, ref + 1);
     return ref;
   }
 
-  idOf(ref: number): readonly [low: number, high: number, check: number] {
-    return [this.#low[ref]!, this.#high[ref]!, this.#check[ref]!];
-  }
-
-  #place(ref: number): void {
-    const mask = this.#buckets.length - 1;
-    let bucket = this.#low[ref]! & mask;
-    while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & mask;
-    this.#buckets[bucket] = ref + 1;
+  #place(low: number, high: number, check: number, entry: number): void {
+    const buckets = this.#buckets;
+    let at = (low & this.#mask) * BUCKET_WORDS;
+    while (buckets[at + 3] !== 0) at = (at + BUCKET_WORDS) & (buckets.length - 1);
+    buckets[at] = low;
+    buckets[at + 1] = high;
+    buckets[at + 2] = check;
+    buckets[at + 3] = entry;
   }
 
   #grow(): void {
-    const doubled = (column: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const larger = new Uint32Array(column.length * 2);
-      larger.set(column);
-      return larger;
-    };
-    this.#low = doubled(this.#low);
-    this.#high = doubled(this.#high);
-    this.#check = doubled(this.#check);
-    this.#buckets = new Uint32Array(this.#low.length * 2);
-    for (let ref = 0; ref < this.#count - 1; ref++) this.#place(ref);
+    const old = this.#buckets;
+    this.#buckets = new Uint32Array(old.length * 2);
+    this.#mask = this.#mask * 2 + 1;
+    for (let at = 0; at < old.length; at += BUCKET_WORDS) {
+      if (old[at + 3] !== 0) this.#place(old[at]!, old[at + 1]!, old[at + 2]!, old[at + 3]!);
+    }
   }
 }

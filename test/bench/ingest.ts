@@ -52,7 +52,8 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
       const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
       const { run, problem } = await ingestOnce(peer, shape, options.connections);
       runs.push(run);
-      say(`${peer.name} ${repetition}/${options.repeat}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
+      const progress = `${peer.name} ${repetition}/${options.repeat}`;
+      say(`${progress}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
       if (problem !== undefined) {
         isSound = false;
         notes.push(`${peer.name}, run ${repetition}: ${problem}`);

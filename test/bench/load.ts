@@ -72,7 +72,9 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number):
       bytes += group.body.bytes.length;
       if (answer.status >= 200 && answer.status < 300) break;
       const isRetryable = answer.status === 429 || answer.status >= 500;
-      if (!isRetryable || attempt === ATTEMPTS_MAX) throw new Error(`remote write was refused: ${answer.status} ${answer.body.toString().slice(0, 500)}`);
+      if (!isRetryable || attempt === ATTEMPTS_MAX) {
+        throw new Error(`remote write was refused: ${answer.status} ${answer.body.toString().slice(0, 500)}`);
+      }
       retryCount++;
       await sleep(retryAfterMs(answer) ?? BACKOFF_MS * attempt);
     }

@@ -84,8 +84,15 @@ interface ApiAnswer {
     | { readonly resultType: 'scalar'; readonly result: ApiPoint }
     | {
         readonly resultType: 'vector' | 'matrix';
-        readonly result: readonly { readonly metric: Readonly<Record<string, string>>; readonly value?: ApiPoint; readonly values?: readonly ApiPoint[] }[];
+        readonly result: readonly ApiSeries[];
       };
+}
+
+/** `value` at one instant, `values` over a range. */
+interface ApiSeries {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value?: ApiPoint;
+  readonly values?: readonly ApiPoint[];
 }
 
 function toPoint([timestampSeconds, text]: ApiPoint): readonly [number, number] {

@@ -86,12 +86,14 @@ export function writeJsonReport(path: string, report: Report): void {
 }
 
 function formatNumber(value: number | undefined, digits: number): string {
-  if (value === undefined || Number.isNaN(value)) return '–';
+  // A ratio to a figure too small for the clock is not a number either.
+  if (value === undefined || !Number.isFinite(value)) return '–';
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** The first column to the left, figures to the right. */
 function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ').trimEnd());
+  const align = (cell: string, column: number): string => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!));
+  return rows.map((row) => row.map(align).join('  ').trimEnd());
 }

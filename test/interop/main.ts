@@ -12,7 +12,7 @@ import { sleep } from '../processes/sleep.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
-import { chooseQueryTimes } from './query-times.ts';
+import { type QueryTimes, chooseQueryTimes } from './query-times.ts';
 import { Stack } from './stack.ts';
 
 /** The first step of a range query lies 15 s back, the furthest window reaches 30 s further, and both ends keep a margin. */
@@ -22,6 +22,12 @@ const TOLERANCE = 1e-9;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+interface Check {
+  readonly kind: string;
+  readonly query: InteropQuery;
+  readonly ask: (promtool: Promtool) => Promise<AnswerSeries[]>;
 }
 
 interface Tally {
@@ -43,32 +49,37 @@ async function run(tools: Tools, subject: (typeof PEER_NAMES)[number]): Promise<
 }
 
 async function compareAll(stack: Stack, tools: Tools): Promise<Tally> {
-  const times = await chooseQueryTimes(stack.prometheusUrl, Date.now());
+  const nowMs = Date.now();
+  const times = await chooseQueryTimes(stack.prometheusUrl, nowMs);
   const wanted = new Promtool(tools.promtool, stack.prometheusUrl);
   const got = new Promtool(tools.promtool, stack.subjectUrl);
   const tally: Tally = { passed: 0, failed: 0 };
-  const check = async (query: InteropQuery, kind: string, ask: (promtool: Promtool) => Promise<AnswerSeries[]>): Promise<void> => {
-    const problem = await findProblem(query, ask, wanted, got);
+  for (const check of checksOf(stack.nodeInstance, times, nowMs)) {
+    const problem = await findProblem(check, wanted, got);
     if (problem === undefined) {
       tally.passed++;
-      return;
+      continue;
     }
     tally.failed++;
-    say(`FAILED ${kind}: ${query.expression}\n       ${problem}`);
-  };
-  for (const query of interopQueries({ ...times, nodeInstance: stack.nodeInstance })) {
-    await check(query, 'instant', (promtool) => promtool.instant(query.expression, times.instantMs));
-    if (!query.isInstantOnly) await check({ ...query, isOrdered: false }, 'range', (promtool) => promtool.range(query.expression, times.range));
+    say(`FAILED ${check.kind}: ${check.query.expression}\n       ${problem}`);
   }
   return tally;
 }
 
-async function findProblem(
-  query: InteropQuery,
-  ask: (promtool: Promtool) => Promise<AnswerSeries[]>,
-  wanted: Promtool,
-  got: Promtool,
-): Promise<string | undefined> {
+/** Every query at one instant and, unless it is a matrix, over a range. */
+function checksOf(nodeInstance: string, times: QueryTimes, afterwardsMs: number): Check[] {
+  const checks = interopQueries({ fractionMs: times.fractionMs, nodeInstance }).flatMap((query): Check[] => {
+    const instant: Check = { kind: 'instant', query, ask: (promtool) => promtool.instant(query.expression, times.instantMs) };
+    // The series of a range answer are always sorted by labels, whatever the query says.
+    const range: Check = { kind: 'range', query: { ...query, isOrdered: true }, ask: (promtool) => promtool.range(query.expression, times.range) };
+    return query.isInstantOnly ? [instant] : [instant, range];
+  });
+  const gone: InteropQuery = { expression: '{job=~".+"}', isInstantOnly: true, isOrdered: false, isEmpty: true };
+  // Prometheus has sent a stale marker for every series of the targets that were taken away.
+  return [...checks, { kind: 'after the targets went away', query: gone, ask: (promtool) => promtool.instant(gone.expression, afterwardsMs) }];
+}
+
+async function findProblem({ query, ask }: Check, wanted: Promtool, got: Promtool): Promise<string | undefined> {
   try {
     const [wantedAnswer, gotAnswer] = await Promise.all([ask(wanted), ask(got)]);
     if (query.isEmpty !== (wantedAnswer.length === 0)) return `prometheus answers ${wantedAnswer.length} series: that tests nothing`;
@@ -88,8 +99,8 @@ async function main(): Promise<void> {
   if (values.install) installPackages(say);
   const tools = findTools();
   if ('missing' in tools) {
-    const queries = interopQueries({ fractionMs: 1, nodeInstance: '' });
-    const skipped = queries.length + queries.filter((query) => !query.isInstantOnly).length;
+    const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
+    const skipped = checksOf('', someTimes, 0).length;
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`0 passed, 0 failed, ${skipped} skipped`);
     return;

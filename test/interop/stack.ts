@@ -7,8 +7,8 @@ import type { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import type { Tools } from './packages.ts';
 
-const POLL_MS = 250;
-const DRAIN_MS = 30_000;
+const QUIET_MS = 4_000;
+const DRAIN_MS = 60_000;
 
 /** The three servers: node_exporter ← Prometheus → the subject, which is Varve unless the test tests itself. */
 export class Stack {
@@ -67,14 +67,14 @@ export class Stack {
   }
 
   /**
-   * Remote write has caught up when nothing is pending and nothing new was appended between two looks: Prometheus says both of itself. The
-   * first seconds do not count: it marks the series of a target that went away as stale two scrapes later, and sends that too.
+   * Remote write has caught up when nothing is pending and nothing new was appended between two looks: Prometheus says both of itself. It
+   * takes some seconds to let a target go, and marks its series as stale two scrapes later: the looks are further apart than that.
    */
   async #drained(): Promise<void> {
     const deadlineMs = performance.now() + DRAIN_MS;
     let before = 'nothing yet';
     for (;;) {
-      await sleep(POLL_MS * 8);
+      await sleep(QUIET_MS);
       const text = (await http({ method: 'GET', url: new URL('/metrics', this.prometheusUrl) })).body.toString();
       const [appended, sent, failed, pending] = ['samples_in_total', 'samples_total', 'samples_failed_total', 'samples_pending'].map((name) =>
         metric(text, `prometheus_remote_storage_${name}`),
@@ -91,9 +91,11 @@ export class Stack {
     const scrapes = { node: this.nodeInstance, prometheus: this.prometheusUrl.host };
     const config = {
       global: { scrape_interval: '1s', scrape_timeout: '1s' },
-      scrape_configs: isScraping
-        ? Object.entries(scrapes).map(([job_name, target]) => ({ job_name, static_configs: [{ targets: [target] }] }))
-        : [],
+      // A job without targets, and not no job: only of targets that leave a job does Prometheus mark the series as stale.
+      scrape_configs: Object.entries(scrapes).map(([job_name, target]) => ({
+        job_name,
+        static_configs: isScraping ? [{ targets: [target] }] : [],
+      })),
       remote_write: [{ url: new URL('/api/v1/write', this.subjectUrl).href, queue_config: { batch_send_deadline: '500ms' } }],
     };
     // JSON is YAML.

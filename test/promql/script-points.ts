@@ -24,9 +24,10 @@ function parseToken(token: string): Point[] {
   if (missing !== null) return repeat(Number(missing[1] ?? 1), () => ({ kind: 'missing' }));
   const stale = /^stale(?:x(\d+))?$/.exec(token);
   if (stale !== null) return repeat(Number(stale[1] ?? 0) + 1, () => ({ kind: 'stale' }));
-  const sequence = /^(.+?)(?:(?<![eE])([+-])([^+-].*?))?x(\d+)$/.exec(token.replace(/^([+-]?)0x/i, '$10×'));
+  // `0x10` is 0 eleven times: there are no hexadecimal numbers in series lines.
+  const sequence = /^(.+?)(?:(?<![eE])([+-])([^+-].*?))?x(\d+)$/.exec(token);
   if (sequence !== null) {
-    const first = parseNumber(sequence[1]!.replace('×', 'x'));
+    const first = parseNumber(sequence[1]!);
     const change = sequence[3] === undefined ? 0 : parseNumber(sequence[3]) * (sequence[2] === '-' ? -1 : 1);
     let value = first;
     return repeat(Number(sequence[4]) + 1, (index) => {

@@ -54,6 +54,21 @@ describe('bounds of exponential buckets', () => {
   });
 });
 
+describe('coarserIndex', () => {
+  function f(index: number, schema: number, targetSchema: number, expected: number): void {
+    test(`bucket ${index} of schema ${schema} in schema ${targetSchema}`, () => expect(coarserIndex(index, schema, targetSchema)).toBe(expected));
+  }
+  f(1, 1, 0, 1);
+  f(2, 1, 0, 1);
+  f(3, 1, 0, 2);
+  f(0, 1, 0, 0);
+  f(-1, 1, 0, 0);
+  f(-2, 1, 0, -1);
+  f(2 ** 31 - 1, 8, -4, 2 ** 19);
+  f(5, 52, 8, 1);
+  f(-(2 ** 31), 52, 8, 0);
+});
+
 describe('bounds of custom buckets', () => {
   function f(index: number, bound: number): void {
     test(`bucket ${index}`, () => expect(bucketBound(index, -53, [-2, 0, 5])).toBe(bound));

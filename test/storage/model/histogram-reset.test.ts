@@ -50,6 +50,8 @@ describe('hintAfter', () => {
   f('{{count:2 buckets:[2]}}', '{{count:1 buckets:[1]}}', 'unknown');
   f('{{count:1 buckets:[1]}}', '{{count:2 counter_reset_hint:gauge}}', 'gauge');
   f('{{count:1 counter_reset_hint:gauge}}', '{{count:2}}', 'unknown');
+  f('{{count:1}}', '{{count:2 counter_reset_hint:reset}}', 'unknown');
+  f('{{count:2}}', '{{count:1 counter_reset_hint:not_reset}}', 'unknown');
   f('{{schema:1 count:1}}', '{{count:2}}', 'unknown');
   f('{{schema:-53 custom_values:[1]}}', '{{schema:-53 custom_values:[1 2]}}', 'unknown');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatG, formatOpenMetricsFloat, parseGoFloat } from '../../../storage/model/number-text.ts';
+import { formatG, formatGDigits, formatOpenMetricsFloat, parseGoFloat } from '../../../storage/model/number-text.ts';
 
 describe('formatG', () => {
   function f(value: number, text: string): void {
@@ -21,6 +21,22 @@ describe('formatG', () => {
   f(NaN, 'NaN');
   f(Infinity, '+Inf');
   f(-Infinity, '-Inf');
+});
+
+describe('formatGDigits', () => {
+  function f(value: number, text: string): void {
+    test(text, () => expect(formatGDigits(value, 2)).toBe(text));
+  }
+  f(0, '0');
+  f(7.5, '7.5');
+  f(10, '10');
+  f(99, '99');
+  f(99.6, '1e+02');
+  f(12345, '1.2e+04');
+  f(0.01234, '0.012');
+  f(0.00001234, '1.2e-05');
+  f(-2.56e-9, '-2.6e-09');
+  f(Infinity, '+Inf');
 });
 
 describe('formatOpenMetricsFloat', () => {

@@ -1,0 +1,29 @@
+import type { Clock } from '../../storage/runtime/clock.ts';
+
+/** A clock that stands still until it is told to move, as in production between I/O events. */
+export class FixedClock implements Clock {
+  #nowMs: number;
+  #elapsedMs = 0;
+
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
+  /** Sleeping is what moves time: nobody waits. */
+  async sleep(durationMs: number): Promise<void> {
+    this.advance(durationMs);
+  }
+
+  advance(durationMs: number): void {
+    this.#nowMs += durationMs;
+    this.#elapsedMs += durationMs;
+  }
+}

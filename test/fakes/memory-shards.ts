@@ -1,0 +1,109 @@
+import type { CatalogApi } from '../../storage/catalog/catalog-api.ts';
+import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import type { ObjectNamespaces } from '../../storage/shard-router.ts';
+import { HotStore } from '../../storage/shard/hot-store.ts';
+import type { ShardApi } from '../../storage/shard/shard-api.ts';
+import { NodeSql } from './node-sql.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+type Method = keyof ShardApi;
+
+/** What a call shall suffer: the object never hears of it, or does its work and the answer is lost. Overloaded is the platform's refusal. */
+export type CallFault = 'lose-request' | 'lose-answer' | 'overloaded';
+
+interface ShardState {
+  readonly database: NodeSql;
+  store: HotStore | undefined;
+}
+
+/**
+ * Durable Objects in one process: each shard a HotStore over its own SQLite, each message and answer copied as RPC copies it, each call
+ * at least one turn of the event loop away. It counts the calls, forgets a store's memory when told to, and loses what it is told to lose.
+ */
+export class MemoryShards implements ObjectNamespaces {
+  readonly calls = new Map<string, number>();
+  /** Taken from the front, one a shard call, while there are any. `undefined` lets the call pass. */
+  readonly faults: (CallFault | undefined)[] = [];
+  /** Called before every append reaches its shard. */
+  onAppend: (shard: string) => void = () => {};
+  readonly #limits: typeof LIMITS;
+  readonly #shards = new Map<string, ShardState>();
+  readonly #catalogs = new Map<string, NodeSql>();
+  readonly #random = new SeededRandom(1);
+
+  constructor(limits: typeof LIMITS = LIMITS) {
+    this.#limits = limits;
+  }
+
+  catalog(name: string): CatalogApi {
+    return {
+      routing: async (shardCount) => {
+        this.#count('routing');
+        await turn();
+        let sql = this.#catalogs.get(name);
+        if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
+        return structuredClone(new CatalogStore(sql, this.#random).routing(shardCount));
+      },
+    };
+  }
+
+  shard(name: string): ShardApi {
+    const call = async <M extends Method>(method: M, ...args: Parameters<ShardApi[M]>): Promise<Awaited<ReturnType<ShardApi[M]>>> => {
+      this.#count(method);
+      const fault = this.faults.shift();
+      const sent = structuredClone(args);
+      await turn();
+      if (fault === 'lose-request') throw new Error('Network connection lost.');
+      if (fault === 'overloaded') throw Object.assign(new Error('Durable Object is overloaded.'), { overloaded: true });
+      if (method === 'append') this.onAppend(name);
+      const store = this.storeOf(name);
+      const answer = (store[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
+      const received = structuredClone(answer);
+      await turn();
+      if (fault === 'lose-answer') throw new Error('Network connection lost.');
+      return received;
+    };
+    return {
+      append: (message) => call('append', message),
+      select: (request) => call('select', request),
+      labelNames: (request) => call('labelNames', request),
+      labelValues: (label, request) => call('labelValues', label, request),
+      series: (request) => call('series', request),
+      stats: () => call('stats'),
+    };
+  }
+
+  /** The store behind a name, woken if need be. */
+  storeOf(name: string): HotStore {
+    let state = this.#shards.get(name);
+    if (state === undefined) this.#shards.set(name, (state = { database: new NodeSql(), store: undefined }));
+    return (state.store ??= new HotStore(new NodeSql(state.database.database), this.#limits));
+  }
+
+  get shardNames(): string[] {
+    return [...this.#shards.keys()].sort();
+  }
+
+  /** The object goes; what it has stored stays. */
+  evict(name: string): void {
+    const state = this.#shards.get(name);
+    if (state !== undefined) state.store = undefined;
+  }
+
+  evictAll(): void {
+    for (const name of this.#shards.keys()) this.evict(name);
+  }
+
+  callsOf(method: Method | 'routing'): number {
+    return this.calls.get(method) ?? 0;
+  }
+
+  #count(method: string): void {
+    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,50 @@
+/** Protobuf by hand, for messages that no encoder of ours would write. */
+
+/** A varint of up to 64 bits, two's complement for negative numbers. `length` pads it to that many bytes. */
+export function varint(value: number | bigint, length = 0): number[] {
+  let rest = BigInt.asUintN(64, BigInt(value));
+  const bytes: number[] = [];
+  do {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  } while (rest > 0n || bytes.length < length);
+  bytes.push(bytes.pop()! & 0x7f);
+  return bytes;
+}
+
+export function tag(field: number, wireType: number): number[] {
+  return varint(field * 8 + wireType);
+}
+
+export function bytesField(field: number, content: readonly number[] | string): number[] {
+  const bytes = typeof content === 'string' ? [...new TextEncoder().encode(content)] : content;
+  return [...tag(field, 2), ...varint(bytes.length), ...bytes];
+}
+
+export function varintField(field: number, value: number | bigint): number[] {
+  return [...tag(field, 0), ...varint(value)];
+}
+
+export function doubleField(field: number, value: number): number[] {
+  return [...tag(field, 1), ...new Uint8Array(Float64Array.of(value).buffer)];
+}
+
+export function fixed32Field(field: number, value: number): number[] {
+  return [...tag(field, 5), ...new Uint8Array(Uint32Array.of(value).buffer)];
+}
+
+export function label(name: string, value: string): number[] {
+  return bytesField(1, [...bytesField(1, name), ...bytesField(2, value)]);
+}
+
+export function sample(value: number, timestampMs: number | bigint): number[] {
+  return bytesField(2, [...doubleField(1, value), ...varintField(2, timestampMs)]);
+}
+
+export function series(...fields: readonly (readonly number[])[]): number[] {
+  return bytesField(1, fields.flat());
+}
+
+export function request(...parts: readonly (readonly number[])[]): Uint8Array {
+  return Uint8Array.from(parts.flat());
+}
