@@ -14,6 +14,11 @@ const WIRE_FIXED64 = 1;
 const WIRE_BYTES = 2;
 const WIRE_FIXED32 = 5;
 
+/** Fields that mean something to us where they stand, one bit a number: with another wire type they are damage, not unknown fields. */
+const REQUEST_FIELDS = (1 << 1) | (1 << 3);
+const SERIES_FIELDS = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4);
+const SAMPLE_FIELDS = (1 << 1) | (1 << 2);
+
 const REQUEST_SERIES = (1 << 3) | WIRE_BYTES;
 const REQUEST_METADATA = (3 << 3) | WIRE_BYTES;
 const SERIES_LABEL = (1 << 3) | WIRE_BYTES;
@@ -97,6 +102,7 @@ class Walker {
       if (tag === REQUEST_SERIES) this.#series(this.#length(end));
       else {
         if (tag === REQUEST_METADATA) columns.metadataCount++;
+        else this.#checkUnknown(tag, REQUEST_FIELDS);
         this.#skip(tag, end);
       }
     }
@@ -128,6 +134,7 @@ class Walker {
       else {
         if (tag === SERIES_EXEMPLAR) columns.exemplarCount++;
         else if (tag === SERIES_HISTOGRAM) columns.histogramCount++;
+        else this.#checkUnknown(tag, SERIES_FIELDS);
         this.#skip(tag, end);
       }
     }
@@ -174,7 +181,14 @@ class Walker {
       if (tag === SAMPLE_TIMESTAMP) {
         this.#position = position + 1;
         timestampMs = this.#int64(end);
-      } else this.#skip(this.#varint(end), end);
+      } else {
+        const unknown = this.#varint(end);
+        if (unknown === SAMPLE_TIMESTAMP) timestampMs = this.#int64(end);
+        else {
+          this.#checkUnknown(unknown, SAMPLE_FIELDS);
+          this.#skip(unknown, end);
+        }
+      }
       position = this.#position;
     }
     this.#position = end;
@@ -230,6 +244,13 @@ class Walker {
     if (!Number.isSafeInteger(value)) throw new DecodeError(`remote write: the timestamp at byte ${this.#position} is out of range`);
     this.#position = position;
     return value;
+  }
+
+  #checkUnknown(tag: number, knownFields: number): void {
+    const field = tag >>> 3;
+    if (field < 32 && (knownFields & (1 << field)) !== 0) {
+      throw new DecodeError(`remote write: wire type ${tag & 7} for field ${field} at byte ${this.#position}`);
+    }
   }
 
   /** Skips the field whose tag has just been read. */

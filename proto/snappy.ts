@@ -31,7 +31,12 @@ export function snappyJsDecoder(maxBytes: number): SnappyDecode {
   return (compressed) => {
     snappyPlainLength(compressed, maxBytes);
     checkElements(compressed);
-    return snappyjs.uncompress(compressed, maxBytes);
+    try {
+      return snappyjs.uncompress(compressed, maxBytes);
+    } catch (error) {
+      // It wants three bytes behind the tag of a long literal, which a short literal with a needlessly long length may not have.
+      throw new DecodeError('snappy: corrupt input', { cause: error });
+    }
   };
 }
 

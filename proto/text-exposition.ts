@@ -8,8 +8,8 @@ export interface ExpositionSample {
   readonly timestampMs: number | undefined;
 }
 
-const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*$/;
-const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\\n]|\\.)*)"\s*(?:,|$)/y;
+const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*$/s;
+const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\\n]|\\.)*)"\s*(?:,|$)/sy;
 
 /** The samples of a text, in order. Comments, HELP and TYPE are skipped. Throws DecodeError with the line's number. */
 export function* parseExposition(text: string): Generator<ExpositionSample> {
@@ -22,7 +22,7 @@ export function* parseExposition(text: string): Generator<ExpositionSample> {
     const [, name, labels, value, timestamp] = parts as unknown as [string, string, string | undefined, string, string | undefined];
     yield {
       name,
-      labels: parseLabels(labels ?? '', number),
+      labels: parseLabels((labels ?? '').trimEnd(), number),
       value: parseValue(value, number),
       timestampMs: timestamp === undefined ? undefined : Number(timestamp),
     };
@@ -36,7 +36,7 @@ function parseLabels(text: string, number: number): [string, string][] {
     const at = LABEL.lastIndex;
     const label = LABEL.exec(text);
     if (label === null) throw new DecodeError(`text exposition: bad label in line ${number}: ${JSON.stringify(text.slice(at, at + 80))}`);
-    labels.push([label[1]!, label[2]!.replace(/\\(.)/g, (_match, character: string) => (character === 'n' ? '\n' : character))]);
+    labels.push([label[1]!, label[2]!.replace(/\\(.)/gs, (_match, character: string) => (character === 'n' ? '\n' : character))]);
   }
   return labels;
 }
