@@ -11,7 +11,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
 import { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdCache, SeriesIdColumns } from './series-id-cache.ts';
+import { SeriesIdCache, SeriesIdColumns, UNKNOWN } from './series-id-cache.ts';
 import { sendBatch, type OutgoingBatch } from './shard-send.ts';
 import { normalizeLabels } from './validate.ts';
 import type { WriteOutcome } from './write-outcome.ts';
@@ -30,7 +30,7 @@ export class RemoteWriteIngest {
   readonly #clock: Clock;
   readonly #limits: typeof LIMITS;
   readonly #cache: SeriesIdCache;
-  readonly #columns = new WriteRequestColumns();
+  readonly #columns: WriteRequestColumns;
   readonly #ids = new SeriesIdColumns();
   readonly #batches: SampleBatch[] = [];
 
@@ -38,7 +38,8 @@ export class RemoteWriteIngest {
     this.#uncompress = uncompress;
     this.#clock = clock;
     this.#limits = limits;
-    this.#cache = new SeriesIdCache(limits.seriesIdCacheEntries);
+    this.#columns = new WriteRequestColumns(limits.writeEntriesMax);
+    this.#cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
   }
 
   /** Stores what can be stored and says what cannot. Throws a bad-data error, with nothing stored, when the body cannot be decoded. */
@@ -70,44 +71,39 @@ export class RemoteWriteIngest {
     }
   }
 
-  /** From the shared columns to one batch a shard: hash all series, look all ids up, then share the samples out. */
+  /** From the shared columns to one batch a shard: look all ids up, then share the samples out. */
   #split(shards: TenantShards, plain: Uint8Array, rejections: Rejections): OutgoingBatch[] {
     this.#ids.reserve(this.#columns.seriesCount);
-    this.#hashSeries(shards.hasher, plain);
     this.#lookUpIds(shards.hasher, plain, rejections);
     return this.#shareOut(shards.shardCount, plain, rejections);
   }
 
-  /** The hash of each series' raw label bytes. A loop of its own, like the next one: the processor overlaps the look-ups' cache misses. */
-  #hashSeries(hasher: SeriesHasher, plain: Uint8Array): void {
-    const { seriesCount, labelsStart, labelsEnd } = this.#columns;
-    const { low, high, check } = this.#ids;
-    const { words } = hasher;
-    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-    for (let series = 0; series < seriesCount; series++) {
-      hasher.hashSpan(view, labelsStart[series]!, labelsEnd[series]!);
-      low[series] = words[0]!;
-      high[series] = words[1]!;
-      check[series] = words[2]!;
-    }
-  }
-
-  /** Puts the id in the place of each hash. Unknown ones go the slow way, once a series: parse, check, hash. */
+  /** The id of each series. Those that the cache does not know go the slow way, once: parse, check, hash. */
   #lookUpIds(hasher: SeriesHasher, plain: Uint8Array, rejections: Rejections): void {
-    const { seriesCount, sampleStart } = this.#columns;
+    const { seriesCount, labelsStart, labelsEnd, sampleStart } = this.#columns;
     const ids = this.#ids;
+    const cache = this.#cache;
+    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+    cache.begin(hasher);
     for (let series = 0; series < seriesCount; series++) {
+      const start = labelsStart[series]!;
+      const end = labelsEnd[series]!;
       ids.isRefused[series] = 0;
-      if (this.#cache.translate(ids, series)) continue;
-      const samples = sampleStart[series + 1]! - sampleStart[series]!;
+      const entry = cache.find(view, start, end);
+      if (entry !== UNKNOWN) {
+        cache.copyId(entry, ids, series);
+        continue;
+      }
+      const rawHash = hasher.words.slice();
       const labels = this.#readLabels(plain, series);
       if ('invalid' in labels) {
         ids.isRefused[series] = 1;
-        rejections.add('bad-data', samples, () => `series ${series}: ${labels.invalid}`);
+        rejections.add('bad-data', sampleStart[series + 1]! - sampleStart[series]!, () => `series ${series}: ${labels.invalid}`);
         continue;
       }
       hasher.hashLabels(labels);
-      this.#cache.put(ids, series, hasher.words);
+      ids.set(series, hasher.words);
+      cache.add(view, start, end, rawHash, hasher.words);
     }
   }
 

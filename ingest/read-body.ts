@@ -3,16 +3,28 @@ import { VarveError } from '../storage/runtime/errors.ts';
 /** A request's body, at most `bytesMax` long: the declared length is checked first, and what really arrives while it does. */
 export async function readBody(request: Request, bytesMax: number, limitName: string): Promise<Uint8Array> {
   const declared = request.headers.get('content-length');
-  if (declared !== null && Number(declared) > bytesMax) throw tooLarge(bytesMax, limitName);
   // With a declared length the runtime holds the sender to it; without one, count.
-  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
+  if (declared !== null && Number(declared) <= bytesMax) return new Uint8Array(await request.arrayBuffer());
   if (request.body === null) return new Uint8Array(0);
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  const body = declared === null ? await readUpTo(reader, bytesMax) : undefined;
+  if (body !== undefined) return body;
+  await discard(reader, bytesMax * DISCARD_FACTOR);
+  throw new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
+/** The whole stream, `undefined` when it is longer than `bytesMax`. */
+async function readUpTo(reader: Reader, bytesMax: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    length += chunk.length;
-    if (length > bytesMax) throw tooLarge(bytesMax, limitName);
-    chunks.push(chunk);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > bytesMax) return undefined;
+    chunks.push(value);
   }
   const body = new Uint8Array(length);
   let position = 0;
@@ -23,6 +35,17 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
   return body;
 }
 
-function tooLarge(bytesMax: number, limitName: string): VarveError {
-  return new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
+/**
+ * A body over the limit is read on and thrown away, up to this many times the limit: a client that is still sending when the connection
+ * closes sees a broken pipe instead of the answer, and a remote-write sender would then try the same again for ever.
+ */
+const DISCARD_FACTOR = 3;
+
+async function discard(reader: Reader, bytesMax: number): Promise<void> {
+  for (let length = 0; length <= bytesMax; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    length += value.length;
+  }
+  await reader.cancel();
 }

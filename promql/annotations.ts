@@ -30,18 +30,26 @@ interface RepairSummary {
   maxDifference: number;
 }
 
+/** How many different texts a query keeps. One text a metric is possible; nobody reads more than a few. */
+const ANNOTATIONS_MAX = 10_000;
+
 /** Collects the annotations of one query. */
 export class Annotations {
   readonly #byText = new Map<string, { kind: AnnotationKind; position: Position }>();
   readonly #repairs = new Map<string, RepairSummary>();
 
+  /** Of several equal texts the one farthest to the right is told: in Prometheus the right side of an operator is heard last. */
   add(annotation: Annotation, position: Position): void {
-    if (!this.#byText.has(annotation.text)) this.#byText.set(annotation.text, { kind: annotation.kind, position });
+    const known = this.#byText.get(annotation.text);
+    if (known === undefined ? this.#byText.size < ANNOTATIONS_MAX : known.position.start < position.start) {
+      this.#byText.set(annotation.text, { kind: annotation.kind, position });
+    }
   }
 
   addMonotonicityRepair(metricName: string, position: Position, repair: MonotonicityRepair): void {
     const summary = this.#repairs.get(metricName);
     if (summary === undefined) {
+      if (this.#repairs.size === ANNOTATIONS_MAX) return;
       const { timestampMs, ...bounds } = repair;
       this.#repairs.set(metricName, { ...bounds, position, count: 1, minTimestampMs: timestampMs, maxTimestampMs: timestampMs });
       return;

@@ -2,7 +2,7 @@ import { VarveError } from '../storage/runtime/errors.ts';
 
 /** Bounds of one query. Each excess is an error of kind `limit` that names the bound. */
 export interface QueryLimits {
-  /** Samples read from the source plus those held between operators at one time (Prometheus' --query.max-samples). */
+  /** Samples read from the source in all, and likewise those held between operators at one time (as Prometheus' --query.max-samples). */
   readonly samplesMax: number;
   /** Series read from the source, each selector counted. */
   readonly seriesMax: number;
@@ -12,7 +12,7 @@ export interface QueryLimits {
   readonly stepsMax: number;
   /** Samples looked at, counted anew for every window and operator: bounds the time that a query may take. */
   readonly workMax: number;
-  /** Characters of labels that label functions make, so that label_join of itself cannot fill memory. */
+  /** Characters of labels that label functions make: nested they could multiply a value at every level, and match patterns against it. */
   readonly labelCharactersMax: number;
 }
 
@@ -22,7 +22,7 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   outputPointsMax: 20_000_000,
   stepsMax: 2_000_000,
   workMax: 4_000_000_000,
-  labelCharactersMax: 256_000_000,
+  labelCharactersMax: 20_000_000,
 };
 
 /**

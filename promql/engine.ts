@@ -1,4 +1,4 @@
-import { VarveError } from '../storage/runtime/errors.ts';
+import { badData } from '../storage/runtime/errors.ts';
 import { Annotations } from './annotations.ts';
 import { Budget, DEFAULT_QUERY_LIMITS } from './budget.ts';
 import type { QueryLimits } from './budget.ts';
@@ -47,11 +47,12 @@ interface QueryOptions {
   readonly limits?: Partial<QueryLimits> | undefined;
 }
 
+/** Times are whole milliseconds. */
 export interface InstantQueryOptions extends QueryOptions {
   readonly timeMs: number;
 }
 
-/** Steps at start, start + step, … up to and including end. `stepMs` is above 0 and `endMs` not before `startMs`. */
+/** Steps at start, start + step, … up to and including end, in whole milliseconds. `stepMs` is above 0; an end before the start is no step. */
 export interface RangeQueryOptions extends QueryOptions {
   readonly startMs: number;
   readonly endMs: number;
@@ -124,10 +125,11 @@ export class Engine {
 
   #prepareRange(query: string, options: RangeQueryOptions): Run {
     const { startMs, endMs, stepMs } = options;
+    if (!(stepMs > 0)) throw badData('zero or negative query resolution step widths are not accepted. Try a positive integer');
     const expr = parseExpr(query);
     const type = typeOf(expr);
     if (type !== 'scalar' && type !== 'vector') {
-      throw new VarveError('bad-data', `invalid expression type "${describeValueType(type)}" for range query, must be Scalar or instant Vector`);
+      throw badData(`invalid expression type "${describeValueType(type)}" for range query, must be Scalar or instant Vector`);
     }
     return this.#prepare(expr, rangeGrid(startMs, endMs, stepMs), endMs, stepMs, options);
   }

@@ -1,7 +1,7 @@
 import { compareLabels, labelValue, METRIC_NAME } from '../storage/model/labels.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { mixedFloatsHistograms } from './annotations.ts';
-import { findEdges, valueAtLeftEdge, valueAtRightEdge } from './functions/extended-rate.ts';
+import { findEdges, valueAtLeftEdge, valueAtRightEdge } from './functions/range-edges.ts';
 import type { ExecutionContext } from './operators/execution-context.ts';
 import { duplicateLabels } from './operators/merge-series.ts';
 import { withoutMetadata } from './operators/name-labels.ts';

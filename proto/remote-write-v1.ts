@@ -49,7 +49,15 @@ export class WriteRequestColumns {
   timestampsMs = new Float64Array(INITIAL_SERIES);
   valueBits = new Uint32Array(INITIAL_SERIES * 2);
 
+  readonly #entriesMax: number;
+
+  /** A request with more series than this, or more samples, is refused: two bytes of a message can ask for sixteen of memory. */
+  constructor(entriesMax = Infinity) {
+    this.#entriesMax = entriesMax;
+  }
+
   growSeries(): void {
+    this.#checkGrowth(this.labelsStart.length, 'series');
     this.labelsStart = grown(this.labelsStart);
     this.labelsEnd = grown(this.labelsEnd);
     const starts = new Uint32Array(this.labelsStart.length + 1);
@@ -57,7 +65,12 @@ export class WriteRequestColumns {
     this.sampleStart = starts;
   }
 
+  #checkGrowth(length: number, what: string): void {
+    if (length >= this.#entriesMax) throw new DecodeError(`remote write: more than ${length} ${what} in one request; send smaller requests`);
+  }
+
   growSamples(): void {
+    this.#checkGrowth(this.timestampsMs.length, 'samples');
     const timestamps = new Float64Array(this.timestampsMs.length * 2);
     timestamps.set(this.timestampsMs);
     this.timestampsMs = timestamps;

@@ -50,7 +50,7 @@ function noTimestamp(text: string): string {
   return `cannot parse ${JSON.stringify(text)} to a valid timestamp`;
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+const RFC3339 = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 function parseTime(text: string): number | undefined {
@@ -58,13 +58,19 @@ function parseTime(text: string): number | undefined {
     const timeMs = Math.round(Number(text) * 1000);
     return Math.abs(timeMs) <= TIME_MS_MAX ? timeMs : undefined;
   }
-  if (RFC3339.test(text)) {
+  const day = RFC3339.exec(text)?.[1];
+  if (day !== undefined) {
     const timeMs = Date.parse(text);
-    if (!Number.isNaN(timeMs)) return timeMs;
+    return !Number.isNaN(timeMs) && isDayOfCalendar(day) ? timeMs : undefined;
   }
   if (text === MIN_TIME_TEXT) return -TIME_MS_MAX;
   if (text === MAX_TIME_TEXT) return TIME_MS_MAX;
   return undefined;
+}
+
+/** `Date.parse` takes the 30th of February for the first of March. */
+function isDayOfCalendar(day: string): boolean {
+  return new Date(Date.parse(day)).toISOString().startsWith(day);
 }
 
 /** Nanoseconds in an int64, as milliseconds: about 292 years. */

@@ -42,7 +42,7 @@ export function prometheusRoutes(services: QueryServices): Hono {
   routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, parameters, context.req.raw.signal)));
   routes.on(both, '/query_range', (context) => answer(context, (parameters) => rangeQuery(services, parameters, context.req.raw.signal)));
   routes.on(both, '/labels', (context) => answer(context, (parameters) => labels(services, parameters)));
-  routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, context.req.param('name'), parameters)));
+  routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, labelNameOf(context.req.raw), parameters)));
   routes.on(both, '/series', (context) => answer(context, (parameters) => series(services, parameters)));
   routes.get('/status/buildinfo', () => success(BUILD_INFO));
   return routes;
@@ -114,9 +114,7 @@ async function labels({ router }: QueryServices, parameters: URLSearchParams): P
   return limitedAnswer(await labelNames(await router.tenant(DEFAULT_TENANT), query));
 }
 
-async function values({ router }: QueryServices, escapedName: string, parameters: URLSearchParams): Promise<Response> {
-  const name = unescapeName(escapedName);
-  if (name === '') throw badData(`invalid label name: ${JSON.stringify(escapedName)}`);
+async function values({ router }: QueryServices, name: string, parameters: URLSearchParams): Promise<Response> {
   const query = labelsQuery(parameters, selectorParameters);
   return limitedAnswer(await labelValues(await router.tenant(DEFAULT_TENANT), name, query));
 }
@@ -141,17 +139,30 @@ function labelsQuery(parameters: URLSearchParams, selectors: typeof selectorPara
   return { selectors: selectors(parameters), startMs, endMs, limit };
 }
 
+/** The label name of `/label/:name/values`. Read from the URL itself: the router leaves bytes that are no UTF-8 as they are. */
+function labelNameOf(request: Request): string {
+  const segment = new URL(request.url).pathname.split('/').at(-2) ?? '';
+  let name: string;
+  try {
+    name = decodeURIComponent(segment);
+  } catch {
+    throw badData(`invalid label name: ${JSON.stringify(segment)}`);
+  }
+  return unescapeName(name);
+}
+
 /**
- * A label name out of a path, where Grafana writes UTF-8 names escaped: `U__`, then `_` as `__` and other characters as `_hex_`
+ * A label name that may be escaped, as Grafana writes UTF-8 names in paths: `U__`, then `_` as `__` and other characters as `_hex_`
  * (Prometheus' "values" escaping). What is not well-formed stands for itself.
  */
 function unescapeName(name: string): string {
   if (!name.startsWith('U__')) return name;
   const escaped = name.slice(3);
   if (!/^(?:[^_]|__|_[0-9a-fA-F]{1,6}_)*$/.test(escaped)) return name;
-  return escaped.replace(/__|_([0-9a-fA-F]{1,6})_/g, (_match, hex: string | undefined) => {
+  const unescaped = escaped.replace(/__|_([0-9a-fA-F]{1,6})_/g, (match, hex: string | undefined) => {
     if (hex === undefined) return '_';
     const codePoint = parseInt(hex, 16);
-    return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : '\ufffd';
+    return codePoint <= 0x10ffff ? String.fromCodePoint(codePoint) : match;
   });
+  return unescaped.isWellFormed() ? unescaped : name;
 }

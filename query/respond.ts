@@ -62,6 +62,7 @@ export function streamed(parts: Generator<string>): Response {
       if (chunk.text !== '') controller.enqueue(encoder.encode(chunk.text));
       if (chunk.done) controller.close();
     },
+    cancel: () => void parts.return(undefined),
   });
   return new Response(body, { headers: JSON_HEADERS });
 }

@@ -23,21 +23,23 @@ export interface TenantShards {
 export class ShardRouter {
   readonly #namespaces: ObjectNamespaces;
   readonly #defaultShardCount: number;
-  readonly #tenants = new Map<string, Promise<TenantShards>>();
+  /**
+   * What has been opened, never promises: a promise belongs to the request that made it, and when that request's client hangs up, workerd
+   * never settles it. Everybody who waits for it would wait for ever.
+   */
+  readonly #tenants = new Map<string, TenantShards>();
 
   constructor(namespaces: ObjectNamespaces, defaultShardCount: number) {
     this.#namespaces = namespaces;
     this.#defaultShardCount = defaultShardCount;
   }
 
-  tenant(tenant: string): Promise<TenantShards> {
-    let shards = this.#tenants.get(tenant);
-    if (shards === undefined) {
-      shards = this.#open(tenant);
-      this.#tenants.set(tenant, shards);
-      shards.catch(() => this.#tenants.delete(tenant));
-    }
-    return shards;
+  async tenant(tenant: string): Promise<TenantShards> {
+    const known = this.#tenants.get(tenant);
+    if (known !== undefined) return known;
+    const opened = await this.#open(tenant);
+    this.#tenants.set(tenant, opened);
+    return opened;
   }
 
   async #open(tenant: string): Promise<TenantShards> {

@@ -13,7 +13,7 @@ export default defineConfig({
     projects: [
       {
         root,
-        test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**'] },
+        test: { name: 'node', testTimeout: 30_000, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**'] },
       },
       {
         root,

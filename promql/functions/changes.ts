@@ -1,6 +1,6 @@
 import { histogramEquals, isHistogramReset } from './compare-histograms.ts';
 import type { StepColumns } from '../operators/step-series.ts';
-import { findEdges } from './extended-rate.ts';
+import { findEdges } from './range-edges.ts';
 import { isStartReset } from './start-timestamps.ts';
 import { hasAnyHistogram, windowEndMs } from './window-function.ts';
 import type { WindowFunction, WindowInput } from './window-function.ts';
@@ -28,7 +28,9 @@ interface PairTest {
 }
 
 /** Counts the neighbouring samples that pass a test: once over the series, then a subtraction a window. */
-function countPairs(input: WindowInput, out: StepColumns, test: PairTest): void {
+function countPairs(input: WindowInput, out: StepColumns, pairTest: PairTest): void {
+  // Anchored ranges know nothing of start timestamps.
+  const test = input.edges === undefined ? pairTest : { ...pairTest, starts: false };
   const merged = hasAnyHistogram(input) ? mergeByTime(input) : undefined;
   const timestampsMs = merged?.timestampsMs ?? input.floats.timestampsMs;
   const counts = merged === undefined ? countFloatPairs(input, test) : countMixedPairs(input, merged, test);

@@ -1,5 +1,6 @@
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { twoFloatsAtLeast } from './regression.ts';
+import { hasFloats, hasHistograms } from './window-function.ts';
 import type { WindowFunction } from './window-function.ts';
 
 /**
@@ -9,9 +10,15 @@ import type { WindowFunction } from './window-function.ts';
 export const doubleExponentialSmoothing: WindowFunction = (input, out) => {
   const [smoothings, trends] = input.args as [Float64Array, Float64Array];
   const { values } = input.floats;
+  for (let step = 0; step < input.grid.count; step++) {
+    if (!hasFloats(input, step) && !hasHistograms(input, step)) continue;
+    // Wrong factors are an error wherever the window has anything, even too little to smooth.
+    checkFactor('smoothing', 'sf', smoothings[step]!);
+    checkFactor('trend', 'tf', trends[step]!);
+  }
   twoFloatsAtLeast(input, out, (from, to, step) => {
-    const smoothing = checkFactor('smoothing', 'sf', smoothings[step]!);
-    const trend = checkFactor('trend', 'tf', trends[step]!);
+    const smoothing = smoothings[step]!;
+    const trend = trends[step]!;
     let previous = 0;
     let current = values[from]!;
     let slope = values[from + 1]! - values[from]!;
@@ -25,9 +32,8 @@ export const doubleExponentialSmoothing: WindowFunction = (input, out) => {
   });
 };
 
-function checkFactor(name: string, symbol: string, factor: number): number {
+function checkFactor(name: string, symbol: string, factor: number): void {
   if (factor <= 0 || factor >= 1) {
     throw new VarveError('execution', `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${factor.toFixed(6)}`);
   }
-  return factor;
 }

@@ -32,6 +32,17 @@ export function sgn(value: number): number {
   return value < 0 ? -1 : value > 0 ? 1 : value;
 }
 
+/** From here on e^-x no longer matters, and Go leaves it out: results are infinite from 709.78 and not from 710.48 on, as in Prometheus. */
+const ONE_EXPONENTIAL_ABOVE = 21;
+
+export function sinh(value: number): number {
+  return Math.abs(value) > ONE_EXPONENTIAL_ABOVE ? Math.sign(value) * Math.exp(Math.abs(value)) * 0.5 : Math.sinh(value);
+}
+
+export function cosh(value: number): number {
+  return Math.abs(value) > ONE_EXPONENTIAL_ABOVE ? Math.exp(Math.abs(value)) * 0.5 : Math.cosh(value);
+}
+
 export function deg(value: number): number {
   return (value * 180) / Math.PI;
 }

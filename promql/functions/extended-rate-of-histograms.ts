@@ -5,7 +5,7 @@ import { divideHistogram } from '../../storage/model/histogram-scale.ts';
 import { isCustomSchema, withHint, type FloatHistogram } from '../../storage/model/histogram.ts';
 import type { HistogramColumn } from '../operators/sample-columns.ts';
 import type { StepColumns } from '../operators/step-series.ts';
-import { findEdges, type EdgeSamples } from './extended-rate.ts';
+import { findEdges, type EdgeSamples } from './range-edges.ts';
 import type { HistogramNote, NotedHistogram } from './histogram-notes.ts';
 import { annotateAll } from './rate-of-histograms.ts';
 import type { RateKind } from './rate.ts';

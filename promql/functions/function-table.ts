@@ -4,7 +4,7 @@ import { changes, resets } from './changes.ts';
 import { dayOfMonth, dayOfWeek, dayOfYear, daysInMonth, hour, minute, month, year } from './dates.ts';
 import type { DateFunction } from './dates.ts';
 import { doubleExponentialSmoothing } from './double-exponential-smoothing.ts';
-import { clamp, clampMax, clampMin, deg, rad, round, sgn } from './elementwise.ts';
+import { clamp, clampMax, clampMin, cosh, deg, rad, round, sgn, sinh } from './elementwise.ts';
 import type { FloatFunction, PartialFloatFunction } from './elementwise.ts';
 import { maxOverTime, minOverTime, tsOfMaxOverTime, tsOfMinOverTime } from './extremes-over-time.ts';
 import { histogramAvg, histogramCount, histogramStddev, histogramStdvar, histogramSum } from './histogram-values.ts';
@@ -63,7 +63,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   clamp_max: ofFloat(clampMax),
   clamp_min: ofFloat(clampMin),
   cos: ofFloat(Math.cos),
-  cosh: ofFloat(Math.cosh),
+  cosh: ofFloat(cosh),
   count_over_time: overWindow(countOverTime),
   day_of_month: ofDate(dayOfMonth),
   day_of_week: ofDate(dayOfWeek),
@@ -115,7 +115,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   scalar: PLANNED,
   sgn: ofFloat(sgn),
   sin: ofFloat(Math.sin),
-  sinh: ofFloat(Math.sinh),
+  sinh: ofFloat(sinh),
   sort: PLANNED,
   sort_by_label: PLANNED,
   sort_by_label_desc: PLANNED,

@@ -4,7 +4,7 @@ import { withHint, type FloatHistogram } from '../../storage/model/histogram.ts'
 import type { StepColumns } from '../operators/step-series.ts';
 import { histogramDifference } from './histogram-difference.ts';
 import { noteText, type HistogramNote } from './histogram-notes.ts';
-import { extrapolation, knownStartMs } from './rate.ts';
+import { extrapolation, knownStartMs } from './extrapolation.ts';
 import type { RateKind } from './rate.ts';
 import { metricNameOf, windowEndMs } from './window-function.ts';
 import type { WindowInput } from './window-function.ts';

@@ -2,6 +2,7 @@ import { mixedFloatsHistograms, startTimeOverlap } from '../annotations.ts';
 import type { FloatColumn } from '../operators/sample-columns.ts';
 import type { StepColumns } from '../operators/step-series.ts';
 import { extendedRate } from './extended-rate.ts';
+import { extrapolation, knownStartMs } from './extrapolation.ts';
 import { histogramRate } from './rate-of-histograms.ts';
 import { isStartOverlap, isStartReset } from './start-timestamps.ts';
 import { hasHistograms, isMixedWindow, metricNameOf, windowEndMs } from './window-function.ts';
@@ -71,7 +72,8 @@ function setFloatRate(input: WindowInput, out: StepColumns, kind: RateKind, step
   const first = input.floatWindows.from[step]!;
   const last = input.floatWindows.to[step]! - 1;
   const rangeEndMs = windowEndMs(input, step);
-  const window = { rangeStartMs: rangeEndMs - input.rangeMs, rangeEndMs, firstMs: timestampsMs[first]!, lastMs: timestampsMs[last]!, sampleCount: last - first + 1 };
+  const rangeStartMs = rangeEndMs - input.rangeMs;
+  const window = { rangeStartMs, rangeEndMs, firstMs: timestampsMs[first]!, lastMs: timestampsMs[last]!, sampleCount: last - first + 1 };
   const startMs = kind.isCounter && startTimestampsMs !== undefined ? knownStartMs(window, startTimestampsMs[first]!) : undefined;
   if (last === first && startMs === undefined) return;
 
@@ -80,49 +82,9 @@ function setFloatRate(input: WindowInput, out: StepColumns, kind: RateKind, step
     if (resets[r]! > first) difference += values[resets[r]! - 1]!;
   }
   if (startMs !== undefined) difference += values[first]!;
-  const factor = extrapolation(window, startMs, kind.isCounter && difference > 0 && values[first]! >= 0 ? values[first]! / difference : undefined);
+  const isZeroKnown = kind.isCounter && difference > 0 && values[first]! >= 0;
+  const factor = extrapolation(window, startMs, isZeroKnown ? values[first]! / difference : undefined);
   out.setFloat(step, difference * (kind.perSecond ? factor / (input.rangeMs / 1000) : factor));
-}
-
-/** A window's range and the samples at its two ends. */
-export interface RateWindow {
-  readonly rangeStartMs: number;
-  readonly rangeEndMs: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  readonly sampleCount: number;
-}
-
-/** Where the counter is known to have stood at 0 inside the window before its first sample. */
-export function knownStartMs(window: RateWindow, startTimestampMs: number): number | undefined {
-  return startTimestampMs > window.rangeStartMs && startTimestampMs < window.firstMs ? startTimestampMs : undefined;
-}
-
-/**
- * The factor that stretches what was seen between the first and last sample to the whole range.
- *
- * Samples rarely lie on the edges of a range. When an edge is about as far away as samples are apart (up to 10 % more), the series is
- * taken to go on to the edge with the same slope; when it is farther, the series is taken to begin or end half a distance beyond its
- * outermost sample. A counter is never stretched to before it would have been 0: `firstShare`, its first value as a share of the
- * increase, tells where that was. When the counter's start is known, nothing is guessed on that side.
- */
-export function extrapolation(window: RateWindow, startMs: number | undefined, firstShare: number | undefined): number {
-  const sampledSeconds = (window.lastMs - window.firstMs) / 1000;
-  const averageSeconds = window.sampleCount > 1 ? sampledSeconds / (window.sampleCount - 1) : 0;
-  const thresholdSeconds = averageSeconds * 1.1;
-  let toEndSeconds = (window.rangeEndMs - window.lastMs) / 1000;
-  if (toEndSeconds >= thresholdSeconds) toEndSeconds = averageSeconds / 2;
-  if (startMs !== undefined) {
-    const knownSeconds = (window.lastMs - startMs) / 1000;
-    return (knownSeconds + toEndSeconds) / knownSeconds;
-  }
-  let toStartSeconds = (window.firstMs - window.rangeStartMs) / 1000;
-  if (toStartSeconds >= thresholdSeconds) toStartSeconds = averageSeconds / 2;
-  if (firstShare !== undefined) {
-    const toZeroSeconds = sampledSeconds * firstShare;
-    if (toZeroSeconds < toStartSeconds) toStartSeconds = toZeroSeconds;
-  }
-  return (sampledSeconds + toStartSeconds + toEndSeconds) / sampledSeconds;
 }
 
 /** Warns once a series when two samples of one window claim overlapping times. */

@@ -1,3 +1,4 @@
+import { formatG } from '../../storage/model/number-text.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { invalidQuantile, invalidRatio } from '../annotations.ts';
 import type { Annotations } from '../annotations.ts';
@@ -27,8 +28,8 @@ export function checkRankParameter(op: RankOp, parameters: Float64Array, positio
   }
   if (hasNaN) throw new VarveError('execution', 'Parameter value is NaN');
   if (highest < 1) return false;
-  if (lowest <= INT64_MIN) throw new VarveError('execution', `Scalar value ${lowest} underflows int64`);
-  if (highest >= INT64_MAX) throw new VarveError('execution', `Scalar value ${highest} overflows int64`);
+  if (lowest <= INT64_MIN) throw new VarveError('execution', `Scalar value ${formatG(lowest)} underflows int64`);
+  if (highest >= INT64_MAX) throw new VarveError('execution', `Scalar value ${formatG(highest)} overflows int64`);
   return true;
 }
 

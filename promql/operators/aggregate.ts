@@ -1,3 +1,5 @@
+import type { Labels } from '../../storage/model/labels.ts';
+import type { Annotation } from '../annotations.ts';
 import type { Aggregate } from '../plan/plan-node.ts';
 import { warnOfQuantiles } from './aggregate-parameters.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -8,7 +10,6 @@ import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
-import type { Labels } from '../../storage/model/labels.ts';
 
 interface Group {
   readonly labels: Labels;
@@ -50,7 +51,8 @@ export class AggregateOperator implements Operator {
     const param = this.#param === undefined ? undefined : await collectScalar(this.#param, grid.count);
     if (param !== undefined && this.#node.param !== undefined) warnOfQuantiles(param, this.#node.param.position, annotations);
     const groups = new Map<string, Group>();
-    const foldContext = { stepCount: grid.count, param, annotate: (annotation: Parameters<typeof annotations.add>[0]) => annotations.add(annotation, input.position), budget };
+    const annotate = (annotation: Annotation): void => annotations.add(annotation, input.position);
+    const foldContext = { stepCount: grid.count, param, annotate, budget };
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
       const key = this.#grouping.keyOf(series.labels);
       let group = groups.get(key);

@@ -29,7 +29,7 @@ import { WindowSamples } from './window-samples.ts';
 export function buildOperator(node: PlanNode, context: ExecutionContext): Operator {
   const build = (input: PlanNode): Operator => buildOperator(input, context);
   /** Where a name may go at once, series may come out alike. */
-  const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator));
+  const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator, context.budget));
   switch (node.kind) {
     case 'absent':
       return new AbsentOperator(node, build(node.input), context);
@@ -51,15 +51,15 @@ export function buildOperator(node: PlanNode, context: ExecutionContext): Operat
     case 'histogram-quantile':
       return renaming(new HistogramQuantileOperator(node, build(node.quantile), build(node.input), context));
     case 'histogram-quantiles':
-      return new MergeSeries(new HistogramQuantilesOperator(node, build(node.input), node.quantiles.map(build), context));
+      return new MergeSeries(new HistogramQuantilesOperator(node, build(node.input), node.quantiles.map(build), context), context.budget);
     case 'info':
       return new InfoOperator(node, build(node.input), context);
     case 'instant-select':
       return new InstantSelectOperator(node, context);
     case 'label-join':
-      return new MergeSeries(new LabelJoinOperator(node, build(node.input), context));
+      return new MergeSeries(new LabelJoinOperator(node, build(node.input), context), context.budget);
     case 'label-replace':
-      return new MergeSeries(new LabelReplaceOperator(node, build(node.input), context));
+      return new MergeSeries(new LabelReplaceOperator(node, build(node.input), context), context.budget);
     case 'negate':
       return renaming(new NegateOperator(node, build(node.input), context));
     case 'rank-aggregate':

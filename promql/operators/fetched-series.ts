@@ -3,18 +3,23 @@ import type { Fetch } from '../plan/plan-node.ts';
 import type { RawSeries, SeriesSource } from '../series-source.ts';
 
 /**
- * The series of one read from the source. With one reader they pass through and are forgotten; with several they are kept, so that the
- * source is asked once however often a query names the same selector.
+ * The series of one read from the source, for one or more readers: however often a query names a selector, the source is asked once.
+ *
+ * A series is kept until the last reader has taken it. Readers that go side by side, as the two sides of a binary operator do, so hold
+ * next to nothing; a reader that starts when another is through finds everything kept for it.
  */
 export class FetchedSeries {
   readonly #fetch: Fetch;
   readonly #budget: Budget;
   readonly #source: SeriesSource;
-  readonly #kept: RawSeries[] = [];
+  /** By index; undefined when all readers have it behind them. */
+  readonly #kept: (RawSeries | undefined)[] = [];
+  readonly #readers: SeriesReader[] = [];
+  #droppedCount = 0;
   #iterator: AsyncIterator<RawSeries> | undefined;
   #isDone = false;
   /** The read under way, for readers that arrive meanwhile. */
-  #pending: Promise<RawSeries | undefined> | undefined;
+  #pending: Promise<void> | undefined;
 
   constructor(fetch: Fetch, source: SeriesSource, budget: Budget) {
     this.#fetch = fetch;
@@ -22,9 +27,11 @@ export class FetchedSeries {
     this.#budget = budget;
   }
 
-  /** A new reader, from the first series. */
+  /** A new reader, from the first series. At most as many as the fetch has consumers. */
   open(): SeriesReader {
-    return new SeriesReader((index) => this.#at(index));
+    const reader = new SeriesReader((index) => this.#at(index));
+    this.#readers.push(reader);
+    return reader;
   }
 
   async close(): Promise<void> {
@@ -36,6 +43,7 @@ export class FetchedSeries {
 
   async #at(index: number): Promise<RawSeries | undefined> {
     if (this.#fetch.consumerCount === 1) return this.#read();
+    this.#dropPassed();
     while (index >= this.#kept.length) {
       if (this.#isDone) return undefined;
       this.#pending ??= this.#readAndKeep();
@@ -44,14 +52,24 @@ export class FetchedSeries {
     return this.#kept[index];
   }
 
-  async #readAndKeep(): Promise<RawSeries | undefined> {
+  async #readAndKeep(): Promise<void> {
     const series = await this.#read();
     if (series !== undefined) {
-      this.#kept.push(series);
       this.#budget.hold(series.timestampsMs.length);
+      this.#kept.push(series);
     }
     this.#pending = undefined;
-    return series;
+  }
+
+  /** Forgets what every reader has taken. Readers that are still to come have taken nothing. */
+  #dropPassed(): void {
+    if (this.#readers.length < this.#fetch.consumerCount) return;
+    let passedCount = this.#kept.length;
+    for (const reader of this.#readers) passedCount = Math.min(passedCount, reader.takenCount);
+    for (; this.#droppedCount < passedCount; this.#droppedCount++) {
+      this.#budget.release(this.#kept[this.#droppedCount]!.timestampsMs.length);
+      this.#kept[this.#droppedCount] = undefined;
+    }
   }
 
   async #read(): Promise<RawSeries | undefined> {
@@ -76,6 +94,11 @@ export class SeriesReader {
 
   constructor(at: (index: number) => Promise<RawSeries | undefined>) {
     this.#at = at;
+  }
+
+  /** How many series it has been handed and come back from for more. */
+  get takenCount(): number {
+    return Math.max(0, this.#index - 1);
   }
 
   next(): Promise<RawSeries | undefined> {

@@ -41,8 +41,7 @@ export class HistogramVector {
 
   /** `position` is the vector argument's. */
   static async read(input: Operator, stepCount: number, context: ExecutionContext, position: Position): Promise<HistogramVector> {
-    const series = await collect(input);
-    context.budget.hold(series.length * stepCount);
+    const series = await collect(input, context.budget);
     return new HistogramVector(series, stepCount, context, position);
   }
 

@@ -29,9 +29,8 @@ export class InfoOperator implements Operator {
   }
 
   async #join(): Promise<StepSeries[]> {
-    const { grid, matchers, reference, lookbackMs } = this.#node;
-    const base = await collect(this.#input);
-    this.#context.budget.hold(base.length * grid.count);
+    const { matchers, reference, lookbackMs } = this.#node;
+    const base = await collect(this.#input, this.#context.budget);
     const selector = new InfoSelector(matchers);
     const described = base.filter((series) => !selector.isInfoSeries(series.labels));
     const infoLabels = await readInfoSeries(selector, described.map(({ labels }) => labels), reference, lookbackMs, this.#context);
@@ -48,7 +47,10 @@ export class InfoOperator implements Operator {
       const labels = labelsAt(step);
       if (labels === undefined) continue;
       let columns = results.get(labels);
-      if (columns === undefined) results.set(labels, (columns = new StepColumns(series.present.length)));
+      if (columns === undefined) {
+        this.#context.budget.hold(series.present.length);
+        results.set(labels, (columns = new StepColumns(series.present.length)));
+      }
       columns.copyStep(step, series);
     }
     return [...results].map(([labels, columns]) => columns.toSeries(labels, series.dropName));

@@ -1,4 +1,5 @@
 import { must } from '../../storage/runtime/assert.ts';
+import type { Annotation } from '../annotations.ts';
 import type { InstantSelect, SampleTime } from '../plan/plan-node.ts';
 import type { RawSeries } from '../series-source.ts';
 import { describeSelector } from './describe-selector.ts';
@@ -43,7 +44,8 @@ export class InstantSelectOperator implements Operator {
     const { source, lookbackMs, grid } = this.#node;
     const columns = new StepColumns(grid.count);
     if (source.edges === 'smoothed') {
-      smoothSeries(columnsOfRaw(raw, false), source.reference, lookbackMs, columns, (annotation) => this.#context.annotations.add(annotation, this.#node.position));
+      const annotate = (annotation: Annotation): void => this.#context.annotations.add(annotation, this.#node.position);
+      smoothSeries(columnsOfRaw(raw, false), source.reference, lookbackMs, columns, annotate);
     } else {
       this.#copyNewest(raw, columns);
     }

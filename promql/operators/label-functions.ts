@@ -1,10 +1,11 @@
 import { RE2JS } from 're2js';
 import { labelValue, METRIC_NAME, setLabel } from '../../storage/model/labels.ts';
+import { compileWithEngine } from '../../storage/model/regex.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { LabelJoin, LabelReplace } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { compileReplacement } from './replacement-template.ts';
 import type { Explanation, Operator } from './operator.ts';
+import { ReplacementTemplate } from './replacement-template.ts';
 import { withLabels } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
@@ -14,7 +15,7 @@ export class LabelReplaceOperator implements Operator {
   readonly #input: Operator;
   readonly #context: ExecutionContext;
   readonly #pattern: RE2JS;
-  readonly #expand: (groups: readonly (string | undefined)[], names: Readonly<Record<string, number>>) => string;
+  readonly #template: ReplacementTemplate;
   /** Results by source value: many series share them. Undefined where the pattern does not match. */
   readonly #results = new Map<string, string | undefined>();
 
@@ -24,14 +25,14 @@ export class LabelReplaceOperator implements Operator {
     this.#context = context;
     this.#pattern = compilePattern(node.pattern);
     checkLabelName(node.target, 'destination', 'label_replace');
-    this.#expand = compileReplacement(node.replacement);
+    this.#template = new ReplacementTemplate(node.replacement);
   }
 
   async next(): Promise<StepSeries | undefined> {
     const series = await this.#input.next();
     if (series === undefined) return undefined;
     const result = this.#replace(labelValue(series.labels, this.#node.source));
-    return result === undefined ? series : relabelled(series, this.#node.target, result, this.#context);
+    return result === undefined ? series : relabelled(series, this.#node.target, result);
   }
 
   #replace(value: string): string | undefined {
@@ -40,7 +41,7 @@ export class LabelReplaceOperator implements Operator {
     let result: string | undefined;
     if (matcher.matches()) {
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, index) => matcher.group(index) ?? undefined);
-      result = this.#expand(groups, this.#pattern.namedGroups());
+      result = joinWithin(this.#template.expand(groups, this.#pattern.namedGroups()), '', this.#context);
     }
     this.#results.set(value, result);
     return result;
@@ -74,8 +75,8 @@ export class LabelJoinOperator implements Operator {
     const series = await this.#input.next();
     if (series === undefined) return undefined;
     const { sources, separator, target } = this.#node;
-    const joined = sources.map((source) => labelValue(series.labels, source)).join(separator);
-    return relabelled(series, target, joined, this.#context);
+    const joined = joinWithin(sources.map((source) => labelValue(series.labels, source)), separator, this.#context);
+    return relabelled(series, target, joined);
   }
 
   explain(): Explanation {
@@ -87,14 +88,23 @@ export class LabelJoinOperator implements Operator {
   }
 }
 
+/** Joins texts after the budget has seen how long the result will be: nested calls can multiply lengths at every level. */
+function joinWithin(texts: readonly string[], separator: string, context: ExecutionContext): string {
+  let length = separator.length * texts.length;
+  for (const text of texts) length += text.length;
+  context.budget.makeLabels(length);
+  return texts.join(separator);
+}
+
 /** A name that was given anew is kept to the end. */
-function relabelled(series: StepSeries, target: string, value: string, context: ExecutionContext): StepSeries {
-  context.budget.makeLabels(value.length);
+function relabelled(series: StepSeries, target: string, value: string): StepSeries {
   return withLabels(series, setLabel(series.labels, target, value), target === METRIC_NAME ? false : series.dropName);
 }
 
 function compilePattern(pattern: string): RE2JS {
   try {
+    // Refuses what is too large for the engine.
+    compileWithEngine(pattern);
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
     throw new VarveError('execution', `invalid regular expression in label_replace(): ${pattern}`, { cause: error });

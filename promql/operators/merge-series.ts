@@ -1,5 +1,6 @@
 import { labelsKey } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Budget } from '../budget.ts';
 import { collect } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, StepColumns } from './step-series.ts';
@@ -35,14 +36,16 @@ function mergeTwo(first: StepSeries, second: StepSeries): StepSeries {
 /** Brings together the series that an operator below may have given equal labels. */
 export class MergeSeries implements Operator {
   readonly #input: Operator;
+  readonly #budget: Budget;
   #merged: Iterator<StepSeries> | undefined;
 
-  constructor(input: Operator) {
+  constructor(input: Operator, budget: Budget) {
     this.#input = input;
+    this.#budget = budget;
   }
 
   async next(): Promise<StepSeries | undefined> {
-    this.#merged ??= mergeSeries(await collect(this.#input)).values();
+    this.#merged ??= mergeSeries(await collect(this.#input, this.#budget)).values();
     return this.#merged.next().value;
   }
 

@@ -1,3 +1,5 @@
+import { compareStrings } from '../../storage/model/labels.ts';
+
 /**
  * The order people expect of names with numbers in them: runs of digits compare by value, the rest as text, so that `node9` comes before
  * `node10`.
@@ -21,7 +23,7 @@ function comparePart(a: string, b: string): number {
   if (a === b) return 0;
   const isNumberA = /^\d/.test(a);
   const isNumberB = /^\d/.test(b);
-  if (!isNumberA || !isNumberB) return a < b ? -1 : 1;
+  if (!isNumberA || !isNumberB) return compareStrings(a, b);
   const digitsA = a.replace(/^0+/, '');
   const digitsB = b.replace(/^0+/, '');
   if (digitsA.length !== digitsB.length) return digitsA.length - digitsB.length;

@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.ts';
 import type { StepSeries } from './step-series.ts';
 
 /**
@@ -25,10 +26,19 @@ export function explainTree(operator: Operator, depth = 0): string {
   return [`${'  '.repeat(depth)}${text}`, ...inputs.map((input) => explainTree(input, depth + 1))].join('\n');
 }
 
-export async function collect(operator: Operator): Promise<StepSeries[]> {
+/** All series of an operator, counted in the budget as they come, so that too many fail before they fill memory. */
+export async function collect(operator: Operator, budget: Budget): Promise<StepSeries[]> {
   const all: StepSeries[] = [];
-  for (let series = await operator.next(); series !== undefined; series = await operator.next()) all.push(series);
+  for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
+    budget.hold(series.values.length);
+    all.push(series);
+  }
   return all;
+}
+
+/** Both sides of an operator, side by side: where they read the same series, each is kept only until both have had it. */
+export async function collectBoth(lhs: Operator, rhs: Operator, budget: Budget): Promise<[StepSeries[], StepSeries[]]> {
+  return Promise.all([collect(lhs, budget), collect(rhs, budget)]);
 }
 
 /** The values of a scalar operator, one for each step. */

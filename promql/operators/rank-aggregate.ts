@@ -76,9 +76,10 @@ export class RankAggregateOperator implements Operator {
       case 'bottomk': {
         const limit = Math.trunc(parameter);
         if (limit < 1) return [];
-        const candidates = this.#floatsAt(members, step);
-        const valueOf = (member: number): number => members[member]!.values[step]!;
-        return selectBest(candidates, limit, (a, b) => compareRanked(valueOf(a), valueOf(b), op === 'topk') || a - b);
+        const values = new Float64Array(members.length);
+        const candidates = this.#floatsAt(members, step, values);
+        const largestFirst = op === 'topk';
+        return selectBest(candidates, limit, (a, b) => compareRanked(values[a]!, values[b]!, largestFirst) || a - b);
       }
       case 'limitk': {
         const kept: number[] = [];
@@ -96,12 +97,15 @@ export class RankAggregateOperator implements Operator {
     }
   }
 
-  #floatsAt(members: readonly StepSeries[], step: number): number[] {
+  /** The members that have a float at the step, and their values in `values`, by member. */
+  #floatsAt(members: readonly StepSeries[], step: number, values: Float64Array): number[] {
     const candidates: number[] = [];
     for (let member = 0; member < members.length; member++) {
       const kind = members[member]!.present[step];
-      if (kind === FLOAT) candidates.push(member);
-      else if (kind === HISTOGRAM) this.#context.annotations.add(histogramIgnoredInAggregation(this.#node.op), this.#node.position);
+      if (kind === FLOAT) {
+        candidates.push(member);
+        values[member] = members[member]!.values[step]!;
+      } else if (kind === HISTOGRAM) this.#context.annotations.add(histogramIgnoredInAggregation(this.#node.op), this.#node.position);
     }
     return candidates;
   }

@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import type { Repeat } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import type { Explanation, Operator } from './operator.ts';
@@ -27,7 +28,7 @@ export class RepeatOperator implements Operator {
       dropName: series.dropName,
       values: new Float64Array(count).fill(series.values[0]!),
       present: new Uint8Array(count).fill(kind),
-      histograms: kind === HISTOGRAM ? new Array(count).fill(series.histograms![0]) : undefined,
+      histograms: kind === HISTOGRAM ? new Array<FloatHistogram | undefined>(count).fill(series.histograms![0]) : undefined,
     };
   }
 

@@ -3,18 +3,21 @@
  * regexp, `$name` takes as many letters, digits and underscores as there are (so `$1x` is the group "1x"), a group that is not there is
  * empty, and a dollar that begins no such thing is itself.
  */
-export function compileReplacement(
-  template: string,
-): (groups: readonly (string | undefined)[], names: Readonly<Record<string, number>>) => string {
-  const parts = split(template);
-  return (groups, names) => {
-    let text = '';
-    for (const part of parts) {
-      if (part.kind === 'text') text += part.text;
-      else text += groups[/^\d+$/.test(part.group) ? Number(part.group) : Object.hasOwn(names, part.group) ? names[part.group]! : groups.length] ?? '';
-    }
-    return text;
-  };
+export class ReplacementTemplate {
+  readonly #parts: readonly Part[];
+
+  constructor(template: string) {
+    this.#parts = split(template);
+  }
+
+  /** The texts whose sequence is the result; not yet joined, so that their length can be looked at first. */
+  expand(groups: readonly (string | undefined)[], names: Readonly<Record<string, number>>): string[] {
+    return this.#parts.map((part) => {
+      if (part.kind === 'text') return part.text;
+      if (/^\d+$/.test(part.group)) return groups[Number(part.group)] ?? '';
+      return Object.hasOwn(names, part.group) ? (groups[names[part.group]!] ?? '') : '';
+    });
+  }
 }
 
 type Part = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'group'; readonly group: string };

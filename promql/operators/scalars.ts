@@ -22,8 +22,7 @@ export class ScalarsOperator implements Operator {
     const { grid, op } = this.#node;
     if (this.#isDone || grid.count === 0) return undefined;
     this.#isDone = true;
-    const lhs = await collectScalar(this.#lhs, grid.count);
-    const rhs = await collectScalar(this.#rhs, grid.count);
+    const [lhs, rhs] = await Promise.all([collectScalar(this.#lhs, grid.count), collectScalar(this.#rhs, grid.count)]);
     return scalarSeries(lhs.map((value, step) => scalarBinary(op, value, rhs[step]!)));
   }
 

@@ -3,7 +3,7 @@ import type { SetVectors } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { describeMatching, MatchSignature } from './match-signature.ts';
 import { mergeSeries } from './merge-series.ts';
-import { collect } from './operator.ts';
+import { collectBoth } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, hasAnyPresent } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
@@ -31,8 +31,7 @@ export class SetVectorsOperator implements Operator {
   }
 
   async #combine(): Promise<StepSeries[]> {
-    const lhs = await this.#collectHeld(this.#lhs);
-    const rhs = await this.#collectHeld(this.#rhs);
+    const [lhs, rhs] = await collectBoth(this.#lhs, this.#rhs, this.#context.budget);
     switch (this.#node.op) {
       case 'and':
         return this.#mask(lhs, this.#presence(rhs), true);
@@ -46,12 +45,6 @@ export class SetVectorsOperator implements Operator {
       default:
         return unreachable(this.#node.op);
     }
-  }
-
-  async #collectHeld(input: Operator): Promise<StepSeries[]> {
-    const all = await collect(input);
-    this.#context.budget.hold(all.length * this.#node.grid.count);
-    return all;
   }
 
   /** For each signature, the steps at which some series has it. */

@@ -2,7 +2,7 @@ import { interpolateHistograms } from '../../storage/model/histogram-interpolate
 import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { mixedExponentialCustomHistograms, mixedFloatsHistograms, reconciledCustomBuckets } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
-import { interpolate } from '../functions/extended-rate.ts';
+import { interpolate } from '../functions/range-edges.ts';
 import type { ReferenceTimes } from '../plan/step-grid.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import type { StepColumns } from './step-series.ts';

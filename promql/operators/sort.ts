@@ -30,7 +30,7 @@ export class SortOperator implements Operator {
   async #sort(): Promise<StepSeries[]> {
     const { order, grid } = this.#node;
     if (grid.count > 1) this.#context.annotations.add(sortInRangeQuery(), this.#node.position);
-    const all = await collect(this.#input);
+    const all = await collect(this.#input, this.#context.budget);
     if (order.by === 'value') {
       const floats = all.map(withoutHistograms).filter((series) => series.present.includes(FLOAT));
       return grid.count === 1 ? floats.sort((a, b) => compareValues(a.values[0]!, b.values[0]!, order.descending)) : floats;

@@ -1,6 +1,7 @@
-import { compareLabels } from '../../storage/model/labels.ts';
+import { compareLabels, METRIC_NAME } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Annotation } from '../annotations.ts';
 import type { BinaryVectors } from '../plan/plan-node.ts';
 import { elementOperator } from './element-operator.ts';
 import type { ElementOperator } from './element-operator.ts';
@@ -10,7 +11,7 @@ import { groupBySignature } from './match-groups.ts';
 import type { MatchGroup } from './match-groups.ts';
 import { describeMatching, MatchSignature } from './match-signature.ts';
 import { mergeSeries } from './merge-series.ts';
-import { collect } from './operator.ts';
+import { collectBoth } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ResultLabels } from './result-labels.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
@@ -48,7 +49,7 @@ export class VectorsOperator implements Operator {
     this.#signature = new MatchSignature(node.matching);
     this.#resultLabels = new ResultLabels(node.op, node.returnBool, node.matching, context.features);
     this.#manyIsRight = node.matching.card === 'one-to-many';
-    const annotate = (annotation: Parameters<typeof context.annotations.add>[0]): void => context.annotations.add(annotation, node.position);
+    const annotate = (annotation: Annotation): void => context.annotations.add(annotation, node.position);
     this.#apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, annotate);
   }
 
@@ -58,10 +59,8 @@ export class VectorsOperator implements Operator {
   }
 
   async #combine(): Promise<StepSeries[]> {
-    const lhs = await collect(this.#lhs);
-    this.#context.budget.hold(lhs.length * this.#node.grid.count);
-    const rhs = await collect(this.#rhs);
-    this.#context.budget.hold(rhs.length * this.#node.grid.count);
+    const { budget } = this.#context;
+    const [lhs, rhs] = await collectBoth(this.#lhs, this.#rhs, budget);
     const [many, one] = this.#manyIsRight ? [rhs, lhs] : [lhs, rhs];
     // As in Prometheus, "left" is the "many" side also where group_right has swapped the two.
     const { fillLeft: fillMany, fillRight: fillOne } = this.#node.matching;
@@ -71,11 +70,11 @@ export class VectorsOperator implements Operator {
     const results: StepSeries[] = [];
     for (const group of groups) this.#findOnes(group, checksAt);
     for (let index = 0; index < many.length; index++) {
-      if (index % 1000 === 0) this.#context.budget.checkCancelled();
+      if (index % 1000 === 0) budget.checkCancelled();
       this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
     }
     if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);
-    this.#context.budget.release((lhs.length + rhs.length) * this.#node.grid.count);
+    budget.release((lhs.length + rhs.length) * this.#node.grid.count);
     return this.#node.grid.count > 1 || !this.#context.features.delayedNameRemoval ? mergeSeries(results) : results;
   }
 
@@ -156,7 +155,10 @@ export class VectorsOperator implements Operator {
 
   #push(columns: StepColumns, many: StepSeries, one: StepSeries, results: StepSeries[]): void {
     if (columns.isEmpty) return;
-    results.push(columns.toSeries(this.#resultLabels.of(many.labels, one.labels), this.#node.returnBool));
+    this.#context.budget.hold(columns.values.length);
+    // A filter passes a name on as it came: one that is to go, because a function made the sample, still is.
+    const named = this.#node.matching.include.includes(METRIC_NAME) ? one : many;
+    results.push(columns.toSeries(this.#resultLabels.of(many.labels, one.labels), this.#node.returnBool || named.dropName));
   }
 
   explain(): Explanation {

@@ -7,7 +7,7 @@ import { planCall } from './plan-call.ts';
 import { FetchRegistry } from './fetch-registry.ts';
 import { foldConstant } from './fold-constants.ts';
 import type { ElementOp, Grouping, Plan, PlanNode, RangePlan, RankOp, SelectorSource, WindowSource } from './plan-node.ts';
-import { gridEndMs, instantGrid, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
+import { instantGrid, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
 import type { ReferenceTimes, StepGrid } from './step-grid.ts';
 import { StepInvariance } from './step-invariance.ts';
 import { statisticsSelectors } from './statistics-selectors.ts';
@@ -162,23 +162,4 @@ export class Planner {
 
 function isRankOp(op: Aggregate['op']): op is RankOp {
   return op === 'topk' || op === 'bottomk' || op === 'limitk' || op === 'limit_ratio';
-}
-
-/** The end of the query in seconds, and so on, for `start()`, `end()`, `range()` and `step()`. */
-export function queryContextSeconds(name: 'start' | 'end' | 'range' | 'step', settings: PlanSettings): number {
-  switch (name) {
-    case 'start':
-      return settings.grid.startMs / 1000;
-    case 'end':
-      return settings.endMs / 1000;
-    case 'range':
-      return (settings.endMs - settings.grid.startMs) / 1000;
-    case 'step':
-      return settings.stepMs / 1000;
-  }
-}
-
-/** The last time that a node's steps reach, for explain. */
-export function describeGrid(grid: StepGrid): string {
-  return grid.count === 1 ? `at ${grid.startMs}` : `${grid.count} steps from ${grid.startMs} to ${gridEndMs(grid)} by ${grid.stepMs}`;
 }

@@ -4,10 +4,10 @@ import { FUNCTIONS } from '../functions/function-table.ts';
 import type { Call, ResolvedExpr } from '../parser/ast.ts';
 import { unwrapParens } from '../parser/ast.ts';
 import { absentLabels } from './absent-labels.ts';
-import { queryContextSeconds } from './build-plan.ts';
 import type { Planner } from './build-plan.ts';
 import { infoReference } from './info-reference.ts';
 import type { PlanNode, SortOrder } from './plan-node.ts';
+import { queryContextSeconds } from './query-context.ts';
 import { checkRangeModifier } from './range-modifiers.ts';
 import type { StepGrid } from './step-grid.ts';
 
@@ -58,7 +58,7 @@ export function planCall(planner: Planner, call: Call<number>, grid: StepGrid): 
     case 'label_join':
       return { kind: 'label-join', ...base, input: planArg(0), target: text(args[1]), separator: text(args[2]), sources: args.slice(3).map(text) };
     case 'histogram_quantile':
-      return { kind: 'histogram-quantile', ...base, quantile: planArg(0), quantilePosition: call.args[0]!.position, input: planArg(1) };
+      return { kind: 'histogram-quantile', ...base, quantile: planArg(0), quantilePosition: args[0]!.position, input: planArg(1) };
     case 'histogram_quantiles':
       return {
         kind: 'histogram-quantiles', ...base, input: planArg(0), label: text(args[1]),
@@ -90,7 +90,7 @@ function planTableCall(planner: Planner, call: Call<number>, args: readonly Reso
       rangeMs: range.rangeMs,
       lookbackMs: planner.settings.lookbackMs,
       args: args.filter((_, index) => index !== rangeIndex).map((arg) => planner.plan(arg, grid)),
-      argPosition: call.args[0]!.position,
+      argPosition: args[0]!.position,
       keepsName: implementation.keepsName,
     };
   }

@@ -51,7 +51,7 @@ export interface Fetch {
   readonly matchers: readonly Matcher[];
   readonly startMs: number;
   readonly endMs: number;
-  /** How many operators read it; above 1 the series are kept until the query ends. */
+  /** How many operators read it; each series is kept until all have had it. */
   readonly consumerCount: number;
 }
 

@@ -1,15 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, stop as stopBundler } from 'esbuild';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { systemClock } from '../../storage/runtime/clock.ts';
+import { readConfig } from '../../storage/runtime/config.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
+import { lockDataDir } from './data-lock.ts';
 import { SelfScrape } from './self-scrape.ts';
 import { unpackSnappy } from './unpack-snappy.mjs';
+import { UsageError } from './usage-error.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** Where the bundle would lie if it were written. */
+const BUNDLE_ROOT = join(ROOT, '.build/worker');
 const COMPATIBILITY_DATE = '2026-10-01';
 const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 const SCRAPE_INTERVAL_MS = 15_000;
@@ -24,31 +29,40 @@ interface Settings {
   readonly variables: Record<string, string>;
 }
 
-/** A mistake of the user's: one line and exit status 1, no stack. */
-class UsageError extends Error {}
-
 function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const port = Number(environment['PORT'] ?? '8787');
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${environment['PORT']}; it must be a number from 1 to 65535`);
   const shards = environment['VARVE_SHARDS'];
+  const variables = shards === undefined ? {} : { VARVE_SHARDS: shards };
+  try {
+    readConfig(variables);
+  } catch (error) {
+    throw error instanceof VarveError ? new UsageError(error.message) : error;
+  }
   return {
     host: environment['HOST'] ?? '127.0.0.1',
     port,
     dataDir: resolve(environment['DATA_DIR'] ?? join(ROOT, 'data')),
     inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : Number(environment['VARVE_INSPECTOR_PORT']),
     selfScrape: environment['VARVE_SELF_SCRAPE'] !== 'off',
-    variables: shards === undefined ? {} : { VARVE_SHARDS: shards },
+    variables,
   };
 }
 
-/** Bundles the Worker into .build; answers with the modules that workerd loads. */
-async function buildWorker(): Promise<{ type: 'ESModule' | 'CompiledWasm'; path: string }[]> {
+interface WorkerModule {
+  readonly type: 'ESModule' | 'CompiledWasm';
+  readonly path: string;
+  readonly contents: Uint8Array<ArrayBuffer>;
+}
+
+/** Bundles the Worker and answers with the modules that workerd loads. Nothing is written: two starts at once must not mix their files. */
+async function buildWorker(): Promise<WorkerModule[]> {
   unpackSnappy();
-  const outdir = join(ROOT, '.build/worker');
-  const result = await build({
+  const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['worker.ts'],
-    outdir,
+    outdir: BUNDLE_ROOT,
+    write: false,
     bundle: true,
     format: 'esm',
     target: 'es2024',
@@ -57,14 +71,13 @@ async function buildWorker(): Promise<{ type: 'ESModule' | 'CompiledWasm'; path:
     loader: { '.wasm': 'copy' },
     sourcemap: 'inline',
     sourcesContent: false,
-    metafile: true,
     logLevel: 'warning',
   });
   await stopBundler();
-  const outputs = Object.keys(result.metafile.outputs).map((path) => join(ROOT, path));
-  const entry = outputs.filter((path) => path.endsWith('worker.js')).map((path) => ({ type: 'ESModule' as const, path }));
-  const wasm = outputs.filter((path) => path.endsWith('.wasm')).map((path) => ({ type: 'CompiledWasm' as const, path }));
-  return [...entry, ...wasm];
+  const ofType = (type: WorkerModule['type'], ending: string): WorkerModule[] =>
+    outputFiles.filter(({ path }) => path.endsWith(ending)).map(({ path, contents }) => ({ type, path, contents: contents as Uint8Array<ArrayBuffer> }));
+  // The entry comes first.
+  return [...ofType('ESModule', '.js'), ...ofType('CompiledWasm', '.wasm')];
 }
 
 async function checkPortIsFree(host: string, port: number): Promise<void> {
@@ -77,27 +90,6 @@ async function checkPortIsFree(host: string, port: number): Promise<void> {
     throw new UsageError(`cannot listen on ${host}:${port}: ${error.message}`);
   });
   await new Promise((done) => server.close(done));
-}
-
-/** Two processes on one data directory would contend for the same SQLite files: the second one is told so. */
-function lockDataDir(dataDir: string): () => void {
-  mkdirSync(dataDir, { recursive: true });
-  const lockFile = join(dataDir, 'varve.pid');
-  if (existsSync(lockFile)) {
-    const pid = Number(readFileSync(lockFile, 'utf8'));
-    if (pid !== process.pid && isAlive(pid)) throw new UsageError(`the data in ${dataDir} is in use by process ${pid}; stop it or set DATA_DIR to another directory`);
-  }
-  writeFileSync(lockFile, String(process.pid));
-  return () => rmSync(lockFile, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function printWelcome({ host, port, dataDir }: Settings): void {
@@ -126,13 +118,13 @@ async function serve(): Promise<void> {
   const settings = readSettings(process.env);
   const { host, port } = settings;
   await checkPortIsFree(host, port);
-  const unlock = lockDataDir(settings.dataDir);
+  lockDataDir(settings.dataDir);
   const modules = await buildWorker();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: 'varve',
       modules,
-      modulesRoot: join(ROOT, '.build/worker'),
+      modulesRoot: BUNDLE_ROOT,
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: COMPATIBILITY_FLAGS,
       bindings: settings.variables,
@@ -151,12 +143,11 @@ async function serve(): Promise<void> {
     stopping = true;
     scrape.stop();
     await miniflare.dispose();
-    unlock();
     process.exit(0);
   };
   await miniflare.ready;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // Miniflare's own handler would end the process before workerd is down and the lock is gone.
+    // Miniflare's own handler would end the process before workerd is down.
     process.removeAllListeners(signal);
     process.on(signal, () => void stop());
   }

@@ -1,3 +1,4 @@
+import { DecodeError } from '../../proto/decode-error.ts';
 import type { Labels } from '../model/labels.ts';
 import { ByteReader, varintLength, writeVarint } from '../../proto/varint.ts';
 
@@ -21,7 +22,16 @@ export function encodeLabels(labels: Labels): Uint8Array {
 
 export function decodeLabels(reader: ByteReader): Labels {
   const count = reader.varint();
+  if (count % 2 !== 0) throw new DecodeError(`labels: ${count} strings are no pairs, at byte ${reader.position}`);
   const labels: string[] = [];
-  for (let i = 0; i < count; i++) labels.push(decoder.decode(reader.take(reader.varint())));
+  for (let i = 0; i < count; i++) labels.push(decodeText(reader.take(reader.varint()), reader.position));
   return labels;
+}
+
+function decodeText(bytes: Uint8Array, end: number): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new DecodeError(`labels: invalid UTF-8 before byte ${end}`, { cause: error });
+  }
 }

@@ -3,6 +3,12 @@ import type { ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from './column-writer.ts';
 
 /**
+ * Whole milliseconds up to this, on either side of 1970, can be stored: changes of a delta are then below 2^52 and fit a signed varint. It
+ * is the year 37,648.
+ */
+export const TIMESTAMP_MS_MAX = 2 ** 50 - 1;
+
+/**
  * Timestamps (ms, rising) as delta of delta with run lengths: the first, the first delta, then pairs of (change of the delta, how many
  * times the new delta repeats). A scrape every 15 s on time is one pair, whatever its length.
  */

@@ -1,28 +1,29 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { ByteReader } from '../../proto/varint.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
-import { SIGNED_VARINT_MAX, type ColumnWriter } from './column-writer.ts';
-import { signedVarint } from './timestamps.ts';
+import type { ColumnWriter } from './column-writer.ts';
+import { decimalExponent, decodeDecimals, encodeDecimals, isSteady, takeDecimals } from './decimal.ts';
+import { decodeXorPlanes, encodeXorPlanes, isMostlyDistinct } from './xor-planes.ts';
 
 /*
  * The menu of value codecs. A column begins with one byte: the codec, and STALE_FLAG when stale markers were taken out of it, whose
  * positions then come first (count, then gaps as varints).
  *
- *   CONSTANT   8 bytes, the bits of the one value
- *   DECIMAL    exponent e, then the values times 10^e, all integers: the first, then deltas, as signed varints
- *   RAW        8 bytes a value
+ *   CONSTANT     8 bytes, the bits of the one value
+ *   DECIMAL      integers over a power of ten, differences (decimal.ts)
+ *   RAW          8 bytes a value
+ *   STEADY       integers over a power of ten, changes of the difference (decimal.ts)
+ *   XOR_PLANES   full precision, byte by byte (xor-planes.ts)
  *
- * The frame around it is compressed by zstd, which is why nothing here packs bits.
+ * The frame around it is compressed by zstd, which is why nothing here packs bits. FORMAT.md has the measurements behind the choice.
  */
 const CONSTANT = 0;
 const DECIMAL = 1;
 const RAW = 2;
+const STEADY = 3;
+const XOR_PLANES = 4;
 const CODEC_MASK = 0x0f;
 const STALE_FLAG = 0x80;
-
-/** More decimals than this are measurements in full precision, where scaling gains nothing. */
-const DECIMALS_MAX = 9;
-const POWERS_OF_TEN = Array.from({ length: DECIMALS_MAX + 1 }, (_, exponent) => 10 ** exponent);
 
 /** Encodes values `start` to `end`. `values` and `bits` are two views of the same bytes. */
 export function encodeValues(values: Float64Array, bits: Uint32Array, start: number, end: number, out: ColumnWriter): void {
@@ -41,21 +42,13 @@ export function encodeValues(values: Float64Array, bits: Uint32Array, start: num
     to = values.length;
   }
   const exponent = decimalExponent(values, from, to);
-  const staleFlag = stalePositions.length > 0 ? STALE_FLAG : 0;
-  out.byte((exponent === undefined ? RAW : DECIMAL) | staleFlag);
-  if (staleFlag !== 0) writeStalePositions(stalePositions, out);
-  if (exponent === undefined) {
-    for (let i = from; i < to; i++) writeBits(bits, i, out);
-    return;
-  }
-  out.byte(exponent);
-  const scale = POWERS_OF_TEN[exponent]!;
-  let previous = 0;
-  for (let i = from; i < to; i++) {
-    const integer = exponent === 0 ? values[i]! : Math.round(values[i]! * scale);
-    out.signed(integer - previous);
-    previous = integer;
-  }
+  if (exponent !== undefined) takeDecimals(values, exponent, from, to);
+  const codec = exponent === undefined ? (isMostlyDistinct(values, from, to) ? XOR_PLANES : RAW) : isSteady(to - from) ? STEADY : DECIMAL;
+  out.byte(codec | (stalePositions.length > 0 ? STALE_FLAG : 0));
+  if (stalePositions.length > 0) writeStalePositions(stalePositions, out);
+  if (exponent !== undefined) encodeDecimals(exponent, to - from, codec === STEADY, out);
+  else if (codec === XOR_PLANES) encodeXorPlanes(bits, from, to, out);
+  else for (let i = from; i < to; i++) writeBits(bits, i, out);
 }
 
 /** A column of `count` values as bits, two words a value, low word first. */
@@ -74,17 +67,13 @@ export function decodeValues(reader: ByteReader, count: number): Uint32Array {
       }
       break;
     }
-    case DECIMAL: {
-      const values = new Float64Array(bits.buffer);
-      const scale = POWERS_OF_TEN[reader.byte()];
-      if (scale === undefined) throw new DecodeError('values: decimal exponent out of range');
-      let integer = 0;
-      for (let i = 0; i < plainCount; i++) {
-        integer += signedVarint(reader);
-        values[i] = integer / scale;
-      }
+    case DECIMAL:
+    case STEADY:
+      decodeDecimals(reader, new Float64Array(bits.buffer), plainCount, (head & CODEC_MASK) === STEADY);
       break;
-    }
+    case XOR_PLANES:
+      decodeXorPlanes(reader, bits, plainCount);
+      break;
     case RAW:
       for (let i = 0; i < plainCount * 2; i++) bits[i] = reader.uint32();
       break;
@@ -102,32 +91,6 @@ function isConstant(bits: Uint32Array, start: number, end: number): boolean {
     if (bits[i * 2] !== low || bits[i * 2 + 1] !== high) return false;
   }
   return true;
-}
-
-/** The least exponent with which every value is an integer over a power of ten, exactly; `undefined` when there is none. */
-function decimalExponent(values: Float64Array, start: number, end: number): number | undefined {
-  let exponent = 0;
-  let previous = 0;
-  for (let i = start; i < end; i++) {
-    const value = values[i]!;
-    while (!isDecimal(value, exponent)) {
-      if (++exponent > DECIMALS_MAX) return undefined;
-    }
-    if (Math.abs(value - previous) * POWERS_OF_TEN[exponent]! > SIGNED_VARINT_MAX / 2) return undefined;
-    previous = value;
-  }
-  // A larger exponent found late must also hold for the values before it: 0.1 times 10 is whole, but 4503599627370495 times 10 is not safe.
-  for (let i = start; i < end; i++) {
-    if (!isDecimal(values[i]!, exponent)) return undefined;
-  }
-  return exponent;
-}
-
-function isDecimal(value: number, exponent: number): boolean {
-  const scale = POWERS_OF_TEN[exponent]!;
-  const integer = Math.round(value * scale);
-  // Number.isSafeInteger keeps NaN and the infinities out; -0 would come back as 0.
-  return Math.abs(integer) <= SIGNED_VARINT_MAX / 2 && integer / scale === value && !Object.is(value, -0);
 }
 
 function findStale(bits: Uint32Array, start: number, end: number): number[] {

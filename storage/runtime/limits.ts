@@ -15,6 +15,11 @@ export const LIMITS = {
   writeBodyBytesMax: 32 * MIB,
   /** Checked against the declared length before anything is allocated. Prometheus' receiver has the same. */
   writeUncompressedBytesMax: 32 * MIB,
+  /**
+   * Series, and samples, in one request. Either can be as short as two bytes, so that a body within its limits could ask for 450 MiB of
+   * columns; these take 28 MiB at the most. Senders stay far below.
+   */
+  writeEntriesMax: 1 * MIB,
   /** Mimir's default is 30; clusters with many Kubernetes labels need more. */
   labelsPerSeriesMax: 64,
   labelNameBytesMax: 1024,
@@ -28,8 +33,10 @@ export const LIMITS = {
   writeErrorsQuotedMax: 5,
 
   // —— ids in the Worker ——
-  /** Entries of the cache from raw label bytes to series id: 32 bytes each, 8 MiB in all. A power of two. */
-  seriesIdCacheEntries: 256 * KIB,
+  /** Series whose id a Worker remembers by their label bytes: 40 bytes each, so 5 MiB at the limit. */
+  seriesIdCacheEntriesMax: 128 * KIB,
+  /** Label bytes kept beside them: about 220 a series, so enough for 75,000; the rest is found by hash, at three times the cost. */
+  seriesIdCacheBytesMax: 16 * MIB,
 
   // —— a shard ——
   /** Samples in the log head; 24 bytes each, 12 MiB in all. A seal of this many takes well under a second. */
@@ -38,16 +45,46 @@ export const LIMITS = {
   batchSamplesMax: 64 * KIB,
   /** WAL rows that a log may span. A seal frees them all; reading them back is what waking costs. */
   walSlotsMax: 4096,
+  /** Rows that at least stay for the change feed behind seals: about a full log of common batches, 6 MB. */
+  walRingSlots: 256,
   /** A SQLite row may hold 2 MB in production (locally more, which hides mistakes). */
   sqlRowBytesMax: 1_900_000,
   /** About 350 bytes of memory a series with its labels, postings and tables: 52 MB at the limit. */
   activeSeriesMax: 150_000,
   /** New series in one definition block: at most one row of `sqlRowBytesMax`. */
   seriesBlockBytesTarget: 1 * MIB,
+  /** Segments whose newest sample is older than this are dropped: all that may still be written, and an hour in which it can be read. */
+  hotRetentionMs: 25 * HOUR_MS,
+  /** A log whose first sample was accepted longer ago than this is sealed, so that a quiet shard wakes quickly and its samples can expire. */
+  logAgeMsMax: 2 * HOUR_MS,
+  /** Runs of segments merged at a time; each is a row open in memory. */
+  mergeFanIn: 8,
+  /** Samples of a merged run: eight full logs, which is about two seconds of work. */
+  mergeSamplesMax: 4 * MIB,
+  /** Each holds the segments it lists for as long as it lives. */
+  snapshotsMax: 64,
+  /** Segment rows kept open for reading single series again, in bytes of the rows. */
+  openSegmentBytesMax: 4 * MIB,
+  /** Decoded columns of such rows, in samples of 16 bytes: 4 MiB. */
+  openColumnSamplesMax: 256 * KIB,
+  /** Runs of refs kept in memory for each segment row, 8 bytes each: more are made coarser, which only costs a row looked at in vain. */
+  refRunsInMemoryMax: 512,
   /** A seal makes rows of about this size: few rows are cheap to write, small rows cheap to read. */
   segmentRowBytesTarget: 768 * KIB,
   /** Uncompressed bytes in one frame of a segment row: what reading one series decompresses. With one more series still one zstd block. */
   segmentFrameBytesTarget: 28 * KIB,
+
+  // —— a TimeSeriesStore in somebody's Durable Object ——
+  /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 3 MiB. */
+  storeLogEntriesMax: 128 * KIB,
+  /** Samples of a series decoded at a time by `range` and `aggregate`: 16 bytes each. */
+  storePageSamples: 1024,
+  /** Values of one bucket kept for exact percentiles: 8 bytes each, 16 MB. */
+  aggregateBucketSamplesMax: 2_000_000,
+  /** Buckets in one answer of `aggregate`. */
+  aggregateBucketsMax: 100_000,
+  /** Answers of `getAsOf` remembered, in characters of their JSON text and 64 for each: a few MB. */
+  asOfCacheCharactersMax: 1 * MIB,
 
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
@@ -71,9 +108,11 @@ export const LIMITS = {
   lookbackMs: 5 * MINUTE_MS,
 } as const;
 
-assert((LIMITS.seriesIdCacheEntries & (LIMITS.seriesIdCacheEntries - 1)) === 0, 'seriesIdCacheEntries is a power of two');
 assert(LIMITS.batchSamplesMax * 24 <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
 assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax, 'a batch fits the log');
+assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the log of a store');
+assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');
+assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full logs can be merged');
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');

@@ -1,6 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader, writeVarint, varintLength } from '../../proto/varint.ts';
-import { decodeLabels, encodeLabels } from '../chunk/labels-codec.ts';
+import { decodeLabels, encodeLabels, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
 
 /**
@@ -14,6 +14,8 @@ import type { Labels } from '../model/labels.ts';
  * f64 × samples: timestamp, ms │ 8 bytes × samples: value bits
  * definitions: varint position, labels (labels-codec.ts); positions rising
  * ```
+ *
+ * Timestamps are whole and within ±TIMESTAMP_MS_MAX: a batch that could not be sealed later must not be acknowledged.
  */
 const VERSION = 1;
 const HEADER_BYTES = 16;
@@ -81,17 +83,30 @@ export function decodeAppendMessage(buffer: ArrayBuffer): AppendMessage {
   }
   const column = (index: number): Uint32Array => new Uint32Array(buffer, HEADER_BYTES + index * seriesCount * 4, seriesCount);
   const sampleEnd = column(3);
-  for (let i = 0, start = 0; i < seriesCount; i++) {
+  let start = 0;
+  for (let i = 0; i < seriesCount; i++) {
     const end = sampleEnd[i]!;
     if (end < start || end > sampleCount) throw new DecodeError(`append message: series ${i} ends at sample ${end} of ${sampleCount}`);
     start = end;
   }
+  if (start !== sampleCount) throw new DecodeError(`append message: the series end at sample ${start} of ${sampleCount}`);
+  const timestampsMs = new Float64Array(buffer, samplesAt, sampleCount);
+  for (let i = 0; i < sampleCount; i++) {
+    const timestampMs = timestampsMs[i]!;
+    if (!(Math.abs(timestampMs) <= TIMESTAMP_MS_MAX) || timestampMs !== Math.trunc(timestampMs)) {
+      throw new DecodeError(`append message: the timestamp ${timestampMs} of sample ${i} cannot be stored`);
+    }
+  }
   const definitions = new Map<number, Labels>();
   const reader = new ByteReader(new Uint8Array(buffer), definitionsAt);
+  let previous = -1;
   while (!reader.done) {
     const position = reader.varint();
-    if (position >= seriesCount) throw new DecodeError(`append message: labels for series ${position} of ${seriesCount}`);
+    if (position <= previous || position >= seriesCount) {
+      throw new DecodeError(`append message: labels for series ${position} of ${seriesCount} behind those for ${previous}`);
+    }
     definitions.set(position, decodeLabels(reader));
+    previous = position;
   }
   return {
     seriesCount,
@@ -100,12 +115,13 @@ export function decodeAppendMessage(buffer: ArrayBuffer): AppendMessage {
     idHigh: column(1),
     idCheck: column(2),
     sampleEnd,
-    timestampsMs: new Float64Array(buffer, samplesAt, sampleCount),
+    timestampsMs,
     valueBits: new Uint32Array(buffer, samplesAt + sampleCount * 8, sampleCount * 2),
     definitions,
   };
 }
 
 function alignedTo8(position: number): number {
-  return (position + 7) & ~7;
+  // Not by a mask: hostile counts go beyond 32 bits.
+  return Math.ceil(position / 8) * 8;
 }

@@ -1,14 +1,22 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import { compareStrings } from '../model/labels.ts';
+import type { Labels } from '../model/labels.ts';
+import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
+import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { systemClock, type Clock } from '../runtime/clock.ts';
+import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
+import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
+import { localBatches, localHasher, type LocalSeries } from './local-batch.ts';
 import { LogHead } from './log-head.ts';
-import { sealLog } from './seal.ts';
+import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
+import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { selectPage } from './select.ts';
-import { decodeSeriesBlock, encodeSeriesBlock, type SeriesDefinition } from './series-block.ts';
-import { SeriesIndex } from './series-index.ts';
-import { COLLISION, NO_REF, SeriesTable } from './series-table.ts';
+import { Segments } from './segments.ts';
+import { SeriesRegistry } from './series-registry.ts';
 import type {
   AppendAnswer,
   LabelsShardRequest,
@@ -19,10 +27,10 @@ import type {
   StringsShardAnswer,
 } from './shard-api.ts';
 import { migrate } from './shard-schema.ts';
+import { Snapshots } from './snapshots.ts';
+import { TakenSamples } from './taken-samples.ts';
+import { Upkeep } from './upkeep.ts';
 import { encodeWalRow, Wal } from './wal.ts';
-
-/** A series of a batch that is left out, with its samples: over the limit. */
-const REFUSED_REF = 0xffffffff;
 
 /**
  * The engine of one shard: WAL, log head, label index, segments. Everything is synchronous, so each method is atomic towards the others.
@@ -32,32 +40,44 @@ const REFUSED_REF = 0xffffffff;
 export class HotStore {
   readonly #sql: Sql;
   readonly #limits: typeof LIMITS;
-  readonly #table = new SeriesTable();
-  readonly #index = new SeriesIndex();
+  readonly #random: Random;
+  readonly #clock: Clock;
+  readonly #series: SeriesRegistry;
   readonly #head: LogHead;
   readonly #wal: Wal;
-  #refs = new Uint32Array(4096);
-  #timestampsMs = new Float64Array(4096);
-  #valueBits = new Uint32Array(8192);
+  readonly #segments: Segments;
+  readonly #snapshots: Snapshots;
+  readonly #upkeep: Upkeep;
+  readonly #taken = new TakenSamples();
+  #hasher: SeriesHasher | undefined;
   readonly #counters = {
     batches_total: 0,
     samples_appended_total: 0,
     samples_duplicate_total: 0,
     series_created_total: 0,
     series_refused_total: 0,
-    seals_total: 0,
     selects_total: 0,
+    samples_refused_by_age_total: 0,
   };
 
   /** Opens the store, bringing the schema up to date and memory back to what storage holds. */
-  constructor(sql: Sql, limits: typeof LIMITS = LIMITS) {
+  constructor(sql: Sql, limits: typeof LIMITS = LIMITS, { random = systemRandom, clock = systemClock, retentionMs = Infinity }: HotStoreOptions = {}) {
     this.#sql = sql;
     this.#limits = limits;
+    this.#random = random;
+    this.#clock = clock;
     migrate(sql);
     this.#head = new LogHead(limits.logEntriesMax);
-    this.#recoverSeries();
-    this.#wal = new Wal(sql, limits.walSlotsMax);
+    this.#series = new SeriesRegistry(sql, limits);
+    this.#head.reserveSeries(this.#series.refLimit);
+    this.#segments = new Segments(sql, limits);
+    this.#snapshots = new Snapshots(sql, limits);
+    this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch.refs, batch.timestampsMs, batch.valueBits, batch.sampleCount));
+    this.#upkeep = new Upkeep(
+      { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots },
+      retentionMs,
+    );
   }
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */
@@ -73,77 +93,115 @@ export class HotStore {
     if (batch.sampleCount > this.#limits.batchSamplesMax) {
       return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${this.#limits.batchSamplesMax}` };
     }
-    const unknown: number[] = [];
-    const added: SeriesDefinition[] = [];
-    const seriesRefs = new Uint32Array(batch.seriesCount);
-    const addedRefs = new Map<string, number>();
-    let refusedSeries = 0;
-    for (let i = 0; i < batch.seriesCount; i++) {
-      const low = batch.idLow[i]!;
-      const high = batch.idHigh[i]!;
-      const check = batch.idCheck[i]!;
-      let ref = this.#table.find(low, high, check);
-      if (ref === COLLISION) return collisionAnswer();
-      if (ref === NO_REF) {
-        const labels = batch.definitions.get(i);
-        if (labels === undefined) {
-          unknown.push(i);
-          continue;
-        }
-        // The same new series may come twice in one batch; ids are only taken into the table behind the commit point.
-        const key = `${low}:${high}`;
-        const earlier = addedRefs.get(key);
-        if (earlier !== undefined) {
-          if (added[earlier - this.#table.count]!.check !== check) return collisionAnswer();
-          ref = earlier;
-        } else if (this.#table.count + added.length >= this.#limits.activeSeriesMax) {
-          ref = REFUSED_REF;
-          refusedSeries++;
-        } else {
-          ref = this.#table.count + added.push({ low, high, check, labels }) - 1;
-          addedRefs.set(key, ref);
-        }
+    return this.#append(batch);
+  }
+
+  /**
+   * Stores samples from code beside the store, by labels: the same path as a batch over RPC. More than batchSamplesMax samples are several
+   * batches, each all or nothing. Throws bad-data for a timestamp that cannot be stored, before anything is touched.
+   */
+  appendLocal(series: readonly LocalSeries[]): LocalAnswer {
+    let samplesStored = 0;
+    let samplesRefused = 0;
+    let refusal: string | undefined;
+    for (const batch of localBatches(series, this.#localHasher(), this.#limits.batchSamplesMax)) {
+      const answer = this.#append(batch);
+      assert(answer.status !== 'unknown-series', 'a local batch without labels');
+      if (answer.status === 'refused') {
+        samplesRefused += batch.sampleCount;
+        refusal = answer.message;
+      } else {
+        samplesStored += answer.samplesStored;
+        samplesRefused += answer.refusedSamples;
+        refusal = answer.refusal ?? refusal;
       }
-      seriesRefs[i] = ref;
     }
-    if (unknown.length > 0) return { status: 'unknown-series', positions: Uint32Array.from(unknown) };
-    return this.#store(batch, seriesRefs, added, refusedSeries);
+    return { samplesStored, samplesRefused, refusal };
+  }
+
+  /** The ref of a series that was appended locally; `undefined` when there is none. It holds until the caller next awaits. */
+  refOf(labels: Labels): number | undefined {
+    const hasher = this.#localHasher();
+    hasher.hashLabels(labels);
+    const [low, high, check] = hasher.words as unknown as [number, number, number];
+    const ref = this.#series.table.find(low, high, check);
+    return ref < 0 ? undefined : ref;
+  }
+
+  /** Some samples of one series within a range (Unix ms, both inclusive), at most `samplesMax`; the page says where the next one begins. */
+  readSeries(ref: number, startMs: number, endMs: number, samplesMax: number): SeriesPage {
+    const page = readSeries({ segments: this.#segments, head: this.#head }, ref, startMs, endMs, samplesMax);
+    this.#fence();
+    return page;
+  }
+
+  /** A series' newest sample at or before a time (Unix ms). */
+  lastSampleAt(ref: number, timeMs: number): StoredSample | undefined {
+    const sample = lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs);
+    this.#fence();
+    return sample;
+  }
+
+  /** Samples older than this (Unix ms) are pruned, and refused when they come; -Infinity when nothing was pruned. */
+  get floorMs(): number {
+    return this.#segments.floorMs;
+  }
+
+  /** Throws when storage no longer holds just what this instance wrote. For answers from a memory beside the store. */
+  confirmCurrent(): void {
+    this.#fence();
+  }
+
+  /** What was accepted behind a cursor, in the order of commit; see change-feed.ts. */
+  changes(cursor: number, rowsMax: number): ChangesAnswer {
+    const answer = readChanges({ sql: this.#sql, wal: this.#wal, index: this.#series.index }, cursor, rowsMax);
+    this.#fence();
+    return answer;
+  }
+
+  /** The cursors between which the change feed reaches: a new consumer begins anywhere from `oldest` to `newest`. */
+  changeCursors(): { readonly oldest: number; readonly newest: number } {
+    const cursors = { oldest: oldestCursor({ sql: this.#sql, wal: this.#wal }), newest: this.#wal.lastSequence };
+    this.#fence();
+    return cursors;
   }
 
   select(request: SelectShardRequest): SelectShardAnswer {
     this.#counters.selects_total++;
-    const answer = selectPage({ sql: this.#sql, index: this.#index, head: this.#head }, request, this.#limits);
+    const answer = selectPage({ segments: this.#segments, index: this.#series.index, head: this.#head }, request, this.#limits);
     this.#fence();
     return answer;
   }
 
   labelNames(request: LabelsShardRequest): StringsShardAnswer {
-    const names = this.#index.labelNames(this.#refsOf(request));
+    const names = this.#series.index.labelNames(this.#refsOf(request));
     this.#fence();
-    return { status: 'values', ...cut(names.sort(), request.limit) };
+    return { status: 'values', ...cut(names.sort(compareStrings), request.limit) };
   }
 
   labelValues(name: string, request: LabelsShardRequest): StringsShardAnswer {
-    const values = this.#index.labelValues(name, this.#refsOf(request));
+    const values = this.#series.index.labelValues(name, this.#refsOf(request));
     this.#fence();
-    return { status: 'values', ...cut(values.sort(), request.limit) };
+    return { status: 'values', ...cut(values.sort(compareStrings), request.limit) };
   }
 
   series(request: LabelsShardRequest): SeriesShardAnswer {
-    const refs = this.#index.sortByLabels(this.#refsOf(request) ?? this.#index.select([]));
+    const refs = this.#series.index.sortByLabels(this.#refsOf(request) ?? this.#series.index.select([]));
     const { values, truncated } = cut(refs, request.limit);
-    const series = values.map((ref) => this.#index.labelsOf(ref));
+    const series = values.map((ref) => this.#series.index.labelsOf(ref));
     this.#fence();
     return { status: 'series', series, truncated };
   }
 
   stats(): ShardStats {
     return {
-      counters: { ...this.#counters, rows_written_total: this.#sql.rowsWritten() },
+      counters: { ...this.#counters, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
       gauges: {
-        series: this.#table.count,
+        series: this.#series.count,
         log_entries: this.#head.count,
         wal_rows: this.#wal.rowCount,
+        segments: this.#segments.live.length,
+        snapshots: this.#snapshots.list().length,
         storage_bytes: this.#sql.sizeBytes(),
       },
     };
@@ -151,159 +209,135 @@ export class HotStore {
 
   /** Writes the log out as segments and frees it. */
   seal(): void {
-    if (this.#head.count === 0) return;
-    this.#sql.transaction(() => {
-      const [state] = this.#sql.all<{ next_segment: number; next_seal: number }>('SELECT next_segment, next_seal FROM shard_state WHERE id = 1');
-      let segment = state!.next_segment;
-      for (const row of sealLog(this.#head, this.#index, this.#limits)) {
-        this.#sql.run(
-          `INSERT INTO segment (segment, seal, min_time_ms, max_time_ms, first_metric, last_metric, sample_count, samples)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-          segment++,
-          state!.next_seal,
-          row.minTimeMs,
-          row.maxTimeMs,
-          row.firstMetric,
-          row.lastMetric,
-          row.sampleCount,
-          row.bytes,
-        );
-      }
-      this.#sql.run('UPDATE shard_state SET next_segment = ?, next_seal = ? WHERE id = 1', segment, state!.next_seal + 1);
-      // Commit point of the seal: this transaction. A crash before it leaves the WAL as it was and no segment; a crash behind it leaves
-      // the segments, and WAL rows that are void by their sequence.
-      this.#wal.markSealed();
-    });
-    this.#wal.restart();
-    this.#head.clear();
-    this.#counters.seals_total++;
+    this.#upkeep.seal();
   }
 
-  #store(batch: AppendMessage, seriesRefs: Uint32Array, added: readonly SeriesDefinition[], refusedSeries: number): AppendAnswer {
-    this.#head.reserveSeries(this.#table.count + added.length);
-    const { sampleCount, refusedSamples } = this.#takeSamples(batch, seriesRefs);
+  /** Takes a snapshot and returns its id. What it covers is sealed, so that the snapshot is a list. */
+  createSnapshot(): string {
+    return this.#upkeep.createSnapshot();
+  }
+
+  /** Makes the samples exactly those of the snapshot. Series that came since stay known, without samples. */
+  restoreSnapshot(id: string): void {
+    this.#upkeep.restoreSnapshot(id);
+  }
+
+  /** Forgets a snapshot, and what only it held. */
+  deleteSnapshot(id: string): void {
+    this.#upkeep.deleteSnapshot(id);
+  }
+
+  /** Ids of the snapshots, oldest first. */
+  listSnapshots(): string[] {
+    return this.#snapshots.list();
+  }
+
+  /**
+   * Removes all samples older than `beforeMs` and returns how many: they are never readable again, but from a snapshot that is restored.
+   * Older samples that come later are refused.
+   */
+  prune(beforeMs: number): number {
+    if (Number.isNaN(beforeMs)) throw badData('prune: the time is not a number');
+    return this.#upkeep.prune(beforeMs);
+  }
+
+  /**
+   * Removes from each series what is older than `beforeMsOf` says of its labels, and returns how many samples. Unlike `prune` it rewrites
+   * the segments that straddle, and older samples that come later are taken: for stores whose series are kept for different times.
+   */
+  pruneSeries(beforeMsOf: (labels: Labels) => number): number {
+    return this.#upkeep.pruneSeries(beforeMsOf);
+  }
+
+  /** Keeps only each series' newest samples, of all series or of those whose labels `isMeant` accepts, and returns how many were removed. */
+  compact({ maxVersionsPerKey, isMeant = () => true }: { readonly maxVersionsPerKey: number; readonly isMeant?: (labels: Labels) => boolean }): number {
+    if (!Number.isInteger(maxVersionsPerKey) || maxVersionsPerKey < 1) throw badData(`maxVersionsPerKey is ${maxVersionsPerKey}; it must be a whole number above 0`);
+    return this.#upkeep.keepNewest(maxVersionsPerKey, isMeant);
+  }
+
+  /** Does what is due, one step of bounded work; `nextDueMs` says whether more is. Whoever calls it may call it at any time, or twice. */
+  maintain(): void {
+    this.#upkeep.maintain();
+  }
+
+  /** When maintenance is due next (Unix ms); `undefined` when it never will be unless something is written. */
+  nextDueMs(): number | undefined {
+    return this.#upkeep.nextDueMs();
+  }
+
+  #append(batch: AppendMessage): AppendAnswer {
+    const resolved = resolveSeries(batch, this.#series, this.#limits);
+    return resolved.status === 'resolved' ? this.#store(batch, resolved) : resolved;
+  }
+
+  #store(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
+    this.#head.reserveSeries(this.#series.refLimit + added.length);
+    const taken = this.#taken;
+    taken.take(batch, refs, this.#head, this.#segments.floorMs);
+    const { sampleCount, refusedByAge } = taken;
     if (this.#head.free < sampleCount || this.#wal.isFull) this.seal();
     if (sampleCount > 0 || added.length > 0) {
-      const refs = this.#refs;
-      const row = encodeWalRow({ sampleCount, refs, timestampsMs: this.#timestampsMs, valueBits: this.#valueBits });
+      const row = encodeWalRow(taken);
       // Commit point of a batch: the WAL row, alone or in one transaction with the series that it brings. The runtime makes it durable
       // before the answer leaves. A crash before it leaves nothing of the batch; a crash behind it leaves the whole batch, and the sender,
       // who may not have the answer, sends it again.
-      if (added.length === 0) this.#wal.append(row);
-      else this.#sql.transaction(() => this.#writeWithSeries(row, added));
-      for (const definition of added) this.#addSeries(definition);
-      this.#head.append(refs, this.#timestampsMs, this.#valueBits, sampleCount);
+      if (added.length === 0 && this.#head.count > 0) this.#wal.append(row);
+      else {
+        this.#sql.transaction(() => {
+          this.#series.write(added);
+          if (this.#head.count === 0) this.#upkeep.noteLogBegins(this.#clock.nowMs());
+          this.#wal.append(row);
+        });
+      }
+      this.#series.add(added);
+      this.#head.append(taken.refs, taken.timestampsMs, taken.valueBits, sampleCount);
     }
+    const refusedSamples = taken.refusedWithSeries + refusedByAge;
     this.#counters.batches_total++;
     this.#counters.samples_appended_total += sampleCount;
     this.#counters.samples_duplicate_total += batch.sampleCount - sampleCount - refusedSamples;
+    this.#counters.samples_refused_by_age_total += refusedByAge;
     this.#counters.series_created_total += added.length;
     this.#counters.series_refused_total += refusedSeries;
-    return {
-      status: 'stored',
-      samplesStored: batch.sampleCount - refusedSamples,
-      refusedSeries,
-      refusedSamples,
-      refusal: refusedSeries === 0 ? undefined : `the shard holds ${this.#table.count} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`,
-    };
+    return { status: 'stored', samplesStored: batch.sampleCount - refusedSamples, refusedSeries, refusedSamples, refusal: this.#refusal(refusedSeries, refusedByAge) };
   }
 
-  #writeWithSeries(row: Uint8Array, added: readonly SeriesDefinition[]): void {
-    let firstRef = this.#table.count;
-    for (const block of seriesBlocks(added, this.#limits.seriesBlockBytesTarget)) {
-      const definitions = encodeSeriesBlock(block);
-      this.#sql.run('INSERT INTO series_block (first_ref, series_count, definitions) VALUES (?, ?, ?)', firstRef, block.length, definitions);
-      firstRef += block.length;
-    }
-    this.#wal.append(row);
+  #refusal(refusedSeries: number, refusedByAge: number): string | undefined {
+    const reasons: string[] = [];
+    if (refusedSeries > 0) reasons.push(`the shard holds ${this.#series.count} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`);
+    if (refusedByAge > 0) reasons.push(`${refusedByAge} samples are older than ${this.#segments.floorMs} ms, before which everything was pruned`);
+    return reasons.length === 0 ? undefined : reasons.join('; ');
   }
 
-  /** Copies the batch's samples to the scratch columns, refs beside them, without refused series and without what was sent again. */
-  #takeSamples(batch: AppendMessage, seriesRefs: Uint32Array): { sampleCount: number; refusedSamples: number } {
-    this.#reserveScratch(batch.sampleCount);
-    const refs = this.#refs;
-    const timestampsMs = this.#timestampsMs;
-    const valueBits = this.#valueBits;
-    const head = this.#head;
-    let taken = 0;
-    let refusedSamples = 0;
-    let sample = 0;
-    for (let i = 0; i < batch.seriesCount; i++) {
-      const ref = seriesRefs[i]!;
-      const end = batch.sampleEnd[i]!;
-      if (ref === REFUSED_REF) {
-        refusedSamples += end - sample;
-        sample = end;
-        continue;
-      }
-      for (; sample < end; sample++) {
-        const timestampMs = batch.timestampsMs[sample]!;
-        const low = batch.valueBits[sample * 2]!;
-        const high = batch.valueBits[sample * 2 + 1]!;
-        if (head.endsWith(ref, timestampMs, low, high)) continue;
-        refs[taken] = ref;
-        timestampsMs[taken] = timestampMs;
-        valueBits[taken * 2] = low;
-        valueBits[taken * 2 + 1] = high;
-        taken++;
-      }
-    }
-    return { sampleCount: taken, refusedSamples };
-  }
-
-  #reserveScratch(sampleCount: number): void {
-    if (sampleCount <= this.#refs.length) return;
-    this.#refs = new Uint32Array(sampleCount);
-    this.#timestampsMs = new Float64Array(sampleCount);
-    this.#valueBits = new Uint32Array(sampleCount * 2);
-  }
-
-  #addSeries({ low, high, check, labels }: SeriesDefinition): void {
-    const ref = this.#table.add(low, high, check);
-    this.#index.add(labels);
-    assert(ref + 1 === this.#index.count, `ref ${ref} with ${this.#index.count} series in the index`);
-  }
-
-  #recoverSeries(): void {
-    const blocks = this.#sql.each<{ first_ref: number; definitions: ArrayBuffer }>('SELECT first_ref, definitions FROM series_block ORDER BY first_ref');
-    for (const block of blocks) {
-      if (block.first_ref !== this.#table.count) throw new Error(`series block ${block.first_ref}: want ${this.#table.count}: a block is missing`);
-      decodeSeriesBlock(block.definitions, `series block ${block.first_ref}`, (definition) => this.#addSeries(definition));
-    }
-    this.#head.reserveSeries(this.#table.count);
+  #localHasher(): SeriesHasher {
+    return (this.#hasher ??= localHasher(this.#sql, this.#random));
   }
 
   /** The series of any of the selectors; `undefined` for all of them. */
   #refsOf(request: LabelsShardRequest): number[] | undefined {
     if (request.selectors.length === 0) return undefined;
-    if (request.selectors.length === 1) return this.#index.select(request.selectors[0]!);
-    return [...new Set(request.selectors.flatMap((matchers) => this.#index.select(matchers)))];
+    if (request.selectors.length === 1) return this.#series.index.select(request.selectors[0]!);
+    return [...new Set(request.selectors.flatMap((matchers) => this.#series.index.select(matchers)))];
   }
 
   /** The last thing every read does: see Wal.isCurrent. */
   #fence(): void {
-    if (!this.#wal.isCurrent()) throw new Error('this instance of the shard has been replaced: ask again');
+    if (!this.#wal.isCurrent() || !this.#segments.isCurrent()) throw new Error('this instance of the shard has been replaced: ask again');
   }
 }
 
-function collisionAnswer(): AppendAnswer {
-  return { status: 'refused', message: 'the id of a series collides with that of another one; the series cannot be stored' };
+export interface HotStoreOptions {
+  readonly random?: Random;
+  readonly clock?: Clock;
+  /** Maintenance drops segments whose newest sample is older than this; by default none. */
+  readonly retentionMs?: number;
 }
 
-/** Cuts definitions into blocks of about `bytesTarget`. */
-function seriesBlocks(definitions: readonly SeriesDefinition[], bytesTarget: number): SeriesDefinition[][] {
-  const blocks: SeriesDefinition[][] = [];
-  let bytes = Infinity;
-  for (const definition of definitions) {
-    if (bytes >= bytesTarget) {
-      blocks.push([]);
-      bytes = 0;
-    }
-    blocks.at(-1)!.push(definition);
-    // Three bytes of UTF-8 a UTF-16 unit at the most.
-    bytes += definition.labels.reduce((sum, text) => sum + text.length * 3 + 2, 14);
-  }
-  return blocks;
+/** What became of samples appended locally; `refusal` says why some were refused. */
+export interface LocalAnswer {
+  readonly samplesStored: number;
+  readonly samplesRefused: number;
+  readonly refusal: string | undefined;
 }
 
 function cut<T>(values: T[], limit: number): { values: T[]; truncated: boolean } {

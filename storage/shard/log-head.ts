@@ -10,6 +10,7 @@ export const NO_ENTRY = -1;
 export class LogHead {
   readonly capacity: number;
   #count = 0;
+  #minTimestampMs = Infinity;
   readonly refs: Uint32Array;
   readonly timestampsMs: Float64Array;
   readonly valueBits: Uint32Array;
@@ -30,6 +31,11 @@ export class LogHead {
     return this.#count;
   }
 
+  /** The least timestamp in the log, Infinity when it is empty. */
+  get minTimestampMs(): number {
+    return this.#minTimestampMs;
+  }
+
   get free(): number {
     return this.capacity - this.#count;
   }
@@ -43,25 +49,33 @@ export class LogHead {
     const { previous } = this;
     const lastEntry = this.#lastEntry;
     const maxTimestampMs = this.#maxTimestampMs;
+    let minTimestampMs = this.#minTimestampMs;
     for (let i = 0; i < sampleCount; i++) {
       const ref = refs[i]!;
       previous[start + i] = lastEntry[ref]!;
       lastEntry[ref] = start + i;
       if (timestampsMs[i]! > maxTimestampMs[ref]!) maxTimestampMs[ref] = timestampsMs[i]!;
+      if (timestampsMs[i]! < minTimestampMs) minTimestampMs = timestampsMs[i]!;
     }
+    this.#minTimestampMs = minTimestampMs;
     this.#count = start + sampleCount;
   }
 
-  /** Makes room for series up to this many. */
-  reserveSeries(seriesCount: number): void {
-    if (seriesCount <= this.#lastEntry.length) return;
-    const capacity = Math.max(seriesCount, this.#lastEntry.length * 2);
+  /** Makes room for refs below this. */
+  reserveSeries(refLimit: number): void {
+    if (refLimit <= this.#lastEntry.length) return;
+    const capacity = Math.max(refLimit, this.#lastEntry.length * 2);
     const entries = new Int32Array(capacity).fill(NO_ENTRY);
     entries.set(this.#lastEntry);
     this.#lastEntry = entries;
     const times = new Float64Array(capacity).fill(-Infinity);
     times.set(this.#maxTimestampMs);
     this.#maxTimestampMs = times;
+  }
+
+  /** Forgets what it knew of a series without entries: the ref is free for another one. */
+  forgetSeries(ref: number): void {
+    this.#maxTimestampMs[ref] = -Infinity;
   }
 
   lastEntryOf(ref: number): number {
@@ -92,6 +106,7 @@ export class LogHead {
   /** Forgets all entries, after a seal. */
   clear(): void {
     this.#count = 0;
+    this.#minTimestampMs = Infinity;
     this.#lastEntry.fill(NO_ENTRY);
   }
 }

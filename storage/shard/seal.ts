@@ -1,54 +1,38 @@
-import type { LIMITS } from '../runtime/limits.ts';
-import { compareStrings } from '../model/labels.ts';
 import { NO_ENTRY, type LogHead } from './log-head.ts';
 import { SampleRun } from './sample-run.ts';
-import { SegmentWriter, type SegmentRow } from './segment.ts';
+import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { SeriesIndex } from './series-index.ts';
-
-export interface SealedRow extends SegmentRow {
-  /** Least and greatest metric name in the row. */
-  readonly firstMetric: string;
-  readonly lastMetric: string;
-}
-
-type SealLimits = Pick<typeof LIMITS, 'segmentRowBytesTarget' | 'segmentFrameBytesTarget'>;
 
 /**
  * Turns the whole log into segment rows: series in label order, each with its samples in order of time. Pure: writing the rows and
  * freeing the log is the caller's transaction.
  */
-export function* sealLog(head: LogHead, index: SeriesIndex, limits: SealLimits): Generator<SealedRow> {
-  const { ends, entries } = groupByRef(head, index.count);
+export function* sealLog(head: LogHead, index: SeriesIndex, limits: SegmentRowLimits): Generator<SealedRow> {
+  const { ends, entries } = groupByRef(head, index.refLimit);
   const refs: number[] = [];
-  for (let ref = 0; ref < index.count; ref++) {
+  for (let ref = 0; ref < index.refLimit; ref++) {
     if (ends[ref]! > (ref === 0 ? 0 : ends[ref - 1]!)) refs.push(ref);
   }
   index.sortByLabels(refs);
-  const writer = new SegmentWriter(limits.segmentFrameBytesTarget);
+  const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();
-  let metrics = new MetricRange();
   for (const ref of refs) {
     takeEntries(head, entries, ref === 0 ? 0 : ends[ref - 1]!, ends[ref]!, run);
     run.settle();
-    writer.add(ref, run.timestampsMs, run.values, run.bits, 0, run.length);
-    metrics.add(index.metricNameOf(ref));
-    if (writer.bytes >= limits.segmentRowBytesTarget) {
-      yield { ...writer.finish(), firstMetric: metrics.first, lastMetric: metrics.last };
-      metrics = new MetricRange();
-    }
+    yield* writer.add(ref, index.metricNameOf(ref), run.timestampsMs, run.values, run.bits, 0, run.length);
   }
-  if (writer.seriesCount > 0) yield { ...writer.finish(), firstMetric: metrics.first, lastMetric: metrics.last };
+  yield* writer.finish();
 }
 
 /**
  * Counting sort: the log's entries by ref, each series' in the order of acceptance; those of `ref` end (exclusive) at `ends[ref]`. Walking
  * the back-links would find the same, one cache miss behind the other; here the misses overlap.
  */
-function groupByRef(head: LogHead, seriesCount: number): { ends: Uint32Array; entries: Uint32Array } {
+function groupByRef(head: LogHead, refLimit: number): { ends: Uint32Array; entries: Uint32Array } {
   const { refs, count } = head;
-  const ends = new Uint32Array(seriesCount);
+  const ends = new Uint32Array(refLimit);
   for (let entry = 0; entry < count; entry++) ends[refs[entry]!]!++;
-  for (let ref = 0, end = 0; ref < seriesCount; ref++) {
+  for (let ref = 0, end = 0; ref < refLimit; ref++) {
     const length = ends[ref]!;
     ends[ref] = end; // for now the start: the next pass moves it to the end
     end += length;
@@ -90,17 +74,4 @@ export function readLog(head: LogHead, ref: number, startMs: number, endMs: numb
     run.bits[to * 2 + 1] = valueBits[entry * 2 + 1]!;
   }
   run.length += matching;
-}
-
-/** Not simply the first and the last series: a label that sorts before `__name__` comes first in label order. */
-class MetricRange {
-  first = '';
-  last = '';
-  #isEmpty = true;
-
-  add(metric: string): void {
-    if (this.#isEmpty || compareStrings(metric, this.first) < 0) this.first = metric;
-    if (this.#isEmpty || compareStrings(metric, this.last) > 0) this.last = metric;
-    this.#isEmpty = false;
-  }
 }

@@ -1,11 +1,12 @@
 import type { Labels } from '../model/labels.ts';
 import { compareStrings } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import type { Sql } from '../runtime/sql.ts';
 import type { LogHead } from './log-head.ts';
+import { runsHold } from './ref-runs.ts';
+import { appendInRange, type Piece } from './piece.ts';
 import { SampleRun } from './sample-run.ts';
 import { readLog } from './seal.ts';
-import { SegmentReader } from './segment.ts';
+import type { SegmentInfo, Segments } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { SelectPageWriter } from './select-page.ts';
 import type { SelectShardAnswer, SelectShardRequest } from './shard-api.ts';
@@ -18,15 +19,9 @@ type SelectLimits = Pick<typeof LIMITS, 'selectPageBytesTarget'>;
 
 /** What a select reads from. */
 export interface SelectSources {
-  readonly sql: Sql;
+  readonly segments: Segments;
   readonly index: SeriesIndex;
   readonly head: LogHead;
-}
-
-/** A series' samples in one segment row, still as the segment has them. */
-interface Piece {
-  readonly timestampsMs: Float64Array;
-  readonly bits: Uint32Array;
 }
 
 /**
@@ -37,9 +32,11 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const { index } = sources;
   const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
-  const page = new SelectPageWriter();
+  const page = new SelectPageWriter(index);
   const run = new SampleRun();
   let sampleCount = 0;
+  // The log holds nothing below the floor: it is sealed before the floor rises, and older samples are refused since.
+  const fromMs = Math.max(request.startMs, sources.segments.floorMs);
   const groupLength = seriesPerGroup(sources, request);
   for (let start = from; start < refs.length; start += groupLength) {
     const group = refs.slice(start, start + groupLength);
@@ -47,7 +44,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
     for (let i = 0; i < group.length; i++) {
       const ref = group[i]!;
       run.clear();
-      for (const piece of pieces[i] ?? []) appendInRange(piece, request.startMs, request.endMs, run);
+      for (const piece of pieces[i] ?? []) appendInRange(piece, fromMs, request.endMs, run);
       readLog(sources.head, ref, request.startMs, request.endMs, run);
       if (run.length === 0) continue;
       run.settle();
@@ -55,7 +52,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
       if (sampleCount > request.samplesMax) {
         return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
       }
-      page.add(index.labelsOf(ref), run);
+      page.add(ref, run);
       if (page.bytes >= limits.selectPageBytesTarget) {
         return { status: 'page', page: page.finish(), more: start + i + 1 < refs.length };
       }
@@ -77,31 +74,27 @@ function firstBehind(index: SeriesIndex, refs: readonly number[], after: Labels)
 }
 
 /** How many series to take at a time, from the mean number of samples a series has in the range. */
-function seriesPerGroup({ sql, index }: SelectSources, request: SelectShardRequest): number {
-  const [row] = sql.all<{ samples: number | null }>(
-    'SELECT sum(sample_count) AS samples FROM segment WHERE max_time_ms >= ? AND min_time_ms <= ?',
-    request.startMs,
-    request.endMs,
-  );
-  const samplesPerSeries = (row?.samples ?? 0) / Math.max(1, index.count);
+function seriesPerGroup({ segments, index }: SelectSources, request: SelectShardRequest): number {
+  let samples = 0;
+  for (const info of segments.live) if (overlaps(info, request)) samples += info.sampleCount;
+  const samplesPerSeries = samples / Math.max(1, index.count);
   return Math.max(16, Math.min(GROUP_SERIES_MAX, Math.floor(GROUP_SAMPLES_TARGET / Math.max(1, samplesPerSeries))));
 }
 
-/** By position in the group: the pieces that segments hold, older seals first. */
-function readSegments({ sql, index }: SelectSources, request: SelectShardRequest, group: readonly number[]): (Piece[] | undefined)[] {
+function overlaps(info: SegmentInfo, request: SelectShardRequest): boolean {
+  return info.maxTimeMs >= request.startMs && info.minTimeMs <= request.endMs;
+}
+
+/** By position in the group: the pieces that segments hold, in the order of precedence. */
+function readSegments({ segments, index }: SelectSources, request: SelectShardRequest, group: readonly number[]): (Piece[] | undefined)[] {
   const pieces: (Piece[] | undefined)[] = [];
   const positionOf = new Map(group.map((ref, position) => [ref, position]));
   const metrics = metricRange(index, group);
-  const rows = sql.each<{ segment: number; samples: ArrayBuffer }>(
-    `SELECT segment, samples FROM segment
-     WHERE max_time_ms >= ? AND min_time_ms <= ? AND last_metric >= ? AND first_metric <= ? ORDER BY segment`,
-    request.startMs,
-    request.endMs,
-    metrics.first,
-    metrics.last,
-  );
-  for (const row of rows) {
-    const segment = new SegmentReader(row.samples, `segment ${row.segment}`);
+  for (const info of segments.live) {
+    if (!overlaps(info, request)) continue;
+    if (compareStrings(info.lastMetric, metrics.first) < 0 || compareStrings(info.firstMetric, metrics.last) > 0) continue;
+    if (!group.some((ref) => runsHold(info.refs, ref))) continue;
+    const segment = segments.open(info, false);
     for (let i = 0; i < segment.refs.length; i++) {
       const position = positionOf.get(segment.refs[i]!);
       if (position === undefined) continue;
@@ -122,27 +115,4 @@ function metricRange(index: SeriesIndex, refs: readonly number[]): { first: stri
     if (compareStrings(metric, last) > 0) last = metric;
   }
   return { first: first ?? '', last };
-}
-
-function appendInRange(piece: Piece, startMs: number, endMs: number, run: SampleRun): void {
-  const { timestampsMs, bits } = piece;
-  const from = lowerBound(timestampsMs, startMs);
-  const to = lowerBound(timestampsMs, endMs + 1);
-  if (to <= from) return;
-  run.reserve(run.length + to - from);
-  run.timestampsMs.set(timestampsMs.subarray(from, to), run.length);
-  run.bits.set(bits.subarray(from * 2, to * 2), run.length * 2);
-  run.length += to - from;
-}
-
-/** Position of the first timestamp at or after `timeMs`. Timestamps are whole milliseconds. */
-function lowerBound(timestampsMs: Float64Array, timeMs: number): number {
-  let low = 0;
-  let high = timestampsMs.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (timestampsMs[middle]! < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -9,55 +9,81 @@ import type { Matcher } from '../model/matcher.ts';
 export class SeriesIndex {
   readonly #symbols: string[] = [];
   readonly #symbolOf = new Map<string, number>();
-  /** Symbols of all series, name and value in turn; series `ref` begins at `#labelStart[ref]`. */
+  /** Symbols of all series, name and value in turn; those of series `ref` lie from `#labelStart[ref]` to `#labelEnd[ref]`. */
   #labelSymbols = new Uint32Array(64 * 1024);
-  #labelEnd = 0;
+  #symbolsEnd = 0;
   #labelStart = new Uint32Array(4096);
-  #count = 0;
-  /** By name symbol: by value symbol: refs, rising. */
+  #labelEnd = new Uint32Array(4096);
+  /** By name symbol: by value symbol: refs, rising but for the lists in `#unsorted`. */
   readonly #postings = new Map<number, Map<number, number[]>>();
-  /** All refs in the order of their labels; those from `#sorted.length` on are not in it yet. */
+  /** Lists to which a ref was added that is not the greatest: a new series has taken the place of one that is gone. */
+  readonly #unsorted = new Set<number[]>();
+  /** Refs of all series, in no particular order, and the same in the order of their labels, as far as it has been needed. */
+  readonly #refs: number[] = [];
   #sorted: number[] = [];
+  #refLimit = 0;
   #rank = new Uint32Array(0);
 
   get count(): number {
-    return this.#count;
+    return this.#refs.length;
+  }
+
+  /** Above all refs. */
+  get refLimit(): number {
+    return this.#refLimit;
   }
 
   get symbolCount(): number {
     return this.#symbols.length;
   }
 
-  /** Adds the next ref's labels. */
-  add(labels: Labels): void {
-    const ref = this.#count++;
-    if (ref + 1 >= this.#labelStart.length) this.#labelStart = enlarged(this.#labelStart, ref + 2);
-    if (this.#labelEnd + labels.length > this.#labelSymbols.length) {
-      this.#labelSymbols = enlarged(this.#labelSymbols, this.#labelEnd + labels.length);
+  /** Adds a series; its ref is the number of series so far unless one is given. */
+  add(labels: Labels, ref = this.#refs.length): void {
+    this.#refs.push(ref);
+    if (ref >= this.#refLimit) this.#refLimit = ref + 1;
+    if (ref >= this.#labelStart.length) {
+      this.#labelStart = enlarged(this.#labelStart, ref + 1);
+      this.#labelEnd = enlarged(this.#labelEnd, ref + 1);
     }
+    if (this.#symbolsEnd + labels.length > this.#labelSymbols.length) {
+      this.#labelSymbols = enlarged(this.#labelSymbols, this.#symbolsEnd + labels.length);
+    }
+    this.#labelStart[ref] = this.#symbolsEnd;
     for (let i = 0; i < labels.length; i += 2) {
       const name = this.#intern(labels[i]!);
       const value = this.#intern(labels[i + 1]!);
-      this.#labelSymbols[this.#labelEnd++] = name;
-      this.#labelSymbols[this.#labelEnd++] = value;
+      this.#labelSymbols[this.#symbolsEnd++] = name;
+      this.#labelSymbols[this.#symbolsEnd++] = value;
       let values = this.#postings.get(name);
       if (values === undefined) this.#postings.set(name, (values = new Map()));
       const refs = values.get(value);
       if (refs === undefined) values.set(value, [ref]);
-      else refs.push(ref);
+      else {
+        if (ref < refs[refs.length - 1]!) this.#unsorted.add(refs);
+        refs.push(ref);
+      }
     }
-    this.#labelStart[ref + 1] = this.#labelEnd;
+    this.#labelEnd[ref] = this.#symbolsEnd;
   }
 
   labelsOf(ref: number): Labels {
     const labels: string[] = [];
-    for (let i = this.#labelStart[ref]!; i < this.#labelStart[ref + 1]!; i++) labels.push(this.#symbols[this.#labelSymbols[i]!]!);
+    for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i++) labels.push(this.#symbols[this.#labelSymbols[i]!]!);
     return labels;
+  }
+
+  /** The symbols of a series' labels, name and value in turn: a view that the next `add` may leave behind. */
+  symbolsOf(ref: number): Uint32Array {
+    return this.#labelSymbols.subarray(this.#labelStart[ref]!, this.#labelEnd[ref]!);
+  }
+
+  textOf(symbol: number): string {
+    return this.#symbols[symbol]!;
   }
 
   metricNameOf(ref: number): string {
     const nameSymbol = this.#symbolOf.get(METRIC_NAME);
-    for (let i = this.#labelStart[ref]!; i < this.#labelStart[ref + 1]!; i += 2) {
+    for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
       if (this.#labelSymbols[i] === nameSymbol) return this.#symbols[this.#labelSymbols[i + 1]!]!;
     }
     return '';
@@ -77,7 +103,7 @@ export class SeriesIndex {
       candidates = candidates === undefined ? refs : intersection(candidates, refs);
       if (candidates.length === 0) return [];
     }
-    candidates ??= Array.from({ length: this.#count }, (_, ref) => ref);
+    candidates ??= this.#refs;
     return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
   }
 
@@ -91,7 +117,7 @@ export class SeriesIndex {
   /** Whether the labels of a ref come behind `labels` in label order. */
   isBehind(ref: number, labels: Labels): boolean {
     const start = this.#labelStart[ref]!;
-    const length = this.#labelStart[ref + 1]! - start;
+    const length = this.#labelEnd[ref]! - start;
     for (let i = 0; i < Math.min(length, labels.length); i++) {
       const order = compareStrings(this.#symbols[this.#labelSymbols[start + i]!]!, labels[i]!);
       if (order !== 0) return order > 0;
@@ -104,7 +130,7 @@ export class SeriesIndex {
     if (refs === undefined) return [...this.#postings.keys()].map((symbol) => this.#symbols[symbol]!);
     const names = new Set<number>();
     for (const ref of refs) {
-      for (let i = this.#labelStart[ref]!; i < this.#labelStart[ref + 1]!; i += 2) names.add(this.#labelSymbols[i]!);
+      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) names.add(this.#labelSymbols[i]!);
     }
     return [...names].map((symbol) => this.#symbols[symbol]!);
   }
@@ -117,7 +143,7 @@ export class SeriesIndex {
     if (refs === undefined) return [...byValue.keys()].map((symbol) => this.#symbols[symbol]!);
     const values = new Set<number>();
     for (const ref of refs) {
-      for (let i = this.#labelStart[ref]!; i < this.#labelStart[ref + 1]!; i += 2) {
+      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
         if (this.#labelSymbols[i] === nameSymbol) values.add(this.#labelSymbols[i + 1]!);
       }
     }
@@ -136,15 +162,20 @@ export class SeriesIndex {
       for (const literal of new Set(literals)) {
         const symbol = this.#symbolOf.get(literal);
         const refs = symbol === undefined ? undefined : byValue.get(symbol);
-        if (refs !== undefined) lists.push(refs);
+        if (refs !== undefined) lists.push(this.#rising(refs));
       }
       return lists;
     }
     const matches = compileMatcher(matcher);
     for (const [symbol, refs] of byValue) {
-      if (matches(this.#symbols[symbol]!)) lists.push(refs);
+      if (matches(this.#symbols[symbol]!)) lists.push(this.#rising(refs));
     }
     return lists;
+  }
+
+  #rising(refs: number[]): readonly number[] {
+    if (this.#unsorted.delete(refs)) refs.sort((a, b) => a - b);
+    return refs;
   }
 
   #filterOf(matcher: Matcher): (ref: number) => boolean {
@@ -153,7 +184,7 @@ export class SeriesIndex {
     /** Each value is matched once. */
     const answers = new Map<number, boolean>();
     return (ref) => {
-      for (let i = this.#labelStart[ref]!; i < this.#labelStart[ref + 1]!; i += 2) {
+      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
         if (this.#labelSymbols[i] !== nameSymbol) continue;
         const symbol = this.#labelSymbols[i + 1]!;
         let answer = answers.get(symbol);
@@ -166,9 +197,8 @@ export class SeriesIndex {
 
   /** Brings the order of all series up to date: new ones are sorted and merged in, so that nothing is paid while none arrive. */
   #updateRanks(): void {
-    if (this.#sorted.length === this.#count) return;
-    const added: number[] = [];
-    for (let ref = this.#sorted.length; ref < this.#count; ref++) added.push(ref);
+    if (this.#sorted.length === this.#refs.length) return;
+    const added = this.#refs.slice(this.#sorted.length);
     added.sort((a, b) => this.#compare(a, b));
     const old = this.#sorted;
     const merged: number[] = [];
@@ -179,15 +209,15 @@ export class SeriesIndex {
     }
     while (i < old.length) merged.push(old[i++]!);
     this.#sorted = merged;
-    if (this.#rank.length < merged.length) this.#rank = new Uint32Array(Math.max(merged.length, this.#rank.length * 2));
+    if (this.#rank.length < this.#labelStart.length) this.#rank = new Uint32Array(this.#labelStart.length);
     for (let position = 0; position < merged.length; position++) this.#rank[merged[position]!] = position;
   }
 
   #compare(a: number, b: number): number {
     const startA = this.#labelStart[a]!;
     const startB = this.#labelStart[b]!;
-    const lengthA = this.#labelStart[a + 1]! - startA;
-    const lengthB = this.#labelStart[b + 1]! - startB;
+    const lengthA = this.#labelEnd[a]! - startA;
+    const lengthB = this.#labelEnd[b]! - startB;
     for (let i = 0; i < Math.min(lengthA, lengthB); i++) {
       const symbolA = this.#labelSymbols[startA + i]!;
       const symbolB = this.#labelSymbols[startB + i]!;

@@ -9,7 +9,7 @@ const BUCKET_WORDS = 4;
 
 /**
  * Series id → ref, by open addressing in one typed array: a bucket is 16 bytes, so a look-up is one cache miss, and there are no objects.
- * Refs count from 0 without gaps.
+ * Refs may have gaps; 0 to 2^32 - 2.
  */
 export class SeriesTable {
   #count = 0;
@@ -32,12 +32,20 @@ export class SeriesTable {
     }
   }
 
-  /** Adds an id that `find` does not know and returns its ref. */
-  add(low: number, high: number, check: number): number {
-    const ref = this.#count++;
+  /** Adds an id that `find` does not know, and returns its ref: the number of series so far unless one is given. */
+  add(low: number, high: number, check: number, ref = this.#count): number {
+    this.#count++;
     if (this.#count * 2 > this.#mask + 1) this.#grow();
     this.#place(low, high, check, ref + 1);
     return ref;
+  }
+
+  /** Hands out the ids of all series, in no particular order. */
+  *ids(): Generator<{ readonly ref: number; readonly low: number; readonly high: number; readonly check: number }> {
+    const buckets = this.#buckets;
+    for (let at = 0; at < buckets.length; at += BUCKET_WORDS) {
+      if (buckets[at + 3] !== 0) yield { ref: buckets[at + 3]! - 1, low: buckets[at]!, high: buckets[at + 1]!, check: buckets[at + 2]! };
+    }
   }
 
   #place(low: number, high: number, check: number, entry: number): void {

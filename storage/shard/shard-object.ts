@@ -1,6 +1,10 @@
 import { DurableObject } from 'cloudflare:workers';
+import { durableObjectAlarm } from '../runtime/alarm.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { LIMITS } from '../runtime/limits.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { HotStore } from './hot-store.ts';
+import { MaintenanceAlarm } from './maintenance-alarm.ts';
 import type { AppendAnswer, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
 
 /**
@@ -9,20 +13,23 @@ import type { AppendAnswer, LabelsShardRequest, SelectShardAnswer, SelectShardRe
  */
 export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
+  readonly #maintenance: MaintenanceAlarm;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
-    this.#store = new HotStore(durableObjectSql(state.storage));
+    this.#store = new HotStore(durableObjectSql(state.storage), LIMITS, { retentionMs: LIMITS.hotRetentionMs });
+    this.#maintenance = new MaintenanceAlarm(this.#store, durableObjectAlarm(state.storage), systemClock);
+    void state.blockConcurrencyWhile(() => this.#maintenance.arm());
   }
 
   async append(message: ArrayBuffer): Promise<AppendAnswer> {
-    try {
-      return this.#store.append(message);
-    } catch (error) {
-      // The write may have stopped half-way between storage and memory. Reads leave memory as it is and may simply fail.
-      this.ctx.abort(`shard: ${error instanceof Error ? error.message : String(error)}`);
-      throw error;
-    }
+    const answer = await this.#change(() => this.#store.append(message));
+    await this.#maintenance.arm();
+    return answer;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#change(() => this.#maintenance.ring());
   }
 
   async select(request: SelectShardRequest): Promise<SelectShardAnswer> {
@@ -43,5 +50,14 @@ export class Shard extends DurableObject implements ShardApi {
 
   async stats(): Promise<ShardStats> {
     return this.#store.stats();
+  }
+  /** Runs what changes the store. Where it fails it may have stopped half-way between storage and memory; a read leaves memory as it is. */
+  async #change<T>(body: () => T | Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      this.ctx.abort(`shard: ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
   }
 }

@@ -34,6 +34,30 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       samples BLOB NOT NULL            -- segment.ts
     )`,
   ],
+  [
+    // The segment rows that are the shard's present, in the order of precedence (segment-list.ts); null stands for all rows by id.
+    'ALTER TABLE shard_state ADD COLUMN live_segments BLOB',
+    // Samples in segments older than this (Unix ms) are pruned: nobody may read them. Null when nothing has been.
+    'ALTER TABLE shard_state ADD COLUMN floor_ms REAL',
+    // Counts every change to the two above, so that a replaced instance finds out that it has been.
+    'ALTER TABLE shard_state ADD COLUMN generation INTEGER NOT NULL DEFAULT 0',
+    'ALTER TABLE shard_state ADD COLUMN next_snapshot INTEGER NOT NULL DEFAULT 1',
+    // Key of the series ids that a store makes itself, where no Worker does; random, made at the first need.
+    'ALTER TABLE shard_state ADD COLUMN local_hash_key BLOB',
+    // Refs in WAL rows up to this sequence may have been given to other series since.
+    'ALTER TABLE shard_state ADD COLUMN refs_since_sequence INTEGER NOT NULL DEFAULT 0',
+    // When the first sample of the log was accepted (Unix ms), by the shard's clock.
+    'ALTER TABLE shard_state ADD COLUMN log_since_ms REAL',
+    `CREATE TABLE segment_refs (
+      segment INTEGER PRIMARY KEY,
+      refs BLOB NOT NULL -- ref-runs.ts: the series in the row; apart, so that they are read without it
+    )`,
+    `CREATE TABLE snapshot (
+      snapshot INTEGER PRIMARY KEY,
+      floor_ms REAL,         -- shard_state.floor_ms at the time
+      segments BLOB NOT NULL -- shard_state.live_segments at the time
+    )`,
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

@@ -64,6 +64,7 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   if (version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION}`);
   const crc = crc32(new Uint8Array(buffer, HEADER_BYTES));
   if (crc !== view.getUint32(8, true)) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${view.getUint32(8, true)}`);
+  if (view.getUint16(2) !== 0 || view.getUint32(12) !== 0) throw new Error(`${where}: reserved bytes are not zero`);
   const kind = view.getUint8(1);
   const sampleCount = view.getUint32(4, true);
   const timeBytes = TIME_BYTES[kind];
@@ -94,40 +95,63 @@ interface WalRow extends Record<string, ArrayBuffer | number> {
   samples: ArrayBuffer;
 }
 
-/** The write-ahead log of a shard: rows in reused slots, in the order of their sequence. */
+/**
+ * The write-ahead log of a shard: rows in reused slots, in the order of their sequence.
+ *
+ * Behind a seal it goes on in the next slot, and from slot 0 again once it is past `ringSlots`: however small the logs are that are sealed, so
+ * many rows stay for the change feed. Where the open log begins follows from what is stored alone: two instances never differ in it.
+ */
 export class Wal {
   readonly #sql: Sql;
   readonly #slotsMax: number;
-  #nextSlot = 0;
+  readonly #ringSlots: number;
+  #nextSlot: number;
   #lastSequence: number;
   /** Rows at or below are in segments. */
   #sealedSequence: number;
+  /** Between `markTakenBack` and `restart`: the last sequence has no row. */
+  #isTakenBack = false;
 
-  constructor(sql: Sql, slotsMax: number) {
+  /** `slotsMax` rows are a full log. */
+  constructor(sql: Sql, slotsMax: number, ringSlots = 0) {
     this.#sql = sql;
     this.#slotsMax = slotsMax;
+    this.#ringSlots = ringSlots;
     this.#sealedSequence = readSealedSequence(sql);
     this.#lastSequence = this.#sealedSequence;
+    const [sealed] = sql.all<{ slot: number }>('SELECT slot FROM wal WHERE sequence = ?', this.#sealedSequence);
+    this.#nextSlot = this.#slotBehind(sealed?.slot);
   }
 
   get lastSequence(): number {
     return this.#lastSequence;
   }
 
+  /** Rows at or below are in segments, or taken back by a restore. */
+  get sealedSequence(): number {
+    return this.#sealedSequence;
+  }
+
+  /** Rows of the open log. */
   get rowCount(): number {
-    return this.#nextSlot;
+    return this.#lastSequence - this.#sealedSequence;
   }
 
   get isFull(): boolean {
-    return this.#nextSlot >= this.#slotsMax;
+    return this.rowCount >= this.#slotsMax;
+  }
+
+  /** Of a row of the open log. */
+  slotOf(sequence: number): number {
+    return this.#nextSlot - (this.#lastSequence - sequence) - 1;
   }
 
   /** Hands every unsealed batch to `each`, oldest first, and goes on writing behind them. For waking. */
   replay(each: (batch: LogBatch) => void): void {
     const rows = this.#sql.each<WalRow>('SELECT slot, sequence, samples FROM wal WHERE sequence > ? ORDER BY slot', this.#sealedSequence);
     for (const row of rows) {
-      // Slots are filled from 0 after each seal, so the order of slots is the order of sequences, without a gap.
-      const expected = this.#sealedSequence + this.#nextSlot + 1;
+      // Slots are filled one behind the other between two seals, so the order of slots is the order of sequences, without a gap.
+      const expected = this.#lastSequence + 1;
       if (row.slot !== this.#nextSlot || row.sequence !== expected) {
         throw new Error(`WAL slot ${row.slot}: sequence ${row.sequence}, want slot ${this.#nextSlot} with ${expected}: a batch is missing`);
       }
@@ -137,11 +161,36 @@ export class Wal {
     }
   }
 
-  /** Writes one batch. The caller's transaction is its commit point. */
+  /**
+   * Writes one batch. The caller's transaction is its commit point. Throws, with nothing written, when another instance of the shard has
+   * written or sealed since: a replaced instance that lives on must not write over what its successor acknowledged.
+   */
   append(row: Uint8Array): void {
-    this.#sql.run('INSERT OR REPLACE INTO wal (slot, sequence, samples) VALUES (?, ?, ?)', this.#nextSlot, this.#lastSequence + 1, row);
+    const before = this.#sql.rowsWritten();
+    this.#sql.run(
+      `INSERT INTO wal (slot, sequence, samples)
+       SELECT ?, ?, ? FROM shard_state WHERE id = 1 AND sealed_sequence = ?
+       ON CONFLICT (slot) DO UPDATE SET sequence = excluded.sequence, samples = excluded.samples WHERE wal.sequence <= ?`,
+      this.#nextSlot,
+      this.#lastSequence + 1,
+      row,
+      this.#sealedSequence,
+      this.#sealedSequence,
+    );
+    if (this.#sql.rowsWritten() === before) throw new Error('this instance of the shard has been replaced: send again');
     this.#nextSlot++;
     this.#lastSequence++;
+  }
+
+  /**
+   * Takes back what the log holds: the change feed, too, begins anew behind a sequence that no row has, so that also a consumer who had
+   * seen everything learns of it. Inside the caller's transaction; `restart` follows behind it.
+   */
+  markTakenBack(): void {
+    this.#lastSequence++;
+    this.#isTakenBack = true;
+    this.markSealed();
+    this.#sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', this.#lastSequence);
   }
 
   /** Declares all rows sealed and their slots free. Runs inside the seal's transaction. */
@@ -149,10 +198,17 @@ export class Wal {
     this.#sql.run('UPDATE shard_state SET sealed_sequence = ? WHERE id = 1', this.#lastSequence);
   }
 
-  /** After the seal's transaction: the next batch goes to slot 0. */
+  /** After the seal's transaction: the next batch begins a new log. */
   restart(): void {
+    const isTakenBack = this.#isTakenBack;
+    this.#isTakenBack = false;
     this.#sealedSequence = this.#lastSequence;
-    this.#nextSlot = 0;
+    this.#nextSlot = this.#slotBehind(isTakenBack || this.#lastSequence === 0 ? undefined : this.#nextSlot - 1);
+  }
+
+  /** Where a log begins whose predecessor's last row is in the slot; `undefined` when that has none. */
+  #slotBehind(slot: number | undefined): number {
+    return slot === undefined || slot + 1 >= this.#ringSlots ? 0 : slot + 1;
   }
 
   /**

@@ -54,6 +54,10 @@ export async function benchQuery(options: BenchOptions, say: (line: string) => v
       `each ${runCount} times, seed ${options.seed}, median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
     load: { seriesCount: shape.series.length, scrapeCount: SCRAPE_COUNT, runCount, seed: options.seed },
     measures: measures(),
+    summaries: [
+      { title: 'p50 ms, geometric mean of the ratios', keys: keysOf('p50') },
+      { title: 'CPU ms, geometric mean of the ratios', keys: keysOf('cpu') },
+    ],
     peers: measured,
     notes: [...missing, ...comparison.notes],
     isSound: comparison.isSound,
@@ -119,11 +123,15 @@ async function timeQuery(api: PrometheusApi, tree: ProcessTree, query: InstantQu
 function request(query: BenchQuery, shape: Shape): InstantQuery | RangeQuery {
   const endMs = lastAskedMs(shape);
   if (query.kind === 'instant') return { expression: query.expression, timeMs: endMs };
-  return { expression: query.expression, startMs: shape.firstScrapeMs + LOOK_BACK_MS + OFF_SCRAPE_MS, endMs, stepMs: SCRAPE_INTERVAL_MS };
+  return { expression: query.expression, startMs: shape.firstScrapeMs + LOOK_BACK_MS + OFF_SCRAPE_MS, endMs, stepMs: query.stepMs ?? SCRAPE_INTERVAL_MS };
 }
 
 function lastAskedMs(shape: Shape): number {
   return shape.firstScrapeMs + (shape.scrapeCount - 1) * shape.scrapeIntervalMs + OFF_SCRAPE_MS;
+}
+
+function keysOf(figure: 'p50' | 'p99' | 'cpu'): string[] {
+  return BENCH_QUERIES.map(({ name }) => `${name} ${figure}`);
 }
 
 /** All medians first, then what else was measured of the same queries. */

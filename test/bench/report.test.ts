@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError, parseOptions } from './options.ts';
 import { type Report, formatReport, ratiosOfVarve } from './report.ts';
-import { median, percentile } from './statistics.ts';
+import { geometricMean, median, percentile } from './statistics.ts';
 
 const REPORT: Report = {
   bench: 'example',
@@ -31,6 +31,16 @@ test('the table has a row a measure, a column a peer and one a ratio, over media
       '- one note',
     ].join('\n'),
   );
+});
+
+test('summaries are geometric means of the ratios that are numbers', () => {
+  const measures = ['a', 'b', 'c'].map((key) => ({ key, title: key, digits: 0, hasRatio: true }));
+  const peers = [
+    { peer: { name: 'varve', version: '1' }, runs: [{ a: 1, b: 8, c: 1 }] },
+    { peer: { name: 'prometheus', version: '2' }, runs: [{ a: 2, b: 1, c: 0 }] },
+  ] as const;
+  expect(formatReport({ ...REPORT, measures, peers, summaries: [{ title: 'mean', keys: ['a', 'b', 'c'] }] })).toMatch(/^mean +2\.00$/m);
+  expect(geometricMean([])).toBeNaN();
 });
 
 test('without Varve there is no ratio, and what is not known is a dash', () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import type { Peer, PeerName } from './peers.ts';
-import { median } from './statistics.ts';
+import { geometricMean, median } from './statistics.ts';
 
 /** One row of the table: a figure that every run has, and how it is written. The ratio of a row says nothing where `hasRatio` is false. */
 export interface Measure {
@@ -13,6 +13,12 @@ export interface Measure {
 
 /** One run of one peer, a figure for each measure's key. NaN is what could not be measured. */
 export type Run = Readonly<Record<string, number>>;
+
+/** A last row: the geometric mean of the ratios of several measures. Each counts alike, whether it takes a millisecond or a second. */
+export interface Summary {
+  readonly title: string;
+  readonly keys: readonly string[];
+}
 
 export interface PeerRuns {
   readonly peer: Pick<Peer, 'name' | 'version'>;
@@ -31,6 +37,7 @@ export interface Report {
   readonly title: string;
   readonly load: Readonly<Record<string, number | string>>;
   readonly measures: readonly Measure[];
+  readonly summaries?: readonly Summary[];
   readonly peers: readonly PeerRuns[];
   /** What must be said beside the figures: skipped peers, answers that differ. */
   readonly notes: readonly string[];
@@ -65,8 +72,18 @@ export function formatReport(report: Report): string {
     ...columns.map((column) => formatNumber(column[measure.key], measure.digits)),
     ...ratios.map((ratio) => (measure.hasRatio ? formatNumber(ratio.ratios[measure.key], 2) : '')),
   ]);
-  const table = report.peers.length === 0 ? ['nothing to measure'] : alignColumns([header, ...rows]);
+  const summaries = ratios.length === 0 ? [] : (report.summaries ?? []).map(({ title, keys }) => [
+    title,
+    ...columns.map(() => ''),
+    ...ratios.map((ratio) => formatNumber(summarize(ratio, keys), 2)),
+  ]);
+  const table = report.peers.length === 0 ? ['nothing to measure'] : alignColumns([header, ...rows, ...summaries]);
   return [report.title, '', ...table, '', ...report.notes.map((note) => `- ${note}`)].join('\n').trimEnd();
+}
+
+/** Over the ratios that are numbers: what was too short for the clock on one side has none. */
+function summarize(ratio: Ratio, keys: readonly string[]): number {
+  return geometricMean(keys.map((key) => ratio.ratios[key] ?? Number.NaN).filter((value) => value > 0 && Number.isFinite(value)));
 }
 
 /** The same as data. NaN becomes null, as JSON has no other word for it. */
@@ -80,6 +97,10 @@ export function writeJsonReport(path: string, report: Report): void {
     measures: report.measures,
     peers: report.peers.map(({ peer, runs }) => ({ name: peer.name, version: peer.version, median: medians(runs, report.measures), runs })),
     ratiosOfVarve: ratiosOfVarve(report),
+    geometricMeansOfRatios: ratiosOfVarve(report).map((ratio) => ({
+      peer: ratio.peer,
+      means: Object.fromEntries((report.summaries ?? []).map(({ title, keys }) => [title, summarize(ratio, keys)])),
+    })),
     notes: report.notes,
   };
   writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);

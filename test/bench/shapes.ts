@@ -88,8 +88,8 @@ export function podShape(options: { seed: number; podCount: number; scrapeCount:
 }
 
 /**
- * The load of `bench -- query`: forty series an instance: request counters, latency histograms, gauges with few decimals, constants.
- * One hundred instances make the 4,000 series of the full run.
+ * The load of `bench -- query`: forty series an instance: request counters, latency histograms, gauges with few decimals, constants; and
+ * on every fifth instance 49 more, as a node exporter has them. One hundred instances make the 4,980 series of the full run.
  */
 export function fleetShape(options: { seed: number; instanceCount: number; scrapeCount: number; nowMs: number }): Shape {
   const series: SeriesShape[] = [];
@@ -110,8 +110,25 @@ export function fleetShape(options: { seed: number; instanceCount: number; scrap
     for (const area of ['heap', 'stack', 'cache', 'limit']) add('bench_memory_mebibytes', 'gauge', { area });
     for (const zone of ['a', 'b', 'c']) add('bench_temperature_celsius', 'gauge', { zone });
     add('bench_build_info', 'constant', { version: `1.${index % 5}.0` });
+    if (index % NODE_EVERY === 0) addNodeSeries(add);
   }
   return { name: 'fleet', seed: options.seed, series, seriesPerRequest: 2_000, ...endingAt(options.nowMs, options.scrapeCount) };
+}
+
+const NODE_EVERY = 5;
+const CPU_MODES = ['idle', 'iowait', 'irq', 'nice', 'softirq', 'steal', 'system', 'user'];
+
+type AddSeries = (metric: string, kind: SeriesKind, labels: Readonly<Record<string, string>>) => void;
+
+function addNodeSeries(add: AddSeries): void {
+  for (const cpu of ['0', '1', '2', '3']) for (const mode of CPU_MODES) add('bench_node_cpu_seconds_total', 'counter', { cpu, mode });
+  for (const kind of ['available', 'total', 'cached', 'buffers']) add('bench_node_memory_bytes', kind === 'total' ? 'constant' : 'gauge', { kind });
+  for (const device of ['nvme0n1p1', 'nvme1n1', 'tmpfs']) {
+    for (const kind of ['free', 'size']) add('bench_node_filesystem_bytes', kind === 'size' ? 'constant' : 'gauge', { device, kind });
+  }
+  for (const device of ['eth0', 'lo']) for (const direction of ['receive', 'transmit']) add('bench_node_network_bytes_total', 'counter', { device, direction });
+  for (const device of ['nvme0n1', 'nvme1n1']) add('bench_node_disk_io_seconds_total', 'counter', { device });
+  add('bench_node_load1', 'gauge', {});
 }
 
 function endingAt(nowMs: number, scrapeCount: number): Pick<Shape, 'scrapeCount' | 'scrapeIntervalMs' | 'firstScrapeMs'> {

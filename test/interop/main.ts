@@ -1,14 +1,17 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
- * asks both the same questions, and the answers must be the same. `--install` gets the packages (root on Debian); `--subject prometheus`
+ * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
+ * (differential/). `--only scraping` and `--only differential` run one of the two; `--queries`, `--seed` and `--query` (the number of a
+ * single one) are the latter's. `--install` gets the packages (root on Debian); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
 import { parseArgs } from 'node:util';
 import { firstDifference } from '../bench/compare-answers.ts';
-import { PEER_NAMES } from '../bench/peers.ts';
+import { PEER_NAMES, type PeerName } from '../bench/peers.ts';
 import type { AnswerSeries } from '../bench/prometheus-api.ts';
 import { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
+import { runDifferential } from './differential/run-differential.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
@@ -19,6 +22,12 @@ import { Stack } from './stack.ts';
 const SCRAPING_MS = 50_000;
 /** Both engines sum the same floats, not always in the same order. Where numbers cancel out, a few more digits go. */
 const TOLERANCE = 1e-9;
+
+/** What a run in CI can take; the differential test stops earlier when its time is up. */
+const QUERIES = 10_000;
+const QUERIES_DURATION_MS = 90_000;
+const SEED = 1;
+const SUITES = ['scraping', 'differential'] as const;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -35,17 +44,23 @@ interface Tally {
   failed: number;
 }
 
-async function run(tools: Tools, subject: (typeof PEER_NAMES)[number]): Promise<Tally> {
-  const sandbox = new Sandbox('interop');
+async function inSandbox<T>(purpose: string, run: (sandbox: Sandbox) => Promise<T>): Promise<T> {
+  const sandbox = new Sandbox(purpose);
   try {
+    return await run(sandbox);
+  } finally {
+    await sandbox.close();
+  }
+}
+
+function runScraping(tools: Tools, subject: PeerName): Promise<Tally> {
+  return inSandbox('interop', async (sandbox) => {
     const stack = await Stack.start(sandbox, tools, subject);
     say(`prometheus scrapes node_exporter and itself for ${SCRAPING_MS / 1000} s and writes to ${subject}`);
     await sleep(SCRAPING_MS);
     await stack.stopScraping();
-    return await compareAll(stack, tools);
-  } finally {
-    await sandbox.close();
-  }
+    return compareAll(stack, tools);
+  });
 }
 
 async function compareAll(stack: Stack, tools: Tools): Promise<Tally> {
@@ -92,20 +107,51 @@ async function findProblem({ query, ask }: Check, wanted: Promtool, got: Promtoo
   }
 }
 
+function wholeNumber(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number`);
+  return Number(text);
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { install: { type: 'boolean', default: false }, subject: { type: 'string', default: 'varve' } } });
+  const { values } = parseArgs({
+    options: {
+      install: { type: 'boolean', default: false },
+      subject: { type: 'string', default: 'varve' },
+      only: { type: 'string' },
+      queries: { type: 'string' },
+      seed: { type: 'string' },
+      query: { type: 'string' },
+    },
+  });
   const subject = PEER_NAMES.find((name) => name === values.subject);
   if (subject === undefined) throw new Error(`--subject takes one of ${PEER_NAMES.join(', ')}`);
+  const suites = SUITES.filter((name) => values.only === undefined || name === values.only);
+  if (suites.length === 0) throw new Error(`--only takes one of ${SUITES.join(', ')}`);
+  const differential = {
+    subject,
+    queries: wholeNumber('queries', values.queries, QUERIES),
+    durationMs: values.queries === undefined ? QUERIES_DURATION_MS : Infinity,
+    seed: wholeNumber('seed', values.seed, SEED),
+    query: values.query === undefined ? undefined : wholeNumber('query', values.query, 0),
+  };
   if (values.install) installPackages(say);
   const tools = findTools();
   if ('missing' in tools) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
-    const skipped = checksOf('', someTimes, 0).length;
+    const counts = { scraping: checksOf('', someTimes, 0).length, differential: differential.queries };
+    const skipped = suites.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`0 passed, 0 failed, ${skipped} skipped`);
     return;
   }
-  const tally = await run(tools, subject);
+  const tally: Tally = { passed: 0, failed: 0 };
+  for (const suite of suites) {
+    const { passed, failed } =
+      suite === 'scraping' ? await runScraping(tools, subject) : await inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say));
+    tally.passed += passed;
+    tally.failed += failed;
+  }
   say(`${tally.passed} passed, ${tally.failed} failed`);
   if (tally.failed > 0 || tally.passed === 0) process.exitCode = 1;
 }

@@ -164,3 +164,14 @@ describe('errors', () => {
     await fails('topk(NaN, a_total)', 'execution', 'Parameter value is NaN');
   });
 });
+
+describe('memory', () => {
+  test('the two sides of an operator read the same series side by side', async () => {
+    const lines = Array.from({ length: 100 }, (_, i) => `m{i="${i}"} 0+1x50`).join('\n  ');
+    const { engine, source } = engineOn(lines);
+    const { stats } = await engine.instant('sum(avg_over_time(m[50m])) / sum(stddev_over_time(m[50m]))', { timeMs: 3_000_000 });
+    expect(source.requests).toHaveLength(1);
+    expect(stats.samplesRead).toBe(5000);
+    expect(stats.peakSamples).toBeLessThan(300);
+  });
+});

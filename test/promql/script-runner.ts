@@ -1,5 +1,6 @@
 import { Engine } from '../../promql/engine.ts';
 import type { MatrixValue, QueryAnnotations, QueryResult, QueryValue, VectorSample } from '../../promql/query-result.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
 import { MemorySeriesSource } from '../fakes/memory-series-source.ts';
 import { pinTimes } from './pin-times.ts';
 import { compareValue } from './script-compare.ts';
@@ -27,6 +28,7 @@ export async function runScript(text: string): Promise<ScriptReport> {
   for (const command of parseScript(text)) {
     if (command.kind === 'clear') source.clear();
     else if (command.kind === 'load') load(source, command);
+    else if (command.kind === 'invalid') failures.push({ line: command.line, query: command.text, message: `not the language: ${command.message}` });
     else {
       const message = await runEval(engine, command);
       if (message === undefined) passed++;
@@ -58,8 +60,8 @@ async function check(run: () => Promise<QueryResult>, expected: Expectations, st
   try {
     result = await run();
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    if (text.startsWith('BUG') || !(error instanceof Error) || error.name !== 'VarveError') throw error;
+    if (!(error instanceof VarveError)) return `crashed: ${error instanceof Error ? error.stack : String(error)}`;
+    const text = error.message;
     if (expected.fail === undefined) return `failed: ${text}`;
     return expected.fail.matches(text) ? undefined : `expected the error ${expected.fail.description}, got ${text}`;
   }

@@ -50,9 +50,17 @@ export interface EvalCommand {
   readonly expected: Expectations;
 }
 
-export type Command = { readonly kind: 'clear' } | LoadCommand | EvalCommand;
+/** A block that is not the language. It fails on its own; the rest of the script still runs. */
+export interface InvalidCommand {
+  readonly kind: 'invalid';
+  readonly line: number;
+  readonly text: string;
+  readonly message: string;
+}
 
-/** Parses a script. Throws an error with the line number for what is not the language. */
+export type Command = { readonly kind: 'clear' } | LoadCommand | EvalCommand | InvalidCommand;
+
+/** Parses a script, block by block. */
 export function parseScript(text: string): Command[] {
   const lines = text.split('\n').map((line) => line.trim());
   const commands: Command[] = [];
@@ -66,7 +74,7 @@ export function parseScript(text: string): Command[] {
     try {
       commands.push(parseBlock(line, block, first + 1));
     } catch (error) {
-      throw new Error(`line ${first + 1}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      commands.push({ kind: 'invalid', line: first + 1, text: line, message: error instanceof Error ? error.message : String(error) });
     }
   }
   return commands;

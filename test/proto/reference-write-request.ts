@@ -10,31 +10,35 @@ export interface ReferenceSeries {
 type Field = { readonly number: number; readonly wireType: number; readonly varint: bigint; readonly bytes: Uint8Array };
 
 export function referenceDecode(message: Uint8Array): ReferenceSeries[] {
-  return fieldsOf(message)
-    .filter((field) => field.number === 1)
-    .map((field) => {
+  return ofType(fieldsOf(message), 1, 2).map((field) => {
       const series: ReferenceSeries = { labels: [], samples: [] };
-      for (const part of fieldsOf(field.bytes)) {
-        if (part.number === 1) series.labels.push(text(part.bytes, 1), text(part.bytes, 2));
-        if (part.number === 2) series.samples.push(sampleOf(part.bytes));
-      }
+      const parts = fieldsOf(field.bytes);
+      for (const label of ofType(parts, 1, 2)) series.labels.push(text(label.bytes, 1), text(label.bytes, 2));
+      for (const sample of ofType(parts, 2, 2)) series.samples.push(sampleOf(sample.bytes));
       return series;
     });
 }
 
 function text(message: Uint8Array, number: number): string {
-  const last = fieldsOf(message).findLast((field) => field.number === number);
+  const last = ofType(fieldsOf(message), number, 2).at(-1);
   return last === undefined ? '' : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(last.bytes);
 }
 
 function sampleOf(message: Uint8Array): { bits: bigint; timestampMs: bigint } {
   const fields = fieldsOf(message);
-  const value = fields.findLast((field) => field.number === 1);
-  const timestamp = fields.findLast((field) => field.number === 2);
+  const value = ofType(fields, 1, 1).at(-1);
+  const timestamp = ofType(fields, 2, 0).at(-1);
   return {
     bits: value === undefined ? 0n : new DataView(value.bytes.buffer, value.bytes.byteOffset).getBigUint64(0, true),
     timestampMs: BigInt.asIntN(64, timestamp?.varint ?? 0n),
   };
+}
+
+/** The fields of a number, which must all have the wire type that the schema says. */
+function ofType(fields: readonly Field[], number: number, wireType: number): Field[] {
+  const found = fields.filter((field) => field.number === number);
+  if (found.some((field) => field.wireType !== wireType)) throw new Error(`reference: wire type of field ${number}`);
+  return found;
 }
 
 function fieldsOf(message: Uint8Array): Field[] {

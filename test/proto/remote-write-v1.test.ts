@@ -109,7 +109,7 @@ describe('legal protobuf that few senders write', () => {
     series(...UP, varintField(15, -1), fixed32Field(16, 9), bytesField(2, [...fixed32Field(3, 7), ...doubleField(1, 5), ...bytesField(9, 'y'), ...varintField(2, 6)])),
   ));
   same('tags and lengths in more bytes than needed', request(
-    [...varint(10, 3), ...varint(4, 4), ...label('', '')],
+    [...varint(10, 3), ...varint(6, 4), ...label('', '')],
     series([...varint(10, 2), ...varint(6, 3), ...bytesField(1, 'a'), ...bytesField(2, 'b')], sample(1, 2)),
     series(sample(1, 2), [...varint(10, 2), ...varint(6, 2), ...bytesField(1, 'a'), ...bytesField(2, 'b')], sample(3, 4)),
   ));
@@ -171,4 +171,17 @@ describe('refused', () => {
       else expect(act, `${length} bytes`).toThrow(DecodeError);
     }
   });
+});
+
+test('two-byte series and samples do not cost the memory: more entries than allowed are refused', () => {
+  const count = 100_000;
+  const emptySeries = Uint8Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 10 : 0));
+  const emptySamples = request(bytesField(1, Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 18 : 0))));
+  const columns = new WriteRequestColumns(8192);
+  expect(() => decodeWriteRequest(emptySeries, columns)).toThrow('more than 8192 series in one request');
+  expect(() => decodeWriteRequest(emptySamples, columns)).toThrow('more than 8192 samples in one request');
+  expect(columns.labelsStart.length + columns.timestampsMs.length).toBe(2 * 8192);
+  decodeWriteRequest(emptySeries.subarray(0, 2 * 8192), columns);
+  expect(columns.seriesCount).toBe(8192);
+  expect(() => decodeWriteRequest(emptySamples, new WriteRequestColumns())).not.toThrow();
 });

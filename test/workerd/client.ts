@@ -72,3 +72,11 @@ export async function list(path: string, parameters: Parameters = {}): Promise<u
   expect(status, text).toBe(200);
   return json.data;
 }
+
+/** The sum of a shard metric over all shards, from /metrics. */
+export async function metric(name: string): Promise<number> {
+  const text = await (await ask('/metrics')).text();
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  expect(lines.length, `${name} in ${text}`).toBeGreaterThan(0);
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}

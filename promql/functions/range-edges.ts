@@ -1,0 +1,47 @@
+import type { FloatColumn } from '../operators/sample-columns.ts';
+
+/** The samples that decide the values at a range's edges, as indexes. */
+export interface EdgeSamples {
+  /** First of the window. */
+  readonly from: number;
+  /** The last sample at or before the start of the range, or the first there is. */
+  readonly first: number;
+  /** The last sample of the range; smoothed: the first at or after its end, if any. */
+  readonly last: number;
+}
+
+/** Undefined when the range has no value: nothing after its start, or nothing before its end. */
+export function findEdges(
+  timestampsMs: Float64Array, from: number, to: number, rangeStartMs: number, rangeEndMs: number, isSmoothed: boolean,
+): EdgeSamples | undefined {
+  let last = to - 1;
+  let first = from;
+  while (first < last && timestampsMs[first + 1]! <= rangeStartMs) first++;
+  if (isSmoothed) {
+    last = first;
+    while (last < to - 1 && timestampsMs[last]! < rangeEndMs) last++;
+  }
+  if (timestampsMs[last]! <= rangeStartMs || timestampsMs[first]! > rangeEndMs) return undefined;
+  return { from, first, last };
+}
+
+export function valueAtLeftEdge(floats: FloatColumn, first: number, rangeStartMs: number, isSmoothed: boolean, isCounter: boolean): number {
+  if (isSmoothed && floats.timestampsMs[first]! < rangeStartMs) return interpolate(floats, first, rangeStartMs, isCounter);
+  return floats.values[first]!;
+}
+
+export function valueAtRightEdge(floats: FloatColumn, edges: EdgeSamples, rangeEndMs: number, isSmoothed: boolean, isCounter: boolean): number {
+  if (isSmoothed && edges.last > edges.from && floats.timestampsMs[edges.last]! > rangeEndMs) {
+    return interpolate(floats, edges.last - 1, rangeEndMs, isCounter);
+  }
+  return floats.values[edges.last]!;
+}
+
+/** The value at a time between sample `index` and the next. A counter that was reset in between is taken to have started from 0. */
+export function interpolate(floats: FloatColumn, index: number, timeMs: number, isCounter: boolean): number {
+  const { timestampsMs, values } = floats;
+  const newer = values[index + 1]!;
+  const older = isCounter && newer < values[index]! ? 0 : values[index]!;
+  const share = (timeMs - timestampsMs[index]!) / (timestampsMs[index + 1]! - timestampsMs[index]!);
+  return older + (newer - older) * share;
+}

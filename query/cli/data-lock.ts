@@ -1,0 +1,40 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { UsageError } from './usage-error.ts';
+
+/**
+ * Takes a data directory for this process until it ends: two processes on one directory would contend for the same SQLite files.
+ *
+ * The lock is SQLite's own on an empty database, which the kernel drops when its holder dies, however it dies. A file with a process id
+ * alone would block every start after a crash once the id belongs to somebody else, which in a container is soon. The file beside it
+ * only says who holds the lock.
+ */
+export function lockDataDir(dataDir: string): void {
+  const pidFile = join(dataDir, 'varve.pid');
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    const lock = new DatabaseSync(join(dataDir, 'varve.lock'), { timeout: 0 });
+    lock.exec('BEGIN EXCLUSIVE');
+    // Held by a reference from what never goes away: a collected handle would give up the lock.
+    process.once('exit', () => lock.close());
+    writeFileSync(pidFile, `${process.pid}\n`);
+  } catch (error) {
+    if (isLocked(error)) throw new UsageError(`the data in ${dataDir} is in use by ${holder(pidFile)}; stop it or set DATA_DIR to another directory`);
+    throw new UsageError(`cannot keep data in ${dataDir}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && (error as { errcode?: unknown }).errcode === SQLITE_BUSY;
+}
+
+function holder(pidFile: string): string {
+  try {
+    return `process ${readFileSync(pidFile, 'utf8').trim()}`;
+  } catch {
+    return 'another process';
+  }
+}

@@ -1,0 +1,101 @@
+import type { Labels } from '../model/labels.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { SeriesIndex } from './series-index.ts';
+import { decodeWalRow, type LogBatch, type Wal } from './wal.ts';
+
+/** Samples in one answer: decoded rows are views, so this many times 16 bytes, and at least one row. */
+const CHANGES_SAMPLES_TARGET = 64 * 1024;
+
+/** The samples that one batch brought to one series, in the order of acceptance. */
+export interface SeriesChange {
+  readonly labels: Labels;
+  readonly timestampsMs: Float64Array;
+  /** Two words a value, the low one first. */
+  readonly valueBits: Uint32Array;
+}
+
+/** What one accepted batch changed: sequences rise by one from batch to batch, series are in the order in which the batch has them. */
+export interface BatchChange {
+  readonly sequence: number;
+  readonly series: readonly SeriesChange[];
+}
+
+export type ChangesAnswer =
+  /** Batches behind the cursor, in the order of commit; none when there is nothing new. `cursor` is the last one's sequence. */
+  | { readonly status: 'changes'; readonly batches: readonly BatchChange[]; readonly cursor: number }
+  /** What came behind the cursor is no longer known in order. Whoever follows reads the state anew and goes on at `cursor`. */
+  | { readonly status: 'resync'; readonly cursor: number };
+
+interface FeedSources {
+  readonly sql: Sql;
+  readonly wal: Wal;
+  readonly index: SeriesIndex;
+}
+
+/*
+ * The change feed is the WAL, read by sequence. It costs a writer nothing and keeps nothing in memory: rows stay in their slots behind a
+ * seal until later ones replace them one by one. So it reaches back at any time over the open log, and over some walRingSlots rows or the last
+ * sealed log, whichever is longer; a consumer that falls further behind is told to read the state anew, and never holds up a write.
+ */
+
+/** The batches behind a cursor (a sequence), oldest first, at most `rowsMax`. */
+export function readChanges({ sql, wal, index }: FeedSources, cursor: number, rowsMax: number): ChangesAnswer {
+  const { lastSequence } = wal;
+  if (cursor === lastSequence) return { status: 'changes', batches: [], cursor };
+  // A cursor from the future belongs to a database that has since gone back in time.
+  if (cursor > lastSequence || cursor < refsSince(sql)) return { status: 'resync', cursor: lastSequence };
+  const batches: BatchChange[] = [];
+  let samples = 0;
+  for (const { slot, sequence } of slotsBehind(sql, wal, cursor, rowsMax)) {
+    if (sequence !== cursor + batches.length + 1) break;
+    const [row] = sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM wal WHERE slot = ? AND sequence = ?', slot, sequence);
+    if (row === undefined) break;
+    const batch = decodeWalRow(row.samples, `WAL slot ${slot}`);
+    batches.push({ sequence, series: bySeries(batch, index) });
+    samples += batch.sampleCount;
+    if (samples >= CHANGES_SAMPLES_TARGET) break;
+  }
+  if (batches.length === 0) return { status: 'resync', cursor: lastSequence };
+  return { status: 'changes', batches, cursor: cursor + batches.length };
+}
+
+/** The cursor from which on nothing is missing: the earliest that a new consumer can begin with. */
+export function oldestCursor({ sql, wal }: Pick<FeedSources, 'sql' | 'wal'>): number {
+  const least = refsSince(sql);
+  let oldest = wal.lastSequence;
+  for (const { sequence } of sql.each<{ sequence: number }>('SELECT sequence FROM wal WHERE sequence <= ? ORDER BY sequence DESC', oldest)) {
+    if (sequence !== oldest || oldest <= least) break;
+    oldest--;
+  }
+  return oldest;
+}
+
+/** Rows up to this sequence cannot be read any more: their refs have been given anew, or a restore has taken them back. */
+function refsSince(sql: Sql): number {
+  return sql.all<{ refs_since_sequence: number }>('SELECT refs_since_sequence FROM shard_state WHERE id = 1')[0]!.refs_since_sequence;
+}
+
+function slotsBehind(sql: Sql, wal: Wal, cursor: number, rowsMax: number): { slot: number; sequence: number }[] {
+  const { sealedSequence, lastSequence } = wal;
+  if (cursor < sealedSequence) {
+    return sql.all<{ slot: number; sequence: number }>('SELECT slot, sequence FROM wal WHERE sequence > ? ORDER BY sequence LIMIT ?', cursor, rowsMax);
+  }
+  // The open log's slots are known: nothing has to be searched.
+  const count = Math.min(rowsMax, lastSequence - cursor);
+  return Array.from({ length: count }, (_, i) => ({ slot: wal.slotOf(cursor + i + 1), sequence: cursor + i + 1 }));
+}
+
+function bySeries(batch: LogBatch, index: SeriesIndex): SeriesChange[] {
+  const entries = new Map<number, number[]>();
+  for (let i = 0; i < batch.sampleCount; i++) {
+    const ref = batch.refs[i]!;
+    const known = entries.get(ref);
+    if (known === undefined) entries.set(ref, [i]);
+    else known.push(i);
+  }
+  return [...entries].map(([ref, positions]) => ({
+    labels: index.labelsOf(ref),
+    timestampsMs: Float64Array.from(positions, (i) => batch.timestampsMs[i]!),
+    valueBits: Uint32Array.from({ length: positions.length * 2 }, (_, word) => batch.valueBits[positions[word >>> 1]! * 2 + (word & 1)]!),
+  }));
+}

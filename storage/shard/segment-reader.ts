@@ -1,0 +1,142 @@
+import { crc32 } from 'node:zlib';
+import { ByteReader } from '../../proto/varint.ts';
+import { decodeTimestamps, decodeValues } from '../chunk/index.ts';
+import { signedVarint } from '../chunk/timestamps.ts';
+import { decompress } from '../chunk/zstd.ts';
+import { CRC_END, HEADER_BYTES, SEGMENT_VERSION } from './segment.ts';
+
+/** Decoded time columns that a reader remembers: more than a writer shares, so that series keep sharing the arrays. */
+const DECODED_TIME_COLUMNS = 8;
+
+/** Reads a segment row (segment.ts): the directory at once, frames one at a time. */
+export class SegmentReader {
+  /** The series in the row, in its order; one in several pieces comes several times. */
+  readonly refs: Uint32Array;
+  readonly #timeColumnOf: Uint32Array;
+  readonly #timeLengths: Uint32Array;
+  readonly #times: FrameReader;
+  readonly #values: FrameReader;
+  readonly #decodedTimes = new Map<number, Float64Array>();
+
+  /** `where` names the row in errors. */
+  constructor(buffer: ArrayBuffer, where: string) {
+    const bytes = new Uint8Array(buffer);
+    const header = new ByteReader(bytes);
+    const version = header.byte();
+    if (version !== SEGMENT_VERSION) throw new Error(`${where}: version ${version}, this build knows ${SEGMENT_VERSION}`);
+    if (header.take(3).some((byte) => byte !== 0)) throw new Error(`${where}: bytes 1 to 3 are not zero`);
+    const wantCrc = header.uint32();
+    const crc = crc32(bytes.subarray(CRC_END));
+    if (crc !== wantCrc) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${wantCrc}`);
+    const directoryBytes = header.uint32();
+    const plainBytes = header.uint32();
+    const directory = new ByteReader(decompress(bytes.subarray(HEADER_BYTES, HEADER_BYTES + directoryBytes), plainBytes, `${where}: directory`));
+    const [seriesCount, valueFrames, timeColumns, timeFrames] = column(directory, 4) as unknown as [number, number, number, number];
+    const times = frames(directory, timeFrames, HEADER_BYTES + directoryBytes);
+    const values = frames(directory, valueFrames, times.end);
+    if (values.end !== bytes.length) throw new Error(`${where}: frames end at byte ${values.end} of ${bytes.length}`);
+    this.#timeLengths = column(directory, timeColumns);
+    this.#times = new FrameReader(bytes, times.frames, column(directory, timeColumns), `${where}: times`);
+    this.refs = differences(directory, seriesCount);
+    this.#timeColumnOf = differences(directory, seriesCount);
+    this.#values = new FrameReader(bytes, values.frames, column(directory, seriesCount), `${where}: values`);
+    if (!directory.done) throw new Error(`${where}: directory: ${directory.end - directory.position} bytes too many`);
+  }
+
+  /** How many samples the series at a position of `refs` has. */
+  sampleCount(position: number): number {
+    return this.#timeLengths[this.#timeColumnOf[position]!]!;
+  }
+
+  /** Timestamps of the series at a position of `refs`. Shared between series: not to be written to. */
+  timestampsMs(position: number): Float64Array {
+    const at = this.#timeColumnOf[position]!;
+    let times = this.#decodedTimes.get(at);
+    if (times === undefined) {
+      times = decodeTimestamps(this.#times.open(at), this.#timeLengths[at]!);
+      if (this.#decodedTimes.size === DECODED_TIME_COLUMNS) this.#decodedTimes.delete(this.#decodedTimes.keys().next().value!);
+      this.#decodedTimes.set(at, times);
+    }
+    return times;
+  }
+
+  /** Values of the series at a position of `refs`, as bits: two words a value, the low one first. The caller's own. */
+  valueBits(position: number): Uint32Array {
+    return decodeValues(this.#values.open(position), this.sampleCount(position));
+  }
+}
+
+interface Frame {
+  readonly columns: number;
+  /** In the row, compressed. */
+  readonly start: number;
+  readonly end: number;
+  readonly plainBytes: number;
+}
+
+/** Columns of a row that lie in frames, of which the last one used stays decompressed. */
+class FrameReader {
+  readonly #bytes: Uint8Array;
+  readonly #frames: readonly Frame[];
+  readonly #where: string;
+  readonly #frameOf: Uint16Array;
+  /** Where each column begins in its frame; it ends where the next one begins, or with the frame. */
+  readonly #startInFrame: Uint32Array;
+  readonly #lengths: Uint32Array;
+  #openFrame = -1;
+  #plain: Uint8Array = new Uint8Array(0);
+
+  constructor(bytes: Uint8Array, frames: readonly Frame[], lengths: Uint32Array, where: string) {
+    this.#bytes = bytes;
+    this.#frames = frames;
+    this.#where = where;
+    this.#lengths = lengths;
+    this.#frameOf = new Uint16Array(lengths.length);
+    this.#startInFrame = new Uint32Array(lengths.length);
+    let next = 0;
+    frames.forEach(({ columns, plainBytes }, frame) => {
+      let start = 0;
+      for (const end = next + columns; next < end; next++) {
+        this.#frameOf[next] = frame;
+        this.#startInFrame[next] = start;
+        start += lengths[next]!;
+      }
+      if (start !== plainBytes) throw new Error(`${where}: the columns of frame ${frame} have ${start} bytes, want ${plainBytes}`);
+    });
+    if (next !== lengths.length) throw new Error(`${where}: ${next} columns in frames, want ${lengths.length}`);
+  }
+
+  open(column: number): ByteReader {
+    const frame = this.#frameOf[column]!;
+    if (frame !== this.#openFrame) {
+      const { start, end, plainBytes } = this.#frames[frame]!;
+      this.#plain = decompress(this.#bytes.subarray(start, end), plainBytes, this.#where);
+      this.#openFrame = frame;
+    }
+    const start = this.#startInFrame[column]!;
+    return new ByteReader(this.#plain, start, start + this.#lengths[column]!);
+  }
+}
+
+function column(reader: ByteReader, length: number): Uint32Array {
+  const numbers = new Uint32Array(length);
+  for (let i = 0; i < length; i++) numbers[i] = reader.varint();
+  return numbers;
+}
+
+function differences(reader: ByteReader, length: number): Uint32Array {
+  const numbers = new Uint32Array(length);
+  for (let i = 0, number = 0; i < length; i++) numbers[i] = number += signedVarint(reader);
+  return numbers;
+}
+
+function frames(reader: ByteReader, count: number, start: number): { readonly frames: readonly Frame[]; readonly end: number } {
+  const found: Frame[] = [];
+  for (let i = 0; i < count; i++) {
+    const columns = reader.varint();
+    const end = start + reader.varint();
+    found.push({ columns, start, end, plainBytes: reader.varint() });
+    start = end;
+  }
+  return { frames: found, end: start };
+}

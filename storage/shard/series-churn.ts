@@ -1,0 +1,33 @@
+import type { LIMITS } from '../runtime/limits.ts';
+import type { LogHead } from './log-head.ts';
+import type { Segments } from './segments.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+
+type ChurnLimits = Pick<typeof LIMITS, 'activeSeriesMax'>;
+
+/** A clean-up rewrites every definition, so it waits until it frees this share of them, or the shard is nearly full. */
+const DEAD_SHARE_MIN = 0.1;
+const NEARLY_FULL_SHARE = 0.9;
+
+/** By ref: whether the log or any stored segment, be it only a snapshot's, mentions the series. */
+export function findAlive(segments: Segments, head: LogHead, refLimit: number): Uint8Array {
+  const isAlive = new Uint8Array(refLimit);
+  for (let entry = 0; entry < head.count; entry++) isAlive[head.refs[entry]!] = 1;
+  for (const info of segments.stored()) {
+    const edges = segments.refsOf(info);
+    for (let i = 0; i < edges.length; i += 2) isAlive.fill(1, edges[i], edges[i + 1]);
+  }
+  return isAlive;
+}
+
+/** Whether so many dead series are worth rewriting the others' definitions. */
+export function isWorthCleaning(seriesCount: number, deadCount: number, limits: ChurnLimits): boolean {
+  if (deadCount === 0) return false;
+  return deadCount >= seriesCount * DEAD_SHARE_MIN || seriesCount >= limits.activeSeriesMax * NEARLY_FULL_SHARE;
+}
+
+export function countDead(registry: SeriesRegistry, isAlive: Uint8Array): number {
+  let dead = 0;
+  for (const { ref } of registry.table.ids()) dead += 1 - isAlive[ref]!;
+  return dead;
+}

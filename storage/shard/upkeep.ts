@@ -1,0 +1,228 @@
+import type { Labels } from '../model/labels.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { planMerge, runsOf } from './compact-plan.ts';
+import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
+import type { LogHead } from './log-head.ts';
+import { mergeRuns } from './merge-runs.ts';
+import { countRemoved, planPrune } from './prune.ts';
+import { sealLog } from './seal.ts';
+import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
+import { countDead, findAlive, isWorthCleaning } from './series-churn.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { Wal } from './wal.ts';
+
+/** The parts of a store that upkeep works on. */
+export interface StoreParts {
+  readonly sql: Sql;
+  readonly limits: typeof LIMITS;
+  readonly clock: Clock;
+  readonly head: LogHead;
+  readonly wal: Wal;
+  readonly series: SeriesRegistry;
+  readonly segments: Segments;
+  readonly snapshots: Snapshots;
+}
+
+/**
+ * All that changes what is stored without anybody sending samples. Each step is one transaction, which is its commit point: a crash before
+ * it leaves what was there, a crash behind it leaves the step done, and doing a step again finds nothing to do.
+ */
+export class Upkeep {
+  readonly counters = { seals_total: 0, merges_total: 0, samples_pruned_total: 0, series_removed_total: 0 };
+  readonly #parts: StoreParts;
+  readonly #retentionMs: number;
+  #logSinceMs: number;
+  /** Live segments have changed since the last look for a merge. */
+  #mayMerge = true;
+  /** Segments have gone since the last look for dead series. */
+  #mayHaveDead = false;
+
+  constructor(parts: StoreParts, retentionMs: number) {
+    this.#parts = parts;
+    this.#retentionMs = retentionMs;
+    const [state] = parts.sql.all<{ log_since_ms: number | null }>('SELECT log_since_ms FROM shard_state WHERE id = 1');
+    this.#logSinceMs = state!.log_since_ms ?? parts.clock.nowMs();
+  }
+
+  /** The log is empty and takes its first batch, inside the caller's transaction. */
+  noteLogBegins(nowMs: number): void {
+    this.#parts.sql.run('UPDATE shard_state SET log_since_ms = ? WHERE id = 1', nowMs);
+    this.#logSinceMs = nowMs;
+  }
+
+  nextDueMs(): number | undefined {
+    const { head, segments, limits } = this.#parts;
+    if (this.#mayMerge || this.#mayHaveDead) return this.#hasWork() ? -Infinity : this.nextDueMs();
+    const logDueMs = head.count === 0 ? Infinity : this.#logSinceMs + limits.logAgeMsMax;
+    const dueMs = Math.min(logDueMs, segments.oldestEndMs + this.#retentionMs + 1);
+    return dueMs === Infinity ? undefined : dueMs;
+  }
+
+  maintain(): void {
+    const { head, clock, limits, segments } = this.#parts;
+    const nowMs = clock.nowMs();
+    const beforeMs = nowMs - this.#retentionMs;
+    if (segments.oldestEndMs < beforeMs || head.minTimestampMs < beforeMs) this.#expire(beforeMs);
+    if (head.count > 0 && nowMs >= this.#logSinceMs + limits.logAgeMsMax) this.seal();
+    // A clean-up and a merge are both work that one may want to interrupt: one of them a step.
+    if (this.#mayHaveDead && this.removeDeadSeries()) return;
+    this.#merge();
+  }
+
+  /** Writes the log out as segments and frees it. */
+  seal(): void {
+    const { sql, head, wal, series, segments, limits } = this.#parts;
+    if (head.count === 0) return;
+    sql.transaction(() => {
+      const added = segments.insert(sealLog(head, series.index, limits));
+      segments.become({ live: [...segments.live, ...added], floorMs: segments.floorMs });
+      // Commit point of the seal: this transaction. A crash before it leaves the WAL as it was and no segment; a crash behind it leaves
+      // the segments, and WAL rows that are void by their sequence.
+      wal.markSealed();
+    });
+    wal.restart();
+    head.clear();
+    this.#mayMerge = true;
+    this.counters.seals_total++;
+  }
+
+  createSnapshot(): string {
+    this.seal();
+    const { sql, segments, snapshots } = this.#parts;
+    return sql.transaction(() => snapshots.create({ live: segments.live, floorMs: segments.floorMs }));
+  }
+
+  restoreSnapshot(id: string): void {
+    const { sql, head, wal, segments, snapshots } = this.#parts;
+    const state = snapshots.stateOf(id, segments);
+    sql.transaction(() => {
+      // Also voids the log.
+      wal.markTakenBack();
+      this.#change(state);
+    });
+    wal.restart();
+    head.clear();
+  }
+
+  deleteSnapshot(id: string): void {
+    const { sql, segments, snapshots } = this.#parts;
+    sql.transaction(() => {
+      snapshots.delete(id);
+      segments.sweep(snapshots.holds());
+    });
+    this.#mayHaveDead = true;
+  }
+
+  prune(beforeMs: number): number {
+    const { sql, head, segments } = this.#parts;
+    if (beforeMs <= segments.floorMs) return 0;
+    // The log has no floor, so it must not hold anything below it.
+    if (head.minTimestampMs < beforeMs) this.seal();
+    const removed = countRemoved(segments, beforeMs);
+    sql.transaction(() => this.#change(planPrune(segments, beforeMs)));
+    this.counters.samples_pruned_total += removed;
+    this.removeDeadSeries();
+    return removed;
+  }
+
+  pruneSeries(beforeMsOf: (labels: Labels) => number): number {
+    this.seal();
+    const { index } = this.#parts.series;
+    const removed = this.#removeOlder(new Map(index.select([]).map((ref) => [ref, beforeMsOf(index.labelsOf(ref))])));
+    this.counters.samples_pruned_total += removed;
+    this.removeDeadSeries();
+    return removed;
+  }
+
+  keepNewest(count: number, isMeant: (labels: Labels) => boolean): number {
+    this.seal();
+    const { segments, series } = this.#parts;
+    const cutoffs = [...findCutoffs(segments, count)];
+    return this.#removeOlder(new Map(cutoffs.filter(([ref]) => isMeant(series.index.labelsOf(ref)))));
+  }
+
+  /**
+   * Forgets the series that no sample is left of, in the log, in segments or in snapshots, if there are enough of them; says whether it did.
+   * Their refs are free from then on: what the change feed still has of the WAL must not be read with them.
+   */
+  removeDeadSeries(): boolean {
+    this.#mayHaveDead = false;
+    const { sql, limits, head, wal, series, segments } = this.#parts;
+    const { refLimit } = series;
+    const isAlive = findAlive(segments, head, refLimit);
+    const deadCount = countDead(series, isAlive);
+    if (!isWorthCleaning(series.count, deadCount, limits)) return false;
+    sql.transaction(() => {
+      series.writeWithout((ref) => isAlive[ref] === 1);
+      sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', wal.lastSequence);
+      segments.become({ live: segments.live, floorMs: segments.floorMs });
+    });
+    series.reread();
+    for (let ref = 0; ref < refLimit; ref++) if (isAlive[ref] === 0) head.forgetSeries(ref);
+    this.counters.series_removed_total += deadCount;
+    return true;
+  }
+
+  /** Drops the rows that end before `beforeMs`, and with them everything as old. */
+  #expire(beforeMs: number): void {
+    const { sql, head, segments } = this.#parts;
+    if (head.minTimestampMs < beforeMs) this.seal();
+    sql.transaction(() => this.#change(planPrune(segments, Math.max(beforeMs, segments.floorMs))));
+  }
+
+  #removeOlder(cutoffs: Cutoffs): number {
+    const { sql, limits, segments, series } = this.#parts;
+    const lastCutoffMs = [...cutoffs.values()].reduce((last, cutoff) => Math.max(last, cutoff), -Infinity);
+    if (segments.live.every((info) => info.minTimeMs >= lastCutoffMs)) return 0;
+    return sql.transaction(() => {
+      const live: SegmentInfo[] = [];
+      let removed = 0;
+      for (const info of segments.live) {
+        const cut = info.minTimeMs >= lastCutoffMs ? undefined : cutRow(segments, info, cutoffs, series.index, limits);
+        if (cut === undefined) live.push(info);
+        else live.push(...segments.insert(cut.rows, info.seal));
+        removed += cut?.samplesRemoved ?? 0;
+      }
+      if (removed > 0) this.#change({ live, floorMs: segments.floorMs });
+      return removed;
+    });
+  }
+
+  #merge(): void {
+    this.#mayMerge = false;
+    const { sql, limits, segments, series } = this.#parts;
+    const runs = runsOf(segments.live);
+    const plan = planMerge(runs, limits);
+    if (plan === undefined) return;
+    const merged = runs.slice(plan.start, plan.end);
+    sql.transaction(() => {
+      const rows = segments.insert(mergeRuns(segments, merged, series.index, limits));
+      const before = runs.slice(0, plan.start).flatMap((run) => run.rows);
+      const behind = runs.slice(plan.end).flatMap((run) => run.rows);
+      this.#change({ live: [...before, ...rows, ...behind], floorMs: segments.floorMs });
+    });
+    this.counters.merges_total++;
+  }
+
+  #hasWork(): boolean {
+    const { segments, limits, head, series } = this.#parts;
+    if (this.#mayMerge && planMerge(runsOf(segments.live), limits) !== undefined) return true;
+    this.#mayMerge = false;
+    if (!this.#mayHaveDead) return false;
+    const isWorthIt = isWorthCleaning(series.count, countDead(series, findAlive(segments, head, series.refLimit)), limits);
+    this.#mayHaveDead = isWorthIt;
+    return isWorthIt;
+  }
+
+  /** Makes another state the present and deletes what nothing holds any more, inside the caller's transaction. */
+  #change(state: SegmentState): void {
+    const { segments, snapshots } = this.#parts;
+    segments.become(state);
+    segments.sweep(snapshots.holds());
+    this.#mayMerge = true;
+    this.#mayHaveDead = true;
+  }
+}

@@ -1,0 +1,301 @@
+import { TIMESTAMP_MS_MAX } from './chunk/index.ts';
+import { badData, VarveError } from './runtime/errors.ts';
+import { LIMITS } from './runtime/limits.ts';
+import { durableObjectSql } from './runtime/sql.ts';
+import { BucketFold, parseAggregates, type Aggregate } from './time-series/aggregate.ts';
+import { bucketStart, BucketStream, type BucketSource } from './time-series/bucket-stream.ts';
+import type { ChangeEvent } from './time-series/change-events.ts';
+import { changeStream, type ChangeOptions } from './time-series/change-stream.ts';
+import { durationMs, type Duration } from './time-series/duration.ts';
+import { keyLabels } from './time-series/keys.ts';
+import { checkedVersions, readSettings, type StoreSettings, type TimeSeriesStoreOptions } from './time-series/options.ts';
+import { compactStore, pruneStore } from './time-series/remove.ts';
+import { rawCursor, rolledUpCursors, rollUpStore, type RollupSummary } from './time-series/roll-up.ts';
+import { engineOf, type StoreEngine } from './time-series/store-engine.ts';
+import { timeRangeMs, timestampMs, type TimeRange, type Timestamp } from './time-series/timestamp.ts';
+import { storedValue, type StoredValue } from './time-series/value.ts';
+import { writePoints } from './time-series/write-points.ts';
+
+/** A value of a key at a time. */
+export interface Point<T> {
+  readonly key: string;
+  /** Unix milliseconds. */
+  readonly timestamp: number;
+  readonly value: T;
+}
+
+export interface PutEntry<T> {
+  readonly key: string;
+  readonly value: T;
+  /** Now, unless given. */
+  readonly timestamp?: Timestamp | undefined;
+}
+
+export interface AggregateQuery<A extends Aggregate> extends TimeRange {
+  /** Width of the buckets; they begin at multiples of it since 1970 UTC. */
+  readonly bucket: Duration;
+  readonly metrics: readonly A[];
+}
+
+/** One bucket that holds anything: its start (Unix milliseconds), the aggregates that were asked for, and where they came from. */
+export type AggregateBucket<A extends Aggregate> = { readonly timestamp: number; readonly source: BucketSource } & { readonly [Name in A]: number };
+
+export interface RollupRequest {
+  readonly olderThan: Duration;
+  readonly bucket: Duration;
+  readonly aggregates: readonly Aggregate[];
+}
+
+/** Writes between two compactions of a store with `maxVersionsPerKey`: each one reads what is stored. */
+const WRITES_PER_COMPACTION = 16_384;
+/** Retention is looked after this often within its length, and at most once a second. */
+const PRUNES_PER_RETENTION = 16;
+
+/**
+ * Time-indexed storage inside any Durable Object with SQLite: numbers, or JSON values, by key and time.
+ *
+ * ```ts
+ * export class Machine extends DurableObject {
+ *   readonly #readings = new TimeSeriesStore<number>(this.ctx.storage, { retention: { hot: '6h', warm: '30d' } });
+ *
+ *   async report(celsius: number): Promise<void> {
+ *     await this.#readings.put('celsius', celsius);
+ *   }
+ *
+ *   async lastDay(): Promise<unknown> {
+ *     return this.#readings.aggregate('celsius', { start: Date.now() - 86_400_000, bucket: '1h', metrics: ['avg', 'max', 'count'] });
+ *   }
+ * }
+ * ```
+ *
+ * It is the engine of a shard (HotStore) with another face: a key is a series, a number a sample, and log, seal, segments, snapshots and the
+ * change feed are those of the Prometheus path. JSON values lie in a table of their own, each behind a sample (documents.ts). All stores over
+ * one `ctx.storage` are one and the same store.
+ *
+ * - A change has happened, in one transaction, when the method returns: a `get` in the same turn sees a `put` that nobody awaited.
+ * - A key holds one value a millisecond; the one written last stays. A `put` without a timestamp never overwrites: it takes the next free one.
+ * - Retention works along with writes and never by a timer: a store that nobody writes to costs nothing, and keeps what it has.
+ * - `rollup` adds roll-ups and removes nothing; raw values leave by `prune`, `compact` and retention. `aggregate` takes raw values where they
+ *   are all there and roll-ups where some are gone, and says which (`source`).
+ * - Errors about what the caller passed are VarveErrors, and nothing has changed.
+ */
+export class TimeSeriesStore<T = number> {
+  readonly #engine: StoreEngine;
+  readonly #settings: StoreSettings;
+  #prunedMs: number;
+  #writesSinceCompaction = 0;
+
+  constructor(options: TimeSeriesStoreOptions);
+  constructor(storage: DurableObjectStorage, options?: TimeSeriesStoreOptions);
+  constructor(first: DurableObjectStorage | TimeSeriesStoreOptions, second: TimeSeriesStoreOptions = {}) {
+    const options = isStorage(first) ? { storage: first, ...second } : first;
+    this.#settings = readSettings(options);
+    this.#engine = openEngine(options, this.#settings);
+    this.#prunedMs = this.#settings.clock.nowMs();
+  }
+
+  /** Writes one value, now unless a timestamp is given. */
+  async put(key: string, value: T, timestamp?: Timestamp): Promise<void> {
+    this.#put([{ key, value, timestamp }]);
+  }
+
+  /** Writes all of the values or, when one of them is refused, none. */
+  async putBatch(entries: Iterable<PutEntry<T>>): Promise<void> {
+    this.#put([...entries]);
+  }
+
+  /** The newest value of a key; undefined when it has none. */
+  async get(key: string): Promise<T | undefined> {
+    return this.#valueAt(key, TIMESTAMP_MS_MAX);
+  }
+
+  /** The value that a key had at a time: the newest of those at or before it. */
+  async getAsOf(key: string, timestamp: Timestamp): Promise<T | undefined> {
+    return this.#valueAt(key, timestampMs(timestamp, 'the timestamp'));
+  }
+
+  /**
+   * The values of a key in order of time, both ends inclusive. They are read a page at a time, when the consumer asks for them; what is
+   * written or removed in the meantime shows in the pages still to come.
+   */
+  range(key: string, range: TimeRange = {}): AsyncGenerator<Point<T>, void, undefined> {
+    keyLabels(key);
+    const { startMs, endMs } = timeRangeMs(range);
+    return this.#points(key, startMs, endMs);
+  }
+
+  /** What the values of a key come to, bucket by bucket; buckets without any are left out. */
+  async aggregate<const A extends Aggregate>(key: string, query: AggregateQuery<A>): Promise<AggregateBucket<A>[]> {
+    const { startMs, endMs } = timeRangeMs(query);
+    const bucketMs = durationMs(query.bucket, 'the bucket');
+    const names = parseAggregates(query.metrics, 'metrics');
+    const rolledUp = rolledUpCursors(this.#engine, key, bucketMs, names, startMs, endMs);
+    // Where roll-ups are about, whole buckets of theirs are counted.
+    const edgeMs = rolledUp[0]?.widthMs;
+    const raw =
+      edgeMs === undefined
+        ? rawCursor(this.#engine, key, startMs, endMs)
+        : rawCursor(this.#engine, key, bucketStart(startMs, edgeMs), bucketStart(endMs, edgeMs) + edgeMs - 1);
+    const fold = new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
+    const buckets: AggregateBucket<A>[] = [];
+    for (const { startMs: timestamp, source } of new BucketStream({ raw, rolledUp, startMs, endMs, bucketMs }, fold).buckets()) {
+      if (buckets.length >= LIMITS.aggregateBucketsMax) {
+        throw new VarveError('limit', `more than ${buckets.length} buckets, the limit aggregateBucketsMax; ask for a shorter range or wider buckets`);
+      }
+      const results = Object.fromEntries(names.map((name) => [name, fold.result(name)]));
+      buckets.push({ timestamp, source, ...results } as AggregateBucket<A>);
+    }
+    return buckets;
+  }
+
+  /**
+   * Removes raw values older than the hot retention, or than what is given, and roll-ups older than the warm one; returns how many samples.
+   * With a warm retention raw values are rolled up first.
+   */
+  async prune(older: { readonly olderThan?: Duration; readonly before?: Timestamp } = {}): Promise<number> {
+    const { hotMs, clock } = this.#settings;
+    if (older.before !== undefined) return this.#prune(timestampMs(older.before, 'before'));
+    const keepMs = older.olderThan === undefined ? hotMs : durationMs(older.olderThan, 'olderThan');
+    return keepMs === undefined ? 0 : this.#prune(clock.nowMs() - keepMs);
+  }
+
+  /** Leaves each key its newest values only, and returns how many were removed. Roll-ups stay. */
+  async compact(options: { readonly maxVersionsPerKey?: number } = {}): Promise<number> {
+    const versions = options.maxVersionsPerKey ?? this.#settings.maxVersionsPerKey;
+    if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
+    return compactStore(this.#engine, checkedVersions(versions));
+  }
+
+  /**
+   * Rolls up the values older than a bound, in whole buckets; `count` is always among the aggregates. It can be run again at any time: what
+   * has changed since is rolled up anew. The raw values stay where they are.
+   */
+  async rollup(request: RollupRequest): Promise<RollupSummary> {
+    const beforeMs = this.#settings.clock.nowMs() - durationMs(request.olderThan, 'olderThan');
+    const bucketMs = durationMs(request.bucket, 'the bucket');
+    return rollUpStore(this.#engine, { beforeMs, bucketMs, aggregates: parseAggregates(request.aggregates, 'aggregates') });
+  }
+
+  /** Takes a snapshot of everything, and returns its id. It costs little, and holds what it covers until it is deleted. */
+  createSnapshot(): string {
+    return this.#engine.write(({ hot }) => hot.createSnapshot());
+  }
+
+  /** Goes back to a snapshot: every value is as it was then. The snapshot stays. */
+  async restoreSnapshot(snapshotId: string): Promise<void> {
+    this.#engine.write(({ hot }) => hot.restoreSnapshot(snapshotId));
+    this.#engine.asOf.clear();
+    this.#engine.ownTimes.clear();
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    this.#engine.write(({ hot }) => hot.deleteSnapshot(snapshotId));
+  }
+
+  /** Ids, oldest first. */
+  listSnapshots(): string[] {
+    return this.#engine.read(({ hot }) => hot.listSnapshots());
+  }
+
+  /** Every key that has been written to, in code point order. */
+  keys(): string[] {
+    return this.#engine.keys();
+  }
+
+  /**
+   * What was written, in the order of commit, at least once. It ends when it has caught up, unless it is `live`. Keep the `cursor` of the last
+   * event that was dealt with, and go on from it.
+   */
+  cdc(options: ChangeOptions = {}): AsyncGenerator<ChangeEvent<T>, void, undefined> {
+    return changeStream({ engine: this.#engine, table: this.#settings.table, parse: (text) => JSON.parse(text) as T }, options);
+  }
+
+  #put(entries: readonly PutEntry<T>[]): void {
+    const checked = entries.map(({ key, value, timestamp }) => {
+      const labels = keyLabels(key);
+      return { key, labels, value: storedValue(value), givenMs: timestamp === undefined ? undefined : timestampMs(timestamp, 'the timestamp') };
+    });
+    this.#maintain(checked.length);
+    writePoints(
+      this.#engine,
+      checked.map(({ key, value, givenMs }) => ({ key, value, timestampMs: givenMs ?? this.#ownTime(key) })),
+    );
+  }
+
+  /** Now, or the next millisecond that the key has no value at: within one event the clock stands still. */
+  #ownTime(key: string): number {
+    const labels = keyLabels(key);
+    let timeMs = Math.max(this.#settings.clock.nowMs(), (this.#engine.ownTimes.get(key) ?? -Infinity) + 1);
+    while (this.#engine.lastSampleAt(labels, timeMs)?.timestampMs === timeMs) timeMs++;
+    this.#engine.ownTimes.set(key, timeMs, 1);
+    return timeMs;
+  }
+
+  #valueAt(key: string, timeMs: number): T | undefined {
+    const labels = keyLabels(key);
+    const engine = this.#engine;
+    const known = engine.asOf.get(key, timeMs);
+    if (known !== undefined) {
+      engine.read(({ hot }) => hot.confirmCurrent());
+      return fromStored<T>(known.value);
+    }
+    const value = engine.storedValue(engine.lastSampleAt(labels, timeMs));
+    engine.asOf.set(key, timeMs, value);
+    return fromStored<T>(value);
+  }
+
+  async *#points(key: string, startMs: number, endMs: number): AsyncGenerator<Point<T>, void, undefined> {
+    for (const cursor = rawCursor(this.#engine, key, startMs, endMs); cursor.timestampMs !== Infinity; cursor.advance()) {
+      const { timestampMs: timestamp, documentId } = cursor;
+      if (documentId === undefined) yield { key, timestamp, value: cursor.value as T };
+      else {
+        const text = this.#engine.documentText(timestamp, documentId);
+        // Removed since the page was read.
+        if (text !== undefined) yield { key, timestamp, value: JSON.parse(text) as T };
+      }
+    }
+  }
+
+  #prune(beforeMs: number): number {
+    const { warmMs, rollupBucketMs, rollupAggregates, clock } = this.#settings;
+    this.#prunedMs = clock.nowMs();
+    if (warmMs === undefined) return pruneStore(this.#engine, beforeMs, -Infinity);
+    // Whole buckets: one that is half removed could not be rolled up any more.
+    const wholeMs = bucketStart(beforeMs, rollupBucketMs);
+    rollUpStore(this.#engine, { beforeMs: wholeMs, bucketMs: rollupBucketMs, aggregates: rollupAggregates });
+    return pruneStore(this.#engine, wholeMs, clock.nowMs() - warmMs);
+  }
+
+  /** Upkeep, retention and compaction, every so many writes. Before the write, so that what fails here is no answer to a write that was done. */
+  #maintain(writes: number): void {
+    const { hotMs, coldMs, maxVersionsPerKey, clock } = this.#settings;
+    const dueMs = this.#engine.read(({ hot }) => hot.nextDueMs());
+    if (dueMs !== undefined && dueMs <= clock.nowMs()) this.#engine.write(({ hot }) => hot.maintain());
+    // Nothing that was promised for the cold tier is removed without being asked for, while there is none to take it.
+    if (hotMs !== undefined && coldMs === undefined && clock.nowMs() - this.#prunedMs >= Math.max(1000, hotMs / PRUNES_PER_RETENTION)) {
+      this.#prune(clock.nowMs() - hotMs);
+    }
+    if (maxVersionsPerKey === undefined) return;
+    this.#writesSinceCompaction += writes;
+    if (this.#writesSinceCompaction < WRITES_PER_COMPACTION) return;
+    this.#writesSinceCompaction = 0;
+    compactStore(this.#engine, maxVersionsPerKey);
+  }
+}
+
+function fromStored<T>(value: StoredValue | undefined): T | undefined {
+  if (value === undefined) return undefined;
+  return value.kind === 'number' ? (value.number as T) : (JSON.parse(value.text) as T);
+}
+
+function isStorage(value: DurableObjectStorage | TimeSeriesStoreOptions): value is DurableObjectStorage {
+  return 'sql' in value && 'transactionSync' in value;
+}
+
+function openEngine({ storage, sql }: TimeSeriesStoreOptions, { random, clock }: StoreSettings): StoreEngine {
+  if (sql !== undefined) return engineOf(sql, () => sql, { random, clock });
+  if (storage === undefined) {
+    throw badData('a TimeSeriesStore needs a database: pass a Durable Object\'s ctx.storage as the first argument, or as the option `storage`');
+  }
+  return engineOf(storage, () => durableObjectSql(storage), { random, clock });
+}

@@ -1,0 +1,47 @@
+import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
+import { LIMITS } from '../runtime/limits.ts';
+import { DocumentMarks, documentId } from './documents.ts';
+import { keyLabels, roleOf } from './keys.ts';
+import type { StoreEngine } from './store-engine.ts';
+
+/** Removes raw values and roll-ups older than the given times (Unix ms), and returns how many samples. */
+export function pruneStore(engine: StoreEngine, rawBeforeMs: number, rolledUpBeforeMs: number): number {
+  // Without roll-ups one floor serves all, and no segment has to be rewritten.
+  const { hasRollups } = engine;
+  const removed = engine.write(({ hot, documents }) => {
+    const samples = hasRollups
+      ? hot.pruneSeries((labels) => (roleOf(labels).rollup === undefined ? rawBeforeMs : rolledUpBeforeMs))
+      : hot.prune(rawBeforeMs);
+    // A snapshot's samples may stand for any document; the first prune after the last snapshot catches up.
+    if (hot.listSnapshots().length === 0) documents.deleteBefore(rawBeforeMs);
+    return samples;
+  });
+  engine.asOf.clear();
+  return removed;
+}
+
+/** Leaves each key its newest values, and returns how many samples were removed. Roll-ups stay: they are what remains of the others. */
+export function compactStore(engine: StoreEngine, maxVersionsPerKey: number): number {
+  const removed = engine.write(({ hot }) => hot.compact({ maxVersionsPerKey, isMeant: (labels) => roleOf(labels).rollup === undefined }));
+  sweepDocuments(engine);
+  engine.asOf.clear();
+  return removed;
+}
+
+/** Deletes the documents that no sample stands for: overwritten ones, and those of samples that a compaction removed. */
+function sweepDocuments(engine: StoreEngine): void {
+  if (engine.read(({ hot, documents }) => documents.isEmpty || hot.listSnapshots().length > 0)) return;
+  const marks = new DocumentMarks();
+  for (const key of engine.keys()) {
+    const labels = keyLabels(key);
+    for (let startMs: number | undefined = -TIMESTAMP_MS_MAX; startMs !== undefined; ) {
+      const page = engine.readPage(labels, startMs, TIMESTAMP_MS_MAX, LIMITS.storePageSamples);
+      for (let i = 0; i < (page?.timestampsMs.length ?? 0); i++) {
+        const id = documentId(page!.valueBits[i * 2]!, page!.valueBits[i * 2 + 1]!);
+        if (id !== undefined) marks.add(id);
+      }
+      startMs = page?.nextStartMs;
+    }
+  }
+  engine.write(({ documents }) => documents.deleteUnmarked(marks));
+}

@@ -1,0 +1,82 @@
+import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
+import { VarveError } from '../runtime/errors.ts';
+import { LIMITS } from '../runtime/limits.ts';
+import { BucketFold, NUMBERS, type Aggregate } from './aggregate.ts';
+import { bucketStart } from './bucket-stream.ts';
+import { keyLabels, rollupLabels } from './keys.ts';
+import { RolledUpCursor } from './rolled-up-cursor.ts';
+import { rollupKey } from './rollup-run.ts';
+import { SeriesCursor } from './series-cursor.ts';
+import type { StoreEngine } from './store-engine.ts';
+
+export interface RollupSummary {
+  /** Keys that had anything new to roll up. */
+  readonly keys: number;
+  readonly buckets: number;
+  /** Raw points behind the buckets. */
+  readonly points: number;
+}
+
+interface RollupPlan {
+  /** Whole buckets before this are rolled up. */
+  readonly beforeMs: number;
+  readonly bucketMs: number;
+  readonly aggregates: readonly Aggregate[];
+}
+
+/** Rolls up the raw values of all keys, an hour of a key in one transaction. Stopped half-way, it goes on where it was when run again. */
+export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregates }: RollupPlan): RollupSummary {
+  const endMs = bucketStart(beforeMs, bucketMs);
+  // A bucket that has been pruned in part could only be rolled up wrongly, and nothing is taken that old.
+  const floorMs = engine.read(({ hot }) => hot.floorMs);
+  const startMs = floorMs === -Infinity ? -TIMESTAMP_MS_MAX : Math.ceil(floorMs / bucketMs) * bucketMs;
+  const summary = { keys: 0, buckets: 0, points: 0 };
+  for (const key of engine.keys()) {
+    const raw = rawCursor(engine, key, startMs, endMs - 1);
+    const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
+    const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
+    let buckets = 0;
+    for (const batch of rollupKey({ key, raw, known, bucketMs, aggregates, endMs }, new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax))) {
+      engine.write(({ hot }) => {
+        const answer = hot.appendLocal(batch.series);
+        if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples of a roll-up were refused');
+      });
+      buckets += batch.buckets;
+      summary.points += batch.points;
+    }
+    summary.buckets += buckets;
+    if (buckets > 0) summary.keys++;
+  }
+  return summary;
+}
+
+export function rawCursor(engine: StoreEngine, key: string, startMs: number, endMs: number): SeriesCursor {
+  const labels = keyLabels(key);
+  return new SeriesCursor((fromMs, toMs, samplesMax) => engine.readPage(labels, fromMs, toMs, samplesMax), startMs, endMs, LIMITS.storePageSamples);
+}
+
+/**
+ * The roll-ups of a key that buckets of a width can be made from, widest first. Also those that lack an aggregate which is asked for: where
+ * they are all that is left, the answer is an error, and not one that leaves their points out.
+ */
+export function rolledUpCursors(engine: StoreEngine, key: string, bucketMs: number, aggregates: readonly Aggregate[], startMs: number, endMs: number): RolledUpCursor[] {
+  const needed = new Set<string>([...aggregates, NUMBERS]);
+  if (needed.has('sum') || needed.has('avg')) needed.add('sum').add('avg');
+  const cursors: RolledUpCursor[] = [];
+  let narrowerMs = 1;
+  for (const { widthMs, aggregates: there } of engine.rollupsOf(key).reverse()) {
+    if (bucketMs % widthMs !== 0 || widthMs % narrowerMs !== 0) continue;
+    cursors.unshift(rolledUpCursor(engine, key, widthMs, there.filter((name) => needed.has(name)), startMs, endMs));
+    narrowerMs = widthMs;
+  }
+  return cursors;
+}
+
+function rolledUpCursor(engine: StoreEngine, key: string, widthMs: number, aggregates: readonly string[], startMs: number, endMs: number): RolledUpCursor {
+  const cursorOf = (name: string): SeriesCursor => {
+    const labels = rollupLabels(key, widthMs, name);
+    return new SeriesCursor((fromMs, toMs, samplesMax) => engine.readPage(labels, fromMs, toMs, samplesMax), startMs, endMs, LIMITS.storePageSamples);
+  };
+  const others = aggregates.filter((name) => name !== 'count').map((name) => [name, cursorOf(name)] as const);
+  return new RolledUpCursor(widthMs, cursorOf('count'), new Map(others));
+}

@@ -1,0 +1,107 @@
+import type { LocalSeries } from '../shard/local-batch.ts';
+import { NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
+import { bucketStart } from './bucket-stream.ts';
+import { rollupLabels } from './keys.ts';
+import type { RolledUpCursor } from './rolled-up-cursor.ts';
+import type { SeriesCursor } from './series-cursor.ts';
+
+/** Roll-ups are written an hour of a key at a time, the partition of their change events; this many samples are a batch in any case. */
+export const PARTITION_MS = 3_600_000;
+const BATCH_SAMPLES_MAX = 16 * 1024;
+
+export interface RollupBatch {
+  readonly series: readonly LocalSeries[];
+  readonly buckets: number;
+  /** Raw points behind them. */
+  readonly points: number;
+}
+
+interface RollupInput {
+  readonly key: string;
+  /** The raw samples; ends before `endMs`. */
+  readonly raw: SeriesCursor;
+  /** What there is of this width already. */
+  readonly known: RolledUpCursor | undefined;
+  readonly bucketMs: number;
+  readonly aggregates: readonly Aggregate[];
+  /** A multiple of the bucket's width: only whole buckets before it are rolled up. */
+  readonly endMs: number;
+}
+
+/**
+ * Rolls one key's raw samples up, a batch at a time. A bucket is left as it is when it was made from more points than there are now: some
+ * have been removed since. One with the same number is made anew, since a point may have been overwritten.
+ */
+export function* rollupKey(input: RollupInput, fold: BucketFold): Generator<RollupBatch> {
+  const { key, raw, known, bucketMs, aggregates, endMs } = input;
+  let batch = new BatchColumns(key, bucketMs);
+  let partition = NaN;
+  while (raw.timestampMs < endMs) {
+    const startMs = bucketStart(raw.timestampMs, bucketMs);
+    fold.clear();
+    for (; raw.timestampMs < startMs + bucketMs; raw.advance()) {
+      if (raw.documentId === undefined) fold.add(raw.value);
+      else fold.addOther();
+    }
+    known?.skipTo(startMs);
+    const before = known?.startMs === startMs ? known.bucket() : undefined;
+    if (before !== undefined && (before.get('count')! > fold.count || isSame(before, fold, aggregates))) continue;
+    const bucketPartition = bucketStart(startMs, PARTITION_MS);
+    if (batch.samples > 0 && (bucketPartition !== partition || batch.samples >= BATCH_SAMPLES_MAX)) {
+      yield batch.finish();
+      batch = new BatchColumns(key, bucketMs);
+    }
+    partition = bucketPartition;
+    batch.add(startMs, fold, aggregates, before?.has(NUMBERS) ?? false);
+  }
+  if (batch.samples > 0) yield batch.finish();
+}
+
+/** Whether a roll-up says already what would be written. */
+function isSame(before: RolledUp, fold: BucketFold, aggregates: readonly Aggregate[]): boolean {
+  if (before.get('count') !== fold.count || (before.get(NUMBERS) ?? fold.count) !== fold.numbers) return false;
+  return fold.numbers === 0 || aggregates.every((name) => before.has(name) && Object.is(before.get(name), fold.result(name)));
+}
+
+class BatchColumns {
+  readonly #key: string;
+  readonly #bucketMs: number;
+  readonly #columns = new Map<string, { readonly timestampsMs: number[]; readonly values: number[] }>();
+  samples = 0;
+  #buckets = 0;
+  #points = 0;
+
+  constructor(key: string, bucketMs: number) {
+    this.#key = key;
+    this.#bucketMs = bucketMs;
+  }
+
+  /** `hadNumbers`: an earlier roll-up of the bucket said how many points were numbers, which must not stay as it was. */
+  add(startMs: number, fold: BucketFold, aggregates: readonly Aggregate[], hadNumbers: boolean): void {
+    this.#buckets++;
+    this.#points += fold.count;
+    this.#put('count', startMs, fold.count);
+    if (hadNumbers || fold.numbers !== fold.count) this.#put(NUMBERS, startMs, fold.numbers);
+    if (fold.numbers === 0) return;
+    for (const name of aggregates) {
+      if (name !== 'count') this.#put(name, startMs, fold.result(name));
+    }
+  }
+
+  finish(): RollupBatch {
+    const series = [...this.#columns].map(([name, { timestampsMs, values }]) => ({
+      labels: rollupLabels(this.#key, this.#bucketMs, name),
+      timestampsMs,
+      values: Float64Array.from(values),
+    }));
+    return { series, buckets: this.#buckets, points: this.#points };
+  }
+
+  #put(name: string, timestampMs: number, value: number): void {
+    let column = this.#columns.get(name);
+    if (column === undefined) this.#columns.set(name, (column = { timestampsMs: [], values: [] }));
+    column.timestampsMs.push(timestampMs);
+    column.values.push(value);
+    this.samples++;
+  }
+}

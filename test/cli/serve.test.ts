@@ -1,0 +1,210 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import type { WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { freePort } from '../processes/free-port.ts';
+import { killAll, ROOT, VarveProcess } from './varve-process.ts';
+
+/*
+ * The program that `npm start` runs, as a process: what it prints, how it stops, what it finds again, and what is left of acknowledged
+ * samples when it is killed.
+ */
+const folder = mkdtempSync(join(tmpdir(), 'varve-serve-'));
+const KILL_ROUNDS = Number(process.env['KILL_ROUNDS'] ?? '3');
+const TIMEOUT = { timeout: 60_000 };
+let folders = 0;
+
+afterEach(killAll);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Settings of their own for each test: a free port and an empty data directory. */
+async function freshSettings(): Promise<{ PORT: string; DATA_DIR: string }> {
+  return { PORT: String(await freePort()), DATA_DIR: join(folder, `data-${folders++}`) };
+}
+
+/** A start that must fail: status 1 and one line. */
+async function refuses(settings: Readonly<Record<string, string>>, text: RegExp): Promise<void> {
+  const varve = new VarveProcess(settings);
+  const { code } = await varve.exited;
+  expect([code, varve.output]).toEqual([1, '']);
+  expect(varve.errors).toMatch(text);
+  expect(varve.errors.trimEnd().split('\n')).toHaveLength(1);
+}
+
+const nowMs = Math.floor(Date.now() / 1000) * 1000 - 600_000;
+const sample = (name: string, value: number, timestampMs = nowMs): WriteRequestSeries => ({ labels: ['__name__', name], timestampsMs: [timestampMs], values: [value] });
+
+test('starts, takes and answers, stops on SIGTERM, and goes on with the same data', TIMEOUT, async () => {
+  const settings = await freshSettings();
+  const first = await new VarveProcess(settings).ready();
+  expect(first.output).toContain(`remote_write:\n  - url: http://127.0.0.1:${settings.PORT}/api/v1/write\n`);
+  expect(first.output).toContain(`Data in ${settings.DATA_DIR}\n`);
+  expect((await fetch(`${first.baseUrl}/-/ready`)).status).toBe(200);
+  expect((await first.write([sample('kept', 42)])).status).toBe(204);
+  const answer = await first.query('kept', nowMs);
+  expect(answer).toEqual([{ metric: { __name__: 'kept' }, value: [nowMs / 1000, '42'] }]);
+  const { code, afterMs } = await first.stop('SIGTERM');
+  expect([code, first.errors]).toEqual([0, '']);
+  expect(afterMs).toBeLessThan(10_000);
+  await expect(fetch(`${first.baseUrl}/-/ready`)).rejects.toThrow();
+
+  const second = await new VarveProcess(settings).ready();
+  expect(await second.query('kept', nowMs)).toEqual(answer);
+  expect((await second.write([sample('kept', 43, nowMs + 1000)])).status).toBe(204);
+  expect(await second.query('kept', nowMs + 1000)).toMatchObject([{ value: [nowMs / 1000 + 1, '43'] }]);
+  expect((await second.stop('SIGINT')).code).toBe(0);
+  expect(second.errors).toBe('');
+});
+
+test('a second process on the same data, and one on the same port, are told so in one line', TIMEOUT, async () => {
+  const settings = await freshSettings();
+  const first = await new VarveProcess(settings).ready();
+  const other = await freshSettings();
+  await refuses({ ...settings, PORT: other.PORT }, /^varve: the data in .*data-\d+ is in use by process \d+; stop it or set DATA_DIR to another directory$/m);
+  await refuses({ ...other, PORT: settings.PORT }, new RegExp(`^varve: port ${settings.PORT} on 127.0.0.1 is in use; set PORT to another one$`, 'm'));
+  // Neither has done the first one any harm.
+  expect((await first.write([sample('unharmed', 1)])).status).toBe(204);
+  expect((await first.stop('SIGTERM')).code).toBe(0);
+});
+
+test('a lock left behind by a process that was killed does not matter, even if its id lives on', TIMEOUT, async () => {
+  const settings = await freshSettings();
+  const first = await new VarveProcess(settings).ready();
+  first.killGroup();
+  await first.exited;
+  writeFileSync(join(settings.DATA_DIR, 'varve.pid'), `${process.pid}\n`);
+  const second = await new VarveProcess(settings).ready();
+  expect((await second.stop('SIGTERM')).code).toBe(0);
+});
+
+test('mistakes in the settings are one line each', TIMEOUT, async () => {
+  const settings = await freshSettings();
+  const busy = createServer();
+  await new Promise<void>((resolve) => busy.listen(Number(settings.PORT), '127.0.0.1', resolve));
+  await refuses(settings, /^varve: port \d+ on 127\.0\.0\.1 is in use/);
+  await new Promise((resolve) => busy.close(resolve));
+  await refuses({ ...settings, PORT: 'http' }, /^varve: PORT is http; it must be a number from 1 to 65535$/m);
+  await refuses({ ...settings, PORT: '0' }, /^varve: PORT is 0;/);
+  await refuses({ ...settings, HOST: '203.0.113.1' }, /^varve: cannot listen on 203\.0\.113\.1:/);
+  await refuses({ ...settings, VARVE_SHARDS: 'many' }, /^varve: VARVE_SHARDS is "many"; it must be a whole number from 1 to 64$/m);
+  writeFileSync(join(folder, 'file'), '');
+  await refuses({ ...settings, DATA_DIR: join(folder, 'file') }, /^varve: cannot keep data in /);
+});
+
+test('a body that is too large is answered, not cut off while its sender still sends', TIMEOUT, async () => {
+  const varve = await new VarveProcess(await freshSettings()).ready();
+  const tooLarge = new Uint8Array(LIMITS.writeBodyBytesMax + 1_000_000);
+  const chunks = (): ReadableStream => new Blob([tooLarge]).stream();
+  for (const body of [tooLarge, chunks, tooLarge, chunks]) {
+    const init = typeof body === 'function' ? { body: body(), duplex: 'half' } : { body };
+    const answer = await fetch(`${varve.baseUrl}/api/v1/write`, { method: 'POST', ...init } as RequestInit);
+    expect([answer.status, await answer.text()]).toEqual([413, expect.stringContaining('writeBodyBytesMax')]);
+  }
+  expect((await varve.write([sample('after', 1)])).status).toBe(204);
+  expect((await varve.stop('SIGTERM')).code).toBe(0);
+});
+
+test('a client that hangs up on the first request of all holds nobody up', TIMEOUT, async () => {
+  const varve = await new VarveProcess(await freshSettings()).ready();
+  for (const delayMs of [0, 1, 2, 4]) {
+    const socket = connect(Number(new URL(varve.baseUrl).port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /api/v1/query?query=up HTTP/1.1\r\nHost: varve\r\n\r\n');
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    socket.destroy();
+  }
+  expect(await varve.query('1', nowMs)).toEqual([nowMs / 1000, '1']);
+  expect((await varve.stop('SIGTERM')).code).toBe(0);
+});
+
+test('what it measures of itself can be queried', TIMEOUT, async () => {
+  const settings = await freshSettings();
+  const varve = await new VarveProcess({ ...settings, VARVE_SELF_SCRAPE: 'on' }).ready();
+  const deadlineMs = Date.now() + 10_000;
+  let up: unknown = [];
+  while (Date.now() < deadlineMs && (up as unknown[]).length === 0) up = await varve.query('up', Date.now());
+  expect(up).toMatchObject([{ metric: { __name__: 'up', instance: `127.0.0.1:${settings.PORT}`, job: 'varve' }, value: [expect.any(Number), '1'] }]);
+  expect(await varve.query('varve_shard_up', Date.now())).toHaveLength(1);
+  expect((await varve.stop('SIGTERM')).code).toBe(0);
+  expect(varve.errors).toBe('');
+});
+
+test('run.mjs passes SIGTERM on and ends with the server’s status', TIMEOUT, async () => {
+  // The real run.mjs beside an install that has nothing to do, so that the test never touches node_modules.
+  const cli = join(folder, 'checkout/query/cli');
+  mkdirSync(cli, { recursive: true });
+  copyFileSync(join(ROOT, 'query/cli/run.mjs'), join(cli, 'run.mjs'));
+  const command = [join(cli, 'run.mjs'), 'query/cli/serve.ts'];
+  writeFileSync(join(cli, 'install.mjs'), `export const root = ${JSON.stringify(join(folder, 'checkout'))};\nexport const currentNode = process.execPath;\nexport function install() {}\n`);
+  writeFileSync(join(cli, 'serve.ts'), `import ${JSON.stringify(pathToFileURL(join(ROOT, 'query/cli/serve.ts')).href)};\n`);
+  const settings = await freshSettings();
+  const good = await new VarveProcess(settings, command).ready();
+  const { code, afterMs } = await good.stop('SIGTERM');
+  expect([code, good.errors]).toEqual([0, '']);
+  expect(afterMs).toBeLessThan(10_000);
+  await expect(fetch(`${good.baseUrl}/-/ready`)).rejects.toThrow();
+  const bad = new VarveProcess({ ...settings, PORT: 'x' }, command);
+  expect((await bad.exited).code).toBe(1);
+});
+
+/**
+ * Four senders write requests of 20 series until the process group is killed in the middle. Request k holds, of every series, the one
+ * sample k at the time k; so each is recognised, and so is half a request.
+ */
+async function killWhileWriting(settings: Readonly<Record<string, string>>, first: number, writeMs: number): Promise<{ sent: number; acknowledged: Set<number> }> {
+  const varve = await new VarveProcess(settings).ready();
+  const acknowledged = new Set<number>();
+  let sent = first;
+  let isKilled = false;
+  const send = async (): Promise<void> => {
+    while (!isKilled) {
+      const k = sent++;
+      const answer = await varve.write(request(k)).catch(() => undefined);
+      if (answer === undefined) return;
+      if (answer.status === 204) acknowledged.add(k);
+    }
+  };
+  const senders = Array.from({ length: 4 }, send);
+  await new Promise((resolve) => setTimeout(resolve, writeMs));
+  isKilled = true;
+  varve.killGroup();
+  await Promise.all([...senders, varve.exited]);
+  return { sent, acknowledged };
+}
+
+const SERIES_PER_REQUEST = 20;
+const timeOf = (k: number): number => nowMs - 3_600_000 + k * 10;
+
+function request(k: number): WriteRequestSeries[] {
+  return Array.from({ length: SERIES_PER_REQUEST }, (_, i) => ({ labels: ['__name__', 'killed', 'i', String(i)], timestampsMs: [timeOf(k)], values: [k] }));
+}
+
+test(`kill -9, ${KILL_ROUNDS} times while writing: every acknowledged sample is there, exactly once`, { timeout: 20_000 + KILL_ROUNDS * 10_000 }, async () => {
+  const settings = await freshSettings();
+  const acknowledged = new Set<number>();
+  let sent = 0;
+  for (let round = 0; round < KILL_ROUNDS; round++) {
+    const result = await killWhileWriting(settings, sent, 300 + 100 * (round % 5));
+    sent = result.sent;
+    for (const k of result.acknowledged) acknowledged.add(k);
+    expect(result.acknowledged.size).toBeGreaterThan(10);
+
+    const varve = await new VarveProcess(settings).ready();
+    const matrix = (await varve.query('killed[1h]', timeOf(sent))) as { metric: { i: string }; values: [number, string][] }[];
+    expect(matrix).toHaveLength(SERIES_PER_REQUEST);
+    const stored = matrix.map(({ values }) => values.map(([, value]) => Number(value)));
+    // Each request is whole or not there, and none is there twice.
+    for (const values of stored) expect(values).toEqual(stored[0]);
+    expect(new Set(stored[0]).size).toBe(stored[0]!.length);
+    expect([...acknowledged].filter((k) => !stored[0]!.includes(k))).toEqual([]);
+    expect(stored[0]!.every((k) => k < sent)).toBe(true);
+    // Queries would hide a sample that is there twice; the log's own count does not. (A seal takes samples out of the log.)
+    if (sent <= LIMITS.walSlotsMax) expect(await varve.metric('varve_shard_log_entries')).toBe(stored[0]!.length * SERIES_PER_REQUEST);
+    expect(matrix[0]!.values.map(([time]) => time)).toEqual(stored[0]!.map((k) => timeOf(k) / 1000));
+    expect((await varve.stop('SIGTERM')).code).toBe(0);
+  }
+});

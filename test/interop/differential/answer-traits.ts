@@ -1,0 +1,65 @@
+import type { Answer } from './answers.ts';
+
+/* What can be said of answers by looking at their values. */
+
+/** Digits that may be lost where terms of the size of these data, timestamps among them, cancel out. */
+const CANCELLED_TOLERANCE = 1e-6;
+
+export function textOf(answer: Answer): string {
+  return answer.kind === 'error' ? answer.text : '';
+}
+
+/** An error's text without the place in the query, and without the parameter's name before it. */
+export function withoutPlace(text: string): string {
+  return text.replace(/^.*?\d+:\d+: /, '');
+}
+
+export function isSinglePoints(answer: Answer): boolean {
+  return answer.kind === 'data' && answer.series.every(({ points }) => points.length === 1);
+}
+
+export function isEmpty(answer: Answer): boolean {
+  return answer.kind === 'data' && answer.series.length === 0;
+}
+
+/** Two series with the same value at the same time. */
+export function hasTies(answer: Answer): boolean {
+  if (answer.kind === 'error') return false;
+  const seen = new Set<string>();
+  return answer.series.some(({ points }) =>
+    points.some((point) => {
+      const key = point.join(' ');
+      if (seen.has(key)) return true;
+      seen.add(key);
+      return false;
+    }),
+  );
+}
+
+export function areNearby(a: number, b: number): boolean {
+  return Math.abs(a - b) <= CANCELLED_TOLERANCE * Math.max(1, Math.abs(a), Math.abs(b));
+}
+
+/** The same series and times, and values that are equal or pass for it. */
+export function agree(wanted: Answer, got: Answer, passes: (wanted: number, got: number) => boolean): boolean {
+  if (wanted.kind === 'error' || got.kind === 'error' || wanted.series.length !== got.series.length) return false;
+  const byKey = new Map(got.series.map((series) => [series.key, series.points]));
+  return wanted.series.every(({ key, points }) => {
+    const others = byKey.get(key);
+    if (others?.length !== points.length) return false;
+    return points.every(([timestampSeconds, value], index) => {
+      const [otherSeconds, other] = others[index]!;
+      return timestampSeconds === otherSeconds && (Object.is(value, other) || passes(value, other));
+    });
+  });
+}
+
+/** Somewhere NaN stands for 0. */
+export function isZeroTurnedNaN(wanted: Answer, got: Answer): boolean {
+  if (wanted.kind === 'error' || got.kind === 'error') return false;
+  const byKey = new Map(got.series.map((series) => [series.key, series.points]));
+  return wanted.series.some(({ key, points }) => {
+    const others = new Map(byKey.get(key));
+    return points.some(([timestampSeconds, value]) => value === 0 && Number.isNaN(others.get(timestampSeconds)));
+  });
+}

@@ -1,0 +1,62 @@
+import { type AnswerSeries, parseAnswer } from '../../bench/prometheus-api.ts';
+import { http, keepAliveAgent } from '../../processes/http.ts';
+import type { Query } from './random-queries.ts';
+
+/** What a server says to a query: an answer in one of the four types, or a refusal. */
+export type Answer =
+  | { readonly kind: 'data'; readonly resultType: string; readonly series: readonly AnswerSeries[] }
+  | { readonly kind: 'error'; readonly errorType: string; readonly text: string };
+
+interface Envelope {
+  readonly status: string;
+  readonly errorType?: string;
+  readonly error?: string;
+  readonly data?: { readonly resultType: string };
+}
+
+/** A server under comparison. `translate` puts a query into the words of its version. */
+export class AnsweringServer {
+  readonly #baseUrl: URL;
+  readonly #agent: ReturnType<typeof keepAliveAgent>;
+  readonly #translate: (expression: string) => string;
+
+  constructor(baseUrl: URL, connections: number, translate: (expression: string) => string = (expression) => expression) {
+    this.#baseUrl = baseUrl;
+    this.#agent = keepAliveAgent(connections);
+    this.#translate = translate;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async ask(query: Query): Promise<Answer> {
+    const form = new URLSearchParams({ query: this.#translate(query.expression) });
+    const isInstant = 'timeMs' in query;
+    if (isInstant) form.set('time', seconds(query.timeMs));
+    else for (const [name, timeMs] of [['start', query.startMs], ['end', query.endMs], ['step', query.stepMs]] as const) form.set(name, seconds(timeMs));
+    const url = new URL(isInstant ? '/api/v1/query' : '/api/v1/query_range', this.#baseUrl);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const { status, body } = await http({ method: 'POST', url, headers, body: form.toString(), agent: this.#agent });
+    return readAnswer(status, body);
+  }
+}
+
+function readAnswer(status: number, body: Buffer): Answer {
+  const envelope = readEnvelope(body);
+  if (envelope === undefined) return { kind: 'error', errorType: `status ${status}`, text: body.toString().slice(0, 500) };
+  if (envelope.data === undefined) return { kind: 'error', errorType: envelope.errorType ?? '', text: envelope.error ?? '' };
+  return { kind: 'data', resultType: envelope.data.resultType, series: parseAnswer(body) };
+}
+
+function readEnvelope(body: Buffer): Envelope | undefined {
+  try {
+    return JSON.parse(body.toString()) as Envelope;
+  } catch {
+    return undefined;
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3);
+}

@@ -1,0 +1,42 @@
+import { type Expr, parseExpr, unwrapParens } from '../../../promql/parser/index.ts';
+import type { Answer, AnsweringServer } from './answers.ts';
+import { type Difference, differenceOf, orderDifferenceOf } from './difference.ts';
+import { EXCEPTIONS, type Exception } from './exceptions.ts';
+import type { Query } from './random-queries.ts';
+
+/** One query asked of both. */
+export interface Comparison {
+  readonly query: Query;
+  readonly wanted: Answer;
+  readonly got: Answer;
+  readonly difference: Difference | undefined;
+  /** Why the difference is not Varve's fault. */
+  readonly exception: Exception | undefined;
+}
+
+export async function compare(query: Query, wantedFrom: AnsweringServer, gotFrom: AnsweringServer): Promise<Comparison> {
+  const [wanted, got] = await Promise.all([wantedFrom.ask(query), gotFrom.ask(query)]);
+  const tree = parsed(query.expression);
+  const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined);
+  if (difference === undefined) return { query, wanted, got, difference, exception: undefined };
+  const ask = (expression: string): Promise<Answer> => wantedFrom.ask({ ...query, expression });
+  const finding = { expression: query.expression, tree, wanted, got, difference, ask };
+  for (const exception of EXCEPTIONS) {
+    if (await exception.covers(finding)) return { query, wanted, got, difference, exception };
+  }
+  return { query, wanted, got, difference, exception: undefined };
+}
+
+function parsed(expression: string): Expr | undefined {
+  try {
+    return parseExpr(expression);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the order of an instant answer is part of it. That of a range answer is always the same. */
+function isSorted(tree: Expr | undefined): boolean {
+  const root = tree === undefined ? undefined : unwrapParens(tree);
+  return root?.kind === 'call' && (root.name === 'sort' || root.name === 'sort_desc');
+}

@@ -1,0 +1,42 @@
+import { areClose, firstDifference } from '../../bench/compare-answers.ts';
+import type { Answer } from './answers.ts';
+
+/** Floats that differ by no more than this, relative to the larger, are the same up to the last bits. */
+export const TOLERANCE = 1e-12;
+
+/** In what way two answers differ, and the details for a reader. */
+export interface Difference {
+  readonly kind: 'only wanted refuses' | 'only got refuses' | 'error type' | 'error text' | 'result type' | 'data' | 'order';
+  readonly text: string;
+}
+
+/** What differs between the answer of Prometheus and Varve's; `undefined` when nothing does. Series are compared as a set. */
+export function differenceOf(wanted: Answer, got: Answer, tolerance = TOLERANCE): Difference | undefined {
+  if (wanted.kind === 'error' && got.kind === 'error') {
+    if (wanted.errorType !== got.errorType) return { kind: 'error type', text: `wanted ${describe(wanted)}, got ${describe(got)}` };
+    const [wantedText, gotText] = [withoutParameter(wanted.text), withoutParameter(got.text)];
+    if (got.errorType !== 'bad_data' || wantedText === gotText) return undefined;
+    return { kind: 'error text', text: `wanted ${wantedText}\n       got    ${gotText}` };
+  }
+  if (wanted.kind === 'error') return { kind: 'only wanted refuses', text: `wanted ${describe(wanted)}, got an answer` };
+  if (got.kind === 'error') return { kind: 'only got refuses', text: `wanted an answer, got ${describe(got)}` };
+  if (wanted.resultType !== got.resultType) return { kind: 'result type', text: `wanted a ${wanted.resultType}, got a ${got.resultType}` };
+  const text = firstDifference(wanted.series, got.series, tolerance);
+  return text === undefined ? undefined : { kind: 'data', text };
+}
+
+/** Of answers that are the same as sets: whether their values come in another order. Equal ones may change places. */
+export function orderDifferenceOf(wanted: Answer, got: Answer): Difference | undefined {
+  if (wanted.kind === 'error' || got.kind === 'error' || wanted.resultType !== 'vector') return undefined;
+  const index = wanted.series.findIndex((series, at) => !areClose(series.points[0]![1], got.series[at]!.points[0]![1], TOLERANCE));
+  return index < 0 ? undefined : { kind: 'order', text: `wanted ${wanted.series[index]!.key} in place ${index}, got ${got.series[index]!.key}` };
+}
+
+function describe(error: Answer & { kind: 'error' }): string {
+  return `${error.errorType}: ${error.text}`;
+}
+
+/** 2.42 names the parameter of instant queries only. */
+function withoutParameter(text: string): string {
+  return text.replace(/^invalid parameter "query": /, '');
+}

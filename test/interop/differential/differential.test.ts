@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import { FUNCTION_SIGNATURES, parseExpr, ParseError } from '../../../promql/parser/index.ts';
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../../../storage/model/sample.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import type { Answer } from './answers.ts';
+import { differenceOf, orderDifferenceOf } from './difference.ts';
+import { EXCEPTIONS, type Finding } from './exceptions.ts';
+import { Grammar } from './grammar.ts';
+import { invalidExpression } from './invalid-expressions.ts';
+import { randomData } from './random-data.ts';
+import { type Query, randomQuery } from './random-queries.ts';
+import { restyle } from './restyle.ts';
+import { shrink, smallerExpressions } from './shrink.ts';
+import { dataTimes, EVALUATION_PHASE_MS, LATTICE_MS, SAMPLE_PHASE_MS } from './timing.ts';
+
+const TIMES = dataTimes(1_700_000_123_456);
+
+function vector(...series: (readonly [key: string, value: number])[]): Answer {
+  return { kind: 'data', resultType: 'vector', series: series.map(([key, value]) => ({ key, points: [[1, value]] })) };
+}
+
+describe('the data', () => {
+  const data = randomData(new SeededRandom(1), TIMES);
+
+  test('lie on their place of the lattice, in order, and are the same for the same seed', () => {
+    for (const { labels, timestampsMs } of data) {
+      for (const [index, timestampMs] of timestampsMs.entries()) {
+        expect(timestampMs % LATTICE_MS).toBe(SAMPLE_PHASE_MS);
+        if (index > 0) expect(timestampMs).toBeGreaterThan(timestampsMs[index - 1]!);
+      }
+      const names = labels.filter((_, index) => index % 2 === 0);
+      expect(names).toEqual(names.toSorted());
+    }
+    expect(randomData(new SeededRandom(1), TIMES)).toEqual(data);
+  });
+
+  test('hold what is odd about real data', () => {
+    const values = data.map((series) => Float64Array.from(series.values));
+    const some = (predicate: (value: number) => boolean): boolean => values.some((column) => column.some(predicate));
+    expect(some((value) => value === Infinity)).toBe(true);
+    expect(some((value) => Object.is(value, -0))).toBe(true);
+    const words = data.map(({ values: column }) => (column instanceof Float64Array ? new Uint32Array(column.buffer) : new Uint32Array()));
+    expect(words.some((column) => column.some((word, index) => word === STALE_BITS_HIGH && column[index - 1] === STALE_BITS_LOW))).toBe(true);
+    const counters = data.filter(({ labels }) => labels.includes('requests_total'));
+    expect(counters.some(({ values: column }) => column.some((value, index) => index > 0 && value < column[index - 1]!))).toBe(true);
+  });
+});
+
+describe('the queries', () => {
+  const queries = Array.from({ length: 4_000 }, (_, number) => randomQuery(1, number, TIMES));
+  const texts = queries.map(({ expression }) => expression).join('\n');
+
+  test('depend on seed and number only', () => {
+    expect(randomQuery(1, 7, TIMES)).toEqual(queries[7]);
+    expect(randomQuery(2, 7, TIMES)).not.toEqual(queries[7]);
+  });
+
+  test('are evaluated on their place of the lattice', () => {
+    for (const query of queries) {
+      const times = 'timeMs' in query ? [query.timeMs] : [query.startMs, query.endMs];
+      for (const timeMs of times) expect(timeMs % LATTICE_MS).toBe(EVALUATION_PHASE_MS);
+    }
+  });
+
+  test('have every function that is not newer than 2.42', () => {
+    const newer = [
+      'first_over_time', 'histogram_avg', 'histogram_fraction', 'histogram_quantiles', 'histogram_stddev', 'histogram_stdvar', 'info', 'mad_over_time',
+      'max_of', 'min_of', 'range', 'sort_by_label', 'sort_by_label_desc', 'start_timestamp', 'step', 'ts_of_first_over_time', 'ts_of_last_over_time',
+      'ts_of_max_over_time', 'ts_of_min_over_time',
+    ];
+    const unused = Object.keys(FUNCTION_SIGNATURES).filter((name) => !new RegExp(`\\b${name}\\(`).test(texts));
+    expect(unused.toSorted()).toEqual(newer);
+  });
+
+  test.each([
+    'sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar', 'topk', 'bottomk', 'quantile', 'count_values', 'by', 'without', 'on', 'ignoring',
+    'group_left', 'group_right', 'bool', 'and', 'or', 'unless', 'atan2', 'offset',
+  ])('have %s', (keyword) => {
+    expect(texts).toMatch(new RegExp(`\\b${keyword}\\b`));
+  });
+
+  test('are well typed, unless they are meant not to be', () => {
+    const random = new SeededRandom(3);
+    const grammar = new Grammar(random, TIMES);
+    for (let i = 0; i < 500; i++) {
+      const { text } = grammar.vector(4);
+      expect(() => parseExpr(restyle(random, text)), text).not.toThrow();
+      expect(() => parseExpr(invalidExpression(grammar))).toThrow(ParseError);
+    }
+  });
+});
+
+describe('shrinking', () => {
+  test('takes one thing away', () => {
+    expect(smallerExpressions('a + 1')).toEqual(['a']);
+    expect(smallerExpressions('sum by (x) (a)')).toEqual(['a', 'sum(a)']);
+    expect(smallerExpressions('rate(a{x="1"}[5m] offset 1m)')).toContain('rate(a[5m] offset 1m)');
+    expect(smallerExpressions('not (promql')).toEqual([]);
+  });
+
+  test('ends at the smallest query that still fails', async () => {
+    const query: Query = { expression: 'abs(sum by (x) (rate(a{x="1"}[5m] offset 1m)) * 2)', startMs: 0, endMs: 100_000, stepMs: 1_000 };
+    const smallest = await shrink(query, ({ expression }) => Promise.resolve(expression.includes('rate')));
+    expect(smallest).toEqual({ expression: 'rate(a[5m])', timeMs: expect.any(Number) as number });
+  });
+});
+
+describe('differences', () => {
+  const kindOf = (wanted: Answer, got: Answer): string | undefined => differenceOf(wanted, got)?.kind;
+  const refusal = (errorType: string, text: string): Answer => ({ kind: 'error', errorType, text });
+
+  test('of data', () => {
+    expect(kindOf(vector(['a', 1]), vector(['a', 1 + 1e-15]))).toBeUndefined();
+    expect(kindOf(vector(['a', 1]), vector(['a', 1 + 1e-9]))).toBe('data');
+    expect(kindOf(vector(['a', 1]), vector(['b', 1]))).toBe('data');
+    expect(kindOf(vector(['a', Number.NaN]), vector(['a', Number.NaN]))).toBeUndefined();
+    expect(kindOf(vector(['a', 1], ['b', 2]), vector(['b', 2], ['a', 1]))).toBeUndefined();
+  });
+
+  test('of order', () => {
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 2]), vector(['b', 2], ['a', 1]))?.kind).toBe('order');
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 1]), vector(['b', 1], ['a', 1]))).toBeUndefined();
+  });
+
+  test('of refusals', () => {
+    expect(kindOf(vector(), refusal('execution', 'no'))).toBe('only got refuses');
+    expect(kindOf(refusal('execution', 'no'), vector())).toBe('only wanted refuses');
+    expect(kindOf(refusal('execution', 'no'), refusal('bad_data', 'no'))).toBe('error type');
+    expect(kindOf(refusal('execution', 'no'), refusal('execution', 'other words'))).toBeUndefined();
+    expect(kindOf(refusal('bad_data', 'no'), refusal('bad_data', 'other words'))).toBe('error text');
+    expect(kindOf(refusal('bad_data', '1:1: no'), refusal('bad_data', 'invalid parameter "query": 1:1: no'))).toBeUndefined();
+  });
+});
+
+describe('exceptions', () => {
+  const excuse = async (expression: string, wanted: Answer, got: Answer, inner: Answer = vector()): Promise<string | undefined> => {
+    const difference = differenceOf(wanted, got)!;
+    const finding: Finding = { expression, tree: parseExpr(expression), wanted, got, difference, ask: () => Promise.resolve(inner) };
+    for (const exception of EXCEPTIONS) if (await exception.covers(finding)) return exception.name;
+    return undefined;
+  };
+
+  test('do not cover what nobody has explained', async () => {
+    expect(await excuse('rate(requests_total[5m])', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
+    expect(await excuse('sum(temperature)', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
+    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), vector(['a', 1], ['b', 2]))).toBeUndefined();
+    expect(await excuse('temperature + limit', vector(['a', 1]), { kind: 'error', errorType: 'execution', text: 'multiple matches for labels' })).toBeUndefined();
+  });
+
+  test('cover what is explained', async () => {
+    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), vector(['a', 1], ['b', 1]))).toBe('ties');
+    expect(await excuse('stddev(odd)', vector(['a', 0]), vector(['a', Number.NaN]))).toBe('spread of an infinity');
+    expect(await excuse('sum(level)', vector(['a', 1e-3]), vector(['a', 1.000001e-3]))).toBe('cancelled digits');
+    expect(await excuse('rate(temperature[5m])', vector(['a', 1]), vector(['a', 2]))).toBe('rate of what is no counter');
+  });
+});

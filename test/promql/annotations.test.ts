@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { Annotations, invalidQuantile, nativeHistogramNotGauge, sortInRangeQuery } from '../../promql/annotations.ts';
+
+test('positions count lines, and columns in bytes, from 1', () => {
+  const f = (query: string, start: number, place: string): void => {
+    const annotations = new Annotations();
+    annotations.add(sortInRangeQuery(), { start, end: query.length });
+    expect(annotations.toResult(query).warnings[0]).toMatch(new RegExp(`\\(${place}\\)$`));
+  };
+  f('sort(x)', 0, '1:1');
+  f('a + sort(x)', 4, '1:5');
+  f('a +\n  sort(x)', 6, '2:3');
+  f('{"é"} + sort(x)', 8, '1:10');
+  f('\n\n\nsort(x)', 3, '4:1');
+});
+
+test('equal texts are one annotation, kinds stand apart', () => {
+  const annotations = new Annotations();
+  annotations.add(invalidQuantile(2), { start: 0, end: 1 });
+  annotations.add(invalidQuantile(2), { start: 5, end: 6 });
+  annotations.add(nativeHistogramNotGauge('a "b"'), { start: 2, end: 3 });
+  expect(annotations.toResult('0123456')).toEqual({
+    warnings: [
+      'PromQL warning: quantile value should be between 0 and 1, got 2 (1:6)',
+      'PromQL warning: this native histogram metric is not a gauge: "a \\"b\\"" (1:3)',
+    ],
+    infos: [],
+  });
+});
+
+test('repairs of one metric are told together', () => {
+  const annotations = new Annotations();
+  const position = { start: 3, end: 4 };
+  annotations.addMonotonicityRepair('x', position, { timestampMs: 61_500, minBucket: 0.5, maxBucket: 2, maxDifference: 150 });
+  annotations.addMonotonicityRepair('x', position, { timestampMs: 1_000, minBucket: 1, maxBucket: Infinity, maxDifference: 3 });
+  expect(annotations.toResult('0123').infos).toEqual([
+    'PromQL info: input to histogram_quantile needed to be fixed for monotonicity ' +
+      '(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name "x", ' +
+      'from buckets 0.5 to +Inf, with a max diff of 1.5e+02, over 2 samples from 1970-01-01T00:00:01Z to 1970-01-01T00:01:01Z (1:4)',
+  ]);
+});

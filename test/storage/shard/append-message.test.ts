@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { DecodeError } from '../../../proto/decode-error.ts';
+import { TIMESTAMP_MS_MAX } from '../../../storage/chunk/index.ts';
+import { decodeAppendMessage } from '../../../storage/shard/append-message.ts';
+import { fuzzDecoder, fuzzRounds } from '../../proto/fuzz-bytes.ts';
+import { bareMessage, columnsOf, fullMessage, named, STALE, type TestBatch } from './batches.ts';
+
+const BATCH: TestBatch = [
+  { labels: named('up', { job: 'é' }), samples: [[1.7e12, 1.5], [1.7e12 + 15_000, STALE]] },
+  { labels: named('empty'), samples: [] },
+  { labels: named('down'), samples: [[-5, -0]] },
+];
+
+test('a batch comes back, with the labels that were put in', () => {
+  for (const batch of [BATCH, BATCH.slice(0, 1), BATCH.slice(0, 2), []]) {
+    expect(decodeAppendMessage(bareMessage(batch))).toEqual({ ...columnsOf(batch), definitions: new Map() });
+    const labels = new Map(batch.map((series, i) => [i, series.labels]));
+    expect(decodeAppendMessage(fullMessage(batch))).toEqual({ ...columnsOf(batch), definitions: labels });
+  }
+});
+
+describe('refused', () => {
+  function refused(what: string, change: (words: Uint32Array, message: ArrayBuffer) => void, reason: string): void {
+    test(what, () => {
+      const message = bareMessage(BATCH);
+      change(new Uint32Array(message), message);
+      const act = (): unknown => decodeAppendMessage(message);
+      expect(act).toThrow(DecodeError);
+      expect(act).toThrow(reason);
+    });
+  }
+  // Words: version, series, samples, definition bytes; 3 × low, 3 × high, 3 × check, 3 × end; samples from byte 64.
+  refused('another version', (words) => (words[0] = 2), 'version 2, this shard knows 1');
+  refused('more samples than there are', (words) => (words[2] = 4), 'want');
+  refused('counts whose sizes overflow 32 bits', (words) => (words[1] = 2 ** 28 + 3), 'want');
+  refused('ends that fall', (words) => words.set([2, 1, 3], 13), 'series 1 ends at sample 1');
+  refused('ends beyond the samples', (words) => words.set([2, 2, 4], 13), 'ends at sample 4 of 3');
+  refused('samples of no series', (words) => words.set([2, 2, 2], 13), 'end at sample 2 of 3');
+  for (const timestampMs of [NaN, Infinity, 0.5, TIMESTAMP_MS_MAX + 1, -TIMESTAMP_MS_MAX - 1]) {
+    refused(`a timestamp of ${timestampMs}`, (_words, message) => new DataView(message).setFloat64(64, timestampMs, true), 'cannot be stored');
+  }
+
+  test('a message cut off anywhere', () => {
+    const message = fullMessage(BATCH);
+    for (let length = 0; length < message.byteLength; length++) expect(() => decodeAppendMessage(message.slice(0, length)), `${length}`).toThrow(DecodeError);
+  });
+});
+
+test('damaged messages are decoded or refused, nothing else', { timeout: 600_000 }, () => {
+  const originals = [bareMessage(BATCH), fullMessage(BATCH), fullMessage([])].map((message) => new Uint8Array(message));
+  fuzzDecoder(originals, fuzzRounds(50_000), (bytes) => void decodeAppendMessage(bytes.slice().buffer), () => originals.forEach((bytes) => decodeAppendMessage(bytes.slice().buffer)));
+});

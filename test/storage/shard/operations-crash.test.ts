@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import type { Sql } from '../../../storage/runtime/sql.ts';
+import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { named, write, type TestBatch } from './batches.ts';
+import { dump, type Dump } from './store-model.ts';
+
+/*
+ * The crash index of everything but plain writing: snapshot, restore, prune, keeping the newest, expiry, merge, clean-up of dead series,
+ * sealing by age. A life is run once for each storage call in it and breaks before or behind that call. What is read afterwards is what
+ * was there before the step or behind it, never anything between; doing the step again ends where an undisturbed life ends.
+ */
+const LIMITS = limitsWith({
+  logEntriesMax: 40,
+  batchSamplesMax: 20,
+  walSlotsMax: 8,
+  segmentRowBytesTarget: 60,
+  segmentFrameBytesTarget: 40,
+  seriesBlockBytesTarget: 60,
+  mergeFanIn: 2,
+  mergeSamplesMax: 200,
+  logAgeMsMax: 100,
+});
+
+type Step = (store: HotStore, clock: FixedClock) => void;
+
+function batch(timestampMs: number, ...series: readonly string[]): TestBatch {
+  return series.map((name) => ({ labels: named('m', { series: name }), samples: [[timestampMs, timestampMs / 8], [timestampMs + 1, series.length]] }));
+}
+
+const append = (timestampMs: number, ...series: readonly string[]): Step => (store) => void write(store, batch(timestampMs, ...series));
+const atTime = (nowMs: number): Step => (_, clock) => clock.advance(nowMs - clock.nowMs());
+const seal: Step = (store) => store.seal();
+const maintain: Step = (store) => store.maintain();
+const createSnapshot: Step = (store) => void store.createSnapshot();
+const restoreNewest: Step = (store) => store.restoreSnapshot(store.listSnapshots().at(-1)!);
+const deleteAll: Step = (store) => store.listSnapshots().forEach((id) => store.deleteSnapshot(id));
+const prune = (beforeMs: number): Step => (store) => void store.prune(beforeMs);
+const keepNewest = (maxVersionsPerKey: number): Step => (store) => void store.compact({ maxVersionsPerKey });
+
+const LIFE: readonly Step[] = [
+  append(10, 'a', 'b', 'gone-1', 'gone-2'),
+  seal,
+  append(20, 'a', 'b', 'c'),
+  createSnapshot,
+  append(15, 'a', 'd'), // out of order, some of it over what is sealed
+  append(30, 'a', 'new-since-the-snapshot'),
+  restoreNewest,
+  append(40, 'a', 'b', 'c'),
+  prune(20), // whole rows and rows that straddle; what goes is still the snapshot's
+  createSnapshot,
+  append(50, 'a', 'b', 'd'),
+  keepNewest(3),
+  deleteAll, // now it goes, and series with it
+  append(60, 'e', 'f', 'a'), // refs of series that are gone
+  seal,
+  append(70, 'a', 'b'),
+  seal,
+  maintain, // merges
+  maintain,
+  maintain,
+  append(80, 'a', 'g'),
+  atTime(300),
+  maintain, // seals the old log
+  append(310, 'a', 'h'),
+  seal,
+  atTime(1_000),
+  maintain, // expires all but the last, forgets the series
+  maintain,
+  append(1_010, 'a', 'i'),
+];
+
+interface Outcome {
+  readonly dumps: readonly Dump[];
+  readonly brokenStep: number;
+}
+
+function open(sql: Sql, clock: FixedClock): HotStore {
+  return new HotStore(sql, LIMITS, { clock, retentionMs: 700 });
+}
+
+/** Lives from a step on until the end or until storage breaks; `dumps[i]` is what `read` says before step `fromStep + i`. */
+function live(sql: Sql, clock: FixedClock, fromStep: number, read: () => Dump): Outcome {
+  const dumps: Dump[] = [];
+  let step = fromStep;
+  try {
+    const store = open(sql, clock);
+    for (; step < LIFE.length; step++) {
+      dumps.push(read());
+      LIFE[step]!(store, clock);
+    }
+  } catch (error) {
+    if (!(error instanceof InjectedFault)) throw error;
+    return { dumps, brokenStep: step };
+  }
+  return { dumps: [...dumps, read()], brokenStep: -1 };
+}
+
+const whole = new NodeSql();
+const counting = new FaultySql(whole, undefined);
+const wholeClock = new FixedClock(0);
+const UNDISTURBED = live(counting, wholeClock, 0, () => dump(open(new NodeSql(whole.database), wholeClock))).dumps;
+
+function survive(plan: FaultPlan): void {
+  const where = `call ${plan.call}, ${plan.when}`;
+  const sql = new NodeSql();
+  const clock = new FixedClock(0);
+  const { brokenStep } = live(new FaultySql(sql, plan), clock, 0, () => []);
+  expect(brokenStep, where).toBeGreaterThanOrEqual(0);
+  const read = JSON.stringify(dump(open(new NodeSql(sql.database), clock)));
+  // Some steps seal first and then do their work, which reads the same.
+  expect([UNDISTURBED[brokenStep], UNDISTURBED[brokenStep + 1]].map((expected) => JSON.stringify(expected)), where).toContain(read);
+  expect(live(new NodeSql(sql.database), clock, brokenStep, () => []).brokenStep).toBe(-1);
+  expect(dump(open(new NodeSql(sql.database), clock)), where).toEqual(UNDISTURBED.at(-1));
+  const stored = sql.all<{ segment: number }>('SELECT segment FROM segment ORDER BY segment');
+  expect(sql.all('SELECT segment FROM segment_refs ORDER BY segment'), where).toEqual(stored);
+}
+
+test('an undisturbed life goes through all of it', () => {
+  expect(counting.calls).toBeGreaterThan(250);
+  const { counters, gauges } = open(new NodeSql(whole.database), new FixedClock(1_000)).stats();
+  expect(counters['seals_total']).toBe(0);
+  expect(gauges).toMatchObject({ series: 3, snapshots: 0 });
+  expect(UNDISTURBED.at(-1)!.map(([series]) => series)).toEqual(['a', 'h', 'i'].map((name) => `m{series="${name}"}`));
+});
+
+test.each(['before', 'after'] as const)('storage breaks %s each call in turn', { timeout: 60_000 }, (when) => {
+  for (let call = 0; call < counting.calls; call++) survive({ call, when });
+});

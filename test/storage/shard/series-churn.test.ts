@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { named, write } from './batches.ts';
+import { dump } from './store-model.ts';
+
+const MINUTE_MS = 60_000;
+const LIMITS = limitsWith({ logEntriesMax: 2_000, batchSamplesMax: 1_000, logAgeMsMax: 5 * MINUTE_MS, activeSeriesMax: 1_500 });
+const PODS = 100;
+
+/** A deployment every ten minutes: one hundred new pods, the old ones are gone; ten series stay. */
+function live(minutes: number): { store: HotStore; sql: NodeSql; clock: FixedClock; refused: number } {
+  const sql = new NodeSql();
+  const clock = new FixedClock(0);
+  let refused = 0;
+  let store = new HotStore(sql, LIMITS, { clock, retentionMs: 30 * MINUTE_MS });
+  for (let minute = 0; minute < minutes; minute++) {
+    clock.advance(MINUTE_MS);
+    const generation = Math.floor(minute / 10);
+    const pods = Array.from({ length: PODS }, (_, pod) => named('requests', { pod: `pod-${generation}-${pod}`, node: `node-${pod % 7}` }));
+    const stable = Array.from({ length: 10 }, (_, i) => named('up', { i: String(i) }));
+    const answer = write(store, [...pods, ...stable].map((labels) => ({ labels, samples: [[clock.nowMs(), minute]] as const })));
+    refused += answer.status === 'stored' ? answer.refusedSamples : 1;
+    while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
+    if (minute % 37 === 0) store = new HotStore(new NodeSql(sql.database), LIMITS, { clock, retentionMs: 30 * MINUTE_MS });
+  }
+  return { store, sql, clock, refused };
+}
+
+function blockBytes(sql: NodeSql): number {
+  return sql.all<{ bytes: number }>('SELECT sum(length(definitions)) AS bytes FROM series_block')[0]!.bytes;
+}
+
+test('series that come and go leave memory and storage as large as those that are there', () => {
+  const early = live(100);
+  const late = live(600);
+  expect(late.refused).toBe(0); // 6,010 series in all went through a shard that takes 1,500
+  for (const { store, sql } of [early, late]) {
+    expect(store.stats().gauges['series']).toBeLessThan(10 * PODS);
+    expect(sql.all('SELECT segment FROM segment').length).toBeLessThan(40);
+  }
+  expect(blockBytes(late.sql)).toBeLessThan(blockBytes(early.sql) * 1.5);
+  const refs = late.sql.all<{ limit: number }>('SELECT max(first_ref) AS "limit" FROM series_block')[0]!;
+  expect(refs.limit).toBeLessThan(10 * PODS); // refs are given again
+  const read = dump(late.store);
+  expect(read.filter(([series]) => series.startsWith('up')).length).toBe(10);
+  const pods = read.filter(([series]) => series.startsWith('requests')).map(([series]) => Number(/pod-(\d+)-/.exec(series)![1]));
+  expect(Math.min(...pods)).toBeGreaterThanOrEqual(54); // 30 minutes and the rows that straddle, of generations 0 to 59
+  expect(dump(new HotStore(new NodeSql(late.sql.database), LIMITS))).toEqual(read);
+});
+
+test('a ref is not given again while a snapshot mentions it', () => {
+  const { store, clock } = live(20);
+  const before = dump(store);
+  const snapshot = store.createSnapshot();
+  clock.advance(24 * 60 * MINUTE_MS);
+  store.maintain();
+  store.prune(clock.nowMs());
+  expect(dump(store)).toEqual([]);
+  expect(store.stats().gauges['series']).toBe(2 * PODS + 10);
+  write(store, Array.from({ length: 200 }, (_, i) => ({ labels: named('later', { i: String(i) }), samples: [[clock.nowMs(), i]] as const })));
+  store.restoreSnapshot(snapshot);
+  expect(dump(store)).toEqual(before);
+  store.deleteSnapshot(snapshot);
+  store.prune(clock.nowMs());
+  expect(store.stats().gauges['series']).toBe(0);
+});

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { migrate } from '../../../storage/shard/shard-schema.ts';
+import { decodeWalRow, encodeWalRow, Wal, type LogBatch } from '../../../storage/shard/wal.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { expectDamageNoticed } from './every-bit.ts';
+
+function batch(...timestampsMs: number[]): LogBatch {
+  return {
+    sampleCount: timestampsMs.length,
+    refs: Uint32Array.from(timestampsMs, (_, i) => i * 3),
+    timestampsMs: Float64Array.from(timestampsMs),
+    valueBits: Uint32Array.from({ length: timestampsMs.length * 2 }, (_, i) => 0xfff00000 + i),
+  };
+}
+
+function open(sql = new NodeSql(), slotsMax = 4): { sql: NodeSql; wal: Wal; replayed: number[] } {
+  migrate(sql);
+  const wal = new Wal(sql, slotsMax);
+  const replayed: number[] = [];
+  wal.replay((row) => replayed.push(row.timestampsMs[0]!));
+  return { sql, wal, replayed };
+}
+
+function append(wal: Wal, ...timestampsMs: number[]): void {
+  for (const timestampMs of timestampsMs) wal.append(encodeWalRow(batch(timestampMs)));
+}
+
+function seal(sql: NodeSql, wal: Wal): void {
+  sql.transaction(() => wal.markSealed());
+  wal.restart();
+}
+
+describe('a row', () => {
+  const BATCHES: Record<string, [LogBatch, bytesPerSample: number]> = {
+    empty: [batch(), 12],
+    'one sample': [batch(1.7e12), 12],
+    'one time for all': [batch(1.7e12, 1.7e12, 1.7e12), 12],
+    'times that lie close': [batch(1.7e12 + 5, 1.7e12, 1.7e12 + 0xffffffff), 16],
+    'times that lie far apart': [batch(1.7e12, 1.7e12 + 0x100000000, -5), 20],
+  };
+  test.each(Object.keys(BATCHES))('%s comes back', (name) => {
+    const [wanted, bytesPerSample] = BATCHES[name]!;
+    const bytes = encodeWalRow(wanted);
+    expect(bytes.length).toBe(24 + wanted.sampleCount * bytesPerSample);
+    expect(decodeWalRow(bytes.buffer as ArrayBuffer, 'x')).toEqual(wanted);
+  });
+
+  test.each(Object.keys(BATCHES).slice(1))('%s: any damage is noticed', (name) => {
+    expectDamageNoticed(encodeWalRow(BATCHES[name]![0]), (damaged) => void decodeWalRow(damaged, 'x'));
+  });
+
+  test('arrays longer than the count are cut', () => {
+    const long = batch(1, 2, 3, 4);
+    expect(decodeWalRow(encodeWalRow({ ...long, sampleCount: 2 }).buffer as ArrayBuffer, 'x')).toEqual(batch(1, 2));
+  });
+
+  test('of another version is refused by name', () => {
+    const bytes = encodeWalRow(batch(1));
+    bytes[0] = 2;
+    expect(() => decodeWalRow(bytes.buffer as ArrayBuffer, 'WAL slot 7')).toThrow('WAL slot 7: version 2, this build knows 1');
+  });
+});
+
+describe('the log', () => {
+  test('is replayed in the order of writing, and goes on behind', () => {
+    const { sql, wal } = open();
+    append(wal, 10, 30);
+    const second = open(sql);
+    expect(second.replayed).toEqual([10, 30]);
+    append(second.wal, 20);
+    expect(open(sql).replayed).toEqual([10, 30, 20]);
+    expect(second.wal.rowCount).toBe(3);
+  });
+
+  test('reuses slots after a seal, and what was sealed is not replayed', () => {
+    const { sql, wal } = open();
+    append(wal, 1, 2, 3, 4);
+    expect(wal.isFull).toBe(true);
+    seal(sql, wal);
+    expect([wal.isFull, wal.rowCount, wal.lastSequence]).toEqual([false, 0, 4]);
+    expect(open(sql).replayed).toEqual([]);
+    append(wal, 5, 6);
+    const again = open(sql);
+    expect(again.replayed).toEqual([5, 6]);
+    seal(sql, again.wal);
+    append(again.wal, 7);
+    expect(open(sql).replayed).toEqual([7]);
+    expect(sql.all('SELECT slot, sequence FROM wal ORDER BY slot').map((row) => `${row['slot']}:${row['sequence']}`)).toEqual(['0:7', '1:6', '2:3', '3:4']);
+  });
+
+  function refusesReplay(what: string, statement: string, message: string): void {
+    test(`${what} is noticed`, () => {
+      const { sql, wal } = open();
+      append(wal, 1, 2);
+      seal(sql, wal);
+      append(wal, 3, 4, 5);
+      sql.run(statement);
+      expect(() => open(sql)).toThrow(message);
+    });
+  }
+  refusesReplay('a missing first batch', 'DELETE FROM wal WHERE slot = 0', 'WAL slot 1: sequence 4, want slot 0 with 3: a batch is missing');
+  refusesReplay('a missing batch in the middle', 'DELETE FROM wal WHERE slot = 1', 'a batch is missing');
+  refusesReplay('an old row where a new one should be', 'UPDATE wal SET sequence = 2 WHERE slot = 1', 'a batch is missing');
+  refusesReplay('a row of a later sequence', 'UPDATE wal SET sequence = 9 WHERE slot = 2', 'a batch is missing');
+  refusesReplay('a damaged row', "UPDATE wal SET samples = zeroblob(36) WHERE slot = 1", 'WAL slot 1: version 0');
+
+  test('an instance notices what another has written', () => {
+    const writers: Record<string, (sql: NodeSql, wal: Wal) => void> = {
+      'a batch': (_sql, wal) => append(wal, 9),
+      'a seal': (sql, wal) => seal(sql, wal),
+      'a seal and a batch': (sql, wal) => (seal(sql, wal), append(wal, 9)),
+    };
+    for (const [what, act] of Object.entries(writers)) {
+      const first = open();
+      append(first.wal, 1, 2);
+      const second = open(first.sql);
+      expect([first.wal.isCurrent(), second.wal.isCurrent()]).toEqual([true, true]);
+      act(first.sql, second.wal);
+      expect([first.wal.isCurrent(), second.wal.isCurrent()], what).toEqual([false, true]);
+    }
+  });
+
+  test('rows of an earlier round in the next slot do not count as another writer', () => {
+    const { sql, wal } = open();
+    append(wal, 1, 2, 3);
+    seal(sql, wal);
+    expect(wal.isCurrent()).toBe(true);
+    append(wal, 4);
+    expect(wal.isCurrent()).toBe(true);
+    expect(open(sql).wal.isCurrent()).toBe(true);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { BucketFold, parseAggregates, percentileOf, type Aggregate } from '../../../storage/time-series/aggregate.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+
+const ALL: readonly Aggregate[] = ['min', 'max', 'avg', 'sum', 'count', 'first', 'last', 'p0', 'p50', 'p90', 'p99', 'p99.9', 'p100'];
+
+function fold(values: readonly number[], aggregates: readonly Aggregate[] = ALL): Record<string, number> {
+  const bucket = new BucketFold(aggregates, 1000);
+  for (const value of values) bucket.add(value);
+  return Object.fromEntries(aggregates.map((name) => [name, bucket.result(name)]));
+}
+
+test('names', () => {
+  expect(parseAggregates(['avg', 'p99', 'avg', 'p12.5'], 'metrics')).toEqual(['avg', 'p99', 'p12.5']);
+  expect(percentileOf('p99.9')).toBe(99.9);
+  const refused = (names: unknown, message: string): void => expect(() => parseAggregates(names as string[], 'metrics')).toThrow(message);
+  refused([], 'metrics is empty');
+  refused('avg', 'metrics is empty');
+  refused(['mean'], 'metrics has "mean"; want min, max');
+  refused(['p101'], 'metrics has "p101"');
+  refused(['p'], 'metrics has "p"');
+  refused(['constructor'], 'metrics has "constructor"');
+});
+
+describe('of raw values', () => {
+  test('plain', () => {
+    expect(fold([3, 1, 2, 4])).toEqual({
+      min: 1, max: 4, avg: 2.5, sum: 10, count: 4, first: 3, last: 4, p0: 1, p50: 2.5, p90: 3.7, p99: expect.closeTo(3.97, 12), 'p99.9': expect.closeTo(3.997, 12), p100: 4,
+    });
+    expect(fold([7])).toEqual(Object.fromEntries(ALL.map((name) => [name, name === 'count' ? 1 : 7])));
+  });
+
+  test('nothing is NaN, and counts nothing', () => {
+    expect(fold([])).toEqual(Object.fromEntries(ALL.map((name) => [name, name === 'count' ? 0 : NaN])));
+  });
+
+  test('NaN and infinities', () => {
+    const names: Aggregate[] = ['min', 'max', 'avg', 'sum', 'count', 'first', 'last', 'p50'];
+    expect(fold([NaN, 1, 3, NaN], names)).toEqual({ min: 1, max: 3, avg: NaN, sum: NaN, count: 4, first: NaN, last: NaN, p50: 2 });
+    expect(fold([NaN], names)).toEqual({ min: NaN, max: NaN, avg: NaN, sum: NaN, count: 1, first: NaN, last: NaN, p50: NaN });
+    expect(fold([1, Infinity, Infinity], names)).toMatchObject({ min: 1, max: Infinity, avg: Infinity, sum: Infinity, p50: Infinity });
+    expect(fold([-Infinity, Infinity], names)).toMatchObject({ min: -Infinity, max: Infinity, avg: NaN, sum: NaN, p50: NaN });
+  });
+
+  test('small values beside a large one are not lost from a sum', () => {
+    expect(fold([1e16, 1, 1, -1e16], ['sum'])).toEqual({ sum: 2 });
+  });
+
+  test('percentiles are those of the sorted values', () => {
+    const random = new SeededRandom(7);
+    for (let round = 0; round < 50; round++) {
+      const values = Array.from({ length: random.between(1, 700) }, () => random.between(-1000, 1000) / 8);
+      const sorted = [...values].sort((a, b) => a - b);
+      const percentile = random.between(0, 1000) / 10;
+      const rank = (percentile / 100) * (sorted.length - 1);
+      const low = sorted[Math.floor(rank)]!;
+      const expected = low + (sorted[Math.ceil(rank)]! - low) * (rank % 1);
+      const name: Aggregate = `p${percentile}`;
+      expect(fold(values, [name])[name]).toBeCloseTo(expected, 9);
+    }
+  });
+
+  test('too many values for a percentile say so; other aggregates take any number', () => {
+    const values = Array.from({ length: 1001 }, (_, i) => i);
+    expect(() => fold(values, ['p50'])).toThrow('a bucket has more than 1000 samples, the limit aggregateBucketSamplesMax');
+    expect(fold(values, ['max', 'count'])).toEqual({ max: 1000, count: 1001 });
+  });
+});
+
+describe('of roll-ups', () => {
+  const minute = (entries: Record<string, number>): Map<string, number> => new Map(Object.entries(entries));
+
+  test('smaller buckets add up', () => {
+    const bucket = new BucketFold(ALL, 1000);
+    bucket.addRolledUp(minute({ count: 2, sum: 3, min: 1, max: 2, first: 2, last: 1 }));
+    bucket.addRolledUp(minute({ count: 1, sum: 10, min: 10, max: 10, first: 10, last: 10 }));
+    bucket.add(4);
+    const names: Aggregate[] = ['count', 'sum', 'min', 'max', 'avg', 'first', 'last'];
+    expect(names.map((name) => bucket.result(name))).toEqual([4, 17, 1, 10, 4.25, 2, 4]);
+    expect(() => bucket.result('p50')).toThrow('p50 is not known: the raw samples are gone, and their roll-up has only count, sum, min, max, first, last');
+  });
+
+  test('sum and avg stand in for each other', () => {
+    const bucket = new BucketFold(ALL, 1000);
+    bucket.addRolledUp(minute({ count: 3, avg: 2 }));
+    bucket.addRolledUp(minute({ count: 1, sum: 6 }));
+    expect([bucket.result('sum'), bucket.result('avg')]).toEqual([12, 3]);
+    expect(() => bucket.result('min')).toThrow('min is not known');
+  });
+
+  test('a percentile is answered by a roll-up of the same width, and by nothing else', () => {
+    const bucket = new BucketFold(ALL, 1000);
+    bucket.addRolledUp(minute({ count: 3, p99: 5 }));
+    expect(bucket.result('p99')).toBe(5);
+    bucket.addRolledUp(minute({ count: 3, p99: 6 }));
+    expect(() => bucket.result('p99')).toThrow('percentiles of smaller buckets cannot be put together');
+  });
+
+  test('points that are no numbers are counted and weigh nothing', () => {
+    const bucket = new BucketFold(ALL, 1000);
+    bucket.addOther();
+    expect([bucket.result('count'), bucket.result('avg')]).toEqual([1, NaN]);
+    bucket.addRolledUp(minute({ count: 3, numbers: 1, avg: 8 }));
+    bucket.addRolledUp(minute({ count: 2, numbers: 0 }));
+    bucket.add(2);
+    expect([bucket.result('count'), bucket.result('avg')]).toEqual([7, 5]);
+  });
+});

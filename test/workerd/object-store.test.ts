@@ -1,0 +1,6 @@
+import { env } from 'cloudflare:workers';
+import { describe } from 'vitest';
+import { r2ObjectStore } from '../../storage/object-store.ts';
+import { objectStoreContract } from '../contract/object-store.ts';
+
+describe('R2', () => objectStoreContract(() => r2ObjectStore(env.ARCHIVE)));
