@@ -1,4 +1,5 @@
 import { VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
+import { ByteText } from './byte-text.ts';
 
 /** Annotations shown at most, of each kind; the rest is counted in one more line, as Prometheus does. */
 const ANNOTATIONS_MAX = 10;
@@ -27,8 +28,11 @@ export interface Notes {
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
+/** A piece of an answer: text, or its UTF-8 bytes, which are good only until the next piece is asked for. */
+export type TextPart = string | Uint8Array;
+
 /** The success envelope around `data`, which is JSON already. */
-export function* successText(data: Iterable<string>, notes: Notes): Generator<string> {
+export function* successText(data: Iterable<TextPart>, notes: Notes): Generator<TextPart> {
   yield '{"status":"success","data":';
   yield* data;
   yield* noteText('warnings', 'warning', notes.warnings);
@@ -48,18 +52,18 @@ export function success(data: unknown, notes: Notes = {}): Response {
   return new Response([...successText([JSON.stringify(data)], notes)].join(''), { headers: JSON_HEADERS });
 }
 
-/** Chunks sent at a time: large answers leave as they are written instead of standing in memory twice. */
-const CHUNK_CHARACTERS = 64 * 1024;
+/** Bytes sent at a time: large answers leave as they are written instead of standing in memory twice. */
+const CHUNK_BYTES = 128 * 1024;
 
-export function streamed(parts: Generator<string>): Response {
-  const first = nextChunk(parts);
-  if (first.done) return new Response(first.text, { headers: JSON_HEADERS });
-  const encoder = new TextEncoder();
+export function streamed(parts: Generator<TextPart>): Response {
+  const text = new ByteText();
+  const first = nextChunk(parts, text);
+  if (first.done) return new Response(first.bytes, { headers: JSON_HEADERS });
   const body = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(encoder.encode(first.text)),
+    start: (controller) => controller.enqueue(first.bytes),
     pull: (controller) => {
-      const chunk = nextChunk(parts);
-      if (chunk.text !== '') controller.enqueue(encoder.encode(chunk.text));
+      const chunk = nextChunk(parts, text);
+      if (chunk.bytes.length > 0) controller.enqueue(chunk.bytes);
       if (chunk.done) controller.close();
     },
     cancel: () => void parts.return(undefined),
@@ -67,14 +71,16 @@ export function streamed(parts: Generator<string>): Response {
   return new Response(body, { headers: JSON_HEADERS });
 }
 
-function nextChunk(parts: Generator<string>): { text: string; done: boolean } {
-  let text = '';
-  while (text.length < CHUNK_CHARACTERS) {
+function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
+  text.clear();
+  let done = false;
+  while (!done && text.length < CHUNK_BYTES) {
     const part = parts.next();
-    if (part.done === true) return { text, done: true };
-    text += part.value;
+    if (part.done === true) done = true;
+    else if (typeof part.value === 'string') text.text(part.value);
+    else text.append(part.value);
   }
-  return { text, done: false };
+  return { bytes: text.written().slice(), done };
 }
 
 /** The error envelope. What is not a VarveError is our own fault: it is logged, and the client learns no more than that. */

@@ -2,9 +2,11 @@ import type { QueryResult, MatrixSeries, QueryValue } from '../promql/query-resu
 import { apiBuckets } from '../storage/model/histogram-buckets.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { labelsToObject, type Labels } from '../storage/model/labels.ts';
+import { ByteText } from './byte-text.ts';
+import type { TextPart } from './respond.ts';
 
 /** Series-sized pieces of the `data` of a query answer, in Prometheus' JSON form (`web/api/v1/json_codec.go`). */
-export function* queryData(result: QueryResult, withStats: boolean): Generator<string> {
+export function* queryData(result: QueryResult, withStats: boolean): Generator<TextPart> {
   const { value } = result;
   yield `{"resultType":"${value.kind}","result":`;
   yield* valueJson(value);
@@ -12,7 +14,7 @@ export function* queryData(result: QueryResult, withStats: boolean): Generator<s
   yield '}';
 }
 
-function* valueJson(value: QueryValue): Generator<string> {
+function* valueJson(value: QueryValue): Generator<TextPart> {
   switch (value.kind) {
     case 'scalar':
       yield `[${formatTimestamp(value.timestampMs)},"${formatValue(value.value)}"]`;
@@ -33,18 +35,11 @@ function* valueJson(value: QueryValue): Generator<string> {
       return;
     }
     case 'matrix': {
-      // All series of a range query share their timestamps: each is made into text once.
-      const times = new Map<Float64Array, readonly string[]>();
+      const writer = new MatrixSeriesWriter();
       yield '[';
       let separator = '';
       for (const series of value.series) {
-        let texts = times.get(series.timestampsMs);
-        if (texts === undefined) {
-          texts = Array.from(series.timestampsMs, formatTimestamp);
-          times.clear();
-          times.set(series.timestampsMs, texts);
-        }
-        yield separator + matrixSeriesJson(series, texts);
+        yield writer.write(series, separator);
         separator = ',';
       }
       yield ']';
@@ -53,19 +48,83 @@ function* valueJson(value: QueryValue): Generator<string> {
   }
 }
 
-function matrixSeriesJson(series: MatrixSeries, times: readonly string[]): string {
-  const { values, present, histograms } = series;
-  let floats = '';
-  let histogramPoints = '';
-  for (let i = 0; i < times.length; i++) {
-    if (present !== undefined && present[i] === 0) continue;
-    const histogram = histograms?.[i];
-    if (histogram === undefined) floats += `${floats === '' ? '' : ','}[${times[i]!},"${formatValue(values[i]!)}"]`;
-    else histogramPoints += `${histogramPoints === '' ? '' : ','}[${times[i]!},${histogramJson(histogram)}]`;
+const COMMA = 44;
+const QUOTE = 34;
+const BRACKET = 93;
+
+/** Writes series of a matrix as bytes; what it returns is good until the next series. */
+class MatrixSeriesWriter {
+  readonly #out = new ByteText();
+  /** All series of a range query share their timestamps: `[time,` of each is made once, and lies from its start to that of the next. */
+  readonly #times = new ByteText();
+  #timesOf: Float64Array | undefined;
+  #timeStarts = new Uint32Array(0);
+
+  write(series: MatrixSeries, separator: string): Uint8Array {
+    const { timestampsMs, present, histograms } = series;
+    if (timestampsMs !== this.#timesOf) this.#takeTimes(timestampsMs);
+    const out = this.#out;
+    out.clear();
+    out.text(`${separator}{"metric":${labelsJson(series.labels)}`);
+    const isHere = (i: number): boolean => present === undefined || present[i] !== 0;
+    this.#points('values', timestampsMs.length, (i) => isHere(i) && histograms?.[i] === undefined, this.#floatOf(series.values));
+    if (histograms !== undefined) {
+      const histogramAt = (i: number): void => out.text(histogramJson(histograms[i]!));
+      this.#points('histograms', timestampsMs.length, (i) => isHere(i) && histograms[i] !== undefined, histogramAt);
+    }
+    out.ascii('}');
+    return out.written();
   }
-  const floatField = floats === '' ? '' : `,"values":[${floats}]`;
-  const histogramField = histogramPoints === '' ? '' : `,"histograms":[${histogramPoints}]`;
-  return `{"metric":${labelsJson(series.labels)}${floatField}${histogramField}}`;
+
+  #points(field: string, count: number, isMeant: (i: number) => boolean, write: (i: number) => void): void {
+    const out = this.#out;
+    const times = this.#times.written();
+    const starts = this.#timeStarts;
+    let isFirst = true;
+    for (let i = 0; i < count; i++) {
+      if (!isMeant(i)) continue;
+      if (isFirst) out.ascii(`,"${field}":[`);
+      else out.byte(COMMA);
+      isFirst = false;
+      out.bytes(times, starts[i]!, starts[i + 1]!);
+      write(i);
+      out.byte(BRACKET);
+    }
+    if (!isFirst) out.byte(BRACKET);
+  }
+
+  /** Writes a value in quotes. Neighbours are often equal: their text is copied. */
+  #floatOf(values: Float64Array): (i: number) => void {
+    const out = this.#out;
+    let last = NaN;
+    let lastStart = 0;
+    let lastEnd = 0;
+    return (i) => {
+      const value = values[i]!;
+      const start = out.length;
+      // Zeros of both signs are equal and have two texts.
+      if (value === last && value !== 0) out.again(lastStart, lastEnd);
+      else {
+        out.byte(QUOTE);
+        if (value > 0 && value <= Number.MAX_SAFE_INTEGER && Math.floor(value) === value) out.digits(value);
+        else out.ascii(formatValue(value));
+        out.byte(QUOTE);
+        last = value;
+      }
+      lastStart = start;
+      lastEnd = out.length;
+    };
+  }
+
+  #takeTimes(timestampsMs: Float64Array): void {
+    this.#timesOf = timestampsMs;
+    this.#timeStarts = new Uint32Array(timestampsMs.length + 1);
+    this.#times.clear();
+    for (let i = 0; i < timestampsMs.length; i++) {
+      this.#times.ascii(`[${formatTimestamp(timestampsMs[i]!)},`);
+      this.#timeStarts[i + 1] = this.#times.length;
+    }
+  }
 }
 
 function histogramJson(histogram: FloatHistogram): string {

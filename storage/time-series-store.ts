@@ -86,9 +86,10 @@ export class TimeSeriesStore<T = number> {
   #writesSinceCompaction = 0;
 
   constructor(options: TimeSeriesStoreOptions);
-  constructor(storage: DurableObjectStorage, options?: TimeSeriesStoreOptions);
+  /** `database` is a Durable Object's `ctx.storage`, or its `ctx`. */
+  constructor(database: DurableObjectStorage | Pick<DurableObjectState, 'storage'>, options?: TimeSeriesStoreOptions);
   constructor(first: DurableObjectStorage | TimeSeriesStoreOptions, second: TimeSeriesStoreOptions = {}) {
-    const options = isStorage(first) ? { storage: first, ...second } : first;
+    const options = isStorage(first) ? { ...second, storage: first } : { ...first, ...second, ...(first.storage === undefined ? {} : { storage: first.storage }) };
     this.#settings = readSettings(options);
     this.#engine = openEngine(options, this.#settings);
     this.#prunedMs = this.#settings.clock.nowMs();

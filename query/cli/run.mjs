@@ -11,7 +11,8 @@ try {
   process.exit(1);
 }
 const [file = '', ...args] = process.argv.slice(2);
-const environment = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
+// wrangler dev otherwise records every SQL statement, which costs up to seven times the time.
+const environment = { X_LOCAL_OBSERVABILITY: 'false', ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
 const child = spawn(currentNode, [join(root, file), ...args], { stdio: 'inherit', env: environment });
 // A terminal sends SIGINT to the whole group; the child decides when to end, and this process ends with it.
 process.on('SIGINT', () => {});

@@ -12,72 +12,74 @@ import { signedVarint } from './timestamps.ts';
 const DECIMALS_MAX = 9;
 const POWERS_OF_TEN = Array.from({ length: DECIMALS_MAX + 1 }, (_, exponent) => 10 ** exponent);
 
-/** The integers of the column at hand; reused. */
-let integers = new Float64Array(1024);
+/** The column at hand as integers, then as differences; reused. */
+let scratch = new Float64Array(1024);
 
 /** The least exponent with which every value is an integer over a power of ten, exactly; `undefined` when there is none. */
 export function decimalExponent(values: Float64Array, start: number, end: number): number | undefined {
   let exponent = 0;
   let previous = 0;
+  let risenAt = start;
   for (let i = start; i < end; i++) {
     const value = values[i]!;
     while (!isDecimal(value, exponent)) {
       if (++exponent > DECIMALS_MAX) return undefined;
+      risenAt = i;
     }
     if (Math.abs(value - previous) * POWERS_OF_TEN[exponent]! > SIGNED_VARINT_MAX / 2) return undefined;
     previous = value;
   }
   // A larger exponent found late must also hold for the values before it: 0.1 times 10 is whole, but 4503599627370495 times 10 is not safe.
-  for (let i = start; i < end; i++) {
+  for (let i = start; i < risenAt; i++) {
     if (!isDecimal(values[i]!, exponent)) return undefined;
   }
   return exponent;
 }
 
 function isDecimal(value: number, exponent: number): boolean {
+  // Most values are small integers: no multiplication and no division.
+  if (exponent === 0 && value === (value | 0)) return value !== 0 || 1 / value > 0;
   const scale = POWERS_OF_TEN[exponent]!;
   const integer = Math.round(value * scale);
   // The bound keeps NaN and the infinities out; -0 would come back as 0.
   return Math.abs(integer) <= SIGNED_VARINT_MAX / 2 && integer / scale === value && !Object.is(value, -0);
 }
 
-/** Takes a column as integers, for `isSteady` and `encodeDecimals`. */
-export function takeDecimals(values: Float64Array, exponent: number, start: number, end: number): void {
-  if (integers.length < end - start) integers = new Float64Array(end - start);
+/** Writes a column that has this exponent; says first, to `writeHead`, whether it is steady. */
+export function encodeDecimals(values: Float64Array, exponent: number, start: number, end: number, out: ColumnWriter, writeHead: (steady: boolean) => void): void {
+  const count = end - start;
+  if (scratch.length < count) scratch = new Float64Array(count);
+  const differences = scratch;
   const scale = POWERS_OF_TEN[exponent]!;
-  for (let i = start; i < end; i++) integers[i - start] = exponent === 0 ? values[i]! : Math.round(values[i]! * scale);
+  let previous = 0;
+  for (let i = 0; i < count; i++) {
+    const integer = exponent === 0 ? values[start + i]! : Math.round(values[start + i]! * scale);
+    differences[i] = integer - previous;
+    previous = integer;
+  }
+  const steady = isSteady(differences, count);
+  if (steady) for (let i = count - 1; i > 1; i--) differences[i]! -= differences[i - 1]!;
+  writeHead(steady);
+  out.byte(exponent);
+  out.signedAll(differences, count);
 }
 
 /** Whether changes of the difference are shorter than differences: a counter that rises evenly. */
-export function isSteady(count: number): boolean {
-  let deltaBytes = 0;
+function isSteady(differences: Float64Array, count: number): boolean {
+  let differenceBytes = 0;
   let changeBytes = 0;
-  let delta = count > 1 ? integers[1]! - integers[0]! : 0;
   for (let i = 2; i < count; i++) {
-    const next = integers[i]! - integers[i - 1]!;
-    if (Math.abs(next - delta) > SIGNED_VARINT_MAX) return false;
-    deltaBytes += signedBytes(next);
-    changeBytes += signedBytes(next - delta);
-    delta = next;
+    const change = differences[i]! - differences[i - 1]!;
+    if (Math.abs(change) > SIGNED_VARINT_MAX) return false;
+    differenceBytes += signedBytes(differences[i]!);
+    changeBytes += signedBytes(change);
   }
-  return changeBytes < deltaBytes;
+  return changeBytes < differenceBytes;
 }
 
 function signedBytes(value: number): number {
   const size = Math.abs(value);
   return size < 0x40 ? 1 : size < 0x2000 ? 2 : size < 0x10_0000 ? 3 : size < 0x800_0000 ? 4 : 6;
-}
-
-export function encodeDecimals(exponent: number, count: number, steady: boolean, out: ColumnWriter): void {
-  out.byte(exponent);
-  let previous = 0;
-  let delta = 0;
-  for (let i = 0; i < count; i++) {
-    const next = integers[i]! - previous;
-    out.signed(steady && i > 1 ? next - delta : next);
-    previous = integers[i]!;
-    delta = next;
-  }
 }
 
 /**

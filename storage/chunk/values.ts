@@ -2,7 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import type { ByteReader } from '../../proto/varint.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import type { ColumnWriter } from './column-writer.ts';
-import { decimalExponent, decodeDecimals, encodeDecimals, isSteady, takeDecimals } from './decimal.ts';
+import { decimalExponent, decodeDecimals, encodeDecimals } from './decimal.ts';
 import { decodeXorPlanes, encodeXorPlanes, isMostlyDistinct } from './xor-planes.ts';
 
 /*
@@ -41,14 +41,19 @@ export function encodeValues(values: Float64Array, bits: Uint32Array, start: num
     from = 0;
     to = values.length;
   }
+  const writeHead = (codec: number): void => {
+    out.byte(codec | (stalePositions.length > 0 ? STALE_FLAG : 0));
+    if (stalePositions.length > 0) writeStalePositions(stalePositions, out);
+  };
   const exponent = decimalExponent(values, from, to);
-  if (exponent !== undefined) takeDecimals(values, exponent, from, to);
-  const codec = exponent === undefined ? (isMostlyDistinct(values, from, to) ? XOR_PLANES : RAW) : isSteady(to - from) ? STEADY : DECIMAL;
-  out.byte(codec | (stalePositions.length > 0 ? STALE_FLAG : 0));
-  if (stalePositions.length > 0) writeStalePositions(stalePositions, out);
-  if (exponent !== undefined) encodeDecimals(exponent, to - from, codec === STEADY, out);
-  else if (codec === XOR_PLANES) encodeXorPlanes(bits, from, to, out);
-  else for (let i = from; i < to; i++) writeBits(bits, i, out);
+  if (exponent !== undefined) encodeDecimals(values, exponent, from, to, out, (steady) => writeHead(steady ? STEADY : DECIMAL));
+  else if (isMostlyDistinct(values, from, to)) {
+    writeHead(XOR_PLANES);
+    encodeXorPlanes(bits, from, to, out);
+  } else {
+    writeHead(RAW);
+    for (let i = from; i < to; i++) writeBits(bits, i, out);
+  }
 }
 
 /** A column of `count` values as bits, two words a value, low word first. */

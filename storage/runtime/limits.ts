@@ -43,6 +43,8 @@ export const LIMITS = {
   logEntriesMax: 512 * KIB,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
+  /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
+  groupCommitBatchesMax: 64,
   /** WAL rows that a log may span. A seal frees them all; reading them back is what waking costs. */
   walSlotsMax: 4096,
   /** Rows that at least stay for the change feed behind seals: about a full log of common batches, 6 MB. */
@@ -67,6 +69,11 @@ export const LIMITS = {
   openSegmentBytesMax: 4 * MIB,
   /** Decoded columns of such rows, in samples of 16 bytes: 4 MiB. */
   openColumnSamplesMax: 256 * KIB,
+  /**
+   * Columns that selects have decoded, in numbers of 8 bytes: 12 MiB. An hour of 6,000 series scraped every 15 s, which is what a dashboard
+   * asks for again and again.
+   */
+  selectColumnSamplesMax: 1536 * KIB,
   /** Runs of refs kept in memory for each segment row, 8 bytes each: more are made coarser, which only costs a row looked at in vain. */
   refRunsInMemoryMax: 512,
   /** A seal makes rows of about this size: few rows are cheap to write, small rows cheap to read. */

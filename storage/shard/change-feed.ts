@@ -3,8 +3,8 @@ import type { Sql } from '../runtime/sql.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { decodeWalRow, type LogBatch, type Wal } from './wal.ts';
 
-/** Samples in one answer: decoded rows are views, so this many times 16 bytes, and at least one row. */
-const CHANGES_SAMPLES_TARGET = 64 * 1024;
+/** An answer ends with the row that reaches this: with labels for each sample, and a row as long as can be, it is 20 MB, which one RPC carries. */
+const CHANGES_SAMPLES_TARGET = 16 * 1024;
 
 /** The samples that one batch brought to one series, in the order of acceptance. */
 export interface SeriesChange {
@@ -38,8 +38,8 @@ interface FeedSources {
  * sealed log, whichever is longer; a consumer that falls further behind is told to read the state anew, and never holds up a write.
  */
 
-/** The batches behind a cursor (a sequence), oldest first, at most `rowsMax`. */
-export function readChanges({ sql, wal, index }: FeedSources, cursor: number, rowsMax: number): ChangesAnswer {
+/** The batches behind a cursor (a sequence), oldest first, at most `rowsMax`; of each the series that `isMeant` accepts, which may be none. */
+export function readChanges({ sql, wal, index }: FeedSources, cursor: number, rowsMax: number, isMeant?: (ref: number) => boolean): ChangesAnswer {
   const { lastSequence } = wal;
   if (cursor === lastSequence) return { status: 'changes', batches: [], cursor };
   // A cursor from the future belongs to a database that has since gone back in time.
@@ -51,7 +51,7 @@ export function readChanges({ sql, wal, index }: FeedSources, cursor: number, ro
     const [row] = sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM wal WHERE slot = ? AND sequence = ?', slot, sequence);
     if (row === undefined) break;
     const batch = decodeWalRow(row.samples, `WAL slot ${slot}`);
-    batches.push({ sequence, series: bySeries(batch, index) });
+    batches.push({ sequence, series: bySeries(batch, index, isMeant) });
     samples += batch.sampleCount;
     if (samples >= CHANGES_SAMPLES_TARGET) break;
   }
@@ -85,11 +85,12 @@ function slotsBehind(sql: Sql, wal: Wal, cursor: number, rowsMax: number): { slo
   return Array.from({ length: count }, (_, i) => ({ slot: wal.slotOf(cursor + i + 1), sequence: cursor + i + 1 }));
 }
 
-function bySeries(batch: LogBatch, index: SeriesIndex): SeriesChange[] {
+function bySeries(batch: LogBatch, index: SeriesIndex, isMeant: ((ref: number) => boolean) | undefined): SeriesChange[] {
   const entries = new Map<number, number[]>();
   for (let i = 0; i < batch.sampleCount; i++) {
     const ref = batch.refs[i]!;
     const known = entries.get(ref);
+    if (known === undefined && isMeant?.(ref) === false) continue;
     if (known === undefined) entries.set(ref, [i]);
     else known.push(i);
   }

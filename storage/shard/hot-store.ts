@@ -16,9 +16,11 @@ import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './
 import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { selectPage } from './select.ts';
 import { Segments } from './segments.ts';
+import type { SeriesDefinition } from './series-block.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type {
   AppendAnswer,
+  ChangesShardRequest,
   LabelsShardRequest,
   SelectShardAnswer,
   SelectShardRequest,
@@ -31,6 +33,9 @@ import { Snapshots } from './snapshots.ts';
 import { TakenSamples } from './taken-samples.ts';
 import { Upkeep } from './upkeep.ts';
 import { encodeWalRow, Wal } from './wal.ts';
+
+/** Rows of the log in one answer of the change feed. */
+const CHANGES_ROWS_MAX = 256;
 
 /**
  * The engine of one shard: WAL, log head, label index, segments. Everything is synchronous, so each method is atomic towards the others.
@@ -82,18 +87,21 @@ export class HotStore {
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */
   append(message: ArrayBuffer): AppendAnswer {
-    let batch: AppendMessage;
-    try {
-      batch = decodeAppendMessage(message);
-    } catch (error) {
-      // Nothing has been touched: a message of another version, or a damaged one, is the caller's affair.
-      if (error instanceof DecodeError) return { status: 'refused', message: error.message };
-      throw error;
-    }
-    if (batch.sampleCount > this.#limits.batchSamplesMax) {
-      return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${this.#limits.batchSamplesMax}` };
-    }
-    return this.#append(batch);
+    return this.appendAll([message])[0]!;
+  }
+
+  /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order. */
+  appendAll(messages: readonly ArrayBuffer[]): AppendAnswer[] {
+    const batches = messages.map((message): AppendMessage | AppendAnswer => {
+      try {
+        return decodeAppendMessage(message);
+      } catch (error) {
+        // Nothing has been touched: a message of another version, or a damaged one, is the caller's affair.
+        if (error instanceof DecodeError) return { status: 'refused', message: error.message };
+        throw error;
+      }
+    });
+    return this.#append(batches);
   }
 
   /**
@@ -105,7 +113,7 @@ export class HotStore {
     let samplesRefused = 0;
     let refusal: string | undefined;
     for (const batch of localBatches(series, this.#localHasher(), this.#limits.batchSamplesMax)) {
-      const answer = this.#append(batch);
+      const answer = this.#append([batch])[0]!;
       assert(answer.status !== 'unknown-series', 'a local batch without labels');
       if (answer.status === 'refused') {
         samplesRefused += batch.sampleCount;
@@ -153,8 +161,11 @@ export class HotStore {
   }
 
   /** What was accepted behind a cursor, in the order of commit; see change-feed.ts. */
-  changes(cursor: number, rowsMax: number): ChangesAnswer {
-    const answer = readChanges({ sql: this.#sql, wal: this.#wal, index: this.#series.index }, cursor, rowsMax);
+  changes({ cursor, rowsMax, selectors }: ChangesShardRequest): ChangesAnswer {
+    if (typeof cursor !== 'number') return { status: 'changes', batches: [], cursor: this.changeCursors()[cursor === 'oldest' ? 'oldest' : 'newest'] };
+    const refs = selectors.length === 0 ? undefined : new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    const sources = { sql: this.#sql, wal: this.#wal, index: this.#series.index };
+    const answer = readChanges(sources, cursor, Math.min(rowsMax, CHANGES_ROWS_MAX), refs && ((ref) => refs.has(ref)));
     this.#fence();
     return answer;
   }
@@ -265,46 +276,67 @@ export class HotStore {
     return this.#upkeep.nextDueMs();
   }
 
-  #append(batch: AppendMessage): AppendAnswer {
-    const resolved = resolveSeries(batch, this.#series, this.#limits);
-    return resolved.status === 'resolved' ? this.#store(batch, resolved) : resolved;
+  #append(batches: readonly (AppendMessage | AppendAnswer)[]): AppendAnswer[] {
+    const { batchSamplesMax } = this.#limits;
+    const taken = this.#taken;
+    taken.clear();
+    const answers = batches.map((batch) => {
+      if ('status' in batch) return batch;
+      if (batch.sampleCount > batchSamplesMax) {
+        return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` } as const;
+      }
+      const resolved = resolveSeries(batch, this.#series, this.#limits);
+      if (resolved.status !== 'resolved') return resolved;
+      if (taken.sampleCount + batch.sampleCount > batchSamplesMax) this.#commit([]);
+      const answer = this.#take(batch, resolved);
+      // The batches behind it must find its series.
+      if (resolved.added.length > 0) this.#commit(resolved.added);
+      return answer;
+    });
+    this.#commit([]);
+    return answers;
   }
 
-  #store(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
+  #take(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
-    const taken = this.#taken;
-    taken.take(batch, refs, this.#head, this.#segments.floorMs);
-    const { sampleCount, refusedByAge } = taken;
-    if (this.#head.free < sampleCount || this.#wal.isFull) this.seal();
-    if (sampleCount > 0 || added.length > 0) {
-      const row = encodeWalRow(taken);
-      // Commit point of a batch: the WAL row, alone or in one transaction with the series that it brings. The runtime makes it durable
-      // before the answer leaves. A crash before it leaves nothing of the batch; a crash behind it leaves the whole batch, and the sender,
-      // who may not have the answer, sends it again.
-      if (added.length === 0 && this.#head.count > 0) this.#wal.append(row);
-      else {
-        this.#sql.transaction(() => {
-          this.#series.write(added);
-          if (this.#head.count === 0) this.#upkeep.noteLogBegins(this.#clock.nowMs());
-          this.#wal.append(row);
-        });
-      }
-      this.#series.add(added);
-      this.#head.append(taken.refs, taken.timestampsMs, taken.valueBits, sampleCount);
-    }
-    const refusedSamples = taken.refusedWithSeries + refusedByAge;
+    const { taken, refusedWithSeries, refusedByAge } = this.#taken.take(batch, refs, this.#head, this.#segments.floorMs);
+    const refusedSamples = refusedWithSeries + refusedByAge;
     this.#counters.batches_total++;
-    this.#counters.samples_appended_total += sampleCount;
-    this.#counters.samples_duplicate_total += batch.sampleCount - sampleCount - refusedSamples;
+    this.#counters.samples_appended_total += taken;
+    this.#counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
     this.#counters.samples_refused_by_age_total += refusedByAge;
     this.#counters.series_created_total += added.length;
     this.#counters.series_refused_total += refusedSeries;
-    return { status: 'stored', samplesStored: batch.sampleCount - refusedSamples, refusedSeries, refusedSamples, refusal: this.#refusal(refusedSeries, refusedByAge) };
+    const refusal = this.#refusal(refusedSeries, refusedByAge, this.#series.count + added.length);
+    return { status: 'stored', samplesStored: batch.sampleCount - refusedSamples, refusedSeries, refusedSamples, refusal };
   }
 
-  #refusal(refusedSeries: number, refusedByAge: number): string | undefined {
+  /** Writes what has been taken, and the series that it brings. */
+  #commit(added: readonly SeriesDefinition[]): void {
+    const taken = this.#taken;
+    const { sampleCount } = taken;
+    if (sampleCount === 0 && added.length === 0) return;
+    if (this.#head.free < sampleCount || this.#wal.isFull) this.seal();
+    const row = encodeWalRow(taken);
+    // Commit point of the batches in the row: the row, alone or in one transaction with the series that it brings. The runtime makes it
+    // durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves all of them, and their senders,
+    // who may not have the answers, send them again.
+    if (added.length === 0 && this.#head.count > 0) this.#wal.append(row);
+    else {
+      this.#sql.transaction(() => {
+        this.#series.write(added);
+        if (this.#head.count === 0) this.#upkeep.noteLogBegins(this.#clock.nowMs());
+        this.#wal.append(row);
+      });
+    }
+    this.#series.add(added);
+    this.#head.append(taken.refs, taken.timestampsMs, taken.valueBits, sampleCount);
+    taken.clear();
+  }
+
+  #refusal(refusedSeries: number, refusedByAge: number, seriesCount: number): string | undefined {
     const reasons: string[] = [];
-    if (refusedSeries > 0) reasons.push(`the shard holds ${this.#series.count} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`);
+    if (refusedSeries > 0) reasons.push(`the shard holds ${seriesCount} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`);
     if (refusedByAge > 0) reasons.push(`${refusedByAge} samples are older than ${this.#segments.floorMs} ms, before which everything was pruned`);
     return reasons.length === 0 ? undefined : reasons.join('; ');
   }

@@ -18,6 +18,8 @@ export class LogHead {
   /** By ref: the series' newest entry, and the greatest timestamp seen since waking (also in what has been sealed). */
   #lastEntry = new Int32Array(1024).fill(NO_ENTRY);
   #maxTimestampMs = new Float64Array(1024).fill(-Infinity);
+  /** By ref: 1 when its entries may not be in the order of time. */
+  #isDisordered = new Uint8Array(1024);
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -49,12 +51,14 @@ export class LogHead {
     const { previous } = this;
     const lastEntry = this.#lastEntry;
     const maxTimestampMs = this.#maxTimestampMs;
+    const isDisordered = this.#isDisordered;
     let minTimestampMs = this.#minTimestampMs;
     for (let i = 0; i < sampleCount; i++) {
       const ref = refs[i]!;
       previous[start + i] = lastEntry[ref]!;
       lastEntry[ref] = start + i;
       if (timestampsMs[i]! > maxTimestampMs[ref]!) maxTimestampMs[ref] = timestampsMs[i]!;
+      else isDisordered[ref] = 1;
       if (timestampsMs[i]! < minTimestampMs) minTimestampMs = timestampsMs[i]!;
     }
     this.#minTimestampMs = minTimestampMs;
@@ -71,6 +75,9 @@ export class LogHead {
     const times = new Float64Array(capacity).fill(-Infinity);
     times.set(this.#maxTimestampMs);
     this.#maxTimestampMs = times;
+    const isDisordered = new Uint8Array(capacity);
+    isDisordered.set(this.#isDisordered);
+    this.#isDisordered = isDisordered;
   }
 
   /** Forgets what it knew of a series without entries: the ref is free for another one. */
@@ -84,6 +91,11 @@ export class LogHead {
 
   maxTimestampMsOf(ref: number): number {
     return this.#maxTimestampMs[ref]!;
+  }
+
+  /** Whether the series' entries, each newer than those before, end a walk backwards at the first one that is too old. */
+  isRising(ref: number): boolean {
+    return this.#isDisordered[ref] === 0;
   }
 
   /** Whether the series' newest entry is this very sample: a request that was sent again. */
@@ -108,5 +120,6 @@ export class LogHead {
     this.#count = 0;
     this.#minTimestampMs = Infinity;
     this.#lastEntry.fill(NO_ENTRY);
+    this.#isDisordered.fill(0);
   }
 }

@@ -59,19 +59,27 @@ function takeEntries(head: LogHead, entries: Uint32Array, start: number, end: nu
 /** Appends a series' log entries within the range (ms, both inclusive) to a run, in the order of acceptance. */
 export function readLog(head: LogHead, ref: number, startMs: number, endMs: number, run: SampleRun): void {
   const { timestampsMs, valueBits, previous } = head;
-  let matching = 0;
-  for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
-    if (timestampsMs[entry]! >= startMs && timestampsMs[entry]! <= endMs) matching++;
-  }
-  run.reserve(run.length + matching);
-  let to = run.length + matching;
+  const isRising = head.isRising(ref);
+  const start = run.length;
   for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
     const timestampMs = timestampsMs[entry]!;
-    if (timestampMs < startMs || timestampMs > endMs) continue;
-    to--;
+    if (timestampMs > endMs) continue;
+    if (timestampMs < startMs) {
+      if (isRising) break;
+      continue;
+    }
+    if (run.length === run.timestampsMs.length) run.reserve(run.length + 1);
+    const to = run.length++;
     run.timestampsMs[to] = timestampMs;
     run.bits[to * 2] = valueBits[entry * 2]!;
     run.bits[to * 2 + 1] = valueBits[entry * 2 + 1]!;
   }
-  run.length += matching;
+  // The walk went backwards.
+  run.timestampsMs.subarray(start, run.length).reverse();
+  run.bits.subarray(start * 2, run.length * 2).reverse();
+  for (let i = start; i < run.length; i++) {
+    const high = run.bits[i * 2]!;
+    run.bits[i * 2] = run.bits[i * 2 + 1]!;
+    run.bits[i * 2 + 1] = high;
+  }
 }

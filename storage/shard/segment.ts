@@ -69,7 +69,7 @@ export class SegmentWriter {
 
   /** Adds one series' samples `start` to `end`, timestamps rising. `values` and `bits` are two views of the same bytes. */
   add(ref: number, timestampsMs: Float64Array, values: Float64Array, bits: Uint32Array, start: number, end: number): void {
-    assert(end > start, `series ${ref} without samples in a segment`);
+    if (end <= start) assert(false, `series ${ref} without samples in a segment`);
     const timeColumn = this.#timeColumn(timestampsMs, start, end);
     const bytes = this.#values.add((out) => encodeValues(values, bits, start, end, out));
     this.#series.push({ ref, timeColumn, bytes });

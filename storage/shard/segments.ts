@@ -2,12 +2,13 @@ import type { Sql } from '../runtime/sql.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import type { Piece } from './piece.ts';
+import { ColumnCache, type DecodedRow } from './column-cache.ts';
 import { coarseRuns, decodeRefRuns, encodeRefRuns, refRunsOf, type RefRuns } from './ref-runs.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
 import type { SealedRow } from './segment-rows.ts';
 
-type SegmentLimits = Pick<typeof LIMITS, 'openSegmentBytesMax' | 'openColumnSamplesMax' | 'refRunsInMemoryMax'>;
+type SegmentLimits = Pick<typeof LIMITS, 'openSegmentBytesMax' | 'openColumnSamplesMax' | 'selectColumnSamplesMax' | 'refRunsInMemoryMax'>;
 
 /** What is known of a segment row without reading it. */
 export interface SegmentInfo {
@@ -45,12 +46,15 @@ export class Segments {
   readonly #open: LruCache<number, SegmentReader>;
   /** By segment and position in it. */
   readonly #pieces: LruCache<string, Piece>;
+  /** What selects have decoded. */
+  readonly #columns: ColumnCache;
 
   constructor(sql: Sql, limits: SegmentLimits) {
     this.#sql = sql;
     this.#limits = limits;
     this.#open = new LruCache(limits.openSegmentBytesMax);
     this.#pieces = new LruCache(limits.openColumnSamplesMax);
+    this.#columns = new ColumnCache(limits.selectColumnSamplesMax);
     const state = sql.all<StateRow>('SELECT next_segment, next_seal, generation, floor_ms, live_segments FROM shard_state WHERE id = 1')[0]!;
     this.#generation = state.generation;
     this.#nextSegment = state.next_segment;
@@ -104,6 +108,11 @@ export class Segments {
       this.#pieces.set(key, piece, piece.timestampsMs.length);
     }
     return piece;
+  }
+
+  /** The columns of a row, for selects: those of many series at a time. */
+  columns(info: SegmentInfo): DecodedRow {
+    return this.#columns.row(info.segment, () => this.open(info, true));
   }
 
   /** The exact refs of a row, from storage. */
@@ -164,6 +173,7 @@ export class Segments {
       this.#infos.delete(segment);
       // Its pieces go by themselves: ids are never given again.
       this.#open.delete(segment);
+      this.#columns.delete(segment);
     }
   }
 

@@ -3,23 +3,28 @@ import { ByteReader } from '../../proto/varint.ts';
 import { ColumnWriter } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
-import type { SampleRun } from './sample-run.ts';
+import { LIMITS } from '../runtime/limits.ts';
+import type { Part } from './piece.ts';
 import type { SeriesIndex } from './series-index.ts';
 
 /*
  * A page of a select's answer, one buffer, little-endian, so that it crosses RPC as one copy and is read through views:
  *
- *   u32 version │ u32 series │ u32 length of the columns in 8-byte words │ u32 bytes of the directory
+ *   u32 version │ u32 series │ u32 length of the columns in 8-byte words │ u32 bytes of the directory │ u32 bytes of the symbols │ u32 0
  *   columns: timestamps (f64 ms) and values (bits)
  *   directory, per series: varint strings, each as varint number of its symbol, varint samples, varint word at which the timestamps
  *                          begin, varint the same for the values, varint stale markers, then their positions as varints
  *   symbols: a JSON array of strings
+ *   whatever the buffer has beyond that means nothing
  *
  * A series with the same timestamps as the one before points at the same column. Names and values recur in nearly every series, so each
  * crosses once a page: encoding them anew for each series was nearly half of what an instant query cost.
  */
-const VERSION = 1;
-const HEADER_BYTES = 16;
+const VERSION = 2;
+const HEADER_BYTES = 24;
+const INITIAL_WORDS = 1024;
+/** Room that is made at once: more than a page is rarely more. */
+const EXPECTED_WORDS_MAX = LIMITS.selectPageBytesTarget / 8;
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
@@ -33,8 +38,10 @@ export interface PageSeries {
 
 export class SelectPageWriter {
   readonly #index: SeriesIndex;
-  #columns = new Float64Array(4 * 1024);
-  #columnBits = new Uint32Array(this.#columns.buffer);
+  /** The page in the making: columns stand where they will stay, so that finishing it copies nothing. */
+  #buffer = new ArrayBuffer(HEADER_BYTES + INITIAL_WORDS * 8);
+  #columns = new Float64Array(this.#buffer, HEADER_BYTES);
+  #columnBits = new Uint32Array(this.#buffer, HEADER_BYTES);
   #columnLength = 0;
   readonly #directory = new ColumnWriter(16 * 1024);
   /** The index's symbol → the page's. */
@@ -55,23 +62,37 @@ export class SelectPageWriter {
     this.#index = index;
   }
 
-  add(ref: number, run: SampleRun): void {
-    const timesAt = this.#timesAt(run);
+  /** Makes room, before anything is added, for what is about to be: as far as it is known, and fits a page. */
+  expect(parts: readonly (readonly Part[] | undefined)[]): void {
+    let words = 0;
+    for (const known of parts) for (const { from, to } of known ?? NO_PARTS) words += to - from;
+    // A quarter on top for what the log has, time columns and directory.
+    this.#reserve(Math.min(words * 1.25, EXPECTED_WORDS_MAX));
+  }
+
+  /** Parts follow each other in time. */
+  add(ref: number, parts: readonly Part[]): void {
+    let sampleCount = 0;
+    for (const { from, to } of parts) sampleCount += to - from;
+    const timesAt = this.#timesAt(parts, sampleCount);
     const valuesAt = this.#columnLength;
-    this.#reserve(run.length);
-    this.#columnBits.set(run.bits.subarray(0, run.length * 2), valuesAt * 2);
-    this.#columnLength += run.length;
+    this.#reserve(sampleCount);
+    const stale: number[] = [];
+    for (const { bits, from, to, hasStale } of parts) {
+      const at = this.#columnLength - from;
+      this.#columnBits.set(bits.subarray(from * 2, to * 2), this.#columnLength * 2);
+      this.#columnLength += to - from;
+      for (let i = from; hasStale && i < to; i++) {
+        if (bits[i * 2 + 1] === STALE_BITS_HIGH && bits[i * 2] === STALE_BITS_LOW) stale.push(at + i - valuesAt);
+      }
+    }
     const directory = this.#directory;
     const symbols = this.#index.symbolsOf(ref);
     directory.unsigned(symbols.length);
     for (const symbol of symbols) directory.unsigned(this.#pageSymbol(symbol));
-    directory.unsigned(run.length);
+    directory.unsigned(sampleCount);
     directory.unsigned(timesAt);
     directory.unsigned(valuesAt);
-    const stale: number[] = [];
-    for (let i = 0; i < run.length; i++) {
-      if (run.bits[i * 2 + 1] === STALE_BITS_HIGH && run.bits[i * 2] === STALE_BITS_LOW) stale.push(i);
-    }
     directory.unsigned(stale.length);
     for (const position of stale) directory.unsigned(position);
     this.#seriesCount++;
@@ -80,13 +101,15 @@ export class SelectPageWriter {
   finish(): ArrayBuffer {
     const directory = this.#directory.written();
     const symbols = utf8Encoder.encode(JSON.stringify(Array.from(this.#symbols.keys(), (symbol) => this.#index.textOf(symbol))));
+    this.#reserve(Math.ceil((directory.length + symbols.length) / 8));
     const directoryAt = HEADER_BYTES + this.#columnLength * 8;
-    const buffer = new ArrayBuffer(directoryAt + directory.length + symbols.length);
-    new Uint32Array(buffer, 0, 4).set([VERSION, this.#seriesCount, this.#columnLength, directory.length]);
-    new Uint32Array(buffer, HEADER_BYTES, this.#columnLength * 2).set(this.#columnBits.subarray(0, this.#columnLength * 2));
+    const buffer = this.#buffer;
+    new Uint32Array(buffer, 0, 5).set([VERSION, this.#seriesCount, this.#columnLength, directory.length, symbols.length]);
     new Uint8Array(buffer, directoryAt).set(directory);
     new Uint8Array(buffer, directoryAt + directory.length).set(symbols);
-    return buffer;
+    // Room to spare would cross RPC too.
+    const length = directoryAt + directory.length + symbols.length;
+    return length < buffer.byteLength * 0.75 ? buffer.slice(0, length) : buffer;
   }
 
   #pageSymbol(symbol: number): number {
@@ -95,40 +118,52 @@ export class SelectPageWriter {
     return pageSymbol;
   }
 
-  #timesAt(run: SampleRun): number {
-    const { timestampsMs, length } = run;
-    let isSame = this.#seriesCount > 0 && length === this.#lastTimesLength;
-    for (let i = 0; i < length && isSame; i++) isSame = this.#columns[this.#lastTimesAt + i] === timestampsMs[i];
-    if (isSame) return this.#lastTimesAt;
-    this.#reserve(length);
-    this.#columns.set(timestampsMs.subarray(0, length), this.#columnLength);
+  #timesAt(parts: readonly Part[], sampleCount: number): number {
+    if (this.#seriesCount > 0 && sampleCount === this.#lastTimesLength && this.#areLastTimes(parts)) return this.#lastTimesAt;
+    this.#reserve(sampleCount);
     this.#lastTimesAt = this.#columnLength;
-    this.#lastTimesLength = length;
-    this.#columnLength += length;
+    this.#lastTimesLength = sampleCount;
+    for (const { timestampsMs, from, to } of parts) {
+      this.#columns.set(timestampsMs.subarray(from, to), this.#columnLength);
+      this.#columnLength += to - from;
+    }
     return this.#lastTimesAt;
   }
 
-  #reserve(length: number): void {
-    const needed = this.#columnLength + length;
+  #areLastTimes(parts: readonly Part[]): boolean {
+    const columns = this.#columns;
+    let at = this.#lastTimesAt;
+    for (const { timestampsMs, from, to } of parts) {
+      for (let i = from; i < to; i++) if (columns[at++] !== timestampsMs[i]) return false;
+    }
+    return true;
+  }
+
+  #reserve(words: number): void {
+    const needed = this.#columnLength + words;
     if (needed <= this.#columns.length) return;
-    const larger = new Float64Array(Math.max(needed, this.#columns.length * 2));
-    const bits = new Uint32Array(larger.buffer);
+    const larger = new ArrayBuffer(HEADER_BYTES + Math.ceil(Math.max(needed, this.#columns.length * 2)) * 8);
+    const bits = new Uint32Array(larger, HEADER_BYTES);
     bits.set(this.#columnBits.subarray(0, this.#columnLength * 2));
-    this.#columns = larger;
+    this.#buffer = larger;
+    this.#columns = new Float64Array(larger, HEADER_BYTES);
     this.#columnBits = bits;
   }
 }
 
+const NO_PARTS: readonly Part[] = [];
+
 /** Hands out the series of a page, in its order, as views into it. Series that share timestamps share the array. */
 export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
-  const [version, seriesCount, columnLength, directoryBytes] = new Uint32Array(buffer, 0, 4) as unknown as [number, number, number, number];
+  const [version, seriesCount, columnLength, directoryBytes, symbolBytes] = new Uint32Array(buffer, 0, 5) as unknown as [number, number, number, number, number];
   if (version !== VERSION) throw new DecodeError(`select page: version ${version}, this build knows ${VERSION}`);
   const directoryAt = HEADER_BYTES + columnLength * 8;
-  if (directoryAt + directoryBytes > buffer.byteLength) {
-    throw new DecodeError(`select page: got ${buffer.byteLength} bytes, want at least ${directoryAt + directoryBytes}`);
+  const symbolsAt = directoryAt + directoryBytes;
+  if (symbolsAt + symbolBytes > buffer.byteLength) {
+    throw new DecodeError(`select page: got ${buffer.byteLength} bytes, want at least ${symbolsAt + symbolBytes}`);
   }
-  const symbols = JSON.parse(utf8Decoder.decode(new Uint8Array(buffer, directoryAt + directoryBytes))) as readonly string[];
-  const reader = new ByteReader(new Uint8Array(buffer), directoryAt, directoryAt + directoryBytes);
+  const symbols = JSON.parse(utf8Decoder.decode(new Uint8Array(buffer, symbolsAt, symbolBytes))) as readonly string[];
+  const reader = new ByteReader(new Uint8Array(buffer), directoryAt, symbolsAt);
   let lastTimesAt = -1;
   let timestampsMs = new Float64Array(0);
   for (let i = 0; i < seriesCount; i++) {

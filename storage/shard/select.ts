@@ -1,9 +1,9 @@
 import type { Labels } from '../model/labels.ts';
-import { compareStrings } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { hasStale } from './column-cache.ts';
+import { PieceGatherer } from './gather-pieces.ts';
 import type { LogHead } from './log-head.ts';
-import { runsHold } from './ref-runs.ts';
-import { appendInRange, type Piece } from './piece.ts';
+import { areInOrder, mergeParts, type Part } from './piece.ts';
 import { SampleRun } from './sample-run.ts';
 import { readLog } from './seal.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
@@ -33,26 +33,28 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);
-  const run = new SampleRun();
+  const gatherer = new PieceGatherer(sources.segments, index);
+  const log = new SampleRun();
   let sampleCount = 0;
   // The log holds nothing below the floor: it is sealed before the floor rises, and older samples are refused since.
   const fromMs = Math.max(request.startMs, sources.segments.floorMs);
   const groupLength = seriesPerGroup(sources, request);
   for (let start = from; start < refs.length; start += groupLength) {
     const group = refs.slice(start, start + groupLength);
-    const pieces = readSegments(sources, request, group);
+    const parts = gatherer.gather(group, fromMs, request.endMs);
+    page.expect(parts);
     for (let i = 0; i < group.length; i++) {
       const ref = group[i]!;
-      run.clear();
-      for (const piece of pieces[i] ?? []) appendInRange(piece, fromMs, request.endMs, run);
-      readLog(sources.head, ref, request.startMs, request.endMs, run);
-      if (run.length === 0) continue;
-      run.settle();
-      sampleCount += run.length;
+      log.clear();
+      readLog(sources.head, ref, request.startMs, request.endMs, log);
+      log.settle();
+      const settled = settle(parts[i], log);
+      if (settled.length === 0) continue;
+      for (const part of settled) sampleCount += part.to - part.from;
       if (sampleCount > request.samplesMax) {
         return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
       }
-      page.add(ref, run);
+      page.add(ref, settled);
       if (page.bytes >= limits.selectPageBytesTarget) {
         return { status: 'page', page: page.finish(), more: start + i + 1 < refs.length };
       }
@@ -60,6 +62,19 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   }
   return { status: 'page', page: page.finish(), more: false };
 }
+
+/** A series' parts and what the log holds of it, in order of time, each timestamp once. Nearly always they simply follow each other. */
+function settle(parts: Part[] | undefined, log: SampleRun): readonly Part[] {
+  if (parts === undefined && log.length === 0) return NO_PARTS;
+  const all = parts ?? [];
+  if (log.length > 0) {
+    const { timestampsMs, bits, length } = log;
+    all.push({ timestampsMs, bits, from: 0, to: length, hasStale: hasStale(bits, 0, length) });
+  }
+  return areInOrder(all) ? all : [mergeParts(all)];
+}
+
+const NO_PARTS: readonly Part[] = [];
 
 /** Position of the first ref behind the given labels. */
 function firstBehind(index: SeriesIndex, refs: readonly number[], after: Labels): number {
@@ -83,36 +98,4 @@ function seriesPerGroup({ segments, index }: SelectSources, request: SelectShard
 
 function overlaps(info: SegmentInfo, request: SelectShardRequest): boolean {
   return info.maxTimeMs >= request.startMs && info.minTimeMs <= request.endMs;
-}
-
-/** By position in the group: the pieces that segments hold, in the order of precedence. */
-function readSegments({ segments, index }: SelectSources, request: SelectShardRequest, group: readonly number[]): (Piece[] | undefined)[] {
-  const pieces: (Piece[] | undefined)[] = [];
-  const positionOf = new Map(group.map((ref, position) => [ref, position]));
-  const metrics = metricRange(index, group);
-  for (const info of segments.live) {
-    if (!overlaps(info, request)) continue;
-    if (compareStrings(info.lastMetric, metrics.first) < 0 || compareStrings(info.firstMetric, metrics.last) > 0) continue;
-    if (!group.some((ref) => runsHold(info.refs, ref))) continue;
-    const segment = segments.open(info, false);
-    for (let i = 0; i < segment.refs.length; i++) {
-      const position = positionOf.get(segment.refs[i]!);
-      if (position === undefined) continue;
-      const timestampsMs = segment.timestampsMs(i);
-      if (timestampsMs[0]! > request.endMs || timestampsMs[timestampsMs.length - 1]! < request.startMs) continue;
-      (pieces[position] ??= []).push({ timestampsMs, bits: segment.valueBits(i) });
-    }
-  }
-  return pieces;
-}
-
-function metricRange(index: SeriesIndex, refs: readonly number[]): { first: string; last: string } {
-  let first: string | undefined;
-  let last = '';
-  for (const ref of refs) {
-    const metric = index.metricNameOf(ref);
-    if (first === undefined || compareStrings(metric, first) < 0) first = metric;
-    if (compareStrings(metric, last) > 0) last = metric;
-  }
-  return { first: first ?? '', last };
 }

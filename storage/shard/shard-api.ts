@@ -1,4 +1,5 @@
 import type { Labels } from '../model/labels.ts';
+import type { ChangesAnswer } from './change-feed.ts';
 import type { Matcher } from '../model/matcher.ts';
 
 /**
@@ -52,6 +53,15 @@ export type SeriesShardAnswer =
   | { readonly status: 'series'; readonly series: readonly Labels[]; readonly truncated: boolean }
   | { readonly status: 'refused'; readonly message: string };
 
+/** A place in a shard's change feed: the sequence of the last batch seen, or one end of what the feed has. */
+export interface ChangesShardRequest {
+  readonly version: number;
+  readonly cursor: number | 'oldest' | 'latest';
+  readonly rowsMax: number;
+  /** Joined by "or", none meaning all series. */
+  readonly selectors: readonly (readonly Matcher[])[];
+}
+
 /** Counters since the object woke, and gauges of what it holds. Names are those of the metrics without the `varve_shard_` prefix. */
 export interface ShardStats {
   readonly counters: Readonly<Record<string, number>>;
@@ -66,5 +76,7 @@ export interface ShardApi {
   labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer>;
   labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;
   series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;
+  /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
+  changes(request: ChangesShardRequest): Promise<ChangesAnswer>;
   stats(): Promise<ShardStats>;
 }

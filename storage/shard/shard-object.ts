@@ -3,9 +3,11 @@ import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
+import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
-import type { AppendAnswer, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
+import type { ChangesAnswer } from './change-feed.ts';
+import type { AppendAnswer, ChangesShardRequest, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
 
 /**
  * A shard of a tenant: a thin shell around HotStore. An exception from a write leaves memory in doubt, so the object is aborted and the
@@ -13,17 +15,19 @@ import type { AppendAnswer, LabelsShardRequest, SelectShardAnswer, SelectShardRe
  */
 export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
+  readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
     this.#store = new HotStore(durableObjectSql(state.storage), LIMITS, { retentionMs: LIMITS.hotRetentionMs });
+    this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
     this.#maintenance = new MaintenanceAlarm(this.#store, durableObjectAlarm(state.storage), systemClock);
     void state.blockConcurrencyWhile(() => this.#maintenance.arm());
   }
 
   async append(message: ArrayBuffer): Promise<AppendAnswer> {
-    const answer = await this.#change(() => this.#store.append(message));
+    const answer = await this.#change(() => this.#appends.add(message));
     await this.#maintenance.arm();
     return answer;
   }
@@ -48,9 +52,14 @@ export class Shard extends DurableObject implements ShardApi {
     return this.#store.series(request);
   }
 
+  async changes(request: ChangesShardRequest): Promise<ChangesAnswer> {
+    return this.#store.changes(request);
+  }
+
   async stats(): Promise<ShardStats> {
     return this.#store.stats();
   }
+
   /** Runs what changes the store. Where it fails it may have stopped half-way between storage and memory; a read leaves memory as it is. */
   async #change<T>(body: () => T | Promise<T>): Promise<T> {
     try {

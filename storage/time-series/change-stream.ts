@@ -1,3 +1,4 @@
+import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { cursorText, eventsOf, parseCursor, type ChangeEvent, type FeedPosition } from './change-events.ts';
 import type { StoreEngine } from './store-engine.ts';
 
@@ -36,7 +37,7 @@ export async function* changeStream<T>({ engine, table, parse }: ChangeStreamInp
   };
   let position = start(engine, options.cursor, perSample);
   while (!isAborted(signal)) {
-    const answer = engine.read(({ hot }) => hot.changes(position.sequence, ROWS_PER_READ));
+    const answer = engine.read(({ hot }) => hot.changes({ version: SHARD_RPC_VERSION, cursor: position.sequence, rowsMax: ROWS_PER_READ, selectors: [] }));
     if (answer.status === 'resync') {
       position = { sequence: answer.cursor, events: 0 };
       yield { type: 'cdc.resync', op: 's', store: 'timeseries', table, cursor: cursorText(position, perSample) };

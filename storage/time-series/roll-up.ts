@@ -1,6 +1,7 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import type { LocalSeries } from '../shard/local-batch.ts';
 import { BucketFold, NUMBERS, type Aggregate } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
@@ -24,30 +25,49 @@ interface RollupPlan {
   readonly aggregates: readonly Aggregate[];
 }
 
-/** Rolls up the raw values of all keys, an hour of a key in one transaction. Stopped half-way, it goes on where it was when run again. */
+/** Samples of roll-ups written in one transaction, of as many keys as it takes. */
+const WRITE_SAMPLES_TARGET = 16 * 1024;
+
+/** Rolls up the raw values of all keys, some in each transaction. Stopped half-way, it goes on where it was when run again. */
 export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregates }: RollupPlan): RollupSummary {
   const endMs = bucketStart(beforeMs, bucketMs);
   // A bucket that has been pruned in part could only be rolled up wrongly, and nothing is taken that old.
   const floorMs = engine.read(({ hot }) => hot.floorMs);
   const startMs = floorMs === -Infinity ? -TIMESTAMP_MS_MAX : Math.ceil(floorMs / bucketMs) * bucketMs;
   const summary = { keys: 0, buckets: 0, points: 0 };
+  const fold = new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
+  let pending: LocalSeries[] = [];
+  let pendingSamples = 0;
+  const flush = (): void => {
+    const series = pending;
+    pending = [];
+    pendingSamples = 0;
+    if (series.length > 0) writeRollups(engine, series);
+  };
   for (const key of engine.keys()) {
     const raw = rawCursor(engine, key, startMs, endMs - 1);
     const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
     const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
     let buckets = 0;
-    for (const batch of rollupKey({ key, raw, known, bucketMs, aggregates, endMs }, new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax))) {
-      engine.write(({ hot }) => {
-        const answer = hot.appendLocal(batch.series);
-        if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples of a roll-up were refused');
-      });
+    for (const batch of rollupKey({ key, raw, known, bucketMs, aggregates, endMs }, fold)) {
+      pending.push(...batch.series);
+      pendingSamples += batch.samples;
       buckets += batch.buckets;
       summary.points += batch.points;
+      if (pendingSamples >= WRITE_SAMPLES_TARGET) flush();
     }
     summary.buckets += buckets;
     if (buckets > 0) summary.keys++;
   }
+  flush();
   return summary;
+}
+
+function writeRollups(engine: StoreEngine, series: readonly LocalSeries[]): void {
+  engine.write(({ hot }) => {
+    const answer = hot.appendLocal(series);
+    if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples of a roll-up were refused');
+  });
 }
 
 export function rawCursor(engine: StoreEngine, key: string, startMs: number, endMs: number): SeriesCursor {

@@ -5,12 +5,13 @@ import { rollupLabels } from './keys.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 import type { SeriesCursor } from './series-cursor.ts';
 
-/** Roll-ups are written an hour of a key at a time, the partition of their change events; this many samples are a batch in any case. */
+/** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
 export const PARTITION_MS = 3_600_000;
 const BATCH_SAMPLES_MAX = 16 * 1024;
 
 export interface RollupBatch {
   readonly series: readonly LocalSeries[];
+  readonly samples: number;
   readonly buckets: number;
   /** Raw points behind them. */
   readonly points: number;
@@ -94,7 +95,7 @@ class BatchColumns {
       timestampsMs,
       values: Float64Array.from(values),
     }));
-    return { series, buckets: this.#buckets, points: this.#points };
+    return { series, samples: this.samples, buckets: this.#buckets, points: this.#points };
   }
 
   #put(name: string, timestampMs: number, value: number): void {

@@ -11,7 +11,7 @@ import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { AsOfCache } from './as-of-cache.ts';
 import { Documents, documentId } from './documents.ts';
 import { durationMs } from './duration.ts';
-import { AGGREGATE_LABEL, keyLabels, ROLLUP_LABEL, roleOf } from './keys.ts';
+import { keyLabels, ROLLUP_LABEL, roleOf } from './keys.ts';
 import { prefixedSql } from './prefixed-sql.ts';
 import type { StoredValue } from './value.ts';
 
@@ -129,11 +129,8 @@ export class StoreEngine {
   /** The roll-ups of a key: by width in ms, widest first, the aggregates that it has. */
   rollupsOf(key: string): { readonly widthMs: number; readonly aggregates: readonly string[] }[] {
     const [, name] = keyLabels(key);
-    const found = this.#labelsOf([
-      { name: METRIC_NAME, type: '=', value: name! },
-      { name: ROLLUP_LABEL, type: '!=', value: '' },
-      { name: AGGREGATE_LABEL, type: '!=', value: '' },
-    ]);
+    // Only by name, which is a few series; whatever has a roll-up label may be most of them.
+    const found = this.#labelsOf([{ name: METRIC_NAME, type: '=', value: name! }]);
     const byWidth = new Map<number, string[]>();
     for (const labels of found) {
       const { rollup } = roleOf(labels);

@@ -112,7 +112,8 @@ export function fleetShape(options: { seed: number; instanceCount: number; scrap
     add('bench_build_info', 'constant', { version: `1.${index % 5}.0` });
     if (index % NODE_EVERY === 0) addNodeSeries(add);
   }
-  return { name: 'fleet', seed: options.seed, series, seriesPerRequest: 2_000, ...endingAt(options.nowMs, options.scrapeCount) };
+  // Whole instances to a request (five of them have 249 series): buckets build on those before them.
+  return { name: 'fleet', seed: options.seed, series, seriesPerRequest: 8 * 249, ...endingAt(options.nowMs, options.scrapeCount) };
 }
 
 const NODE_EVERY = 5;

@@ -70,6 +70,7 @@ export class MemoryShards implements ObjectNamespaces {
       labelNames: (request) => call('labelNames', request),
       labelValues: (label, request) => call('labelValues', label, request),
       series: (request) => call('series', request),
+      changes: (request) => call('changes', request),
       stats: () => call('stats'),
     };
   }

@@ -7,7 +7,10 @@ const STATS = { totalQueryableSamples: 5, samplesRead: 4, seriesRead: 2, peakSam
 
 function json(value: QueryValue, withStats = false): string {
   const result: QueryResult = { value, annotations: { warnings: [], infos: [] }, stats: STATS };
-  return [...queryData(result, withStats)].join('');
+  const decoder = new TextDecoder();
+  let text = '';
+  for (const part of queryData(result, withStats)) text += typeof part === 'string' ? part : decoder.decode(part);
+  return text;
 }
 
 test('timestamps: seconds, with three decimals when they are not whole', () => {

@@ -159,8 +159,8 @@ describe('cdc', () => {
     await store.rollup({ olderThan: '1h', bucket: '1m', aggregates: [...SEED_AGGREGATES] });
     const rollups = (await events(store)).filter((event) => event.type === 'cdc.rollup');
     expect(rollups).toEqual([
-      { type: 'cdc.rollup', op: 'r', store: 'timeseries', table: 'machines', key: 'k', bucket: '1m', partition: 'dt=2024-01-14/hour=09', count: 240, aggregates: { min: 0, max: 239, avg: 119.5 }, cursor: '2' },
-      { type: 'cdc.rollup', op: 'r', store: 'timeseries', table: 'machines', key: 'k', bucket: '1m', partition: 'dt=2024-01-14/hour=10', count: 240, aggregates: { min: 240, max: 479, avg: 359.5 }, cursor: '3' },
+      { type: 'cdc.rollup', op: 'r', store: 'timeseries', table: 'machines', key: 'k', bucket: '1m', partition: 'dt=2024-01-14/hour=09', count: 240, aggregates: { min: 0, max: 239, avg: 119.5 }, cursor: '1.1' },
+      { type: 'cdc.rollup', op: 'r', store: 'timeseries', table: 'machines', key: 'k', bucket: '1m', partition: 'dt=2024-01-14/hour=10', count: 240, aggregates: { min: 240, max: 479, avg: 359.5 }, cursor: '2' },
     ]);
   });
 

@@ -79,6 +79,18 @@ test('the change feed goes on from its cursor in the next instance', async () =>
   });
 });
 
+test('it takes the storage or the whole state, and answers over one database agree', async () => {
+  await runInDurableObject(env.CATALOG.get(env.CATALOG.idFromName('state')), async (_instance, state) => {
+    const byState = new TimeSeriesStore(state, { retention: { hot: '1h' } });
+    const byStorage = new TimeSeriesStore(state.storage, { retentionMs: 3_600_000 });
+    await byState.put('k', 1, Date.now() - 7_200_000);
+    expect(await byStorage.get('k')).toBe(1);
+    expect(await byState.prune()).toBe(1);
+    expect(await byStorage.get('k')).toBeUndefined();
+    expect(() => new TimeSeriesStore(state.storage.sql as unknown as DurableObjectStorage)).toThrow('pass a Durable Object');
+  });
+});
+
 test('a refused value leaves the object working', async () => {
   await inObject('refused', async (storage) => {
     const store = new TimeSeriesStore<unknown>(storage);

@@ -54,12 +54,12 @@ export function agree(wanted: Answer, got: Answer, passes: (wanted: number, got:
   });
 }
 
-/** Somewhere NaN stands for 0. */
-export function isZeroTurnedNaN(wanted: Answer, got: Answer): boolean {
+/** Somewhere NaN stands for a number. */
+export function isNaNInstead(wanted: Answer, got: Answer): boolean {
   if (wanted.kind === 'error' || got.kind === 'error') return false;
   const byKey = new Map(got.series.map((series) => [series.key, series.points]));
   return wanted.series.some(({ key, points }) => {
     const others = new Map(byKey.get(key));
-    return points.some(([timestampSeconds, value]) => value === 0 && Number.isNaN(others.get(timestampSeconds)));
+    return points.some(([timestampSeconds, value]) => !Number.isNaN(value) && Number.isNaN(others.get(timestampSeconds)));
   });
 }

@@ -1,5 +1,6 @@
 import { type Fragment, fragment, noLongerDyadic, summed } from './fragment.ts';
 import type { Grammar } from './grammar.ts';
+import type { Selector, SelectorGrammar } from './selectors.ts';
 
 /** Functions of a range vector whose result jumps when two values are nearly equal: they get values with the same bits. */
 const JUMPING = ['changes', 'resets'];
@@ -23,7 +24,7 @@ const DATE_FUNCTIONS = ['day_of_month', 'day_of_week', 'day_of_year', 'days_in_m
 
 /** rate(x[5m]) and its kin, over selectors and subqueries. */
 export function windowCall(grammar: Grammar, depth: number): Fragment {
-  const { random, selectors } = grammar;
+  const { random } = grammar;
   const name = random.pick(random.oneIn(4) ? JUMPING : CONTINUOUS);
   const { text, labels, precision } = windowArgument(grammar, name, depth);
   if (name === 'quantile_over_time') return fragment(`${name}(${quantileText(grammar, depth)}, ${text})`, labels, 'rounded');
@@ -36,19 +37,20 @@ export function windowCall(grammar: Grammar, depth: number): Fragment {
   if (COUNTS.includes(name)) return fragment(call, labels, 'dyadic');
   if (KEEP_BITS.includes(name)) return fragment(call, labels, precision);
   return fragment(call, labels, name === 'sum_over_time' ? summed(precision) : 'rounded');
+}
 
-  function windowArgument(of: Grammar, called: string, deep: number): Fragment {
-    // A rate over anything but a counter finds resets everywhere; once in a while that is tried too.
-    const ofCounter = OF_COUNTERS.includes(called) && !random.oneIn(12);
-    if (!ofCounter && deep > 1 && random.oneIn(3)) return of.subquery(deep, NEEDING_BITS.includes(called) ? 'identical' : 'rounded');
-    const selector = ofCounter ? counterSelector() : selectors.selector();
-    return fragment(selector.text + selectors.range() + selector.modifiers, selector.labels, selector.precision);
-  }
+function windowArgument(grammar: Grammar, name: string, depth: number): Fragment {
+  const { random, selectors } = grammar;
+  // A rate over anything but a counter finds resets everywhere; once in a while that is tried too.
+  const isOfCounter = OF_COUNTERS.includes(name) && !random.oneIn(12);
+  if (!isOfCounter && depth > 1 && random.oneIn(3)) return grammar.subquery(depth, NEEDING_BITS.includes(name) ? 'identical' : 'rounded');
+  const selector = isOfCounter ? counterSelector(selectors) : selectors.selector();
+  return fragment(selector.text + selectors.range() + selector.modifiers, selector.labels, selector.precision);
+}
 
-  function counterSelector(): ReturnType<typeof selectors.selector> {
-    const selector = selectors.selector(['counter', 'histogram']);
-    return selector.isCounter ? selector : counterSelector();
-  }
+function counterSelector(selectors: SelectorGrammar): Selector {
+  const selector = selectors.selector(['counter', 'histogram']);
+  return selector.isCounter ? selector : counterSelector(selectors);
 }
 
 /** Mostly a share between 0 and 1 that no small integers make. */

@@ -3,7 +3,7 @@ import { aggregation } from './aggregations.ts';
 import { binaryOperation } from './binary-operations.ts';
 import { dateCall, elementCall, histogramCall, labelCall, sortCall, windowCall } from './calls.ts';
 import { type Fragment, fragment, leastPrecise, noLongerDyadic, operandText, operation, type Precision } from './fragment.ts';
-import { duration, SelectorGrammar } from './selectors.ts';
+import { SelectorGrammar } from './selectors.ts';
 import type { DataTimes } from './timing.ts';
 
 const PRECISIONS: readonly Precision[] = ['rounded', 'identical', 'dyadic'];
@@ -83,10 +83,6 @@ export class Grammar {
     const { random } = this;
     const chosen = random.shuffle(from).slice(0, random.below(3));
     return random.oneIn(12) ? [...chosen, 'absent_label'] : chosen;
-  }
-
-  durationText(durationMs: number): string {
-    return duration(durationMs);
   }
 
   #anyVector(depth: number): Fragment {

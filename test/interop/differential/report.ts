@@ -1,17 +1,15 @@
-import { printExpression } from '../../../promql/parser/index.ts';
-import { parseSyntax } from '../../../promql/parser/index.ts';
-import type { Expr, VectorSelector } from '../../../promql/parser/index.ts';
-import { childrenOf } from '../../../promql/parser/index.ts';
+import { childrenOf, type Expr, parseSyntax, printExpression, type VectorSelector } from '../../../promql/parser/index.ts';
 import type { AnswerSeries } from '../../bench/prometheus-api.ts';
 import type { Answer, AnsweringServer } from './answers.ts';
 import type { Comparison } from './comparison.ts';
 import type { Query } from './random-queries.ts';
 
 const LINES_MAX = 40;
+const POINTS_MAX = 60;
 /** What is shown of the data reaches back this far behind the evaluation time. */
 const DATA_RANGE = '15m';
 
-export function describeQuery(query: Query): string {
+function describeQuery(query: Query): string {
   const times = 'timeMs' in query ? `at ${query.timeMs} ms` : `from ${query.startMs} ms to ${query.endMs} ms, step ${query.stepMs} ms`;
   return `${query.expression}\n       ${times}`;
 }
@@ -34,8 +32,8 @@ function describeAnswer(title: string, answer: Answer, timeMs: number): string[]
 }
 
 function describeSeries({ key, points }: AnswerSeries, timeMs: number): string {
-  const shown = points.map(([timestampSeconds, value]) => `${value}@${Math.round(timestampSeconds * 1000 - timeMs) / 1000}`);
-  return `         ${key} ${shown.join(' ')}`;
+  const shown = points.slice(-POINTS_MAX).map(([timestampSeconds, value]) => `${value}@${Math.round(timestampSeconds * 1000 - timeMs) / 1000}`);
+  return `         ${key} ${points.length > POINTS_MAX ? '… ' : ''}${shown.join(' ')}`;
 }
 
 async function describeData(query: Query, timeMs: number, server: AnsweringServer): Promise<string[]> {

@@ -150,7 +150,7 @@ export class SelectorGrammar {
 }
 
 /** As people write it: `1m30s`, not `90000ms`. */
-export function duration(durationMs: number): string {
+function duration(durationMs: number): string {
   const units = [['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]] as const;
   let rest = durationMs;
   let text = '';

@@ -1,0 +1,65 @@
+import { formatLabels, labelsToObject } from '../storage/model/labels.ts';
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
+import type { BatchChange, SeriesChange } from '../storage/shard/change-feed.ts';
+
+const TABLE = 'metrics';
+
+/** JSON has no such numbers: they are text, as in Prometheus' API. */
+type JsonNumber = number | 'NaN' | '+Inf' | '-Inf' | 'StaleNaN';
+
+interface JsonPoint {
+  readonly timestamp: string;
+  readonly value: JsonNumber;
+}
+
+export interface EventStyle {
+  /** One event a sample, and not one a batch and series. */
+  readonly perSample: boolean;
+}
+
+/** The events of a batch as JSON. */
+export function* insertEvents(batch: BatchChange, { perSample }: EventStyle): Generator<string> {
+  for (const series of batch.series) {
+    const points = pointsOf(series);
+    if (perSample) for (const point of points) yield eventText(series, [point]);
+    else yield eventText(series, points);
+  }
+}
+
+/** Events are missing: whoever follows reads the state anew. */
+export function resyncEvent(shard: number): string {
+  return JSON.stringify({ type: 'cdc.resync', op: 's', store: 'timeseries', table: TABLE, shard });
+}
+
+function eventText(series: SeriesChange, points: readonly JsonPoint[]): string {
+  const { timestamp, value } = points.at(-1)!;
+  const event = { type: 'cdc.insert', op: 'c', store: 'timeseries', table: TABLE, key: formatLabels(series.labels), labels: labelsToObject(series.labels), timestamp, after: { value } };
+  return JSON.stringify(points.length === 1 ? event : { ...event, points });
+}
+
+function pointsOf({ timestampsMs, valueBits }: SeriesChange): JsonPoint[] {
+  const values = new Float64Array(valueBits.buffer, valueBits.byteOffset, timestampsMs.length);
+  return Array.from(timestampsMs, (timestampMs, i) => {
+    const isStale = valueBits[i * 2 + 1] === STALE_BITS_HIGH && valueBits[i * 2] === STALE_BITS_LOW;
+    return { timestamp: new Date(timestampMs).toISOString().replace('.000Z', 'Z'), value: isStale ? 'StaleNaN' : jsonNumber(values[i]!) };
+  });
+}
+
+function jsonNumber(value: number): JsonNumber {
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? '+Inf' : '-Inf';
+}
+
+/** A place in the feeds of all shards: a sequence for each, joined by commas. It is what `Last-Event-ID` brings back. */
+export function formatPlace(cursors: readonly number[]): string {
+  return cursors.join(',');
+}
+
+/** Undefined when it is none, or one of another number of shards. */
+export function parsePlace(text: string, shardCount: number): number[] | undefined {
+  if (!/^\d{1,15}(?:,\d{1,15})*$/.test(text)) return undefined;
+  const cursors = text.split(',').map(Number);
+  return cursors.length === shardCount ? cursors : undefined;
+}
+

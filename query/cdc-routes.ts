@@ -1,0 +1,132 @@
+import { Hono } from 'hono';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { badData } from '../storage/runtime/errors.ts';
+import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
+import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
+import { formatPlace, insertEvents, parsePlace, resyncEvent, type EventStyle } from './cdc-events.ts';
+import { selectorParameters } from './parameters.ts';
+import { failure } from './respond.ts';
+import { DEFAULT_TENANT } from './tenant.ts';
+
+/** Rows of a shard's log read at a time. */
+const ROWS_PER_READ = 64;
+/** How long a stream waits when no shard has anything new. */
+const POLL_MS = 1000;
+/** Calls of shards in one stream: a Worker may make a thousand for one request. The client then connects anew, and goes on. */
+const CALLS_MAX = 800;
+
+export interface CdcServices {
+  readonly router: ShardRouter;
+  readonly clock: Clock;
+}
+
+/**
+ * The change feed over HTTP, to be mounted at `/api/v1`: Server-Sent Events, each shard's in the order of commit, at least once.
+ *
+ * `match[]` selects series; `cursor` (or the header `Last-Event-ID`, which counts) says where to begin, `oldest` or `latest` (the default);
+ * `per_sample=true` makes an event of each sample; `live=false` ends the stream when it has caught up.
+ */
+export function cdcRoutes({ router, clock }: CdcServices): Hono {
+  const routes = new Hono();
+  routes.get('/cdc', async (context) => {
+    try {
+      const { raw } = context.req;
+      const parameters = new URL(raw.url).searchParams;
+      const selectors = selectorParameters(parameters);
+      const shards = await router.tenant(DEFAULT_TENANT);
+      const place = placeOf(raw.headers.get('last-event-id') ?? parameters.get('cursor') ?? 'latest', shards.shardCount);
+      const style = { perSample: parameters.get('per_sample') === 'true' };
+      const feed = new ShardFeeds(shards, selectors, place, style);
+      return eventStream(feed.text(parameters.get('live') !== 'false', clock, raw.signal));
+    } catch (error) {
+      return failure(error);
+    }
+  });
+  return routes;
+}
+
+type Place = 'oldest' | 'latest' | readonly number[];
+
+function placeOf(text: string, shardCount: number): Place {
+  if (text === 'oldest' || text === 'latest') return text;
+  const cursors = parsePlace(text, shardCount);
+  if (cursors === undefined) throw badData(`invalid parameter "cursor": ${JSON.stringify(text.slice(0, 200))} is not the id of an event of ${shardCount} shards`);
+  return cursors;
+}
+
+/** The feeds of a tenant's shards, read one after the other. Memory is one answer of one shard. */
+class ShardFeeds {
+  readonly #shards: TenantShards;
+  readonly #selectors: ChangesShardRequest['selectors'];
+  readonly #begin: Place;
+  readonly #style: EventStyle;
+  #calls = 0;
+
+  constructor(shards: TenantShards, selectors: ChangesShardRequest['selectors'], begin: Place, style: EventStyle) {
+    this.#shards = shards;
+    this.#selectors = selectors;
+    this.#begin = begin;
+    this.#style = style;
+  }
+
+  /** The stream's text, event by event. An event's id is where its shard's batch begins, the last one's where it ends: a batch is seen whole or again. */
+  async *text(isLive: boolean, clock: Clock, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    const cursors = await this.#firstCursors();
+    yield `retry: ${POLL_MS}\nid: ${formatPlace(cursors)}\n\n`;
+    while (!signal.aborted && this.#calls + cursors.length <= CALLS_MAX) {
+      const before = formatPlace(cursors);
+      for (let shard = 0; shard < cursors.length; shard++) yield* this.#read(shard, cursors);
+      if (formatPlace(cursors) !== before) {
+        // Without data it is no event, but the client remembers it: also where nothing matched.
+        yield `id: ${formatPlace(cursors)}\n\n`;
+        continue;
+      }
+      if (!isLive) return;
+      yield ': waiting\n\n';
+      await clock.sleep(POLL_MS);
+    }
+  }
+
+  async *#read(shard: number, cursors: number[]): AsyncGenerator<string, void, undefined> {
+    const answer = await this.#changes(shard, cursors[shard]!);
+    if (answer.status === 'resync') {
+      cursors[shard] = answer.cursor;
+      yield `id: ${formatPlace(cursors)}\nevent: cdc.resync\ndata: ${resyncEvent(shard)}\n\n`;
+      return;
+    }
+    for (const batch of answer.batches) {
+      for (const event of insertEvents(batch, this.#style)) yield `id: ${formatPlace(cursors)}\nevent: cdc.insert\ndata: ${event}\n\n`;
+      cursors[shard] = batch.sequence;
+    }
+  }
+
+  async #firstCursors(): Promise<number[]> {
+    const begin = this.#begin;
+    if (typeof begin !== 'string') return [...begin];
+    const shards = Array.from({ length: this.#shards.shardCount }, (_, shard) => shard);
+    const answers = await Promise.all(shards.map((shard) => this.#changes(shard, begin)));
+    return answers.map(({ cursor }) => cursor);
+  }
+
+  #changes(shard: number, cursor: ChangesShardRequest['cursor']) {
+    this.#calls++;
+    const request = { version: SHARD_RPC_VERSION, cursor, rowsMax: ROWS_PER_READ, selectors: this.#selectors };
+    return this.#shards.call(shard, (stub) => stub.changes(request));
+  }
+}
+
+/** The client pulls: what it does not read is not asked of the shards. */
+function eventStream(text: AsyncGenerator<string, void, undefined>): Response {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = await text.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(encoder.encode(next.value));
+    },
+    async cancel() {
+      await text.return();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { cdcRoutes } from '../../query/cdc-routes.ts';
+import { labelsFrom } from '../../storage/model/labels.ts';
+import { writeStale } from '../../storage/model/sample.ts';
+import { ShardRouter } from '../../storage/shard-router.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { MemoryShards } from '../fakes/memory-shards.ts';
+
+const NOON = Date.UTC(2024, 0, 14, 12);
+
+interface Sent {
+  readonly id: string;
+  readonly event: string | undefined;
+  readonly data: Record<string, unknown> | undefined;
+}
+
+async function system(shardCount: number) {
+  const shards = new MemoryShards();
+  const router = new ShardRouter(shards, shardCount);
+  const tenant = await router.tenant('default');
+  for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
+  const clock = new FixedClock(NOON);
+  const routes = cdcRoutes({ router, clock });
+  const write = (shard: number, labels: Record<string, string>, ...values: number[]): void => {
+    const timestampsMs = values.map((_, i) => NOON + i * 1000);
+    shards.storeOf(shards.shardNames[shard]!).appendLocal([{ labels: labelsFrom(labels), timestampsMs, values: Float64Array.from(values) }]);
+  };
+  const ask = (query: string, headers: Record<string, string> = {}) => routes.request(`/cdc?${query}`, { headers });
+  const events = async (query: string, headers: Record<string, string> = {}): Promise<Sent[]> => {
+    const answer = await ask(`live=false&${query}`, headers);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    return parse(await answer.text()).filter(({ data }) => data !== undefined);
+  };
+  return { shards, clock, write, ask, events, routes };
+}
+
+function parse(text: string): Sent[] {
+  return text.split('\n\n').filter((block) => block.includes('id: ')).map((block) => {
+    const field = (name: string): string | undefined => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    const data = field('data');
+    return { id: field('id')!, event: field('event'), data: data === undefined ? undefined : (JSON.parse(data) as Record<string, unknown>) };
+  });
+}
+
+describe('the change feed over HTTP', () => {
+  test('an event is what the library gives, with labels beside the key', async () => {
+    const { write, events } = await system(1);
+    write(0, { __name__: 'cpu_usage', job: 'x' }, 0.75);
+    write(0, { __name__: 'odd' }, NaN, Infinity, -Infinity);
+    const [first, second] = await events('cursor=oldest');
+    expect(first).toEqual({
+      id: '0',
+      event: 'cdc.insert',
+      data: {
+        type: 'cdc.insert', op: 'c', store: 'timeseries', table: 'metrics', key: 'cpu_usage{job="x"}', labels: { __name__: 'cpu_usage', job: 'x' },
+        timestamp: '2024-01-14T12:00:00Z', after: { value: 0.75 },
+      },
+    });
+    expect(second!.data).toMatchObject({ after: { value: '-Inf' }, points: [{ value: 'NaN' }, { value: '+Inf' }, { value: '-Inf' }] });
+    expect((await events('cursor=oldest&per_sample=true')).map(({ data }) => (data!['after'] as { value: unknown }).value)).toEqual([0.75, 'NaN', '+Inf', '-Inf']);
+  });
+
+  test('stale markers are told from other NaNs', async () => {
+    const { shards, events } = await system(1);
+    const values = new Float64Array(1);
+    writeStale(values, 0);
+    shards.storeOf(shards.shardNames[0]!).appendLocal([{ labels: ['__name__', 'gone'], timestampsMs: [NOON], values }]);
+    expect((await events('cursor=oldest'))[0]!.data).toMatchObject({ after: { value: 'StaleNaN' } });
+  });
+
+  test('all shards, some series, and on from the last event', async () => {
+    const { write, events, shards } = await system(3);
+    for (let i = 0; i < 12; i++) write(i % 3, { __name__: i % 2 === 0 ? 'even' : 'odd', i: String(i) }, i);
+    const all = await events('cursor=oldest');
+    expect(all.map(({ data }) => (data!['labels'] as { i: string }).i)).toEqual(['0', '3', '6', '9', '1', '4', '7', '10', '2', '5', '8', '11']);
+    const even = await events(`cursor=oldest&${new URLSearchParams({ 'match[]': '{__name__="even"}' })}`);
+    expect(even.map(({ data }) => (data!['labels'] as { i: string }).i)).toEqual(['0', '6', '4', '10', '2', '8']);
+    shards.evictAll();
+    // From an event's id on, it comes again, and everything behind it.
+    for (const [i, { id }] of all.entries()) expect(await events('cursor=latest', { 'last-event-id': id })).toEqual(all.slice(i));
+    expect(await events('')).toEqual([]);
+  });
+
+  test('the place at the end is told without an event', async () => {
+    const { write, ask } = await system(2);
+    write(1, { __name__: 'a' }, 1);
+    const text = await (await ask('live=false&cursor=oldest&match[]=b')).text();
+    expect(text).toBe('retry: 1000\nid: 0,0\n\nid: 0,1\n\n');
+  });
+
+  test('who is too far behind hears of it', async () => {
+    const { write, events, shards } = await system(2);
+    for (let i = 0; i < 3; i++) write(0, { __name__: 'a' }, i);
+    const store = shards.storeOf(shards.shardNames[0]!);
+    store.restoreSnapshot(store.createSnapshot());
+    const sent = await events('cursor=1,0');
+    expect(sent).toEqual([{ id: '4,0', event: 'cdc.resync', data: { type: 'cdc.resync', op: 's', store: 'timeseries', table: 'metrics', shard: 0 } }]);
+  });
+
+  test('a live stream waits, and ends when nobody reads it', async () => {
+    const { write, ask, clock } = await system(1);
+    const reader = (await ask('cursor=oldest')).body!.getReader();
+    const decoder = new TextDecoder();
+    const next = async (): Promise<string> => decoder.decode((await reader.read()).value);
+    expect(await next()).toBe('retry: 1000\nid: 0\n\n');
+    expect(await next()).toBe(': waiting\n\n');
+    write(0, { __name__: 'a' }, 1);
+    expect(await next()).toContain('"after":{"value":1}');
+    expect(await next()).toBe('id: 1\n\n');
+    expect(clock.nowMs()).toBeGreaterThan(NOON);
+    await reader.cancel();
+  });
+
+  test('a stream ends before it has made too many calls', async () => {
+    const { ask } = await system(4);
+    const text = await (await ask('cursor=oldest')).text();
+    expect(text.split(': waiting').length).toBeLessThanOrEqual(200);
+  });
+
+  test('what cannot be followed is refused', async () => {
+    const { ask } = await system(2);
+    const refused = async (query: string, message: string): Promise<void> => {
+      const answer = await ask(query);
+      expect([answer.status, await answer.json()]).toEqual([400, { status: 'error', errorType: 'bad_data', error: expect.stringContaining(message) }]);
+    };
+    await refused('cursor=x', 'invalid parameter "cursor": "x" is not the id of an event of 2 shards');
+    await refused('cursor=1', 'of 2 shards');
+    await refused('match[]=%7B', '');
+    await refused(`match[]=${encodeURIComponent('{a=""}')}`, 'match[] must contain at least one non-empty matcher');
+  });
+});
