@@ -9,7 +9,7 @@ import { prometheusRoutes } from './query/prometheus-routes.ts';
 import { notFound, withRequestCount } from './query/route-edges.ts';
 import { DEFAULT_TENANT } from './query/tenant.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
-import { readConfig } from './storage/runtime/config.ts';
+import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
 import { Counters } from './storage/runtime/metrics.ts';
@@ -19,13 +19,11 @@ import { ShardRouter } from './storage/shard-router.ts';
 export { Catalog } from './storage/catalog/catalog-object.ts';
 export { Shard } from './storage/shard/shard-object.ts';
 
-/** Bindings, as wrangler.toml has them. */
-export interface Env {
+/** Bindings, as wrangler.toml has them; variables are in storage/runtime/config.ts. */
+export interface Env extends Variables {
   readonly SHARD: DurableObjectNamespace<Shard>;
   readonly CATALOG: DurableObjectNamespace<Catalog>;
   readonly ARCHIVE: R2Bucket;
-  /** How many shards a new tenant gets. */
-  readonly VARVE_SHARDS?: string;
 }
 
 /** The Worker of one isolate, made at its first request: bindings do not change while it lives. */

@@ -24,6 +24,8 @@ export type { QueryLimits } from './budget.ts';
 /** What an engine is made of. Nothing in it reads a clock: "now" is the caller's. */
 export interface EngineOptions {
   readonly source: SeriesSource;
+  /** Reads a query; for callers who remember trees of queries that come again. Default `parseExpr`. */
+  readonly parse?: (query: string) => Expr;
   /** Bounds of every query; those left out have the defaults of `DEFAULT_QUERY_LIMITS`. */
   readonly limits?: Partial<QueryLimits>;
   /** How far back an instant selector looks for a sample. Default 5 minutes. */
@@ -79,9 +81,11 @@ interface Run {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #features: EngineFeatures;
+  readonly #parse: (query: string) => Expr;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#parse = options.parse ?? parseExpr;
     this.#features = {
       delayedNameRemoval: options.delayedNameRemoval ?? true,
       useStartTimestamps: options.useStartTimestamps ?? true,
@@ -92,7 +96,7 @@ export class Engine {
   /** The value of `query` at one time: a scalar, string, vector, or matrix (for a range selector). */
   async instant(query: string, options: InstantQueryOptions): Promise<QueryResult> {
     const { timeMs } = options;
-    const run = this.#prepare(parseExpr(query), instantGrid(timeMs), timeMs, 0, options);
+    const run = this.#prepare(this.#parse(query), instantGrid(timeMs), timeMs, 0, options);
     const expr = unwrapParens(run.expr);
     if (expr.kind === 'string') return this.#finish({ kind: 'string', timestampMs: timeMs, value: expr.value }, run, query);
     if (expr.kind === 'matrix' || expr.kind === 'subquery') {
@@ -126,7 +130,7 @@ export class Engine {
   #prepareRange(query: string, options: RangeQueryOptions): Run {
     const { startMs, endMs, stepMs } = options;
     if (!(stepMs > 0)) throw badData('zero or negative query resolution step widths are not accepted. Try a positive integer');
-    const expr = parseExpr(query);
+    const expr = this.#parse(query);
     const type = typeOf(expr);
     if (type !== 'scalar' && type !== 'vector') {
       throw badData(`invalid expression type "${describeValueType(type)}" for range query, must be Scalar or instant Vector`);

@@ -26,6 +26,12 @@ export interface RawSeries {
   readonly startTimestampsMs: Float64Array | undefined;
 }
 
+/** An iterator that may hand out series without a promise for each. */
+export interface SeriesIterator extends AsyncIterator<RawSeries> {
+  /** The next series if it is at hand; `undefined` says nothing, and then `next` is to be asked. */
+  nextAtHand?(): RawSeries | undefined;
+}
+
 /**
  * Where PromQL reads from: the only thing it knows of storage.
  *
@@ -34,5 +40,5 @@ export interface RawSeries {
  * passed off as an empty one. Stopping the iteration early frees what it holds.
  */
 export interface SeriesSource {
-  select(request: SelectRequest, signal: AbortSignal | undefined): AsyncIterable<RawSeries>;
+  select(request: SelectRequest, signal: AbortSignal | undefined): { [Symbol.asyncIterator](): SeriesIterator };
 }

@@ -3,6 +3,9 @@ const INITIAL_BYTES = 16 * 1024;
 const NUMBER_BYTES_MAX = 32;
 
 const ZERO = 48;
+const POINT = 46;
+/** In thousandths: fifteen digits. */
+const DECIMAL_MAX = 1e15;
 
 const encoder = new TextEncoder();
 
@@ -64,6 +67,26 @@ export class ByteText {
     // Room first: growing would leave the source behind.
     this.#reserve(end - start);
     this.bytes(this.#bytes, start, end);
+  }
+
+  /**
+   * A number with three decimals at most, in the shortest digits; false, and nothing is written, for any other. A decimal of up to fifteen
+   * digits is the only one of that length that reads back as its double, so it is what every shortest form is.
+   */
+  decimal(value: number): boolean {
+    const thousandths = Math.round(value * 1000);
+    if (!(value > 0 && thousandths < DECIMAL_MAX && thousandths / 1000 === value)) return false;
+    const whole = Math.floor(value);
+    this.digits(whole);
+    let fraction = thousandths - whole * 1000;
+    if (fraction === 0) return true;
+    this.byte(POINT);
+    for (let power = 100; fraction > 0; power /= 10) {
+      const digit = (fraction / power) | 0;
+      this.byte(ZERO + digit);
+      fraction -= digit * power;
+    }
+    return true;
   }
 
   /** A whole number from 0 to 2^53 in digits. */

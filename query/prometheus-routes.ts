@@ -19,6 +19,7 @@ import {
   selectorParameters,
   timeParameter,
 } from './parameters.ts';
+import { ParsedQueries } from './parsed-queries.ts';
 import { failure, streamed, success, successText, type Notes } from './respond.ts';
 import { queryData } from './result-json.ts';
 import { HotSource, labelNames, labelValues, seriesLabels, type LabelsQuery, type LimitedAnswer } from './shard-fan-out.ts';
@@ -35,8 +36,13 @@ export interface QueryServices {
   readonly clock: Clock;
 }
 
+interface QueryRoutes extends QueryServices {
+  readonly parsed: ParsedQueries;
+}
+
 /** The query half of Prometheus' HTTP API, to be mounted at `/api/v1`. GET and POST forms are one and the same. */
-export function prometheusRoutes(services: QueryServices): Hono {
+export function prometheusRoutes(given: QueryServices): Hono {
+  const services: QueryRoutes = { ...given, parsed: new ParsedQueries() };
   const routes = new Hono();
   const both = ['GET', 'POST'];
   routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, parameters, context.req.raw.signal)));
@@ -58,28 +64,28 @@ async function answer(context: Context, body: (parameters: URLSearchParams) => P
 
 // Parameters are read in the order in which Prometheus does: of several wrong ones, a client hears of the same.
 
-async function instantQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+async function instantQuery(services: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
   const limit = limitParameter(parameters);
   const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
   const { engine, query, options } = await prepare(services, parameters, signal);
   return queryAnswer(() => engine.instant(query, { ...options, timeMs }), parameters, limit);
 }
 
-async function rangeQuery(services: QueryServices, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+async function rangeQuery(services: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
   const limit = limitParameter(parameters);
   const range = rangeParameters(parameters);
   const { engine, query, options } = await prepare(services, parameters, signal);
   return queryAnswer(() => engine.range(query, { ...options, ...range }), parameters, limit);
 }
 
-async function prepare({ router }: QueryServices, parameters: URLSearchParams, signal: AbortSignal) {
+async function prepare({ router, parsed }: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal) {
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const limits = { samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax };
   const source = new HotSource(await router.tenant(DEFAULT_TENANT), LIMITS.querySamplesMax);
-  const engine = new Engine({ source, limits, lookbackMs });
+  const engine = new Engine({ source, limits, lookbackMs, parse: (text) => parsed.parse(text) });
   return { engine, query, options: { signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), signal) } };
 }
 

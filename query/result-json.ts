@@ -106,8 +106,7 @@ class MatrixSeriesWriter {
       if (value === last && value !== 0) out.again(lastStart, lastEnd);
       else {
         out.byte(QUOTE);
-        if (value > 0 && value <= Number.MAX_SAFE_INTEGER && Math.floor(value) === value) out.digits(value);
-        else out.ascii(formatValue(value));
+        if (!out.decimal(value)) out.ascii(formatValue(value));
         out.byte(QUOTE);
         last = value;
       }
@@ -150,6 +149,8 @@ export function formatTimestamp(timestampMs: number): string {
 /** Shortest digits, plain from 1e-6 up to 1e21 and with an exponent of at least two digits elsewhere: Go's form, which JavaScript's nearly is. */
 export function formatValue(value: number): string {
   if (Number.isFinite(value)) {
+    const magnitude = Math.abs(value);
+    if (magnitude >= 1e-6 && magnitude < 1e21) return String(value);
     const text = Object.is(value, -0) ? '-0' : String(value);
     const exponentAt = text.indexOf('e');
     if (exponentAt < 0 || text.length - exponentAt > 3) return text;

@@ -1,9 +1,9 @@
-import type { RawSeries, SelectRequest, SeriesSource } from '../promql/series-source.ts';
+import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
 import { compareLabels, compareStrings, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
-import { readSelectPage } from '../storage/shard/select-page.ts';
+import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 
@@ -22,29 +22,71 @@ export class HotSource implements SeriesSource {
     // Timestamps are whole milliseconds; a range of none needs no shard.
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
-    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) =>
-      this.#selectShard(shard, { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax }, signal),
-    );
+    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax };
+    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal));
     // A series lives on one shard: no two streams have the same labels.
     return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
   }
+}
 
-  async *#selectShard(shard: number, first: SelectShardRequest, signal: AbortSignal | undefined): AsyncGenerator<RawSeries> {
-    let request: SelectShardRequest | undefined = first;
-    while (request !== undefined) {
-      const asked: SelectShardRequest = request;
-      const answer = await this.#shards.call(shard, (stub) => stub.select(asked));
-      if (answer.status === 'refused') {
-        throw answer.limit ? tooManySamples(this.#samplesMax) : new VarveError('execution', answer.message);
-      }
-      signal?.throwIfAborted();
-      let last: Labels | undefined;
-      for (const series of readSelectPage(answer.page)) {
-        last = series.labels;
-        yield { ...series, histograms: undefined, startTimestampsMs: undefined };
-      }
-      request = answer.more ? { ...first, after: last } : undefined;
+/** The series of one shard, fetched page by page. */
+class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
+  readonly #shards: TenantShards;
+  readonly #shard: number;
+  readonly #first: SelectShardRequest;
+  readonly #signal: AbortSignal | undefined;
+  /** Of the next page; `undefined` behind the last one. */
+  #request: SelectShardRequest | undefined;
+  #page: Iterator<PageSeries> | undefined;
+  #last: Labels | undefined;
+
+  constructor(shards: TenantShards, shard: number, first: SelectShardRequest, signal: AbortSignal | undefined) {
+    this.#shards = shards;
+    this.#shard = shard;
+    this.#first = first;
+    this.#signal = signal;
+    this.#request = first;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  nextAtHand(): RawSeries | undefined {
+    const read = this.#page?.next();
+    if (read === undefined) return undefined;
+    if (read.done === true) {
+      this.#page = undefined;
+      return undefined;
     }
+    const { labels, timestampsMs, values, isStale } = read.value;
+    this.#last = labels;
+    return { labels, timestampsMs, values, isStale, histograms: undefined, startTimestampsMs: undefined };
+  }
+
+  async next(): Promise<IteratorResult<RawSeries, undefined>> {
+    for (;;) {
+      const series = this.nextAtHand();
+      if (series !== undefined) return { done: false, value: series };
+      if (this.#request === undefined) return { done: true, value: undefined };
+      await this.#fetchPage({ ...this.#request, after: this.#last });
+    }
+  }
+
+  async return(): Promise<IteratorResult<RawSeries, undefined>> {
+    this.#page = undefined;
+    this.#request = undefined;
+    return { done: true, value: undefined };
+  }
+
+  async #fetchPage(request: SelectShardRequest): Promise<void> {
+    const answer = await this.#shards.call(this.#shard, (stub) => stub.select(request));
+    if (answer.status === 'refused') {
+      throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError('execution', answer.message);
+    }
+    this.#signal?.throwIfAborted();
+    this.#page = readSelectPage(answer.page);
+    this.#request = answer.more ? this.#first : undefined;
   }
 }
 

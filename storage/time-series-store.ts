@@ -2,8 +2,8 @@ import { TIMESTAMP_MS_MAX } from './chunk/index.ts';
 import { badData, VarveError } from './runtime/errors.ts';
 import { LIMITS } from './runtime/limits.ts';
 import { durableObjectSql } from './runtime/sql.ts';
-import { BucketFold, parseAggregates, type Aggregate } from './time-series/aggregate.ts';
-import { bucketStart, BucketStream, type BucketSource } from './time-series/bucket-stream.ts';
+import { BucketFold, parseAggregates, type Aggregate, type BucketSource } from './time-series/aggregate.ts';
+import { bucketStart, BucketStream } from './time-series/bucket-stream.ts';
 import type { ChangeEvent } from './time-series/change-events.ts';
 import { changeStream, type ChangeOptions } from './time-series/change-stream.ts';
 import { durationMs, type Duration } from './time-series/duration.ts';
@@ -137,14 +137,15 @@ export class TimeSeriesStore<T = number> {
       edgeMs === undefined
         ? rawCursor(this.#engine, key, startMs, endMs)
         : rawCursor(this.#engine, key, bucketStart(startMs, edgeMs), bucketStart(endMs, edgeMs) + edgeMs - 1);
-    const fold = new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
+    const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
+    const fold = newFold();
     const buckets: AggregateBucket<A>[] = [];
-    for (const { startMs: timestamp, source } of new BucketStream({ raw, rolledUp, startMs, endMs, bucketMs }, fold).buckets()) {
+    for (const timestamp of new BucketStream({ raw, rolledUp, startMs, endMs, bucketMs }, fold, newFold).starts()) {
       if (buckets.length >= LIMITS.aggregateBucketsMax) {
         throw new VarveError('limit', `more than ${buckets.length} buckets, the limit aggregateBucketsMax; ask for a shorter range or wider buckets`);
       }
       const results = Object.fromEntries(names.map((name) => [name, fold.result(name)]));
-      buckets.push({ timestamp, source, ...results } as AggregateBucket<A>);
+      buckets.push({ timestamp, source: fold.source, ...results } as AggregateBucket<A>);
     }
     return buckets;
   }

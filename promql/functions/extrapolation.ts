@@ -21,20 +21,33 @@ export function knownStartMs(window: RateWindow, startTimestampMs: number): numb
  * increase, tells where that was. When the counter's start is known, nothing is guessed on that side.
  */
 export function extrapolation(window: RateWindow, startMs: number | undefined, firstShare: number | undefined): number {
+  const { sampledSeconds, toStartSeconds, toEndSeconds } = reachOf(window);
+  if (startMs !== undefined) {
+    const knownSeconds = (window.lastMs - startMs) / 1000;
+    return (knownSeconds + toEndSeconds) / knownSeconds;
+  }
+  let toEdgeSeconds = toStartSeconds;
+  if (firstShare !== undefined) {
+    const toZeroSeconds = sampledSeconds * firstShare;
+    if (toZeroSeconds < toEdgeSeconds) toEdgeSeconds = toZeroSeconds;
+  }
+  return (sampledSeconds + toEdgeSeconds + toEndSeconds) / sampledSeconds;
+}
+
+/** What was seen of a window, and how far the series is taken to reach beyond it on either side. */
+export interface Reach {
+  readonly sampledSeconds: number;
+  readonly toStartSeconds: number;
+  readonly toEndSeconds: number;
+}
+
+export function reachOf(window: RateWindow): Reach {
   const sampledSeconds = (window.lastMs - window.firstMs) / 1000;
   const averageSeconds = window.sampleCount > 1 ? sampledSeconds / (window.sampleCount - 1) : 0;
   const thresholdSeconds = averageSeconds * 1.1;
   let toEndSeconds = (window.rangeEndMs - window.lastMs) / 1000;
   if (toEndSeconds >= thresholdSeconds) toEndSeconds = averageSeconds / 2;
-  if (startMs !== undefined) {
-    const knownSeconds = (window.lastMs - startMs) / 1000;
-    return (knownSeconds + toEndSeconds) / knownSeconds;
-  }
   let toStartSeconds = (window.firstMs - window.rangeStartMs) / 1000;
   if (toStartSeconds >= thresholdSeconds) toStartSeconds = averageSeconds / 2;
-  if (firstShare !== undefined) {
-    const toZeroSeconds = sampledSeconds * firstShare;
-    if (toZeroSeconds < toStartSeconds) toStartSeconds = toZeroSeconds;
-  }
-  return (sampledSeconds + toStartSeconds + toEndSeconds) / sampledSeconds;
+  return { sampledSeconds, toStartSeconds, toEndSeconds };
 }

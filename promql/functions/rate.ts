@@ -1,8 +1,10 @@
 import { mixedFloatsHistograms, startTimeOverlap } from '../annotations.ts';
 import type { FloatColumn } from '../operators/sample-columns.ts';
+import { FLOAT } from '../operators/step-series.ts';
 import type { StepColumns } from '../operators/step-series.ts';
 import { extendedRate } from './extended-rate.ts';
 import { extrapolation, knownStartMs } from './extrapolation.ts';
+import { geometryOf } from './window-geometry.ts';
 import { histogramRate } from './rate-of-histograms.ts';
 import { isStartOverlap, isStartReset } from './start-timestamps.ts';
 import { hasHistograms, isMixedWindow, metricNameOf, windowEndMs } from './window-function.ts';
@@ -32,6 +34,10 @@ function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void 
   }
   const resets = kind.isCounter ? findResets(input.floats) : NO_RESETS;
   const { from, to } = input.floatWindows;
+  if (resets.length === 0 && input.floats.startTimestampsMs === undefined) {
+    setSteadyRates(input, out, kind);
+    return;
+  }
   let firstReset = 0;
   for (let step = 0; step < from.length; step++) {
     const start = from[step]!;
@@ -40,6 +46,35 @@ function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void 
     while (firstReset < resets.length && resets[firstReset]! <= start) firstReset++;
     setFloatRate(input, out, kind, step, resets, firstReset);
   }
+}
+
+/**
+ * Rates of a series without resets, which is nearly every one. What hangs on timestamps alone is the same for all series scraped together
+ * and was computed with the first of them; to the bit, the result is that of `setFloatRate`.
+ */
+function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): void {
+  const { values } = input.floats;
+  const { from, to } = input.floatWindows;
+  const geometry = geometryOf(input);
+  const { sampledSeconds, toStartSeconds, toEndSeconds, factors } = geometry;
+  const { values: results, present } = out;
+  const rangeSeconds = input.rangeMs / 1000;
+  let isEmpty = out.isEmpty;
+  for (let step = 0; step < from.length; step++) {
+    const first = from[step]!;
+    const last = to[step]! - 1;
+    if (last <= first) continue;
+    const difference = values[last]! - values[first]!;
+    let factor = factors[step]!;
+    if (kind.isCounter && difference > 0 && values[first]! >= 0) {
+      const toZeroSeconds = sampledSeconds[step]! * (values[first]! / difference);
+      if (toZeroSeconds < toStartSeconds[step]!) factor = (sampledSeconds[step]! + toZeroSeconds + toEndSeconds[step]!) / sampledSeconds[step]!;
+    }
+    results[step] = difference * (kind.perSecond ? factor / rangeSeconds : factor);
+    present[step] = FLOAT;
+    isEmpty = false;
+  }
+  out.isEmpty = isEmpty;
 }
 
 /** Windows that hold histograms; those with both kinds have no result. */

@@ -63,6 +63,7 @@ export class AggregateOperator implements Operator {
       }
       if (series.dropName) group.dropName = true;
       group.fold.add(series);
+      if (op !== 'quantile') this.#input.recycle?.(series);
     }
     return [...groups.values()];
   }

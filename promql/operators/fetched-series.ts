@@ -1,6 +1,6 @@
 import type { Budget } from '../budget.ts';
 import type { Fetch } from '../plan/plan-node.ts';
-import type { RawSeries, SeriesSource } from '../series-source.ts';
+import type { RawSeries, SeriesIterator, SeriesSource } from '../series-source.ts';
 
 /**
  * The series of one read from the source, for one or more readers: however often a query names a selector, the source is asked once.
@@ -16,7 +16,7 @@ export class FetchedSeries {
   readonly #kept: (RawSeries | undefined)[] = [];
   readonly #readers: SeriesReader[] = [];
   #droppedCount = 0;
-  #iterator: AsyncIterator<RawSeries> | undefined;
+  #iterator: SeriesIterator | undefined;
   #isDone = false;
   /** The read under way, for readers that arrive meanwhile. */
   #pending: Promise<void> | undefined;
@@ -41,8 +41,11 @@ export class FetchedSeries {
     await iterator?.return?.();
   }
 
-  async #at(index: number): Promise<RawSeries | undefined> {
-    if (this.#fetch.consumerCount === 1) return this.#read();
+  #at(index: number): RawSeries | Promise<RawSeries | undefined> {
+    return this.#fetch.consumerCount === 1 ? (this.#readAtHand() ?? this.#read()) : this.#atOfMany(index);
+  }
+
+  async #atOfMany(index: number): Promise<RawSeries | undefined> {
     this.#dropPassed();
     while (index >= this.#kept.length) {
       if (this.#isDone) return undefined;
@@ -72,6 +75,15 @@ export class FetchedSeries {
     }
   }
 
+  /** The next series if the source need not be waited for. */
+  #readAtHand(): RawSeries | undefined {
+    const series = this.#iterator?.nextAtHand?.();
+    if (series === undefined) return undefined;
+    this.#budget.checkCancelled();
+    this.#budget.readSeries(series.timestampsMs.length);
+    return series;
+  }
+
   async #read(): Promise<RawSeries | undefined> {
     if (this.#isDone) return undefined;
     this.#budget.checkCancelled();
@@ -89,10 +101,10 @@ export class FetchedSeries {
 }
 
 export class SeriesReader {
-  readonly #at: (index: number) => Promise<RawSeries | undefined>;
+  readonly #at: (index: number) => RawSeries | Promise<RawSeries | undefined>;
   #index = 0;
 
-  constructor(at: (index: number) => Promise<RawSeries | undefined>) {
+  constructor(at: (index: number) => RawSeries | Promise<RawSeries | undefined>) {
     this.#at = at;
   }
 
@@ -101,7 +113,8 @@ export class SeriesReader {
     return Math.max(0, this.#index - 1);
   }
 
-  next(): Promise<RawSeries | undefined> {
+  /** At once where the series is at hand. */
+  next(): RawSeries | Promise<RawSeries | undefined> {
     return this.#at(this.#index++);
   }
 }

@@ -11,7 +11,7 @@ import { NewestSamples, NO_SAMPLE } from './newest-samples.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { columnsOfRaw } from './sample-columns.ts';
 import { smoothSeries } from './smooth-series.ts';
-import { countPresent, StepColumns } from './step-series.ts';
+import { countPresent, FLOAT, SpareColumns, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
 /** An instant selector: for each step the newest sample of the look-back window, unless that is a stale marker. */
@@ -19,6 +19,7 @@ export class InstantSelectOperator implements Operator {
   readonly #node: InstantSelect;
   readonly #context: ExecutionContext;
   readonly #newest: NewestSamples;
+  readonly #spare = new SpareColumns();
   #reader: SeriesReader | undefined;
 
   constructor(node: InstantSelect, context: ExecutionContext) {
@@ -31,34 +32,53 @@ export class InstantSelectOperator implements Operator {
     const { source, grid } = this.#node;
     if (grid.count === 0) return undefined;
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
-    for (let raw = await this.#reader.next(); raw !== undefined; raw = await this.#reader.next()) {
+    for (;;) {
+      const next = this.#reader.next();
+      const raw = next instanceof Promise ? await next : next;
+      if (raw === undefined) return undefined;
       const series = this.#evaluate(source.statisticsOnly ? withoutBuckets(raw) : raw);
       if (series === undefined) continue;
       this.#context.budget.spend(countPresent(series));
       return series;
     }
-    return undefined;
+  }
+
+  recycle(series: StepSeries): void {
+    this.#spare.put(series);
   }
 
   #evaluate(raw: RawSeries): StepSeries | undefined {
     const { source, lookbackMs, grid } = this.#node;
-    const columns = new StepColumns(grid.count);
+    const columns = this.#spare.take(grid.count);
     if (source.edges === 'smoothed') {
       const annotate = (annotation: Annotation): void => this.#context.annotations.add(annotation, this.#node.position);
       smoothSeries(columnsOfRaw(raw, false), source.reference, lookbackMs, columns, annotate);
     } else {
       this.#copyNewest(raw, columns);
     }
-    return columns.isEmpty ? undefined : columns.toSeries(raw.labels, false);
+    if (!columns.isEmpty) return columns.toSeries(raw.labels, false);
+    this.#spare.put(columns);
+    return undefined;
   }
 
   #copyNewest(raw: RawSeries, columns: StepColumns): void {
     const { values, histograms } = raw;
     const newest = this.#newest.find(raw);
+    if (histograms === undefined) {
+      const { values: out, present } = columns;
+      for (let step = 0; step < newest.length; step++) {
+        const index = newest[step]!;
+        if (index === NO_SAMPLE) continue;
+        out[step] = values[index]!;
+        present[step] = FLOAT;
+        columns.isEmpty = false;
+      }
+      return;
+    }
     for (let step = 0; step < newest.length; step++) {
       const index = newest[step]!;
       if (index === NO_SAMPLE) continue;
-      const histogram = histograms === undefined ? undefined : histograms[index];
+      const histogram = histograms[index];
       if (histogram === undefined) columns.setFloat(step, values[index]!);
       else columns.setHistogram(step, histogram);
     }

@@ -10,6 +10,8 @@ import type { StepSeries } from './step-series.ts';
  */
 export interface Operator {
   next(): Promise<StepSeries | undefined>;
+  /** Takes back the columns of a series that `next` gave, if the operator has a use for them: the reader keeps no hold of them. */
+  recycle?(series: StepSeries): void;
   /** What it does, in one line, and what it reads from. */
   explain(): Explanation;
   toString(): string;

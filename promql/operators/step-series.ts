@@ -32,9 +32,11 @@ export class StepColumns {
   /** Set when any step is. */
   isEmpty = true;
 
-  constructor(stepCount: number) {
-    this.values = new Float64Array(stepCount);
-    this.present = new Uint8Array(stepCount);
+  /** With columns of its own, or with those of a series that nobody needs any more. */
+  constructor(stepCount: number, used?: Pick<StepSeries, 'values' | 'present'>) {
+    this.values = used?.values ?? new Float64Array(stepCount);
+    this.present = used?.present ?? new Uint8Array(stepCount);
+    if (used !== undefined) this.present.fill(ABSENT);
   }
 
   setFloat(step: number, value: number): void {
@@ -59,6 +61,21 @@ export class StepColumns {
 
   toSeries(labels: Labels, dropName: boolean): StepSeries {
     return { labels, dropName, values: this.values, present: this.present, histograms: this.histograms };
+  }
+}
+
+/** The columns of the series that was last given back, for the next one. Allocating them was most of what a short series cost. */
+export class SpareColumns {
+  #spare: Pick<StepSeries, 'values' | 'present'> | undefined;
+
+  put(columns: Pick<StepSeries, 'values' | 'present'>): void {
+    this.#spare = columns;
+  }
+
+  take(stepCount: number): StepColumns {
+    const used = this.#spare;
+    this.#spare = undefined;
+    return new StepColumns(stepCount, used);
   }
 }
 

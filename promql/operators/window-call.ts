@@ -10,10 +10,10 @@ import { renamed } from './drop-name.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { SampleColumns } from './sample-columns.ts';
-import { FLOAT, StepColumns } from './step-series.ts';
-import type { StepSeries } from './step-series.ts';
+import { FLOAT, SpareColumns } from './step-series.ts';
+import type { StepColumns, StepSeries } from './step-series.ts';
 import type { WindowSamples } from './window-samples.ts';
-import { countWindowSamples, WindowFinder } from './windows.ts';
+import { WindowFinder } from './windows.ts';
 
 /** A function over a range vector, series by series, all steps of a series at once. */
 export class WindowCallOperator implements Operator {
@@ -25,7 +25,10 @@ export class WindowCallOperator implements Operator {
   readonly #floatWindows: WindowFinder;
   readonly #histogramWindows: WindowFinder;
   readonly #annotate: (annotation: Annotation) => void;
+  readonly #spare = new SpareColumns();
   #args: readonly Float64Array[] | undefined;
+  /** The metric that was last found to look like a counter. */
+  #lastCounter: string | undefined;
 
   constructor(node: WindowCall, samples: WindowSamples, scalars: readonly Operator[], context: ExecutionContext) {
     const implementation = FUNCTIONS[node.name];
@@ -44,24 +47,33 @@ export class WindowCallOperator implements Operator {
 
   async next(): Promise<StepSeries | undefined> {
     this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
-    for (let series = await this.#samples.next(); series !== undefined; series = await this.#samples.next()) {
+    for (;;) {
+      const next = this.#samples.next();
+      const series = next instanceof Promise ? await next : next;
+      if (series === undefined) return undefined;
       const columns = this.#evaluate(series, this.#args);
-      if (columns.isEmpty) continue;
+      if (columns.isEmpty) {
+        this.#spare.put(columns);
+        continue;
+      }
       if (this.#node.keepsName) return columns.toSeries(series.labels, series.dropName);
       this.#suspectNonCounter(series, columns);
       const { labels, dropName } = renamed(series.labels, this.#context.features);
       return columns.toSeries(labels, dropName);
     }
-    return undefined;
+  }
+
+  recycle(series: StepSeries): void {
+    this.#spare.put(series);
   }
 
   #evaluate(series: SampleColumns, args: readonly Float64Array[]): StepColumns {
     const node = this.#node;
-    const columns = new StepColumns(node.grid.count);
+    const columns = this.#spare.take(node.grid.count);
     const floatWindows = this.#floatWindows.find(series.floats.timestampsMs);
     const histogramWindows = this.#histogramWindows.find(series.histograms.timestampsMs);
-    this.#context.budget.spend(countWindowSamples(floatWindows));
-    if (series.histograms.timestampsMs.length > 0) this.#context.budget.spend(countWindowSamples(histogramWindows));
+    this.#context.budget.spend(floatWindows.sampleCount);
+    if (series.histograms.timestampsMs.length > 0) this.#context.budget.spend(histogramWindows.sampleCount);
     const input = {
       series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
       reference: node.source.reference, rangeMs: node.rangeMs, edges: node.source.edges, grid: node.grid, args, annotate: this.#annotate,
@@ -74,11 +86,12 @@ export class WindowCallOperator implements Operator {
   #suspectNonCounter(series: SampleColumns, columns: StepColumns): void {
     if (this.#node.name !== 'rate' && this.#node.name !== 'increase') return;
     const metricName = labelValue(series.labels, METRIC_NAME);
-    if (metricName === '' || !columns.present.includes(FLOAT)) return;
+    if (metricName === '' || metricName === this.#lastCounter || !columns.present.includes(FLOAT)) return;
     if (this.#context.features.typeAndUnitLabels) {
       const type = labelValue(series.labels, '__type__');
       if (type !== 'counter' && type !== 'histogram') this.#annotate(possibleNonCounterType(metricName, type));
-    } else if (!/_(?:total|sum|count|bucket)$/.test(metricName)) this.#annotate(possibleNonCounter(metricName));
+    } else if (/_(?:total|sum|count|bucket)$/.test(metricName)) this.#lastCounter = metricName;
+    else this.#annotate(possibleNonCounter(metricName));
   }
 
   explain(): Explanation {

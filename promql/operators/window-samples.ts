@@ -1,5 +1,6 @@
 import { must } from '../../storage/runtime/assert.ts';
 import type { WindowSource } from '../plan/plan-node.ts';
+import type { RawSeries } from '../series-source.ts';
 import { gridTimesMs } from '../plan/step-grid.ts';
 import { describeSelector } from './describe-selector.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -25,16 +26,21 @@ export class WindowSamples {
     this.#subqueryTimesMs = source.kind === 'subquery' ? gridTimesMs(source.input.grid) : new Float64Array(0);
   }
 
-  async next(): Promise<SampleColumns | undefined> {
+  /** At once where the series is at hand. */
+  next(): SampleColumns | undefined | Promise<SampleColumns | undefined> {
     const source = this.#source;
     if (source.reference.count === 0) return undefined;
     if (source.kind === 'subquery') {
-      const series = await must(this.input, 'subquery without input').next();
-      return series && columnsOfSteps(series, this.#subqueryTimesMs);
+      return must(this.input, 'subquery without input')
+        .next()
+        .then((series) => series && columnsOfSteps(series, this.#subqueryTimesMs));
     }
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
-    const raw = await this.#reader.next();
-    return raw && columnsOfRaw(source.statisticsOnly ? withoutBuckets(raw) : raw, this.#context.features.useStartTimestamps);
+    const { statisticsOnly } = source;
+    const toColumns = (raw: RawSeries | undefined): SampleColumns | undefined =>
+      raw && columnsOfRaw(statisticsOnly ? withoutBuckets(raw) : raw, this.#context.features.useStartTimestamps);
+    const raw = this.#reader.next();
+    return raw instanceof Promise ? raw.then(toColumns) : toColumns(raw);
   }
 
   toString(): string {

@@ -4,6 +4,8 @@ import type { ReferenceTimes } from '../plan/step-grid.ts';
 export interface Windows {
   readonly from: Int32Array;
   readonly to: Int32Array;
+  /** The samples in all windows together, a sample in two windows counted twice. */
+  readonly sampleCount: number;
 }
 
 /**
@@ -41,6 +43,7 @@ export class WindowFinder {
     const to = new Int32Array(count);
     let first = 0;
     let end = 0;
+    let sampleCount = 0;
     for (let step = 0; step < count; step++) {
       const referenceMs = firstMs + step * stepMs;
       const lastMs = referenceMs + this.#afterMs;
@@ -49,14 +52,8 @@ export class WindowFinder {
       while (first < end && timestampsMs[first]! <= afterMs) first++;
       from[step] = first;
       to[step] = end;
+      sampleCount += end - first;
     }
-    return { from, to };
+    return { from, to, sampleCount };
   }
-}
-
-/** The samples in all windows together, a sample in two windows counted twice. */
-export function countWindowSamples(windows: Windows): number {
-  let count = 0;
-  for (let step = 0; step < windows.from.length; step++) count += windows.to[step]! - windows.from[step]!;
-  return count;
 }

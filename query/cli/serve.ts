@@ -32,8 +32,10 @@ interface Settings {
 function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const port = Number(environment['PORT'] ?? '8787');
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${environment['PORT']}; it must be a number from 1 to 65535`);
-  const shards = environment['VARVE_SHARDS'];
-  const variables = shards === undefined ? {} : { VARVE_SHARDS: shards };
+  const variables: Record<string, string> = {};
+  for (const name of ['VARVE_SHARDS', 'VARVE_HOT_RETENTION']) {
+    if (environment[name] !== undefined) variables[name] = environment[name];
+  }
   try {
     readConfig(variables);
   } catch (error) {

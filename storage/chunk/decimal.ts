@@ -86,7 +86,7 @@ function signedBytes(value: number): number {
  * The hot loop of every read: zigzag varints of up to four bytes, which nearly all are, are taken apart with shifts and without calls.
  * What is read past the end is zeros, and is noticed behind the loop.
  */
-export function decodeDecimals(reader: ByteReader, values: Float64Array, count: number, steady: boolean): void {
+export function decodeDecimals(reader: ByteReader, values: Float64Array, at: number, count: number, steady: boolean): void {
   const scale = POWERS_OF_TEN[reader.byte()];
   if (scale === undefined) throw new DecodeError('values: decimal exponent out of range');
   const { bytes, end } = reader;
@@ -118,7 +118,7 @@ export function decodeDecimals(reader: ByteReader, values: Float64Array, count: 
     }
     if (steady) difference = delta = i > 1 ? delta + difference : difference;
     integer += difference;
-    values[i] = scale === 1 ? integer : integer / scale;
+    values[at + i] = scale === 1 ? integer : integer / scale;
   }
   if (position > end) throw new DecodeError(`values: ${count} values end at byte ${position}, behind the column's end at byte ${end}`);
   reader.position = position;

@@ -59,6 +59,12 @@ export function encodeValues(values: Float64Array, bits: Uint32Array, start: num
 /** A column of `count` values as bits, two words a value, low word first. */
 export function decodeValues(reader: ByteReader, count: number): Uint32Array {
   const bits = new Uint32Array(count * 2);
+  decodeValuesInto(reader, count, new Float64Array(bits.buffer), bits, 0);
+  return bits;
+}
+
+/** The same into columns that are there, two views of the same bytes, from index `at` on. */
+export function decodeValuesInto(reader: ByteReader, count: number, values: Float64Array, bits: Uint32Array, at: number): void {
   const head = reader.byte();
   const stalePositions = (head & STALE_FLAG) === 0 ? [] : readStalePositions(reader, count);
   const plainCount = count - stalePositions.length;
@@ -66,7 +72,7 @@ export function decodeValues(reader: ByteReader, count: number): Uint32Array {
     case CONSTANT: {
       const low = reader.uint32();
       const high = reader.uint32();
-      for (let i = 0; i < plainCount; i++) {
+      for (let i = at; i < at + plainCount; i++) {
         bits[i * 2] = low;
         bits[i * 2 + 1] = high;
       }
@@ -74,19 +80,18 @@ export function decodeValues(reader: ByteReader, count: number): Uint32Array {
     }
     case DECIMAL:
     case STEADY:
-      decodeDecimals(reader, new Float64Array(bits.buffer), plainCount, (head & CODEC_MASK) === STEADY);
+      decodeDecimals(reader, values, at, plainCount, (head & CODEC_MASK) === STEADY);
       break;
     case XOR_PLANES:
-      decodeXorPlanes(reader, bits, plainCount);
+      decodeXorPlanes(reader, bits, at, plainCount);
       break;
     case RAW:
-      for (let i = 0; i < plainCount * 2; i++) bits[i] = reader.uint32();
+      for (let i = at * 2; i < (at + plainCount) * 2; i++) bits[i] = reader.uint32();
       break;
     default:
       throw new DecodeError(`values: codec ${head & CODEC_MASK} is not known`);
   }
-  if (stalePositions.length > 0) putBackStale(bits, plainCount, stalePositions);
-  return bits;
+  if (stalePositions.length > 0) putBackStale(bits.subarray(at * 2, (at + count) * 2), plainCount, stalePositions);
 }
 
 function isConstant(bits: Uint32Array, start: number, end: number): boolean {

@@ -19,8 +19,9 @@ export function encodeXorPlanes(bits: Uint32Array, start: number, end: number, o
   }
 }
 
-/** Into the first `count` values of `bits`, which are zero. */
-export function decodeXorPlanes(reader: ByteReader, bits: Uint32Array, count: number): void {
+/** Into `count` values of `bits` from index `at` on. */
+export function decodeXorPlanes(reader: ByteReader, bits: Uint32Array, at: number, count: number): void {
+  bits.fill(0, at * 2, (at + count) * 2);
   for (let plane = 7; plane >= 0; plane--) {
     const word = plane >>> 2;
     const shift = (plane & 3) * 8;
@@ -28,7 +29,7 @@ export function decodeXorPlanes(reader: ByteReader, bits: Uint32Array, count: nu
     let previous = 0;
     for (let i = 0; i < count; i++) {
       previous ^= bytes[i]!;
-      bits[i * 2 + word]! |= previous << shift;
+      bits[(at + i) * 2 + word]! |= previous << shift;
     }
   }
 }

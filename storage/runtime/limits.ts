@@ -55,13 +55,16 @@ export const LIMITS = {
   activeSeriesMax: 150_000,
   /** New series in one definition block: at most one row of `sqlRowBytesMax`. */
   seriesBlockBytesTarget: 1 * MIB,
-  /** Segments whose newest sample is older than this are dropped: all that may still be written, and an hour in which it can be read. */
-  hotRetentionMs: 25 * HOUR_MS,
+  /**
+   * Segments whose newest sample is older than this are dropped. Prometheus' default, as long as there is no archive to take them; series
+   * stay in the index for as long, so shards with much churn want less (VARVE_HOT_RETENTION).
+   */
+  hotRetentionMs: 15 * 24 * HOUR_MS,
   /** A log whose first sample was accepted longer ago than this is sealed, so that a quiet shard wakes quickly and its samples can expire. */
   logAgeMsMax: 2 * HOUR_MS,
   /** Runs of segments merged at a time; each is a row open in memory. */
   mergeFanIn: 8,
-  /** Samples of a merged run: eight full logs, which is about two seconds of work. */
+  /** Samples of a merged run: eight full logs, which is about half a second of work in one step. */
   mergeSamplesMax: 4 * MIB,
   /** Each holds the segments it lists for as long as it lives. */
   snapshotsMax: 64,
@@ -74,6 +77,8 @@ export const LIMITS = {
    * asks for again and again.
    */
   selectColumnSamplesMax: 1536 * KIB,
+  /** Samples of the log that selects have put into columns, of 16 bytes: 6 MiB. */
+  logTailSamplesMax: 384 * KIB,
   /** Runs of refs kept in memory for each segment row, 8 bytes each: more are made coarser, which only costs a row looked at in vain. */
   refRunsInMemoryMax: 512,
   /** A seal makes rows of about this size: few rows are cheap to write, small rows cheap to read. */
@@ -100,6 +105,8 @@ export const LIMITS = {
 
   // —— a query ——
   queryTextBytesMax: 64 * KIB,
+  /** Queries whose trees are remembered, in characters of their text; a tree takes up to about 100 bytes for each, so 3 MiB. */
+  parsedQueryCharactersMax: 32 * KIB,
   /** A form of a query request: the query and a few parameters. */
   queryBodyBytesMax: 1 * MIB,
   selectorsPerRequestMax: 1000,

@@ -14,26 +14,27 @@ const NO_POSITION = -1;
  */
 export class PieceGatherer {
   readonly #segments: Segments;
-  readonly #index: SeriesIndex;
-  readonly #positionOf: Int32Array;
+  #positionOf = new Int32Array(1024).fill(NO_POSITION);
 
-  constructor(segments: Segments, index: SeriesIndex) {
+  constructor(segments: Segments) {
     this.#segments = segments;
-    this.#index = index;
-    this.#positionOf = new Int32Array(index.refLimit).fill(NO_POSITION);
   }
 
   /** By position in the group: the parts within the range (ms, both inclusive), in the order of precedence. */
-  gather(group: readonly number[], startMs: number, endMs: number): (Part[] | undefined)[] {
+  gather(index: SeriesIndex, group: readonly number[], startMs: number, endMs: number): (Part[] | undefined)[] {
     const parts = new Array<Part[] | undefined>(group.length).fill(undefined);
-    const metrics = metricRange(this.#index, group);
+    const metrics = metricRange(index, group);
+    if (this.#positionOf.length < index.refLimit) this.#positionOf = new Int32Array(index.refLimit * 2).fill(NO_POSITION);
     for (let i = 0; i < group.length; i++) this.#positionOf[group[i]!] = i;
-    for (const info of this.#segments.live) {
-      if (info.maxTimeMs < startMs || info.minTimeMs > endMs) continue;
-      if (compareStrings(info.lastMetric, metrics.first) < 0 || compareStrings(info.firstMetric, metrics.last) > 0) continue;
-      if (group.some((ref) => runsHold(info.refs, ref))) this.#gatherRow(info, startMs, endMs, parts);
+    try {
+      for (const info of this.#segments.live) {
+        if (info.maxTimeMs < startMs || info.minTimeMs > endMs) continue;
+        if (compareStrings(info.lastMetric, metrics.first) < 0 || compareStrings(info.firstMetric, metrics.last) > 0) continue;
+        if (group.some((ref) => runsHold(info.refs, ref))) this.#gatherRow(info, startMs, endMs, parts);
+      }
+    } finally {
+      for (let i = 0; i < group.length; i++) this.#positionOf[group[i]!] = NO_POSITION;
     }
-    for (let i = 0; i < group.length; i++) this.#positionOf[group[i]!] = NO_POSITION;
     return parts;
   }
 

@@ -11,7 +11,9 @@ import type { Sql } from '../runtime/sql.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalSeries } from './local-batch.ts';
+import { PieceGatherer } from './gather-pieces.ts';
 import { LogHead } from './log-head.ts';
+import { LogTails } from './log-tails.ts';
 import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
 import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { selectPage } from './select.ts';
@@ -51,6 +53,8 @@ export class HotStore {
   readonly #head: LogHead;
   readonly #wal: Wal;
   readonly #segments: Segments;
+  readonly #gatherer: PieceGatherer;
+  readonly #tails: LogTails;
   readonly #snapshots: Snapshots;
   readonly #upkeep: Upkeep;
   readonly #taken = new TakenSamples();
@@ -73,9 +77,11 @@ export class HotStore {
     this.#clock = clock;
     migrate(sql);
     this.#head = new LogHead(limits.logEntriesMax);
+    this.#tails = new LogTails(this.#head, limits.logTailSamplesMax);
     this.#series = new SeriesRegistry(sql, limits);
     this.#head.reserveSeries(this.#series.refLimit);
     this.#segments = new Segments(sql, limits);
+    this.#gatherer = new PieceGatherer(this.#segments);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch.refs, batch.timestampsMs, batch.valueBits, batch.sampleCount));
@@ -179,7 +185,7 @@ export class HotStore {
 
   select(request: SelectShardRequest): SelectShardAnswer {
     this.#counters.selects_total++;
-    const answer = selectPage({ segments: this.#segments, index: this.#series.index, head: this.#head }, request, this.#limits);
+    const answer = selectPage({ segments: this.#segments, index: this.#series.index, tails: this.#tails, gatherer: this.#gatherer }, request, this.#limits);
     this.#fence();
     return answer;
   }

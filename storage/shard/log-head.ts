@@ -10,6 +10,7 @@ export const NO_ENTRY = -1;
 export class LogHead {
   readonly capacity: number;
   #count = 0;
+  #generation = 0;
   #minTimestampMs = Infinity;
   readonly refs: Uint32Array;
   readonly timestampsMs: Float64Array;
@@ -31,6 +32,11 @@ export class LogHead {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Rises when the log is cleared and its entries begin anew. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** The least timestamp in the log, Infinity when it is empty. */
@@ -118,6 +124,7 @@ export class LogHead {
   /** Forgets all entries, after a seal. */
   clear(): void {
     this.#count = 0;
+    this.#generation++;
     this.#minTimestampMs = Infinity;
     this.#lastEntry.fill(NO_ENTRY);
     this.#isDisordered.fill(0);

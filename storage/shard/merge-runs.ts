@@ -1,6 +1,5 @@
 import { assert } from '../runtime/assert.ts';
 import type { SealedRun } from './compact-plan.ts';
-import { appendInRange } from './piece.ts';
 import { SampleRun } from './sample-run.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
@@ -54,8 +53,7 @@ class RunCursor {
   /** Appends the series' samples from `fromMs` on, if it is the one at the cursor, and moves behind it. */
   take(ref: number, fromMs: number, run: SampleRun): void {
     while (!this.isDone && this.#reader.refs[this.#position] === ref) {
-      const piece = { timestampsMs: this.#reader.timestampsMs(this.#position), bits: this.#reader.valueBits(this.#position) };
-      appendInRange(piece, fromMs, Infinity, run);
+      this.#reader.append(this.#position, fromMs, run);
       this.#position++;
       if (this.#position < this.#reader.refs.length) continue;
       this.#row++;

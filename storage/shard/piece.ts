@@ -51,10 +51,10 @@ export function mergeParts(parts: readonly Part[]): Part {
   return { timestampsMs: run.timestampsMs, bits: run.bits, from: 0, to: run.length, hasStale };
 }
 
-/** Position of the first timestamp at or after `timeMs`. Timestamps are whole milliseconds, rising. */
-export function lowerBound(timestampsMs: Float64Array, timeMs: number): number {
+/** Position of the first timestamp at or after `timeMs`, among the first `length`. Timestamps are whole milliseconds, rising. */
+export function lowerBound(timestampsMs: Float64Array, timeMs: number, length = timestampsMs.length): number {
   let low = 0;
-  let high = timestampsMs.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (timestampsMs[middle]! < timeMs) low = middle + 1;

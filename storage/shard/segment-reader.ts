@@ -1,12 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../proto/varint.ts';
-import { decodeTimestamps, decodeValues } from '../chunk/index.ts';
+import { decodeTimestamps, decodeValues, decodeValuesInto } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
 import { decompress } from '../chunk/zstd.ts';
+import { LruCache } from '../runtime/lru-cache.ts';
+import { lowerBound } from './piece.ts';
+import type { SampleRun } from './sample-run.ts';
 import { CRC_END, HEADER_BYTES, SEGMENT_VERSION } from './segment.ts';
 
-/** Decoded time columns that a reader remembers: more than a writer shares, so that series keep sharing the arrays. */
-const DECODED_TIME_COLUMNS = 8;
+/** Decoded timestamps that a reader remembers, half a megabyte: neighbouring series may be of targets that are scraped at other times. */
+const DECODED_TIMES_MAX = 64 * 1024;
 
 /** Reads a segment row (segment.ts): the directory at once, frames one at a time. */
 export class SegmentReader {
@@ -16,7 +19,7 @@ export class SegmentReader {
   readonly #timeLengths: Uint32Array;
   readonly #times: FrameReader;
   readonly #values: FrameReader;
-  readonly #decodedTimes = new Map<number, Float64Array>();
+  readonly #decodedTimes: LruCache<number, Float64Array> = new LruCache(DECODED_TIMES_MAX);
 
   /** `where` names the row in errors. */
   constructor(buffer: ArrayBuffer, where: string) {
@@ -54,8 +57,7 @@ export class SegmentReader {
     let times = this.#decodedTimes.get(at);
     if (times === undefined) {
       times = decodeTimestamps(this.#times.open(at), this.#timeLengths[at]!);
-      if (this.#decodedTimes.size === DECODED_TIME_COLUMNS) this.#decodedTimes.delete(this.#decodedTimes.keys().next().value!);
-      this.#decodedTimes.set(at, times);
+      this.#decodedTimes.set(at, times, times.length);
     }
     return times;
   }
@@ -63,6 +65,18 @@ export class SegmentReader {
   /** Values of the series at a position of `refs`, as bits: two words a value, the low one first. The caller's own. */
   valueBits(position: number): Uint32Array {
     return decodeValues(this.#values.open(position), this.sampleCount(position));
+  }
+
+  /** Appends the samples of the series at a position, from `fromMs` on, to a run: without an array of its own for each. */
+  append(position: number, fromMs: number, run: SampleRun): void {
+    const times = this.timestampsMs(position);
+    const { length } = run;
+    run.reserve(length + times.length);
+    decodeValuesInto(this.#values.open(position), times.length, run.values, run.bits, length);
+    const skipped = times[0]! >= fromMs ? 0 : lowerBound(times, fromMs);
+    if (skipped > 0) run.bits.copyWithin(length * 2, (length + skipped) * 2, (length + times.length) * 2);
+    for (let i = skipped; i < times.length; i++) run.timestampsMs[length + i - skipped] = times[i]!;
+    run.length = length + times.length - skipped;
   }
 }
 

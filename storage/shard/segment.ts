@@ -20,8 +20,9 @@ import { assert } from '../runtime/assert.ts';
 export const SEGMENT_VERSION = 2;
 export const HEADER_BYTES = 16;
 export const CRC_END = 8;
-/** Candidates that a series' timestamps are compared with before a new time column is made. */
-const RECENT_TIME_COLUMNS = 4;
+
+/** Columns of one hash that a new one is compared with. */
+const TIME_CANDIDATES_MAX = 8;
 
 interface SeriesEntry {
   readonly ref: number;
@@ -43,8 +44,9 @@ export interface SegmentRow {
 export class SegmentWriter {
   readonly #times: FrameWriter;
   readonly #values: FrameWriter;
-  /** The last few time columns, and which ones they are. */
-  #recentTimes: Float64Array[] = [];
+  /** The row's time columns, and by hash which ones may be the one looked for. */
+  #timeColumns: Float64Array[] = [];
+  readonly #timeColumnsOf = new Map<number, number[]>();
   #timeLengths: number[] = [];
   #timeBytes: number[] = [];
   #series: SeriesEntry[] = [];
@@ -108,16 +110,19 @@ export class SegmentWriter {
   }
 
   #timeColumn(timestampsMs: Float64Array, start: number, end: number): number {
-    const count = this.#timeLengths.length;
-    const recent = this.#recentTimes;
-    for (let i = recent.length - 1; i >= 0; i--) {
-      if (isSameColumn(recent[i]!, timestampsMs, start, end)) return count - recent.length + i;
+    // Neighbours in label order are often of other targets, which are scraped at other times: all columns of the row are candidates.
+    const hash = hashTimes(timestampsMs, start, end);
+    let candidates = this.#timeColumnsOf.get(hash);
+    if (candidates === undefined) this.#timeColumnsOf.set(hash, (candidates = []));
+    for (const candidate of candidates) {
+      if (isSameColumn(this.#timeColumns[candidate]!, timestampsMs, start, end)) return candidate;
     }
-    recent.push(timestampsMs.slice(start, end));
-    if (recent.length > RECENT_TIME_COLUMNS) recent.shift();
+    const added = this.#timeColumns.push(timestampsMs.slice(start, end)) - 1;
+    // Whoever crafts timestamps to share a hash costs bytes, not time.
+    if (candidates.length < TIME_CANDIDATES_MAX) candidates.push(added);
     this.#timeLengths.push(end - start);
     this.#timeBytes.push(this.#times.add((out) => encodeTimestamps(timestampsMs, start, end, out)));
-    return count;
+    return added;
   }
 
   #encodeDirectory(): Uint8Array {
@@ -137,7 +142,8 @@ export class SegmentWriter {
   #reset(): void {
     this.#times.reset();
     this.#values.reset();
-    this.#recentTimes = [];
+    this.#timeColumns = [];
+    this.#timeColumnsOf.clear();
     this.#timeLengths = [];
     this.#timeBytes = [];
     this.#series = [];
@@ -186,6 +192,14 @@ class FrameWriter {
     this.frames = [];
     this.compressedBytes = 0;
   }
+}
+
+/** Of the ends, the middle and the length: columns that differ elsewhere alone are rare. */
+function hashTimes(timestampsMs: Float64Array, start: number, end: number): number {
+  const middle = (start + end) >>> 1;
+  let hash = end - start;
+  for (const at of [start, middle, end - 1]) hash = (Math.imul(hash, 0x01000193) ^ (timestampsMs[at]! % 0xffff_ffff)) | 0;
+  return hash;
 }
 
 function isSameColumn(column: Float64Array, timestampsMs: Float64Array, start: number, end: number): boolean {

@@ -87,14 +87,23 @@ export class Segments {
     return info;
   }
 
+  /** Whether a row can be read: it is not damaged, and of a version that this build knows. */
+  isReadable(info: SegmentInfo): boolean {
+    const samples = this.#read(info);
+    try {
+      new SegmentReader(samples, `segment ${info.segment}`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Reads a row, which is kept open when `keep` says so. */
   open(info: SegmentInfo, keep: boolean): SegmentReader {
     const { segment } = info;
     const known = this.#open.get(segment);
     if (known !== undefined) return known;
-    const [row] = this.#sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM segment WHERE segment = ?', segment);
-    if (row === undefined) throw new Error(`segment ${segment} is gone: this instance of the shard has been replaced: ask again`);
-    const reader = new SegmentReader(row.samples, `segment ${segment}`);
+    const reader = new SegmentReader(this.#read(info), `segment ${segment}`);
     if (keep) this.#open.set(segment, reader, info.bytes);
     return reader;
   }
@@ -185,6 +194,12 @@ export class Segments {
   #take(state: SegmentState): void {
     this.#state = state;
     this.#oldestEndMs = state.live.reduce((oldest, info) => Math.min(oldest, info.maxTimeMs), Infinity);
+  }
+
+  #read({ segment }: SegmentInfo): ArrayBuffer {
+    const [row] = this.#sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM segment WHERE segment = ?', segment);
+    if (row === undefined) throw new Error(`segment ${segment} is gone: this instance of the shard has been replaced: ask again`);
+    return row.samples;
   }
 
   #readInfos(): void {

@@ -1,11 +1,8 @@
 import type { Labels } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { hasStale } from './column-cache.ts';
-import { PieceGatherer } from './gather-pieces.ts';
-import type { LogHead } from './log-head.ts';
+import type { PieceGatherer } from './gather-pieces.ts';
+import type { LogTails } from './log-tails.ts';
 import { areInOrder, mergeParts, type Part } from './piece.ts';
-import { SampleRun } from './sample-run.ts';
-import { readLog } from './seal.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { SelectPageWriter } from './select-page.ts';
@@ -21,7 +18,8 @@ type SelectLimits = Pick<typeof LIMITS, 'selectPageBytesTarget'>;
 export interface SelectSources {
   readonly segments: Segments;
   readonly index: SeriesIndex;
-  readonly head: LogHead;
+  readonly tails: LogTails;
+  readonly gatherer: PieceGatherer;
 }
 
 /**
@@ -33,22 +31,17 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);
-  const gatherer = new PieceGatherer(sources.segments, index);
-  const log = new SampleRun();
   let sampleCount = 0;
   // The log holds nothing below the floor: it is sealed before the floor rises, and older samples are refused since.
   const fromMs = Math.max(request.startMs, sources.segments.floorMs);
   const groupLength = seriesPerGroup(sources, request);
   for (let start = from; start < refs.length; start += groupLength) {
     const group = refs.slice(start, start + groupLength);
-    const parts = gatherer.gather(group, fromMs, request.endMs);
+    const parts = sources.gatherer.gather(index, group, fromMs, request.endMs);
     page.expect(parts);
     for (let i = 0; i < group.length; i++) {
       const ref = group[i]!;
-      log.clear();
-      readLog(sources.head, ref, request.startMs, request.endMs, log);
-      log.settle();
-      const settled = settle(parts[i], log);
+      const settled = settle(parts[i], sources.tails.read(ref, request.startMs, request.endMs));
       if (settled.length === 0) continue;
       for (const part of settled) sampleCount += part.to - part.from;
       if (sampleCount > request.samplesMax) {
@@ -64,14 +57,10 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
 }
 
 /** A series' parts and what the log holds of it, in order of time, each timestamp once. Nearly always they simply follow each other. */
-function settle(parts: Part[] | undefined, log: SampleRun): readonly Part[] {
-  if (parts === undefined && log.length === 0) return NO_PARTS;
-  const all = parts ?? [];
-  if (log.length > 0) {
-    const { timestampsMs, bits, length } = log;
-    all.push({ timestampsMs, bits, from: 0, to: length, hasStale: hasStale(bits, 0, length) });
-  }
-  return areInOrder(all) ? all : [mergeParts(all)];
+function settle(parts: Part[] | undefined, log: Part | undefined): readonly Part[] {
+  if (parts === undefined) return log === undefined ? NO_PARTS : [log];
+  if (log !== undefined) parts.push(log);
+  return areInOrder(parts) ? parts : [mergeParts(parts)];
 }
 
 const NO_PARTS: readonly Part[] = [];

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -18,9 +19,9 @@ export class Shard extends DurableObject implements ShardApi {
   readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
 
-  constructor(state: DurableObjectState, env: unknown) {
+  constructor(state: DurableObjectState, env: Variables) {
     super(state, env as never);
-    this.#store = new HotStore(durableObjectSql(state.storage), LIMITS, { retentionMs: LIMITS.hotRetentionMs });
+    this.#store = new HotStore(durableObjectSql(state.storage), LIMITS, { retentionMs: readConfig(env).hotRetentionMs });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
     this.#maintenance = new MaintenanceAlarm(this.#store, durableObjectAlarm(state.storage), systemClock);
     void state.blockConcurrencyWhile(() => this.#maintenance.arm());

@@ -2,7 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { planMerge, runsOf } from './compact-plan.ts';
+import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { mergeRuns } from './merge-runs.ts';
@@ -37,6 +37,8 @@ export class Upkeep {
   #logSinceMs: number;
   /** Live segments have changed since the last look for a merge. */
   #mayMerge = true;
+  /** Rows that a merge found unreadable, since waking. */
+  readonly #damaged = new Set<number>();
   /** Segments have gone since the last look for dead series. */
   #mayHaveDead = false;
 
@@ -74,9 +76,9 @@ export class Upkeep {
 
   /** Writes the log out as segments and frees it. */
   seal(): void {
-    const { sql, head, wal, series, segments, limits } = this.#parts;
+    const { head, wal, series, segments, limits } = this.#parts;
     if (head.count === 0) return;
-    sql.transaction(() => {
+    this.#transaction(() => {
       const added = segments.insert(sealLog(head, series.index, limits));
       segments.become({ live: [...segments.live, ...added], floorMs: segments.floorMs });
       // Commit point of the seal: this transaction. A crash before it leaves the WAL as it was and no segment; a crash behind it leaves
@@ -91,14 +93,14 @@ export class Upkeep {
 
   createSnapshot(): string {
     this.seal();
-    const { sql, segments, snapshots } = this.#parts;
-    return sql.transaction(() => snapshots.create({ live: segments.live, floorMs: segments.floorMs }));
+    const { segments, snapshots } = this.#parts;
+    return this.#transaction(() => snapshots.create({ live: segments.live, floorMs: segments.floorMs }));
   }
 
   restoreSnapshot(id: string): void {
-    const { sql, head, wal, segments, snapshots } = this.#parts;
+    const { head, wal, segments, snapshots } = this.#parts;
     const state = snapshots.stateOf(id, segments);
-    sql.transaction(() => {
+    this.#transaction(() => {
       // Also voids the log.
       wal.markTakenBack();
       this.#change(state);
@@ -108,8 +110,8 @@ export class Upkeep {
   }
 
   deleteSnapshot(id: string): void {
-    const { sql, segments, snapshots } = this.#parts;
-    sql.transaction(() => {
+    const { segments, snapshots } = this.#parts;
+    this.#transaction(() => {
       snapshots.delete(id);
       segments.sweep(snapshots.holds());
     });
@@ -117,12 +119,12 @@ export class Upkeep {
   }
 
   prune(beforeMs: number): number {
-    const { sql, head, segments } = this.#parts;
+    const { head, segments } = this.#parts;
     if (beforeMs <= segments.floorMs) return 0;
     // The log has no floor, so it must not hold anything below it.
     if (head.minTimestampMs < beforeMs) this.seal();
     const removed = countRemoved(segments, beforeMs);
-    sql.transaction(() => this.#change(planPrune(segments, beforeMs)));
+    this.#transaction(() => this.#change(planPrune(segments, beforeMs)));
     this.counters.samples_pruned_total += removed;
     this.removeDeadSeries();
     return removed;
@@ -155,7 +157,7 @@ export class Upkeep {
     const isAlive = findAlive(segments, head, refLimit);
     const deadCount = countDead(series, isAlive);
     if (!isWorthCleaning(series.count, deadCount, limits)) return false;
-    sql.transaction(() => {
+    this.#transaction(() => {
       series.writeWithout((ref) => isAlive[ref] === 1);
       sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', wal.lastSequence);
       segments.become({ live: segments.live, floorMs: segments.floorMs });
@@ -166,18 +168,30 @@ export class Upkeep {
     return true;
   }
 
+  /**
+   * All of `body` or nothing of it; and nothing, with an error, when another instance of the shard has changed storage since. A replaced
+   * instance that lives on must not seal, prune or sweep by a state that is no longer the shard's.
+   */
+  #transaction<T>(body: () => T): T {
+    const { sql, wal, segments } = this.#parts;
+    return sql.transaction(() => {
+      if (!wal.isCurrent() || !segments.isCurrent()) throw new Error('this instance of the shard has been replaced');
+      return body();
+    });
+  }
+
   /** Drops the rows that end before `beforeMs`, and with them everything as old. */
   #expire(beforeMs: number): void {
-    const { sql, head, segments } = this.#parts;
+    const { head, segments } = this.#parts;
     if (head.minTimestampMs < beforeMs) this.seal();
-    sql.transaction(() => this.#change(planPrune(segments, Math.max(beforeMs, segments.floorMs))));
+    this.#transaction(() => this.#change(planPrune(segments, Math.max(beforeMs, segments.floorMs))));
   }
 
   #removeOlder(cutoffs: Cutoffs): number {
-    const { sql, limits, segments, series } = this.#parts;
+    const { limits, segments, series } = this.#parts;
     const lastCutoffMs = [...cutoffs.values()].reduce((last, cutoff) => Math.max(last, cutoff), -Infinity);
     if (segments.live.every((info) => info.minTimeMs >= lastCutoffMs)) return 0;
-    return sql.transaction(() => {
+    return this.#transaction(() => {
       const live: SegmentInfo[] = [];
       let removed = 0;
       for (const info of segments.live) {
@@ -193,12 +207,19 @@ export class Upkeep {
 
   #merge(): void {
     this.#mayMerge = false;
-    const { sql, limits, segments, series } = this.#parts;
+    const { limits, segments, series } = this.#parts;
     const runs = runsOf(segments.live);
-    const plan = planMerge(runs, limits);
+    const plan = planMerge(this.#mergeable(runs), limits);
     if (plan === undefined) return;
     const merged = runs.slice(plan.start, plan.end);
-    sql.transaction(() => {
+    const damaged = merged.flatMap((run) => run.rows).filter((info) => !segments.isReadable(info));
+    if (damaged.length > 0) {
+      // They stay as they are: reads of them fail by name, and neither writing nor the other merges stop for them.
+      for (const { segment } of damaged) this.#damaged.add(segment);
+      this.#mayMerge = true;
+      return;
+    }
+    this.#transaction(() => {
       const rows = segments.insert(mergeRuns(segments, merged, series.index, limits));
       const before = runs.slice(0, plan.start).flatMap((run) => run.rows);
       const behind = runs.slice(plan.end).flatMap((run) => run.rows);
@@ -207,9 +228,16 @@ export class Upkeep {
     this.counters.merges_total++;
   }
 
+  /** Runs as the plan shall see them: one with a damaged row as too large for any merge. */
+  #mergeable(runs: readonly SealedRun[]): Pick<SealedRun, 'sampleCount'>[] {
+    return runs.map(({ rows, sampleCount }) => ({
+      sampleCount: rows.some((info) => this.#damaged.has(info.segment)) ? Number.MAX_SAFE_INTEGER : sampleCount,
+    }));
+  }
+
   #hasWork(): boolean {
     const { segments, limits, head, series } = this.#parts;
-    if (this.#mayMerge && planMerge(runsOf(segments.live), limits) !== undefined) return true;
+    if (this.#mayMerge && planMerge(this.#mergeable(runsOf(segments.live)), limits) !== undefined) return true;
     this.#mayMerge = false;
     if (!this.#mayHaveDead) return false;
     const isWorthIt = isWorthCleaning(series.count, countDead(series, findAlive(segments, head, series.refLimit)), limits);

@@ -32,6 +32,9 @@ export function percentileOf(name: string): number {
   return match === null ? NaN : Number(match[1]);
 }
 
+/** Where a bucket's figures came from. */
+export type BucketSource = 'raw' | 'rollup' | 'mixed';
+
 /** The aggregates of one bucket as a roll-up keeps them: `count` is always there. */
 export type RolledUp = ReadonlyMap<string, number>;
 
@@ -40,12 +43,15 @@ export type RolledUp = ReadonlyMap<string, number>;
  * is done, up to `samplesMax` of them. Reused from bucket to bucket.
  */
 export class BucketFold {
+  readonly #aggregates: readonly Aggregate[];
   readonly #keepsValues: boolean;
   readonly #samplesMax: number;
   #values = new Float64Array(256);
   #valueCount = 0;
   #isSorted = false;
   #count = 0;
+  #rawCount = 0;
+  #seen = 0;
   #numbers = 0;
   #sum = new KahanSum();
   #min = NaN;
@@ -55,6 +61,7 @@ export class BucketFold {
   #rolledUp: RolledUp[] = [];
 
   constructor(aggregates: readonly Aggregate[], samplesMax: number) {
+    this.#aggregates = aggregates;
     this.#keepsValues = aggregates.some((name) => !PLAIN.has(name));
     this.#samplesMax = samplesMax;
   }
@@ -63,9 +70,22 @@ export class BucketFold {
     return this.#count;
   }
 
+  /** The points that are counted, and those beside them that are not asked for. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  get source(): BucketSource {
+    if (this.#rolledUp.length === 0 && this.#rawCount === this.#count) return 'raw';
+    return this.#rawCount === 0 ? 'rollup' : 'mixed';
+  }
+
   clear(): void {
     this.#valueCount = 0;
+    this.#isSorted = false;
     this.#count = 0;
+    this.#rawCount = 0;
+    this.#seen = 0;
     this.#numbers = 0;
     this.#sum = new KahanSum();
     this.#min = NaN;
@@ -75,13 +95,22 @@ export class BucketFold {
     this.#rolledUp = [];
   }
 
+  /** A point that is there and not asked for. */
+  addOutside(): void {
+    this.#seen++;
+  }
+
   /** A point whose value is no number. */
   addOther(): void {
     this.#count++;
+    this.#rawCount++;
+    this.#seen++;
   }
 
   add(value: number): void {
     this.#count++;
+    this.#rawCount++;
+    this.#seen++;
     this.#sum.add(value);
     this.#spread(value, value);
     if (this.#numbers++ === 0) this.#first = value;
@@ -94,6 +123,7 @@ export class BucketFold {
     const count = bucket.get('count') ?? 0;
     const numbers = bucket.get(NUMBERS) ?? count;
     this.#count += count;
+    this.#seen += count;
     if (numbers === 0) return;
     this.#rolledUp.push(bucket);
     this.#sum.add(bucket.get('sum') ?? (bucket.get('avg') ?? NaN) * numbers);
@@ -101,6 +131,33 @@ export class BucketFold {
     if (this.#numbers === 0) this.#first = bucket.get('first') ?? NaN;
     this.#last = bucket.get('last') ?? NaN;
     this.#numbers += numbers;
+  }
+
+  /** What another fold has taken in, which lies behind all that this one has. */
+  addAll(other: BucketFold): void {
+    this.#count += other.#count;
+    this.#rawCount += other.#rawCount;
+    this.#seen += other.#seen;
+    if (other.#numbers === 0) return;
+    if (this.#numbers === 0) this.#first = other.#first;
+    this.#last = other.#last;
+    this.#numbers += other.#numbers;
+    this.#sum.add(other.#sum.value());
+    this.#spread(other.#min, other.#max);
+    for (let i = 0; i < other.#valueCount; i++) this.#keep(other.#values[i]!);
+    this.#rolledUp.push(...other.#rolledUp);
+  }
+
+  /** Whether `result` has an answer. */
+  knows(name: Aggregate): boolean {
+    if (name === 'count' || this.#numbers === 0) return true;
+    if (!PLAIN.has(name) && this.#rolledUp.length > 0 && !this.#isOneRolledUp) return false;
+    return this.#rolledUp.every((bucket) => isKnown(name, bucket));
+  }
+
+  /** Whether this has an answer to all that is asked for, or the roll-up of the same stretch has not either. */
+  knowsAsMuchAs(bucket: RolledUp): boolean {
+    return this.#aggregates.every((name) => this.knows(name) || !isKnown(name, bucket));
   }
 
   /** How many of the bucket's points were numbers. */
@@ -111,7 +168,10 @@ export class BucketFold {
   result(name: Aggregate): number {
     if (name === 'count') return this.#count;
     if (this.#numbers === 0) return NaN;
-    for (const bucket of this.#rolledUp) this.#refuseIfUnknown(name, bucket);
+    for (const bucket of this.#rolledUp) {
+      if (isKnown(name, bucket)) continue;
+      throw new VarveError('execution', `${name} is not known: the raw samples are gone, and their roll-up has only ${[...bucket.keys()].join(', ')}`);
+    }
     switch (name) {
       case 'min':
         return this.#min;
@@ -130,15 +190,14 @@ export class BucketFold {
     }
   }
 
-  #refuseIfUnknown(name: string, bucket: RolledUp): void {
-    if (bucket.has(name)) return;
-    if ((name === 'sum' && bucket.has('avg')) || (name === 'avg' && bucket.has('sum'))) return;
-    throw new VarveError('execution', `${name} is not known: the raw samples are gone, and their roll-up has only ${[...bucket.keys()].join(', ')}`);
+  /** A percentile is then the roll-up's own. */
+  get #isOneRolledUp(): boolean {
+    return this.#rolledUp.length === 1 && this.#rawCount === 0;
   }
 
   #percentile(name: Aggregate): number {
     if (this.#rolledUp.length === 0) return this.#exactPercentile(percentileOf(name));
-    if (this.#rolledUp.length === 1 && this.#valueCount === 0) return this.#rolledUp[0]!.get(name)!;
+    if (this.#isOneRolledUp) return this.#rolledUp[0]!.get(name)!;
     throw new VarveError(
       'execution',
       `${name} is not known for so wide a bucket: the raw samples are gone, and percentiles of smaller buckets cannot be put together; roll up with the bucket that is asked for`,
@@ -176,4 +235,9 @@ export class BucketFold {
     this.#values[this.#valueCount++] = value;
     this.#isSorted = false;
   }
+}
+
+/** Sum and mean stand in for each other, since the count is always there. */
+function isKnown(name: Aggregate, bucket: RolledUp): boolean {
+  return bucket.has(name) || (name === 'sum' && bucket.has('avg')) || (name === 'avg' && bucket.has('sum'));
 }

@@ -8,7 +8,8 @@ import type { StoreEngine } from './store-engine.ts';
 export function pruneStore(engine: StoreEngine, rawBeforeMs: number, rolledUpBeforeMs: number): number {
   // Without roll-ups one floor serves all, and no segment has to be rewritten.
   const { hasRollups } = engine;
-  const removed = engine.write(({ hot, documents }) => {
+  const removed = engine.write(({ hot, documents, rawFloor }) => {
+    if (hasRollups) rawFloor.raise(rawBeforeMs);
     const samples = hasRollups
       ? hot.pruneSeries((labels) => (roleOf(labels).rollup === undefined ? rawBeforeMs : rolledUpBeforeMs))
       : hot.prune(rawBeforeMs);

@@ -3,7 +3,7 @@ import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
 import { BucketFold, NUMBERS, type Aggregate } from './aggregate.ts';
-import { bucketStart } from './bucket-stream.ts';
+import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
 import { RolledUpCursor } from './rolled-up-cursor.ts';
 import { rollupKey } from './rollup-run.ts';
@@ -35,7 +35,8 @@ export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregate
   const floorMs = engine.read(({ hot }) => hot.floorMs);
   const startMs = floorMs === -Infinity ? -TIMESTAMP_MS_MAX : Math.ceil(floorMs / bucketMs) * bucketMs;
   const summary = { keys: 0, buckets: 0, points: 0 };
-  const fold = new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
+  const newFold = (): BucketFold => new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
+  const fold = newFold();
   let pending: LocalSeries[] = [];
   let pendingSamples = 0;
   const flush = (): void => {
@@ -46,10 +47,13 @@ export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregate
   };
   for (const key of engine.keys()) {
     const raw = rawCursor(engine, key, startMs, endMs - 1);
+    // Where raw values are gone, their narrower roll-ups know.
+    const rolledUp = rolledUpCursors(engine, key, bucketMs, aggregates, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
+    const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
     const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
     const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
     let buckets = 0;
-    for (const batch of rollupKey({ key, raw, known, bucketMs, aggregates, endMs }, fold)) {
+    for (const batch of rollupKey({ key, starts, fold, known, bucketMs, aggregates })) {
       pending.push(...batch.series);
       pendingSamples += batch.samples;
       buckets += batch.buckets;

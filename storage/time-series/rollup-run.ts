@@ -3,7 +3,6 @@ import { NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggre
 import { bucketStart } from './bucket-stream.ts';
 import { rollupLabels } from './keys.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
-import type { SeriesCursor } from './series-cursor.ts';
 
 /** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
 export const PARTITION_MS = 3_600_000;
@@ -19,31 +18,23 @@ export interface RollupBatch {
 
 interface RollupInput {
   readonly key: string;
-  /** The raw samples; ends before `endMs`. */
-  readonly raw: SeriesCursor;
+  /** The buckets' starts; `fold` has each one's figures in its turn. */
+  readonly starts: Iterable<number>;
+  readonly fold: BucketFold;
   /** What there is of this width already. */
   readonly known: RolledUpCursor | undefined;
   readonly bucketMs: number;
   readonly aggregates: readonly Aggregate[];
-  /** A multiple of the bucket's width: only whole buckets before it are rolled up. */
-  readonly endMs: number;
 }
 
 /**
- * Rolls one key's raw samples up, a batch at a time. A bucket is left as it is when it was made from more points than there are now: some
- * have been removed since. One with the same number is made anew, since a point may have been overwritten.
+ * Rolls one key up, a batch at a time. A bucket is left as it is when it was made from more points than can be found now: some have been
+ * removed since. One with the same number is made anew if it differs, since a point may have been overwritten.
  */
-export function* rollupKey(input: RollupInput, fold: BucketFold): Generator<RollupBatch> {
-  const { key, raw, known, bucketMs, aggregates, endMs } = input;
+export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: RollupInput): Generator<RollupBatch> {
   let batch = new BatchColumns(key, bucketMs);
   let partition = NaN;
-  while (raw.timestampMs < endMs) {
-    const startMs = bucketStart(raw.timestampMs, bucketMs);
-    fold.clear();
-    for (; raw.timestampMs < startMs + bucketMs; raw.advance()) {
-      if (raw.documentId === undefined) fold.add(raw.value);
-      else fold.addOther();
-    }
+  for (const startMs of starts) {
     known?.skipTo(startMs);
     const before = known?.startMs === startMs ? known.bucket() : undefined;
     if (before !== undefined && (before.get('count')! > fold.count || isSame(before, fold, aggregates))) continue;
@@ -61,7 +52,7 @@ export function* rollupKey(input: RollupInput, fold: BucketFold): Generator<Roll
 /** Whether a roll-up says already what would be written. */
 function isSame(before: RolledUp, fold: BucketFold, aggregates: readonly Aggregate[]): boolean {
   if (before.get('count') !== fold.count || (before.get(NUMBERS) ?? fold.count) !== fold.numbers) return false;
-  return fold.numbers === 0 || aggregates.every((name) => before.has(name) && Object.is(before.get(name), fold.result(name)));
+  return fold.numbers === 0 || aggregates.every((name) => !fold.knows(name) || (before.has(name) && Object.is(before.get(name), fold.result(name))));
 }
 
 class BatchColumns {
@@ -85,7 +76,7 @@ class BatchColumns {
     if (hadNumbers || fold.numbers !== fold.count) this.#put(NUMBERS, startMs, fold.numbers);
     if (fold.numbers === 0) return;
     for (const name of aggregates) {
-      if (name !== 'count') this.#put(name, startMs, fold.result(name));
+      if (name !== 'count' && fold.knows(name)) this.#put(name, startMs, fold.result(name));
     }
   }
 

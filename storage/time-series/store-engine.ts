@@ -13,6 +13,7 @@ import { Documents, documentId } from './documents.ts';
 import { durationMs } from './duration.ts';
 import { keyLabels, ROLLUP_LABEL, roleOf } from './keys.ts';
 import { prefixedSql } from './prefixed-sql.ts';
+import { RawFloor } from './raw-floor.ts';
 import type { StoredValue } from './value.ts';
 
 /** The engine with the limits of a guest: it shares an isolate with somebody's own code. */
@@ -36,6 +37,7 @@ export interface EnginePorts {
 interface Parts {
   readonly hot: HotStore;
   readonly documents: Documents;
+  readonly rawFloor: RawFloor;
 }
 
 /**
@@ -157,7 +159,7 @@ export class StoreEngine {
   }
 
   #open(): Parts {
-    return (this.#parts ??= { hot: new HotStore(this.#sql, STORE_LIMITS, this.#ports), documents: new Documents(this.#sql) });
+    return (this.#parts ??= { hot: new HotStore(this.#sql, STORE_LIMITS, this.#ports), documents: new Documents(this.#sql), rawFloor: new RawFloor(this.#sql) });
   }
 }
 

@@ -29,7 +29,7 @@ const RATES: readonly BenchQuery[] = SIZES.flatMap(([count, selector]) =>
 
 /** The panels of a node-exporter dashboard, as they ask for one hour of a few hosts. */
 const NODE_PANELS: readonly BenchQuery[] = [
-  { name: 'node: CPU busy', kind: 'range', expression: '100 * (1 - avg by (instance) (rate(bench_node_cpu_seconds_total{mode="idle"}[5m])))' },
+  { name: 'node: CPU busy', kind: 'range', expression: '100 * avg by (instance) (sum by (instance, cpu) (rate(bench_node_cpu_seconds_total{mode!="idle"}[5m])))' },
   { name: 'node: CPU by mode', kind: 'range', expression: 'sum by (mode) (irate(bench_node_cpu_seconds_total{instance="host-010:9100"}[1m]))' },
   { name: 'node: load per core', kind: 'range', expression: 'bench_node_load1 / on (instance) count by (instance) (bench_node_cpu_seconds_total{mode="idle"})' },
   { name: 'node: memory used', kind: 'range', expression: '1 - bench_node_memory_bytes{kind="available"} / ignoring (kind) bench_node_memory_bytes{kind="total"}' },

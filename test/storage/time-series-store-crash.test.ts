@@ -49,7 +49,7 @@ const CHANGES: Readonly<Record<string, (store: Store) => Promise<unknown> | unkn
 };
 
 describe.each(Object.entries(CHANGES))('%s', (_name, change) => {
-  test('is done or not, whatever call fails', async () => {
+  test('is done or not, whatever call fails', { timeout: 60_000 }, async () => {
     const before = await stateOf(await prepare());
     const whole = await prepare();
     const counting = new FaultySql(new NodeSql(whole.database), undefined);

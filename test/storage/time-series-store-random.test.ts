@@ -38,7 +38,7 @@ function copyOf(model: Model): Model {
   return new Map([...model].map(([key, points]) => [key, new Map(points)]));
 }
 
-test.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i', async (seed) => {
+test.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i', { timeout: 60_000 }, async (seed) => {
   const random = new SeededRandom(seed);
   let sql = new NodeSql();
   const clock = new FixedClock(START);

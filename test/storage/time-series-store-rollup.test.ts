@@ -59,13 +59,14 @@ describe('rollup', () => {
     expect(await again()).toMatchObject({ buckets: 0 });
   });
 
-  test('a late value beside pruned ones does not replace their roll-up', async () => {
+  test('what is late for the values that were rolled up and removed is refused, also by the next instance', async () => {
     const store = open({ retention: { hot: '1h', warm: '7d' } });
     await fill(store, 'k', NOON - 2 * HOUR, 480);
     expect(await store.prune()).toBe(240);
-    await store.put('k', 5000, NOON - 90 * MINUTE + 1);
-    await store.rollup({ olderThan: '1h', bucket: '1m', aggregates: ['max'] });
-    const [bucket] = await store.aggregate('k', { start: NOON - 90 * MINUTE, end: NOON - 90 * MINUTE, bucket: '1m', metrics: ['max', 'count'] });
+    sql = new NodeSql(sql.database);
+    for (const opened of [store, open()]) await expect(opened.put('k', 5000, NOON - 90 * MINUTE + 1)).rejects.toThrow('is older than 2024-01-14T11:00:00Z');
+    await open().rollup({ olderThan: '1h', bucket: '1m', aggregates: ['max'] });
+    const [bucket] = await open().aggregate('k', { start: NOON - 90 * MINUTE, end: NOON - 90 * MINUTE, bucket: '1m', metrics: ['max', 'count'] });
     expect(bucket).toMatchObject({ source: 'rollup', max: 123, count: 4 });
   });
 

@@ -101,7 +101,7 @@ test('a batch is told by series, each in the order of acceptance', () => {
 });
 
 describe('whatever is appended, sealed and opened anew', () => {
-  test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', (seed) => {
+  test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 60_000 }, (seed) => {
     const random = new SeededRandom(seed);
     const log = new Log();
     let isCurrentOfOld = (): boolean => false;

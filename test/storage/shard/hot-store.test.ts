@@ -262,4 +262,32 @@ describe('the fence', () => {
       expect(() => read(successor)).not.toThrow();
     }
   });
+
+  const changes: Record<string, (store: HotStore, timeMs: number) => unknown> = {
+    'a batch': (store, timeMs) => write(store, one(timeMs, timeMs)),
+    'a new series': (store, timeMs) => write(store, one(timeMs, timeMs, DOWN)),
+    'a seal': (store) => store.seal(),
+    'a seal and a batch': (store, timeMs) => (store.seal(), write(store, one(timeMs, timeMs))),
+    'a snapshot': (store) => store.createSnapshot(),
+    'a prune': (store) => store.prune(2),
+    'a compaction': (store) => store.compact({ maxVersionsPerKey: 1 }),
+  };
+  const samplesOf = (store: HotStore): string[] => dump(store).flatMap(([series, samples]) => samples.map((sample) => `${series} ${sample}`));
+  test.each(Object.keys(changes))('after %s by a successor, the first instance takes away nothing that was acknowledged', (what) => {
+    let refused = 0;
+    for (const [name, change] of Object.entries(changes)) {
+      const { store, reopened } = open();
+      for (const timeMs of [1, 2, 3]) write(store, one(timeMs, timeMs));
+      changes[what]!(reopened(), 4);
+      const acknowledged = samplesOf(reopened());
+      try {
+        change(store, 5);
+      } catch (error) {
+        refused++;
+        expect(String(error), name).toMatch(/has been replaced|UNIQUE/);
+      }
+      expect(samplesOf(reopened()), `${name} after ${what}`).toEqual(expect.arrayContaining(acknowledged));
+    }
+    expect(refused).toBeGreaterThan(3);
+  });
 });

@@ -147,3 +147,24 @@ test('merges ring at once, one a ring', async () => {
   }
   expect(rings).toEqual([3, 2, 1]);
 });
+
+test('a damaged segment keeps neither the others from being merged nor the alarm from resting', async () => {
+  const world = await create();
+  for (let i = 0; i < 8; i++) {
+    await put(world);
+    world.clock.advance(1000);
+    world.store.seal();
+  }
+  world.sql.run('UPDATE segment SET samples = ? WHERE segment = 3', new Uint8Array(100));
+  const again = await wake({ ...world, alarm: new FakeAlarm() });
+  for (let rings = 0; again.alarm.setForMs !== undefined && again.alarm.setForMs <= again.clock.nowMs(); rings++) {
+    if (rings > 20) throw new Error('an alarm that never rests');
+    again.alarm.setForMs = undefined;
+    await again.maintenance.ring();
+  }
+  expect(again.store.stats().gauges['segments']).toBeLessThan(6);
+  expect(() => dump(again.store)).toThrow('segment 3: version 0');
+  await put(again, 'b');
+  const [row] = again.sql.all('SELECT length(samples) AS bytes FROM segment WHERE segment = 3');
+  expect(row).toEqual({ bytes: 100 });
+});

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { readConfig } from '../../../storage/runtime/config.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+
+test('without variables everything has its default', () => {
+  expect(readConfig({})).toEqual({ shardCount: 1, hotRetentionMs: LIMITS.hotRetentionMs });
+});
+
+test.each([['25h', 90_000_000], ['2d', 172_800_000], ['1w', 604_800_000], ['1y', 31_536_000_000]])('a retention of %s', (text, retentionMs) => {
+  expect(readConfig({ VARVE_HOT_RETENTION: text }).hotRetentionMs).toBe(retentionMs);
+});
+
+test.each(['', '24h', '15', '1.5d', '-2d', 'forever'])('a retention of %j is refused', (text) => {
+  expect(() => readConfig({ VARVE_HOT_RETENTION: text })).toThrow(`VARVE_HOT_RETENTION is ${JSON.stringify(text)}`);
+});
+
+test.each(['0', '65', '1.5', 'many'])('%s shards are refused', (text) => {
+  expect(() => readConfig({ VARVE_SHARDS: text })).toThrow('a whole number from 1 to 64');
+});
