@@ -48,71 +48,69 @@ function* valueJson(value: QueryValue): Generator<TextPart> {
   }
 }
 
-const COMMA = 44;
-const QUOTE = 34;
-const BRACKET = 93;
-
 /** Writes series of a matrix as bytes; what it returns is good until the next series. */
 class MatrixSeriesWriter {
   readonly #out = new ByteText();
-  /** All series of a range query share their timestamps: `[time,` of each is made once, and lies from its start to that of the next. */
+  /** All series of a range query share their timestamps: `,[time,` of each is made once, and lies from its start to that of the next. */
   readonly #times = new ByteText();
   #timesOf: Float64Array | undefined;
   #timeStarts = new Uint32Array(0);
 
   write(series: MatrixSeries, separator: string): Uint8Array {
-    const { timestampsMs, present, histograms } = series;
-    if (timestampsMs !== this.#timesOf) this.#takeTimes(timestampsMs);
+    if (series.timestampsMs !== this.#timesOf) this.#takeTimes(series.timestampsMs);
     const out = this.#out;
     out.clear();
     out.text(`${separator}{"metric":${labelsJson(series.labels)}`);
-    const isHere = (i: number): boolean => present === undefined || present[i] !== 0;
-    this.#points('values', timestampsMs.length, (i) => isHere(i) && histograms?.[i] === undefined, this.#floatOf(series.values));
-    if (histograms !== undefined) {
-      const histogramAt = (i: number): void => out.text(histogramJson(histograms[i]!));
-      this.#points('histograms', timestampsMs.length, (i) => isHere(i) && histograms[i] !== undefined, histogramAt);
-    }
+    this.#floats(series);
+    if (series.histograms !== undefined) this.#histograms(series, series.histograms);
     out.ascii('}');
     return out.written();
   }
 
-  #points(field: string, count: number, isMeant: (i: number) => boolean, write: (i: number) => void): void {
+  #floats({ values, present, histograms }: MatrixSeries): void {
     const out = this.#out;
     const times = this.#times.written();
     const starts = this.#timeStarts;
     let isFirst = true;
-    for (let i = 0; i < count; i++) {
-      if (!isMeant(i)) continue;
-      if (isFirst) out.ascii(`,"${field}":[`);
-      else out.byte(COMMA);
-      isFirst = false;
-      out.bytes(times, starts[i]!, starts[i + 1]!);
-      write(i);
-      out.byte(BRACKET);
-    }
-    if (!isFirst) out.byte(BRACKET);
-  }
-
-  /** Writes a value in quotes. Neighbours are often equal: their text is copied. */
-  #floatOf(values: Float64Array): (i: number) => void {
-    const out = this.#out;
     let last = NaN;
     let lastStart = 0;
     let lastEnd = 0;
-    return (i) => {
+    for (let i = 0; i < values.length; i++) {
+      if ((present !== undefined && present[i] === 0) || histograms?.[i] !== undefined) continue;
+      if (isFirst) out.ascii(',"values":[');
+      // The first point has no comma before it.
+      out.bytes(times, isFirst ? starts[i]! + 1 : starts[i]!, starts[i + 1]!);
+      isFirst = false;
       const value = values[i]!;
       const start = out.length;
-      // Zeros of both signs are equal and have two texts.
+      // Neighbours are often equal: their text is copied. Zeros of both signs are equal and have two texts.
       if (value === last && value !== 0) out.again(lastStart, lastEnd);
       else {
-        out.byte(QUOTE);
+        out.ascii('"');
         if (!out.decimal(value)) out.ascii(formatValue(value));
-        out.byte(QUOTE);
+        out.ascii('"]');
         last = value;
       }
       lastStart = start;
       lastEnd = out.length;
-    };
+    }
+    if (!isFirst) out.ascii(']');
+  }
+
+  #histograms({ present }: MatrixSeries, histograms: readonly (FloatHistogram | undefined)[]): void {
+    const out = this.#out;
+    const times = this.#times.written();
+    let isFirst = true;
+    for (let i = 0; i < histograms.length; i++) {
+      const histogram = histograms[i];
+      if (histogram === undefined || (present !== undefined && present[i] === 0)) continue;
+      if (isFirst) out.ascii(',"histograms":[');
+      out.bytes(times, isFirst ? this.#timeStarts[i]! + 1 : this.#timeStarts[i]!, this.#timeStarts[i + 1]!);
+      isFirst = false;
+      out.text(histogramJson(histogram));
+      out.ascii(']');
+    }
+    if (!isFirst) out.ascii(']');
   }
 
   #takeTimes(timestampsMs: Float64Array): void {
@@ -120,7 +118,7 @@ class MatrixSeriesWriter {
     this.#timeStarts = new Uint32Array(timestampsMs.length + 1);
     this.#times.clear();
     for (let i = 0; i < timestampsMs.length; i++) {
-      this.#times.ascii(`[${formatTimestamp(timestampsMs[i]!)},`);
+      this.#times.ascii(`,[${formatTimestamp(timestampsMs[i]!)},`);
       this.#timeStarts[i + 1] = this.#times.length;
     }
   }

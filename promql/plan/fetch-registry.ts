@@ -40,6 +40,7 @@ export class FetchRegistry {
 }
 
 function matchersKey(matchers: readonly Matcher[]): string {
-  const keys = matchers.map(({ name, type, value }) => JSON.stringify([name, type, value]));
+  // Lengths are part of it, so that no value can imitate a separator.
+  const keys = matchers.map(({ name, type, value }) => `${type} ${name.length}:${name}${value.length}:${value}`);
   return keys.sort().join();
 }

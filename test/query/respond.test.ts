@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { MatrixSeries } from '../../promql/query-result.ts';
+import { queryData } from '../../query/result-json.ts';
 import { failure, streamed, success, successText } from '../../query/respond.ts';
 import { VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
 
@@ -50,6 +52,33 @@ describe('answers', () => {
       const body = await streamed(successText(pieces(count), { infos: ['last'] })).text();
       expect(body).toBe(`{"status":"success","data":${pieces(count).join('')},"infos":["last"]}`);
     }
+  });
+
+  test('a large matrix leaves in chunks, made as they are taken', async () => {
+    const steps = 1000;
+    const timestampsMs = Float64Array.from({ length: steps }, (_, i) => 1_700_000_000_000 + i * 1000);
+    let made = 0;
+    const series = (function* (): Generator<MatrixSeries> {
+      for (let i = 0; i < 1000; i++) {
+        made++;
+        yield { labels: ['i', String(i)], timestampsMs, values: timestampsMs.map((time) => (time % 7919) / 3 + i), present: undefined, histograms: undefined };
+      }
+    })();
+    const value = { kind: 'matrix', series: { [Symbol.iterator]: () => series } as unknown as readonly MatrixSeries[] } as const;
+    const result = { value, annotations: { warnings: [], infos: [] }, stats: { totalQueryableSamples: 0, samplesRead: 0, seriesRead: 0, peakSamples: 0 } };
+    const reader = streamed(successText(queryData(result, false), {})).body!.getReader();
+    let bytes = 0;
+    let longest = 0;
+    let seriesAhead = 0;
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      bytes += read.value.length;
+      longest = Math.max(longest, read.value.length);
+      seriesAhead = Math.max(seriesAhead, made - bytes / 29_000);
+    }
+    expect(made).toBe(1000);
+    expect(bytes).toBeGreaterThan(25_000_000);
+    expect(longest).toBeLessThan(256 * 1024);
+    expect(seriesAhead).toBeLessThan(100);
   });
 
   test('an error in the first piece is still an error answer', () => {
