@@ -1,6 +1,4 @@
-import { crc32 } from 'node:zlib';
-import { ByteReader } from '../../proto/varint.ts';
-import { ColumnWriter } from '../chunk/index.ts';
+import { readChecked, writeChecked } from '../chunk/checked-bytes.ts';
 
 /*
  * A set of refs as runs, for each segment row, so that which series a row holds is known without reading the row:
@@ -10,7 +8,6 @@ import { ColumnWriter } from '../chunk/index.ts';
  * Refs are given in the order in which series appear, and most series live in most seals: a set is a handful of runs.
  */
 const VERSION = 1;
-const HEADER_BYTES = 5;
 
 /** First ref and end (exclusive) of each run in turn, rising, with a gap between any two. */
 export type RefRuns = Uint32Array;
@@ -55,31 +52,22 @@ export function coarseRuns(runs: RefRuns, runsMax: number): RefRuns {
 }
 
 export function encodeRefRuns(runs: RefRuns): Uint8Array {
-  const out = new ColumnWriter(64 + runs.length * 2);
-  out.byte(VERSION);
-  out.uint32(0);
-  out.unsigned(runs.length / 2);
-  let previous = 0;
-  for (const edge of runs) {
-    out.unsigned(edge - previous);
-    previous = edge;
-  }
-  const bytes = out.written().slice();
-  new DataView(bytes.buffer).setUint32(1, crc32(bytes.subarray(HEADER_BYTES)), true);
-  return bytes;
+  return writeChecked(VERSION, (out) => {
+    out.unsigned(runs.length / 2);
+    let previous = 0;
+    for (const edge of runs) {
+      out.unsigned(edge - previous);
+      previous = edge;
+    }
+  });
 }
 
 /** `where` names the set in errors. */
 export function decodeRefRuns(buffer: ArrayBuffer, where: string): RefRuns {
-  const bytes = new Uint8Array(buffer);
-  const reader = new ByteReader(bytes);
-  const version = reader.byte();
-  if (version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION}`);
-  const wantCrc = reader.uint32();
-  const crc = crc32(bytes.subarray(HEADER_BYTES));
-  if (crc !== wantCrc) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${wantCrc}`);
+  const reader = readChecked(buffer, VERSION, where);
   const runs = new Uint32Array(reader.varint() * 2);
   let edge = 0;
   for (let i = 0; i < runs.length; i++) runs[i] = edge += reader.varint();
+  if (!reader.done) throw new Error(`${where}: ${reader.end - reader.position} bytes too many`);
   return runs;
 }

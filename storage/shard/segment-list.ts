@@ -1,6 +1,4 @@
-import { crc32 } from 'node:zlib';
-import { ByteReader } from '../../proto/varint.ts';
-import { ColumnWriter } from '../chunk/index.ts';
+import { readChecked, writeChecked } from '../chunk/checked-bytes.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
 
 /*
@@ -9,32 +7,21 @@ import { signedVarint } from '../chunk/timestamps.ts';
  *   u8 version │ u32 CRC-32 of all that follows │ varint ids │ per id the signed varint of its difference to the one before
  */
 const VERSION = 2;
-const HEADER_BYTES = 5;
 
 export function encodeSegmentList(segments: readonly number[]): Uint8Array {
-  const out = new ColumnWriter(16 + segments.length * 4);
-  out.byte(VERSION);
-  out.uint32(0);
-  out.unsigned(segments.length);
-  let previous = 0;
-  for (const segment of segments) {
-    out.signed(segment - previous);
-    previous = segment;
-  }
-  const bytes = out.written().slice();
-  new DataView(bytes.buffer).setUint32(1, crc32(bytes.subarray(HEADER_BYTES)), true);
-  return bytes;
+  return writeChecked(VERSION, (out) => {
+    out.unsigned(segments.length);
+    let previous = 0;
+    for (const segment of segments) {
+      out.signed(segment - previous);
+      previous = segment;
+    }
+  });
 }
 
 /** `where` names the list in errors. */
 export function decodeSegmentList(buffer: ArrayBuffer, where: string): number[] {
-  const bytes = new Uint8Array(buffer);
-  const reader = new ByteReader(bytes);
-  const version = reader.byte();
-  if (version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION}`);
-  const wantCrc = reader.uint32();
-  const crc = crc32(bytes.subarray(HEADER_BYTES));
-  if (crc !== wantCrc) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${wantCrc}`);
+  const reader = readChecked(buffer, VERSION, where);
   const segments: number[] = [];
   let previous = 0;
   for (let count = reader.varint(); count > 0; count--) {
