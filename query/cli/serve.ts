@@ -110,7 +110,7 @@ remote_write:
 
 Ask something (Varve scrapes itself every ${SCRAPE_INTERVAL_MS / 1000} s):
 
-  curl -s '${base}/api/v1/query' --data-urlencode 'query=sum(varve_shard_series)'
+  curl -s '${base}/api/v1/query' --data-urlencode 'query=up'
 
 There are no keys yet: everybody who can reach this address can read and write. Stop with Ctrl-C.
 `);

@@ -88,7 +88,7 @@ function histogram(random: SeededRandom, family: Family, labels: readonly string
       counts.fill(0);
       sum = 0;
     }
-    // Two observations a scrape, give or take one, in each bucket that has any; after a reset three times as many.
+    // Two observations a scrape, give or take one, in each bucket that is ever filled; after a reset three times as many.
     isUsed.forEach((used, bucket) => {
       const observations = !used ? 0 : isReset ? 2 * base : random.between(1, 3);
       for (let larger = bucket; larger < counts.length; larger++) counts[larger]! += observations;
