@@ -3,7 +3,7 @@ import type { Counters } from '../storage/runtime/metrics.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
 import { failure } from './respond.ts';
 import { selfMetrics } from './self-metrics.ts';
-import { DEFAULT_TENANT } from './tenant.ts';
+import { openTenant } from './tenant.ts';
 
 export interface AdminServices {
   readonly router: ShardRouter;
@@ -11,22 +11,22 @@ export interface AdminServices {
 }
 
 /** Health and self-metrics, at the root as Prometheus has them. */
-export function adminRoutes({ router, counters }: AdminServices): Hono {
+export function adminRoutes(services: AdminServices): Hono {
   const routes = new Hono();
   routes.get('/-/healthy', (context) => context.text('Varve is Healthy.\n'));
   routes.get('/-/ready', async (context) => {
     try {
       // Ready means that every shard wakes and answers.
-      const shards = await router.tenant(DEFAULT_TENANT);
+      const shards = await openTenant(services, context);
       await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.call(shard, (stub) => stub.stats())));
       return context.text('Varve is Ready.\n');
     } catch (error) {
       return context.text(`Varve is not ready: ${error instanceof Error ? error.message : String(error)}\n`, 503);
     }
   });
-  routes.get('/metrics', async () => {
+  routes.get('/metrics', async (context) => {
     try {
-      const text = await selfMetrics(await router.tenant(DEFAULT_TENANT), counters);
+      const text = await selfMetrics(await openTenant(services, context), services.counters);
       return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } });
     } catch (error) {
       return failure(error);

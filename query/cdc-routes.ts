@@ -6,7 +6,7 @@ import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { formatPlace, insertEvents, parsePlace, resyncEvent, type EventStyle } from './cdc-events.ts';
 import { selectorParameters } from './parameters.ts';
 import { failure } from './respond.ts';
-import { DEFAULT_TENANT } from './tenant.ts';
+import { openTenant } from './tenant.ts';
 
 /** Rows of a shard's log read at a time. */
 const ROWS_PER_READ = 64;
@@ -26,18 +26,18 @@ export interface CdcServices {
  * `match[]` selects series; `cursor` (or the header `Last-Event-ID`, which counts) says where to begin, `oldest` or `latest` (the default);
  * `per_sample=true` makes an event of each sample; `live=false` ends the stream when it has caught up.
  */
-export function cdcRoutes({ router, clock }: CdcServices): Hono {
+export function cdcRoutes(services: CdcServices): Hono {
   const routes = new Hono();
   routes.get('/cdc', async (context) => {
     try {
       const { raw } = context.req;
       const parameters = new URL(raw.url).searchParams;
       const selectors = selectorParameters(parameters);
-      const shards = await router.tenant(DEFAULT_TENANT);
+      const shards = await openTenant(services, context);
       const place = placeOf(raw.headers.get('last-event-id') ?? parameters.get('cursor') ?? 'latest', shards.shardCount);
       const style = { perSample: parameters.get('per_sample') === 'true' };
       const feed = new ShardFeeds(shards, selectors, place, style);
-      return eventStream(feed.text(parameters.get('live') !== 'false', clock, raw.signal));
+      return eventStream(feed.text(parameters.get('live') !== 'false', services.clock, raw.signal));
     } catch (error) {
       return failure(error);
     }

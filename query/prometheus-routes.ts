@@ -23,7 +23,7 @@ import { ParsedQueries } from './parsed-queries.ts';
 import { failure, streamed, success, successText, type Notes } from './respond.ts';
 import { queryData } from './result-json.ts';
 import { HotSource, labelNames, labelValues, seriesLabels, type LabelsQuery, type LimitedAnswer } from './shard-fan-out.ts';
-import { DEFAULT_TENANT } from './tenant.ts';
+import { openTenant } from './tenant.ts';
 import { BUILD_INFO } from './version.ts';
 
 const TRUNCATED: Notes = { warnings: ['results truncated due to limit'] };
@@ -45,11 +45,11 @@ export function prometheusRoutes(given: QueryServices): Hono {
   const services: QueryRoutes = { ...given, parsed: new ParsedQueries() };
   const routes = new Hono();
   const both = ['GET', 'POST'];
-  routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, parameters, context.req.raw.signal)));
-  routes.on(both, '/query_range', (context) => answer(context, (parameters) => rangeQuery(services, parameters, context.req.raw.signal)));
-  routes.on(both, '/labels', (context) => answer(context, (parameters) => labels(services, parameters)));
-  routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, labelNameOf(context.req.raw), parameters)));
-  routes.on(both, '/series', (context) => answer(context, (parameters) => series(services, parameters)));
+  routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, context, parameters)));
+  routes.on(both, '/query_range', (context) => answer(context, (parameters) => rangeQuery(services, context, parameters)));
+  routes.on(both, '/labels', (context) => answer(context, (parameters) => labels(services, context, parameters)));
+  routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, context, parameters)));
+  routes.on(both, '/series', (context) => answer(context, (parameters) => series(services, context, parameters)));
   routes.get('/status/buildinfo', () => success(BUILD_INFO));
   return routes;
 }
@@ -64,29 +64,29 @@ async function answer(context: Context, body: (parameters: URLSearchParams) => P
 
 // Parameters are read in the order in which Prometheus does: of several wrong ones, a client hears of the same.
 
-async function instantQuery(services: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+async function instantQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
-  const { engine, query, options } = await prepare(services, parameters, signal);
+  const { engine, query, options } = await prepare(services, context, parameters);
   return queryAnswer(() => engine.instant(query, { ...options, timeMs }), parameters, limit);
 }
 
-async function rangeQuery(services: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal): Promise<Response> {
+async function rangeQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const range = rangeParameters(parameters);
-  const { engine, query, options } = await prepare(services, parameters, signal);
+  const { engine, query, options } = await prepare(services, context, parameters);
   return queryAnswer(() => engine.range(query, { ...options, ...range }), parameters, limit);
 }
 
-async function prepare({ router, parsed }: QueryRoutes, parameters: URLSearchParams, signal: AbortSignal) {
+async function prepare(services: QueryRoutes, context: Context, parameters: URLSearchParams) {
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const limits = { samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax };
-  const source = new HotSource(await router.tenant(DEFAULT_TENANT), LIMITS.querySamplesMax);
-  const engine = new Engine({ source, limits, lookbackMs, parse: (text) => parsed.parse(text) });
-  return { engine, query, options: { signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), signal) } };
+  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax);
+  const engine = new Engine({ source, limits, lookbackMs, parse: (text) => services.parsed.parse(text) });
+  return { engine, query, options: { signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
 }
 
 async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearchParams, limit: number): Promise<Response> {
@@ -115,21 +115,22 @@ function limitResult(result: QueryResult, limit: number): QueryResult {
   return result;
 }
 
-async function labels({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
+async function labels(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   const query = labelsQuery(parameters, selectorParameters);
-  return limitedAnswer(await labelNames(await router.tenant(DEFAULT_TENANT), query));
+  return limitedAnswer(await labelNames(await openTenant(services, context), query));
 }
 
-async function values({ router }: QueryServices, name: string, parameters: URLSearchParams): Promise<Response> {
+async function values(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
+  const name = labelNameOf(context.req.raw);
   const query = labelsQuery(parameters, selectorParameters);
-  return limitedAnswer(await labelValues(await router.tenant(DEFAULT_TENANT), name, query));
+  return limitedAnswer(await labelValues(await openTenant(services, context), name, query));
 }
 
-async function series({ router }: QueryServices, parameters: URLSearchParams): Promise<Response> {
+async function series(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   if (parameters.getAll('match[]').length === 0) throw badData('no match[] parameter provided');
   // Only here Prometheus names the parameter.
   const query = labelsQuery(parameters, () => aboutParameter('match[]', () => selectorParameters(parameters)));
-  const found = await seriesLabels(await router.tenant(DEFAULT_TENANT), query);
+  const found = await seriesLabels(await openTenant(services, context), query);
   return limitedAnswer({ ...found, values: found.values.map(labelsToObject) });
 }
 
