@@ -5,6 +5,7 @@ import { writeRoutes } from './ingest/write-routes.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { adminRoutes } from './query/admin-routes.ts';
 import { cdcRoutes } from './query/cdc-routes.ts';
+import { metadataRoutes } from './query/metadata-routes.ts';
 import { prometheusRoutes } from './query/prometheus-routes.ts';
 import { notFound, withRequestCount } from './query/route-edges.ts';
 import { DEFAULT_TENANT } from './query/tenant.ts';
@@ -42,6 +43,7 @@ function buildApp(env: Env): Hono {
   app.use(withRequestCount(counters));
   app.route('/api/v1', writeRoutes({ router, remoteWrite, counters, tenant: DEFAULT_TENANT }));
   app.route('/api/v1', prometheusRoutes({ router, clock: systemClock }));
+  app.route('/api/v1', metadataRoutes({ router }));
   app.route('/api/v1', cdcRoutes({ router, clock: systemClock }));
   app.route('/', adminRoutes({ router, counters }));
   app.notFound(notFound(app));

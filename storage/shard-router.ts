@@ -17,6 +17,8 @@ export interface TenantShards {
   readonly shardCount: number;
   /** Calls one shard; see ShardRouter.call. */
   call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
+  /** Calls the tenant's catalog, in the same way. */
+  catalog<T>(body: (stub: CatalogApi) => Promise<T>): Promise<T>;
 }
 
 /** Finds the shards of tenants. Routing never changes once made (maps are only added), so an isolate asks the catalog once a tenant. */
@@ -43,13 +45,16 @@ export class ShardRouter {
   }
 
   async #open(tenant: string): Promise<TenantShards> {
-    const routing = await this.#call<TenantRouting>(() => this.#namespaces.catalog(`${tenant}/catalog`).routing(this.#defaultShardCount), `catalog of ${tenant}`);
+    const catalog = <T>(body: (stub: CatalogApi) => Promise<T>): Promise<T> =>
+      this.#call(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
+    const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
     return {
       tenant,
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,
       call: (shard, body) => this.#call(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),
+      catalog,
     };
   }
 

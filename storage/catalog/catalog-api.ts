@@ -1,3 +1,5 @@
+import type { MetadataEntry } from '../model/metadata.ts';
+
 export const CATALOG_RPC_VERSION = 1;
 
 /** Which shards hold what is written from `fromMs` on. A series lives on shard `id % shardCount`. */
@@ -16,8 +18,41 @@ export interface TenantRouting {
   readonly shardMaps: readonly ShardMap[];
 }
 
+export interface NoteMetadataRequest {
+  readonly version: number;
+  readonly entries: readonly MetadataEntry[];
+}
+
+export interface NoteMetadataAnswer {
+  readonly version: number;
+  /** Older entries that made room, over `metadataPerMetricMax` or `metadataEntriesMax`. */
+  readonly replaced: number;
+}
+
+export interface MetadataRequest {
+  readonly version: number;
+  /** Only this metric; `undefined` for all. */
+  readonly metric: string | undefined;
+  /** Only metrics behind this name, to read on; `''` from the start. */
+  readonly after: string;
+  /** At most this many metrics, and entries of each; at least 1. */
+  readonly metricsMax: number;
+  readonly perMetricMax: number;
+}
+
+/** Entries by metric name, in the order of its UTF-8 bytes, the entries of a metric together and the newest first. */
+export interface MetadataAnswer {
+  readonly version: number;
+  readonly entries: readonly MetadataEntry[];
+  /** There are metrics behind the last one here. */
+  readonly more: boolean;
+}
+
 /** A tenant's catalog as its callers see it: the RPC port. */
 export interface CatalogApi {
   /** The routing, made at the first call: `shardCount` only counts then. */
   routing(shardCount: number): Promise<TenantRouting>;
+  /** Keeps what is known of metrics, durably; harmless to repeat. */
+  noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer>;
+  metadata(request: MetadataRequest): Promise<MetadataAnswer>;
 }

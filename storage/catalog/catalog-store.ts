@@ -14,6 +14,15 @@ const MIGRATIONS: readonly string[] = [
     from_ms INTEGER NOT NULL,          -- Unix milliseconds; 0 for the first map
     shard_count INTEGER NOT NULL
   )`,
+  // Without a row id, so that a write is one billed row (metadata-store.ts).
+  `CREATE TABLE metric_metadata (
+    metric TEXT NOT NULL,              -- name of the family
+    type TEXT NOT NULL,                -- MetricType
+    unit TEXT NOT NULL,
+    help TEXT NOT NULL,
+    noted_ms INTEGER NOT NULL,         -- Unix milliseconds: when it was last sent, exact to metadataRenewMs
+    PRIMARY KEY (metric, type, unit, help)
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -32,6 +32,21 @@ export const LIMITS = {
   /** Reasons quoted in one error answer; the rest is counted. */
   writeErrorsQuotedMax: 5,
 
+  // —— metadata of metrics ——
+  /** Entries (type, help, unit) of a tenant: a large fleet has 20,000 families. About 200 bytes each; what was noted longest ago makes room. */
+  metadataEntriesMax: 50_000,
+  /** Entries of one metric: jobs differ in help texts, releases change them. The one noted longest ago makes room. */
+  metadataPerMetricMax: 8,
+  /** Mimir's default for all of an entry; a longer help text is cut here. */
+  metadataHelpBytesMax: 1024,
+  metadataUnitBytesMax: 256,
+  /** What is sent again and again is written again once in this time, so that what is in use is never the oldest. */
+  metadataRenewMs: 24 * HOUR_MS,
+  /** Entries that a Worker knows to be stored, in characters: 4 MB; about 20,000 of them. */
+  metadataCacheCharactersMax: 2 * MIB,
+  /** Characters of entries in one call to or from the catalog. */
+  metadataPageCharactersTarget: 1 * MIB,
+
   // —— ids in the Worker ——
   /** Series whose id a Worker remembers by their label bytes: 40 bytes each, so 5 MiB at the limit. */
   seriesIdCacheEntriesMax: 128 * KIB,

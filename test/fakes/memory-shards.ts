@@ -1,5 +1,6 @@
 import type { CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
@@ -27,6 +28,8 @@ export class MemoryShards implements ObjectNamespaces {
   readonly faults: (CallFault | undefined)[] = [];
   /** Called before every append reaches its shard. */
   onAppend: (shard: string) => void = () => {};
+  /** The catalogs' clock, Unix ms. */
+  nowMs = 0;
   readonly #limits: typeof LIMITS;
   readonly #shards = new Map<string, ShardState>();
   readonly #catalogs = new Map<string, NodeSql>();
@@ -37,14 +40,17 @@ export class MemoryShards implements ObjectNamespaces {
   }
 
   catalog(name: string): CatalogApi {
+    const call = async <T>(method: keyof CatalogApi, body: (catalog: CatalogStore, metadata: MetadataStore) => T): Promise<T> => {
+      this.#count(method);
+      await turn();
+      let sql = this.#catalogs.get(name);
+      if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
+      return structuredClone(body(new CatalogStore(sql, this.#random), new MetadataStore(sql, this.#limits)));
+    };
     return {
-      routing: async (shardCount) => {
-        this.#count('routing');
-        await turn();
-        let sql = this.#catalogs.get(name);
-        if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
-        return structuredClone(new CatalogStore(sql, this.#random).routing(shardCount));
-      },
+      routing: (shardCount) => call('routing', (catalog) => catalog.routing(shardCount)),
+      noteMetadata: ({ entries }) => call('noteMetadata', (_, metadata) => metadata.note(structuredClone(entries), this.nowMs)),
+      metadata: (request) => call('metadata', (_, metadata) => metadata.read(request)),
     };
   }
 
@@ -96,7 +102,7 @@ export class MemoryShards implements ObjectNamespaces {
     for (const name of this.#shards.keys()) this.evict(name);
   }
 
-  callsOf(method: Method | 'routing'): number {
+  callsOf(method: Method | keyof CatalogApi): number {
     return this.calls.get(method) ?? 0;
   }
 

@@ -11,10 +11,10 @@ const routing: TenantRouting = { version: CATALOG_RPC_VERSION, seriesHashKey: ne
 
 function routerOver(answers: readonly (() => Promise<TenantRouting>)[]): { router: ShardRouter; calls: () => number } {
   let calls = 0;
-  const catalog = { routing: (): Promise<TenantRouting> => answers[Math.min(calls++, answers.length - 1)]!() };
   const shard = (): never => {
-    throw new Error('no shard is asked here');
+    throw new Error('nothing else is asked here');
   };
+  const catalog = { routing: (): Promise<TenantRouting> => answers[Math.min(calls++, answers.length - 1)]!(), noteMetadata: shard, metadata: shard };
   return { router: new ShardRouter({ catalog: () => catalog, shard }, 1), calls: () => calls };
 }
 

@@ -33,7 +33,7 @@ test('tenants have keys and shards of their own', async () => {
 test('a catalog that fails is asked again by the next caller', async () => {
   let calls = 0;
   const namespaces = new MemoryShards();
-  const router = new ShardRouter({ shard: (name) => namespaces.shard(name), catalog: (name) => (++calls <= 2 ? { routing: () => Promise.reject(new Error('away')) } : namespaces.catalog(name)) }, 1);
+  const router = new ShardRouter({ shard: (name) => namespaces.shard(name), catalog: (name) => (++calls <= 2 ? { ...namespaces.catalog(name), routing: () => Promise.reject(new Error('away')) } : namespaces.catalog(name)) }, 1);
   await expect(router.tenant('a')).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('catalog of a cannot be reached') as unknown });
   expect((await router.tenant('a')).shardCount).toBe(1);
   expect(calls).toBe(3);
