@@ -41,7 +41,7 @@ export class SelfScrape {
     const text = await answer.text();
     const target = { job: 'varve', instance: new URL(this.#base).host };
     const series = answer.ok
-      ? Array.from(parseExposition(text), ({ name, labels, value }) => ({
+      ? parseExposition(text).map(({ name, labels, value }) => ({
           labels: labelsFrom({ ...Object.fromEntries(labels), ...target, __name__: name }),
           timestampsMs: [timestampMs],
           values: [value],

@@ -23,6 +23,22 @@ describe('samples', () => {
   parsed('a{x="q\\"q",y="b\\\\s",z="l\\nl"} 2', 'a', [['x', 'q"q'], ['y', 'b\\s'], ['z', 'l\nl']], 2);
   parsed('a{x="\\\\n"} 2', 'a', [['x', '\\n']], 2);
   parsed('a{x="\u2028é\u{1f600}\r"} 2', 'a', [['x', '\u2028é\u{1f600}\r']], 2);
+  parsed('a{x="\\d"} 2', 'a', [['x', '\\d']], 2);
+  parsed('{"my.metric","my label"="v",c="d"} 2', 'my.metric', [['my label', 'v'], ['c', 'd']], 2);
+  parsed('{c="d","my.metric"} 2', 'my.metric', [['c', 'd']], 2);
+  parsed('{"a \\"b\\\\ \\n"} 2', 'a "b\\ \n', [], 2);
+  parsed('a{"x.y"="1"} 2', 'a', [['x.y', '1']], 2);
+  parsed('a{x="1"}2', 'a', [['x', '1']], 2);
+  parsed('a 2 # {trace_id="}\\""} 0.5 1700000000.123', 'a', [], 2);
+  parsed('a 2 5 # {} 0.5', 'a', [], 2, 5);
+  parsed('a 123456789012345678', 'a', [], 123456789012345680);
+  parsed('a 0.1', 'a', [], 0.1);
+  parsed('a .5', 'a', [], 0.5);
+  parsed('a 5.', 'a', [], 5);
+  parsed('a 1e400', 'a', [], Infinity);
+  parsed('a -inf', 'a', [], -Infinity);
+  parsed('a +Infinity', 'a', [], Infinity);
+  parsed('a nan', 'a', [], NaN);
   parsed('a NaN', 'a', [], NaN);
   parsed('a +Inf', 'a', [], Infinity);
   parsed('a -Inf', 'a', [], -Infinity);
@@ -47,7 +63,7 @@ describe('refused, with the number of the line', () => {
       expect(act).toThrow('line 2');
     });
   }
-  for (const line of ['up', 'up one', 'up 1 2 3', 'up 1 1.5', '1up 1', 'up{x=1} 1', 'up{x="1" 1', 'up{x="1"y="2"} 1', 'up{x="1\\"} 1', 'up{"x"} 1', 'up{=""} 1', 'é 1', '{x="1"} 1']) {
+  for (const line of ['up', 'up one', 'up 1 2 3', 'up 1 1.5', '1up 1', 'up{x=1} 1', 'up{x="1" 1', 'up{x="1"y="2"} 1', 'up{x="1\\"} 1', 'up{"x"} 1', 'up{=""} 1', 'é 1', '{x="1"} 1', 'up+1', 'up 0x10', 'up 1_000', 'up --1', 'up 1e', 'up .', 'up{"x","y"} 1', 'up{x="1",,} 1', 'up 1 #', 'up 1 # x', 'up 1 # {x="1"}', 'up 1 # {x="1"} 1 2 3', '{"a\uD800', 'up 1 # {x="1" 1']) {
     refused(line);
   }
 });
