@@ -17,6 +17,11 @@ export class HistogramTotal {
   #boundsReconciled = false;
   #isMixed = false;
 
+  /** Exponential and custom buckets have met: there will be no result. */
+  get isMixed(): boolean {
+    return this.#isMixed;
+  }
+
   add(histogram: FloatHistogram): void {
     this.#hints.add(histogram.counterResetHint);
     if (this.#sum === undefined) this.#sum = new HistogramSum(histogram);
@@ -44,6 +49,11 @@ export class HistogramMean {
   #isIncremental = false;
   #boundsReconciled = false;
   #isMixed = false;
+
+  /** Exponential and custom buckets have met: there will be no result. */
+  get isMixed(): boolean {
+    return this.#isMixed;
+  }
 
   add(histogram: FloatHistogram): void {
     this.#hints.add(histogram.counterResetHint);

@@ -11,6 +11,8 @@ import { ABSENT, FLOAT, HISTOGRAM, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 import { selectBest } from './select-best.ts';
 
+const NO_FRACTIONS = new Float64Array(0);
+
 /** topk, bottomk, limitk, limit_ratio: some series of each group, chosen anew at every step. */
 export class RankAggregateOperator implements Operator {
   readonly #node: RankAggregate;
@@ -40,9 +42,10 @@ export class RankAggregateOperator implements Operator {
     for (const members of groups) {
       this.#context.budget.checkCancelled();
       const marks = members.map(() => new Uint8Array(grid.count));
+      const fractions = op === 'limit_ratio' ? Float64Array.from(members, ({ labels }) => labelHashFraction(labels)) : NO_FRACTIONS;
       let order: readonly number[] = [];
       for (let step = 0; step < grid.count; step++) {
-        order = this.#chooseAt(members, step, parameters[step]!);
+        order = this.#chooseAt(members, fractions, step, parameters[step]!);
         for (const member of order) marks[member]![step] = 1;
       }
       // The one step of an instant query has an order; over several steps there is none.
@@ -68,8 +71,8 @@ export class RankAggregateOperator implements Operator {
     return [...groups.values()];
   }
 
-  /** Indexes of the members that a step keeps, best first. */
-  #chooseAt(members: readonly StepSeries[], step: number, parameter: number): readonly number[] {
+  /** Indexes of the members that a step keeps, best first. `fractions` are those of the members' labels, for limit_ratio. */
+  #chooseAt(members: readonly StepSeries[], fractions: Float64Array, step: number, parameter: number): readonly number[] {
     const { op } = this.#node;
     switch (op) {
       case 'topk':
@@ -78,8 +81,7 @@ export class RankAggregateOperator implements Operator {
         if (limit < 1) return [];
         const values = new Float64Array(members.length);
         const candidates = this.#floatsAt(members, step, values);
-        const largestFirst = op === 'topk';
-        return selectBest(candidates, limit, (a, b) => compareRanked(values[a]!, values[b]!, largestFirst) || a - b);
+        return selectBest(candidates, values, limit, op === 'topk');
       }
       case 'limitk': {
         const kept: number[] = [];
@@ -90,7 +92,7 @@ export class RankAggregateOperator implements Operator {
       }
       case 'limit_ratio': {
         const ratio = Math.max(-1, Math.min(1, parameter));
-        return members.flatMap((series, member) => (series.present[step] !== ABSENT && isInRatio(labelHashFraction(series.labels), ratio) ? [member] : []));
+        return members.flatMap((series, member) => (series.present[step] !== ABSENT && isInRatio(fractions[member]!, ratio) ? [member] : []));
       }
       default:
         return unreachable(op);
@@ -117,13 +119,6 @@ export class RankAggregateOperator implements Operator {
   toString(): string {
     return this.explain().text;
   }
-}
-
-/** NaN ranks last for both. */
-function compareRanked(a: number, b: number, largestFirst: boolean): number {
-  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
-  if (a === b) return 0;
-  return (a < b) === largestFirst ? 1 : -1;
 }
 
 /** A ratio r keeps the fractions below r; a negative one those from 1 + r on, so that r and r - 1 share out the series. */

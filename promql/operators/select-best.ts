@@ -1,42 +1,53 @@
 /**
- * The first `limit` of `items` in the order of `compare`, sorted. Keeps a heap of the best so far with the worst on top, so a small limit
- * costs little however many items there are.
+ * The `limit` largest (or smallest) of some series at one step, best first; NaN ranks last either way. Of equal values it keeps those that
+ * Prometheus would, which depends on how its heap moves: `heap[0]` is the worst of those kept so far, and one that is strictly better takes
+ * its place. A small limit costs little however many series there are.
+ *
+ * `candidates` are indexes into `values`, in the order of the series.
  */
-export function selectBest(items: readonly number[], limit: number, compare: (a: number, b: number) => number): number[] {
-  if (limit >= items.length) return [...items].sort(compare);
+export function selectBest(candidates: readonly number[], values: Float64Array, limit: number, largest: boolean): number[] {
+  // Whether a ranks before b with the worst first.
+  const isWorse = (a: number, b: number): boolean => {
+    const valueA = values[a]!;
+    const valueB = values[b]!;
+    return Number.isNaN(valueA) || (largest ? valueA < valueB : valueA > valueB);
+  };
   const heap: number[] = [];
-  for (const item of items) {
+  for (const candidate of candidates) {
     if (heap.length < limit) {
-      heap.push(item);
-      siftUp(heap, compare);
-    } else if (compare(item, heap[0]!) < 0) {
-      heap[0] = item;
-      siftDown(heap, compare);
+      heap.push(candidate);
+      siftUp(heap, isWorse);
+      continue;
     }
+    const worst = values[heap[0]!]!;
+    const value = values[candidate]!;
+    const isBetter = largest ? worst < value : worst > value;
+    if (!isBetter && !(Number.isNaN(worst) && !Number.isNaN(value))) continue;
+    heap[0] = candidate;
+    siftDown(heap, isWorse);
   }
-  return heap.sort(compare);
+  return sortBestFirst(heap, values, largest);
 }
 
-function siftUp(heap: number[], compare: (a: number, b: number) => number): void {
+function siftUp(heap: number[], isWorse: (a: number, b: number) => boolean): void {
   let child = heap.length - 1;
   while (child > 0) {
     const parent = (child - 1) >> 1;
-    if (compare(heap[child]!, heap[parent]!) <= 0) return;
+    if (!isWorse(heap[child]!, heap[parent]!)) return;
     swap(heap, child, parent);
     child = parent;
   }
 }
 
-function siftDown(heap: number[], compare: (a: number, b: number) => number): void {
+function siftDown(heap: number[], isWorse: (a: number, b: number) => boolean): void {
   let parent = 0;
   for (;;) {
-    let worst = parent;
-    for (let child = 2 * parent + 1; child <= 2 * parent + 2 && child < heap.length; child++) {
-      if (compare(heap[child]!, heap[worst]!) > 0) worst = child;
-    }
-    if (worst === parent) return;
-    swap(heap, parent, worst);
-    parent = worst;
+    let child = 2 * parent + 1;
+    if (child >= heap.length) return;
+    if (child + 1 < heap.length && isWorse(heap[child + 1]!, heap[child]!)) child++;
+    if (!isWorse(heap[child]!, heap[parent]!)) return;
+    swap(heap, parent, child);
+    parent = child;
   }
 }
 
@@ -44,4 +55,15 @@ function swap(heap: number[], a: number, b: number): void {
   const kept = heap[a]!;
   heap[a] = heap[b]!;
   heap[b] = kept;
+}
+
+/** Equal values stay as the heap has them. */
+function sortBestFirst(heap: number[], values: Float64Array, largest: boolean): number[] {
+  return heap.sort((a, b) => {
+    const valueA = values[a]!;
+    const valueB = values[b]!;
+    if (Number.isNaN(valueA) || Number.isNaN(valueB)) return Number(Number.isNaN(valueA)) - Number(Number.isNaN(valueB));
+    if (valueA === valueB) return 0;
+    return valueA < valueB === largest ? 1 : -1;
+  });
 }

@@ -7,9 +7,13 @@ import type { FoldContext, GroupFold } from './folds.ts';
 import { FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';
 
-/** What a step of a group has seen, as bits. Floats and histograms together have no sum. */
+/**
+ * What a step of a group has seen, as bits. Floats and histograms together have no sum, and neither have exponential and custom buckets;
+ * once these have met, nothing more is looked at.
+ */
 const SAW_FLOAT = 1;
 const SAW_HISTOGRAM = 2;
+const SAW_MIXED_SCHEMAS = 4;
 
 /** `sum`, with compensation, so that the order of series hardly matters. */
 export class SumFold implements GroupFold {
@@ -40,6 +44,7 @@ export class SumFold implements GroupFold {
         seen[step] = SAW_FLOAT;
         continue;
       }
+      if ((seen[step]! & SAW_MIXED_SCHEMAS) !== 0) continue;
       seen[step]! |= SAW_FLOAT;
       const sum = sums[step]!;
       const next = sum + value;
@@ -88,6 +93,7 @@ export class AverageFold implements GroupFold {
   }
 
   #addValue(step: number, value: number): void {
+    if ((this.#seen[step]! & SAW_MIXED_SCHEMAS) !== 0) return;
     this.#seen[step]! |= SAW_FLOAT;
     const count = ++this.#counts[step]!;
     const sum = this.#sums[step]!;
@@ -125,37 +131,40 @@ export class AverageFold implements GroupFold {
   }
 }
 
-type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'result'>;
+type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'isMixed' | 'result'>;
 
 /** The histograms of a group, an accumulator a step. */
 class HistogramFold {
   readonly #context: FoldContext;
   readonly #create: () => HistogramAccumulator;
   readonly #accumulators: (HistogramAccumulator | undefined)[] = [];
-  /** The metric that spoilt a step, for the warning. */
-  #metricName = '';
 
   constructor(context: FoldContext, create: () => HistogramAccumulator) {
     this.#context = context;
     this.#create = create;
   }
 
+  /** Updates `seen`. The series that brings the other kind of buckets is the one that the warning names. */
   add(series: StepSeries, seen: Uint8Array): void {
     for (let step = 0; step < series.present.length; step++) {
-      if (series.present[step] !== HISTOGRAM) continue;
+      if (series.present[step] !== HISTOGRAM || (seen[step]! & SAW_MIXED_SCHEMAS) !== 0) continue;
+      const isAfterFloat = (seen[step]! & SAW_FLOAT) !== 0;
       seen[step]! |= SAW_HISTOGRAM;
-      (this.#accumulators[step] ??= this.#create()).add(series.histograms![step]!);
+      let accumulator = this.#accumulators[step];
+      // After a float there will be no sum: the first histogram need not be kept.
+      if (accumulator === undefined && isAfterFloat) continue;
+      accumulator ??= this.#accumulators[step] = this.#create();
+      accumulator.add(series.histograms![step]!);
+      if (!accumulator.isMixed) continue;
+      seen[step]! |= SAW_MIXED_SCHEMAS;
+      this.#context.annotate(mixedExponentialCustomHistograms(labelValue(series.labels, METRIC_NAME)));
     }
-    this.#metricName = labelValue(series.labels, METRIC_NAME);
   }
 
   finish(step: number, out: StepColumns): void {
     const { histogram, hintCollision, boundsReconciled } = this.#accumulators[step]!.result();
     if (boundsReconciled) this.#context.annotate(reconciledCustomBuckets('aggregation'));
-    if (histogram === undefined) {
-      this.#context.annotate(mixedExponentialCustomHistograms(this.#metricName));
-      return;
-    }
+    if (histogram === undefined) return;
     if (hintCollision) this.#context.annotate(counterResetCollision('aggregation'));
     out.setHistogram(step, compactHistogram(histogram));
   }

@@ -14,9 +14,29 @@ test('natural order', () => {
 });
 
 test('selectBest is a sort cut short', () => {
-  const items = Array.from({ length: 200 }, (_, i) => (i * 7919) % 211);
-  const ascending = (a: number, b: number): number => a - b;
-  for (const limit of [0, 1, 2, 7, 199, 200, 500]) expect(selectBest(items, limit, ascending)).toEqual([...items].sort(ascending).slice(0, limit));
+  const values = Float64Array.from({ length: 200 }, (_, i) => (i % 10 === 3 ? NaN : (i * 7919) % 211));
+  const candidates = Array.from(values, (_, i) => i).filter((i) => i % 7 !== 0);
+  const sorted = (largest: boolean): number[] => {
+    const rank = (i: number): number => (Number.isNaN(values[i]!) ? Infinity : largest ? -values[i]! : values[i]!);
+    return candidates.map(rank).sort((a, b) => (a === b ? 0 : a - b));
+  };
+  for (const largest of [true, false]) {
+    for (const limit of [1, 2, 7, 150, 171, 500]) {
+      const best = selectBest(candidates, values, limit, largest).map((i) => (Number.isNaN(values[i]!) ? Infinity : largest ? -values[i]! : values[i]!));
+      expect(best).toEqual(sorted(largest).slice(0, limit));
+    }
+  }
+});
+
+test('of equal values selectBest keeps those that the heap of Prometheus keeps', () => {
+  const f = (limit: number, values: readonly number[], ...best: readonly number[]): void => {
+    expect(selectBest([...values.keys()], Float64Array.from(values), limit, true)).toEqual(best);
+  };
+  f(1, [1, 1, 1], 0);
+  f(2, [1, 1, 2], 2, 1);
+  f(2, [2, 1, 1], 0, 1);
+  f(3, [1, 1, 1, 2], 3, 1, 2);
+  f(2, [NaN, NaN, 1], 2, 1);
 });
 
 test('label hashes are spread evenly and tell parts apart', () => {
