@@ -36,7 +36,7 @@ test('of equal values selectBest keeps those that the heap of Prometheus keeps',
   f(2, [1, 1, 2], 2, 1);
   f(2, [2, 1, 1], 0, 1);
   f(3, [1, 1, 1, 2], 3, 1, 2);
-  f(2, [NaN, NaN, 1], 2, 1);
+  f(2, [NaN, NaN, 1], 2, 0);
 });
 
 test('label hashes are spread evenly and tell parts apart', () => {
