@@ -1,14 +1,9 @@
-import { Hono } from 'hono';
+import type { Hono } from 'hono';
 import snappyModule from './.build/snappy.wasm';
 import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
-import { writeRoutes } from './ingest/write-routes.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
-import { adminRoutes } from './query/admin-routes.ts';
-import { cdcRoutes } from './query/cdc-routes.ts';
-import { metadataRoutes } from './query/metadata-routes.ts';
-import { prometheusRoutes } from './query/prometheus-routes.ts';
-import { notFound, withRequestCount } from './query/route-edges.ts';
-import { DEFAULT_TENANT } from './query/tenant.ts';
+import { buildApp } from './query/app.ts';
+import { failure } from './query/respond.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
@@ -27,8 +22,8 @@ export interface Env extends Variables {
   readonly ARCHIVE: R2Bucket;
 }
 
-/** The Worker of one isolate, made at its first request: bindings do not change while it lives. */
-function buildApp(env: Env): Hono {
+/** The Worker of one isolate (its routes are in query/app.ts), made at its first request: bindings do not change while it lives. */
+function appOf(env: Env): Hono {
   const config = readConfig(env);
   const router = new ShardRouter(
     {
@@ -37,24 +32,20 @@ function buildApp(env: Env): Hono {
     },
     config.shardCount,
   );
-  const counters = new Counters();
   const remoteWrite = new RemoteWriteIngest(snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax), systemClock, LIMITS);
-  const app = new Hono();
-  app.use(withRequestCount(counters));
-  app.route('/api/v1', writeRoutes({ router, remoteWrite, counters, tenant: DEFAULT_TENANT }));
-  app.route('/api/v1', prometheusRoutes({ router, clock: systemClock }));
-  app.route('/api/v1', metadataRoutes({ router }));
-  app.route('/api/v1', cdcRoutes({ router, clock: systemClock }));
-  app.route('/', adminRoutes({ router, counters }));
-  app.notFound(notFound(app));
-  return app;
+  return buildApp({ router, remoteWrite, clock: systemClock, counters: new Counters(), access: config.access });
 }
 
 let app: Hono | undefined;
 
 export default {
   fetch(request: Request, env: Env): Response | Promise<Response> {
-    app ??= buildApp(env);
+    try {
+      app ??= appOf(env);
+    } catch (error) {
+      // A variable with a value that it cannot have: say so, and serve nobody.
+      return failure(error);
+    }
     return app.fetch(request);
   },
 } satisfies ExportedHandler<Env>;

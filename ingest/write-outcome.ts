@@ -14,6 +14,8 @@ export interface WriteOutcome {
  */
 export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
   'bad-data': 400,
+  unauthenticated: 401,
+  forbidden: 403,
   'not-found': 404,
   'not-supported': 415,
   'too-large': 413,

@@ -1,17 +1,17 @@
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
-import type { ShardRouter } from '../storage/shard-router.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
 import type { RemoteWriteIngest } from './from-remote-write.ts';
 import { readBody } from './read-body.ts';
 import { writeError, writeResponse, type WriteOutcome } from './write-outcome.ts';
 
 export interface WriteServices {
-  readonly router: ShardRouter;
+  /** The shards that an authorised request writes to. */
+  readonly openTenant: (context: Context) => Promise<TenantShards>;
   readonly remoteWrite: RemoteWriteIngest;
   readonly counters: Counters;
-  readonly tenant: string;
 }
 
 /** The doors in, to be mounted at `/api/v1`. */
@@ -19,7 +19,7 @@ export function writeRoutes(services: WriteServices): Hono {
   const routes = new Hono();
   routes.post('/write', async (context) => {
     try {
-      return await remoteWrite(services, context.req.raw);
+      return await remoteWrite(services, context);
     } catch (error) {
       if (error instanceof VarveError) return writeError(error.kind, error.message);
       console.error(error);
@@ -29,10 +29,11 @@ export function writeRoutes(services: WriteServices): Hono {
   return routes;
 }
 
-async function remoteWrite(services: WriteServices, request: Request): Promise<Response> {
+async function remoteWrite(services: WriteServices, context: Context): Promise<Response> {
+  const request = context.req.raw;
   checkRemoteWriteHeaders(request.headers);
   const body = await readBody(request, LIMITS.writeBodyBytesMax, 'writeBodyBytesMax');
-  const outcome = await services.remoteWrite.write(await services.router.tenant(services.tenant), body);
+  const outcome = await services.remoteWrite.write(await services.openTenant(context), body);
   count(services.counters, outcome);
   return writeResponse(outcome);
 }

@@ -4,7 +4,7 @@ import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { failure, jsonStream } from './respond.ts';
-import { DEFAULT_TENANT } from './tenant.ts';
+import { openTenant } from './tenant.ts';
 
 export interface MetadataServices {
   readonly router: ShardRouter;
@@ -25,7 +25,7 @@ export function metadataRoutes({ router }: MetadataServices): Hono {
         // As in Prometheus, zero entries of a metric mean no limit, while zero metrics mean none.
         perMetricMax: countParameter(parameters, 'limit_per_metric') || Infinity,
       };
-      const shards = await router.tenant(DEFAULT_TENANT);
+      const shards = await openTenant({ router }, context);
       if (wanted.metricsMax === 0) return jsonStream(oneText('{"status":"success","data":{}}'));
       // The first page before the answer begins, so that a catalog that is away is an error and not half an answer.
       const first = await readPage(shards, { ...wanted, after: '' });

@@ -10,6 +10,8 @@ const ANNOTATIONS_MAX = 10;
  */
 const QUERY_ERRORS: Readonly<Record<ErrorKind, { readonly errorType: string; readonly status: number }>> = {
   'bad-data': { errorType: 'bad_data', status: 400 },
+  unauthenticated: { errorType: 'unauthorized', status: 401 },
+  forbidden: { errorType: 'forbidden', status: 403 },
   'not-found': { errorType: 'not_found', status: 404 },
   'not-supported': { errorType: 'bad_data', status: 415 },
   'too-large': { errorType: 'bad_data', status: 413 },

@@ -2,6 +2,7 @@ import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
+import { routeRule } from './access/route-scopes.ts';
 import { failure } from './respond.ts';
 
 /** Counts answers by route (never by path: a client must not make series) and status. */
@@ -28,6 +29,6 @@ export function notFound(app: Hono): (context: Context) => Response {
 
 function hasRoute(app: Hono, method: string, path: string): boolean {
   const [handlers] = app.router.match(method, path);
-  // The request counter matches every path.
-  return handlers.length > 1;
+  // What sees every path on its way is no route.
+  return handlers.some(([[, route]]) => routeRule(route.path) !== 'middleware');
 }

@@ -2,6 +2,8 @@ import type { CatalogApi, TenantRouting } from './catalog/catalog-api.ts';
 import { SeriesHasher } from './model/series-id.ts';
 import { must } from './runtime/assert.ts';
 import { VarveError } from './runtime/errors.ts';
+import { LIMITS } from './runtime/limits.ts';
+import { LruCache } from './runtime/lru-cache.ts';
 import type { ShardApi } from './shard/shard-api.ts';
 
 /** Stubs of the objects, by name: what the RPC port needs of the platform. A new stub is made for each call; one that threw is dead. */
@@ -29,7 +31,7 @@ export class ShardRouter {
    * What has been opened, never promises: a promise belongs to the request that made it, and when that request's client hangs up, workerd
    * never settles it. Everybody who waits for it would wait for ever.
    */
-  readonly #tenants = new Map<string, TenantShards>();
+  readonly #tenants = new LruCache<string, TenantShards>(LIMITS.tenantsOpenMax);
 
   constructor(namespaces: ObjectNamespaces, defaultShardCount: number) {
     this.#namespaces = namespaces;
@@ -40,7 +42,7 @@ export class ShardRouter {
     const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
     const opened = await this.#open(tenant);
-    this.#tenants.set(tenant, opened);
+    this.#tenants.set(tenant, opened, 1);
     return opened;
   }
 
@@ -66,6 +68,8 @@ export class ShardRouter {
     try {
       return await body();
     } catch (error) {
+      // Ours, from before the call.
+      if (error instanceof VarveError) throw error;
       if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
     }
     try {

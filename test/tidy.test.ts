@@ -19,10 +19,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'storage/chunk': ['proto', 'storage/model', 'storage/runtime'],
   'storage/shard': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk'],
   'storage/catalog': ['storage/model', 'storage/runtime'],
+  'storage/access': ['storage/model', 'storage/runtime', 'storage/shard', 'storage/catalog', 'storage/shard-router.ts'],
   storage: ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog'],
   promql: ['storage/model', 'storage/runtime'],
   ingest: ['proto', 'storage'],
-  query: ['promql', 'storage', 'proto', 'ingest/read-body.ts'],
+  query: ['promql', 'storage', 'proto', 'ingest/read-body.ts', 'ingest/write-outcome.ts'],
+  // The menu of all routes.
+  'query/app.ts': ['ingest', 'query', 'proto', 'storage'],
   'worker.ts': ['ingest', 'query', 'proto', 'storage', '.build'],
 };
 

@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 const root = join(import.meta.dirname, '..');
 const wrangler = { configPath: `${root}/wrangler.toml` };
 
+/** As npm start runs it where there are no keys. */
+const OPEN = { VARVE_OPEN: 'loopback' };
+
 /** What must hold however many shards a tenant has: run with one and with four. */
 const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/query-api.test.ts'];
 
@@ -17,12 +20,12 @@ export default defineConfig({
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler })],
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
         test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { VARVE_SHARDS: '4' } } })],
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
         test: { name: 'workerd-4-shards', include: FOR_ANY_SHARD_COUNT },
       },
     ],

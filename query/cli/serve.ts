@@ -6,7 +6,9 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { systemClock } from '../../storage/runtime/clock.ts';
 import { readConfig } from '../../storage/runtime/config.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
+import { isLoopbackHost } from '../access/loopback.ts';
 import { lockDataDir } from './data-lock.ts';
 import { SelfScrape } from './self-scrape.ts';
 import { unpackSnappy } from './unpack-snappy.mjs';
@@ -32,9 +34,14 @@ interface Settings {
 function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const port = Number(environment['PORT'] ?? '8787');
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${environment['PORT']}; it must be a number from 1 to 65535`);
+  const host = environment['HOST'] ?? '127.0.0.1';
   const variables: Record<string, string> = {};
-  for (const name of ['VARVE_SHARDS', 'VARVE_HOT_RETENTION']) {
+  for (const name of ['VARVE_SHARDS', 'VARVE_HOT_RETENTION', 'VARVE_ADMIN_KEY']) {
     if (environment[name] !== undefined) variables[name] = environment[name];
+  }
+  if (isLoopbackAddress(host)) variables['VARVE_OPEN'] = 'loopback';
+  else if (variables['VARVE_ADMIN_KEY'] === undefined) {
+    throw new UsageError(`HOST is ${host}, which others can reach, and there is no key; set VARVE_ADMIN_KEY to ${LIMITS.adminKeyLengthMin} or more random characters ("openssl rand -hex 32" prints some)`);
   }
   try {
     readConfig(variables);
@@ -42,13 +49,18 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
     throw error instanceof VarveError ? new UsageError(error.message) : error;
   }
   return {
-    host: environment['HOST'] ?? '127.0.0.1',
+    host,
     port,
     dataDir: resolve(environment['DATA_DIR'] ?? join(ROOT, 'data')),
     inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : Number(environment['VARVE_INSPECTOR_PORT']),
     selfScrape: environment['VARVE_SELF_SCRAPE'] !== 'off',
     variables,
   };
+}
+
+/** Whether only this machine can reach what listens there. */
+function isLoopbackAddress(host: string): boolean {
+  return isLoopbackHost(host.includes(':') ? `[${host}]` : host);
 }
 
 interface WorkerModule {

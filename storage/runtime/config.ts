@@ -1,3 +1,4 @@
+import { readAccessConfig, type AccessConfig, type AccessVariables } from './access-config.ts';
 import { VarveError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -7,7 +8,7 @@ const SHARDS_MAX = 64;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, y: 365 * 86_400_000 };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
-export interface Variables {
+export interface Variables extends AccessVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
 }
@@ -18,10 +19,15 @@ export interface Config {
   readonly shardCount: number;
   /** How long a shard keeps samples. */
   readonly hotRetentionMs: number;
+  readonly access: AccessConfig;
 }
 
 export function readConfig(variables: Variables): Config {
-  return { shardCount: readShardCount(variables.VARVE_SHARDS), hotRetentionMs: readRetention(variables.VARVE_HOT_RETENTION) };
+  return {
+    shardCount: readShardCount(variables.VARVE_SHARDS),
+    hotRetentionMs: readRetention(variables.VARVE_HOT_RETENTION),
+    access: readAccessConfig(variables),
+  };
 }
 
 function readShardCount(text = '1'): number {

@@ -4,6 +4,8 @@
  */
 export type ErrorKind =
   | 'bad-data' // the request is wrong; sending it again is useless
+  | 'unauthenticated' // no key, or not a valid one
+  | 'forbidden' // a valid key that may not do this
   | 'not-found'
   | 'not-supported' // media type, encoding, method
   | 'too-large' // the request is over a size limit

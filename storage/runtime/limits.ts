@@ -113,6 +113,16 @@ export const LIMITS = {
   /** Answers of `getAsOf` remembered, in characters of their JSON text and 64 for each: a few MB. */
   asOfCacheCharactersMax: 1 * MIB,
 
+  // —— tenants and keys ——
+  /** Mimir's limit on a tenant's name. */
+  tenantNameBytesMax: 150,
+  /** Tenants whose routing a Worker remembers: a few hundred bytes each. */
+  tenantsOpenMax: 10_000,
+  /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */
+  authorizationBytesMax: 1024,
+  /** What an operator chooses as VARVE_ADMIN_KEY must not be guessable; 32 random characters are not. */
+  adminKeyLengthMin: 32,
+
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
   selectPageBytesTarget: 8 * MIB,

@@ -89,7 +89,7 @@ test('mistakes in the settings are one line each', TIMEOUT, async () => {
   await new Promise((resolve) => busy.close(resolve));
   await refuses({ ...settings, PORT: 'http' }, /^varve: PORT is http; it must be a number from 1 to 65535$/m);
   await refuses({ ...settings, PORT: '0' }, /^varve: PORT is 0;/);
-  await refuses({ ...settings, HOST: '203.0.113.1' }, /^varve: cannot listen on 203\.0\.113\.1:/);
+  await refuses({ ...settings, HOST: '203.0.113.1', VARVE_ADMIN_KEY: 'k'.repeat(32) }, /^varve: cannot listen on 203\.0\.113\.1:/);
   await refuses({ ...settings, VARVE_HOT_RETENTION: '1h' }, /^varve: VARVE_HOT_RETENTION is "1h"; it must be a duration like 36h or 15d, at least 25h$/m);
   await refuses({ ...settings, VARVE_SHARDS: 'many' }, /^varve: VARVE_SHARDS is "many"; it must be a whole number from 1 to 64$/m);
   writeFileSync(join(folder, 'file'), '');
@@ -114,7 +114,7 @@ test('a client that hangs up on the first request of all holds nobody up', TIMEO
   for (const delayMs of [0, 1, 2, 4]) {
     const socket = connect(Number(new URL(varve.baseUrl).port), '127.0.0.1');
     socket.on('error', () => {});
-    socket.write('GET /api/v1/query?query=up HTTP/1.1\r\nHost: varve\r\n\r\n');
+    socket.write('GET /api/v1/query?query=up HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     socket.destroy();
   }

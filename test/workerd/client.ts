@@ -4,7 +4,7 @@ import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/remote-
 import { snappyEncode } from '../../proto/snappy.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 
-const BASE = 'http://varve.test';
+const BASE = 'http://localhost';
 export const WRITE_HEADERS = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
 
 /** The Worker, asked as the runtime asks it. */

@@ -1,0 +1,45 @@
+import type { MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import { writeError } from '../../ingest/write-outcome.ts';
+import type { Scope } from '../../storage/access/access.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { failure } from '../respond.ts';
+import { setAccess } from '../tenant.ts';
+import type { Authenticator } from './authenticate.ts';
+import { CHALLENGE } from './credentials.ts';
+import { requestTenant } from './request-tenant.ts';
+import { routeRule } from './route-scopes.ts';
+
+/**
+ * Lets a request through to its route, or not. What is authorised are the very routes that the router has matched and will run: there is no
+ * second reading of the path that could see another one. A path without a route costs nothing and is answered behind this, with 404 or 405.
+ */
+export function authorize(authenticator: Authenticator): MiddlewareHandler {
+  return async (context, next) => {
+    const needed = new Set<Scope>();
+    try {
+      for (const { path, method } of matchedRoutes(context)) {
+        const rule = routeRule(path);
+        if (rule === undefined) throw new VarveError('forbidden', `${method} ${path} is not in the table of routes and scopes`);
+        if (rule !== 'open' && rule !== 'middleware') needed.add(rule);
+      }
+      if (needed.size > 0) {
+        const { grant, user } = await authenticator.authenticate(context.req.raw);
+        for (const scope of needed) {
+          if (!grant.scopes.includes(scope)) throw new VarveError('forbidden', `this key may not ${scope === 'admin' ? 'administer' : scope}: it has the scope ${grant.scopes.join(', ')}`);
+        }
+        setAccess(context, { tenant: requestTenant(context.req.raw.headers, user, grant), grant });
+      }
+    } catch (error) {
+      return refusal(error, needed);
+    }
+    return next();
+  };
+}
+
+/** Senders of samples get plain text, everybody else the API's envelope. */
+function refusal(error: unknown, needed: ReadonlySet<Scope>): Response {
+  const answer = needed.has('write') && error instanceof VarveError ? writeError(error.kind, error.message) : failure(error);
+  if (answer.status === 401) answer.headers.set('www-authenticate', CHALLENGE);
+  return answer;
+}

@@ -1,0 +1,36 @@
+import { VarveError } from '../../storage/runtime/errors.ts';
+
+/** Whether a name, as it stands in a URL, can only mean this machine. */
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/**
+ * Refuses what a web page can make a browser on this machine send to an open server.
+ *
+ * A page whose name is rebound to 127.0.0.1 arrives with its own name in `Host`. A page that posts a form to localhost arrives with its own
+ * origin, or `cross-site`, in headers that scripts cannot set. Following a link is harmless, since no GET changes anything.
+ */
+export function checkFromLoopback(request: Request): void {
+  const { hostname } = new URL(request.url);
+  if (!isLoopbackHost(hostname)) {
+    throw new VarveError('forbidden', 'there is no key, so only requests to localhost, 127.0.0.1 or [::1] are served; set VARVE_ADMIN_KEY to use other names');
+  }
+  const origin = request.headers.get('origin');
+  if (origin !== null && !isLoopbackOrigin(origin)) {
+    throw new VarveError('forbidden', 'there is no key, so requests from web pages of other origins are not served');
+  }
+  const isNavigation = request.headers.get('sec-fetch-mode') === 'navigate' && (request.method === 'GET' || request.method === 'HEAD');
+  if (request.headers.get('sec-fetch-site') === 'cross-site' && !isNavigation) {
+    throw new VarveError('forbidden', 'there is no key, so requests from other sites are not served');
+  }
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  try {
+    return isLoopbackHost(new URL(origin).hostname);
+  } catch {
+    // Such as "null", of sandboxed frames and files.
+    return false;
+  }
+}

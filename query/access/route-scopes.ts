@@ -1,0 +1,31 @@
+import type { Scope } from '../../storage/access/access.ts';
+
+/**
+ * `open` is for everybody. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
+ * counts for all methods of a path.
+ */
+export type RouteRule = Scope | 'open' | 'middleware';
+
+/** What each route needs, by its pattern. A route that is not here is refused, whoever asks: a test looks for each of them. */
+const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
+  '/*': 'middleware',
+
+  '/-/healthy': 'open',
+  '/-/ready': 'open',
+  '/metrics': 'read',
+
+  '/api/v1/write': 'write',
+
+  '/api/v1/query': 'read',
+  '/api/v1/query_range': 'read',
+  '/api/v1/labels': 'read',
+  '/api/v1/label/:name/values': 'read',
+  '/api/v1/series': 'read',
+  '/api/v1/metadata': 'read',
+  '/api/v1/status/buildinfo': 'read',
+  '/api/v1/cdc': 'read',
+};
+
+export function routeRule(pattern: string): RouteRule | undefined {
+  return Object.hasOwn(ROUTE_SCOPES, pattern) ? ROUTE_SCOPES[pattern] : undefined;
+}

@@ -1,0 +1,55 @@
+import type { CatalogApi } from '../catalog/catalog-api.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { VarveError } from '../runtime/errors.ts';
+import type { TenantShards } from '../shard-router.ts';
+import type { LabelsShardRequest, ShardApi } from '../shard/shard-api.ts';
+
+type Restricted = { readonly [M in keyof ShardApi]?: (stub: ShardApi, matchers: readonly Matcher[]) => ShardApi[M] };
+
+/**
+ * What a restricted reader may ask of a shard, with the matchers put into the request. Everything that is not here is refused: a method that
+ * is added to shards later is closed until somebody has thought about it. The matchers are joined to the caller's by "and", so they
+ * intersect in the index whatever the query says; no query text is ever rewritten.
+ */
+const RESTRICTED: Restricted = {
+  select: (stub, matchers) => (request) => stub.select({ ...request, matchers: [...request.matchers, ...matchers] }),
+  labelNames: (stub, matchers) => (request) => stub.labelNames(withMatchers(request, matchers)),
+  labelValues: (stub, matchers) => (name, request) => stub.labelValues(name, withMatchers(request, matchers)),
+  series: (stub, matchers) => (request) => stub.series(withMatchers(request, matchers)),
+  changes: (stub, matchers) => (request) => stub.changes(withMatchers(request, matchers)),
+};
+
+/** The methods of shards that restricted readers may use. */
+export const RESTRICTED_METHODS: ReadonlySet<string> = new Set(Object.keys(RESTRICTED));
+
+/** A tenant's shards as somebody sees them who may only read series that match. Without matchers they are the shards themselves. */
+export function restrictShards(shards: TenantShards, matchers: readonly Matcher[]): TenantShards {
+  if (matchers.length === 0) return shards;
+  return {
+    tenant: shards.tenant,
+    hasher: shards.hasher,
+    shardCount: shards.shardCount,
+    call: (shard, body) => shards.call(shard, (stub) => body(restrictShard(stub, matchers))),
+    catalog: (body) => body(refusingAll() as CatalogApi),
+  };
+}
+
+function restrictShard(stub: ShardApi, matchers: readonly Matcher[]): ShardApi {
+  return refusingAll((name) => (Object.hasOwn(RESTRICTED, name) ? RESTRICTED[name as keyof ShardApi]?.(stub, matchers) : undefined)) as ShardApi;
+}
+
+/** An object whose every method is refused, but for those that `allowed` has. */
+function refusingAll(allowed: (name: string) => unknown = () => undefined): object {
+  const get = (_: object, name: string | symbol): unknown => allowed(String(name)) ?? (() => Promise.reject(refusal(String(name))));
+  return new Proxy({}, { get });
+}
+
+function refusal(method: string): VarveError {
+  return new VarveError('forbidden', `this key is restricted by label matchers, and ${method} cannot be restricted to the series that it may see`);
+}
+
+/** No selector means all series: then the matchers are the selector. */
+function withMatchers<T extends Pick<LabelsShardRequest, 'selectors'>>(request: T, matchers: readonly Matcher[]): T {
+  const selectors = request.selectors.length === 0 ? [matchers] : request.selectors.map((selector) => [...selector, ...matchers]);
+  return { ...request, selectors };
+}

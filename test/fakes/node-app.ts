@@ -1,0 +1,31 @@
+import type { Hono } from 'hono';
+import { RemoteWriteIngest } from '../../ingest/from-remote-write.ts';
+import { snappyJsDecoder } from '../../proto/snappy.ts';
+import { buildApp } from '../../query/app.ts';
+import { readConfig, type Variables } from '../../storage/runtime/config.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
+import { ShardRouter } from '../../storage/shard-router.ts';
+import { FixedClock } from './fixed-clock.ts';
+import { MemoryShards } from './memory-shards.ts';
+
+export interface NodeApp {
+  readonly app: Hono;
+  readonly shards: MemoryShards;
+  readonly clock: FixedClock;
+}
+
+/** The whole Worker in this process: all routes and the door in front of them, over shards in memory. */
+export function nodeApp(variables: Variables, nowMs = Date.UTC(2024, 0, 14, 12)): NodeApp {
+  const config = readConfig(variables);
+  const shards = new MemoryShards();
+  const clock = new FixedClock(nowMs);
+  const app = buildApp({
+    router: new ShardRouter(shards, config.shardCount),
+    remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
+    clock,
+    counters: new Counters(),
+    access: config.access,
+  });
+  return { app, shards, clock };
+}
