@@ -31,6 +31,8 @@ const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_wal_rows: { type: 'gauge', help: 'WAL rows not yet sealed.' },
   varve_shard_segments: { type: 'gauge', help: 'Live segment rows.' },
   varve_shard_snapshots: { type: 'gauge', help: 'Snapshots held.' },
+  varve_shard_late_samples: { type: 'gauge', help: 'Samples too old for the hot tier that wait for the archive; no query reads them.' },
+  varve_shard_late_bytes: { type: 'gauge', help: 'Their size, compressed; the limit is lateQueueBytesMax.' },
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
 };
 

@@ -29,6 +29,30 @@ export const LIMITS = {
   timestampAheadMsMax: 10 * MINUTE_MS,
   /** Samples in any order are taken when they are not older than this; older ones belong to an import. */
   hotWindowMs: 24 * HOUR_MS,
+  /**
+   * An import's samples go to the hot tier when they are younger than its retention by at least this, so that they can be read for as long
+   * before they expire; older ones wait for the archive.
+   */
+  importRetentionMarginMs: 1 * HOUR_MS,
+  /** A line of an imported text: 64 labels at their limits are 192 KiB. A longer line is passed over and counted. */
+  importLineBytesMax: 256 * KIB,
+  /** A body is handed on in pieces of this size: what a chunk adds to the batches before they may be sent. */
+  importChunkBytes: 64 * KIB,
+  /** Decompressors are fed so much at a time: at 1,000 to 1, the most that gzip reaches, 4 MiB come out and no more stands in memory. */
+  importCompressedChunkBytes: 4 * KIB,
+  /** The body of one import, uncompressed; more than any platform's limit on requests, so a guard against bodies without an end. */
+  importBodyBytesMax: 64 * 1024 * MIB,
+  /** Imports that one isolate reads at a time; each may hold its batches, about 8 MiB. */
+  importsAtOnceMax: 4,
+  /** An import that sends nothing for so long is given up. */
+  importIdleMsMax: 1 * MINUTE_MS,
+  /** Series whose labels an import remembers by their text. */
+  importSeriesCacheEntriesMax: 16 * KIB,
+  importSeriesCacheBytesMax: 4 * MIB,
+  /** Samples of one point of an OpenMetrics histogram or summary that wait for its `_created` line. */
+  importPointSamplesMax: 1024,
+  /** Old samples collected before they are sent, before compression: one row of `sqlRowBytesMax` with the longest series behind it. */
+  lateBatchBytesTarget: 1 * MIB,
   /** Reasons quoted in one error answer; the rest is counted. */
   writeErrorsQuotedMax: 5,
 
@@ -81,6 +105,11 @@ export const LIMITS = {
   mergeFanIn: 8,
   /** Samples of a merged run: eight full logs, which is about half a second of work in one step. */
   mergeSamplesMax: 4 * MIB,
+  /**
+   * Samples too old for the hot tier that wait for the archive, compressed: some 300 million of them. Well below the 10 GB that a shard's
+   * database may have, which the hot tier needs for a day without the archive.
+   */
+  lateQueueBytesMax: 1024 * MIB,
   /** Each holds the segments it lists for as long as it lives. */
   snapshotsMax: 64,
   /** Segment rows kept open for reading single series again, in bytes of the rows. */
@@ -153,5 +182,6 @@ assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the lo
 assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');
 assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full logs can be merged');
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
+assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 2 <= LIMITS.sqlRowBytesMax, 'a late batch fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');

@@ -12,6 +12,7 @@ import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
+import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
 import { LogTails } from './log-tails.ts';
 import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
@@ -58,6 +59,8 @@ export class HotStore {
   readonly #snapshots: Snapshots;
   readonly #upkeep: Upkeep;
   readonly #taken = new TakenSamples();
+  /** Samples too old for this store, until the archive has them. */
+  readonly late: LateQueue;
   #hasher: SeriesHasher | undefined;
   readonly #counters = {
     batches_total: 0,
@@ -76,6 +79,7 @@ export class HotStore {
     this.#random = random;
     this.#clock = clock;
     migrate(sql);
+    this.late = new LateQueue(sql, limits);
     this.#head = new LogHead(limits.logEntriesMax);
     this.#tails = new LogTails(this.#head, limits.logTailSamplesMax);
     this.#series = new SeriesRegistry(sql, limits);
@@ -219,6 +223,8 @@ export class HotStore {
         wal_rows: this.#wal.rowCount,
         segments: this.#segments.live.length,
         snapshots: this.#snapshots.list().length,
+        late_samples: this.late.sampleCount,
+        late_bytes: this.late.bytes,
         storage_bytes: this.#sql.sizeBytes(),
       },
     };

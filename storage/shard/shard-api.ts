@@ -1,5 +1,6 @@
 import type { Labels } from '../model/labels.ts';
 import type { ChangesAnswer } from './change-feed.ts';
+import type { LateAnswer } from './late-queue.ts';
 import type { Matcher } from '../model/matcher.ts';
 
 /**
@@ -72,6 +73,8 @@ export interface ShardStats {
 export interface ShardApi {
   /** Stores a batch (append-message.ts), all or nothing. The answer leaves after the commit point. */
   append(message: ArrayBuffer): Promise<AppendAnswer>;
+  /** Keeps samples too old for the hot tier for the archive (late-batch.ts), all or nothing. The answer leaves after the commit point. */
+  appendLate(message: ArrayBuffer): Promise<LateAnswer>;
   select(request: SelectShardRequest): Promise<SelectShardAnswer>;
   labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer>;
   labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;

@@ -6,6 +6,7 @@ import { LIMITS } from '../runtime/limits.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
+import type { LateAnswer } from './late-queue.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
 import type { ChangesAnswer } from './change-feed.ts';
 import type { AppendAnswer, ChangesShardRequest, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
@@ -31,6 +32,10 @@ export class Shard extends DurableObject implements ShardApi {
     const answer = await this.#change(() => this.#appends.add(message));
     await this.#maintenance.arm();
     return answer;
+  }
+
+  async appendLate(message: ArrayBuffer): Promise<LateAnswer> {
+    return this.#change(() => this.#store.late.append(message));
   }
 
   override async alarm(): Promise<void> {

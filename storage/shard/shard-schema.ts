@@ -58,6 +58,16 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       segments BLOB NOT NULL -- shard_state.live_segments at the time
     )`,
   ],
+  [
+    `CREATE TABLE late_batch (
+      sequence INTEGER PRIMARY KEY,  -- order of acceptance, never given twice
+      crc INTEGER NOT NULL,          -- the batch's own CRC-32: finds one that is sent again
+      sample_count INTEGER NOT NULL,
+      oldest_ms INTEGER NOT NULL,    -- Unix milliseconds of the batch's oldest and newest sample
+      newest_ms INTEGER NOT NULL,
+      batch BLOB NOT NULL            -- late-batch.ts; empty in the newest row when it was dropped
+    )`,
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

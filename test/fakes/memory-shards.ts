@@ -64,7 +64,7 @@ export class MemoryShards implements ObjectNamespaces {
       if (fault === 'overloaded') throw Object.assign(new Error('Durable Object is overloaded.'), { overloaded: true });
       if (method === 'append') this.onAppend(name);
       const store = this.storeOf(name);
-      const answer = (store[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
+      const answer = (methodsOf(store)[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
       const received = structuredClone(answer);
       await turn();
       if (fault === 'lose-answer') throw new Error('Network connection lost.');
@@ -72,6 +72,7 @@ export class MemoryShards implements ObjectNamespaces {
     };
     return {
       append: (message) => call('append', message),
+      appendLate: (message) => call('appendLate', message),
       select: (request) => call('select', request),
       labelNames: (request) => call('labelNames', request),
       labelValues: (label, request) => call('labelValues', label, request),
@@ -109,6 +110,22 @@ export class MemoryShards implements ObjectNamespaces {
   #count(method: string): void {
     this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
   }
+}
+
+type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>> };
+
+/** What the object's shell calls for each method. */
+function methodsOf(store: HotStore): Methods {
+  return {
+    append: (message) => store.append(message),
+    appendLate: (message) => store.late.append(message),
+    select: (request) => store.select(request),
+    labelNames: (request) => store.labelNames(request),
+    labelValues: (label, request) => store.labelValues(label, request),
+    series: (request) => store.series(request),
+    changes: (request) => store.changes(request),
+    stats: () => store.stats(),
+  };
 }
 
 function turn(): Promise<void> {

@@ -1,0 +1,142 @@
+import { DecodeError } from '../../proto/decode-error.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { decodeLateBatch } from './late-batch.ts';
+
+type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'sqlRowBytesMax'>;
+
+export type LateAnswer =
+  /** The batch is durable, now or since an earlier try. */
+  | { readonly status: 'stored'; readonly samplesStored: number }
+  /** Nothing was stored. `isFull`: the queue has no room for it, and may have later; otherwise sending the same again is useless. */
+  | { readonly status: 'refused'; readonly isFull: boolean; readonly message: string };
+
+export interface LateRow {
+  readonly sequence: number;
+  /** late-batch.ts. */
+  readonly batch: ArrayBuffer;
+}
+
+/**
+ * Samples older than the hot tier takes, kept until the archive takes them: batches as they came, one row each, in the order of
+ * acceptance. They are durable here, and not readable by queries until they are in the archive.
+ *
+ * Whoever drains the queue reads the oldest row, makes it durable elsewhere, and drops it here: dying in between means that it does so
+ * again, so it must know what it has written before.
+ */
+export class LateQueue {
+  readonly #sql: Sql;
+  readonly #limits: LateLimits;
+  /** CRC-32 of each batch → rows that have it: finds a batch that is sent again. */
+  readonly #rowsByCrc = new Map<number, number[]>();
+  #nextSequence = 1;
+  /** The newest row, when its batch was dropped: it stays without one, so that no sequence is ever given twice. */
+  #emptySequence: number | undefined;
+  #bytes = 0;
+  #samples = 0;
+
+  constructor(sql: Sql, limits: LateLimits) {
+    this.#sql = sql;
+    this.#limits = limits;
+    const rows = sql.each<{ sequence: number; crc: number; bytes: number; samples: number }>(
+      'SELECT sequence, crc, length(batch) AS bytes, sample_count AS samples FROM late_batch ORDER BY sequence',
+    );
+    for (const { sequence, crc, bytes, samples } of rows) {
+      if (bytes === 0) {
+        this.#emptySequence = sequence;
+        this.#nextSequence = sequence + 1;
+      } else this.#note(sequence, crc, bytes, samples);
+    }
+  }
+
+  /** Samples waiting. One that was sent twice in different batches counts twice. */
+  get sampleCount(): number {
+    return this.#samples;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  append(message: ArrayBuffer): LateAnswer {
+    let head;
+    try {
+      head = decodeLateBatch(message, () => {});
+    } catch (error) {
+      if (error instanceof DecodeError) return { status: 'refused', isFull: false, message: error.message };
+      throw error;
+    }
+    const { lateQueueBytesMax, sqlRowBytesMax } = this.#limits;
+    if (message.byteLength > sqlRowBytesMax) {
+      return { status: 'refused', isFull: false, message: `a batch of old samples has ${message.byteLength} bytes, the limit sqlRowBytesMax is ${sqlRowBytesMax}` };
+    }
+    const crc = new DataView(message).getUint32(4, true);
+    if (this.#holds(crc, message)) return { status: 'stored', samplesStored: head.sampleCount };
+    if (this.#bytes + message.byteLength > lateQueueBytesMax) {
+      return {
+        status: 'refused',
+        isFull: true,
+        message: `samples older than the hot tier takes wait for the archive, and their queue is full: it holds ${this.#bytes} bytes, the limit lateQueueBytesMax is ${lateQueueBytesMax}`,
+      };
+    }
+    const sequence = this.#nextSequence;
+    const row = [sequence, crc, head.sampleCount, head.oldestMs, head.newestMs, message] as const;
+    // Commit point: this row. A crash before it leaves nothing of the batch; a crash behind it leaves all of it, and its sender, who may not
+    // have the answer, sends it again and is told that it is stored.
+    if (this.#emptySequence === undefined) {
+      this.#sql.run('INSERT INTO late_batch (sequence, crc, sample_count, oldest_ms, newest_ms, batch) VALUES (?, ?, ?, ?, ?, ?)', ...row);
+    } else {
+      this.#sql.run('UPDATE late_batch SET sequence = ?, crc = ?, sample_count = ?, oldest_ms = ?, newest_ms = ?, batch = ? WHERE sequence = ?', ...row, this.#emptySequence);
+      this.#emptySequence = undefined;
+    }
+    this.#note(sequence, crc, message.byteLength, head.sampleCount);
+    return { status: 'stored', samplesStored: head.sampleCount };
+  }
+
+  /** The oldest batch behind a sequence; from the start by default. Sequences rise, and no two batches ever have the same. */
+  next(afterSequence = 0): LateRow | undefined {
+    return this.#sql.all<{ sequence: number; batch: ArrayBuffer }>(
+      'SELECT sequence, batch FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT 1',
+      afterSequence,
+    )[0];
+  }
+
+  /** Forgets a batch that is durable elsewhere; one that is gone already is fine. */
+  drop(sequence: number): void {
+    const [row] = this.#sql.all<{ crc: number; bytes: number; samples: number }>(
+      'SELECT crc, length(batch) AS bytes, sample_count AS samples FROM late_batch WHERE sequence = ?',
+      sequence,
+    );
+    if (row === undefined || row.bytes === 0) return;
+    // Commit point: the row goes, or its batch does. A crash before it leaves the batch to be archived once more.
+    if (sequence === this.#nextSequence - 1) {
+      this.#sql.run("UPDATE late_batch SET sample_count = 0, batch = x'' WHERE sequence = ?", sequence);
+      this.#emptySequence = sequence;
+    } else this.#sql.run('DELETE FROM late_batch WHERE sequence = ?', sequence);
+    this.#bytes -= row.bytes;
+    this.#samples -= row.samples;
+    const rows = this.#rowsByCrc.get(row.crc)!.filter((other) => other !== sequence);
+    if (rows.length === 0) this.#rowsByCrc.delete(row.crc);
+    else this.#rowsByCrc.set(row.crc, rows);
+  }
+
+  #note(sequence: number, crc: number, bytes: number, samples: number): void {
+    const rows = this.#rowsByCrc.get(crc);
+    if (rows === undefined) this.#rowsByCrc.set(crc, [sequence]);
+    else rows.push(sequence);
+    this.#nextSequence = sequence + 1;
+    this.#bytes += bytes;
+    this.#samples += samples;
+  }
+
+  #holds(crc: number, message: ArrayBuffer): boolean {
+    return (this.#rowsByCrc.get(crc) ?? []).some((sequence) => {
+      const [row] = this.#sql.all<{ batch: ArrayBuffer }>('SELECT batch FROM late_batch WHERE sequence = ?', sequence);
+      return row !== undefined && isSame(new Uint8Array(row.batch), new Uint8Array(message));
+    });
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import { DecodeError } from '../../../proto/decode-error.ts';
+import { labelsFrom } from '../../../storage/model/labels.ts';
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../../../storage/model/sample.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
+import { decodeLateBatch, LateBatchWriter, type LateSeries } from '../../../storage/shard/late-batch.ts';
+import { LateQueue } from '../../../storage/shard/late-queue.ts';
+import { migrate } from '../../../storage/shard/shard-schema.ts';
+import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { fuzzDecoder, fuzzRounds } from '../../proto/fuzz-bytes.ts';
+import { expectDamageNoticed } from './every-bit.ts';
+
+const LIMITS = limitsWith({});
+
+function series(name: string, samples: readonly (readonly [timestampMs: number, value: number, startMs?: number])[]): LateSeries {
+  return {
+    labels: labelsFrom({ __name__: name, job: 'j' }),
+    timestampsMs: Float64Array.from(samples, ([timestampMs]) => timestampMs),
+    valueBits: new Uint32Array(Float64Array.from(samples, ([, value]) => value).buffer),
+    startsMs: Float64Array.from(samples, ([, , startMs]) => startMs ?? 0),
+  };
+}
+
+function message(...all: readonly LateSeries[]): ArrayBuffer {
+  const writer = new LateBatchWriter();
+  for (const one of all) writer.add(one);
+  return writer.finish();
+}
+
+function contents(batch: ArrayBuffer): LateSeries[] {
+  const all: LateSeries[] = [];
+  decodeLateBatch(batch, (one) => all.push(one));
+  return all;
+}
+
+function open(sql: Sql = new NodeSql(), limits = LIMITS): LateQueue {
+  migrate(sql);
+  return new LateQueue(sql, limits);
+}
+
+const A = series('a', [[1000, 1.5], [500, -0], [500, NaN], [-7, Infinity]]);
+const B = series('b', [[2000, 1, 100], [3000, 2, 100], [4000, 3]]);
+
+describe('the batch', () => {
+  test('comes back as it was, out of order, twice the same time, stale markers and start timestamps too', () => {
+    const stale = series('c', [[1, 0], [2, 0]]);
+    stale.valueBits.set([STALE_BITS_LOW, STALE_BITS_HIGH], 2);
+    const batch = message(A, B, stale);
+    expect(contents(batch)).toEqual([A, B, stale]);
+    expect(decodeLateBatch(batch, () => {})).toEqual({ seriesCount: 3, sampleCount: 9, oldestMs: -7, newestMs: 4000 });
+  });
+
+  test('a writer begins anew after each message', () => {
+    const writer = new LateBatchWriter();
+    writer.add(A);
+    writer.finish();
+    writer.add(B);
+    expect(contents(writer.finish())).toEqual([B]);
+    expect([writer.sampleCount, writer.plainBytes]).toEqual([0, 0]);
+  });
+
+  test('no bit may change unnoticed', () => {
+    expectDamageNoticed(new Uint8Array(message(A, B)), (damaged) => {
+      try {
+        contents(damaged);
+      } catch (error) {
+        expect(error).toBeInstanceOf(DecodeError);
+        throw error;
+      }
+    });
+  });
+
+  test('any bytes are refused or read', { timeout: 600_000 }, () => {
+    const refused = fuzzDecoder([new Uint8Array(message(A)), new Uint8Array(message(A, B))], fuzzRounds(5000), (bytes) => void contents(bytes.slice().buffer), () => {
+      expect(contents(message(A))).toEqual([A]);
+    });
+    expect(refused).toBeGreaterThan(0);
+  });
+});
+
+describe('the queue', () => {
+  test('keeps batches in their order, over restarts, until they are dropped', () => {
+    const sql = new NodeSql();
+    const queue = open(sql);
+    expect(queue.append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
+    expect(queue.append(message(B))).toEqual({ status: 'stored', samplesStored: 3 });
+    const woken = open(sql);
+    expect([woken.sampleCount, woken.bytes]).toEqual([7, queue.bytes]);
+    const first = woken.next()!;
+    expect(contents(first.batch)).toEqual([A]);
+    const second = woken.next(first.sequence)!;
+    expect(contents(second.batch)).toEqual([B]);
+    expect(woken.next(second.sequence)).toBeUndefined();
+    woken.drop(first.sequence);
+    woken.drop(first.sequence);
+    expect(woken.next()!.sequence).toBe(second.sequence);
+    expect(woken.sampleCount).toBe(3);
+    expect(open(sql).sampleCount).toBe(3);
+  });
+
+  test('a batch that is sent again is stored once, also after a restart; a dropped one anew', () => {
+    const sql = new NodeSql();
+    const queue = open(sql);
+    queue.append(message(A));
+    expect(queue.append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
+    expect(open(sql).append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
+    expect(open(sql).sampleCount).toBe(4);
+    const { sequence } = queue.next()!;
+    queue.drop(sequence);
+    const woken = open(sql);
+    expect([woken.next(), woken.sampleCount, woken.bytes]).toEqual([undefined, 0, 0]);
+    woken.append(message(A));
+    expect(open(sql).sampleCount).toBe(4);
+    expect(woken.next()!.sequence, 'a sequence is never given twice').toBe(sequence + 1);
+  });
+
+  test('when it is full it says so by name, and takes more once something was dropped', () => {
+    const queue = open(new NodeSql(), limitsWith({ lateQueueBytesMax: message(A).byteLength + 10 }));
+    expect(queue.append(message(A)).status).toBe('stored');
+    expect(queue.append(message(A)).status).toBe('stored');
+    const answer = queue.append(message(B));
+    expect(answer).toMatchObject({ status: 'refused', isFull: true });
+    expect(answer.status === 'refused' && answer.message).toContain('lateQueueBytesMax');
+    queue.drop(queue.next()!.sequence);
+    expect(queue.append(message(A)).status).toBe('stored');
+  });
+
+  test('a damaged or too large message is refused for good', () => {
+    const queue = open();
+    const damaged = message(A);
+    new Uint8Array(damaged)[50]! ^= 1;
+    expect(queue.append(damaged)).toMatchObject({ status: 'refused', isFull: false });
+    const small = open(new NodeSql(), limitsWith({ sqlRowBytesMax: 40 }));
+    expect(small.append(message(A))).toMatchObject({ status: 'refused', isFull: false, message: expect.stringContaining('sqlRowBytesMax') });
+    expect(queue.sampleCount).toBe(0);
+  });
+});
+
+test('a crash at any storage call loses nothing acknowledged, and sending and draining again makes up for it', () => {
+  const calls = countCalls();
+  expect(calls).toBeGreaterThan(5);
+  for (let call = 0; call < calls; call++) {
+    for (const when of ['before', 'after'] as const) {
+      const sql = new NodeSql();
+      migrate(sql);
+      const acknowledged: ArrayBuffer[] = [];
+      const archived: LateSeries[][] = [];
+      expect(() => live(new FaultySql(sql, { call, when }), acknowledged, archived)).toThrow(InjectedFault);
+      const next = new NodeSql(sql.database);
+      const kept = drain(new LateQueue(next, LIMITS));
+      for (const batch of acknowledged) expect([...archived, ...kept], `call ${call}, ${when}`).toContainEqual(contents(batch));
+      const queue = new LateQueue(next, LIMITS);
+      for (const batch of [message(A), message(B)]) expect(queue.append(batch).status).toBe('stored');
+      expect(drain(queue)).toEqual([[A], [B]]);
+    }
+  }
+});
+
+/** Two batches come, the first is archived and dropped. */
+function live(sql: Sql, acknowledged: ArrayBuffer[], archived: LateSeries[][]): void {
+  const queue = new LateQueue(sql, LIMITS);
+  for (const batch of [message(A), message(B), message(A)]) {
+    if (queue.append(batch).status === 'stored') acknowledged.push(batch);
+  }
+  const row = queue.next()!;
+  archived.push(contents(row.batch));
+  queue.drop(row.sequence);
+}
+
+function countCalls(): number {
+  const sql = new NodeSql();
+  migrate(sql);
+  const counting = new FaultySql(sql, undefined);
+  live(counting, [], []);
+  return counting.calls;
+}
+
+function drain(queue: LateQueue): LateSeries[][] {
+  const batches: LateSeries[][] = [];
+  for (let row = queue.next(); row !== undefined; row = queue.next()) {
+    batches.push(contents(row.batch));
+    queue.drop(row.sequence);
+  }
+  return batches;
+}
