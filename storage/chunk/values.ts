@@ -1,19 +1,21 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { ByteReader } from '../../proto/varint.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
+import { decodePlanes, encodePlanes, isMostlyDistinct, prefersDifference } from './byte-planes.ts';
 import type { ColumnWriter } from './column-writer.ts';
-import { decimalExponent, decodeDecimals, encodeDecimals } from './decimal.ts';
-import { decodeXorPlanes, encodeXorPlanes, isMostlyDistinct } from './xor-planes.ts';
+import { decimalExponent, decodeDecimals, encodeDecimals, findExceptions } from './decimal.ts';
+import { putBack, readPositions, without, writePositions } from './positions.ts';
 
 /*
- * The menu of value codecs. A column begins with one byte: the codec, and STALE_FLAG when stale markers were taken out of it, whose
- * positions then come first (count, then gaps as varints).
+ * The menu of value codecs. A column begins with one byte: the codec, and the flags of what was taken out of it, which then comes first:
+ * STALE_FLAG the positions of stale markers, EXCEPTIONS_FLAG the positions of exceptions, and 8 bytes each.
  *
- *   CONSTANT     8 bytes, the bits of the one value
- *   DECIMAL      integers over a power of ten, differences (decimal.ts)
- *   RAW          8 bytes a value
- *   STEADY       integers over a power of ten, changes of the difference (decimal.ts)
- *   XOR_PLANES   full precision, byte by byte (xor-planes.ts)
+ *   CONSTANT            8 bytes, the bits of the one value
+ *   DECIMAL             integers over a power of ten, differences (decimal.ts)
+ *   RAW                 8 bytes a value
+ *   STEADY              integers over a power of ten, changes of the difference (decimal.ts)
+ *   XOR_PLANES          full precision, byte by byte (byte-planes.ts)
+ *   DIFFERENCE_PLANES   the same of values that wander
  *
  * The frame around it is compressed by zstd, which is why nothing here packs bits. FORMAT.md has the measurements behind the choice.
  */
@@ -22,7 +24,9 @@ const DECIMAL = 1;
 const RAW = 2;
 const STEADY = 3;
 const XOR_PLANES = 4;
-const CODEC_MASK = 0x0f;
+// 5 and 6 are those of histograms and start timestamps, which stand around a column of values.
+const DIFFERENCE_PLANES = 7;
+const EXCEPTIONS_FLAG = 0x40;
 const STALE_FLAG = 0x80;
 
 /** Encodes values `start` to `end`. `values` and `bits` are two views of the same bytes. */
@@ -33,26 +37,37 @@ export function encodeValues(values: Float64Array, bits: Uint32Array, start: num
     return;
   }
   const stalePositions = findStale(bits, start, end);
-  let from = start;
-  let to = end;
   if (stalePositions.length > 0) {
-    values = withoutStale(bits, start, end);
-    bits = new Uint32Array(values.buffer);
-    from = 0;
-    to = values.length;
+    bits = without(bits, start, end, stalePositions);
+    values = new Float64Array(bits.buffer);
+    start = 0;
+    end = values.length;
   }
+  const staleFlag = stalePositions.length > 0 ? STALE_FLAG : 0;
   const writeHead = (codec: number): void => {
-    out.byte(codec | (stalePositions.length > 0 ? STALE_FLAG : 0));
-    if (stalePositions.length > 0) writeStalePositions(stalePositions, out);
+    out.byte(codec | staleFlag);
+    if (staleFlag !== 0) writePositions(stalePositions, out);
   };
-  const exponent = decimalExponent(values, from, to);
-  if (exponent !== undefined) encodeDecimals(values, exponent, from, to, out, (steady) => writeHead(steady ? STEADY : DECIMAL));
-  else if (isMostlyDistinct(values, from, to)) {
-    writeHead(XOR_PLANES);
-    encodeXorPlanes(bits, from, to, out);
+  const exponent = decimalExponent(values, start, end);
+  if (exponent !== undefined) {
+    encodeDecimals(values, exponent, start, end, out, (steady) => writeHead(steady ? STEADY : DECIMAL));
+    return;
+  }
+  const exceptions = findExceptions(values, start, end);
+  if (exceptions !== undefined) {
+    const plain = new Float64Array(without(bits, start, end, exceptions.positions).buffer);
+    encodeDecimals(plain, exceptions.exponent, 0, plain.length, out, (steady) => {
+      writeHead((steady ? STEADY : DECIMAL) | EXCEPTIONS_FLAG);
+      writePositions(exceptions.positions, out);
+      for (const position of exceptions.positions) writeBits(bits, start + position, out);
+    });
+  } else if (isMostlyDistinct(values, start, end)) {
+    const isDifference = prefersDifference(bits, start, end);
+    writeHead(isDifference ? DIFFERENCE_PLANES : XOR_PLANES);
+    encodePlanes(bits, start, end, isDifference, out);
   } else {
     writeHead(RAW);
-    for (let i = from; i < to; i++) writeBits(bits, i, out);
+    for (let i = start; i < end; i++) writeBits(bits, i, out);
   }
 }
 
@@ -66,9 +81,13 @@ export function decodeValues(reader: ByteReader, count: number): Uint32Array {
 /** The same into columns that are there, two views of the same bytes, from index `at` on. */
 export function decodeValuesInto(reader: ByteReader, count: number, values: Float64Array, bits: Uint32Array, at: number): void {
   const head = reader.byte();
-  const stalePositions = (head & STALE_FLAG) === 0 ? [] : readStalePositions(reader, count);
-  const plainCount = count - stalePositions.length;
-  switch (head & CODEC_MASK) {
+  const stalePositions = (head & STALE_FLAG) === 0 ? [] : readPositions(reader, count, 'stale markers');
+  const liveCount = count - stalePositions.length;
+  const exceptions = (head & EXCEPTIONS_FLAG) === 0 ? [] : readPositions(reader, liveCount, 'exceptions');
+  const exceptionBits = exceptions.map(() => [reader.uint32(), reader.uint32()] as const);
+  const plainCount = liveCount - exceptions.length;
+  const codec = head & ~(STALE_FLAG | EXCEPTIONS_FLAG);
+  switch (codec) {
     case CONSTANT: {
       const low = reader.uint32();
       const high = reader.uint32();
@@ -80,19 +99,24 @@ export function decodeValuesInto(reader: ByteReader, count: number, values: Floa
     }
     case DECIMAL:
     case STEADY:
-      decodeDecimals(reader, values, at, plainCount, (head & CODEC_MASK) === STEADY);
+      decodeDecimals(reader, values, at, plainCount, codec === STEADY);
       break;
     case XOR_PLANES:
-      decodeXorPlanes(reader, bits, at, plainCount);
+    case DIFFERENCE_PLANES:
+      decodePlanes(reader, bits, at, plainCount, codec === DIFFERENCE_PLANES);
       break;
     case RAW:
       for (let i = at * 2; i < (at + plainCount) * 2; i++) bits[i] = reader.uint32();
       break;
     default:
-      throw new DecodeError(`values: codec ${head & CODEC_MASK} is not known`);
+      throw new DecodeError(`values: codec ${codec} is not known`);
   }
-  if (stalePositions.length > 0) putBackStale(bits.subarray(at * 2, (at + count) * 2), plainCount, stalePositions);
+  const own = bits.subarray(at * 2, (at + count) * 2);
+  if (exceptions.length > 0) putBack(own, plainCount, exceptions, (to, index) => own.set(exceptionBits[index]!, to * 2));
+  if (stalePositions.length > 0) putBack(own, liveCount, stalePositions, (to) => own.set(STALE_BITS, to * 2));
 }
+
+const STALE_BITS = [STALE_BITS_LOW, STALE_BITS_HIGH] as const;
 
 function isConstant(bits: Uint32Array, start: number, end: number): boolean {
   const low = bits[start * 2];
@@ -107,51 +131,6 @@ function findStale(bits: Uint32Array, start: number, end: number): number[] {
   const positions: number[] = [];
   for (let i = start; i < end; i++) {
     if (bits[i * 2 + 1] === STALE_BITS_HIGH && bits[i * 2] === STALE_BITS_LOW) positions.push(i - start);
-  }
-  return positions;
-}
-
-function withoutStale(bits: Uint32Array, start: number, end: number): Float64Array<ArrayBuffer> {
-  const kept = new Uint32Array((end - start) * 2);
-  let length = 0;
-  for (let i = start; i < end; i++) {
-    if (bits[i * 2 + 1] === STALE_BITS_HIGH && bits[i * 2] === STALE_BITS_LOW) continue;
-    kept[length++] = bits[i * 2]!;
-    kept[length++] = bits[i * 2 + 1]!;
-  }
-  return new Float64Array(kept.buffer.slice(0, length * 4));
-}
-
-function putBackStale(bits: Uint32Array, plainCount: number, stalePositions: readonly number[]): void {
-  let from = plainCount - 1;
-  let stale = stalePositions.length - 1;
-  for (let to = bits.length / 2 - 1; stale >= 0; to--) {
-    const isStale = stalePositions[stale] === to;
-    bits[to * 2] = isStale ? STALE_BITS_LOW : bits[from * 2]!;
-    bits[to * 2 + 1] = isStale ? STALE_BITS_HIGH : bits[from * 2 + 1]!;
-    if (isStale) stale--;
-    else from--;
-  }
-}
-
-function writeStalePositions(positions: readonly number[], out: ColumnWriter): void {
-  out.unsigned(positions.length);
-  let previous = -1;
-  for (const position of positions) {
-    out.unsigned(position - previous - 1);
-    previous = position;
-  }
-}
-
-function readStalePositions(reader: ByteReader, count: number): number[] {
-  const length = reader.varint();
-  if (length > count) throw new DecodeError(`values: ${length} stale markers among ${count} samples`);
-  const positions: number[] = [];
-  let previous = -1;
-  for (let i = 0; i < length; i++) {
-    previous += reader.varint() + 1;
-    if (previous >= count) throw new DecodeError(`values: a stale marker at ${previous} of ${count}`);
-    positions.push(previous);
   }
   return positions;
 }

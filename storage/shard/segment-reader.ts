@@ -6,7 +6,7 @@ import { decompress } from '../chunk/zstd.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import { lowerBound } from './piece.ts';
 import type { SampleRun } from './sample-run.ts';
-import { CRC_END, HEADER_BYTES, SEGMENT_VERSION } from './segment.ts';
+import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from './segment.ts';
 
 /** Decoded timestamps that a reader remembers, half a megabyte: neighbouring series may be of targets that are scraped at other times. */
 const DECODED_TIMES_MAX = 64 * 1024;
@@ -26,7 +26,9 @@ export class SegmentReader {
     const bytes = new Uint8Array(buffer);
     const header = new ByteReader(bytes);
     const version = header.byte();
-    if (version !== SEGMENT_VERSION) throw new Error(`${where}: version ${version}, this build knows ${SEGMENT_VERSION}`);
+    if (version !== SEGMENT_VERSION && version !== SEGMENT_VERSION_BEFORE) {
+      throw new Error(`${where}: version ${version}, this build knows ${SEGMENT_VERSION_BEFORE} and ${SEGMENT_VERSION}`);
+    }
     if (header.take(3).some((byte) => byte !== 0)) throw new Error(`${where}: bytes 1 to 3 are not zero`);
     const wantCrc = header.uint32();
     const crc = crc32(bytes.subarray(CRC_END));

@@ -17,7 +17,9 @@ import { assert } from '../runtime/assert.ts';
  * Series scraped together share their timestamps, so each distinct time column is stored once a row. A frame is the unit of
  * decompression: reading one series costs its two frames, not the row.
  */
-export const SEGMENT_VERSION = 2;
+export const SEGMENT_VERSION = 4;
+/** The one before, which is still read: it knew fewer codecs of values, and was the same otherwise. Not 3: one flipped bit would make it 2. */
+export const SEGMENT_VERSION_BEFORE = 2;
 export const HEADER_BYTES = 16;
 export const CRC_END = 8;
 

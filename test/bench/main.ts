@@ -1,8 +1,15 @@
-/** `npm run bench -- ingest|query`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load. */
+/** `npm run bench -- NAME`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load; README.md has the menu. */
 import { benchIngest } from './ingest.ts';
-import { USAGE, UsageError, parseOptions } from './options.ts';
+import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
 import { benchQuery } from './query.ts';
-import { formatReport, writeJsonReport } from './report.ts';
+import { type Report, formatReport, writeJsonReport } from './report.ts';
+import { benchSize } from './size/size.ts';
+
+const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: string) => void) => Promise<Report>>> = {
+  ingest: benchIngest,
+  query: benchQuery,
+  size: benchSize,
+};
 
 /** Progress goes to standard error, so that standard output holds the report and nothing else. */
 function say(line: string): void {
@@ -11,7 +18,7 @@ function say(line: string): void {
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
-  const report = await (options.bench === 'ingest' ? benchIngest(options, say) : benchQuery(options, say));
+  const report = await BENCHES[options.bench](options, say);
   process.stdout.write(`${formatReport(report)}\n`);
   if (options.jsonFile !== undefined) writeJsonReport(options.jsonFile, report);
   if (!report.isSound) process.exitCode = 1;

@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
+export const BENCH_NAMES = ['ingest', 'query', 'size'] as const;
+export type BenchName = (typeof BENCH_NAMES)[number];
+
 export interface BenchOptions {
-  readonly bench: 'ingest' | 'query';
+  readonly bench: BenchName;
   readonly peers: readonly PeerName[];
   /** How often each peer is started and measured; the table shows medians. */
   readonly repeat: number;
@@ -16,9 +19,15 @@ export interface BenchOptions {
   readonly connections: number;
   /** Query: how often each query is timed. */
   readonly runs: number | undefined;
+  /** Size: how many scrapes are captured, and how far apart. */
+  readonly scrapes: number | undefined;
+  readonly intervalMs: number | undefined;
+  /** Size: a capture to take instead of making one, and where to keep one that is made. */
+  readonly captureFile: string | undefined;
+  readonly keepCapture: string | undefined;
 }
 
-export const USAGE = `usage: npm run bench -- ingest|query [options]
+export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --peers NAMES      which servers, comma separated: ${PEER_NAMES.join(',')}
   --repeat N         start and measure each server N times, show medians (3; tiny: 1)
   --tiny             a few seconds only, to see that it works
@@ -26,7 +35,11 @@ export const USAGE = `usage: npm run bench -- ingest|query [options]
   --seed N           another load of the same shape (1)
   --samples N        ingest: how many samples (24,000,000)
   --connections N    ingest: connections at once (4)
-  --runs N           query: how often each query is timed (30)`;
+  --runs N           query: how often each query is timed (30)
+  --scrapes N        size: how many scrapes are captured (2,000)
+  --interval MS      size: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
+  --keep FILE        size: keep the capture
+  --capture FILE     size: take one that was kept`;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -35,10 +48,11 @@ export class UsageError extends Error {
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parse(args);
   const [bench, ...rest] = positionals;
-  if ((bench !== 'ingest' && bench !== 'query') || rest.length > 0) throw new UsageError('say which bench: ingest or query');
+  const name = BENCH_NAMES.find((known) => known === bench);
+  if (name === undefined || rest.length > 0) throw new UsageError(`say which bench: ${BENCH_NAMES.join(', ')}`);
   const isTiny = values.tiny;
   return {
-    bench,
+    bench: name,
     peers: values.peers === undefined ? PEER_NAMES : values.peers.split(',').map(peerName),
     repeat: count('repeat', values.repeat) ?? (isTiny ? 1 : 3),
     isTiny,
@@ -47,6 +61,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     samples: count('samples', values.samples),
     connections: count('connections', values.connections) ?? 4,
     runs: count('runs', values.runs),
+    scrapes: count('scrapes', values.scrapes),
+    intervalMs: count('interval', values.interval),
+    captureFile: values.capture,
+    keepCapture: values.keep,
   };
 }
 
@@ -64,6 +82,10 @@ function parse(args: readonly string[]) {
         samples: { type: 'string' },
         connections: { type: 'string' },
         runs: { type: 'string' },
+        scrapes: { type: 'string' },
+        interval: { type: 'string' },
+        capture: { type: 'string' },
+        keep: { type: 'string' },
       },
     });
   } catch (error) {

@@ -63,9 +63,11 @@ function peer(name: PeerName, version: string, commandFor: CommandFor): Peer {
   };
 }
 
-function prometheusCommand(path: string, port: number, dataFolder: string, logFile: string): ServerCommand {
+/** The admin API is for snapshots, by which `size` learns what Prometheus' blocks take. */
+export function prometheusCommand(path: string, port: number, dataFolder: string, logFile: string, config: object = { global: {} }): ServerCommand {
   const configFile = `${logFile}.yml`;
-  writeFileSync(configFile, 'global: {}\n');
+  // JSON is YAML.
+  writeFileSync(configFile, JSON.stringify(config, null, 2));
   return {
     name: 'prometheus',
     command: path,
@@ -74,6 +76,7 @@ function prometheusCommand(path: string, port: number, dataFolder: string, logFi
       `--storage.tsdb.path=${dataFolder}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--web.enable-remote-write-receiver',
+      '--web.enable-admin-api',
       '--log.level=warn',
     ],
     folder: dataFolder,

@@ -62,6 +62,17 @@ const COLUMNS: Record<string, Uint32Array> = {
   measurements: many(500, () => random.uint32() / 2 ** 32),
   'random bits': many(2000, () => random.float64Bits()),
   'random integers': many(2000, () => random.below(2 ** 31) - 2 ** 30),
+  'a walk in full precision': many(500, (() => { let at = 50; return () => (at += random.uint32() / 2 ** 32 - 0.5); })()),
+  'a walk through zero': many(500, (() => { let at = 0; return () => (at += random.uint32() / 2 ** 32 - 0.5); })()),
+  'neighbouring doubles': column(1, [1, 0x3ff00000], [0xffffffff, 0x3fefffff], [0, 0x40000000], [0xffffffff, 0x3fffffff]),
+  'bits at both ends': column([0, 0], [0xffffffff, 0xffffffff], [1, 0], [0xffffffff, 0x7fffffff], [0, 0x80000000]),
+  'decimals with a NaN among them': many(100, (i) => (i === 50 ? NaN : i / 10)),
+  'decimals with zeros of both signs': many(100, (i) => (i % 20 === 3 ? -0 : i % 7)),
+  'decimals with exceptions at both ends': many(64, (i) => (i === 0 || i === 63 ? Math.PI : i / 100)),
+  'decimals with exceptions and stale markers': many(200, (i) => (i % 40 === 7 ? Infinity : i % 40 === 8 ? STALE : i)),
+  'decimals with one that is too large': many(100, (i) => (i === 50 ? 2 ** 60 : i / 10)),
+  'integers too far apart, among others': many(100, (i) => (i === 50 ? -(2 ** 51) : i === 51 ? 2 ** 51 : i)),
+  'too many exceptions': many(100, (i) => (i % 10 === 0 ? Math.sqrt(i + 2) : i)),
   long: many(200_000, (i) => (i % 1000 === 7 ? STALE : Math.floor(i / 3))),
 };
 for (let mask = 1; mask < 16; mask++) {
@@ -94,6 +105,11 @@ test('each column gets the codec that suits it', () => {
   expect(codecOf(many(100, (i) => i * 1_000_003 + (i * 7919) % 5))).toBe(3);
   expect(codecOf(many(100, (i) => (i * 7919) % 5))).toBe(1);
   expect(codecOf(COLUMNS['random bits']!)).toBe(4);
+  expect(codecOf(COLUMNS['a walk in full precision']!)).toBe(7);
+  expect(codecOf(COLUMNS['decimals with a NaN among them']!)).toBe(0x41);
+  expect(sizeOf(COLUMNS['decimals with a NaN among them']!)).toBeLessThan(100 + 12);
+  expect(codecOf(COLUMNS['decimals with exceptions and stale markers']!)).toBe(0xc1);
+  expect(codecOf(COLUMNS['too many exceptions']!)).toBe(4);
   expect(codecOf(many(100, (i) => Math.sqrt(i % 7)))).toBe(2);
   expect(sizeOf(COLUMNS['decimals of one place']!)).toBeLessThan(1010);
   expect(sizeOf(COLUMNS['random bits']!)).toBe(1 + 2000 * 8);
@@ -105,5 +121,7 @@ test('a codec or an exponent that is not known is refused, and so are stale mark
   expect(decode(1, 5, 0, 0, 0, 0, 0, 0, 0, 0)).toThrow('codec 5 is not known');
   expect(decode(1, 1, 10, 0)).toThrow('exponent');
   expect(decode(2, 0x80, 3, 0, 0, 0)).toThrow('3 stale markers among 2');
-  expect(decode(2, 0x80, 1, 2)).toThrow('a stale marker at 2 of 2');
+  expect(decode(2, 0x41, 3, 0, 0, 0)).toThrow('3 exceptions among 2');
+  expect(decode(2, 0x41, 1, 2)).toThrow('one of the exceptions at 2 of 2');
+  expect(decode(2, 0x80, 1, 2)).toThrow('one of the stale markers at 2 of 2');
 });
