@@ -8,15 +8,12 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
 import { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdCache, SeriesIdColumns, UNKNOWN } from './series-id-cache.ts';
-import { sendBatch, type OutgoingBatch } from './shard-send.ts';
+import { sendBatch, toOutgoing, type OutgoingBatch } from './shard-send.ts';
 import { normalizeLabels } from './validate.ts';
 import type { WriteOutcome } from './write-outcome.ts';
-
-const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
 
 /**
  * Takes remote write 1.0 requests: body → columns → series ids → one batch a shard → acknowledged.
@@ -48,7 +45,7 @@ export class RemoteWriteIngest {
     const { batches, metadataCount } = this.#decode(shards, body, rejections);
     const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(body, sources);
     const stored = await Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
-    return { storedSamples: stored.reduce((sum, samples) => sum + samples, 0), metadataIgnored: metadataCount, rejections };
+    return { storedSamples: stored.reduce((sum, { samples }) => sum + samples, 0), metadataIgnored: metadataCount, rejections };
   }
 
   #decode(shards: TenantShards, body: Uint8Array, rejections: Rejections): { batches: OutgoingBatch[]; metadataCount: number } {
@@ -128,7 +125,7 @@ export class RemoteWriteIngest {
           continue;
         }
         batch.addSample(timestampMs, columns.valueBits[sample * 2]!, columns.valueBits[sample * 2 + 1]!);
-        if (batch.sampleCount < this.#limits.batchSamplesMax) continue;
+        if (!batch.isFull(this.#limits)) continue;
         // A series may be longer than a batch: the rest goes on as the same series in the next one.
         batch.endSeries();
         outgoing.push(toOutgoing(batch, shard));
@@ -171,9 +168,4 @@ export class RemoteWriteIngest {
       return must('invalid' in labels ? undefined : labels, `series ${series} has an id but no valid labels`);
     });
   }
-}
-
-function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
-  const columns: SampleColumns = batch;
-  return { shard, message: encodeAppendMessage(columns, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };
 }

@@ -2,23 +2,45 @@ import type { Labels } from '../storage/model/labels.ts';
 import { unreachable } from '../storage/runtime/assert.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { withDefinitions } from '../storage/shard/append-message.ts';
+import { encodeAppendMessage, withDefinitions } from '../storage/shard/append-message.ts';
 import type { Rejections } from './rejections.ts';
+import type { SampleBatch } from './sample-batch.ts';
 
 /** A batch for one shard, already in the form that crosses RPC. */
 export interface OutgoingBatch {
   readonly shard: number;
   readonly message: ArrayBuffer;
+  /** Floats and histograms. */
   readonly sampleCount: number;
   /** Position in the request of each of the batch's series. */
   readonly sources: Uint32Array;
 }
 
+/** What is stored of a request; what was there already counts, too. */
+export interface StoredCounts {
+  readonly samples: number;
+  readonly histograms: number;
+  readonly exemplars: number;
+}
+
+export const NOTHING_STORED: StoredCounts = { samples: 0, histograms: 0, exemplars: 0 };
+
+export function addCounts(a: StoredCounts, b: StoredCounts): StoredCounts {
+  return { samples: a.samples + b.samples, histograms: a.histograms + b.histograms, exemplars: a.exemplars + b.exemplars };
+}
+
+/** A batch as it leaves for its shard. */
+export function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
+  return { shard, message: encodeAppendMessage(batch, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };
+}
+
+const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
+
 /** A shard that is evicted between two calls asks again, once; more often is a fault. */
 const LABEL_ROUNDS_MAX = 2;
 
 /**
- * Sends a batch until the shard has it, with the labels of series that it does not know. Answers how many samples are stored.
+ * Sends a batch until the shard has it, with the labels of series that it does not know. Answers how much is stored.
  * A throw means that it is unknown whether the batch was stored; sending it again is harmless.
  */
 export async function sendBatch(
@@ -26,19 +48,17 @@ export async function sendBatch(
   batch: OutgoingBatch,
   labelsOf: (sources: readonly number[]) => Labels[],
   rejections: Rejections,
-): Promise<number> {
+): Promise<StoredCounts> {
   let message = batch.message;
   for (let round = 0; round <= LABEL_ROUNDS_MAX; round++) {
     const answer = await shards.call(batch.shard, (stub) => stub.append(message));
     switch (answer.status) {
       case 'stored':
-        if (answer.refusal !== undefined) {
-          rejections.add('limit', answer.refusedSamples, () => `${answer.refusedSeries} new series refused: ${answer.refusal}`);
-        }
-        return answer.samplesStored;
+        for (const { kind, samples, message: reason } of answer.refusals) rejections.add(kind, samples, () => reason);
+        return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
       case 'refused':
         rejections.add('bad-data', batch.sampleCount, () => answer.message);
-        return 0;
+        return NOTHING_STORED;
       case 'unknown-series': {
         const positions = [...answer.positions];
         const labels = labelsOf(positions.map((position) => batch.sources[position]!));

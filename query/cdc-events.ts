@@ -1,16 +1,21 @@
+import { decodeHistogram } from '../storage/chunk/index.ts';
+import { apiBuckets } from '../storage/model/histogram-buckets.ts';
 import { formatLabels, labelsToObject } from '../storage/model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import type { BatchChange, SeriesChange } from '../storage/shard/change-feed.ts';
+import { payloadOf } from '../storage/shard/payloads.ts';
 
 const TABLE = 'metrics';
 
 /** JSON has no such numbers: they are text, as in Prometheus' API. */
 type JsonNumber = number | 'NaN' | '+Inf' | '-Inf' | 'StaleNaN';
 
-interface JsonPoint {
-  readonly timestamp: string;
-  readonly value: JsonNumber;
-}
+/** A float, or a native histogram: count, sum and buckets as [boundary rule, lower, upper, count], as in Prometheus' API. */
+type JsonValue =
+  | { readonly value: JsonNumber }
+  | { readonly histogram: { readonly count: JsonNumber; readonly sum: JsonNumber; readonly buckets: readonly (readonly JsonNumber[])[] } };
+
+type JsonPoint = { readonly timestamp: string } & JsonValue;
 
 export interface EventStyle {
   /** One event a sample, and not one a batch and series. */
@@ -32,17 +37,26 @@ export function resyncEvent(shard: number): string {
 }
 
 function eventText(series: SeriesChange, points: readonly JsonPoint[]): string {
-  const { timestamp, value } = points.at(-1)!;
-  const event = { type: 'cdc.insert', op: 'c', store: 'timeseries', table: TABLE, key: formatLabels(series.labels), labels: labelsToObject(series.labels), timestamp, after: { value } };
+  const { timestamp, ...after } = points.at(-1)!;
+  const event = { type: 'cdc.insert', op: 'c', store: 'timeseries', table: TABLE, key: formatLabels(series.labels), labels: labelsToObject(series.labels), timestamp, after };
   return JSON.stringify(points.length === 1 ? event : { ...event, points });
 }
 
-function pointsOf({ timestampsMs, valueBits }: SeriesChange): JsonPoint[] {
+function pointsOf({ timestampsMs, valueBits, payloads = [] }: SeriesChange): JsonPoint[] {
   const values = new Float64Array(valueBits.buffer, valueBits.byteOffset, timestampsMs.length);
   return Array.from(timestampsMs, (timestampMs, i) => {
+    const timestamp = new Date(timestampMs).toISOString().replace('.000Z', 'Z');
+    const payload = payloadOf(valueBits, i, payloads);
+    if (payload !== undefined) return { timestamp, histogram: histogramOf(payload) };
     const isStale = valueBits[i * 2 + 1] === STALE_BITS_HIGH && valueBits[i * 2] === STALE_BITS_LOW;
-    return { timestamp: new Date(timestampMs).toISOString().replace('.000Z', 'Z'), value: isStale ? 'StaleNaN' : jsonNumber(values[i]!) };
+    return { timestamp, value: isStale ? 'StaleNaN' : jsonNumber(values[i]!) };
   });
+}
+
+function histogramOf(payload: Uint8Array): Extract<JsonValue, { histogram: unknown }>['histogram'] {
+  const histogram = decodeHistogram(payload);
+  const buckets = apiBuckets(histogram).map((bucket) => bucket.map(jsonNumber));
+  return { count: jsonNumber(histogram.count), sum: jsonNumber(histogram.sum), buckets };
 }
 
 function jsonNumber(value: number): JsonNumber {

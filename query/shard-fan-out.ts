@@ -59,9 +59,8 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
       this.#page = undefined;
       return undefined;
     }
-    const { labels, timestampsMs, values, isStale } = read.value;
-    this.#last = labels;
-    return { labels, timestampsMs, values, isStale, histograms: undefined, startTimestampsMs: undefined };
+    this.#last = read.value.labels;
+    return read.value;
   }
 
   async next(): Promise<IteratorResult<RawSeries, undefined>> {

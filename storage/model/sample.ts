@@ -5,6 +5,20 @@
 export const STALE_BITS_HIGH = 0x7ff00000;
 export const STALE_BITS_LOW = 2;
 
+/**
+ * High word of the value that stands for a native histogram in a column of values: a quiet NaN that no sender's float keeps (see
+ * `plainBitsHigh`). The low word is the histogram's place among the payloads beside the column.
+ */
+export const HISTOGRAM_BITS_HIGH = 0xfffa0000;
+
+/** JavaScript's own NaN. */
+const NAN_BITS_HIGH = 0x7ff80000;
+
+/** The high word of a sender's float as it is stored: one that would pass for a histogram, a NaN with a strange payload, is any NaN. */
+export function plainBitsHigh(bitsHigh: number): number {
+  return bitsHigh === HISTOGRAM_BITS_HIGH ? NAN_BITS_HIGH : bitsHigh;
+}
+
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 

@@ -82,6 +82,20 @@ export const LIMITS = {
   logEntriesMax: 512 * KIB,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
+  /** Bytes of a batch's samples as the log has them, 28 each with start timestamps, of its histograms and exemplars: one more histogram still fits the row. */
+  batchBytesMax: 1_850_000,
+  /** One encoded native histogram: 160 buckets take about 500 bytes, so this is a sender's mistake. */
+  histogramBytesMax: 48 * KIB,
+  /** Encoded histograms in the log head, beside its samples. */
+  logPayloadBytesMax: 8 * MIB,
+  /** Rows of exemplars that a shard keeps: with rows of the size below, 16 MiB and some 150,000 exemplars, half as many again as Prometheus. */
+  exemplarRowsMax: 256,
+  /** The newest row of exemplars is written anew with each batch that has some, until it has this size. */
+  exemplarRowBytesTarget: 64 * KIB,
+  /** Exemplars remembered so that they are not stored again when they are sent again: about 200 bytes each, 1.6 MB. */
+  exemplarsRememberedMax: 8 * KIB,
+  /** Series of differences whose sum is remembered; others are read from storage again. About 150 bytes each without buckets. */
+  deltaSumsMax: 16 * KIB,
   /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
   groupCommitBatchesMax: 64,
   /** WAL rows that a log may span. A seal frees them all; reading them back is what waking costs. */
@@ -176,7 +190,8 @@ export const LIMITS = {
   lookbackMs: 5 * MINUTE_MS,
 } as const;
 
-assert(LIMITS.batchSamplesMax * 24 <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
+assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');
+assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
 assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax, 'a batch fits the log');
 assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the log of a store');
 assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');

@@ -1,5 +1,7 @@
+import { NO_PAYLOADS } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { rebasePayloads } from './payloads.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { decodeWalRow, type LogBatch, type Wal } from './wal.ts';
 
@@ -12,6 +14,8 @@ export interface SeriesChange {
   readonly timestampsMs: Float64Array;
   /** Two words a value, the low one first. */
   readonly valueBits: Uint32Array;
+  /** Histograms that values stand for; absent when there are none. */
+  readonly payloads?: readonly Uint8Array[];
 }
 
 /** What one accepted batch changed: sequences rise by one from batch to batch, series are in the order in which the batch has them. */
@@ -52,7 +56,7 @@ export function readChanges({ sql, wal, index }: FeedSources, cursor: number, ro
     if (row === undefined) break;
     const batch = decodeWalRow(row.samples, `WAL slot ${slot}`);
     batches.push({ sequence, series: bySeries(batch, index, isMeant) });
-    samples += batch.sampleCount;
+    samples += batch.sampleCount + payloadSamples(batch);
     if (samples >= CHANGES_SAMPLES_TARGET) break;
   }
   if (batches.length === 0) return { status: 'resync', cursor: lastSequence };
@@ -94,9 +98,18 @@ function bySeries(batch: LogBatch, index: SeriesIndex, isMeant: ((ref: number) =
     if (known === undefined) entries.set(ref, [i]);
     else known.push(i);
   }
-  return [...entries].map(([ref, positions]) => ({
-    labels: index.labelsOf(ref),
-    timestampsMs: Float64Array.from(positions, (i) => batch.timestampsMs[i]!),
-    valueBits: Uint32Array.from({ length: positions.length * 2 }, (_, word) => batch.valueBits[positions[word >>> 1]! * 2 + (word & 1)]!),
-  }));
+  const { payloads: batchPayloads = NO_PAYLOADS } = batch;
+  return [...entries].map(([ref, positions]) => {
+    const valueBits = Uint32Array.from({ length: positions.length * 2 }, (_, word) => batch.valueBits[positions[word >>> 1]! * 2 + (word & 1)]!);
+    const change = { labels: index.labelsOf(ref), timestampsMs: Float64Array.from(positions, (i) => batch.timestampsMs[i]!), valueBits };
+    if (batchPayloads.length === 0) return change;
+    const payloads: Uint8Array[] = [];
+    rebasePayloads(valueBits, 0, positions.length, batchPayloads, payloads);
+    return { ...change, payloads };
+  });
+}
+
+/** What a batch's histograms weigh in an answer, as a number of samples with labels for each. */
+function payloadSamples({ payloads = NO_PAYLOADS }: LogBatch): number {
+  return payloads.reduce((samples, payload) => samples + payload.length / 256, 0);
 }

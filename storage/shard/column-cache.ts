@@ -93,10 +93,10 @@ export class DecodedRow {
     const known = this.#pieces[position];
     if (known !== undefined) return known;
     const reader = this.#open();
-    const bits = reader.valueBits(position);
-    const piece = { timestampsMs: reader.timestampsMs(position), bits, hasStale: hasStale(bits, 0, bits.length / 2) };
+    const { bits, payloads, startsMs } = reader.samples(position);
+    const piece = { timestampsMs: reader.timestampsMs(position), bits, payloads, startsMs, hasStale: hasStale(bits, 0, bits.length / 2) };
     // Series scraped together share their time column.
-    const weight = piece.timestampsMs.length * (piece.timestampsMs === this.#lastTimes ? 1 : 2);
+    const weight = piece.timestampsMs.length * (piece.timestampsMs === this.#lastTimes ? 1 : 2) + (startsMs?.length ?? 0) + payloadWeight(payloads);
     this.#lastTimes = piece.timestampsMs;
     if (this.#reserve(weight)) {
       this.#weight += weight;
@@ -104,6 +104,13 @@ export class DecodedRow {
     }
     return piece;
   }
+}
+
+/** Of payloads, in numbers of 8 bytes; an array object weighs as much as a dozen. */
+export function payloadWeight(payloads: readonly Uint8Array[]): number {
+  let weight = 0;
+  for (const payload of payloads) weight += Math.ceil(payload.length / 8) + 12;
+  return weight;
 }
 
 /** Whether there is a stale marker among values `start` to `end`. */

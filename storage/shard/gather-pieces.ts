@@ -57,8 +57,8 @@ export class PieceGatherer {
         to = lowerBound(timestampsMs, endMs + 1);
       }
       if (to <= from) continue;
-      const { bits, hasStale } = row.piece(i);
-      const part = { timestampsMs, bits, from, to, hasStale };
+      const { bits, payloads, startsMs, hasStale } = row.piece(i);
+      const part = { timestampsMs, bits, payloads, startsMs, from, to, hasStale };
       const known = parts[position];
       if (known === undefined) parts[position] = [part];
       else known.push(part);

@@ -9,6 +9,7 @@ import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
+import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
@@ -19,11 +20,16 @@ import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './
 import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { selectPage } from './select.ts';
 import { Segments } from './segments.ts';
+import { DeltaSums } from './delta-sums.ts';
+import { Exemplars } from './exemplars.ts';
+import { selectExemplars } from './select-exemplars.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type {
   AppendAnswer,
   ChangesShardRequest,
+  ExemplarsShardAnswer,
+  ExemplarsShardRequest,
   LabelsShardRequest,
   SelectShardAnswer,
   SelectShardRequest,
@@ -58,6 +64,8 @@ export class HotStore {
   readonly #tails: LogTails;
   readonly #snapshots: Snapshots;
   readonly #upkeep: Upkeep;
+  readonly #exemplars: Exemplars;
+  readonly #deltas: DeltaSums;
   readonly #taken = new TakenSamples();
   /** Samples too old for this store, until the archive has them. */
   readonly late: LateQueue;
@@ -66,10 +74,13 @@ export class HotStore {
     batches_total: 0,
     samples_appended_total: 0,
     samples_duplicate_total: 0,
+    histograms_appended_total: 0,
+    exemplars_appended_total: 0,
     series_created_total: 0,
     series_refused_total: 0,
     selects_total: 0,
     samples_refused_by_age_total: 0,
+    deltas_refused_by_order_total: 0,
   };
 
   /** Opens the store, bringing the schema up to date and memory back to what storage holds. */
@@ -88,7 +99,9 @@ export class HotStore {
     this.#gatherer = new PieceGatherer(this.#segments);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
-    this.#wal.replay((batch) => this.#head.append(batch.refs, batch.timestampsMs, batch.valueBits, batch.sampleCount));
+    this.#wal.replay((batch) => this.#head.append(batch));
+    this.#exemplars = new Exemplars(sql, limits);
+    this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
     this.#upkeep = new Upkeep(
       { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots },
       retentionMs,
@@ -130,8 +143,10 @@ export class HotStore {
         refusal = answer.message;
       } else {
         samplesStored += answer.samplesStored;
-        samplesRefused += answer.refusedSamples;
-        refusal = answer.refusal ?? refusal;
+        for (const { samples, message } of answer.refusals) {
+          samplesRefused += samples;
+          refusal = message;
+        }
       }
     }
     return { samplesStored, samplesRefused, refusal };
@@ -194,6 +209,14 @@ export class HotStore {
     return answer;
   }
 
+  selectExemplars({ selectors, startMs, endMs }: ExemplarsShardRequest): ExemplarsShardAnswer {
+    const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    const sources = { stored: this.#exemplars.stored(), table: this.#series.table, index: this.#series.index };
+    const series = selectExemplars(sources, refs, Math.max(startMs, this.#segments.floorMs), endMs);
+    this.#fence();
+    return { status: 'exemplars', series };
+  }
+
   labelNames(request: LabelsShardRequest): StringsShardAnswer {
     const names = this.#series.index.labelNames(this.#refsOf(request));
     this.#fence();
@@ -243,6 +266,7 @@ export class HotStore {
   /** Makes the samples exactly those of the snapshot. Series that came since stay known, without samples. */
   restoreSnapshot(id: string): void {
     this.#upkeep.restoreSnapshot(id);
+    this.#deltas.forget();
   }
 
   /** Forgets a snapshot, and what only it held. */
@@ -261,6 +285,7 @@ export class HotStore {
    */
   prune(beforeMs: number): number {
     if (Number.isNaN(beforeMs)) throw badData('prune: the time is not a number');
+    this.#deltas.forget();
     return this.#upkeep.prune(beforeMs);
   }
 
@@ -269,17 +294,20 @@ export class HotStore {
    * the segments that straddle, and older samples that come later are taken: for stores whose series are kept for different times.
    */
   pruneSeries(beforeMsOf: (labels: Labels) => number): number {
+    this.#deltas.forget();
     return this.#upkeep.pruneSeries(beforeMsOf);
   }
 
   /** Keeps only each series' newest samples, of all series or of those whose labels `isMeant` accepts, and returns how many were removed. */
   compact({ maxVersionsPerKey, isMeant = () => true }: { readonly maxVersionsPerKey: number; readonly isMeant?: (labels: Labels) => boolean }): number {
     if (!Number.isInteger(maxVersionsPerKey) || maxVersionsPerKey < 1) throw badData(`maxVersionsPerKey is ${maxVersionsPerKey}; it must be a whole number above 0`);
+    this.#deltas.forget();
     return this.#upkeep.keepNewest(maxVersionsPerKey, isMeant);
   }
 
   /** Does what is due, one step of bounded work; `nextDueMs` says whether more is. Whoever calls it may call it at any time, or twice. */
   maintain(): void {
+    this.#deltas.forget();
     this.#upkeep.maintain();
   }
 
@@ -289,7 +317,7 @@ export class HotStore {
   }
 
   #append(batches: readonly (AppendMessage | AppendAnswer)[]): AppendAnswer[] {
-    const { batchSamplesMax } = this.#limits;
+    const { batchSamplesMax, sqlRowBytesMax } = this.#limits;
     const taken = this.#taken;
     taken.clear();
     const answers = batches.map((batch) => {
@@ -299,7 +327,8 @@ export class HotStore {
       }
       const resolved = resolveSeries(batch, this.#series, this.#limits);
       if (resolved.status !== 'resolved') return resolved;
-      if (taken.sampleCount + batch.sampleCount > batchSamplesMax) this.#commit([]);
+      const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
+      if (isOver) this.#commit([]);
       const answer = this.#take(batch, resolved);
       // The batches behind it must find its series.
       if (resolved.added.length > 0) this.#commit(resolved.added);
@@ -311,46 +340,52 @@ export class HotStore {
 
   #take(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
-    const { taken, refusedWithSeries, refusedByAge } = this.#taken.take(batch, refs, this.#head, this.#segments.floorMs);
-    const refusedSamples = refusedWithSeries + refusedByAge;
-    this.#counters.batches_total++;
-    this.#counters.samples_appended_total += taken;
-    this.#counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
-    this.#counters.samples_refused_by_age_total += refusedByAge;
-    this.#counters.series_created_total += added.length;
-    this.#counters.series_refused_total += refusedSeries;
-    const refusal = this.#refusal(refusedSeries, refusedByAge, this.#series.count + added.length);
-    return { status: 'stored', samplesStored: batch.sampleCount - refusedSamples, refusedSeries, refusedSamples, refusal };
+    const context = { head: this.#head, floorMs: this.#segments.floorMs, deltas: this.#deltas };
+    const outcome = this.#taken.take(batch, refs, context);
+    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = outcome;
+    const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
+    const exemplars = exemplarsToStore(batch, refs);
+    this.#exemplars.stage(exemplars);
+    const counters = this.#counters;
+    counters.batches_total++;
+    counters.samples_appended_total += taken;
+    counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
+    counters.histograms_appended_total += batch.payloads.length - histogramsRefused;
+    counters.exemplars_appended_total += exemplars.length;
+    counters.samples_refused_by_age_total += refusedByAge;
+    counters.deltas_refused_by_order_total += refusedByOrder;
+    counters.series_created_total += added.length;
+    counters.series_refused_total += refusedSeries;
+    const reasons = { outcome, refusedSeries, seriesCount: this.#series.count + added.length, floorMs: this.#segments.floorMs };
+    return storedAnswer(batch, exemplars.length, reasons, this.#limits);
   }
 
   /** Writes what has been taken, and the series that it brings. */
   #commit(added: readonly SeriesDefinition[]): void {
     const taken = this.#taken;
     const { sampleCount } = taken;
-    if (sampleCount === 0 && added.length === 0) return;
-    if (this.#head.free < sampleCount || this.#wal.isFull) this.seal();
-    const row = encodeWalRow(taken);
-    // Commit point of the batches in the row: the row, alone or in one transaction with the series that it brings. The runtime makes it
-    // durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves all of them, and their senders,
-    // who may not have the answers, send them again.
-    if (added.length === 0 && this.#head.count > 0) this.#wal.append(row);
+    const hasExemplars = this.#exemplars.hasStaged;
+    if (sampleCount === 0 && added.length === 0 && !hasExemplars) return;
+    const isLogFull = this.#head.free < sampleCount || (this.#head.payloadBytes > 0 && this.#head.payloadBytes + taken.payloadBytes > this.#limits.logPayloadBytesMax);
+    const rows = taken.rows(this.#limits.sqlRowBytesMax);
+    if (isLogFull || this.#wal.isFullWith(rows.length)) this.seal();
+    const encoded = rows.map(encodeWalRow);
+    // Commit point of the batches in the rows: the one row alone, or the transaction of several rows, or with the series and exemplars that
+    // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
+    // all of them, and their senders, who may not have the answers, send them again.
+    if (added.length === 0 && !hasExemplars && encoded.length === 1 && this.#head.count > 0) this.#wal.append(encoded[0]!);
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
         if (this.#head.count === 0) this.#upkeep.noteLogBegins(this.#clock.nowMs());
-        this.#wal.append(row);
+        for (const row of encoded) this.#wal.append(row);
+        if (hasExemplars) this.#exemplars.write();
       });
     }
     this.#series.add(added);
-    this.#head.append(taken.refs, taken.timestampsMs, taken.valueBits, sampleCount);
+    this.#head.append(taken);
     taken.clear();
-  }
-
-  #refusal(refusedSeries: number, refusedByAge: number, seriesCount: number): string | undefined {
-    const reasons: string[] = [];
-    if (refusedSeries > 0) reasons.push(`the shard holds ${seriesCount} series, the limit activeSeriesMax is ${this.#limits.activeSeriesMax}`);
-    if (refusedByAge > 0) reasons.push(`${refusedByAge} samples are older than ${this.#segments.floorMs} ms, before which everything was pruned`);
-    return reasons.length === 0 ? undefined : reasons.join('; ');
+    this.#deltas.noteCommitted();
   }
 
   #localHasher(): SeriesHasher {

@@ -85,8 +85,9 @@ export function cutRow(
     const times = reader.timestampsMs(position);
     const from = lowerBound(times, floorOf(ref));
     if (from === times.length) continue;
-    const bits = reader.valueBits(position);
-    rows.push(...writer.add(ref, index.metricNameOf(ref), times, new Float64Array(bits.buffer), bits, from, times.length));
+    const column = reader.samples(position);
+    const samples = { timestampsMs: times, values: new Float64Array(column.bits.buffer), ...column };
+    rows.push(...writer.add(ref, index.metricNameOf(ref), samples, from, times.length));
   }
   rows.push(...writer.finish());
   return { rows, samplesRemoved };

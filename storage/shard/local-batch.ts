@@ -1,4 +1,4 @@
-import { TIMESTAMP_MS_MAX } from '../chunk/index.ts';
+import { NO_PAYLOADS, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
 import { formatLabels, type Labels } from '../model/labels.ts';
 import { SERIES_HASH_KEY_BYTES, SeriesHasher } from '../model/series-id.ts';
 import { badData } from '../runtime/errors.ts';
@@ -86,6 +86,10 @@ class BatchBuilder {
       sampleEnd: Uint32Array.from(this.#sampleEnds),
       timestampsMs: Float64Array.from(this.#timestampsMs),
       valueBits: new Uint32Array(this.#values.buffer, 0, this.sampleCount * 2),
+      payloads: NO_PAYLOADS,
+      startsMs: undefined,
+      isDelta: undefined,
+      exemplars: [],
       definitions: this.#definitions,
     };
   }

@@ -1,4 +1,7 @@
-import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
+import { NO_PAYLOADS, samePayload } from '../chunk/index.ts';
+import { HISTOGRAM_BITS_HIGH, STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
+import { rebasePayloads } from './payloads.ts';
+import type { LogBatch } from './wal.ts';
 
 /** No entry. */
 export const NO_ENTRY = -1;
@@ -16,6 +19,11 @@ export class LogHead {
   readonly timestampsMs: Float64Array;
   readonly valueBits: Uint32Array;
   readonly previous: Int32Array;
+  /** Histograms that values stand for. */
+  payloads: Uint8Array[] = [];
+  #payloadBytes = 0;
+  /** Start timestamps, 0 where unknown: made when the first known one comes. */
+  startsMs: Float64Array | undefined;
   /** By ref: the series' newest entry, and the greatest timestamp seen since waking (also in what has been sealed). */
   #lastEntry = new Int32Array(1024).fill(NO_ENTRY);
   #maxTimestampMs = new Float64Array(1024).fill(-Infinity);
@@ -48,8 +56,13 @@ export class LogHead {
     return this.capacity - this.#count;
   }
 
-  /** Appends samples whose refs and room have been checked. Columns may be longer than `sampleCount`. */
-  append(refs: Uint32Array, timestampsMs: Float64Array, valueBits: Uint32Array, sampleCount: number): void {
+  /** Bytes of the histograms. */
+  get payloadBytes(): number {
+    return this.#payloadBytes;
+  }
+
+  /** Appends samples whose refs and room have been checked. Columns may be longer than the batch's count. */
+  append({ refs, timestampsMs, valueBits, sampleCount, payloads = NO_PAYLOADS, startsMs }: LogBatch): void {
     const start = this.#count;
     this.refs.set(refs.subarray(0, sampleCount), start);
     this.timestampsMs.set(timestampsMs.subarray(0, sampleCount), start);
@@ -69,6 +82,13 @@ export class LogHead {
     }
     this.#minTimestampMs = minTimestampMs;
     this.#count = start + sampleCount;
+    if (payloads.length > 0) {
+      rebasePayloads(this.valueBits, start, this.#count, payloads, this.payloads);
+      for (const payload of payloads) this.#payloadBytes += payload.length;
+    }
+    if (startsMs !== undefined) this.startsMs ??= new Float64Array(this.capacity);
+    if (startsMs !== undefined) this.startsMs?.set(startsMs.subarray(0, sampleCount), start);
+    else this.startsMs?.fill(0, start, this.#count);
   }
 
   /** Makes room for refs below this. */
@@ -104,17 +124,15 @@ export class LogHead {
     return this.#isDisordered[ref] === 0;
   }
 
-  /** Whether the series' newest entry is this very sample: a request that was sent again. */
-  endsWith(ref: number, timestampMs: number, bitsLow: number, bitsHigh: number): boolean {
+  /** Whether the series' newest entry is this very sample, of which `payload` is the histogram: a request that was sent again. */
+  endsWith(ref: number, timestampMs: number, bitsLow: number, bitsHigh: number, payload: Uint8Array | undefined, startMs: number): boolean {
     // Nearly always the sample is newer than all before it, and the entry, which is not in the cache, need not be looked at.
     if (timestampMs > this.#maxTimestampMs[ref]!) return false;
     const entry = this.#lastEntry[ref]!;
-    return (
-      entry !== NO_ENTRY &&
-      this.timestampsMs[entry] === timestampMs &&
-      this.valueBits[entry * 2] === bitsLow &&
-      this.valueBits[entry * 2 + 1] === bitsHigh
-    );
+    if (entry === NO_ENTRY || this.timestampsMs[entry] !== timestampMs || this.valueBits[entry * 2 + 1] !== bitsHigh) return false;
+    const low = this.valueBits[entry * 2]!;
+    const isSame = payload !== undefined && bitsHigh === HISTOGRAM_BITS_HIGH ? samePayload(this.payloads[low]!, payload) : low === bitsLow;
+    return isSame && (this.startsMs?.[entry] ?? 0) === startMs;
   }
 
   isStale(entry: number): boolean {
@@ -126,6 +144,9 @@ export class LogHead {
     this.#count = 0;
     this.#generation++;
     this.#minTimestampMs = Infinity;
+    this.payloads = [];
+    this.#payloadBytes = 0;
+    this.startsMs = undefined;
     this.#lastEntry.fill(NO_ENTRY);
     this.#isDisordered.fill(0);
   }

@@ -10,6 +10,7 @@ interface Tail {
   length: number;
   timestampsMs: Float64Array;
   bits: Uint32Array;
+  startsMs: Float64Array | undefined;
   hasStale: boolean;
 }
 
@@ -48,7 +49,8 @@ export class LogTails {
     const { timestampsMs, bits, length } = tail;
     const from = lowerBound(timestampsMs, startMs, length);
     const to = lowerBound(timestampsMs, endMs + 1, length);
-    return to > from ? { timestampsMs, bits, from, to, hasStale: tail.hasStale } : undefined;
+    // Values name histograms by their place in the log.
+    return to > from ? { timestampsMs, bits, payloads: head.payloads, startsMs: tail.startsMs, from, to, hasStale: tail.hasStale } : undefined;
   }
 
   #readUncached(ref: number, startMs: number, endMs: number): Part | undefined {
@@ -56,8 +58,8 @@ export class LogTails {
     run.clear();
     readLog(this.#head, ref, startMs, endMs, run);
     run.settle();
-    const { timestampsMs, bits, length } = run;
-    return length === 0 ? undefined : { timestampsMs, bits, from: 0, to: length, hasStale: hasStale(bits, 0, length) };
+    const { timestampsMs, bits, payloads, startsMs, length } = run;
+    return length === 0 ? undefined : { timestampsMs, bits, payloads, startsMs, from: 0, to: length, hasStale: hasStale(bits, 0, length) };
   }
 
   /** The tail, brought up to date; `undefined` when there is no room. */
@@ -70,13 +72,15 @@ export class LogTails {
     for (let entry = newestEntry; entry !== until; entry = previous[entry]!) added++;
     const tail = this.#withRoom(known, added);
     if (tail === undefined) return undefined;
-    const { timestampsMs, valueBits } = this.#head;
+    const { timestampsMs, valueBits, startsMs } = this.#head;
+    if (startsMs !== undefined) tail.startsMs ??= new Float64Array(tail.timestampsMs.length);
     let at = tail.length + added;
     for (let entry = newestEntry; entry !== until; entry = previous[entry]!) {
       at--;
       tail.timestampsMs[at] = timestampsMs[entry]!;
       tail.bits[at * 2] = valueBits[entry * 2]!;
       tail.bits[at * 2 + 1] = valueBits[entry * 2 + 1]!;
+      if (startsMs !== undefined) tail.startsMs![at] = startsMs[entry]!;
     }
     tail.hasStale ||= hasStale(tail.bits, tail.length, tail.length + added);
     tail.length += added;
@@ -92,10 +96,12 @@ export class LogTails {
     const more = capacity - (known?.timestampsMs.length ?? 0);
     if (this.#samples + more > this.#samplesMax) return undefined;
     this.#samples += more;
-    const tail = { newestEntry: NO_ENTRY, length: 0, timestampsMs: new Float64Array(capacity), bits: new Uint32Array(capacity * 2), hasStale: false };
+    const tail = { newestEntry: NO_ENTRY, length: 0, timestampsMs: new Float64Array(capacity), bits: new Uint32Array(capacity * 2), startsMs: undefined, hasStale: false };
     if (known === undefined) return tail;
+    const startsMs = known.startsMs && new Float64Array(capacity);
+    startsMs?.set(known.startsMs!.subarray(0, length));
     tail.timestampsMs.set(known.timestampsMs.subarray(0, length));
     tail.bits.set(known.bits.subarray(0, length * 2));
-    return { ...tail, length, newestEntry: known.newestEntry, hasStale: known.hasStale };
+    return { ...tail, length, startsMs, newestEntry: known.newestEntry, hasStale: known.hasStale };
   }
 }

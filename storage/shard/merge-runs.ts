@@ -26,7 +26,7 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
     for (const cursor of cursors) cursor.take(ref, segments.floorMs, run);
     if (run.length === 0) continue;
     run.settle();
-    yield* writer.add(ref, index.metricNameOf(ref), run.timestampsMs, run.values, run.bits, 0, run.length);
+    yield* writer.add(ref, index.metricNameOf(ref), run, 0, run.length);
   }
   assert(cursors.every((cursor) => cursor.isDone), 'a run that is not in label order');
   yield* writer.finish();

@@ -1,11 +1,7 @@
-import { SampleRun } from './sample-run.ts';
+import { SampleRun, type RunSource } from './sample-run.ts';
 
 /** A series' samples in one segment row, timestamps rising. Shared: not to be written to. */
-export interface Piece {
-  readonly timestampsMs: Float64Array;
-  /** Two words a value, the low one first. */
-  readonly bits: Uint32Array;
-}
+export type Piece = RunSource;
 
 /** A stretch of one series' samples, from index `from` up to, not including, `to`, timestamps rising. */
 export interface Part extends Piece {
@@ -17,14 +13,9 @@ export interface Part extends Piece {
 
 /** Appends a piece's samples within the range (ms, both inclusive) to a run. */
 export function appendInRange(piece: Piece, startMs: number, endMs: number, run: SampleRun): void {
-  const { timestampsMs, bits } = piece;
-  const from = lowerBound(timestampsMs, startMs);
-  const to = lowerBound(timestampsMs, endMs + 1);
-  if (to <= from) return;
-  run.reserve(run.length + to - from);
-  run.timestampsMs.set(timestampsMs.subarray(from, to), run.length);
-  run.bits.set(bits.subarray(from * 2, to * 2), run.length * 2);
-  run.length += to - from;
+  const from = lowerBound(piece.timestampsMs, startMs);
+  const to = lowerBound(piece.timestampsMs, endMs + 1);
+  if (to > from) run.append(piece, from, to);
 }
 
 /** Whether each part begins after the one before has ended. */
@@ -40,15 +31,13 @@ export function areInOrder(parts: readonly Part[]): boolean {
 export function mergeParts(parts: readonly Part[]): Part {
   const run = new SampleRun();
   let hasStale = false;
-  for (const { timestampsMs, bits, from, to, hasStale: isStaleAround } of parts) {
-    run.reserve(run.length + to - from);
-    run.timestampsMs.set(timestampsMs.subarray(from, to), run.length);
-    run.bits.set(bits.subarray(from * 2, to * 2), run.length * 2);
-    run.length += to - from;
-    hasStale ||= isStaleAround;
+  for (const part of parts) {
+    run.append(part, part.from, part.to);
+    hasStale ||= part.hasStale;
   }
   run.settle();
-  return { timestampsMs: run.timestampsMs, bits: run.bits, from: 0, to: run.length, hasStale };
+  const { timestampsMs, bits, payloads, startsMs, length } = run;
+  return { timestampsMs, bits, payloads, startsMs, from: 0, to: length, hasStale };
 }
 
 /** Position of the first timestamp at or after `timeMs`, among the first `length`. Timestamps are whole milliseconds, rising. */

@@ -1,6 +1,7 @@
 import type { LogHead } from './log-head.ts';
 import { NO_ENTRY } from './log-head.ts';
 import { appendInRange, lowerBound, type Piece } from './piece.ts';
+import { payloadOf } from './payloads.ts';
 import { runsHold } from './ref-runs.ts';
 import { SampleRun } from './sample-run.ts';
 import { readLog } from './seal.ts';
@@ -13,6 +14,10 @@ export interface StoredSample {
   readonly value: number;
   readonly bitsLow: number;
   readonly bitsHigh: number;
+  /** The histogram, when the sample is one: `value` then means nothing. */
+  readonly payload: Uint8Array | undefined;
+  /** Start timestamp, Unix ms, 0 when unknown. */
+  readonly startMs: number;
 }
 
 /** Some samples of one series, timestamps rising, each once. The arrays are the caller's. */
@@ -21,6 +26,10 @@ export interface SeriesPage {
   readonly values: Float64Array;
   /** The same bytes as `values`: two words a value, the low one first. */
   readonly valueBits: Uint32Array;
+  /** Histograms that values stand for. */
+  readonly payloads: readonly Uint8Array[];
+  /** Start timestamps, 0 where unknown; `undefined` when none is known. */
+  readonly startsMs: Float64Array | undefined;
   /** Where the next page begins; `undefined` behind the last one. */
   readonly nextStartMs: number | undefined;
 }
@@ -69,6 +78,8 @@ export function readSeries({ segments, head }: ReadSources, ref: number, startMs
     timestampsMs: run.timestampsMs.slice(0, length),
     values: new Float64Array(valueBits.buffer),
     valueBits,
+    payloads: run.payloads,
+    startsMs: run.startsMs?.slice(0, length),
     nextStartMs: isLast ? undefined : nextStartMs,
   };
 }
@@ -130,7 +141,7 @@ function lastInLog(head: LogHead, ref: number, timeMs: number): StoredSample | u
     best = entry;
     if (timestampsMs[entry]! >= reachMs) break;
   }
-  return best === NO_ENTRY ? undefined : sample(timestampsMs[best]!, valueBits, best);
+  return best === NO_ENTRY ? undefined : sample(timestampsMs[best]!, valueBits, best, head.payloads, head.startsMs);
 }
 
 function lastInRow(segments: Segments, info: SegmentInfo, ref: number, timeMs: number): StoredSample | undefined {
@@ -141,7 +152,7 @@ function lastInRow(segments: Segments, info: SegmentInfo, ref: number, timeMs: n
   if (position < 0) return undefined;
   const piece = segments.piece(info, reader, position);
   const at = lowerBound(piece.timestampsMs, timeMs + 1) - 1;
-  return sample(piece.timestampsMs[at]!, piece.bits, at);
+  return sample(piece.timestampsMs[at]!, piece.bits, at, piece.payloads, piece.startsMs);
 }
 
 /** Of the pieces of a series that begin at position `first`: the last one that begins at or before the time; -1 when none does. */
@@ -157,7 +168,7 @@ function lastPieceBeginningBy(reader: SegmentReader, first: number, ref: number,
   return low === first ? -1 : low - 1;
 }
 
-function sample(timestampMs: number, bits: Uint32Array, index: number): StoredSample {
+function sample(timestampMs: number, bits: Uint32Array, index: number, payloads: readonly Uint8Array[], startsMs: Float64Array | undefined): StoredSample {
   const own = bits.slice(index * 2, index * 2 + 2);
-  return { timestampMs, value: new Float64Array(own.buffer)[0]!, bitsLow: own[0]!, bitsHigh: own[1]! };
+  return { timestampMs, value: new Float64Array(own.buffer)[0]!, bitsLow: own[0]!, bitsHigh: own[1]!, payload: payloadOf(own, 0, payloads), startMs: startsMs?.[index] ?? 0 };
 }

@@ -1,13 +1,30 @@
+import { NO_PAYLOADS, type SampleColumnSource } from '../chunk/index.ts';
+import { rebasePayloads } from './payloads.ts';
+
+/** Columns of samples that a run can take from; `bits`, `payloads` and `startsMs` as in SampleColumn. */
+export interface RunSource {
+  readonly timestampsMs: Float64Array;
+  readonly bits: Uint32Array;
+  readonly payloads: readonly Uint8Array[];
+  readonly startsMs: Float64Array | undefined;
+}
+
 /** One series' samples on their way out of the log or out of segments: growing columns, reused from series to series. */
-export class SampleRun {
+export class SampleRun implements SampleColumnSource {
   length = 0;
   timestampsMs = new Float64Array(1024);
   /** Two views of the same bytes; bits are what is copied, so that stale markers survive. */
   values = new Float64Array(1024);
   bits = new Uint32Array(this.values.buffer);
+  /** Histograms that values stand for. */
+  payloads: Uint8Array[] = [];
+  /** Start timestamps, 0 where unknown; `undefined` as long as none is known. */
+  startsMs: Float64Array | undefined;
 
   clear(): void {
     this.length = 0;
+    this.startsMs = undefined;
+    if (this.payloads.length > 0) this.payloads = [];
   }
 
   reserve(length: number): void {
@@ -20,6 +37,28 @@ export class SampleRun {
     this.timestampsMs = timestampsMs;
     this.bits = bits;
     this.values = new Float64Array(bits.buffer);
+    if (this.startsMs === undefined) return;
+    const startsMs = new Float64Array(capacity);
+    startsMs.set(this.startsMs.subarray(0, this.length));
+    this.startsMs = startsMs;
+  }
+
+  /** Appends samples `from` to `to` of a source. */
+  append({ timestampsMs, bits, payloads, startsMs }: RunSource, from: number, to: number): void {
+    const start = this.length;
+    const end = start + to - from;
+    this.reserve(end);
+    this.timestampsMs.set(timestampsMs.subarray(from, to), start);
+    this.bits.set(bits.subarray(from * 2, to * 2), start * 2);
+    this.length = end;
+    if (payloads.length > 0) rebasePayloads(this.bits, start, end, payloads, this.payloads);
+    if (startsMs !== undefined) this.withStarts().set(startsMs.subarray(from, to), start);
+    else this.startsMs?.fill(0, start, end);
+  }
+
+  /** The start timestamps, to be written to. */
+  withStarts(): Float64Array {
+    return (this.startsMs ??= new Float64Array(this.timestampsMs.length));
   }
 
   /**
@@ -27,7 +66,7 @@ export class SampleRun {
    * are appended in the order of acceptance, and the sort is stable.
    */
   settle(): void {
-    const { timestampsMs, length } = this;
+    const { timestampsMs, length, startsMs } = this;
     let isRising = true;
     for (let i = 1; i < length && isRising; i++) isRising = timestampsMs[i]! > timestampsMs[i - 1]!;
     if (isRising) return;
@@ -41,6 +80,12 @@ export class SampleRun {
     });
     timestampsMs.set(sortedTimes);
     this.bits.set(sortedBits);
+    startsMs?.set(kept.map((entry) => startsMs[entry]!));
     this.length = kept.length;
   }
+}
+
+/** What code that has floats alone is a source of. */
+export function floatSource(timestampsMs: Float64Array, bits: Uint32Array): RunSource {
+  return { timestampsMs, bits, payloads: NO_PAYLOADS, startsMs: undefined };
 }

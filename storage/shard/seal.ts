@@ -1,4 +1,5 @@
 import { NO_ENTRY, type LogHead } from './log-head.ts';
+import { rebasePayloads } from './payloads.ts';
 import { SampleRun } from './sample-run.ts';
 import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { SeriesIndex } from './series-index.ts';
@@ -19,7 +20,7 @@ export function* sealLog(head: LogHead, index: SeriesIndex, limits: SegmentRowLi
   for (const ref of refs) {
     takeEntries(head, entries, ref === 0 ? 0 : ends[ref - 1]!, ends[ref]!, run);
     run.settle();
-    yield* writer.add(ref, index.metricNameOf(ref), run.timestampsMs, run.values, run.bits, 0, run.length);
+    yield* writer.add(ref, index.metricNameOf(ref), run, 0, run.length);
   }
   yield* writer.finish();
 }
@@ -43,7 +44,7 @@ function groupByRef(head: LogHead, refLimit: number): { ends: Uint32Array; entri
 }
 
 function takeEntries(head: LogHead, entries: Uint32Array, start: number, end: number, run: SampleRun): void {
-  const { timestampsMs, valueBits } = head;
+  const { timestampsMs, valueBits, startsMs } = head;
   run.clear();
   run.reserve(end - start);
   for (let i = start; i < end; i++) {
@@ -54,13 +55,19 @@ function takeEntries(head: LogHead, entries: Uint32Array, start: number, end: nu
     run.bits[to * 2 + 1] = valueBits[entry * 2 + 1]!;
   }
   run.length = end - start;
+  if (startsMs !== undefined) {
+    const target = run.withStarts();
+    for (let i = start; i < end; i++) target[i - start] = startsMs[entries[i]!]!;
+  }
+  if (head.payloads.length > 0) rebasePayloads(run.bits, 0, run.length, head.payloads, run.payloads);
 }
 
 /** Appends a series' log entries within the range (ms, both inclusive) to a run, in the order of acceptance. */
 export function readLog(head: LogHead, ref: number, startMs: number, endMs: number, run: SampleRun): void {
-  const { timestampsMs, valueBits, previous } = head;
+  const { timestampsMs, valueBits, previous, startsMs } = head;
   const isRising = head.isRising(ref);
   const start = run.length;
+  if (startsMs !== undefined) run.withStarts();
   for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
     const timestampMs = timestampsMs[entry]!;
     if (timestampMs > endMs) continue;
@@ -73,8 +80,11 @@ export function readLog(head: LogHead, ref: number, startMs: number, endMs: numb
     run.timestampsMs[to] = timestampMs;
     run.bits[to * 2] = valueBits[entry * 2]!;
     run.bits[to * 2 + 1] = valueBits[entry * 2 + 1]!;
+    if (startsMs !== undefined) run.startsMs![to] = startsMs[entry]!;
+    else if (run.startsMs !== undefined) run.startsMs[to] = 0;
   }
   // The walk went backwards.
+  run.startsMs?.subarray(start, run.length).reverse();
   run.timestampsMs.subarray(start, run.length).reverse();
   run.bits.subarray(start * 2, run.length * 2).reverse();
   for (let i = start; i < run.length; i++) {
@@ -82,4 +92,5 @@ export function readLog(head: LogHead, ref: number, startMs: number, endMs: numb
     run.bits[i * 2] = run.bits[i * 2 + 1]!;
     run.bits[i * 2 + 1] = high;
   }
+  if (head.payloads.length > 0) rebasePayloads(run.bits, start, run.length, head.payloads, run.payloads);
 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../proto/varint.ts';
-import { decodeTimestamps, decodeValues, decodeValuesInto } from '../chunk/index.ts';
+import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
 import { decompress } from '../chunk/zstd.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
@@ -64,18 +64,23 @@ export class SegmentReader {
     return times;
   }
 
-  /** Values of the series at a position of `refs`, as bits: two words a value, the low one first. The caller's own. */
-  valueBits(position: number): Uint32Array {
-    return decodeValues(this.#values.open(position), this.sampleCount(position));
+  /** Samples of the series at a position of `refs`. The caller's own. */
+  samples(position: number): SampleColumn {
+    return decodeSampleColumn(this.#values.open(position), this.sampleCount(position));
   }
 
   /** Appends the samples of the series at a position, from `fromMs` on, to a run: without an array of its own for each. */
   append(position: number, fromMs: number, run: SampleRun): void {
     const times = this.timestampsMs(position);
     const { length } = run;
-    run.reserve(length + times.length);
-    decodeValuesInto(this.#values.open(position), times.length, run.values, run.bits, length);
+    const column = this.#values.open(position);
     const skipped = times[0]! >= fromMs ? 0 : lowerBound(times, fromMs);
+    if (!isPlainColumn(column) || run.startsMs !== undefined) {
+      run.append({ timestampsMs: times, ...decodeSampleColumn(column, times.length) }, skipped, times.length);
+      return;
+    }
+    run.reserve(length + times.length);
+    decodeValuesInto(column, times.length, run.values, run.bits, length);
     if (skipped > 0) run.bits.copyWithin(length * 2, (length + skipped) * 2, (length + times.length) * 2);
     for (let i = skipped; i < times.length; i++) run.timestampsMs[length + i - skipped] = times[i]!;
     run.length = length + times.length - skipped;

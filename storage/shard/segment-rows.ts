@@ -1,6 +1,7 @@
 import { compareStrings } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { SegmentWriter, type SegmentRow } from './segment.ts';
+import { payloadOf } from './payloads.ts';
+import { SegmentWriter, type SegmentRow, type SeriesSamples } from './segment.ts';
 
 export interface SealedRow extends SegmentRow {
   /** Least and greatest metric name in the row. */
@@ -16,6 +17,9 @@ export type SegmentRowLimits = Pick<typeof LIMITS, 'segmentRowBytesTarget' | 'se
  */
 export const PIECE_SAMPLES_MAX = 4096;
 
+/** A piece with histograms ends when they have so many bytes, for the same reasons. */
+const PIECE_PAYLOAD_BYTES_TARGET = 128 * 1024;
+
 /** Cuts a stream of series, in label order, into segment rows of about the target size. */
 export class SegmentRowsWriter {
   readonly #limits: SegmentRowLimits;
@@ -29,9 +33,10 @@ export class SegmentRowsWriter {
   }
 
   /** Adds one series' samples `start` to `end`, timestamps rising, and hands out the rows that it fills. */
-  *add(ref: number, metric: string, timestampsMs: Float64Array, values: Float64Array, bits: Uint32Array, start: number, end: number): Generator<SealedRow> {
-    for (let from = start; from < end; from += PIECE_SAMPLES_MAX) {
-      this.#writer.add(ref, timestampsMs, values, bits, from, Math.min(end, from + PIECE_SAMPLES_MAX));
+  *add(ref: number, metric: string, samples: SeriesSamples, start: number, end: number): Generator<SealedRow> {
+    for (let from = start, to: number; from < end; from = to) {
+      to = pieceEnd(samples, from, end);
+      this.#writer.add(ref, samples, from, to);
       this.#take(metric);
       if (this.#writer.bytes >= this.#limits.segmentRowBytesTarget) yield* this.finish();
     }
@@ -49,4 +54,15 @@ export class SegmentRowsWriter {
     if (isFirst || compareStrings(metric, this.#firstMetric) < 0) this.#firstMetric = metric;
     if (isFirst || compareStrings(metric, this.#lastMetric) > 0) this.#lastMetric = metric;
   }
+}
+
+function pieceEnd({ bits, payloads }: SeriesSamples, from: number, end: number): number {
+  const to = Math.min(end, from + PIECE_SAMPLES_MAX);
+  if (payloads.length === 0) return to;
+  let bytes = 0;
+  for (let i = from; i < to; i++) {
+    bytes += payloadOf(bits, i, payloads)?.length ?? 0;
+    if (bytes >= PIECE_PAYLOAD_BYTES_TARGET) return i + 1;
+  }
+  return to;
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ColumnWriter, encodeTimestamps, encodeValues } from '../chunk/index.ts';
+import { ColumnWriter, encodeSampleColumn, encodeTimestamps, type SampleColumnSource } from '../chunk/index.ts';
 import { compress } from '../chunk/zstd.ts';
 import { assert } from '../runtime/assert.ts';
 
@@ -12,7 +12,7 @@ import { assert } from '../runtime/assert.ts';
  *                  samples of each time column; bytes of each time column; signed ref of each series (difference to the one before);
  *                  signed time column of each series (likewise); bytes of each series in its frame
  *   time frames    zstd: time columns (chunk/timestamps.ts), one after the other
- *   value frames   zstd: the value columns (chunk/values.ts) of the frame's series, one after the other
+ *   value frames   zstd: the sample columns (chunk/sample-column.ts) of the frame's series, one after the other
  *
  * Series scraped together share their timestamps, so each distinct time column is stored once a row. A frame is the unit of
  * decompression: reading one series costs its two frames, not the row.
@@ -25,6 +25,11 @@ export const CRC_END = 8;
 
 /** Columns of one hash that a new one is compared with. */
 const TIME_CANDIDATES_MAX = 8;
+
+/** One series' samples to be written. */
+export interface SeriesSamples extends SampleColumnSource {
+  readonly timestampsMs: Float64Array;
+}
 
 interface SeriesEntry {
   readonly ref: number;
@@ -71,11 +76,12 @@ export class SegmentWriter {
     return this.#values.compressedBytes + this.#values.openBytes / 4 + this.#times.compressedBytes + this.#times.openBytes + this.#series.length * 4;
   }
 
-  /** Adds one series' samples `start` to `end`, timestamps rising. `values` and `bits` are two views of the same bytes. */
-  add(ref: number, timestampsMs: Float64Array, values: Float64Array, bits: Uint32Array, start: number, end: number): void {
+  /** Adds one series' samples `start` to `end`, timestamps rising. */
+  add(ref: number, samples: SeriesSamples, start: number, end: number): void {
+    const { timestampsMs } = samples;
     if (end <= start) assert(false, `series ${ref} without samples in a segment`);
     const timeColumn = this.#timeColumn(timestampsMs, start, end);
-    const bytes = this.#values.add((out) => encodeValues(values, bits, start, end, out));
+    const bytes = this.#values.add((out) => encodeSampleColumn(samples, start, end, out));
     this.#series.push({ ref, timeColumn, bytes });
     this.#sampleCount += end - start;
     this.#minTimeMs = Math.min(this.#minTimeMs, timestampsMs[start]!);

@@ -2,7 +2,7 @@ import type { Sql } from '../runtime/sql.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import type { Piece } from './piece.ts';
-import { ColumnCache, type DecodedRow } from './column-cache.ts';
+import { ColumnCache, payloadWeight, type DecodedRow } from './column-cache.ts';
 import { coarseRuns, decodeRefRuns, encodeRefRuns, refRunsOf, type RefRuns } from './ref-runs.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
@@ -113,8 +113,8 @@ export class Segments {
     const key = `${info.segment}:${position}`;
     let piece = this.#pieces.get(key);
     if (piece === undefined) {
-      piece = { timestampsMs: reader.timestampsMs(position), bits: reader.valueBits(position) };
-      this.#pieces.set(key, piece, piece.timestampsMs.length);
+      piece = { timestampsMs: reader.timestampsMs(position), ...reader.samples(position) };
+      this.#pieces.set(key, piece, piece.timestampsMs.length + payloadWeight(piece.payloads) / 2);
     }
     return piece;
   }

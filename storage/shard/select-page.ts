@@ -1,9 +1,11 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
-import { ColumnWriter } from '../chunk/index.ts';
+import { ColumnWriter, decodeHistogram } from '../chunk/index.ts';
+import type { FloatHistogram } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { payloadOf } from './payloads.ts';
 import type { Part } from './piece.ts';
 import type { SeriesIndex } from './series-index.ts';
 
@@ -14,13 +16,19 @@ import type { SeriesIndex } from './series-index.ts';
  *   columns: timestamps (f64 ms) and values (bits)
  *   directory, per series: varint strings, each as varint number of its symbol, varint samples, varint word at which the timestamps
  *                          begin, varint the same for the values, varint stale markers, then their positions as varints
+ *                          since version 3: u8 flags, 1 = start timestamps, 2 = histograms;
+ *                          with 1: varint word at which the start timestamps begin;
+ *                          with 2: varint histograms, of each varint gap to the one before, varint bytes, payload (chunk/histograms.ts)
  *   symbols: a JSON array of strings
  *   whatever the buffer has beyond that means nothing
  *
  * A series with the same timestamps as the one before points at the same column. Names and values recur in nearly every series, so each
  * crosses once a page: encoding them anew for each series was nearly half of what an instant query cost.
  */
-const VERSION = 2;
+const VERSION = 3;
+const VERSION_FLOATS = 2;
+const FLAG_STARTS = 1;
+const FLAG_HISTOGRAMS = 2;
 const HEADER_BYTES = 24;
 const INITIAL_WORDS = 1024;
 /** Room that is made at once: more than a page is rarely more. */
@@ -34,6 +42,10 @@ export interface PageSeries {
   readonly timestampsMs: Float64Array;
   readonly values: Float64Array;
   readonly isStale: Uint8Array | undefined;
+  /** Where samples are native histograms: `values` then means nothing. */
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
+  /** Start timestamps, 0 where unknown. */
+  readonly startTimestampsMs: Float64Array | undefined;
 }
 
 export class SelectPageWriter {
@@ -95,7 +107,37 @@ export class SelectPageWriter {
     directory.unsigned(valuesAt);
     directory.unsigned(stale.length);
     for (const position of stale) directory.unsigned(position);
+    this.#addExtras(parts, valuesAt, sampleCount);
     this.#seriesCount++;
+  }
+
+  /** Start timestamps and histograms of a series, which most have none of. */
+  #addExtras(parts: readonly Part[], valuesAt: number, sampleCount: number): void {
+    const directory = this.#directory;
+    const hasStarts = parts.some((part) => part.startsMs !== undefined);
+    const histograms = parts.some((part) => part.payloads.length > 0) ? payloadsOf(parts) : NO_HISTOGRAMS;
+    directory.byte((hasStarts ? FLAG_STARTS : 0) | (histograms.length > 0 ? FLAG_HISTOGRAMS : 0));
+    if (hasStarts) {
+      this.#reserve(sampleCount);
+      directory.unsigned(this.#columnLength);
+      for (const { startsMs, from, to } of parts) {
+        if (startsMs === undefined) this.#columns.fill(0, this.#columnLength, this.#columnLength + to - from);
+        else this.#columns.set(startsMs.subarray(from, to), this.#columnLength);
+        this.#columnLength += to - from;
+      }
+    }
+    if (histograms.length === 0) return;
+    directory.unsigned(histograms.length);
+    let next = 0;
+    for (const { position, payload } of histograms) {
+      // What stands for a histogram inside the shard is nothing outside.
+      this.#columnBits[(valuesAt + position) * 2] = 0;
+      this.#columnBits[(valuesAt + position) * 2 + 1] = 0;
+      directory.unsigned(position - next);
+      directory.unsigned(payload.length);
+      directory.append(payload);
+      next = position + 1;
+    }
   }
 
   finish(): ArrayBuffer {
@@ -153,10 +195,31 @@ export class SelectPageWriter {
 
 const NO_PARTS: readonly Part[] = [];
 
+interface PlacedPayload {
+  readonly position: number;
+  readonly payload: Uint8Array;
+}
+
+const NO_HISTOGRAMS: readonly PlacedPayload[] = [];
+
+/** The histograms of a series, by their positions among its samples. */
+function payloadsOf(parts: readonly Part[]): PlacedPayload[] {
+  const placed: PlacedPayload[] = [];
+  let start = 0;
+  for (const { bits, payloads, from, to } of parts) {
+    for (let i = from; payloads.length > 0 && i < to; i++) {
+      const payload = payloadOf(bits, i, payloads);
+      if (payload !== undefined) placed.push({ position: start + i - from, payload });
+    }
+    start += to - from;
+  }
+  return placed;
+}
+
 /** Hands out the series of a page, in its order, as views into it. Series that share timestamps share the array. */
 export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
   const [version, seriesCount, columnLength, directoryBytes, symbolBytes] = new Uint32Array(buffer, 0, 5) as unknown as [number, number, number, number, number];
-  if (version !== VERSION) throw new DecodeError(`select page: version ${version}, this build knows ${VERSION}`);
+  if (version !== VERSION && version !== VERSION_FLOATS) throw new DecodeError(`select page: version ${version}, this build knows ${VERSION_FLOATS} and ${VERSION}`);
   const directoryAt = HEADER_BYTES + columnLength * 8;
   const symbolsAt = directoryAt + directoryBytes;
   if (symbolsAt + symbolBytes > buffer.byteLength) {
@@ -183,6 +246,26 @@ export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
       if (position >= sampleCount) throw new DecodeError(`select page: a stale marker at ${position} of ${sampleCount}`);
       isStale[position] = 1;
     }
-    yield { labels, timestampsMs, values, isStale };
+    const flags = version === VERSION_FLOATS ? 0 : reader.byte();
+    let startTimestampsMs: Float64Array | undefined;
+    if ((flags & FLAG_STARTS) !== 0) {
+      const startsAt = reader.varint();
+      if (startsAt + sampleCount > columnLength) throw new DecodeError(`select page: series ${i} reaches beyond the columns`);
+      startTimestampsMs = new Float64Array(buffer, HEADER_BYTES + startsAt * 8, sampleCount);
+    }
+    const histograms = (flags & FLAG_HISTOGRAMS) === 0 ? undefined : readHistograms(reader, sampleCount);
+    yield { labels, timestampsMs, values, isStale, histograms, startTimestampsMs };
   }
+}
+
+function readHistograms(reader: ByteReader, sampleCount: number): (FloatHistogram | undefined)[] {
+  const histograms = new Array<FloatHistogram | undefined>(sampleCount).fill(undefined);
+  let next = 0;
+  for (let left = reader.varint(); left > 0; left--) {
+    const position = next + reader.varint();
+    if (position >= sampleCount) throw new DecodeError(`select page: a histogram at ${position} of ${sampleCount}`);
+    histograms[position] = decodeHistogram(reader.take(reader.varint()));
+    next = position + 1;
+  }
+  return histograms;
 }

@@ -2,6 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import type { ChangesAnswer } from './change-feed.ts';
 import type { LateAnswer } from './late-queue.ts';
 import type { Matcher } from '../model/matcher.ts';
+import type { SeriesExemplars } from './select-exemplars.ts';
 
 /**
  * What a shard answers over RPC. Old objects serve new Workers for minutes after a deploy and the other way round, so every message
@@ -13,12 +14,26 @@ import type { Matcher } from '../model/matcher.ts';
 export const SHARD_RPC_VERSION = 1;
 
 export type AppendAnswer =
-  /** The batch is durable. `refusedSeries` new series were left out, with their samples, because of the limit named in `refusal`. */
-  | { readonly status: 'stored'; readonly samplesStored: number; readonly refusedSeries: number; readonly refusedSamples: number; readonly refusal: string | undefined }
+  /** The batch is durable, but for what the refusals name. What was there already counts as stored. */
+  | {
+      readonly status: 'stored';
+      readonly samplesStored: number;
+      readonly histogramsStored: number;
+      readonly exemplarsStored: number;
+      readonly refusals: readonly AppendRefusal[];
+    }
   /** Nothing was stored: send the batch again with the labels of the series at these positions. */
   | { readonly status: 'unknown-series'; readonly positions: Uint32Array }
   /** Nothing was stored, and sending the same again is useless. */
   | { readonly status: 'refused'; readonly message: string };
+
+/** A part of a batch that was left out. `limit`: it may be taken later; `bad-data`: it never will be. */
+export interface AppendRefusal {
+  readonly kind: 'limit' | 'bad-data';
+  /** Floats and histograms. */
+  readonly samples: number;
+  readonly message: string;
+}
 
 export interface SelectShardRequest {
   readonly version: number;
@@ -54,6 +69,17 @@ export type SeriesShardAnswer =
   | { readonly status: 'series'; readonly series: readonly Labels[]; readonly truncated: boolean }
   | { readonly status: 'refused'; readonly message: string };
 
+export interface ExemplarsShardRequest {
+  readonly version: number;
+  /** Joined by "or". */
+  readonly selectors: readonly (readonly Matcher[])[];
+  /** Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export type ExemplarsShardAnswer = { readonly status: 'exemplars'; readonly series: readonly SeriesExemplars[] };
+
 /** A place in a shard's change feed: the sequence of the last batch seen, or one end of what the feed has. */
 export interface ChangesShardRequest {
   readonly version: number;
@@ -79,6 +105,8 @@ export interface ShardApi {
   labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer>;
   labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;
   series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;
+  /** Exemplars by series, in label order (select-exemplars.ts). */
+  selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer>;
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
   changes(request: ChangesShardRequest): Promise<ChangesAnswer>;
   stats(): Promise<ShardStats>;

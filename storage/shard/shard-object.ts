@@ -9,7 +9,7 @@ import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
 import type { ChangesAnswer } from './change-feed.ts';
-import type { AppendAnswer, ChangesShardRequest, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
+import type { AppendAnswer, ChangesShardRequest, ExemplarsShardAnswer, ExemplarsShardRequest, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
 
 /**
  * A shard of a tenant: a thin shell around HotStore. An exception from a write leaves memory in doubt, so the object is aborted and the
@@ -56,6 +56,10 @@ export class Shard extends DurableObject implements ShardApi {
 
   async series(request: LabelsShardRequest): Promise<SeriesShardAnswer> {
     return this.#store.series(request);
+  }
+
+  async selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer> {
+    return this.#store.selectExemplars(request);
   }
 
   async changes(request: ChangesShardRequest): Promise<ChangesAnswer> {

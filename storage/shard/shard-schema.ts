@@ -68,6 +68,13 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       batch BLOB NOT NULL            -- late-batch.ts; empty in the newest row when it was dropped
     )`,
   ],
+  [
+    `CREATE TABLE exemplar_row (
+      slot INTEGER PRIMARY KEY,   -- reused, the oldest first
+      sequence INTEGER NOT NULL,  -- rises by one with each write of any row
+      exemplars BLOB NOT NULL     -- exemplars.ts
+    )`,
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

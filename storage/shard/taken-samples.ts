@@ -1,15 +1,28 @@
+import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { AppendMessage } from './append-message.ts';
+import type { DeltaOutcome, DeltaSums } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
+import { payloadOf, rebasePayloads } from './payloads.ts';
 import { REFUSED_REF } from './resolve-series.ts';
-import type { LogBatch } from './wal.ts';
+import { walRowBytesMax, type LogBatch } from './wal.ts';
 
-/** How many samples of a batch became what. */
+/** How many samples of a batch became what. Histograms are samples; `histogramsRefused` is how many of the refused ones are. */
 export interface TakenBatch {
   readonly taken: number;
   /** Of series that were refused. */
   readonly refusedWithSeries: number;
   /** Below the floor: nothing that old may be readable again. */
   readonly refusedByAge: number;
+  /** Differences that came behind newer ones, and were not there before: there is no place for them in the sum. */
+  readonly refusedByOrder: number;
+  readonly histogramsRefused: number;
+}
+
+/** What `take` looks samples up in. */
+export interface TakeContext {
+  readonly head: LogHead;
+  readonly floorMs: number;
+  readonly deltas: DeltaSums;
 }
 
 /** The samples of batches that are to be stored in one WAL row, refs in place of positions: scratch columns, reused from row to row. */
@@ -18,20 +31,72 @@ export class TakenSamples implements LogBatch {
   refs = new Uint32Array(4096);
   timestampsMs = new Float64Array(4096);
   valueBits = new Uint32Array(8192);
+  payloads: Uint8Array[] = [];
+  startsMs: Float64Array | undefined;
+  #payloadBytes = 0;
 
   clear(): void {
     this.sampleCount = 0;
+    this.startsMs = undefined;
+    if (this.payloads.length > 0) this.payloads = [];
+    this.#payloadBytes = 0;
+  }
+
+  /** Bytes of the histograms. */
+  get payloadBytes(): number {
+    return this.#payloadBytes;
+  }
+
+  /** Bytes of the WAL row with one more batch in it, at the most, but for histograms that are sums. */
+  rowBytesWith({ sampleCount, payloads, startsMs }: AppendMessage): number {
+    const payloadBytes = payloads.reduce((sum, payload) => sum + payload.length, this.#payloadBytes);
+    return walRowBytesMax(this.sampleCount + sampleCount, (this.startsMs ?? startsMs) !== undefined, this.payloads.length + payloads.length, payloadBytes);
+  }
+
+  /** What has been taken as batches of which each fits a WAL row: one, unless sums of histograms are much larger than what was sent. */
+  rows(rowBytesMax: number): LogBatch[] {
+    const { sampleCount, payloads } = this;
+    if (walRowBytesMax(sampleCount, this.startsMs !== undefined, payloads.length, this.#payloadBytes) <= rowBytesMax) return [this];
+    const rows: LogBatch[] = [];
+    for (let start = 0, end = 0; start < sampleCount; start = end) {
+      let bytes = walRowBytesMax(0, false, 0, 0);
+      for (; end < sampleCount && (end === start || bytes < rowBytesMax); end++) {
+        bytes += walRowBytesMax(1, true, 1, 0) + (payloadOf(this.valueBits, end, payloads)?.length ?? 0);
+      }
+      // The one that went over stays, unless it is the only one.
+      if (bytes >= rowBytesMax && end > start + 1) end--;
+      rows.push(this.#slice(start, end));
+    }
+    return rows;
+  }
+
+  #slice(start: number, end: number): LogBatch {
+    const valueBits = this.valueBits.slice(start * 2, end * 2);
+    const payloads: Uint8Array[] = [];
+    rebasePayloads(valueBits, 0, end - start, this.payloads, payloads);
+    return {
+      sampleCount: end - start,
+      refs: this.refs.subarray(start, end),
+      timestampsMs: this.timestampsMs.subarray(start, end),
+      valueBits,
+      payloads,
+      startsMs: this.startsMs?.slice(start, end),
+    };
   }
 
   /** Adds a batch's samples without those that are refused and without what was sent again. */
-  take(batch: AppendMessage, seriesRefs: Uint32Array, head: LogHead, floorMs: number): TakenBatch {
+  take(batch: AppendMessage, seriesRefs: Uint32Array, context: TakeContext): TakenBatch {
     this.#reserve(this.sampleCount + batch.sampleCount);
+    const { head, floorMs } = context;
     const { refs, timestampsMs, valueBits } = this;
+    const { payloads, startsMs, isDelta } = batch;
     const before = this.sampleCount;
     let taken = before;
     let sample = 0;
     let refusedWithSeries = 0;
     let refusedByAge = 0;
+    let refusedByOrder = 0;
+    let histogramsRefused = 0;
     /** Series that have had a sample taken, made when the first one is found to be sent again. */
     let takenRefs: Set<number> | undefined;
     for (let i = 0; i < batch.seriesCount; i++) {
@@ -39,6 +104,7 @@ export class TakenSamples implements LogBatch {
       const end = batch.sampleEnd[i]!;
       if (ref === REFUSED_REF) {
         refusedWithSeries += end - sample;
+        if (payloads.length > 0) for (; sample < end; sample++) histogramsRefused += isHistogram(batch, sample);
         sample = end;
         continue;
       }
@@ -46,11 +112,23 @@ export class TakenSamples implements LogBatch {
         const timestampMs = batch.timestampsMs[sample]!;
         if (timestampMs < floorMs) {
           refusedByAge++;
+          histogramsRefused += isHistogram(batch, sample);
           continue;
         }
-        const low = batch.valueBits[sample * 2]!;
-        const high = batch.valueBits[sample * 2 + 1]!;
-        if (head.endsWith(ref, timestampMs, low, high)) {
+        let low = batch.valueBits[sample * 2]!;
+        let high = batch.valueBits[sample * 2 + 1]!;
+        let payload = payloads.length > 0 && high === HISTOGRAM_BITS_HIGH ? payloads[low] : undefined;
+        let startMs = startsMs === undefined ? 0 : startsMs[sample]!;
+        if (isDelta !== undefined && isDelta[i] === 1) {
+          const outcome: DeltaOutcome = context.deltas.add(ref, timestampMs, low, high, payload, startMs);
+          if (outcome === 'late') {
+            refusedByOrder++;
+            histogramsRefused += isHistogram(batch, sample);
+            continue;
+          }
+          if (outcome === 'known') continue;
+          ({ bitsLow: low, bitsHigh: high, payload, startMs } = outcome);
+        } else if (head.endsWith(ref, timestampMs, low, high, payload, startMs)) {
           takenRefs ??= new Set(refs.subarray(0, taken));
           // Behind another sample of its series it must be kept: that one may hold the same timestamp, and the last one counts.
           if (!takenRefs.has(ref)) continue;
@@ -58,13 +136,20 @@ export class TakenSamples implements LogBatch {
         takenRefs?.add(ref);
         refs[taken] = ref;
         timestampsMs[taken] = timestampMs;
-        valueBits[taken * 2] = low;
+        valueBits[taken * 2] = payload === undefined ? low : this.#addPayload(payload);
         valueBits[taken * 2 + 1] = high;
+        if (startMs !== 0) this.startsMs ??= new Float64Array(refs.length);
+        if (this.startsMs !== undefined) this.startsMs[taken] = startMs;
         taken++;
       }
     }
     this.sampleCount = taken;
-    return { taken: taken - before, refusedWithSeries, refusedByAge };
+    return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused };
+  }
+
+  #addPayload(payload: Uint8Array): number {
+    this.#payloadBytes += payload.length;
+    return this.payloads.push(payload) - 1;
   }
 
   #reserve(sampleCount: number): void {
@@ -79,5 +164,13 @@ export class TakenSamples implements LogBatch {
     this.refs = refs;
     this.timestampsMs = timestampsMs;
     this.valueBits = valueBits;
+    if (this.startsMs === undefined) return;
+    const startsMs = new Float64Array(sampleCount);
+    startsMs.set(this.startsMs.subarray(0, this.sampleCount));
+    this.startsMs = startsMs;
   }
+}
+
+function isHistogram({ payloads, valueBits }: AppendMessage, sample: number): 0 | 1 {
+  return payloads.length > 0 && valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH ? 1 : 0;
 }

@@ -1,15 +1,23 @@
 import { crc32 } from 'node:zlib';
+import { ByteReader } from '../../proto/varint.ts';
+import { NO_PAYLOADS } from '../chunk/index.ts';
+import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { Sql } from '../runtime/sql.ts';
 
 /*
  * One WAL row holds one accepted batch, little-endian:
  *
- *   u8 version │ u8 kind of timestamps │ u16 0 │ u32 samples │ u32 CRC-32 of all that follows │ u32 0
+ *   u8 version │ u8 kind of timestamps │ u16 0 │ u32 samples │ u32 CRC-32 of all that follows │ u32 0; version 2: histograms
  *   f64 base timestamp, ms
  *   timestamps: nothing (all equal the base) │ u32 × samples, added to the base │ f64 × samples
  *   u32 × samples: ref │ 8 bytes × samples: value bits
+ *   version 2 only: u8 1 when start timestamps follow, else 0 │ f64 × samples: start timestamp, ms
+ *                   u32 × histograms: bytes of the payload │ payloads
+ *
+ * A batch of floats without start timestamps is version 1.
  */
-const VERSION = 1;
+const VERSION_FLOATS = 1;
+const VERSION = 2;
 const HEADER_BYTES = 16;
 const BASE_BYTES = 8;
 
@@ -24,10 +32,19 @@ export interface LogBatch {
   readonly refs: Uint32Array;
   readonly timestampsMs: Float64Array;
   readonly valueBits: Uint32Array;
+  /** Histograms that values stand for (HISTOGRAM_BITS_HIGH); none when absent. */
+  readonly payloads?: readonly Uint8Array[];
+  /** Start timestamp of each sample, Unix ms, 0 when unknown; absent when none is known. */
+  readonly startsMs?: Float64Array | undefined;
+}
+
+/** Bytes of the row that such a batch becomes, at the most. */
+export function walRowBytesMax(sampleCount: number, hasStarts: boolean, payloadCount: number, payloadBytes: number): number {
+  return HEADER_BYTES + BASE_BYTES + 1 + sampleCount * (20 + (hasStarts ? 8 : 0)) + payloadCount * 4 + payloadBytes;
 }
 
 export function encodeWalRow(batch: LogBatch): Uint8Array {
-  const { sampleCount, timestampsMs } = batch;
+  const { sampleCount, timestampsMs, payloads = NO_PAYLOADS, startsMs } = batch;
   let minMs = Infinity;
   let maxMs = -Infinity;
   for (let i = 0; i < sampleCount; i++) {
@@ -37,12 +54,15 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   }
   const kind = minMs === maxMs ? TIMES_EQUAL : maxMs - minMs <= 0xffffffff ? TIMES_OFFSETS : TIMES_FULL;
   const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
-  const bytes = new Uint8Array(refsAt + sampleCount * 12);
+  const extrasAt = refsAt + sampleCount * 12;
+  const isPlain = payloads.length === 0 && startsMs === undefined;
+  const bytes = new Uint8Array(extrasAt + (isPlain ? 0 : extraBytes(batch)));
   const { buffer } = bytes;
   const view = new DataView(buffer);
-  view.setUint8(0, VERSION);
+  view.setUint8(0, isPlain ? VERSION_FLOATS : VERSION);
   view.setUint8(1, kind);
   view.setUint32(4, sampleCount, true);
+  view.setUint32(12, payloads.length, true);
   view.setFloat64(HEADER_BYTES, minMs, true);
   if (kind === TIMES_OFFSETS) {
     const offsets = new Uint32Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
@@ -52,8 +72,31 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   }
   new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
   new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
+  if (!isPlain) writeExtras(batch, bytes, extrasAt);
   view.setUint32(8, crc32(bytes.subarray(HEADER_BYTES)), true);
   return bytes;
+}
+
+function extraBytes({ sampleCount, payloads = NO_PAYLOADS, startsMs }: LogBatch): number {
+  return 1 + (startsMs === undefined ? 0 : sampleCount * 8) + payloads.reduce((sum, payload) => sum + 4 + payload.length, 0);
+}
+
+function writeExtras({ sampleCount, payloads = NO_PAYLOADS, startsMs }: LogBatch, bytes: Uint8Array, at: number): void {
+  const view = new DataView(bytes.buffer);
+  bytes[at++] = startsMs === undefined ? 0 : 1;
+  if (startsMs !== undefined) {
+    // Not aligned: a copy of its bytes.
+    bytes.set(new Uint8Array(startsMs.buffer, startsMs.byteOffset, sampleCount * 8), at);
+    at += sampleCount * 8;
+  }
+  for (const payload of payloads) {
+    view.setUint32(at, payload.length, true);
+    at += 4;
+  }
+  for (const payload of payloads) {
+    bytes.set(payload, at);
+    at += payload.length;
+  }
 }
 
 /** The batch of a row as views into it. `where` names the row in errors. */
@@ -61,16 +104,20 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   const view = new DataView(buffer);
   if (buffer.byteLength < HEADER_BYTES + BASE_BYTES) throw new Error(`${where}: ${buffer.byteLength} bytes is no WAL row`);
   const version = view.getUint8(0);
-  if (version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION}`);
+  if (version !== VERSION_FLOATS && version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION_FLOATS} and ${VERSION}`);
   const crc = crc32(new Uint8Array(buffer, HEADER_BYTES));
   if (crc !== view.getUint32(8, true)) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${view.getUint32(8, true)}`);
-  if (view.getUint16(2) !== 0 || view.getUint32(12) !== 0) throw new Error(`${where}: reserved bytes are not zero`);
+  const payloadCount = version === VERSION_FLOATS ? 0 : view.getUint32(12, true);
+  if (view.getUint16(2) !== 0 || (version === VERSION_FLOATS && view.getUint32(12) !== 0)) throw new Error(`${where}: reserved bytes are not zero`);
   const kind = view.getUint8(1);
   const sampleCount = view.getUint32(4, true);
   const timeBytes = TIME_BYTES[kind];
   if (timeBytes === undefined) throw new Error(`${where}: kind of timestamps ${kind}`);
   const refsAt = HEADER_BYTES + BASE_BYTES + timeBytes * sampleCount;
-  if (buffer.byteLength !== refsAt + sampleCount * 12) throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${refsAt + sampleCount * 12}`);
+  const extrasAt = refsAt + sampleCount * 12;
+  if (version === VERSION_FLOATS ? buffer.byteLength !== extrasAt : buffer.byteLength <= extrasAt) {
+    throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${extrasAt}${version === VERSION_FLOATS ? '' : ' and more'}`);
+  }
   const baseMs = view.getFloat64(HEADER_BYTES, true);
   let timestampsMs: Float64Array;
   if (kind === TIMES_FULL) timestampsMs = new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
@@ -81,12 +128,32 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
       for (let i = 0; i < sampleCount; i++) timestampsMs[i] = baseMs + offsets[i]!;
     }
   }
-  return {
+  const batch = {
     sampleCount,
     refs: new Uint32Array(buffer, refsAt, sampleCount),
     timestampsMs,
     valueBits: new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2),
   };
+  if (version === VERSION_FLOATS) return batch;
+  const extras = readExtras(new ByteReader(new Uint8Array(buffer), extrasAt), sampleCount, payloadCount, where);
+  checkHistograms(batch, payloadCount, where);
+  return { ...batch, ...extras };
+}
+
+function readExtras(reader: ByteReader, sampleCount: number, payloadCount: number, where: string): Required<Pick<LogBatch, 'payloads' | 'startsMs'>> {
+  const hasStarts = reader.byte();
+  if (hasStarts > 1) throw new Error(`${where}: kind of start timestamps ${hasStarts}`);
+  const startsMs = hasStarts === 1 ? new Float64Array(reader.take(sampleCount * 8).slice().buffer) : undefined;
+  const lengths = Array.from({ length: payloadCount }, () => reader.uint32());
+  const payloads = lengths.map((length) => reader.take(length).slice());
+  if (!reader.done) throw new Error(`${where}: ${reader.end - reader.position} bytes too many`);
+  return { payloads, startsMs };
+}
+
+function checkHistograms({ sampleCount, valueBits }: LogBatch, payloadCount: number, where: string): void {
+  for (let i = 0; i < sampleCount; i++) {
+    if (valueBits[i * 2 + 1] === HISTOGRAM_BITS_HIGH && valueBits[i * 2]! >= payloadCount) throw new Error(`${where}: sample ${i} is histogram ${valueBits[i * 2]} of ${payloadCount}`);
+  }
 }
 
 interface WalRow extends Record<string, ArrayBuffer | number> {
@@ -137,8 +204,9 @@ export class Wal {
     return this.#lastSequence - this.#sealedSequence;
   }
 
-  get isFull(): boolean {
-    return this.rowCount >= this.#slotsMax;
+  /** Whether the log has no room for so many more rows. */
+  isFullWith(rows: number): boolean {
+    return this.rowCount + rows > this.#slotsMax;
   }
 
   /** Of a row of the open log. */

@@ -77,6 +77,7 @@ export class MemoryShards implements ObjectNamespaces {
       labelNames: (request) => call('labelNames', request),
       labelValues: (label, request) => call('labelValues', label, request),
       series: (request) => call('series', request),
+      selectExemplars: (request) => call('selectExemplars', request),
       changes: (request) => call('changes', request),
       stats: () => call('stats'),
     };
@@ -123,6 +124,7 @@ function methodsOf(store: HotStore): Methods {
     labelNames: (request) => store.labelNames(request),
     labelValues: (label, request) => store.labelValues(label, request),
     series: (request) => store.series(request),
+    selectExemplars: (request) => store.selectExemplars(request),
     changes: (request) => store.changes(request),
     stats: () => store.stats(),
   };

@@ -11,11 +11,13 @@ const BATCH: TestBatch = [
   { labels: named('down'), samples: [[-5, -0]] },
 ];
 
+const NO_EXTRAS = { payloads: [], startsMs: undefined, isDelta: undefined, exemplars: [] };
+
 test('a batch comes back, with the labels that were put in', () => {
   for (const batch of [BATCH, BATCH.slice(0, 1), BATCH.slice(0, 2), []]) {
-    expect(decodeAppendMessage(bareMessage(batch))).toEqual({ ...columnsOf(batch), definitions: new Map() });
+    expect(decodeAppendMessage(bareMessage(batch))).toEqual({ ...NO_EXTRAS, ...columnsOf(batch), definitions: new Map() });
     const labels = new Map(batch.map((series, i) => [i, series.labels]));
-    expect(decodeAppendMessage(fullMessage(batch))).toEqual({ ...columnsOf(batch), definitions: labels });
+    expect(decodeAppendMessage(fullMessage(batch))).toEqual({ ...NO_EXTRAS, ...columnsOf(batch), definitions: labels });
   }
 });
 
@@ -30,7 +32,7 @@ describe('refused', () => {
     });
   }
   // Words: version, series, samples, definition bytes; 3 × low, 3 × high, 3 × check, 3 × end; samples from byte 64.
-  refused('another version', (words) => (words[0] = 2), 'version 2, this shard knows 1');
+  refused('another version', (words) => (words[0] = 3), 'version 3, this shard knows 1 and 2');
   refused('more samples than there are', (words) => (words[2] = 4), 'want');
   refused('counts whose sizes overflow 32 bits', (words) => (words[1] = 2 ** 28 + 3), 'want');
   refused('ends that fall', (words) => words.set([2, 1, 3], 13), 'series 1 ends at sample 1');

@@ -110,8 +110,8 @@ describe('whatever is appended, sealed and opened anew', () => {
     for (let step = 0; step < 200; step++) {
       const before = log.wal;
       const action = random.below(20);
-      if (action < 13 && !log.wal.isFull) log.append();
-      else if (action < 17 || log.wal.isFull) {
+      if (action < 13 && !log.wal.isFullWith(1)) log.append();
+      else if (action < 17 || log.wal.isFullWith(1)) {
         lastLogRows = log.wal.rowCount;
         log.seal();
       } else if (action < 19) {
@@ -120,7 +120,7 @@ describe('whatever is appended, sealed and opened anew', () => {
         expect(isCurrentOfOld()).toBe(true);
         log.append();
         expect(isCurrentOfOld()).toBe(false);
-        if (log.wal.isFull) continue;
+        if (log.wal.isFullWith(1)) continue;
       } else {
         log.takeBack();
         takenBackAt = log.wal.lastSequence;

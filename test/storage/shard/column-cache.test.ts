@@ -12,7 +12,8 @@ function row(): ArrayBuffer {
   const writer = new SegmentWriter(10_000);
   for (let ref = 0; ref < SERIES; ref++) {
     const values = Float64Array.from({ length: SAMPLES }, (_, i) => ref * 1000 + i);
-    writer.add(ref, Float64Array.from({ length: SAMPLES }, (_, i) => i * 1000), values, new Uint32Array(values.buffer), 0, SAMPLES);
+    const timestampsMs = Float64Array.from({ length: SAMPLES }, (_, i) => i * 1000);
+    writer.add(ref, { timestampsMs, values, bits: new Uint32Array(values.buffer), payloads: [], startsMs: undefined }, 0, SAMPLES);
   }
   return writer.finish().bytes.slice().buffer;
 }

@@ -5,6 +5,7 @@ import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { randomCustom, randomExponential, seededRandom } from '../model/random-histogram.ts';
 import { named, STALE, write, type TestBatch, type TestValue } from './batches.ts';
 import { dump, StoreModel, type Range } from './store-model.ts';
 
@@ -19,15 +20,22 @@ const LIMITS = limitsWith({
   segmentRowBytesTarget: 400,
   segmentFrameBytesTarget: 150,
   selectPageBytesTarget: 500,
+  logPayloadBytesMax: 2000,
   seriesBlockBytesTarget: 200,
 });
 
+const histogramSeed = seededRandom(5);
+const HISTOGRAMS = Array.from({ length: 8 }, (_, i) => (i % 4 === 0 ? randomCustom(histogramSeed) : randomExponential(histogramSeed)));
 const VALUES: readonly TestValue[] = [0, -0, 1, 2.5, -7, NaN, Infinity, 1e300, 0.1 + 0.2, STALE];
+const VALUES_OF_ALL_KINDS: readonly TestValue[] = [...VALUES, ...HISTOGRAMS];
 
+/** Floats alone in every other batch: those take other paths. */
 function randomBatch(random: SeededRandom): TestBatch {
+  const values = random.oneIn(2) ? VALUES : VALUES_OF_ALL_KINDS;
+  const starts = random.oneIn(3) ? [0, 7, 1000] : [0];
   return Array.from({ length: random.between(1, 8) }, () => ({
     labels: named(random.pick(['a', 'b', 'é', '\u{1f600}', 'z']), { i: String(random.below(8)), ...(random.oneIn(2) ? { A: 'x' } : {}) }),
-    samples: Array.from({ length: random.between(1, 7) }, () => [random.below(40) * 10 - 100, random.oneIn(3) ? random.uint32() / 7 : random.pick(VALUES)] as const),
+    samples: Array.from({ length: random.between(1, 7) }, () => [random.below(40) * 10 - 100, random.oneIn(3) ? random.uint32() / 7 : random.pick(values), random.pick(starts)] as const),
   }));
 }
 

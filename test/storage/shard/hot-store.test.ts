@@ -161,13 +161,13 @@ describe('limits', () => {
       expect(write(each(), many)).toEqual({
         status: 'stored',
         samplesStored: 2,
-        refusedSeries: 2,
-        refusedSamples: 3,
-        refusal: 'the shard holds 2 series, the limit activeSeriesMax is 2',
+        histogramsStored: 0,
+        exemplarsStored: 0,
+        refusals: [{ kind: 'limit', samples: 3, message: '2 new series refused: the shard holds 2 series, the limit activeSeriesMax is 2' }],
       });
     }
     expect(dump(reopened())).toEqual(modelOf(one(1, 1), one(2, 2), one(2, 2, DOWN)));
-    expect(reopened().append(bareMessage(one(5, 5)))).toMatchObject({ status: 'stored', refusedSeries: 0 });
+    expect(reopened().append(bareMessage(one(5, 5)))).toMatchObject({ status: 'stored', refusals: [] });
   });
 
   test('a full log and a full WAL are sealed by themselves', () => {

@@ -4,12 +4,12 @@ import { SampleRun } from '../../../storage/shard/sample-run.ts';
 import { readLog } from '../../../storage/shard/seal.ts';
 
 function append(head: LogHead, ...samples: (readonly [ref: number, timestampMs: number, low: number, high: number])[]): void {
-  head.append(
-    Uint32Array.from(samples, ([ref]) => ref),
-    Float64Array.from(samples, ([, timestampMs]) => timestampMs),
-    Uint32Array.from(samples.flatMap(([, , low, high]) => [low, high])),
-    samples.length,
-  );
+  head.append({
+    refs: Uint32Array.from(samples, ([ref]) => ref),
+    timestampsMs: Float64Array.from(samples, ([, timestampMs]) => timestampMs),
+    valueBits: Uint32Array.from(samples.flatMap(([, , low, high]) => [low, high])),
+    sampleCount: samples.length,
+  });
 }
 
 function entriesOf(head: LogHead, ref: number, startMs = -Infinity, endMs = Infinity): string[] {
@@ -32,9 +32,9 @@ test('the entries of one series, in the order of acceptance, with bounds include
 test('knows what was sent again: only the newest entry, bit for bit', () => {
   const head = new LogHead(10);
   append(head, [0, 10, 1, 7], [0, 20, 2, 7]);
-  expect(head.endsWith(0, 20, 2, 7)).toBe(true);
-  for (const [timestampMs, low, high] of [[10, 1, 7], [20, 2, 8], [20, 3, 7], [21, 2, 7]] as const) expect(head.endsWith(0, timestampMs, low, high)).toBe(false);
-  expect(head.endsWith(1, 20, 2, 7)).toBe(false);
+  expect(head.endsWith(0, 20, 2, 7, undefined, 0)).toBe(true);
+  for (const [timestampMs, low, high] of [[10, 1, 7], [20, 2, 8], [20, 3, 7], [21, 2, 7]] as const) expect(head.endsWith(0, timestampMs, low, high, undefined, 0)).toBe(false);
+  expect(head.endsWith(1, 20, 2, 7, undefined, 0)).toBe(false);
 });
 
 test('forgets entries after a seal', () => {

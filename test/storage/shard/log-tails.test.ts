@@ -14,11 +14,15 @@ function samplesOf(part: Part | undefined): string[] {
   return Array.from({ length: to - from }, (_, i) => `${timestampsMs[from + i]}:${bits[(from + i) * 2]}:${bits[(from + i) * 2 + 1]}`);
 }
 
+function append(head: LogHead, refs: readonly number[], timestampsMs: readonly number[], bits: readonly number[]): void {
+  head.append({ refs: Uint32Array.from(refs), timestampsMs: Float64Array.from(timestampsMs), valueBits: Uint32Array.from(bits), sampleCount: refs.length });
+}
+
 function expected(head: LogHead, ref: number, startMs: number, endMs: number): string[] {
   const run = new SampleRun();
   readLog(head, ref, startMs, endMs, run);
   run.settle();
-  return samplesOf({ timestampsMs: run.timestampsMs, bits: run.bits, from: 0, to: run.length, hasStale: false });
+  return samplesOf({ timestampsMs: run.timestampsMs, bits: run.bits, payloads: [], startsMs: undefined, from: 0, to: run.length, hasStale: false });
 }
 
 /** Appends, reads and seals in any order, and asks for the same as the log itself gives. */
@@ -31,7 +35,7 @@ function compare(seed: number, samplesMax: number, isInOrder: boolean): void {
     if (random.oneIn(100) || head.free === 0) head.clear();
     timeMs += 10;
     const sampleMs = isInOrder ? timeMs : timeMs - random.below(30);
-    head.append(Uint32Array.of(random.below(SERIES)), Float64Array.of(sampleMs), Uint32Array.of(random.below(1000), random.below(1000)), 1);
+    append(head, [random.below(SERIES)], [sampleMs], [random.below(1000), random.below(1000)]);
     const ref = random.below(SERIES);
     const startMs = timeMs - random.below(1000);
     const endMs = startMs + random.below(1000);
@@ -53,8 +57,8 @@ test('also when there is no room for all', () => {
 test('says where stale markers may be', () => {
   const head = new LogHead(10);
   const tails = new LogTails(head, 100);
-  head.append(Uint32Array.of(0, 1), Float64Array.of(1, 1), Uint32Array.of(1, 2, 2, 0x7ff00000), 2);
+  append(head, [0, 1], [1, 1], [1, 2, 2, 0x7ff00000]);
   expect([tails.read(0, 0, 9)?.hasStale, tails.read(1, 0, 9)?.hasStale, tails.read(2, 0, 9)]).toEqual([false, true, undefined]);
-  head.append(Uint32Array.of(0), Float64Array.of(2), Uint32Array.of(2, 0x7ff00000), 1);
+  append(head, [0], [2], [2, 0x7ff00000]);
   expect(tails.read(0, 0, 9)?.hasStale).toBe(true);
 });

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest';
+import { decodeHistogram } from '../../../storage/chunk/index.ts';
+import type { Labels } from '../../../storage/model/labels.ts';
+import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { payloadOf } from '../../../storage/shard/payloads.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
-import { bitsOf, named, STALE, type TestBatch, type TestValue } from './batches.ts';
-import { dump, sampleText, StoreModel, type Dump } from './store-model.ts';
+import { randomExponential, seededRandom } from '../model/random-histogram.ts';
+import { bitsOf, fullMessage, named, STALE, type SeriesId, type TestBatch, type TestValue } from './batches.ts';
+import { dump, histogramText, sampleText, StoreModel, type Dump } from './store-model.ts';
 
 /*
  * All that can happen to a store, in any order, against the naive model: batches in and out of order, redelivery, seal, waking anew, prune,
@@ -30,7 +35,9 @@ const LIMITS = limitsWith({
   openColumnSamplesMax: 50,
 });
 
-const VALUES: readonly Exclude<TestValue, 'stale'>[] = [0, -0, 1, 2.5, -7, Infinity, 1e300, 0.1 + 0.2];
+const VALUES: readonly TestValue[] = [0, -0, 1, 2.5, -7, Infinity, 1e300, 0.1 + 0.2];
+const histogramSeed = seededRandom(5);
+const VALUES_OF_ALL_KINDS = [...VALUES, STALE, ...Array.from({ length: 8 }, () => randomExponential(histogramSeed))] as const;
 const SERIES = Array.from({ length: 12 }, (_, i) => named(i % 2 === 0 ? 'even' : 'odd', { i: String(i) }));
 const RETENTION_MS = 400;
 
@@ -40,18 +47,32 @@ function pickSeries(random: SeededRandom, aroundMs: number): readonly string[] {
 }
 
 function randomBatch(random: SeededRandom, aroundMs: number): TestBatch {
+  const values = random.oneIn(2) ? VALUES : VALUES_OF_ALL_KINDS;
+  const starts = random.oneIn(3) ? [0, 7, 1000] : [0];
   return Array.from({ length: random.between(1, 6) }, () => ({
     labels: pickSeries(random, aroundMs),
-    samples: Array.from({ length: random.between(1, 7) }, () => [aroundMs + random.below(60) * 10 - 300, random.oneIn(3) ? random.uint32() / 7 : random.pick(VALUES)] as const),
+    samples: Array.from({ length: random.between(1, 7) }, () => [aroundMs + random.below(60) * 10 - 300, random.oneIn(3) ? random.uint32() / 7 : random.pick(values), random.pick(starts)] as const),
   }));
 }
 
-function appendLocal(store: HotStore, batch: TestBatch): void {
+/** Local samples are numbers; what has histograms or start timestamps comes as over RPC, under the ids that the store itself gives. */
+function append(store: HotStore, sql: NodeSql, batch: TestBatch): void {
+  const isLocal = batch.every(({ samples }) => samples.every(([, value, startMs = 0]) => typeof value === 'number' && startMs === 0));
+  if (!isLocal) {
+    store.refOf(named('any'));
+    const hasher = new SeriesHasher(new Uint8Array(sql.all<{ local_hash_key: ArrayBuffer }>('SELECT local_hash_key FROM shard_state')[0]!.local_hash_key));
+    const idOfLabels = (labels: Labels): SeriesId => {
+      hasher.hashLabels(labels);
+      return [...hasher.words] as unknown as SeriesId;
+    };
+    expect(store.append(fullMessage(batch, idOfLabels)).status).toBe('stored');
+    return;
+  }
   store.appendLocal(
     batch.map(({ labels, samples }) => ({
       labels,
       timestampsMs: samples.map(([timestampMs]) => timestampMs),
-      values: samples.map(([, value]) => (value === STALE ? NaN : value)),
+      values: samples.map(([, value]) => value as number),
     })),
   );
 }
@@ -64,7 +85,11 @@ function readAll(store: HotStore, labels: readonly string[], startMs: number, en
   for (let fromMs: number | undefined = startMs; fromMs !== undefined; ) {
     const page = store.readSeries(ref, fromMs, endMs, samplesMax);
     if (page.timestampsMs.length > samplesMax) throw new Error(`a page of ${page.timestampsMs.length}`);
-    page.timestampsMs.forEach((timestampMs, i) => samples.push(sampleText(timestampMs, page.valueBits[i * 2]!, page.valueBits[i * 2 + 1]!)));
+    page.timestampsMs.forEach((timestampMs, i) => {
+      const histogram = payloadOf(page.valueBits, i, page.payloads);
+      const startMs = page.startsMs?.[i];
+      samples.push(histogram === undefined ? sampleText(timestampMs, page.valueBits[i * 2]!, page.valueBits[i * 2 + 1]!, startMs) : histogramText(timestampMs, decodeHistogram(histogram), startMs));
+    });
     if (page.nextStartMs !== undefined && page.nextStartMs <= fromMs) throw new Error('a page that does not go on');
     fromMs = page.nextStartMs;
   }
@@ -80,8 +105,9 @@ function compareReads(store: HotStore, model: StoreModel, random: SeededRandom, 
   const ref = store.refOf(labels);
   const timeMs = random.oneIn(3) ? Infinity : startMs + random.below(10);
   const last = ref === undefined ? undefined : store.lastSampleAt(ref, timeMs);
-  expect(last && sampleText(last.timestampMs, last.bitsLow, last.bitsHigh), `${where}, at ${timeMs}`).toEqual(model.lastAt(labels, timeMs));
-  if (last !== undefined) expect([...bitsOf(last.value)]).toEqual([last.bitsLow, last.bitsHigh]);
+  const text = last?.payload === undefined ? last && sampleText(last.timestampMs, last.bitsLow, last.bitsHigh, last.startMs) : histogramText(last.timestampMs, decodeHistogram(last.payload), last.startMs);
+  expect(text, `${where}, at ${timeMs}`).toEqual(model.lastAt(labels, timeMs));
+  if (last !== undefined && last.payload === undefined) expect([...bitsOf(last.value)]).toEqual([last.bitsLow, last.bitsHigh]);
 }
 
 test('whatever happens, the store is its model', () => {
@@ -160,9 +186,9 @@ test('whatever happens, the store is its model', () => {
         }
         default: {
           const batch = randomBatch(random, aroundMs);
-          appendLocal(store, batch);
+          append(store, sql, batch);
           model.apply(batch);
-          if (random.oneIn(4)) appendLocal(store, batch);
+          if (random.oneIn(4)) append(store, sql, batch);
         }
       }
       expect(dump(store), where).toEqual(model.dump());

@@ -18,14 +18,14 @@ function column(ref: number, length: number, startMs: number, bitsAt: (i: number
 
 function rowOf(columns: readonly Column[], writer = new SegmentWriter(1000)): SegmentRow {
   for (const { ref, timestampsMs, bits } of columns) {
-    writer.add(ref, timestampsMs, new Float64Array(bits.buffer), bits, 0, timestampsMs.length);
+    writer.add(ref, { timestampsMs, values: new Float64Array(bits.buffer), bits, payloads: [], startsMs: undefined }, 0, timestampsMs.length);
   }
   return writer.finish();
 }
 
 function contentOf(row: SegmentRow): Column[] {
   const reader = new SegmentReader(row.bytes.slice().buffer, 'segment 1');
-  return Array.from(reader.refs, (ref, i) => ({ ref, timestampsMs: reader.timestampsMs(i), bits: reader.valueBits(i) }));
+  return Array.from(reader.refs, (ref, i) => ({ ref, timestampsMs: reader.timestampsMs(i), bits: reader.samples(i).bits }));
 }
 
 function randomColumns(random: SeededRandom, count: number): Column[] {
@@ -57,7 +57,7 @@ test('random series come back, in their order, whatever the size of a frame', ()
 test('series can be read in any order', () => {
   const columns = randomColumns(new SeededRandom(2), 100);
   const reader = new SegmentReader(rowOf(columns).bytes.slice().buffer, 'segment 1');
-  for (const i of new SeededRandom(3).shuffle(columns.map((_, i) => i))) expect(reader.valueBits(i)).toEqual(columns[i]!.bits);
+  for (const i of new SeededRandom(3).shuffle(columns.map((_, i) => i))) expect(reader.samples(i).bits).toEqual(columns[i]!.bits);
 });
 
 test('a series in two pieces, and refs that fall', () => {
@@ -79,7 +79,7 @@ test('any damage is noticed', () => {
   const { bytes } = rowOf(columns, new SegmentWriter(200));
   expectDamageNoticed(bytes, (damaged) => {
     const reader = new SegmentReader(damaged, 'segment 1');
-    reader.refs.forEach((_, i) => reader.valueBits(i));
+    reader.refs.forEach((_, i) => reader.samples(i).bits);
   });
 });
 

@@ -22,7 +22,7 @@ function live(minutes: number): { store: HotStore; sql: NodeSql; clock: FixedClo
     const pods = Array.from({ length: PODS }, (_, pod) => named('requests', { pod: `pod-${generation}-${pod}`, node: `node-${pod % 7}` }));
     const stable = Array.from({ length: 10 }, (_, i) => named('up', { i: String(i) }));
     const answer = write(store, [...pods, ...stable].map((labels) => ({ labels, samples: [[clock.nowMs(), minute]] as const })));
-    refused += answer.status === 'stored' ? answer.refusedSamples : 1;
+    refused += answer.status === 'stored' ? answer.refusals.length : 1;
     while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
     if (minute % 37 === 0) store = new HotStore(new NodeSql(sql.database), LIMITS, { clock, retentionMs: 30 * MINUTE_MS });
   }

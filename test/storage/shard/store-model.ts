@@ -1,4 +1,6 @@
+import { encodeHistogram } from '../../../storage/chunk/index.ts';
 import { compileMatcher } from '../../../storage/model/compile-matcher.ts';
+import type { FloatHistogram } from '../../../storage/model/histogram.ts';
 import { compareLabels, formatLabels, labelsKey, labelValue, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import type { HotStore } from '../../../storage/shard/hot-store.ts';
@@ -46,10 +48,10 @@ export class StoreModel {
       const key = labelsKey(labels);
       let series = this.#series.get(key);
       if (series === undefined) this.#series.set(key, (series = { labels, samples: new Map() }));
-      for (const [timestampMs, value] of samples) {
+      for (const [timestampMs, value, startMs] of samples) {
         if (timestampMs < this.#floorMs) continue;
-        const [low, high] = bitsOf(value);
-        series.samples.set(timestampMs, sampleText(timestampMs, low, high));
+        if (typeof value === 'object') series.samples.set(timestampMs, histogramText(timestampMs, value, startMs));
+        else series.samples.set(timestampMs, sampleText(timestampMs, ...bitsOf(value), startMs));
       }
     }
   }
@@ -89,12 +91,14 @@ export function dump(store: HotStore, range: Range = {}, onPage: (seriesCount: n
     const answer = store.select({ version: SHARD_RPC_VERSION, matchers, startMs, endMs, after, samplesMax: 10_000_000 });
     if (answer.status !== 'page') throw new Error(answer.message);
     let seriesCount = 0;
-    for (const { labels, timestampsMs, values, isStale } of readSelectPage(answer.page)) {
+    for (const { labels, timestampsMs, values, isStale, histograms, startTimestampsMs } of readSelectPage(answer.page)) {
       const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
       const samples = Array.from(timestampsMs, (timestampMs, i) => {
         const [low, high] = [bits[i * 2]!, bits[i * 2 + 1]!];
+        const histogram = histograms?.[i];
+        if (histogram !== undefined) return histogramText(timestampMs, histogram, startTimestampsMs?.[i]);
         if ((isStale?.[i] === 1) !== (high === 0x7ff00000 && low === 2)) throw new Error(`isStale is wrong at ${timestampMs}`);
-        return sampleText(timestampMs, low, high);
+        return sampleText(timestampMs, low, high, startTimestampsMs?.[i]);
       });
       rows.push([formatLabels(labels), samples]);
       after = labels;
@@ -106,6 +110,10 @@ export function dump(store: HotStore, range: Range = {}, onPage: (seriesCount: n
   }
 }
 
-export function sampleText(timestampMs: number, low: number, high: number): string {
-  return `${timestampMs}:${high.toString(16)}:${low.toString(16)}`;
+export function sampleText(timestampMs: number, low: number, high: number, startMs = 0): string {
+  return `${timestampMs}:${high.toString(16)}:${low.toString(16)}${startMs === 0 ? '' : ` since ${startMs}`}`;
+}
+
+export function histogramText(timestampMs: number, histogram: FloatHistogram, startMs = 0): string {
+  return `${timestampMs}:${Buffer.from(encodeHistogram(histogram, false)).toString('hex')}${startMs === 0 ? '' : ` since ${startMs}`}`;
 }

@@ -1,0 +1,162 @@
+import { encodeHistogram } from '../storage/chunk/index.ts';
+import type { FloatHistogram } from '../storage/model/histogram.ts';
+import { formatLabels, type Labels } from '../storage/model/labels.ts';
+import { float64Bits } from '../storage/model/sample.ts';
+import { assert } from '../storage/runtime/assert.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import type { Rejections } from './rejections.ts';
+import { SampleBatch } from './sample-batch.ts';
+import { SeriesIdColumns } from './series-id-cache.ts';
+import { addCounts, NOTHING_STORED, sendBatch, toOutgoing, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
+
+/** Series collected before a door should flush. */
+const SERIES_TARGET = 16 * 1024;
+
+export interface LabelledOptions {
+  /** Samples older than this much are refused; by default hotWindowMs. */
+  readonly oldestAgeMs?: number;
+}
+
+/**
+ * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard, and
+ * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
+ */
+export class LabelledBatches {
+  readonly #shards: TenantShards;
+  readonly #clock: Clock;
+  readonly #limits: typeof LIMITS;
+  readonly #rejections: Rejections;
+  readonly #oldestAgeMs: number;
+  readonly #batches: SampleBatch[];
+  readonly #id = new SeriesIdColumns();
+  /** Of what has been collected, by source number. */
+  #labels: Labels[] = [];
+  #outgoing: OutgoingBatch[] = [];
+  #open: { readonly labels: Labels; readonly shard: number; readonly isDelta: boolean } | undefined;
+  #oldestMs = 0;
+  #newestMs = 0;
+
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, { oldestAgeMs = limits.hotWindowMs }: LabelledOptions = {}) {
+    this.#shards = shards;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#rejections = rejections;
+    this.#oldestAgeMs = oldestAgeMs;
+    this.#batches = Array.from({ length: shards.shardCount }, () => new SampleBatch());
+    this.#id.reserve(1);
+    this.#readClock();
+  }
+
+  /** Whether so much has been collected that it should be sent before more is. */
+  get isLarge(): boolean {
+    return this.#outgoing.length > 0 || this.#labels.length >= SERIES_TARGET;
+  }
+
+  /** Begins a series; `labels` are as the model has them. `isDelta`: its samples are differences, for its shard to add up. */
+  begin(labels: Labels, { isDelta = false }: { readonly isDelta?: boolean } = {}): void {
+    assert(this.#open === undefined, 'a series inside a series');
+    const { hasher, shardCount } = this.#shards;
+    hasher.hashLabels(labels);
+    this.#id.set(0, hasher.words);
+    const shard = this.#id.high[0]! % shardCount;
+    this.#open = { labels, shard, isDelta };
+    this.#labels.push(labels);
+    this.#beginIn(this.#batches[shard]!, isDelta);
+  }
+
+  /** A float as bits, so that a stale marker survives. `startMs` is its start timestamp, 0 when unknown. */
+  sample(timestampMs: number, bitsLow: number, bitsHigh: number, startMs = 0): void {
+    if (!this.#isInTime(timestampMs)) return;
+    this.#batch().addSample(timestampMs, bitsLow, bitsHigh, startMs);
+    this.#cutWhenFull();
+  }
+
+  float(timestampMs: number, value: number, startMs = 0): void {
+    const [low, high] = float64Bits(value) as unknown as [number, number];
+    this.sample(timestampMs, low, high, startMs);
+  }
+
+  /** `isInteger` says that the sender counted in integers. The histogram is valid. */
+  histogram(timestampMs: number, histogram: FloatHistogram, isInteger: boolean, startMs = 0): void {
+    if (!this.#isInTime(timestampMs)) return;
+    const payload = encodeHistogram(histogram, isInteger);
+    const { histogramBytesMax } = this.#limits;
+    if (payload.length > histogramBytesMax) {
+      this.#rejections.add('bad-data', 1, () => `${this.#name()}: a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);
+      return;
+    }
+    this.#batch().addHistogram(timestampMs, payload, startMs);
+    this.#cutWhenFull();
+  }
+
+  exemplar(timestampMs: number, value: number, labels: Labels): void {
+    const [low, high] = float64Bits(value) as unknown as [number, number];
+    this.#batch().addExemplar(timestampMs, low, high, labels);
+  }
+
+  end(): void {
+    this.#batch().endSeries();
+    this.#open = undefined;
+  }
+
+  /** Sends what has been collected and answers what is stored of it. A throw means that this is unknown; sending again is harmless. */
+  async flush(): Promise<StoredCounts> {
+    assert(this.#open === undefined, 'a flush inside a series');
+    this.#batches.forEach((batch, shard) => {
+      if (batch.seriesCount > 0) this.#outgoing.push(toOutgoing(batch, shard));
+      batch.clear();
+    });
+    const outgoing = this.#outgoing;
+    const labels = this.#labels;
+    this.#outgoing = [];
+    this.#labels = [];
+    this.#readClock();
+    const labelsOf = (sources: readonly number[]): Labels[] => sources.map((source) => labels[source]!);
+    const stored = await Promise.all(outgoing.map((batch) => sendBatch(this.#shards, batch, labelsOf, this.#rejections)));
+    return stored.reduce(addCounts, NOTHING_STORED);
+  }
+
+  #batch(): SampleBatch {
+    assert(this.#open !== undefined, 'a sample outside of a series');
+    return this.#batches[this.#open.shard]!;
+  }
+
+  #beginIn(batch: SampleBatch, isDelta: boolean): void {
+    batch.beginSeries(0, this.#id);
+    batch.source[batch.seriesCount] = this.#labels.length - 1;
+    if (isDelta) batch.markDelta();
+  }
+
+  /** A series may be longer than a batch: the rest goes on as the same series in the next one. */
+  #cutWhenFull(): void {
+    const batch = this.#batch();
+    if (!batch.isFull(this.#limits)) return;
+    const { shard, isDelta } = this.#open!;
+    batch.endSeries();
+    this.#outgoing.push(toOutgoing(batch, shard));
+    batch.clear();
+    this.#beginIn(batch, isDelta);
+  }
+
+  #isInTime(timestampMs: number): boolean {
+    if (timestampMs >= this.#oldestMs && timestampMs <= this.#newestMs) return true;
+    this.#rejections.add('bad-data', 1, () =>
+      timestampMs > this.#newestMs
+        ? `${this.#name()}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now`
+        : `${this.#name()}: too old: ${timestampMs} is more than ${this.#oldestAgeMs} ms ago`,
+    );
+    return false;
+  }
+
+  #readClock(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#oldestMs = nowMs - this.#oldestAgeMs;
+    this.#newestMs = nowMs + this.#limits.timestampAheadMsMax;
+  }
+
+  #name(): string {
+    return this.#open === undefined ? '' : formatLabels(this.#open.labels);
+  }
+}

@@ -1,0 +1,136 @@
+import { DecodeError } from '../../proto/decode-error.ts';
+import { ByteReader } from '../../proto/varint.ts';
+import type { CounterResetHint, FloatHistogram, Span } from '../model/histogram.ts';
+import { ColumnWriter, SIGNED_VARINT_MAX } from './column-writer.ts';
+import { signedVarint } from './timestamps.ts';
+
+/*
+ * One native histogram as bytes, its payload: exact, and the same bytes for the same histogram, so that payloads can be compared instead
+ * of histograms. FORMAT.md draws it. What a sender had as integers says so, and is told apart from the same numbers as floats.
+ */
+const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not-reset', 'gauge'];
+const HINT_MASK = 0x03;
+/** The sender's counts are integers. */
+const INTEGER_FLAG = 0x04;
+/** Counts are stored as varints, buckets as differences: all are whole numbers that allow it. */
+const VARINT_FLAG = 0x08;
+const KNOWN_FLAGS = HINT_MASK | INTEGER_FLAG | VARINT_FLAG;
+
+/** Buckets of one side that a payload may have: far more than any client makes, and a bound on what a damaged one can ask for. */
+const BUCKETS_MAX = 1 << 20;
+
+const out = new ColumnWriter(1024);
+const numbers = new Float64Array(1);
+const numberBits = new Uint32Array(numbers.buffer);
+
+/** The payload of a histogram. `isInteger` says that its sender counted in integers. */
+export function encodeHistogram(histogram: FloatHistogram, isInteger: boolean): Uint8Array {
+  out.clear();
+  const isVarint = canBeVarints(histogram);
+  out.byte(HINTS.indexOf(histogram.counterResetHint) | (isInteger ? INTEGER_FLAG : 0) | (isVarint ? VARINT_FLAG : 0));
+  out.signed(histogram.schema);
+  writeFloat(histogram.zeroThreshold);
+  writeFloat(histogram.sum);
+  if (isVarint) {
+    out.unsigned(histogram.count);
+    out.unsigned(histogram.zeroCount);
+  } else {
+    writeFloat(histogram.count);
+    writeFloat(histogram.zeroCount);
+  }
+  writeSide(histogram.positiveSpans, histogram.positiveBuckets, isVarint);
+  writeSide(histogram.negativeSpans, histogram.negativeBuckets, isVarint);
+  out.unsigned(histogram.customValues.length);
+  for (const bound of histogram.customValues) writeFloat(bound);
+  return out.written().slice();
+}
+
+/** Throws DecodeError on what `encodeHistogram` cannot have written. */
+export function decodeHistogram(payload: Uint8Array): FloatHistogram {
+  const reader = new ByteReader(payload);
+  const flags = reader.byte();
+  if ((flags & ~KNOWN_FLAGS) !== 0) throw new DecodeError(`histogram: flags ${flags} are not known`);
+  const isVarint = (flags & VARINT_FLAG) !== 0;
+  const schema = signedVarint(reader);
+  const zeroThreshold = reader.float64();
+  const sum = reader.float64();
+  const count = isVarint ? reader.varint() : reader.float64();
+  const zeroCount = isVarint ? reader.varint() : reader.float64();
+  const positive = readSide(reader, isVarint);
+  const negative = readSide(reader, isVarint);
+  const customValues = readFloats(reader, reader.varint());
+  if (!reader.done) throw new DecodeError(`histogram: ${reader.end - reader.position} bytes too many`);
+  return {
+    counterResetHint: HINTS[flags & HINT_MASK]!,
+    schema,
+    zeroThreshold,
+    zeroCount,
+    count,
+    sum,
+    positiveSpans: positive.spans,
+    negativeSpans: negative.spans,
+    positiveBuckets: positive.buckets,
+    negativeBuckets: negative.buckets,
+    customValues,
+  };
+}
+
+/** Whether the sender of the histogram counted in integers. */
+export function isIntegerHistogram(payload: Uint8Array): boolean {
+  return (payload[0]! & INTEGER_FLAG) !== 0;
+}
+
+/** Whether two payloads are of the same histogram. */
+export function samePayload(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function canBeVarints({ count, zeroCount, positiveBuckets, negativeBuckets }: FloatHistogram): boolean {
+  return isWhole(count) && isWhole(zeroCount) && positiveBuckets.every(isWhole) && negativeBuckets.every(isWhole);
+}
+
+function isWhole(value: number): boolean {
+  // Differences of two of these still fit a signed varint; -0 would come back as 0.
+  return Number.isInteger(value) && value >= 0 && value <= SIGNED_VARINT_MAX && !Object.is(value, -0);
+}
+
+function writeSide(spans: readonly Span[], buckets: readonly number[], isVarint: boolean): void {
+  out.unsigned(spans.length);
+  for (const { offset, length } of spans) {
+    out.signed(offset);
+    out.unsigned(length);
+  }
+  out.unsigned(buckets.length);
+  let previous = 0;
+  for (const bucket of buckets) {
+    if (isVarint) out.signed(bucket - previous);
+    else writeFloat(bucket);
+    previous = bucket;
+  }
+}
+
+function readSide(reader: ByteReader, isVarint: boolean): { readonly spans: readonly Span[]; readonly buckets: readonly number[] } {
+  const spans: Span[] = [];
+  for (let count = reader.varint(); count > 0; count--) spans.push({ offset: signedVarint(reader), length: reader.varint() });
+  const bucketCount = reader.varint();
+  if (bucketCount > BUCKETS_MAX) throw new DecodeError(`histogram: ${bucketCount} buckets`);
+  if (!isVarint) return { spans, buckets: readFloats(reader, bucketCount) };
+  const buckets: number[] = [];
+  for (let i = 0, bucket = 0; i < bucketCount; i++) buckets.push((bucket += signedVarint(reader)));
+  return { spans, buckets };
+}
+
+function readFloats(reader: ByteReader, count: number): readonly number[] {
+  if (count * 8 > reader.end - reader.position) throw new DecodeError(`histogram: ${count} numbers in ${reader.end - reader.position} bytes`);
+  const floats: number[] = [];
+  for (let i = 0; i < count; i++) floats.push(reader.float64());
+  return floats;
+}
+
+function writeFloat(value: number): void {
+  numbers[0] = value;
+  out.uint32(numberBits[0]!);
+  out.uint32(numberBits[1]!);
+}

@@ -1,0 +1,51 @@
+import type { LIMITS } from '../runtime/limits.ts';
+import type { AppendMessage } from './append-message.ts';
+import type { StoredExemplar } from './exemplars.ts';
+import { REFUSED_REF } from './resolve-series.ts';
+import type { AppendAnswer, AppendRefusal } from './shard-api.ts';
+import type { TakenBatch } from './taken-samples.ts';
+
+/** Why parts of a batch were left out. */
+export interface RefusalReasons {
+  readonly outcome: TakenBatch;
+  readonly refusedSeries: number;
+  /** With the batch's. */
+  readonly seriesCount: number;
+  readonly floorMs: number;
+}
+
+/** The answer to a batch that has been taken, but for what the reasons name. */
+export function storedAnswer(batch: AppendMessage, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
+  const { refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = reasons.outcome;
+  const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder - histogramsRefused;
+  return {
+    status: 'stored',
+    samplesStored: batch.sampleCount - batch.payloads.length - floatsRefused,
+    histogramsStored: batch.payloads.length - histogramsRefused,
+    exemplarsStored,
+    refusals: refusalsOf(reasons, limits),
+  };
+}
+
+function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalReasons, { activeSeriesMax }: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendRefusal[] {
+  const { refusedWithSeries, refusedByAge, refusedByOrder } = outcome;
+  const refusals: AppendRefusal[] = [];
+  if (refusedSeries > 0) {
+    const message = `${refusedSeries} new series refused: the shard holds ${seriesCount} series, the limit activeSeriesMax is ${activeSeriesMax}`;
+    refusals.push({ kind: 'limit', samples: refusedWithSeries, message });
+  }
+  if (refusedByAge > 0) {
+    refusals.push({ kind: 'bad-data', samples: refusedByAge, message: `${refusedByAge} samples are older than ${floorMs} ms, before which everything was pruned` });
+  }
+  if (refusedByOrder > 0) {
+    const message = `${refusedByOrder} delta samples came behind newer ones of their series and can no longer be added up`;
+    refusals.push({ kind: 'bad-data', samples: refusedByOrder, message });
+  }
+  return refusals;
+}
+
+/** A batch's exemplars, without those of series that were refused. */
+export function exemplarsToStore({ exemplars, idLow, idHigh, idCheck }: AppendMessage, refs: Uint32Array): StoredExemplar[] {
+  const kept = exemplars.filter(({ series }) => refs[series] !== REFUSED_REF);
+  return kept.map((exemplar) => ({ ...exemplar, idLow: idLow[exemplar.series]!, idHigh: idHigh[exemplar.series]!, idCheck: idCheck[exemplar.series]! }));
+}

@@ -1,0 +1,42 @@
+import { compareLabels, labelsKey, type Labels } from '../model/labels.ts';
+import type { StoredExemplar } from './exemplars.ts';
+import type { SeriesIndex } from './series-index.ts';
+import { NO_REF } from './series-table.ts';
+import type { SeriesTable } from './series-table.ts';
+
+/** An exemplar as a query answers it. */
+export interface Exemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  readonly timestampMs: number;
+}
+
+export interface SeriesExemplars {
+  readonly labels: Labels;
+  /** Oldest first, each once. */
+  readonly exemplars: readonly Exemplar[];
+}
+
+interface SelectSources {
+  readonly stored: Iterable<StoredExemplar>;
+  readonly table: SeriesTable;
+  readonly index: SeriesIndex;
+}
+
+/** The exemplars within a time (Unix ms, both inclusive) of the series among `refs`, by series in label order. */
+export function selectExemplars({ stored, table, index }: SelectSources, refs: ReadonlySet<number>, startMs: number, endMs: number): SeriesExemplars[] {
+  const found = new Map<number, Map<string, Exemplar>>();
+  for (const { idLow, idHigh, idCheck, timestampMs, bitsLow, bitsHigh, labels } of stored) {
+    if (timestampMs < startMs || timestampMs > endMs) continue;
+    const ref = table.find(idLow, idHigh, idCheck);
+    // A series that has gone has taken its labels with it.
+    if (ref <= NO_REF || !refs.has(ref)) continue;
+    let ofSeries = found.get(ref);
+    if (ofSeries === undefined) found.set(ref, (ofSeries = new Map()));
+    const value = new Float64Array(Uint32Array.of(bitsLow, bitsHigh).buffer)[0]!;
+    ofSeries.set(`${timestampMs}:${bitsLow}:${bitsHigh}:${labelsKey(labels)}`, { labels, value, timestampMs });
+  }
+  return [...found]
+    .map(([ref, exemplars]) => ({ labels: index.labelsOf(ref), exemplars: [...exemplars.values()].sort((a, b) => a.timestampMs - b.timestampMs) }))
+    .sort((a, b) => compareLabels(a.labels, b.labels));
+}
