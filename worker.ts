@@ -4,21 +4,26 @@ import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { buildApp } from './query/app.ts';
 import { failure } from './query/respond.ts';
+import { KEYRING_NAME } from './storage/access/keyring-api.ts';
+import type { Keyring } from './storage/access/keyring-object.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
 import { Counters } from './storage/runtime/metrics.ts';
+import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
 import { ShardRouter } from './storage/shard-router.ts';
 
 export { Catalog } from './storage/catalog/catalog-object.ts';
+export { Keyring } from './storage/access/keyring-object.ts';
 export { Shard } from './storage/shard/shard-object.ts';
 
 /** Bindings, as wrangler.toml has them; variables are in storage/runtime/config.ts. */
 export interface Env extends Variables {
   readonly SHARD: DurableObjectNamespace<Shard>;
   readonly CATALOG: DurableObjectNamespace<Catalog>;
+  readonly KEYRING: DurableObjectNamespace<Keyring>;
   readonly ARCHIVE: R2Bucket;
 }
 
@@ -33,7 +38,8 @@ function appOf(env: Env): Hono {
     config.shardCount,
   );
   const remoteWrite = new RemoteWriteIngest(snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax), systemClock, LIMITS);
-  return buildApp({ router, remoteWrite, clock: systemClock, counters: new Counters(), access: config.access });
+  const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
+  return buildApp({ router, remoteWrite, keyring, clock: systemClock, random: systemRandom, counters: new Counters(), access: config.access });
 }
 
 let app: Hono | undefined;

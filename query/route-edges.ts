@@ -18,7 +18,7 @@ export function withRequestCount(counters: Counters): MiddlewareHandler {
 export function notFound(app: Hono): (context: Context) => Response {
   return (context) => {
     const { path, method } = context.req;
-    const allowed = ['GET', 'POST'].filter((other) => other !== method && hasRoute(app, other, path));
+    const allowed = ['GET', 'POST', 'PUT', 'DELETE'].filter((other) => other !== method && hasRoute(app, other, path));
     if (allowed.length > 0) {
       if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: [...allowed, 'OPTIONS'].join(', ') } });
       return new Response(`method ${method} is not allowed here; use ${allowed.join(' or ')}\n`, { status: 405, headers: { allow: allowed.join(', ') } });

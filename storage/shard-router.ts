@@ -1,7 +1,7 @@
+import { callObject } from './call-object.ts';
 import type { CatalogApi, TenantRouting } from './catalog/catalog-api.ts';
 import { SeriesHasher } from './model/series-id.ts';
 import { must } from './runtime/assert.ts';
-import { VarveError } from './runtime/errors.ts';
 import { LIMITS } from './runtime/limits.ts';
 import { LruCache } from './runtime/lru-cache.ts';
 import type { ShardApi } from './shard/shard-api.ts';
@@ -17,7 +17,7 @@ export interface TenantShards {
   readonly tenant: string;
   readonly hasher: SeriesHasher;
   readonly shardCount: number;
-  /** Calls one shard; see ShardRouter.call. */
+  /** Calls one shard; see callObject. */
   call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
   /** Calls the tenant's catalog, in the same way. */
   catalog<T>(body: (stub: CatalogApi) => Promise<T>): Promise<T>;
@@ -48,39 +48,15 @@ export class ShardRouter {
 
   async #open(tenant: string): Promise<TenantShards> {
     const catalog = <T>(body: (stub: CatalogApi) => Promise<T>): Promise<T> =>
-      this.#call(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
+      callObject(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
     const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
     return {
       tenant,
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,
-      call: (shard, body) => this.#call(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),
+      call: (shard, body) => callObject(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),
       catalog,
     };
   }
-
-  /**
-   * One call, retried once on a new stub: the object may have been evicted or replaced, or may have fenced itself. The runtime has retried
-   * by itself before that; an overloaded object is left alone. Everything that shards offer may be done twice.
-   */
-  async #call<T>(body: () => Promise<T>, what: string): Promise<T> {
-    try {
-      return await body();
-    } catch (error) {
-      // Ours, from before the call.
-      if (error instanceof VarveError) throw error;
-      if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
-    }
-    try {
-      return await body();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new VarveError(isOverloaded(error) ? 'overloaded' : 'unavailable', `${what} cannot be reached; try again later (${reason})`, { cause: error });
-    }
-  }
-}
-
-function isOverloaded(error: unknown): boolean {
-  return error instanceof Error && (error as { overloaded?: unknown }).overloaded === true;
 }

@@ -1,8 +1,12 @@
 import { SCOPES, type Grant } from '../../storage/access/access.ts';
 import { digestOf, isSameDigest } from '../../storage/access/digest.ts';
-import { VarveError } from '../../storage/runtime/errors.ts';
 import type { AccessConfig } from '../../storage/runtime/access-config.ts';
-import { readCredentials, unauthenticated, type Credentials } from './credentials.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Secret } from '../../storage/runtime/secret.ts';
+import { readCredentials, unauthenticated } from './credentials.ts';
+import { FailureLimiter, sourceOf } from './failure-limiter.ts';
+import type { KeyVerifier } from './key-verifier.ts';
 import { checkFromLoopback } from './loopback.ts';
 
 /** Who asks: what they may do, and the user name that came with the key. */
@@ -11,41 +15,66 @@ export interface Authenticated {
   readonly user: string;
 }
 
-const OPEN: Authenticated = { grant: { tenant: undefined, scopes: SCOPES, matchers: [], holder: 'open access on loopback' }, user: '' };
+const everything = (holder: string): Grant => ({ tenant: undefined, scopes: SCOPES, matchers: [], holder });
+const OPEN: Authenticated = { grant: everything('open access on loopback'), user: '' };
 
-const NO_KEYS = 'Varve has no keys yet, so it serves nobody; set the secret VARVE_ADMIN_KEY ("openssl rand -hex 32" makes one, "npx wrangler secret put VARVE_ADMIN_KEY" sets it), and make keys with it';
+const NO_KEYS =
+  'Varve has no keys yet, so it serves nobody; set the secret VARVE_ADMIN_KEY ("openssl rand -hex 32" makes one, "npx wrangler secret put VARVE_ADMIN_KEY" sets it), and make keys with it';
 
-/** Finds out who asks. Costs no call of an object before the header has the form of a key. */
+/**
+ * Finds out who asks. The order is by cost: variables, then what this isolate remembers, then the keyring, and that one only for what has
+ * the form of a key and comes from where not too many wrong ones have come from.
+ */
 export class Authenticator {
   readonly #config: AccessConfig;
-  #adminDigest: Uint8Array | undefined;
+  readonly #keys: KeyVerifier;
+  readonly #failures: FailureLimiter;
+  /** Keys that are variables, with their digests once those are known. */
+  readonly #fixed: { readonly key: Secret; readonly grant: Grant; digest: Uint8Array | undefined }[] = [];
 
-  constructor(config: AccessConfig) {
+  constructor(config: AccessConfig, keys: KeyVerifier, clock: Clock) {
     this.#config = config;
+    this.#keys = keys;
+    this.#failures = new FailureLimiter(clock);
+    if (config.adminKey !== undefined) this.#fixed.push({ key: config.adminKey, grant: everything('VARVE_ADMIN_KEY'), digest: undefined });
+    if (config.localKey !== undefined) this.#fixed.push({ key: config.localKey, grant: everything('npm start'), digest: undefined });
   }
 
   async authenticate(request: Request): Promise<Authenticated> {
-    if (this.#isOpen()) {
+    if (this.#config.isOpenOnLoopback && !(await this.#hasKeys())) {
       checkFromLoopback(request);
       return OPEN;
     }
-    if (this.#config.adminKey === undefined) throw new VarveError('unavailable', NO_KEYS);
     const credentials = readCredentials(request.headers);
-    if (credentials === undefined) throw unauthenticated('a key is needed: send it as "Authorization: Bearer KEY", or as the password of Basic authentication');
-    return { grant: await this.#grant(credentials), user: credentials.user };
+    if (credentials === undefined) throw (await this.#hasKeys()) ? unauthenticated(KEY_NEEDED) : new VarveError('unavailable', NO_KEYS);
+    return { grant: await this.#grant(credentials.secret, sourceOf(request.headers)), user: credentials.user };
   }
 
-  #isOpen(): boolean {
-    return this.#config.isOpenOnLoopback && this.#config.adminKey === undefined;
+  async #hasKeys(): Promise<boolean> {
+    return this.#config.adminKey !== undefined || (await this.#keys.hasHadKeys());
   }
 
-  async #grant({ secret }: Credentials): Promise<Grant> {
-    const { adminKey } = this.#config;
+  async #grant(secret: string, source: string | undefined): Promise<Grant> {
     const digest = await digestOf(secret);
-    if (adminKey !== undefined) {
-      this.#adminDigest ??= await digestOf(adminKey.reveal());
-      if (isSameDigest(digest, this.#adminDigest)) return { tenant: undefined, scopes: SCOPES, matchers: [], holder: 'VARVE_ADMIN_KEY' };
+    for (const fixed of this.#fixed) {
+      fixed.digest ??= await digestOf(fixed.key.reveal());
+      if (isSameDigest(digest, fixed.digest)) return fixed.grant;
     }
-    throw unauthenticated('this key is not valid: unknown, revoked or expired');
+    const recalled = this.#keys.recall(digest);
+    if (recalled !== undefined) return recalled;
+    if (this.#keys.isKnownInvalid(secret, digest)) throw await this.#invalid();
+    const waitSeconds = this.#failures.waitSeconds(source);
+    // 503 and not 401: the key may well be valid, and a sender that is told otherwise drops its samples.
+    if (waitSeconds > 0) throw new VarveError('overloaded', `too many keys that are not valid came from your network (failuresPerMinuteMax); try again in ${waitSeconds} seconds`);
+    const grant = await this.#keys.verify(secret, digest);
+    if (grant !== undefined) return grant;
+    this.#failures.add(source);
+    throw await this.#invalid();
+  }
+
+  async #invalid(): Promise<VarveError> {
+    return (await this.#hasKeys()) ? unauthenticated('this key is not valid: unknown, revoked or expired') : new VarveError('unavailable', NO_KEYS);
   }
 }
+
+const KEY_NEEDED = 'a key is needed: send it as "Authorization: Bearer KEY", or as the password of Basic authentication';

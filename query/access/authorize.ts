@@ -17,16 +17,23 @@ import { routeRule } from './route-scopes.ts';
 export function authorize(authenticator: Authenticator): MiddlewareHandler {
   return async (context, next) => {
     const needed = new Set<Scope>();
+    let needsWholeTenant = false;
     try {
       for (const { path, method } of matchedRoutes(context)) {
         const rule = routeRule(path);
         if (rule === undefined) throw new VarveError('forbidden', `${method} ${path} is not in the table of routes and scopes`);
-        if (rule !== 'open' && rule !== 'middleware') needed.add(rule);
+        if (rule === 'read-whole-tenant') {
+          needed.add('read');
+          needsWholeTenant = true;
+        } else if (rule !== 'open' && rule !== 'middleware') needed.add(rule);
       }
       if (needed.size > 0) {
         const { grant, user } = await authenticator.authenticate(context.req.raw);
         for (const scope of needed) {
           if (!grant.scopes.includes(scope)) throw new VarveError('forbidden', `this key may not ${scope === 'admin' ? 'administer' : scope}: it has the scope ${grant.scopes.join(', ')}`);
+        }
+        if (needsWholeTenant && grant.matchers.length > 0) {
+          throw new VarveError('forbidden', 'this key is restricted by label matchers, and what is answered here cannot be restricted to the series that it may see');
         }
         setAccess(context, { tenant: requestTenant(context.req.raw.headers, user, grant), grant });
       }

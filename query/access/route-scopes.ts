@@ -1,10 +1,11 @@
 import type { Scope } from '../../storage/access/access.ts';
 
 /**
- * `open` is for everybody. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
+ * `open` is for everybody. `read-whole-tenant` needs the scope read, and a key without label matchers: what is answered cannot be restricted
+ * to some series. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
  * counts for all methods of a path.
  */
-export type RouteRule = Scope | 'open' | 'middleware';
+export type RouteRule = Scope | 'read-whole-tenant' | 'open' | 'middleware';
 
 /** What each route needs, by its pattern. A route that is not here is refused, whoever asks: a test looks for each of them. */
 const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
@@ -12,7 +13,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
 
   '/-/healthy': 'open',
   '/-/ready': 'open',
-  '/metrics': 'read',
+  '/metrics': 'read-whole-tenant',
 
   '/api/v1/write': 'write',
 
@@ -24,6 +25,9 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/metadata': 'read',
   '/api/v1/status/buildinfo': 'read',
   '/api/v1/cdc': 'read',
+
+  '/api/v1/admin/keys': 'admin',
+  '/api/v1/admin/keys/:id': 'admin',
 };
 
 export function routeRule(pattern: string): RouteRule | undefined {

@@ -142,7 +142,11 @@ async function serve(): Promise<void> {
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: COMPATIBILITY_FLAGS,
       bindings: settings.variables,
-      durableObjects: { SHARD: { className: 'Shard', useSQLite: true }, CATALOG: { className: 'Catalog', useSQLite: true } },
+      durableObjects: {
+        SHARD: { className: 'Shard', useSQLite: true },
+        CATALOG: { className: 'Catalog', useSQLite: true },
+        KEYRING: { className: 'Keyring', useSQLite: true },
+      },
       r2Buckets: { ARCHIVE: 'varve-archive' },
       // The Worker listens itself: Miniflare's own entry worker in front costs a third of the throughput.
       unsafeDirectSockets: [{ host, port }],

@@ -1,6 +1,7 @@
 import { SERIES_HASH_KEY_BYTES } from '../model/series-id.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { migrate } from '../runtime/sql-migrations.ts';
 import { CATALOG_RPC_VERSION, type TenantRouting } from './catalog-api.ts';
 
 /** Numbered steps that are only ever appended to. */
@@ -33,16 +34,7 @@ export class CatalogStore {
   constructor(sql: Sql, random: Random) {
     this.#sql = sql;
     this.#random = random;
-    sql.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)');
-    const [row] = sql.all<{ version: number | null }>('SELECT max(version) AS version FROM schema_version');
-    const current = row?.version ?? 0;
-    if (current > MIGRATIONS.length) throw new Error(`this catalog has schema version ${current}; this build of Varve knows up to ${MIGRATIONS.length}`);
-    for (let version = current + 1; version <= MIGRATIONS.length; version++) {
-      sql.transaction(() => {
-        sql.run(MIGRATIONS[version - 1]!);
-        sql.run('INSERT INTO schema_version (version) VALUES (?)', version);
-      });
-    }
+    migrate(sql, MIGRATIONS, 'catalog');
   }
 
   routing(shardCount: number): TenantRouting {

@@ -6,6 +6,7 @@ import { Secret } from './secret.ts';
 export interface AccessVariables {
   readonly VARVE_ADMIN_KEY?: string;
   readonly VARVE_OPEN?: string;
+  readonly VARVE_LOCAL_KEY?: string;
 }
 
 export interface AccessConfig {
@@ -13,10 +14,12 @@ export interface AccessConfig {
   readonly isOpenOnLoopback: boolean;
   /** May do everything in all tenants: what the first keys are made with. */
   readonly adminKey: Secret | undefined;
+  /** What the launcher on the same machine made for itself, anew at each start: may do as much, but does not count as a key that somebody has made. */
+  readonly localKey: Secret | undefined;
 }
 
 export function readAccessConfig(variables: AccessVariables): AccessConfig {
-  return { isOpenOnLoopback: readOpen(variables.VARVE_OPEN), adminKey: readAdminKey(variables.VARVE_ADMIN_KEY) };
+  return { isOpenOnLoopback: readOpen(variables.VARVE_OPEN), adminKey: readKey('VARVE_ADMIN_KEY', variables.VARVE_ADMIN_KEY), localKey: readKey('VARVE_LOCAL_KEY', variables.VARVE_LOCAL_KEY) };
 }
 
 function readOpen(text: string | undefined): boolean {
@@ -25,11 +28,11 @@ function readOpen(text: string | undefined): boolean {
 }
 
 /** An empty or short secret is a mistake that must not open the door. Its text is never shown. */
-function readAdminKey(text: string | undefined): Secret | undefined {
+function readKey(name: string, text: string | undefined): Secret | undefined {
   if (text === undefined) return undefined;
   if (text.length < LIMITS.adminKeyLengthMin) {
-    throw new VarveError('bad-data', `VARVE_ADMIN_KEY has ${text.length} characters; it must have at least ${LIMITS.adminKeyLengthMin} (adminKeyLengthMin)`);
+    throw new VarveError('bad-data', `${name} has ${text.length} characters; it must have at least ${LIMITS.adminKeyLengthMin} (adminKeyLengthMin)`);
   }
-  if (!/^[\x21-\x7e]+$/.test(text)) throw new VarveError('bad-data', 'VARVE_ADMIN_KEY must be printable ASCII without spaces: it is sent in a header');
+  if (!/^[\x21-\x7e]+$/.test(text)) throw new VarveError('bad-data', `${name} must be printable ASCII without spaces: it is sent in a header`);
   return new Secret(text);
 }

@@ -165,6 +165,22 @@ export const LIMITS = {
   authorizationBytesMax: 1024,
   /** What an operator chooses as VARVE_ADMIN_KEY must not be guessable; 32 random characters are not. */
   adminKeyLengthMin: 32,
+  /** Keys in the keyring, with those that ended in the last 30 days: about 500 bytes each. */
+  keysMax: 10_000,
+  /** How long a Worker goes on believing that a key is valid: a revocation counts everywhere after this long. */
+  keyCacheMs: 30_000,
+  /** How long a Worker goes on believing that a key is not valid, or that there are none. */
+  keyMissCacheMs: 5_000,
+  /** Valid keys that a Worker remembers, and as many that are not: about 1 KiB each. */
+  keyCacheEntriesMax: 2048,
+  /** Keys that are not valid, from one network in a minute, before the next ones are refused unseen. A scrape interval has four. */
+  failuresPerMinuteMax: 20,
+  /** Networks whose failures are counted at a time. */
+  failureSourcesMax: 4096,
+  /** A request to make a key: a few labels and a description. */
+  keyRequestBytesMax: 16 * KIB,
+  keyDescriptionBytesMax: 200,
+  keyMatchersMax: 16,
 
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */

@@ -28,11 +28,11 @@ test('compatibility date and flags', () => {
 
 test('objects and buckets', () => {
   const objects = all(toml, /^name = "([A-Z_]+)"\nclass_name = "(\w+)"/gm);
-  expect(objects).toHaveLength(2);
+  expect(objects).toHaveLength(3);
   expect(all(serve, /\b([A-Z_]+): \{ className: '(\w+)', useSQLite: true \}/g)).toEqual(objects);
   const buckets = all(toml, /^binding = "([A-Z_]+)"\nbucket_name = "([^"]+)"/gm);
   expect(buckets).toHaveLength(1);
   expect(all(serve, /r2Buckets: \{ ([A-Z_]+): '([^']+)' \}/g)).toEqual(buckets);
-  const [migrated] = all(toml, /^new_sqlite_classes = \[([^\]]*)\]/gm);
+  const migrated = all(toml, /^new_sqlite_classes = \[([^\]]*)\]/gm).join(', ');
   for (const object of objects) expect(migrated).toContain(`"${object.split(' ')[1]}"`);
 });

@@ -7,11 +7,14 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from './fixed-clock.ts';
+import { MemoryKeyring } from './memory-keyring.ts';
 import { MemoryShards } from './memory-shards.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 export interface NodeApp {
   readonly app: Hono;
   readonly shards: MemoryShards;
+  readonly keyring: MemoryKeyring;
   readonly clock: FixedClock;
 }
 
@@ -20,12 +23,15 @@ export function nodeApp(variables: Variables, nowMs = Date.UTC(2024, 0, 14, 12))
   const config = readConfig(variables);
   const shards = new MemoryShards();
   const clock = new FixedClock(nowMs);
+  const keyring = new MemoryKeyring(clock);
   const app = buildApp({
     router: new ShardRouter(shards, config.shardCount),
     remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
     clock,
     counters: new Counters(),
     access: config.access,
+    keyring: () => keyring.stub(),
+    random: new SeededRandom(7),
   });
-  return { app, shards, clock };
+  return { app, shards, keyring, clock };
 }

@@ -6,6 +6,6 @@ declare namespace Cloudflare {
   interface Env extends Bindings {}
   interface GlobalProps {
     mainModule: typeof import('../../worker.ts');
-    durableNamespaces: 'Shard' | 'Catalog';
+    durableNamespaces: 'Shard' | 'Catalog' | 'Keyring';
   }
 }

@@ -1,0 +1,92 @@
+import type { Grant } from '../../storage/access/access.ts';
+import { keyId } from '../../storage/access/key-text.ts';
+import { KEYRING_RPC_VERSION, type KeyRecord, type KeyringApi } from '../../storage/access/keyring-api.ts';
+import { callObject } from '../../storage/call-object.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { LruCache } from '../../storage/runtime/lru-cache.ts';
+
+/** A new stub of the keyring for each call; one that threw is dead. */
+export type KeyringStub = () => KeyringApi;
+
+interface Known {
+  readonly key: KeyRecord;
+  readonly untilMs: number;
+}
+
+/**
+ * What this isolate knows of keys. A valid key is asked for again after keyCacheMs, so a revocation counts everywhere after that long; one
+ * that is not valid after keyMissCacheMs. Both are found by the SHA-256 of the whole key, which nobody can aim. Those that are not valid
+ * have a cache of their own: strangers cannot push out what is in use.
+ */
+export class KeyVerifier {
+  readonly #keyring: KeyringStub;
+  readonly #clock: Clock;
+  readonly #valid = new LruCache<string, Known>(LIMITS.keyCacheEntriesMax);
+  readonly #invalid = new LruCache<string, number>(LIMITS.keyCacheEntriesMax);
+  #hasHadKeys = false;
+  #noKeysUntilMs = -Infinity;
+
+  constructor(keyring: KeyringStub, clock: Clock) {
+    this.#keyring = keyring;
+    this.#clock = clock;
+  }
+
+  /** A key's grant, if it is known here to be valid. */
+  recall(digest: Uint8Array): Grant | undefined {
+    const nowMs = this.#clock.nowMs();
+    const known = this.#valid.get(hex(digest));
+    if (known === undefined || known.untilMs <= nowMs || isExpired(known.key, nowMs)) return undefined;
+    return toGrant(known.key);
+  }
+
+  /** Whether a text cannot be a valid key, as far as that is known here: no object is asked. */
+  isKnownInvalid(text: string, digest: Uint8Array): boolean {
+    if (keyId(text) === undefined) return true;
+    const untilMs = this.#invalid.get(hex(digest));
+    return untilMs !== undefined && untilMs > this.#clock.nowMs();
+  }
+
+  /** Asks the keyring. */
+  async verify(text: string, digest: Uint8Array): Promise<Grant | undefined> {
+    const id = keyId(text);
+    if (id === undefined) return undefined;
+    const answer = await callObject(() => this.#keyring().verify({ version: KEYRING_RPC_VERSION, id, digest }), 'keyring');
+    const nowMs = this.#clock.nowMs();
+    if (answer.status === 'invalid') {
+      this.#invalid.set(hex(digest), nowMs + LIMITS.keyMissCacheMs, 1);
+      return undefined;
+    }
+    this.#hasHadKeys = true;
+    this.#valid.set(hex(digest), { key: answer.key, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
+    return toGrant(answer.key);
+  }
+
+  /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. */
+  async hasHadKeys(): Promise<boolean> {
+    if (this.#hasHadKeys) return true;
+    if (this.#clock.nowMs() < this.#noKeysUntilMs) return false;
+    this.#hasHadKeys = await callObject(() => this.#keyring().hasHadKeys(), 'keyring');
+    this.#noKeysUntilMs = this.#clock.nowMs() + LIMITS.keyMissCacheMs;
+    return this.#hasHadKeys;
+  }
+
+  /** Forgets everything: a key was made or revoked here, and whoever did it expects to see it at once. */
+  forget(): void {
+    this.#valid.clear();
+    this.#invalid.clear();
+    this.#noKeysUntilMs = -Infinity;
+  }
+}
+
+function toGrant({ id, tenant, scopes, matchers }: KeyRecord): Grant {
+  return { tenant, scopes, matchers, holder: `key ${id}` };
+}
+
+function isExpired(key: KeyRecord, nowMs: number): boolean {
+  return key.expiresMs !== undefined && key.expiresMs <= nowMs;
+}
+
+function hex(digest: Uint8Array): string {
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
