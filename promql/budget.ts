@@ -10,7 +10,7 @@ export interface QueryLimits {
   readonly outputPointsMax: number;
   /** Steps of the query or of one subquery. A subquery with a tiny step over a long range ends here and not in memory. */
   readonly stepsMax: number;
-  /** Samples looked at, counted anew for every window and operator: bounds the time that a query may take. */
+  /** Steps and samples looked at, counted anew for every window and operator, dear ones several times: bounds the time that a query may take. */
   readonly workMax: number;
   /** Characters of labels that label functions make: nested they could multiply a value at every level, and match patterns against it. */
   readonly labelCharactersMax: number;
@@ -25,23 +25,36 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   labelCharactersMax: 20_000_000,
 };
 
+/** What a value costs that is sorted, as against one that is added. */
+export const SORT_WORK = 8;
+
+/** About 10 ms of work: a request that comes in meanwhile waits so long. */
+export const WORK_PER_PAUSE = 2_000_000;
+
 /**
  * Counts what one query uses, in work and never in time: inside a synchronous loop a Worker's clock stands still.
- * Also where a query learns that it was cancelled.
+ *
+ * Also where a query learns that it was cancelled. It can only learn it after others had a turn, so a query pauses every so much work:
+ * whoever works checks `isPauseDue` between two pieces of work and awaits `pause`.
  */
 export class Budget {
   readonly limits: QueryLimits;
   readonly signal: AbortSignal | undefined;
+  readonly #yield: (() => Promise<void>) | undefined;
   #samplesRead = 0;
   #seriesRead = 0;
   #heldSamples = 0;
   #peakSamples = 0;
+  #samplesSeen = 0;
   #work = 0;
+  #workAtPause = 0;
   #labelCharacters = 0;
 
-  constructor(limits: QueryLimits, signal: AbortSignal | undefined) {
+  /** `yieldToOthers` lets the event loop go round once. */
+  constructor(limits: QueryLimits, signal: AbortSignal | undefined, yieldToOthers?: () => Promise<void>) {
     this.limits = limits;
     this.signal = signal;
+    this.#yield = yieldToOthers;
   }
 
   get samplesRead(): number {
@@ -58,7 +71,7 @@ export class Budget {
 
   /** Samples looked at so far. */
   get totalQueryableSamples(): number {
-    return this.#work;
+    return this.#samplesSeen;
   }
 
   /** One series came from the source. */
@@ -81,10 +94,26 @@ export class Budget {
     this.#heldSamples -= sampleCount;
   }
 
-  /** Samples looked at in windows and steps. */
+  /** Samples of the source looked at in windows and steps, for the statistics. */
+  see(sampleCount: number): void {
+    this.#samplesSeen += sampleCount;
+  }
+
+  /** Work that is about to be done. */
   spend(work: number): void {
     this.#work += work;
     if (this.#work > this.limits.workMax) throw limitError('query processing would take too long', 'workMax', this.limits.workMax);
+  }
+
+  get isPauseDue(): boolean {
+    return this.#work - this.#workAtPause >= WORK_PER_PAUSE;
+  }
+
+  /** Lets others have a turn, then throws if the query was cancelled meanwhile. */
+  async pause(): Promise<void> {
+    this.#workAtPause = this.#work;
+    await this.#yield?.();
+    this.checkCancelled();
   }
 
   makeLabels(characterCount: number): void {

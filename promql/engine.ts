@@ -1,11 +1,15 @@
+import { must } from '../storage/runtime/assert.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import { Annotations } from './annotations.ts';
 import { Budget, DEFAULT_QUERY_LIMITS } from './budget.ts';
 import type { QueryLimits } from './budget.ts';
+import { analyzedText, planText } from './explain.ts';
+import type { ExplainMode, RootLines } from './explain.ts';
 import { buildOperator, windowSamples } from './operators/build-operators.ts';
 import type { EngineFeatures, ExecutionContext } from './operators/execution-context.ts';
 import { FetchedSeries } from './operators/fetched-series.ts';
-import { explainTree } from './operators/operator.ts';
+import type { Stopwatch } from './operators/measured.ts';
+import type { Operator } from './operators/operator.ts';
 import { describeValueType, parseExpr, resolveDurations, typeOf, unwrapParens } from './parser/index.ts';
 import type { Expr, ResolvedExpr } from './parser/index.ts';
 import { buildPlan, buildRangePlan } from './plan/build-plan.ts';
@@ -19,15 +23,23 @@ import { matrixResult, scalarResult, vectorResult } from './step-results.ts';
 import type { SeriesSource } from './series-source.ts';
 
 export type * from './query-result.ts';
+export type { ExplainMode } from './explain.ts';
 export type { QueryLimits } from './budget.ts';
 
-/** What an engine is made of. Nothing in it reads a clock: "now" is the caller's. */
+/** What an engine is made of. "Now" is the caller's: nothing in it hangs on a clock. */
 export interface EngineOptions {
   readonly source: SeriesSource;
   /** Reads a query; for callers who remember trees of queries that come again. Default `parseExpr`. */
   readonly parse?: (query: string) => Expr;
   /** Bounds of every query; those left out have the defaults of `DEFAULT_QUERY_LIMITS`. */
   readonly limits?: Partial<QueryLimits>;
+  /**
+   * Lets the event loop go round once. A query calls it after every few milliseconds of work, so that it keeps nobody waiting and hears of
+   * its signal. Default: it never does.
+   */
+  readonly yieldToOthers?: () => Promise<void>;
+  /** Measures queries that are to be analyzed. Needed for these only. */
+  readonly clock?: Stopwatch;
   /** How far back an instant selector looks for a sample. Default 5 minutes. */
   readonly lookbackMs?: number;
   /** The step of a subquery that names none. Default 1 minute. */
@@ -47,6 +59,8 @@ interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Tighter or looser bounds for this query. */
   readonly limits?: Partial<QueryLimits> | undefined;
+  /** Also tell the plan. With `plan` nothing is read, and the value is empty. */
+  readonly explain?: ExplainMode | undefined;
 }
 
 /** Times are whole milliseconds. */
@@ -70,6 +84,13 @@ interface Run {
   readonly settings: PlanSettings;
   readonly budget: Budget;
   readonly annotations: Annotations;
+  readonly explain: ExplainMode | undefined;
+}
+
+/** A query whose operators are made: what there is to tell of them, and how to run them. */
+interface Evaluation {
+  readonly root: Operator | RootLines;
+  readonly evaluate: () => Promise<QueryValue>;
 }
 
 /**
@@ -98,16 +119,25 @@ export class Engine {
     const { timeMs } = options;
     const run = this.#prepare(this.#parse(query), instantGrid(timeMs), timeMs, 0, options);
     const expr = unwrapParens(run.expr);
-    if (expr.kind === 'string') return this.#finish({ kind: 'string', timestampMs: timeMs, value: expr.value }, run, query);
+    if (expr.kind === 'string') {
+      return { ...this.#finish({ kind: 'string', timestampMs: timeMs, value: expr.value }, run, query), explanation: options.explain && 'string' };
+    }
     if (expr.kind === 'matrix' || expr.kind === 'subquery') {
       const plan = buildRangePlan(expr, run.settings);
-      const value = await this.#execute(plan.fetches, run, (context) => rangeVectorResult(plan, windowSamples(plan.source, context), context));
-      return this.#finish(value, run, query);
+      return this.#execute(query, plan.fetches, run, { kind: 'matrix', series: [] }, (context) => {
+        const samples = windowSamples(plan.source, context);
+        const root = { text: `samples of ${plan.rangeMs} ms of ${samples.toString()}`, input: samples.input };
+        return { root, evaluate: () => rangeVectorResult(plan, samples, context) };
+      });
     }
-    const toResult = typeOf(expr) === 'scalar' ? scalarResult : vectorResult;
+    const isScalar = typeOf(expr) === 'scalar';
+    const toResult = isScalar ? scalarResult : vectorResult;
     const plan = buildPlan(run.expr, run.settings);
-    const value = await this.#execute(plan.fetches, run, (context) => toResult(buildOperator(plan.root, context), timeMs, context));
-    return this.#finish(value, run, query);
+    const nothing: QueryValue = isScalar ? { kind: 'scalar', timestampMs: timeMs, value: NaN } : { kind: 'vector', timestampMs: timeMs, samples: [] };
+    return this.#execute(query, plan.fetches, run, nothing, (context) => {
+      const root = buildOperator(plan.root, context);
+      return { root, evaluate: () => toResult(root, timeMs, context) };
+    });
   }
 
   /** The values of `query` at every step: always a matrix. A query that is a string or a range vector is an error of kind bad-data. */
@@ -115,16 +145,10 @@ export class Engine {
     const run = this.#prepareRange(query, options);
     const plan = buildPlan(run.expr, run.settings);
     const { grid } = run.settings;
-    const value = await this.#execute(plan.fetches, run, (context) => matrixResult(buildOperator(plan.root, context), grid, context));
-    return this.#finish(value, run, query);
-  }
-
-  /** The plan of a range query as text, one operator a line. Reads nothing from the source. */
-  explain(query: string, options: RangeQueryOptions): string {
-    const run = this.#prepareRange(query, options);
-    const plan = buildPlan(run.expr, run.settings);
-    const fetches = plan.fetches.map(({ startMs, endMs, consumerCount }, index) => `fetch ${index}: ${startMs}..${endMs} for ${consumerCount}`);
-    return [explainTree(buildOperator(plan.root, this.#context(plan.fetches, run))), ...fetches].join('\n');
+    return this.#execute(query, plan.fetches, run, { kind: 'matrix', series: [] }, (context) => {
+      const root = buildOperator(plan.root, context);
+      return { root, evaluate: () => matrixResult(root, grid, context) };
+    });
   }
 
   #prepareRange(query: string, options: RangeQueryOptions): Run {
@@ -139,35 +163,46 @@ export class Engine {
   }
 
   #prepare(expr: Expr, grid: StepGrid, endMs: number, stepMs: number, options: QueryOptions): Run {
-    const budget = new Budget({ ...DEFAULT_QUERY_LIMITS, ...this.#options.limits, ...options.limits }, options.signal);
+    const budget = new Budget({ ...DEFAULT_QUERY_LIMITS, ...this.#options.limits, ...options.limits }, options.signal, this.#options.yieldToOthers);
     budget.checkSteps(grid.count);
     const settings: PlanSettings = {
       grid, endMs, stepMs, budget,
       lookbackMs: options.lookbackMs ?? this.#options.lookbackMs ?? DEFAULT_LOOKBACK_MS,
       defaultSubqueryStepMs: this.#options.defaultSubqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
     };
-    return { expr: resolveDurations(expr, { stepMs, rangeMs: endMs - grid.startMs }), settings, budget, annotations: new Annotations() };
+    return { expr: resolveDurations(expr, { stepMs, rangeMs: endMs - grid.startMs }), settings, budget, annotations: new Annotations(), explain: options.explain };
   }
 
   #context(fetches: readonly Fetch[], run: Run): ExecutionContext {
-    const { source } = this.#options;
-    const fetched = fetches.map((fetch) => new FetchedSeries(fetch, source, run.budget));
-    return { source, budget: run.budget, annotations: run.annotations, features: this.#features, fetched };
+    const { source, clock } = this.#options;
+    const stopwatch = run.explain === 'analyze' ? must(clock, 'a query to be analyzed without a clock') : undefined;
+    const fetched = fetches.map((fetch) => new FetchedSeries(fetch, source, run.budget, stopwatch));
+    return { source, budget: run.budget, annotations: run.annotations, features: this.#features, fetched, stopwatch };
   }
 
-  async #execute(fetches: readonly Fetch[], run: Run, evaluate: (context: ExecutionContext) => Promise<QueryValue>): Promise<QueryValue> {
+  /** `nothing` is the value of a query that is only to be explained. */
+  async #execute(query: string, fetches: readonly Fetch[], run: Run, nothing: QueryValue, build: (context: ExecutionContext) => Evaluation): Promise<QueryResult> {
     const context = this.#context(fetches, run);
+    const { root, evaluate } = build(context);
+    if (run.explain === 'plan') return { ...this.#finish(nothing, run, query), explanation: planText(root, fetches) };
     run.budget.checkCancelled();
+    const startMs = context.stopwatch?.elapsedMs() ?? 0;
+    let value: QueryValue;
     try {
-      return await evaluate(context);
+      value = await evaluate();
     } finally {
       // Reads that nobody came to the end of: an error ended the query, or an operator needed no more.
       await Promise.all(context.fetched.map((fetched) => fetched.close()));
     }
+    const result = this.#finish(value, run, query);
+    if (context.stopwatch === undefined) return result;
+    const totalMs = context.stopwatch.elapsedMs() - startMs;
+    return { ...result, explanation: analyzedText(root, fetches, context.fetched, run.budget, totalMs) };
   }
 
   #finish(value: QueryValue, run: Run, query: string): QueryResult {
     const { totalQueryableSamples, samplesRead, seriesRead, peakSamples } = run.budget;
-    return { value, annotations: run.annotations.toResult(query), stats: { totalQueryableSamples, samplesRead, seriesRead, peakSamples } };
+    const stats = { totalQueryableSamples, samplesRead, seriesRead, peakSamples };
+    return { value, annotations: run.annotations.toResult(query), stats };
   }
 }

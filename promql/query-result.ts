@@ -72,4 +72,6 @@ export interface QueryResult {
   readonly value: QueryValue;
   readonly annotations: QueryAnnotations;
   readonly stats: QueryStats;
+  /** The plan as text, when it was asked for. */
+  readonly explanation?: string | undefined;
 }

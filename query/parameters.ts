@@ -1,3 +1,4 @@
+import type { ExplainMode } from '../promql/engine.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
 import { matcherMatchesEmpty } from '../storage/model/compile-matcher.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
@@ -142,6 +143,14 @@ export function limitParameter(parameters: URLSearchParams): number {
   const limit = Number(text);
   if (limit < 0) throw invalid('limit', 'limit must be non-negative');
   return limit;
+}
+
+/** Whether the answer is to tell the query's plan: `plan` without evaluating it, `analyze` with what each part of it took. */
+export function explainParameter(parameters: URLSearchParams): ExplainMode | undefined {
+  const text = parameters.get('explain') ?? '';
+  if (text === '') return undefined;
+  if (text !== 'plan' && text !== 'analyze') throw invalid('explain', `got ${JSON.stringify(text)}, want "plan" or "analyze"`);
+  return text;
 }
 
 /** The selectors of `match[]`: each with at least one matcher that does not take the empty value. */

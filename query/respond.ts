@@ -26,6 +26,8 @@ const QUERY_ERRORS: Readonly<Record<ErrorKind, { readonly errorType: string; rea
 export interface Notes {
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
+  /** The plan of a query as text. */
+  readonly explain?: string | undefined;
 }
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
@@ -39,6 +41,7 @@ export function* successText(data: Iterable<TextPart>, notes: Notes): Generator<
   yield* data;
   yield* noteText('warnings', 'warning', notes.warnings);
   yield* noteText('infos', 'info', notes.infos);
+  if (notes.explain !== undefined) yield `,"explain":${JSON.stringify(notes.explain)}`;
   yield '}';
 }
 

@@ -1,4 +1,5 @@
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
+import { SORT_WORK } from '../budget.ts';
 import type { FunctionName } from '../parser/ast.ts';
 import { changes, resets } from './changes.ts';
 import { dayOfMonth, dayOfWeek, dayOfYear, daysInMonth, hour, minute, month, year } from './dates.ts';
@@ -21,7 +22,7 @@ import type { WindowFunction } from './window-function.ts';
 /** How a function is carried out. `planned` ones are nodes of a plan of their own. */
 export type FunctionImplementation =
   | { readonly kind: 'planned' }
-  | { readonly kind: 'window'; readonly apply: WindowFunction; readonly keepsName: boolean }
+  | { readonly kind: 'window'; readonly apply: WindowFunction; readonly keepsName: boolean; readonly workPerSample: number }
   | { readonly kind: 'float'; readonly apply: FloatFunction | PartialFloatFunction }
   | { readonly kind: 'date'; readonly apply: DateFunction }
   | { readonly kind: 'histogram'; readonly apply: (histogram: FloatHistogram) => number }
@@ -30,7 +31,12 @@ export type FunctionImplementation =
 const PLANNED: FunctionImplementation = { kind: 'planned' };
 
 function overWindow(apply: WindowFunction, keepsName = false): FunctionImplementation {
-  return { kind: 'window', apply, keepsName };
+  return { kind: 'window', apply, keepsName, workPerSample: 1 };
+}
+
+/** Sorts each window. */
+function sortingWindows(apply: WindowFunction): FunctionImplementation {
+  return { kind: 'window', apply, keepsName: false, workPerSample: SORT_WORK };
 }
 
 function ofFloat(apply: FloatFunction | PartialFloatFunction): FunctionImplementation {
@@ -96,7 +102,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   ln: ofFloat(Math.log),
   log10: ofFloat(Math.log10),
   log2: ofFloat(Math.log2),
-  mad_over_time: overWindow(madOverTime),
+  mad_over_time: sortingWindows(madOverTime),
   max_of: PLANNED,
   max_over_time: overWindow(maxOverTime),
   min_of: PLANNED,
@@ -106,7 +112,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   pi: PLANNED,
   predict_linear: overWindow(predictLinear),
   present_over_time: overWindow(presentOverTime),
-  quantile_over_time: overWindow(quantileOverTime),
+  quantile_over_time: sortingWindows(quantileOverTime),
   rad: ofFloat(rad),
   range: PLANNED,
   rate: overWindow(rate),

@@ -1,5 +1,4 @@
 import type { Absent, AbsentOverTime } from '../plan/plan-node.ts';
-import type { ExecutionContext } from './execution-context.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
@@ -10,13 +9,11 @@ import { WindowFinder } from './windows.ts';
 export class AbsentOperator implements Operator {
   readonly #node: Absent;
   readonly #input: Operator;
-  readonly #context: ExecutionContext;
   #isDone = false;
 
-  constructor(node: Absent, input: Operator, context: ExecutionContext) {
+  constructor(node: Absent, input: Operator) {
     this.#node = node;
     this.#input = input;
-    this.#context = context;
   }
 
   async next(): Promise<StepSeries | undefined> {
@@ -24,7 +21,6 @@ export class AbsentOperator implements Operator {
     this.#isDone = true;
     const seen = new Uint8Array(this.#node.grid.count);
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
-      this.#context.budget.checkCancelled();
       for (let step = 0; step < seen.length; step++) if (series.present[step] !== ABSENT) seen[step] = 1;
     }
     return onesWhereAbsent(seen, this.#node.labels, false);

@@ -1,5 +1,6 @@
 import type { Labels } from '../../storage/model/labels.ts';
 import type { Annotation } from '../annotations.ts';
+import { SORT_WORK, WORK_PER_PAUSE } from '../budget.ts';
 import type { Aggregate } from '../plan/plan-node.ts';
 import { warnOfQuantiles } from './aggregate-parameters.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -15,6 +16,7 @@ interface Group {
   readonly labels: Labels;
   readonly fold: GroupFold;
   dropName: boolean;
+  seriesCount: number;
 }
 
 /** sum, avg, min and so on: folds each series into its group as it arrives; groups come out in the order in which they first appeared. */
@@ -35,11 +37,19 @@ export class AggregateOperator implements Operator {
   }
 
   async next(): Promise<StepSeries | undefined> {
+    const { budget } = this.#context;
     this.#groups ??= (await this.#foldAll()).values();
     for (let result = this.#groups.next(); result.done !== true; result = this.#groups.next()) {
-      const { labels, fold, dropName } = result.value;
-      const columns = new StepColumns(this.#node.grid.count);
-      fold.finish(columns);
+      const { labels, fold, dropName, seriesCount } = result.value;
+      const stepCount = this.#node.grid.count;
+      const columns = new StepColumns(stepCount);
+      // Only quantiles leave most of the work to the end.
+      const stepsPerPause = this.#node.op === 'quantile' ? Math.max(1, Math.floor(WORK_PER_PAUSE / (seriesCount * SORT_WORK))) : stepCount;
+      for (let step = 0; step < stepCount; step += stepsPerPause) {
+        if (step > 0) await budget.pause();
+        fold.finish(columns, step, Math.min(step + stepsPerPause, stepCount));
+      }
+      if (this.#node.op === 'quantile') budget.release(seriesCount * stepCount);
       if (!columns.isEmpty) return columns.toSeries(labels, dropName);
     }
     return undefined;
@@ -54,13 +64,17 @@ export class AggregateOperator implements Operator {
     const annotate = (annotation: Annotation): void => annotations.add(annotation, input.position);
     const foldContext = { stepCount: grid.count, param, annotate, budget };
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+      // Sorting for quantiles comes later, but what it will cost is known.
+      budget.spend(op === 'quantile' ? grid.count * SORT_WORK : grid.count);
+      if (budget.isPauseDue) await budget.pause();
       const key = this.#grouping.keyOf(series.labels);
       let group = groups.get(key);
       if (group === undefined) {
         budget.hold(grid.count);
-        group = { labels: this.#grouping.labelsOf(series.labels), fold: createFold(op, foldContext), dropName: false };
+        group = { labels: this.#grouping.labelsOf(series.labels), fold: createFold(op, foldContext), dropName: false, seriesCount: 0 };
         groups.set(key, group);
       }
+      group.seriesCount++;
       if (series.dropName) group.dropName = true;
       group.fold.add(series);
       if (op !== 'quantile') this.#input.recycle?.(series);

@@ -12,6 +12,7 @@ import { InfoOperator } from './info.ts';
 import { InstantSelectOperator, SampleTimeOperator } from './instant-select.ts';
 import { LabelJoinOperator, LabelReplaceOperator } from './label-functions.ts';
 import { MergeSeries } from './merge-series.ts';
+import { MeasuredOperator } from './measured.ts';
 import { NegateOperator } from './negate.ts';
 import type { Operator } from './operator.ts';
 import { RankAggregateOperator } from './rank-aggregate.ts';
@@ -25,14 +26,19 @@ import { VectorsOperator } from './vectors.ts';
 import { WindowCallOperator } from './window-call.ts';
 import { WindowSamples } from './window-samples.ts';
 
-/** The operator of a plan node and all below it. */
+/** The operator of a plan node and all below it, each measured if the context has a stopwatch. */
 export function buildOperator(node: PlanNode, context: ExecutionContext): Operator {
+  const operator = createOperator(node, context);
+  return context.stopwatch === undefined ? operator : new MeasuredOperator(operator, context.stopwatch);
+}
+
+function createOperator(node: PlanNode, context: ExecutionContext): Operator {
   const build = (input: PlanNode): Operator => buildOperator(input, context);
   /** Where a name may go at once, series may come out alike. */
   const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator, context.budget));
   switch (node.kind) {
     case 'absent':
-      return new AbsentOperator(node, build(node.input), context);
+      return new AbsentOperator(node, build(node.input));
     case 'absent-over-time':
       return new AbsentOverTimeOperator(node, windowSamples(node.source, context));
     case 'aggregate':

@@ -2,6 +2,7 @@ import { formatHistogram } from '../../storage/model/histogram-text.ts';
 import { labelsKey, setLabel } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { SORT_WORK } from '../budget.ts';
 import { formatPlainFloat } from '../functions/format-float.ts';
 import { quoteString } from '../parser/quote.ts';
 import type { CountValues } from '../plan/plan-node.ts';
@@ -34,9 +35,11 @@ export class CountValuesOperator implements Operator {
   }
 
   async #count(): Promise<StepSeries[]> {
+    const { budget } = this.#context;
     const results = new Map<string, { readonly labels: Labels; readonly columns: StepColumns }>();
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
-      this.#context.budget.checkCancelled();
+      budget.spend(series.present.length * SORT_WORK);
+      if (budget.isPauseDue) await budget.pause();
       let previousText: string | undefined;
       let columns: StepColumns | undefined;
       for (let step = 0; step < series.present.length; step++) {

@@ -29,6 +29,7 @@ export class ElementwiseOperator implements Operator {
   async next(): Promise<StepSeries | undefined> {
     this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+      this.#context.budget.spend(this.#node.grid.count);
       const columns = new StepColumns(this.#node.grid.count);
       this.#map(series, columns, this.#args);
       if (columns.isEmpty) continue;

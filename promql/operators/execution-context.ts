@@ -1,6 +1,7 @@
 import type { Annotations } from '../annotations.ts';
 import type { Budget } from '../budget.ts';
 import type { FetchedSeries } from './fetched-series.ts';
+import type { Stopwatch } from './measured.ts';
 import type { SeriesSource } from '../series-source.ts';
 
 /** Ways of Prometheus that are behind flags there. */
@@ -18,4 +19,6 @@ export interface ExecutionContext {
   readonly features: EngineFeatures;
   /** By the plan's fetch index. */
   readonly fetched: readonly FetchedSeries[];
+  /** Set when operators are to be measured. */
+  readonly stopwatch: Stopwatch | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Budget } from '../budget.ts';
 import type { Fetch } from '../plan/plan-node.ts';
+import type { Stopwatch } from './measured.ts';
 import type { RawSeries, SeriesIterator, SeriesSource } from '../series-source.ts';
 
 /**
@@ -12,6 +13,7 @@ export class FetchedSeries {
   readonly #fetch: Fetch;
   readonly #budget: Budget;
   readonly #source: SeriesSource;
+  readonly #stopwatch: Stopwatch | undefined;
   /** By index; undefined when all readers have it behind them. */
   readonly #kept: (RawSeries | undefined)[] = [];
   readonly #readers: SeriesReader[] = [];
@@ -20,11 +22,30 @@ export class FetchedSeries {
   #isDone = false;
   /** The read under way, for readers that arrive meanwhile. */
   #pending: Promise<void> | undefined;
+  #seriesCount = 0;
+  #sampleCount = 0;
+  #waitMs = 0;
 
-  constructor(fetch: Fetch, source: SeriesSource, budget: Budget) {
+  constructor(fetch: Fetch, source: SeriesSource, budget: Budget, stopwatch?: Stopwatch) {
     this.#fetch = fetch;
     this.#source = source;
     this.#budget = budget;
+    this.#stopwatch = stopwatch;
+  }
+
+  /** How many series the source gave, … */
+  get seriesCount(): number {
+    return this.#seriesCount;
+  }
+
+  /** … how many samples these had, … */
+  get sampleCount(): number {
+    return this.#sampleCount;
+  }
+
+  /** … and how long it was waited for, if there is a stopwatch. */
+  get waitMs(): number {
+    return this.#waitMs;
   }
 
   /** A new reader, from the first series. At most as many as the fetch has consumers. */
@@ -80,7 +101,7 @@ export class FetchedSeries {
     const series = this.#iterator?.nextAtHand?.();
     if (series === undefined) return undefined;
     this.#budget.checkCancelled();
-    this.#budget.readSeries(series.timestampsMs.length);
+    this.#count(series);
     return series;
   }
 
@@ -89,14 +110,22 @@ export class FetchedSeries {
     this.#budget.checkCancelled();
     const { matchers, startMs, endMs } = this.#fetch;
     this.#iterator ??= this.#source.select({ matchers, startMs, endMs }, this.#budget.signal)[Symbol.asyncIterator]();
+    const askedMs = this.#stopwatch?.elapsedMs() ?? 0;
     const result = await this.#iterator.next();
+    this.#waitMs += (this.#stopwatch?.elapsedMs() ?? 0) - askedMs;
     if (result.done === true) {
       this.#isDone = true;
       this.#iterator = undefined;
       return undefined;
     }
-    this.#budget.readSeries(result.value.timestampsMs.length);
+    this.#count(result.value);
     return result.value;
+  }
+
+  #count({ timestampsMs }: RawSeries): void {
+    this.#seriesCount++;
+    this.#sampleCount += timestampsMs.length;
+    this.#budget.readSeries(timestampsMs.length);
   }
 }
 

@@ -8,10 +8,10 @@ import { ABSENT, FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';
 import { AverageFold, SumFold } from './sum-folds.ts';
 
-/** The running result of one group over all steps. Series are added one by one; `finish` is called once, at the end. */
+/** The running result of one group over all steps. Series are added one by one; at the end `finish` is called once for each step. */
 export interface GroupFold {
   add(series: StepSeries): void;
-  finish(out: StepColumns): void;
+  finish(out: StepColumns, from: number, to: number): void;
 }
 
 export interface FoldContext {
@@ -60,8 +60,8 @@ class CountFold implements GroupFold {
     for (let step = 0; step < present.length; step++) if (present[step] !== ABSENT) counts[step]!++;
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#counts.length; step++) if (this.#counts[step]! > 0) out.setFloat(step, this.#counts[step]!);
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) if (this.#counts[step]! > 0) out.setFloat(step, this.#counts[step]!);
   }
 }
 
@@ -77,8 +77,8 @@ class PresenceFold implements GroupFold {
     for (let step = 0; step < this.#seen.length; step++) if (series.present[step] !== ABSENT) this.#seen[step] = 1;
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#seen.length; step++) if (this.#seen[step] === 1) out.setFloat(step, 1);
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) if (this.#seen[step] === 1) out.setFloat(step, 1);
   }
 }
 
@@ -109,8 +109,8 @@ class ExtremeFold implements GroupFold {
     }
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#seen.length; step++) if (this.#seen[step] === 1) out.setFloat(step, this.#best[step]!);
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) if (this.#seen[step] === 1) out.setFloat(step, this.#best[step]!);
   }
 }
 
@@ -150,8 +150,8 @@ class VarianceFold implements GroupFold {
     }
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#counts.length; step++) {
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) {
       if (this.#counts[step]! > 0) out.setFloat(step, this.#toResult(this.#squares[step]! / this.#counts[step]!));
     }
   }
@@ -172,14 +172,13 @@ class QuantileFold implements GroupFold {
     this.#series.push(series);
   }
 
-  finish(out: StepColumns): void {
-    const { stepCount, param, budget } = this.#context;
+  finish(out: StepColumns, from: number, to: number): void {
+    const { param } = this.#context;
     const scratch = new Float64Array(this.#series.length);
-    for (let step = 0; step < stepCount; step++) {
+    for (let step = from; step < to; step++) {
       let count = 0;
       for (const series of this.#series) if (series.present[step] === FLOAT) scratch[count++] = series.values[step]!;
       if (count > 0) out.setFloat(step, quantileOfFloats(param![step]!, scratch.subarray(0, count)));
     }
-    budget.release(this.#series.length * stepCount);
   }
 }

@@ -40,7 +40,7 @@ export class HistogramQuantileOperator implements Operator {
     warnOfInvalid(quantiles, quantilePosition, this.#context);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
     const reader = quantileReader(quantiles, grid, input.position, this.#context);
-    return vector.map(reader).map(({ labels, columns }) => {
+    return (await vector.map(reader)).map(({ labels, columns }) => {
       const result = renamed(labels, this.#context.features);
       return columns.toSeries(result.labels, result.dropName);
     });
@@ -83,7 +83,7 @@ export class HistogramQuantilesOperator implements Operator {
     const results: StepSeries[] = [];
     for (const values of quantiles) {
       const reader = quantileReader(values, grid, input.position, this.#context);
-      for (const { labels, columns } of vector.map(reader)) {
+      for (const { labels, columns } of await vector.map(reader)) {
         // A quantile that varies by step gives a series for each of its values.
         for (const quantile of new Set(values)) {
           const result = renamed(setLabel(labels, label, formatOpenMetricsFloat(quantile)), this.#context.features);
@@ -132,7 +132,7 @@ export class HistogramFractionOperator implements Operator {
     const lower = await collectScalar(this.#lower, grid.count);
     const upper = await collectScalar(this.#upper, grid.count);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
-    const results = vector.map({
+    const results = await vector.map({
       ofNative: (histogram, step, metricName) => {
         const { value, nanEffect } = nativeFraction(lower[step]!, upper[step]!, histogram);
         if (nanEffect !== 'none') this.#context.annotations.add(fractionOfNaNs(metricName), input.position);

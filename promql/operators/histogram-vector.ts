@@ -46,10 +46,12 @@ export class HistogramVector {
   }
 
   /** The results of all histograms, with the histograms' labels (without `le`). */
-  map(reader: HistogramReader): { readonly labels: Labels; readonly columns: StepColumns }[] {
+  async map(reader: HistogramReader): Promise<{ readonly labels: Labels; readonly columns: StepColumns }[]> {
+    const { budget } = this.#context;
     const results: { readonly labels: Labels; readonly columns: StepColumns }[] = [];
     for (const group of this.#groups) {
-      this.#context.budget.checkCancelled();
+      budget.spend(this.#stepCount * (group.buckets.length + 1));
+      if (budget.isPauseDue) await budget.pause();
       const columns = new StepColumns(this.#stepCount);
       this.#mapGroup(group, reader, columns);
       if (!columns.isEmpty) results.push({ labels: group.labels, columns });

@@ -30,15 +30,18 @@ export class InstantSelectOperator implements Operator {
 
   async next(): Promise<StepSeries | undefined> {
     const { source, grid } = this.#node;
+    const { budget } = this.#context;
     if (grid.count === 0) return undefined;
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
     for (;;) {
       const next = this.#reader.next();
       const raw = next instanceof Promise ? await next : next;
       if (raw === undefined) return undefined;
+      budget.spend(grid.count);
       const series = this.#evaluate(source.statisticsOnly ? withoutBuckets(raw) : raw);
+      if (budget.isPauseDue) await budget.pause();
       if (series === undefined) continue;
-      this.#context.budget.spend(countPresent(series));
+      budget.see(countPresent(series));
       return series;
     }
   }
@@ -110,7 +113,10 @@ export class SampleTimeOperator implements Operator {
     const { source, grid, of } = this.#node;
     if (grid.count === 0) return undefined;
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
+    const { budget } = this.#context;
     for (let raw = await this.#reader.next(); raw !== undefined; raw = await this.#reader.next()) {
+      budget.spend(grid.count);
+      if (budget.isPauseDue) await budget.pause();
       const columns = new StepColumns(grid.count);
       const newest = this.#newest.find(raw);
       const timesMs = of === 'timestamp' ? raw.timestampsMs : raw.startTimestampsMs;

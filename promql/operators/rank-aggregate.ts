@@ -38,13 +38,15 @@ export class RankAggregateOperator implements Operator {
     const parameters = await collectScalar(this.#param, grid.count);
     const groups = await this.#readGroups();
     if (grid.count === 0 || !checkRankParameter(op, parameters, param.position, this.#context.annotations)) return [];
+    const { budget } = this.#context;
     const chosen: StepSeries[] = [];
     for (const members of groups) {
-      this.#context.budget.checkCancelled();
       const marks = members.map(() => new Uint8Array(grid.count));
       const fractions = op === 'limit_ratio' ? Float64Array.from(members, ({ labels }) => labelHashFraction(labels)) : NO_FRACTIONS;
       let order: readonly number[] = [];
       for (let step = 0; step < grid.count; step++) {
+        budget.spend(members.length);
+        if (budget.isPauseDue) await budget.pause();
         order = this.#chooseAt(members, fractions, step, parameters[step]!);
         for (const member of order) marks[member]![step] = 1;
       }

@@ -59,6 +59,15 @@ export class StepColumns {
     else if (kind === HISTOGRAM) this.setHistogram(step, from.histograms![step]!);
   }
 
+  /** Copies all steps of a shorter series, beginning at `step`. */
+  copySlice(step: number, from: StepColumns): void {
+    if (from.isEmpty) return;
+    this.values.set(from.values, step);
+    this.present.set(from.present, step);
+    from.histograms?.forEach((histogram, i) => histogram !== undefined && this.setHistogram(step + i, histogram));
+    this.isEmpty = false;
+  }
+
   toSeries(labels: Labels, dropName: boolean): StepSeries {
     return { labels, dropName, values: this.values, present: this.present, histograms: this.histograms };
   }

@@ -54,8 +54,8 @@ export class SumFold implements GroupFold {
     if (series.histograms !== undefined) this.#histograms.add(series, seen);
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#seen.length; step++) {
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) {
       const seen = this.#seen[step]!;
       if (seen === SAW_FLOAT) out.setFloat(step, this.#sums[step]! + this.#compensations[step]!);
       else if (seen !== 0) finishHistogram(this.#context, this.#histograms, seen, step, out);
@@ -120,8 +120,8 @@ export class AverageFold implements GroupFold {
     this.#sums[step] = next;
   }
 
-  finish(out: StepColumns): void {
-    for (let step = 0; step < this.#seen.length; step++) {
+  finish(out: StepColumns, from: number, to: number): void {
+    for (let step = from; step < to; step++) {
       const seen = this.#seen[step]!;
       if (seen === SAW_FLOAT) {
         const divisor = this.#isMean[step] === 1 ? 1 : this.#counts[step]!;

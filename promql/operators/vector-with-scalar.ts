@@ -32,6 +32,7 @@ export class VectorWithScalarOperator implements Operator {
     const { grid, scalarIsLeft, op, returnBool } = this.#node;
     const scalar = (this.#scalarSeries ??= scalarSeries(await collectScalar(this.#scalar, grid.count)));
     for (let series = await this.#vector.next(); series !== undefined; series = await this.#vector.next()) {
+      this.#context.budget.spend(grid.count);
       const columns = new StepColumns(grid.count);
       const [lhs, rhs] = scalarIsLeft ? [scalar, series] : [series, scalar];
       for (let step = 0; step < grid.count; step++) if (series.present[step] !== ABSENT) this.#apply(step, lhs, rhs, columns);

@@ -70,7 +70,8 @@ export class VectorsOperator implements Operator {
     const results: StepSeries[] = [];
     for (const group of groups) this.#findOnes(group, checksAt);
     for (let index = 0; index < many.length; index++) {
-      if (index % 1000 === 0) budget.checkCancelled();
+      budget.spend(this.#node.grid.count);
+      if (budget.isPauseDue) await budget.pause();
       this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
     }
     if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);

@@ -3,15 +3,17 @@ import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { possibleNonCounter, possibleNonCounterType } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
 import { FUNCTIONS } from '../functions/function-table.ts';
-import type { WindowFunction } from '../functions/window-function.ts';
+import type { WindowFunction, WindowInput } from '../functions/window-function.ts';
+import { WORK_PER_PAUSE } from '../budget.ts';
 import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { SampleColumns } from './sample-columns.ts';
-import { FLOAT, SpareColumns } from './step-series.ts';
-import type { StepColumns, StepSeries } from './step-series.ts';
+import { FLOAT, SpareColumns, StepColumns } from './step-series.ts';
+import type { StepSeries } from './step-series.ts';
+import { sliceOf, slicesOf } from './window-slices.ts';
 import type { WindowSamples } from './window-samples.ts';
 import { WindowFinder } from './windows.ts';
 
@@ -22,6 +24,7 @@ export class WindowCallOperator implements Operator {
   readonly #scalars: readonly Operator[];
   readonly #context: ExecutionContext;
   readonly #apply: WindowFunction;
+  readonly #workPerSample: number;
   readonly #floatWindows: WindowFinder;
   readonly #histogramWindows: WindowFinder;
   readonly #annotate: (annotation: Annotation) => void;
@@ -38,6 +41,7 @@ export class WindowCallOperator implements Operator {
     this.#scalars = scalars;
     this.#context = context;
     this.#apply = implementation.apply;
+    this.#workPerSample = implementation.workPerSample;
     const beforeMs = node.source.edges === undefined ? 0 : node.lookbackMs;
     const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
     this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
@@ -46,12 +50,15 @@ export class WindowCallOperator implements Operator {
   }
 
   async next(): Promise<StepSeries | undefined> {
+    const { budget } = this.#context;
     this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
     for (;;) {
       const next = this.#samples.next();
       const series = next instanceof Promise ? await next : next;
       if (series === undefined) return undefined;
-      const columns = this.#evaluate(series, this.#args);
+      const evaluated = this.#evaluate(series, this.#args);
+      const columns = evaluated instanceof Promise ? await evaluated : evaluated;
+      if (budget.isPauseDue) await budget.pause();
       if (columns.isEmpty) {
         this.#spare.put(columns);
         continue;
@@ -67,18 +74,32 @@ export class WindowCallOperator implements Operator {
     this.#spare.put(series);
   }
 
-  #evaluate(series: SampleColumns, args: readonly Float64Array[]): StepColumns {
-    const node = this.#node;
-    const columns = this.#spare.take(node.grid.count);
+  /** All steps at once; slice by slice where that takes long, so that others have a turn in between. */
+  #evaluate(series: SampleColumns, args: readonly Float64Array[]): StepColumns | Promise<StepColumns> {
+    const { grid, source, rangeMs } = this.#node;
+    const { budget } = this.#context;
     const floatWindows = this.#floatWindows.find(series.floats.timestampsMs);
     const histogramWindows = this.#histogramWindows.find(series.histograms.timestampsMs);
-    this.#context.budget.spend(floatWindows.sampleCount);
-    if (series.histograms.timestampsMs.length > 0) this.#context.budget.spend(histogramWindows.sampleCount);
-    const input = {
+    const sampleCount = floatWindows.sampleCount + (series.histograms.timestampsMs.length > 0 ? histogramWindows.sampleCount : 0);
+    budget.see(sampleCount);
+    budget.spend(grid.count + sampleCount * this.#workPerSample);
+    const columns = this.#spare.take(grid.count);
+    const input: WindowInput = {
       series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
-      reference: node.source.reference, rangeMs: node.rangeMs, edges: node.source.edges, grid: node.grid, args, annotate: this.#annotate,
+      reference: source.reference, rangeMs, edges: source.edges, grid, args, annotate: this.#annotate,
     };
+    if (sampleCount * this.#workPerSample > WORK_PER_PAUSE) return this.#evaluateInSlices(input, columns);
     this.#apply(input, columns);
+    return columns;
+  }
+
+  async #evaluateInSlices(input: WindowInput, columns: StepColumns): Promise<StepColumns> {
+    for (const { from, to } of slicesOf(input, WORK_PER_PAUSE / this.#workPerSample)) {
+      const slice = new StepColumns(to - from);
+      this.#apply(sliceOf(input, from, to), slice);
+      columns.copySlice(from, slice);
+      await this.#context.budget.pause();
+    }
     return columns;
   }
 

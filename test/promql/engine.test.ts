@@ -104,7 +104,8 @@ describe('reading', () => {
 
   test('what does not depend on the step is evaluated at one', async () => {
     const { engine } = engineOn(DATA);
-    expect(engine.explain('sum(rate(a_total[1m] @ 60)) + 1 + 2', RANGE)).toMatchInlineSnapshot(`
+    const { explanation } = await engine.range('sum(rate(a_total[1m] @ 60)) + 1 + 2', { ...RANGE, explain: 'plan' });
+    expect(explanation).toMatchInlineSnapshot(`
       "repeat at 3 steps
         vector + scalar
           vector + scalar
