@@ -24,6 +24,7 @@ export async function rangeVectorResult(plan: RangePlan, samples: WindowSamples,
     const labels = columns.dropName ? withoutMetadata(columns.labels) : columns.labels;
     series.push({ labels, present: undefined, ...result });
     pointCount += result.timestampsMs.length;
+    context.budget.see(result.timestampsMs.length);
     context.budget.checkOutputPoints(pointCount);
   }
   series.sort((a, b) => compareLabels(a.labels, b.labels));

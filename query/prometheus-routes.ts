@@ -11,6 +11,7 @@ import {
   aboutParameter,
   asParameterError,
   durationParameter,
+  explainParameter,
   limitParameter,
   lookbackParameter,
   queryParameter,
@@ -29,6 +30,9 @@ import { BUILD_INFO } from './version.ts';
 const TRUNCATED: Notes = { warnings: ['results truncated due to limit'] };
 const NO_NOTES: Notes = {};
 const TIME_MS_MAX = 8.64e15;
+const QUERY_LIMITS = {
+  samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax, stepsMax: LIMITS.subqueryStepsMax,
+};
 
 /** What the routes need of the world. */
 export interface QueryServices {
@@ -83,10 +87,13 @@ async function prepare(services: QueryRoutes, context: Context, parameters: URLS
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
-  const limits = { samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax };
+  const explain = explainParameter(parameters);
   const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax);
-  const engine = new Engine({ source, limits, lookbackMs, parse: (text) => services.parsed.parse(text) });
-  return { engine, query, options: { signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
+  const { clock, parsed } = services;
+  const engine = new Engine({
+    source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
+  });
+  return { engine, query, options: { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
 }
 
 async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearchParams, limit: number): Promise<Response> {
@@ -97,8 +104,8 @@ async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearc
     throw asParameterError('query', error);
   }
   const limited = limitResult(result, limit);
-  const { warnings, infos } = limited.annotations;
-  return streamed(successText(queryData(limited, (parameters.get('stats') ?? '') !== ''), { warnings, infos }));
+  const { explanation, annotations: { warnings, infos } } = limited;
+  return streamed(successText(queryData(limited, (parameters.get('stats') ?? '') !== ''), { warnings, infos, explain: explanation }));
 }
 
 /** At most `limit` series of a vector or a matrix, and a warning when there were more. */

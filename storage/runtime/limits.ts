@@ -201,6 +201,8 @@ export const LIMITS = {
   querySeriesMax: 100_000,
   /** Prometheus' limit on the points of one series. */
   queryStepsMax: 11_000,
+  /** Steps of one subquery: each operator on them holds 9 bytes a step, and a week of seconds still fits. */
+  subqueryStepsMax: 1_000_000,
   queryTimeoutMs: 2 * MINUTE_MS,
   /** Prometheus' `query.lookback-delta`. */
   lookbackMs: 5 * MINUTE_MS,
