@@ -51,6 +51,10 @@ export class VarveProcess {
     return this.#output;
   }
 
+  get processId(): number {
+    return this.#child.pid!;
+  }
+
   /** What it printed to standard error: a user sees it, so in a good run it is empty. */
   get errors(): string {
     return this.#errors;

@@ -139,6 +139,29 @@ describe('query', () => {
     expect((await getJson('/api/v1/query', { query: '1' })).json.data).not.toHaveProperty('stats');
   });
 
+  test('explain: the plan alone, and with what each part took', async () => {
+    const planned = await getJson('/api/v1/query', { query: 'sum(api_number) + 1', time: t0, explain: 'plan' });
+    expect(planned.text).toBe(
+      `{"status":"success","data":{"resultType":"vector","result":[]},"explain":${JSON.stringify(`vector + scalar
+  sum by ()
+    select {__name__="api_number"} at ${at(0)}..${at(0)} from fetch 0 lookback 300000
+  constant 1
+fetch 0: ${at(-300) + 1}..${at(0)} for 1`)}}`,
+    );
+    const analyzed = await postForm('/api/v1/query_range', { query: 'sum(api_number) + 1', start: t0, end: t0 + 30, step: 15, explain: 'analyze' });
+    expect(analyzed.json.data!.result).toEqual([{ metric: {}, values: [[t0, '1.5'], [t0 + 15, '1.5'], [t0 + 30, '1.5']] }]);
+    const lines = (JSON.parse(analyzed.text) as { explain: string }).explain.split('\n');
+    expect(lines.map((line) => line.replace(/\[[\d.]+ ms, /, '[… ms, '))).toEqual([
+      'vector + scalar [… ms, 1 series, 3 samples]',
+      '  sum by () [… ms, 1 series, 3 samples]',
+      `    select {__name__="api_number"} at ${at(0)}..${at(30)} from fetch 0 lookback 300000 [… ms, 2 series, 6 samples]`,
+      '  constant 1 [… ms, 1 series, 3 samples]',
+      `fetch 0: ${at(-300) + 1}..${at(30)} for 1 [… ms, 2 series, 2 samples]`,
+      'total [… ms, 2 samples read, 6 looked at, 4 held at most]',
+    ]);
+    await fails('/api/v1/query', { query: '1', explain: 'yes' }, 'invalid parameter "explain": got "yes", want "plan" or "analyze"');
+  });
+
   test('errors', async () => {
     const query = (parameters: Record<string, string | number>, text: string | RegExp, status = 400, type = 'bad_data'): Promise<void> =>
       fails('/api/v1/query', parameters, text, status, type);

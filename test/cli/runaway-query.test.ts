@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { ProcessTree } from '../bench/process-tree.ts';
+import { freePort } from '../processes/free-port.ts';
+import { killAll, VarveProcess } from './varve-process.ts';
+
+/*
+ * A query that would calculate for a minute, in real workerd, where one thread serves everybody: writers beside it go on, and when its
+ * client hangs up it ends.
+ */
+const folder = mkdtempSync(join(tmpdir(), 'varve-runaway-'));
+afterEach(killAll);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const END_MS = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+/** The time that a write may wait for a query is a pause's length, with much room for a busy machine; a query that never paused is far beyond. */
+const WRITE_MS_MAX = 1000;
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+test('writes go on beside a query that only calculates, and it ends with its client', { timeout: 60_000 }, async () => {
+  const varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: join(folder, 'data') }).ready();
+  // 11,000 windows of 36,000 samples, every one sorted: nothing is read for it, and half a minute is calculated.
+  const query = 'quantile_over_time(0.5, vector(time())[10h:1s])';
+  const parameters = new URLSearchParams({ query, start: String(END_MS / 1000 - 10_999), end: String(END_MS / 1000), step: '1' });
+  const client = new AbortController();
+  let isAnswered = false;
+  const answer = fetch(`${varve.baseUrl}/api/v1/query_range?${parameters}`, { signal: client.signal }).then(
+    () => (isAnswered = true),
+    () => undefined,
+  );
+  await sleep(500);
+
+  const writeMs: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const startMs = performance.now();
+    expect((await varve.write([{ labels: ['__name__', 'beside'], timestampsMs: [END_MS + i], values: [i] }])).status).toBe(204);
+    writeMs.push(performance.now() - startMs);
+  }
+  expect(isAnswered).toBe(false);
+  expect(Math.max(...writeMs)).toBeLessThan(WRITE_MS_MAX);
+
+  client.abort();
+  await answer;
+  await sleep(1000);
+  const tree = new ProcessTree(varve.processId);
+  const before = tree.cpuSeconds();
+  await sleep(1000);
+  expect(tree.cpuSeconds() - before).toBeLessThan(0.5);
+  expect(varve.errors).toBe('');
+});
