@@ -22,6 +22,17 @@ function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
+/** Whether there is a second in which the server has next to nothing to do. */
+async function isQuietWithin(seconds: number, processId: number): Promise<boolean> {
+  const tree = new ProcessTree(processId);
+  for (let second = 0; second < seconds; second++) {
+    const beforeSeconds = tree.cpuSeconds();
+    await sleep(1000);
+    if (tree.cpuSeconds() - beforeSeconds < 0.3) return true;
+  }
+  return false;
+}
+
 test('writes go on beside a query that only calculates, and it ends with its client', { timeout: 60_000 }, async () => {
   const varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: join(folder, 'data') }).ready();
   // 11,000 windows of 36,000 samples, every one sorted: nothing is read for it, and half a minute is calculated.
@@ -46,10 +57,6 @@ test('writes go on beside a query that only calculates, and it ends with its cli
 
   client.abort();
   await answer;
-  await sleep(1000);
-  const tree = new ProcessTree(varve.processId);
-  const before = tree.cpuSeconds();
-  await sleep(1000);
-  expect(tree.cpuSeconds() - before).toBeLessThan(0.5);
+  expect(await isQuietWithin(10, varve.processId)).toBe(true);
   expect(varve.errors).toBe('');
 });

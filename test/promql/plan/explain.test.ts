@@ -113,7 +113,7 @@ describe('a query analyzed', () => {
     expect((await analyze('x[1m]', 'instant')).explanation).toMatchInlineSnapshot(`
       "samples of 60000 ms of {__name__="x"} at 60000..60000 from fetch 0
       fetch 0: 1..60000 for 1 [3.000 ms, 2 series, 4 samples]
-      total [7.000 ms, 4 samples read, 0 looked at, 2 held at most]"
+      total [7.000 ms, 4 samples read, 4 looked at, 2 held at most]"
     `);
     expect((await analyze('"x"', 'instant')).explanation).toBe('string');
   });
