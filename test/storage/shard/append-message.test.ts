@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../../proto/decode-error.ts';
 import { TIMESTAMP_MS_MAX } from '../../../storage/chunk/index.ts';
+import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts';
 import { decodeAppendMessage } from '../../../storage/shard/append-message.ts';
 import { fuzzDecoder, fuzzRounds } from '../../proto/fuzz-bytes.ts';
 import { bareMessage, columnsOf, fullMessage, named, STALE, type TestBatch } from './batches.ts';
@@ -19,6 +20,46 @@ test('a batch comes back, with the labels that were put in', () => {
     const labels = new Map(batch.map((series, i) => [i, series.labels]));
     expect(decodeAppendMessage(fullMessage(batch))).toEqual({ ...NO_EXTRAS, ...columnsOf(batch), definitions: labels });
   }
+});
+
+const WITH_EXTRAS: TestBatch = [
+  { labels: named('h'), samples: [[10, EMPTY_HISTOGRAM, 5], [20, { ...EMPTY_HISTOGRAM, sum: 7 }]], exemplars: [[15, 1.5, named('x', { trace_id: 'é' })]] },
+  { labels: named('d'), samples: [[10, 1], [20, STALE]], isDelta: true },
+  { labels: named('only exemplars'), samples: [], exemplars: [[-5, NaN, []]] },
+];
+
+describe('a batch with histograms, start timestamps, deltas and exemplars', () => {
+  test('comes back', () => {
+    const columns = columnsOf(WITH_EXTRAS);
+    const { exemplarBytes, ...plain } = columns;
+    const read = decodeAppendMessage(fullMessage(WITH_EXTRAS));
+    expect(read).toMatchObject({ ...plain, startsMs: Float64Array.of(5, 0, 0, 0), isDelta: Uint32Array.of(0, 1, 0) });
+    expect(exemplarBytes?.length).toBeGreaterThan(0);
+    expect(read.exemplars).toEqual([
+      { series: 0, timestampMs: 15, bitsLow: 0, bitsHigh: 0x3ff80000, labels: named('x', { trace_id: 'é' }) },
+      { series: 2, timestampMs: -5, bitsLow: 0, bitsHigh: 0x7ff80000, labels: [] },
+    ]);
+    expect(read.definitions.size).toBe(3);
+  });
+
+  function refused(what: string, change: (view: DataView) => void, reason: string): void {
+    test(`${what} is refused`, () => {
+      const message = bareMessage(WITH_EXTRAS);
+      change(new DataView(message));
+      expect(() => decodeAppendMessage(message)).toThrow(DecodeError);
+      expect(() => decodeAppendMessage(message)).toThrow(reason);
+    });
+  }
+  // Header of 32 bytes, five columns of three series: samples from byte 96, their values from 128, starts from 160, payloads from 192.
+  refused('an unknown flag', (view) => view.setUint32(16, 7, true), 'flags 7 are not known');
+  refused('a start timestamp with a fraction', (view) => view.setFloat64(160, 0.5, true), 'the start timestamp 0.5 of sample 0');
+  refused('a histogram that is not there', (view) => view.setUint32(128, 2, true), 'sample 0 is histogram 2 of 2');
+  refused('a payload longer than all', (view) => view.setUint32(192, 1000, true), 'want 1000 bytes');
+
+  test('cut off anywhere it is refused', () => {
+    const message = fullMessage(WITH_EXTRAS);
+    for (let length = 0; length < message.byteLength; length++) expect(() => decodeAppendMessage(message.slice(0, length)), `${length}`).toThrow(DecodeError);
+  });
 });
 
 describe('refused', () => {

@@ -4,7 +4,8 @@ import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { named, STALE, write, type TestBatch } from './batches.ts';
+import { randomExponential, seededRandom } from '../model/random-histogram.ts';
+import { named, STALE, write, type TestBatch, type TestValue } from './batches.ts';
 import { dump, StoreModel } from './store-model.ts';
 
 /*
@@ -13,9 +14,11 @@ import { dump, StoreModel } from './store-model.ts';
  */
 const LIMITS = limitsWith({ logEntriesMax: 12, batchSamplesMax: 8, walSlotsMax: 4, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40, seriesBlockBytesTarget: 60 });
 
+const HISTOGRAM = randomExponential(seededRandom(2));
+
 type Step = TestBatch | 'seal' | 'reopen';
 
-function batch(...samples: readonly (readonly [series: string, timestampMs: number, value: number | typeof STALE])[]): TestBatch {
+function batch(...samples: readonly (readonly [series: string, timestampMs: number, value: TestValue])[]): TestBatch {
   return samples.map(([series, timestampMs, value]) => ({ labels: named('m', { series }), samples: [[timestampMs, value]] }));
 }
 
@@ -36,6 +39,11 @@ const LIFE: readonly Step[] = [
   batch(['a', 36, 1], ['b', 36, 1], ['c', 36, 1], ['d', 36, 1], ['e', 36, 1]),
   batch(['a', 37, 1], ['b', 37, 1], ['c', 37, 1], ['d', 37, 1], ['e', 37, 1]),
   batch(['a', 38, 1], ['b', 38, 1], ['c', 38, 1], ['f', 38, 1]), // the log is full
+  batch(['a', 39, HISTOGRAM], ['b', 39, STALE]), // a histogram and a start timestamp
+  [{ labels: named('m', { series: 'a' }), samples: [[40, HISTOGRAM, 7], [41, 5, 7]] }],
+  'reopen',
+  'seal',
+  batch(['a', 39, 4], ['a', 42, HISTOGRAM]), // overwrites a sealed histogram
 ];
 
 interface Outcome {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
-import { decodeWalRow, encodeWalRow, Wal, type LogBatch } from '../../../storage/shard/wal.ts';
+import { encodeHistogram } from '../../../storage/chunk/index.ts';
+import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts';
+import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
+import { decodeWalRow, encodeWalRow, Wal, walRowBytesMax, type LogBatch } from '../../../storage/shard/wal.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { expectDamageNoticed } from './every-bit.ts';
 
@@ -47,6 +50,22 @@ describe('a row', () => {
 
   test.each(Object.keys(BATCHES).slice(1))('%s: any damage is noticed', (name) => {
     expectDamageNoticed(encodeWalRow(BATCHES[name]![0]), (damaged) => void decodeWalRow(damaged, 'x'));
+  });
+
+  const payload = encodeHistogram({ ...EMPTY_HISTOGRAM, sum: 3 }, false);
+  const histograms = Uint32Array.of(0, HISTOGRAM_BITS_HIGH, 7, 7, 1, HISTOGRAM_BITS_HIGH);
+  const WITH_EXTRAS: Record<string, LogBatch> = {
+    'with start timestamps': { ...batch(1, 2, 3), payloads: [], startsMs: Float64Array.of(0, 5, -5) },
+    'with histograms': { ...batch(1, 2, 3), valueBits: histograms, payloads: [payload, payload], startsMs: undefined },
+    'with both': { ...batch(1, 1, 1), valueBits: histograms, payloads: [payload, payload], startsMs: Float64Array.of(1, 2, 3) },
+  };
+  test.each(Object.keys(WITH_EXTRAS))('%s comes back, in no more bytes than it was counted for, and any damage is noticed', (name) => {
+    const wanted = WITH_EXTRAS[name]!;
+    const bytes = encodeWalRow(wanted);
+    const payloads = wanted.payloads ?? [];
+    expect(bytes.length).toBeLessThanOrEqual(walRowBytesMax(3, wanted.startsMs !== undefined, payloads.length, payloads.length * payload.length));
+    expect(decodeWalRow(bytes.buffer as ArrayBuffer, 'x')).toEqual(wanted);
+    expectDamageNoticed(bytes, (damaged) => void decodeWalRow(damaged, 'x'));
   });
 
   test('arrays longer than the count are cut', () => {

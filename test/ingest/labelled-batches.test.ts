@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { LabelledBatches } from '../../ingest/labelled-batches.ts';
+import { Rejections } from '../../ingest/rejections.ts';
+import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
+import { labelsFrom, type Labels } from '../../storage/model/labels.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { ShardRouter, type TenantShards } from '../../storage/shard-router.ts';
+import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { limitsWith } from '../fakes/limits-with.ts';
+import { MemoryShards } from '../fakes/memory-shards.ts';
+import { dump, type Dump } from '../storage/shard/store-model.ts';
+
+const NOW_MS = 1_700_000_000_000;
+
+async function open(shardCount = 1, limits: typeof LIMITS = LIMITS) {
+  const memory = new MemoryShards(limits);
+  const shards: TenantShards = await new ShardRouter(memory, shardCount).tenant('default');
+  const rejections = new Rejections(5);
+  const batches = new LabelledBatches(shards, new FixedClock(NOW_MS), limits, rejections);
+  const stored = (): Dump => memory.shardNames.flatMap((name) => [...dump(memory.storeOf(name))]).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { memory, shards, rejections, batches, stored };
+}
+
+function series(name: string, labels: Readonly<Record<string, string>> = {}): Labels {
+  return labelsFrom({ __name__: name, ...labels });
+}
+
+describe.each([1, 4])('with %i shards', (shardCount) => {
+  test('everything that a series can have arrives, and is counted', async () => {
+    const { batches, stored, shards, rejections } = await open(shardCount);
+    batches.begin(series('h'));
+    batches.histogram(NOW_MS, { ...EMPTY_HISTOGRAM, count: 1, zeroCount: 1 }, true, NOW_MS - 1000);
+    batches.exemplar(NOW_MS, 0.5, labelsFrom({ trace_id: 'x' }));
+    batches.end();
+    for (const value of [1, 2]) {
+      batches.begin(series('d'), { isDelta: true });
+      batches.float(NOW_MS + value, value);
+      batches.end();
+    }
+    batches.begin(series('s'));
+    batches.sample(NOW_MS, 2, 0x7ff00000);
+    batches.end();
+    expect(await batches.flush()).toEqual({ samples: 3, histograms: 1, exemplars: 1 });
+    expect(rejections.isEmpty).toBe(true);
+    expect(stored().map(([name, samples]) => [name, samples.length])).toEqual([['d', 2], ['h', 1], ['s', 1]]);
+    expect(stored()[0]![1][1]).toBe(`${NOW_MS + 2}:40080000:0`); // 3
+    expect(stored()[1]![1][0]).toContain(` since ${NOW_MS - 1000}`);
+    expect(stored()[2]![1]).toEqual([`${NOW_MS}:7ff00000:2`]);
+    const answers = await Promise.all(
+      Array.from({ length: shardCount }, (_, shard) => shards.call(shard, (stub) => stub.selectExemplars({ version: SHARD_RPC_VERSION, selectors: [[]], startMs: 0, endMs: NOW_MS }))),
+    );
+    expect(answers.flatMap((answer) => answer.series)).toEqual([{ labels: series('h'), exemplars: [{ labels: ['trace_id', 'x'], value: 0.5, timestampMs: NOW_MS }] }]);
+  });
+
+  test('more than a batch holds goes out in several, none of it lost, and a door is told to flush', async () => {
+    const { batches, stored, memory } = await open(shardCount, limitsWith({ batchSamplesMax: 10 }));
+    let flushes = 0;
+    let samples = 0;
+    for (let i = 0; i < 50; i++) {
+      batches.begin(series('m', { i: String(i % 7) }));
+      for (let j = 0; j < 13; j++) batches.float(NOW_MS - i * 1000 + j, i + j);
+      batches.end();
+      if (!batches.isLarge) continue;
+      flushes++;
+      samples += (await batches.flush()).samples;
+    }
+    samples += (await batches.flush()).samples;
+    expect(samples).toBe(50 * 13);
+    expect(flushes).toBeGreaterThan(10);
+    expect(memory.callsOf('append')).toBeGreaterThan(50);
+    expect(stored().reduce((sum, [, ofSeries]) => sum + ofSeries.length, 0)).toBe(50 * 13);
+  });
+});
+
+test('what is too old, too far ahead or too large is refused and named, the rest is stored', async () => {
+  const { batches, rejections, stored } = await open();
+  batches.begin(series('m', { a: 'b' }));
+  batches.float(NOW_MS - LIMITS.hotWindowMs - 1, 1);
+  batches.float(NOW_MS + LIMITS.timestampAheadMsMax + 1, 1);
+  const length = LIMITS.histogramBytesMax;
+  batches.histogram(NOW_MS, { ...EMPTY_HISTOGRAM, positiveSpans: [{ offset: 0, length }], positiveBuckets: new Array<number>(length).fill(0.5) }, false);
+  batches.float(NOW_MS, 1);
+  batches.end();
+  expect(await batches.flush()).toEqual({ samples: 1, histograms: 0, exemplars: 0 });
+  expect([rejections.samples, rejections.kind]).toEqual([3, 'bad-data']);
+  expect(rejections.message(1)).toContain('m{a="b"}: too old');
+  expect(rejections.message(1)).toContain('timestampAheadMsMax');
+  expect(rejections.message(1)).toContain('histogramBytesMax');
+  expect(stored()).toEqual([['m{a="b"}', [`${NOW_MS}:3ff00000:0`]]]);
+});
+
+test('a float that would pass for a histogram is any NaN', async () => {
+  const { batches, stored } = await open();
+  batches.begin(series('m'));
+  batches.sample(NOW_MS, 12345, 0xfffa0000);
+  batches.end();
+  await batches.flush();
+  expect(stored()).toEqual([['m', [`${NOW_MS}:7ff80000:3039`]]]);
+});
