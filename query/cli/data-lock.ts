@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UsageError } from './usage-error.ts';
 
+/** Another process has the directory. */
+export class DataInUseError extends UsageError {}
+
 /**
  * Takes a data directory for this process until it ends: two processes on one directory would contend for the same SQLite files.
  *
@@ -20,7 +23,7 @@ export function lockDataDir(dataDir: string): void {
     process.once('exit', () => lock.close());
     writeFileSync(pidFile, `${process.pid}\n`);
   } catch (error) {
-    if (isLocked(error)) throw new UsageError(`the data in ${dataDir} is in use by ${holder(pidFile)}; stop it or set DATA_DIR to another directory`);
+    if (isLocked(error)) throw new DataInUseError(`the data in ${dataDir} is in use by ${holder(pidFile)}; stop it or set DATA_DIR to another directory`);
     throw new UsageError(`cannot keep data in ${dataDir}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

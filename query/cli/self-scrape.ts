@@ -4,6 +4,7 @@ import { parseExposition } from '../../proto/text-exposition.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
+import type { LocalServer } from './local-key.ts';
 
 /**
  * Scrapes Varve's own /metrics and writes what it finds back over remote write, as a Prometheus would, so that there is something to
@@ -11,12 +12,14 @@ import type { Fetch } from '../../storage/runtime/fetch.ts';
  */
 export class SelfScrape {
   readonly #base: string;
+  readonly #authorization: string;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   #stopped = false;
 
-  constructor(base: string, fetch: Fetch, clock: Clock) {
-    this.#base = base;
+  constructor({ url, key }: LocalServer, fetch: Fetch, clock: Clock) {
+    this.#base = url;
+    this.#authorization = `Bearer ${key}`;
     this.#fetch = fetch;
     this.#clock = clock;
   }
@@ -37,7 +40,7 @@ export class SelfScrape {
   async once(): Promise<void> {
     const timestampMs = this.#clock.nowMs();
     const startMs = this.#clock.elapsedMs();
-    const answer = await this.#fetch(`${this.#base}/metrics`);
+    const answer = await this.#fetch(`${this.#base}/metrics`, { headers: { authorization: this.#authorization } });
     const text = await answer.text();
     const target = { job: 'varve', instance: new URL(this.#base).host };
     const series = answer.ok
@@ -53,7 +56,7 @@ export class SelfScrape {
     }
     const written = await this.#fetch(`${this.#base}/api/v1/write`, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' },
+      headers: { authorization: this.#authorization, 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' },
       body: snappyEncode(encodeWriteRequest(series)),
     });
     if (!written.ok) throw new Error(`writing answered ${written.status}: ${(await written.text()).trim()}`);

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 /*
- * Varve runs from two descriptions: wrangler.toml (wrangler, the tests in workerd) and query/cli/serve.ts (npm start). They must say the
+ * Varve runs from two descriptions: wrangler.toml (wrangler, the tests in workerd) and query/cli/worker-process.ts (npm start). They must say the
  * same of the runtime.
  */
 const root = join(import.meta.dirname, '../..');
 const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8');
-const serve = readFileSync(join(root, 'query/cli/serve.ts'), 'utf8');
+const serve = readFileSync(join(root, 'query/cli/worker-process.ts'), 'utf8');
 
 /** All first groups of a pattern, sorted. */
 function all(source: string, pattern: RegExp): string[] {

@@ -1,0 +1,60 @@
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readConfig } from '../../storage/runtime/config.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { isLoopbackHost } from '../access/loopback.ts';
+import { UsageError } from './usage-error.ts';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** Variables of the Worker that are taken from the environment. */
+const VARIABLES = ['VARVE_SHARDS', 'VARVE_HOT_RETENTION', 'VARVE_ADMIN_KEY'];
+
+/** What the environment says about running Varve on this machine. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly selfScrape: boolean;
+  /** Port of workerd's inspector (Chrome DevTools protocol), for profiling. */
+  readonly inspectorPort: number | undefined;
+  readonly variables: Record<string, string>;
+}
+
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const port = Number(environment['PORT'] ?? '8787');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${environment['PORT']}; it must be a number from 1 to 65535`);
+  const host = environment['HOST'] ?? '127.0.0.1';
+  const variables: Record<string, string> = {};
+  for (const name of VARIABLES) {
+    if (environment[name] !== undefined) variables[name] = environment[name];
+  }
+  if (isLoopbackAddress(host)) variables['VARVE_OPEN'] = 'loopback';
+  try {
+    readConfig(variables);
+  } catch (error) {
+    throw error instanceof VarveError ? new UsageError(error.message) : error;
+  }
+  return {
+    host,
+    port,
+    dataDir: dataDirOf(environment),
+    inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : Number(environment['VARVE_INSPECTOR_PORT']),
+    selfScrape: environment['VARVE_SELF_SCRAPE'] !== 'off',
+    variables,
+  };
+}
+
+export function dataDirOf(environment: NodeJS.ProcessEnv): string {
+  return resolve(environment['DATA_DIR'] ?? join(ROOT, 'data'));
+}
+
+/** Where this machine reaches what listens on `host`: an address that stands for all of them is no address to call. */
+export function baseUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** Whether only this machine can reach what listens there. */
+export function isLoopbackAddress(host: string): boolean {
+  return isLoopbackHost(host.includes(':') ? `[${host}]` : host);
+}
