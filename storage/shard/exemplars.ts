@@ -37,6 +37,8 @@ export class Exemplars {
   /** Entries of the newest row. */
   #open = new Uint8Array(0);
   #openCount = 0;
+  /** Whether the newest row can be written again. */
+  #isOpen = false;
   #staged: { readonly bytes: Uint8Array; readonly count: number }[] = [];
   /** What was staged last, so that a request that is sent again does not fill the ring; the oldest is forgotten first. */
   readonly #remembered = new Set<string>();
@@ -46,11 +48,14 @@ export class Exemplars {
     this.#limits = limits;
     const [newest] = sql.all<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row ORDER BY sequence DESC LIMIT 1');
     if (newest === undefined) return;
-    const { count, reader } = openRow(newest.exemplars, newest.slot);
     this.#slot = newest.slot;
     this.#sequence = newest.sequence;
-    this.#open = reader.bytes.slice(HEADER_BYTES);
-    this.#openCount = count;
+    const open = tryOpenRow(newest);
+    // A damaged row takes nothing more; reading names it, and writing goes on behind it.
+    this.#isOpen = open !== undefined;
+    if (open === undefined) return;
+    this.#open = open.reader.bytes.slice(HEADER_BYTES);
+    this.#openCount = open.count;
   }
 
   get hasStaged(): boolean {
@@ -77,13 +82,14 @@ export class Exemplars {
   write(): void {
     if (!this.#isCurrent()) throw new Error('this instance of the shard has been replaced: send again');
     for (const { bytes, count } of this.#staged) {
-      const fits = this.#sequence > 0 && this.#open.length + bytes.length <= this.#limits.exemplarRowBytesTarget;
+      const fits = this.#isOpen && this.#open.length + bytes.length <= this.#limits.exemplarRowBytesTarget;
       if (!fits && this.#sequence > 0) this.#slot = (this.#slot + 1) % this.#limits.exemplarRowsMax;
       const entries = new Uint8Array((fits ? this.#open.length : 0) + bytes.length);
       if (fits) entries.set(this.#open);
       entries.set(bytes, entries.length - bytes.length);
       this.#open = entries;
       this.#openCount = (fits ? this.#openCount : 0) + count;
+      this.#isOpen = true;
       this.#sequence++;
       const row = closeRow(entries, this.#openCount);
       this.#sql.run('INSERT OR REPLACE INTO exemplar_row (slot, sequence, exemplars) VALUES (?, ?, ?)', this.#slot, this.#sequence, row);
@@ -145,6 +151,14 @@ function readExemplar(reader: ByteReader): StoredExemplar {
     bitsHigh: reader.uint32(),
     labels: decodeLabels(reader),
   };
+}
+
+function tryOpenRow({ exemplars, slot }: ExemplarRow): ReturnType<typeof openRow> | undefined {
+  try {
+    return openRow(exemplars, slot);
+  } catch {
+    return undefined;
+  }
 }
 
 function closeRow(entries: Uint8Array, count: number): Uint8Array {

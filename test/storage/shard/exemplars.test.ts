@@ -97,6 +97,16 @@ describe('exemplars', () => {
     expect(read(reopened())).toEqual({ a: ['10=1 x', '20=2 y'] });
   });
 
+  test('behind a damaged row writing goes on, and the damage is said', () => {
+    const { store, sql, reopened } = open();
+    write(store, withExemplars('a', [10, 1, 'x']));
+    sql.run('UPDATE exemplar_row SET exemplars = ?', new Uint8Array(20));
+    expect(write(reopened(), withExemplars('a', [20, 2, 'y']))).toMatchObject({ exemplarsStored: 1 });
+    expect(() => read(reopened())).toThrow('exemplar row 0: version 0, this build knows 1');
+    sql.run('DELETE FROM exemplar_row WHERE slot = 0');
+    expect(read(reopened())).toEqual({ a: ['20=2 y'] });
+  });
+
   test('any damage to a row is noticed', () => {
     const { store, sql } = open();
     write(store, withExemplars('a', [10, 1, 'x']));
