@@ -307,8 +307,11 @@ export class HotStore {
 
   /** Does what is due, one step of bounded work; `nextDueMs` says whether more is. Whoever calls it may call it at any time, or twice. */
   maintain(): void {
-    this.#deltas.forget();
+    const { floorMs } = this.#segments;
+    const { series_removed_total: removed } = this.#upkeep.counters;
     this.#upkeep.maintain();
+    // Seals and merges leave every series' newest sample what it was.
+    if (this.#segments.floorMs !== floorMs || this.#upkeep.counters.series_removed_total !== removed) this.#deltas.forget();
   }
 
   /** When maintenance is due next (Unix ms); `undefined` when it never will be unless something is written. */
