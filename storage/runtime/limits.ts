@@ -40,6 +40,8 @@ export const LIMITS = {
   importChunkBytes: 64 * KIB,
   /** Decompressors are fed so much at a time: at 1,000 to 1, the most that gzip reaches, 4 MiB come out and no more stands in memory. */
   importCompressedChunkBytes: 4 * KIB,
+  /** A zstd frame may ask for a window of up to 2^27 bytes; RFC 8878 recommends that receivers take at least 2^23, 8 MiB. */
+  importZstdWindowLogMax: 23,
   /** The body of one import, uncompressed; more than any platform's limit on requests, so a guard against bodies without an end. */
   importBodyBytesMax: 64 * 1024 * MIB,
   /** Imports that one isolate reads at a time; each may hold its batches, about 8 MiB. */

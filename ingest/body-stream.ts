@@ -1,0 +1,131 @@
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+
+type StreamLimits = Pick<typeof LIMITS, 'importBodyBytesMax' | 'importChunkBytes' | 'importCompressedChunkBytes' | 'importZstdWindowLogMax' | 'importIdleMsMax'>;
+
+/** Content encodings that a streamed body may have. */
+const DECOMPRESSORS = {
+  gzip: (limits: StreamLimits) => createGunzip({ chunkSize: limits.importChunkBytes }),
+  'x-gzip': (limits: StreamLimits) => createGunzip({ chunkSize: limits.importChunkBytes }),
+  deflate: (limits: StreamLimits) => createInflate({ chunkSize: limits.importChunkBytes }),
+  zstd: (limits: StreamLimits) =>
+    createZstdDecompress({ chunkSize: limits.importChunkBytes, params: { [constants.ZSTD_d_windowLogMax]: limits.importZstdWindowLogMax } }),
+} as const;
+
+/**
+ * A request's body, decompressed, in pieces of at most `importChunkBytes`, and never more than a few of them in memory: nothing is read
+ * before the piece that came before it has been dealt with, so whoever consumes slowly makes the sender wait.
+ *
+ * Throws bad-data for damaged compression, too-large and timeout by their limits; what was handed out before is good.
+ */
+export async function* bodyPieces(request: Request, limits: StreamLimits, clock: Clock): AsyncGenerator<Uint8Array> {
+  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  const isPlain = encoding === 'identity' || encoding === '';
+  if (!isPlain && !isKnown(encoding)) {
+    throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send gzip, deflate, zstd or none`);
+  }
+  if (request.body === null) return;
+  const received = receivedChunks(request.body as ReadableStream<Uint8Array>, limits, clock);
+  let length = 0;
+  for await (const chunk of isPlain ? received : decompressed(received, encoding as keyof typeof DECOMPRESSORS, limits)) {
+    length += chunk.length;
+    if (length > limits.importBodyBytesMax) {
+      throw new VarveError('too-large', `the body is larger than the limit importBodyBytesMax of ${limits.importBodyBytesMax} bytes; send it in parts`);
+    }
+    for (let start = 0; start < chunk.length; start += limits.importChunkBytes) yield chunk.subarray(start, start + limits.importChunkBytes);
+  }
+}
+
+function isKnown(encoding: string): encoding is keyof typeof DECOMPRESSORS {
+  return Object.hasOwn(DECOMPRESSORS, encoding);
+}
+
+async function* decompressed(received: AsyncIterable<Uint8Array>, encoding: keyof typeof DECOMPRESSORS, limits: StreamLimits): AsyncGenerator<Uint8Array> {
+  let failure: unknown;
+  const pieces = cut(noting(received, (error) => (failure = error)), limits.importCompressedChunkBytes);
+  const source = Readable.from(pieces, { objectMode: false, highWaterMark: 1 });
+  const stream = pipeline(source, DECOMPRESSORS[encoding](limits), () => {
+    // An error comes out of the stream below.
+  });
+  try {
+    yield* stream as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    // What went wrong while receiving is not the compression's fault.
+    if (failure !== undefined) throw failure;
+    throw badData(`the body is not valid ${encoding}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function* noting(received: AsyncIterable<Uint8Array>, failed: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* received;
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
+}
+
+/** Small pieces, so that what a decompressor makes of one stays small. */
+async function* cut(received: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<Uint8Array> {
+  for await (const chunk of received) {
+    for (let start = 0; start < chunk.length; start += bytesMax) yield chunk.subarray(start, start + bytesMax);
+  }
+}
+
+async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamLimits, clock: Clock): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  const idle = new IdleWatch(clock, limits.importIdleMsMax);
+  try {
+    for (;;) {
+      idle.begin();
+      const chunk = await Promise.race([reader.read(), idle.expired]);
+      idle.end();
+      if (chunk === 'expired') throw new VarveError('timeout', `nothing was received for importIdleMsMax (${limits.importIdleMsMax} ms); send the rest again`);
+      if (chunk.done) return;
+      yield chunk.value;
+    }
+  } finally {
+    idle.stop();
+    // The reader may be in the middle of a read that will never end.
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Notices that one wait takes too long, with one timer at a time however many waits there are. */
+class IdleWatch {
+  readonly expired: Promise<'expired'>;
+  readonly #clock: Clock;
+  readonly #idleMsMax: number;
+  /** When the wait under way began; `undefined` between waits, which are the consumer's time and not the sender's. */
+  #sinceMs: number | undefined;
+  #isStopped = false;
+
+  constructor(clock: Clock, idleMsMax: number) {
+    this.#clock = clock;
+    this.#idleMsMax = idleMsMax;
+    this.expired = this.#watch();
+  }
+
+  begin(): void {
+    this.#sinceMs = this.#clock.nowMs();
+  }
+
+  end(): void {
+    this.#sinceMs = undefined;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #watch(): Promise<'expired'> {
+    for (;;) {
+      const waitedMs = this.#sinceMs === undefined ? 0 : this.#clock.nowMs() - this.#sinceMs;
+      if (this.#isStopped || waitedMs >= this.#idleMsMax) return 'expired';
+      await this.#clock.sleep(this.#idleMsMax - waitedMs);
+    }
+  }
+}

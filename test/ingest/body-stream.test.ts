@@ -1,0 +1,130 @@
+import { deflateSync, gzipSync, zstdCompressSync, constants } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { bodyPieces } from '../../ingest/body-stream.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { limitsWith } from '../fakes/limits-with.ts';
+import { WaitingClock } from '../fakes/waiting-clock.ts';
+
+interface Options {
+  readonly encoding?: string;
+  readonly limits?: typeof LIMITS;
+  readonly clock?: WaitingClock;
+}
+
+function request(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, encoding?: string): Request {
+  const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const next = await iterator.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const headers = encoding === undefined ? {} : { 'content-encoding': encoding };
+  return new Request('http://varve/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
+}
+
+async function read(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, { encoding, limits = LIMITS, clock = new WaitingClock(0) }: Options = {}): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bodyPieces(request(chunks, encoding), limits, clock)) {
+    expect(piece.length).toBeLessThanOrEqual(limits.importChunkBytes);
+    pieces.push(piece.slice());
+  }
+  return Buffer.concat(pieces);
+}
+
+const text = Buffer.from(Array.from({ length: 50_000 }, (_, i) => `up{instance="${i % 97}"} ${i * i}\n`).join(''));
+
+function* inPieces(bytes: Uint8Array, length: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+}
+
+describe('a body comes out as it was', () => {
+  function comesOut(encoding: string | undefined, packed: Uint8Array): void {
+    test.each([1_000_000_000, 65_536, 1237])(`${encoding}, in chunks of %i`, async (length) => {
+      expect((await read(inPieces(packed, length), encoding === undefined ? {} : { encoding })).equals(text)).toBe(true);
+    });
+  }
+  comesOut(undefined, text);
+  comesOut('identity', text);
+  comesOut('gzip', gzipSync(text));
+  comesOut('X-GZIP', gzipSync(text));
+  comesOut('gzip', Buffer.concat([gzipSync(text.subarray(0, 1000)), gzipSync(text.subarray(1000))]));
+  comesOut('deflate', deflateSync(text));
+  comesOut('zstd', zstdCompressSync(text));
+});
+
+describe('refused', () => {
+  test('an unknown encoding', async () => {
+    await expect(read([text], { encoding: 'br' })).rejects.toMatchObject({ kind: 'not-supported', message: expect.stringContaining('br') });
+    await expect(read([text], { encoding: 'toString' })).rejects.toMatchObject({ kind: 'not-supported' });
+  });
+
+  test.each([
+    ['gzip', gzipSync(text).subarray(0, 5000)],
+    ['gzip', text],
+    ['deflate', deflateSync(text).subarray(0, 5000)],
+    ['zstd', zstdCompressSync(text).subarray(0, 5000)],
+    ['zstd', text],
+  ])('damaged %s', async (encoding, packed) => {
+    await expect(read(inPieces(packed, 999), { encoding })).rejects.toMatchObject({ kind: 'bad-data', message: expect.stringContaining(`not valid ${encoding}`) });
+  });
+
+  test('a zstd frame that asks for a window above the limit', async () => {
+    const packed = zstdCompressSync(Buffer.alloc(1 << 25, text), { params: { [constants.ZSTD_c_windowLog]: 25, [constants.ZSTD_c_enableLongDistanceMatching]: 1 } });
+    await expect(read([packed], { encoding: 'zstd' })).rejects.toMatchObject({ kind: 'bad-data' });
+  });
+
+  test('more than the limit, also of what was compressed', async () => {
+    const limits = limitsWith({ importBodyBytesMax: 100_000 });
+    await expect(read([text], { limits })).rejects.toMatchObject({ kind: 'too-large', message: expect.stringContaining('importBodyBytesMax') });
+    await expect(read([gzipSync(text)], { limits, encoding: 'gzip' })).rejects.toMatchObject({ kind: 'too-large' });
+  });
+
+  test('a sender who has gone', async () => {
+    async function* breaking(): AsyncGenerator<Uint8Array> {
+      yield text;
+      throw new Error('gone');
+    }
+    await expect(read(breaking())).rejects.toThrow('gone');
+    await expect(read(breaking(), { encoding: 'gzip' })).rejects.toThrow();
+  });
+});
+
+test('a sender who falls silent is given up, one who is only slow is not', async () => {
+  const clock = new WaitingClock(0);
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < 5; i++) {
+      await clock.advance(LIMITS.importIdleMsMax - 1);
+      yield text.subarray(0, 10);
+    }
+    await clock.advance(LIMITS.importIdleMsMax);
+    await new Promise(() => {});
+  }
+  await expect(read(slow(), { clock })).rejects.toMatchObject({ kind: 'timeout', message: expect.stringContaining('importIdleMsMax') });
+  expect(clock.nowMs()).toBe(LIMITS.importIdleMsMax * 6 - 5);
+});
+
+test('a bomb comes out piece by piece, and nothing is read ahead of who consumes it', async () => {
+  const packed = gzipSync(Buffer.alloc(512 * 1024 * 1024));
+  let sent = 0;
+  function* counted(): Generator<Uint8Array> {
+    for (const piece of inPieces(packed, 4096)) {
+      sent += piece.length;
+      yield piece;
+    }
+  }
+  let received = 0;
+  const before = process.memoryUsage();
+  for await (const piece of bodyPieces(request(counted(), 'gzip'), LIMITS, new WaitingClock(0))) {
+    received += piece.length;
+    if (received >= 16 * 1024 * 1024) break;
+  }
+  // The decompressor holds a little of what is compressed, and nothing more is taken from the sender.
+  expect(sent).toBeLessThan(128 * 1024);
+  const after = process.memoryUsage();
+  expect(after.external - before.external).toBeLessThan(32 * 1024 * 1024);
+});
