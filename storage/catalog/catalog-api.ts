@@ -48,6 +48,19 @@ export interface MetadataAnswer {
   readonly more: boolean;
 }
 
+/** A replica of a cluster of Prometheus servers has sent samples; see ha-elections.ts. */
+export interface ClaimReplicaRequest {
+  readonly version: number;
+  readonly cluster: string;
+  readonly replica: string;
+}
+
+export type ClaimReplicaAnswer =
+  /** Who is elected; nobody else will be for another `leaseMs` (0 or more). `isElected`: it is the one that claimed. */
+  | { readonly version: number; readonly status: 'elected'; readonly replica: string; readonly isElected: boolean; readonly leaseMs: number }
+  /** Over a limit, which the message names. */
+  | { readonly version: number; readonly status: 'refused'; readonly message: string };
+
 /** A tenant's catalog as its callers see it: the RPC port. */
 export interface CatalogApi {
   /** The routing, made at the first call: `shardCount` only counts then. */
@@ -55,4 +68,6 @@ export interface CatalogApi {
   /** Keeps what is known of metrics, durably; harmless to repeat. */
   noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer>;
   metadata(request: MetadataRequest): Promise<MetadataAnswer>;
+  /** Elects one replica of each cluster; harmless to repeat. */
+  claimReplica(request: ClaimReplicaRequest): Promise<ClaimReplicaAnswer>;
 }

@@ -24,6 +24,10 @@ const MIGRATIONS: readonly string[] = [
     noted_ms INTEGER NOT NULL,         -- Unix milliseconds: when it was last sent, exact to metadataRenewMs
     PRIMARY KEY (metric, type, unit, help)
   ) WITHOUT ROWID`,
+  `CREATE TABLE ha_elected (
+    cluster TEXT PRIMARY KEY,          -- value of the cluster label
+    replica TEXT NOT NULL              -- value of the replica label of the one that is elected (ha-elections.ts)
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -11,6 +11,15 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 export interface Variables extends AccessVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
+  readonly VARVE_HA_TRACKER?: string;
+  readonly VARVE_HA_CLUSTER_LABEL?: string;
+  readonly VARVE_HA_REPLICA_LABEL?: string;
+}
+
+/** Names of the labels that say which replica of which cluster has scraped a series. */
+export interface HaConfig {
+  readonly clusterLabel: string;
+  readonly replicaLabel: string;
 }
 
 /** What can be configured by variables; all have defaults that suit one machine. */
@@ -20,6 +29,8 @@ export interface Config {
   /** How long a shard keeps samples. */
   readonly hotRetentionMs: number;
   readonly access: AccessConfig;
+  /** Keeps one of several replicas' samples; `undefined` where replicas are not told apart. */
+  readonly ha: HaConfig | undefined;
 }
 
 export function readConfig(variables: Variables): Config {
@@ -27,6 +38,7 @@ export function readConfig(variables: Variables): Config {
     shardCount: readShardCount(variables.VARVE_SHARDS),
     hotRetentionMs: readRetention(variables.VARVE_HOT_RETENTION),
     access: readAccessConfig(variables),
+    ha: readHa(variables),
   };
 }
 
@@ -48,4 +60,18 @@ function readRetention(text: string | undefined): number {
     throw new VarveError('bad-data', `VARVE_HOT_RETENTION is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${leastHours}h`);
   }
   return retentionMs;
+}
+
+/** The names that Mimir and Cortex have. */
+function readHa({ VARVE_HA_TRACKER = 'off', VARVE_HA_CLUSTER_LABEL = 'cluster', VARVE_HA_REPLICA_LABEL = '__replica__' }: Variables): HaConfig | undefined {
+  if (VARVE_HA_TRACKER !== 'on' && VARVE_HA_TRACKER !== 'off') {
+    throw new VarveError('bad-data', `VARVE_HA_TRACKER is ${JSON.stringify(VARVE_HA_TRACKER)}; it must be on or off`);
+  }
+  for (const [variable, label] of Object.entries({ VARVE_HA_CLUSTER_LABEL, VARVE_HA_REPLICA_LABEL })) {
+    if (label === '' || label === '__name__') throw new VarveError('bad-data', `${variable} is ${JSON.stringify(label)}; it must be the name of a label`);
+  }
+  if (VARVE_HA_CLUSTER_LABEL === VARVE_HA_REPLICA_LABEL) {
+    throw new VarveError('bad-data', `VARVE_HA_CLUSTER_LABEL and VARVE_HA_REPLICA_LABEL are both ${JSON.stringify(VARVE_HA_CLUSTER_LABEL)}; they must differ`);
+  }
+  return VARVE_HA_TRACKER === 'on' ? { clusterLabel: VARVE_HA_CLUSTER_LABEL, replicaLabel: VARVE_HA_REPLICA_LABEL } : undefined;
 }

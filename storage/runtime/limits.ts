@@ -44,8 +44,10 @@ export const LIMITS = {
   importZstdWindowLogMax: 23,
   /** The body of one import, uncompressed; more than any platform's limit on requests, so a guard against bodies without an end. */
   importBodyBytesMax: 64 * 1024 * MIB,
-  /** Imports that one isolate reads at a time; each may hold its batches, about 8 MiB. */
-  importsAtOnceMax: 4,
+  /** Imports that one isolate reads at a time; each may hold its batches, about 8 MiB, most of them far less. */
+  importsAtOnceMax: 6,
+  /** An import over that waits so long for its turn before it is asked to come again. */
+  importSlotWaitMsMax: 5_000,
   /** An import that sends nothing for so long is given up. */
   importIdleMsMax: 1 * MINUTE_MS,
   /** Series whose labels an import remembers by their text. */
@@ -72,6 +74,18 @@ export const LIMITS = {
   metadataCacheCharactersMax: 2 * MIB,
   /** Characters of entries in one call to or from the catalog. */
   metadataPageCharactersTarget: 1 * MIB,
+
+  // —— pairs of replicas ——
+  /** No other replica is elected before the elected one has been silent for so long. Mimir's default. */
+  haFailoverMs: 30_000,
+  /** An isolate that hears the elected replica tells the catalog so often. */
+  haRenewMs: 5_000,
+  /** Clusters of replicas of a tenant. Mimir's default. */
+  haClustersMax: 100,
+  /** Clusters not heard of for so long make room for new ones. Mimir's default. */
+  haForgetMs: 30 * MINUTE_MS,
+  /** What an isolate remembers of elections, in characters of their names. */
+  haCacheCharactersMax: 256 * KIB,
 
   // —— ids in the Worker ——
   /** Series whose id a Worker remembers by their label bytes: 40 bytes each, so 5 MiB at the limit. */

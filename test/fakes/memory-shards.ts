@@ -1,5 +1,6 @@
 import type { CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
@@ -12,6 +13,12 @@ type Method = keyof ShardApi;
 
 /** What a call shall suffer: the object never hears of it, or does its work and the answer is lost. Overloaded is the platform's refusal. */
 export type CallFault = 'lose-request' | 'lose-answer' | 'overloaded';
+
+interface CatalogState {
+  readonly catalog: CatalogStore;
+  readonly metadata: MetadataStore;
+  readonly elections: HaElections;
+}
 
 interface ShardState {
   readonly database: NodeSql;
@@ -33,6 +40,7 @@ export class MemoryShards implements ObjectNamespaces {
   readonly #limits: typeof LIMITS;
   readonly #shards = new Map<string, ShardState>();
   readonly #catalogs = new Map<string, NodeSql>();
+  readonly #catalogStates = new Map<string, CatalogState>();
   readonly #random = new SeededRandom(1);
 
   constructor(limits: typeof LIMITS = LIMITS) {
@@ -40,18 +48,34 @@ export class MemoryShards implements ObjectNamespaces {
   }
 
   catalog(name: string): CatalogApi {
-    const call = async <T>(method: keyof CatalogApi, body: (catalog: CatalogStore, metadata: MetadataStore) => T): Promise<T> => {
+    const call = async <T>(method: keyof CatalogApi, body: (catalog: CatalogState) => T): Promise<T> => {
       this.#count(method);
       await turn();
-      let sql = this.#catalogs.get(name);
-      if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
-      return structuredClone(body(new CatalogStore(sql, this.#random), new MetadataStore(sql, this.#limits)));
+      return structuredClone(body(this.#catalogOf(name)));
     };
     return {
-      routing: (shardCount) => call('routing', (catalog) => catalog.routing(shardCount)),
-      noteMetadata: ({ entries }) => call('noteMetadata', (_, metadata) => metadata.note(structuredClone(entries), this.nowMs)),
-      metadata: (request) => call('metadata', (_, metadata) => metadata.read(request)),
+      routing: (shardCount) => call('routing', ({ catalog }) => catalog.routing(shardCount)),
+      noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
+      metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
+      claimReplica: (request) => call('claimReplica', ({ elections }) => elections.claim(request, this.nowMs)),
     };
+  }
+
+  #catalogOf(name: string): CatalogState {
+    let sql = this.#catalogs.get(name);
+    if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
+    let state = this.#catalogStates.get(name);
+    if (state === undefined) {
+      const catalog = new CatalogStore(sql, this.#random);
+      state = { catalog, metadata: new MetadataStore(sql, this.#limits), elections: new HaElections(sql, this.#limits, this.nowMs) };
+      this.#catalogStates.set(name, state);
+    }
+    return state;
+  }
+
+  /** The catalogs' objects go; what they have stored stays. */
+  evictCatalogs(): void {
+    this.#catalogStates.clear();
   }
 
   shard(name: string): ShardApi {
