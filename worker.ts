@@ -1,6 +1,8 @@
 import type { Hono } from 'hono';
 import snappyModule from './.build/snappy.wasm';
 import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
+import { ImportDoor } from './ingest/import-door.ts';
+import { MetadataSink } from './ingest/metadata-sink.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { buildApp } from './query/app.ts';
 import { failure } from './query/respond.ts';
@@ -39,7 +41,10 @@ function appOf(env: Env): Hono {
   );
   const remoteWrite = new RemoteWriteIngest(snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax), systemClock, LIMITS);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
-  return buildApp({ router, remoteWrite, keyring, clock: systemClock, random: systemRandom, counters: new Counters(), access: config.access });
+  const counters = new Counters();
+  const metadata = new MetadataSink(LIMITS, systemClock, counters);
+  const imports = new ImportDoor({ clock: systemClock, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
+  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, counters, access: config.access });
 }
 
 let app: Hono | undefined;

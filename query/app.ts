@@ -1,5 +1,7 @@
 import { Hono } from 'hono';
 import type { RemoteWriteIngest } from '../ingest/from-remote-write.ts';
+import type { ImportDoor } from '../ingest/import-door.ts';
+import { importRoutes } from '../ingest/import-routes.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { AccessConfig } from '../storage/runtime/access-config.ts';
@@ -23,6 +25,7 @@ export interface AppServices {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly remoteWrite: RemoteWriteIngest;
+  readonly imports: ImportDoor;
   readonly access: AccessConfig;
   readonly keyring: KeyringStub;
   readonly random: Random;
@@ -36,6 +39,7 @@ export function buildApp(services: AppServices): Hono {
   app.use(withRequestCount(counters));
   app.use(authorize(new Authenticator(services.access, verifier, clock)));
   app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
+  app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
   app.route('/api/v1', metadataRoutes({ router }));
   app.route('/api/v1', cdcRoutes({ router, clock }));

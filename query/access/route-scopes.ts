@@ -16,6 +16,17 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/metrics': 'read-whole-tenant',
 
   '/api/v1/write': 'write',
+  '/api/v1/import/prometheus': 'write',
+  '/write': 'write',
+  '/api/v2/write': 'write',
+  '/query': 'write',
+  '/ping': 'open',
+  '/health': 'open',
+  '/influx/write': 'write',
+  '/influx/api/v2/write': 'write',
+  '/influx/query': 'write',
+  '/influx/ping': 'open',
+  '/influx/health': 'open',
 
   '/api/v1/query': 'read',
   '/api/v1/query_range': 'read',

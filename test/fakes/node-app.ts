@@ -1,5 +1,7 @@
 import type { Hono } from 'hono';
 import { RemoteWriteIngest } from '../../ingest/from-remote-write.ts';
+import { ImportDoor } from '../../ingest/import-door.ts';
+import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
@@ -24,11 +26,16 @@ export function nodeApp(variables: Variables, nowMs = Date.UTC(2024, 0, 14, 12))
   const shards = new MemoryShards();
   const clock = new FixedClock(nowMs);
   const keyring = new MemoryKeyring(clock);
+  const counters = new Counters();
+  const metadata = new MetadataSink(LIMITS, clock, counters);
+  // Nobody who imports falls silent: time moves when the test says so.
+  const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
   const app = buildApp({
     router: new ShardRouter(shards, config.shardCount),
     remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
+    imports: new ImportDoor({ clock: patient, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     clock,
-    counters: new Counters(),
+    counters,
     access: config.access,
     keyring: () => keyring.stub(),
     random: new SeededRandom(7),

@@ -1,0 +1,161 @@
+import { parseCommentLine, type MetadataLine } from '../proto/exposition-metadata.ts';
+import { ExpositionLine } from '../proto/text-exposition.ts';
+import type { Labels } from '../storage/model/labels.ts';
+import type { MetadataEntry, MetricType } from '../storage/model/metadata.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import type { MetadataSink } from './metadata-sink.ts';
+import { SeriesTextCache } from './series-text-cache.ts';
+import { StartedPoints } from './started-points.ts';
+import { importLabels, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
+import { normalizeLabels } from './validate.ts';
+
+const METRIC_TYPES: Readonly<Record<string, MetricType>> = {
+  counter: 'counter',
+  gauge: 'gauge',
+  histogram: 'histogram',
+  gaugehistogram: 'gaugehistogram',
+  summary: 'summary',
+  info: 'info',
+  stateset: 'stateset',
+  unknown: 'unknown',
+  untyped: 'unknown',
+};
+
+interface Family {
+  readonly metric: string;
+  type: MetricType;
+  help: string;
+  unit: string;
+}
+
+/** What an entry without any text takes, about. */
+const FAMILY_CHARACTERS = 64;
+
+/** OpenMetrics 1.0 bounds the labels of an exemplar in characters. */
+const EXEMPLAR_CHARACTERS_MAX = 128;
+
+/** Imports Prometheus' text format or OpenMetrics. A bad line is counted and quoted, and costs nothing else. */
+export class ExpositionImport implements LineFormat {
+  readonly #context: ImportContext;
+  readonly #metadata: MetadataSink;
+  readonly #isOpenMetrics: boolean;
+  readonly #line: ExpositionLine;
+  readonly #cache: SeriesTextCache<Labels>;
+  readonly #points: StartedPoints;
+  /** Whose comments are being read. */
+  #family: Family | undefined;
+  /** Whose comments have all been seen, and how long they are. */
+  #families: MetadataEntry[] = [];
+  #familyCharacters = 0;
+  #hasEnded = false;
+
+  constructor(context: ImportContext, metadata: MetadataSink, isOpenMetrics: boolean) {
+    const { limits } = context;
+    this.#context = context;
+    this.#metadata = metadata;
+    this.#isOpenMetrics = isOpenMetrics;
+    this.#line = new ExpositionLine(isOpenMetrics ? 'seconds' : 'either');
+    this.#cache = new SeriesTextCache(limits.importSeriesCacheEntriesMax, limits.importSeriesCacheBytesMax);
+    this.#points = new StartedPoints(limits.importPointSamplesMax, (sample, startMs) => {
+      context.batches.sample(sample.labels, sample.timestampMs, sample.value, startMs);
+      const { exemplar } = sample;
+      if (exemplar !== undefined) context.batches.exemplar(sample.labels, exemplar.timestampMs, exemplar.value, exemplar.labels);
+    });
+  }
+
+  get isLarge(): boolean {
+    return this.#familyCharacters >= this.#context.limits.metadataPageCharactersTarget;
+  }
+
+  line(bytes: Uint8Array, start: number, end: number, number: number): void {
+    const result = this.#line.parse(bytes, start, end);
+    if (result === 'blank') return;
+    if (result === 'comment') this.#takeComment(bytes, start, end);
+    else {
+      const reason = result === 'sample' ? this.#takeSample(bytes, number) : result.invalid;
+      if (reason !== undefined) this.#context.rejections.add('bad-data', 1, () => `line ${number}: ${reason}: ${quoteLine(bytes, start, end)}`);
+    }
+  }
+
+  tooLong(number: number): void {
+    rejectTooLong(number, this.#context);
+  }
+
+  end(): void {
+    this.#points.flush();
+    this.#endFamily();
+    if (this.#isOpenMetrics && !this.#hasEnded) {
+      this.#context.rejections.add('bad-data', 0, () => 'the text does not end with "# EOF", as OpenMetrics must: some of it may be missing');
+    }
+  }
+
+  async flush(shards: TenantShards): Promise<void> {
+    const families = this.#families;
+    this.#families = [];
+    this.#familyCharacters = 0;
+    if (families.length > 0) await this.#metadata.note(shards, families);
+  }
+
+  #takeSample(bytes: Uint8Array, number: number): string | undefined {
+    const line = this.#line;
+    if (this.#hasEnded) return 'it stands behind "# EOF"';
+    let labels = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
+    if (labels === undefined) {
+      const raw = line.labels(bytes);
+      const made = 'invalid' in raw ? raw : importLabels(raw, this.#context);
+      if ('invalid' in made) return made.invalid;
+      labels = made;
+      this.#cache.add(bytes, line.seriesStart, line.seriesEnd, labels);
+    }
+    const timestampMs = Number.isNaN(line.timestampMs) ? this.#context.defaultTimestampMs : line.timestampMs;
+    const exemplar = line.hasExemplar ? this.#readExemplar(bytes, timestampMs, number) : undefined;
+    // Only OpenMetrics has lines that say when something began, and only for them does a sample have to become an object.
+    if (this.#isOpenMetrics || exemplar !== undefined) this.#points.add({ labels, timestampMs, value: line.value, exemplar });
+    else this.#context.batches.sample(labels, timestampMs, line.value);
+    return undefined;
+  }
+
+  #readExemplar(bytes: Uint8Array, timestampMs: number, number: number): { labels: Labels; timestampMs: number; value: number } | undefined {
+    const line = this.#line;
+    const raw = line.exemplarLabels(bytes);
+    // An exemplar has no metric's name: one that is put in and taken out again makes the rules of series those of exemplars.
+    const labels = 'invalid' in raw ? raw : normalizeLabels(['__name__', 'exemplar', ...raw], this.#context.limits);
+    const reason = 'invalid' in labels ? labels.invalid : [...labels.slice(2).join('')].length > EXEMPLAR_CHARACTERS_MAX ? `its labels have more than ${EXEMPLAR_CHARACTERS_MAX} characters` : undefined;
+    if (reason !== undefined || 'invalid' in labels) {
+      this.#context.rejections.add('bad-data', 0, () => `line ${number}: the exemplar is refused, the sample is not: ${reason}`);
+      return undefined;
+    }
+    return { labels: withoutName(labels), timestampMs: Number.isNaN(line.exemplarTimestampMs) ? timestampMs : line.exemplarTimestampMs, value: line.exemplarValue };
+  }
+
+  #takeComment(bytes: Uint8Array, start: number, end: number): void {
+    const comment = parseCommentLine(bytes, start, end);
+    if (comment === 'end') this.#hasEnded = true;
+    else if (comment !== 'comment') this.#takeMetadata(comment);
+  }
+
+  #takeMetadata({ keyword, metric, text }: MetadataLine): void {
+    if (this.#family?.metric !== metric) {
+      this.#endFamily();
+      this.#family = { metric, type: 'unknown', help: '', unit: '' };
+    }
+    const family = this.#family!;
+    if (keyword === 'HELP') family.help = text;
+    else if (keyword === 'UNIT') family.unit = text;
+    else family.type = (Object.hasOwn(METRIC_TYPES, text) ? METRIC_TYPES[text] : undefined) ?? 'unknown';
+    if (keyword === 'TYPE' && this.#isOpenMetrics) this.#points.beginFamily(metric, family.type);
+  }
+
+  #endFamily(): void {
+    if (this.#family !== undefined) {
+      this.#families.push(this.#family);
+      this.#familyCharacters += this.#family.metric.length + this.#family.help.length + FAMILY_CHARACTERS;
+    }
+    this.#family = undefined;
+  }
+}
+
+function withoutName(labels: Labels): Labels {
+  const at = labels.indexOf('__name__');
+  return [...labels.slice(0, at), ...labels.slice(at + 2)];
+}

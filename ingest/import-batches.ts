@@ -1,0 +1,97 @@
+import { TIMESTAMP_MS_MAX } from '../storage/chunk/index.ts';
+import { formatLabels, type Labels } from '../storage/model/labels.ts';
+import { float64Bits } from '../storage/model/sample.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { LabelledBatches } from './labelled-batches.ts';
+import { LateBatches } from './late-batches.ts';
+import type { Rejections } from './rejections.ts';
+import { addCounts, NOTHING_STORED, type StoredCounts } from './shard-send.ts';
+
+/**
+ * Batches of an import, which takes samples of any age: what is well within the retention of the hot tier goes there, in any order, and can
+ * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
+ */
+export class ImportBatches {
+  readonly #clock: Clock;
+  readonly #rejections: Rejections;
+  readonly #hotAgeMsMax: number;
+  readonly #hot: LabelledBatches;
+  readonly #late: LateBatches;
+  /** The series that is open in the hot batches. */
+  #series: Labels | undefined;
+  #oldestHotMs = 0;
+  #stored: StoredCounts = NOTHING_STORED;
+  #lateSamples = 0;
+
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, hotRetentionMs: number, rejections: Rejections) {
+    this.#clock = clock;
+    this.#rejections = rejections;
+    this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
+    // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
+    const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
+    this.#hot = new LabelledBatches(shards, clock, limits, rejections, { oldestAgeMs });
+    this.#late = new LateBatches(shards, limits, rejections);
+    this.#readClock();
+  }
+
+  /** What has been stored by flushes, in the hot tier. */
+  get stored(): StoredCounts {
+    return this.#stored;
+  }
+
+  /** Samples that flushes have put into late queues. */
+  get lateSamples(): number {
+    return this.#lateSamples;
+  }
+
+  get isLarge(): boolean {
+    return this.#hot.isLarge || this.#late.isLarge;
+  }
+
+  /** `labels` are as the model has them, and the same array for the same series wherever that is cheap. `startMs`: 0 when it is not known. */
+  sample(labels: Labels, timestampMs: number, value: number, startMs = 0): void {
+    const [bitsLow, bitsHigh] = float64Bits(value) as unknown as [number, number];
+    const knownStartMs = startMs > 0 && startMs <= timestampMs ? startMs : 0;
+    if (timestampMs >= this.#oldestHotMs) {
+      this.#open(labels);
+      this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
+    } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
+    else this.#rejections.add('bad-data', 1, () => `${formatLabels(labels)}: the timestamp ${timestampMs} cannot be stored`);
+  }
+
+  /** Exemplars are kept with the hot tier's samples only: an older one is refused. */
+  exemplar(labels: Labels, timestampMs: number, value: number, exemplarLabels: Labels): void {
+    if (timestampMs < this.#oldestHotMs) {
+      this.#rejections.add('bad-data', 0, () => `${formatLabels(labels)}: an exemplar at ${timestampMs} is too old to be kept`);
+      return;
+    }
+    this.#open(labels);
+    this.#hot.exemplar(timestampMs, value, exemplarLabels);
+  }
+
+  /** Sends what has been collected. A throw means that it is unknown whether it was stored; sending it again is harmless. */
+  async flush(): Promise<void> {
+    this.#close();
+    this.#stored = addCounts(this.#stored, await this.#hot.flush());
+    this.#lateSamples += await this.#late.flush();
+    this.#readClock();
+  }
+
+  #open(labels: Labels): void {
+    if (this.#series === labels) return;
+    this.#close();
+    this.#hot.begin(labels);
+    this.#series = labels;
+  }
+
+  #close(): void {
+    if (this.#series !== undefined) this.#hot.end();
+    this.#series = undefined;
+  }
+
+  #readClock(): void {
+    this.#oldestHotMs = this.#clock.nowMs() - this.#hotAgeMsMax;
+  }
+}

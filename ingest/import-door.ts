@@ -1,0 +1,109 @@
+import type { Clock } from '../storage/runtime/clock.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { bodyPieces } from './body-stream.ts';
+import { ExpositionImport } from './exposition-import.ts';
+import { ImportBatches } from './import-batches.ts';
+import { ImportSlots } from './import-slots.ts';
+import { InfluxImport } from './influx-import.ts';
+import type { MetadataSink } from './metadata-sink.ts';
+import { Rejections } from './rejections.ts';
+import { runImport } from './run-import.ts';
+import type { StoredCounts } from './shard-send.ts';
+import type { ImportContext, LineFormat } from './text-import.ts';
+
+export interface ImportOptions {
+  /** For lines without a timestamp, Unix ms; by default when the request came. */
+  readonly defaultTimestampMs?: number | undefined;
+  /** Name and value in turn. */
+  readonly extraLabels: readonly string[];
+}
+
+export interface InfluxOptions {
+  /** The unit of timestamps; see isPrecision. */
+  readonly precision: string;
+  /** Database or bucket; may be empty. */
+  readonly database: string;
+}
+
+/** What became of an import that came to its end. */
+export interface ImportOutcome {
+  readonly stored: StoredCounts;
+  /** Samples that wait for the archive. */
+  readonly lateSamples: number;
+  /** Fields of the Influx line protocol that were texts. */
+  readonly textFields: number;
+  readonly rejections: Rejections;
+}
+
+interface ImportServices {
+  readonly clock: Clock;
+  readonly limits: typeof LIMITS;
+  readonly counters: Counters;
+  readonly metadata: MetadataSink;
+  readonly hotRetentionMs: number;
+}
+
+/** Takes streamed bodies of lines, in constant memory: decompress, cut into lines, parse, batch, send. */
+export class ImportDoor {
+  readonly #services: ImportServices;
+  readonly #slots: ImportSlots;
+
+  constructor(services: ImportServices) {
+    this.#services = services;
+    this.#slots = new ImportSlots(services.clock, services.limits);
+  }
+
+  /** Prometheus' text format, or OpenMetrics where the content type says so. */
+  async exposition(shards: TenantShards, request: Request, options: ImportOptions): Promise<ImportOutcome> {
+    const contentType = (request.headers.get('content-type') ?? '').trim().toLowerCase();
+    const isOpenMetrics = contentType.startsWith('application/openmetrics-text');
+    return this.#run('import-prometheus', shards, request, options, (context) => new ExpositionImport(context, this.#services.metadata, isOpenMetrics));
+  }
+
+  /** The Influx line protocol, its timestamps in units of `precision`. */
+  async influx(shards: TenantShards, request: Request, options: ImportOptions, { precision, database }: InfluxOptions): Promise<ImportOutcome> {
+    let format: InfluxImport | undefined;
+    const outcome = await this.#run('influx', shards, request, options, (context) => (format = new InfluxImport(context, precision, database)));
+    const textFields = format?.textFields ?? 0;
+    if (textFields > 0) this.#services.counters.add('varve_ingest_influx_text_fields_total', {}, textFields);
+    return { ...outcome, textFields };
+  }
+
+  async #run(
+    protocol: string,
+    shards: TenantShards,
+    request: Request,
+    { defaultTimestampMs, extraLabels }: ImportOptions,
+    formatOf: (context: ImportContext) => LineFormat,
+  ): Promise<ImportOutcome> {
+    const { clock, limits, hotRetentionMs } = this.#services;
+    const slot = await this.#slots.take();
+    const rejections = new Rejections(limits.writeErrorsQuotedMax);
+    const batches = new ImportBatches(shards, clock, limits, hotRetentionMs, rejections);
+    const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
+    try {
+      await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards);
+    } finally {
+      this.#slots.free(slot);
+      this.#count(protocol, batches, rejections);
+    }
+    return { stored: batches.stored, lateSamples: batches.lateSamples, textFields: 0, rejections };
+  }
+
+  async *#touching(slot: Awaited<ReturnType<ImportSlots['take']>>, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      this.#slots.touch(slot);
+      yield piece;
+    }
+  }
+
+  /** Also of an import that broke off: what it stored is stored. */
+  #count(protocol: string, batches: ImportBatches, rejections: Rejections): void {
+    const { counters } = this.#services;
+    if (batches.stored.samples > 0) counters.add('varve_ingest_samples_total', { protocol }, batches.stored.samples);
+    if (batches.lateSamples > 0) counters.add('varve_ingest_late_samples_total', { protocol }, batches.lateSamples);
+    if (!rejections.isEmpty) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
+  }
+}

@@ -1,0 +1,102 @@
+import { InfluxLine } from '../proto/influx-line.ts';
+import { asciiText } from '../proto/number-bytes.ts';
+import { METRIC_NAME, type Labels } from '../storage/model/labels.ts';
+import { SeriesTextCache } from './series-text-cache.ts';
+import { importLabels, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
+
+const DATABASE_LABEL = 'db';
+
+/** The measurement and tags of lines, with the series of the fields seen with them. */
+interface Head {
+  readonly parts: readonly string[];
+  readonly series: Map<string, Labels>;
+}
+
+/**
+ * Imports the Influx line protocol. Each field that is a number or a boolean is a sample of the series `measurement_field`, also when the
+ * field is called `value`, with the tags as labels; without a measurement it is `field`. That is what VictoriaMetrics makes of it, so that
+ * its dashboards fit, and so does the label `db`. Names are taken as they are, since any UTF-8 is a valid name. Texts cannot be samples: they are passed over and counted.
+ */
+export class InfluxImport implements LineFormat {
+  readonly isLarge = false;
+  readonly #context: ImportContext;
+  readonly #database: string;
+  readonly #line: InfluxLine;
+  readonly #heads: SeriesTextCache<Head>;
+  #seriesCount = 0;
+  #textFields = 0;
+
+  /** `database` becomes the label `db` of points without such a tag; none when it is empty. */
+  constructor(context: ImportContext, precision: string, database: string) {
+    this.#context = context;
+    this.#database = database;
+    this.#line = new InfluxLine(precision);
+    this.#heads = new SeriesTextCache(context.limits.importSeriesCacheEntriesMax, context.limits.importSeriesCacheBytesMax);
+  }
+
+  /** Fields passed over since they are texts. */
+  get textFields(): number {
+    return this.#textFields;
+  }
+
+  line(bytes: Uint8Array, start: number, end: number, number: number): void {
+    const line = this.#line;
+    const result = line.parse(bytes, start, end);
+    if (result === 'blank') return;
+    const reject = (samples: number, reason: string): void => {
+      this.#context.rejections.add('bad-data', samples, () => `line ${number}: ${reason}: ${quoteLine(bytes, start, end)}`);
+    };
+    if (result !== 'point') return reject(1, result.invalid);
+    const head = this.#headOf(bytes);
+    if ('invalid' in head) return reject(line.fieldCount, head.invalid);
+    this.#textFields += line.textFieldCount;
+    const timestampMs = Number.isNaN(line.timestampMs) ? this.#context.defaultTimestampMs : line.timestampMs;
+    for (let field = 0; field < line.fieldCount; field++) {
+      const labels = this.#labelsOf(head, bytes, field);
+      if ('invalid' in labels) reject(1, labels.invalid);
+      else this.#context.batches.sample(labels, timestampMs, line.fieldValue[field]!);
+    }
+  }
+
+  tooLong(number: number): void {
+    rejectTooLong(number, this.#context);
+  }
+
+  end(): void {
+    // Nothing waits for the end.
+  }
+
+  async flush(): Promise<void> {
+    // There is nothing but samples.
+  }
+
+  #headOf(bytes: Uint8Array): Head | { readonly invalid: string } {
+    const { headStart, headEnd } = this.#line;
+    const known = this.#heads.find(bytes, headStart, headEnd);
+    if (known !== undefined) return known;
+    const parts = this.#line.head(bytes);
+    if ('invalid' in parts) return parts;
+    if (this.#database !== '' && !parts.some((part, i) => i % 2 === 1 && part === DATABASE_LABEL)) parts.push(DATABASE_LABEL, this.#database);
+    const head = { parts, series: new Map<string, Labels>() };
+    this.#heads.add(bytes, headStart, headEnd, head);
+    return head;
+  }
+
+  #labelsOf({ parts, series }: Head, bytes: Uint8Array, field: number): Labels | { readonly invalid: string } {
+    const key = asciiText(bytes, this.#line.fieldNameStart[field]!, this.#line.fieldNameEnd[field]!);
+    const known = series.get(key);
+    if (known !== undefined) return known;
+    const name = this.#line.fieldName(bytes, field);
+    if (typeof name !== 'string') return name;
+    const [measurement, ...tags] = parts;
+    const labels = importLabels([METRIC_NAME, measurement === '' ? name : `${measurement}_${name}`, ...tags], this.#context);
+    if ('invalid' in labels) return labels;
+    // The heads bound themselves; their fields are bounded here, all together.
+    if (++this.#seriesCount > this.#context.limits.importSeriesCacheEntriesMax) {
+      this.#heads.clear();
+      this.#seriesCount = 0;
+    }
+    series.set(key, labels);
+    return labels;
+  }
+}
