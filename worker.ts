@@ -11,6 +11,7 @@ import type { Keyring } from './storage/access/keyring-object.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
+import { systemFetch } from './storage/runtime/fetch.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
@@ -44,7 +45,7 @@ function appOf(env: Env): Hono {
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const imports = new ImportDoor({ clock: systemClock, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
-  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, counters, access: config.access });
+  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, access: config.access });
 }
 
 let app: Hono | undefined;

@@ -6,6 +6,7 @@ import { writeRoutes } from '../ingest/write-routes.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { AccessConfig } from '../storage/runtime/access-config.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
+import type { Fetch } from '../storage/runtime/fetch.ts';
 import type { Random } from '../storage/runtime/random.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
 import { Authenticator } from './access/authenticate.ts';
@@ -29,6 +30,7 @@ export interface AppServices {
   readonly access: AccessConfig;
   readonly keyring: KeyringStub;
   readonly random: Random;
+  readonly fetch: Fetch;
 }
 
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
@@ -37,7 +39,7 @@ export function buildApp(services: AppServices): Hono {
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono();
   app.use(withRequestCount(counters));
-  app.use(authorize(new Authenticator(services.access, verifier, clock)));
+  app.use(authorize(new Authenticator(services.access, verifier, clock, services.fetch)));
   app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));

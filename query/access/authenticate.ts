@@ -3,11 +3,13 @@ import { digestOf, isSameDigest } from '../../storage/access/digest.ts';
 import type { AccessConfig } from '../../storage/runtime/access-config.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Fetch } from '../../storage/runtime/fetch.ts';
 import type { Secret } from '../../storage/runtime/secret.ts';
+import { ACCESS_TOKEN_HEADER, AccessTokenVerifier } from './access-jwt.ts';
 import { readCredentials, unauthenticated } from './credentials.ts';
 import { FailureLimiter, sourceOf } from './failure-limiter.ts';
 import type { KeyVerifier } from './key-verifier.ts';
-import { checkFromLoopback } from './loopback.ts';
+import { checkFromLoopback, checkSameOrigin } from './browser-checks.ts';
 
 /** Who asks: what they may do, and the user name that came with the key. */
 export interface Authenticated {
@@ -32,8 +34,11 @@ export class Authenticator {
   /** Keys that are variables, with their digests once those are known. */
   readonly #fixed: { readonly key: Secret; readonly grant: Grant; digest: Uint8Array | undefined }[] = [];
 
-  constructor(config: AccessConfig, keys: KeyVerifier, clock: Clock) {
+  readonly #accessTokens: AccessTokenVerifier | undefined;
+
+  constructor(config: AccessConfig, keys: KeyVerifier, clock: Clock, fetch: Fetch) {
     this.#config = config;
+    this.#accessTokens = config.cloudflareAccess === undefined ? undefined : new AccessTokenVerifier(config.cloudflareAccess, fetch, clock);
     this.#keys = keys;
     this.#failures = new FailureLimiter(clock);
     if (config.adminKey !== undefined) this.#fixed.push({ key: config.adminKey, grant: everything('VARVE_ADMIN_KEY'), digest: undefined });
@@ -46,12 +51,19 @@ export class Authenticator {
       return OPEN;
     }
     const credentials = readCredentials(request.headers);
+    // A key that is there and wrong is an error, whatever else is there.
+    const accessToken = request.headers.get(ACCESS_TOKEN_HEADER);
+    if (credentials === undefined && this.#accessTokens !== undefined && accessToken !== null) {
+      checkSameOrigin(request);
+      return { grant: await this.#accessTokens.verify(accessToken), user: '' };
+    }
     if (credentials === undefined) throw (await this.#hasKeys()) ? unauthenticated(KEY_NEEDED) : new VarveError('unavailable', NO_KEYS);
     return { grant: await this.#grant(credentials.secret, sourceOf(request.headers)), user: credentials.user };
   }
 
+  /** Whether anybody can be let in by something that he has. */
   async #hasKeys(): Promise<boolean> {
-    return this.#config.adminKey !== undefined || (await this.#keys.hasHadKeys());
+    return this.#config.adminKey !== undefined || this.#accessTokens !== undefined || (await this.#keys.hasHadKeys());
   }
 
   async #grant(secret: string, source: string | undefined): Promise<Grant> {

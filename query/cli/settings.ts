@@ -2,12 +2,12 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../storage/runtime/config.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
-import { isLoopbackHost } from '../access/loopback.ts';
+import { isLoopbackHost } from '../access/browser-checks.ts';
 import { UsageError } from './usage-error.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Variables of the Worker that are taken from the environment. */
-const VARIABLES = ['VARVE_SHARDS', 'VARVE_HOT_RETENTION', 'VARVE_ADMIN_KEY'];
+const VARIABLES = ['VARVE_SHARDS', 'VARVE_HOT_RETENTION', 'VARVE_ADMIN_KEY', 'VARVE_ACCESS_TEAM_DOMAIN', 'VARVE_ACCESS_AUD', 'VARVE_ACCESS_SCOPES', 'VARVE_ACCESS_TENANT'];
 
 /** What the environment says about running Varve on this machine. */
 export interface Settings {

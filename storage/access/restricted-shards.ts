@@ -3,6 +3,7 @@ import type { Matcher } from '../model/matcher.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { TenantShards } from '../shard-router.ts';
 import type { LabelsShardRequest, ShardApi } from '../shard/shard-api.ts';
+import { visibleMetadata, visibleNames } from './restricted-metadata.ts';
 
 type Restricted = { readonly [M in keyof ShardApi]?: (stub: ShardApi, matchers: readonly Matcher[]) => ShardApi[M] };
 
@@ -16,6 +17,7 @@ const RESTRICTED: Restricted = {
   labelNames: (stub, matchers) => (request) => stub.labelNames(withMatchers(request, matchers)),
   labelValues: (stub, matchers) => (name, request) => stub.labelValues(name, withMatchers(request, matchers)),
   series: (stub, matchers) => (request) => stub.series(withMatchers(request, matchers)),
+  selectExemplars: (stub, matchers) => (request) => stub.selectExemplars(withMatchers(request, matchers)),
   changes: (stub, matchers) => (request) => stub.changes(withMatchers(request, matchers)),
 };
 
@@ -25,21 +27,33 @@ export const RESTRICTED_METHODS: ReadonlySet<string> = new Set(Object.keys(RESTR
 /** A tenant's shards as somebody sees them who may only read series that match. Without matchers they are the shards themselves. */
 export function restrictShards(shards: TenantShards, matchers: readonly Matcher[]): TenantShards {
   if (matchers.length === 0) return shards;
+  const restricted: Pick<TenantShards, 'call' | 'shardCount'> = {
+    shardCount: shards.shardCount,
+    call: (shard, body) => shards.call(shard, (stub) => body(restrictShard(stub, matchers))),
+  };
+  // Asked once for as long as the caller keeps the shards, which is one request.
+  let visible: ReadonlySet<string> | undefined;
+  const names = async (): Promise<ReadonlySet<string>> => (visible ??= await visibleNames(restricted));
   return {
     tenant: shards.tenant,
     hasher: shards.hasher,
-    shardCount: shards.shardCount,
-    call: (shard, body) => shards.call(shard, (stub) => body(restrictShard(stub, matchers))),
-    catalog: (body) => body(refusingAll() as CatalogApi),
+    ...restricted,
+    catalog: (body) => shards.catalog((stub) => body(restrictCatalog(stub, names))),
   };
+}
+
+/** Of the catalog a restricted reader gets the metadata of metrics whose series it may see: names and help texts tell much. */
+function restrictCatalog(stub: CatalogApi, names: () => Promise<ReadonlySet<string>>): CatalogApi {
+  const metadata: CatalogApi['metadata'] = async (request) => visibleMetadata(stub, request, await names());
+  return refusingAll((name) => (name === 'metadata' ? metadata : undefined)) as CatalogApi;
 }
 
 function restrictShard(stub: ShardApi, matchers: readonly Matcher[]): ShardApi {
   return refusingAll((name) => (Object.hasOwn(RESTRICTED, name) ? RESTRICTED[name as keyof ShardApi]?.(stub, matchers) : undefined)) as ShardApi;
 }
 
-/** An object whose every method is refused, but for those that `allowed` has. */
-function refusingAll(allowed: (name: string) => unknown = () => undefined): object {
+/** An object whose every method is refused but those that `allowed` gives. */
+function refusingAll(allowed: (name: string) => unknown): object {
   const get = (_: object, name: string | symbol): unknown => allowed(String(name)) ?? (() => Promise.reject(refusal(String(name))));
   return new Proxy({}, { get });
 }

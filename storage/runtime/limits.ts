@@ -193,6 +193,19 @@ export const LIMITS = {
   failuresPerMinuteMax: 20,
   /** Networks whose failures are counted at a time. */
   failureSourcesMax: 4096,
+  /** A token of Cloudflare Access: about 1 KiB, more with many groups. */
+  accessTokenBytesMax: 8 * KIB,
+  /** The keys of a team's tokens: two or three of 1 KiB. */
+  accessCertsBytesMax: 64 * KIB,
+  accessCertsTimeoutMs: 10_000,
+  /** Keys are fetched anew after this; they rotate every six weeks, and old ones are good for a week more. */
+  accessCertsFreshMs: HOUR_MS,
+  /** While they cannot be fetched, the ones at hand are believed for as long as this. */
+  accessCertsStaleMs: 24 * HOUR_MS,
+  /** Between two fetches, whatever tokens come: one that names an unknown key must not become a fetch each. */
+  accessCertsIntervalMs: MINUTE_MS,
+  /** Between clocks: for the times in a token. */
+  accessClockSkewMs: MINUTE_MS,
   /** A request to make a key: a few labels and a description. */
   keyRequestBytesMax: 16 * KIB,
   keyDescriptionBytesMax: 200,

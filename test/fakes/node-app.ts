@@ -5,6 +5,7 @@ import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
+import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
@@ -20,8 +21,10 @@ export interface NodeApp {
   readonly clock: FixedClock;
 }
 
+const noNetwork: Fetch = (url) => Promise.reject(new Error(`no network: ${String(url)}`));
+
 /** The whole Worker in this process: all routes and the door in front of them, over shards in memory. */
-export function nodeApp(variables: Variables, nowMs = Date.UTC(2024, 0, 14, 12)): NodeApp {
+export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = Date.UTC(2024, 0, 14, 12)): NodeApp {
   const config = readConfig(variables);
   const shards = new MemoryShards();
   const clock = new FixedClock(nowMs);
@@ -39,6 +42,7 @@ export function nodeApp(variables: Variables, nowMs = Date.UTC(2024, 0, 14, 12))
     access: config.access,
     keyring: () => keyring.stub(),
     random: new SeededRandom(7),
+    fetch,
   });
   return { app, shards, keyring, clock };
 }

@@ -85,16 +85,57 @@ describe('a restricted reader', () => {
     expect([...shards.calls]).toEqual(calls);
   });
 
-  test('may call no method of the catalog', async () => {
+  test('may call no method of the catalog but for metadata', async () => {
     const { whole, shards } = await system();
     const methods = Object.keys(shards.catalog('t/catalog'));
-    expect(methods).toEqual(expect.arrayContaining(['routing', 'metadata']));
+    expect(methods).toEqual(expect.arrayContaining(['routing', 'metadata', 'noteMetadata']));
     const calls = [...shards.calls];
     for (const method of methods) {
+      if (method === 'metadata') continue;
       const call = restrictShards(whole, teamA).catalog((stub) => (stub[method as keyof typeof stub] as () => Promise<unknown>)());
       await expect(call, method).rejects.toMatchObject({ kind: 'forbidden' });
     }
     expect([...shards.calls]).toEqual(calls);
+  });
+
+  test('sees the metadata of metrics that have a series for it, and of each as many as there are', async () => {
+    const { whole, shards } = await system();
+    const entries = ['alone', 'hidden', 'm', 'zz'].flatMap((metric) => [1, 2].map((i) => ({ metric, type: 'gauge' as const, help: `${metric} ${i}`, unit: '' })));
+    await whole.catalog((stub) => stub.noteMetadata({ version: 1, entries }));
+    const store = shards.storeOf(shards.shardNames[0]!);
+    store.appendLocal([{ labels: labelsFrom({ __name__: 'zz_bucket', team: 'a', le: '1' }), timestampsMs: [NOON], values: Float64Array.of(1) }]);
+    const metadata = async (metricsMax: number, after = '', metric?: string): Promise<[string[], boolean]> => {
+      const request = { version: 1, metric, after, metricsMax, perMetricMax: Infinity };
+      const answer = await restrictShards(whole, teamA).catalog((stub) => stub.metadata(request));
+      return [answer.entries.map(({ help }) => help).sort(), answer.more];
+    };
+    expect(await metadata(Infinity)).toEqual([['m 1', 'm 2', 'zz 1', 'zz 2'], false]);
+    expect(await metadata(1)).toEqual([['m 1', 'm 2'], true]);
+    expect(await metadata(1, 'm')).toEqual([['zz 1', 'zz 2'], false]);
+    expect(await metadata(Infinity, 'zz')).toEqual([[], false]);
+    expect(await metadata(Infinity, '', 'hidden')).toEqual([[], false]);
+    expect(await metadata(Infinity, '', 'm')).toEqual([['m 1', 'm 2'], false]);
+  });
+
+  test('asks for nothing without its matchers, by any method', async () => {
+    const asked: unknown[][] = [];
+    const recording = new Proxy({}, { get: (_, name) => (...args: unknown[]) => Promise.resolve(asked.push([name, ...args])) }) as ShardApi;
+    const { whole } = await system();
+    const a = restrictShards({ ...whole, call: (_, body) => body(recording) }, teamA);
+    const other: Matcher[] = [{ name: 'x', type: '=', value: 'y' }];
+    for (const method of RESTRICTED_METHODS) {
+      for (const selectors of [[], [other], [other, []]]) {
+        const request = { selectors, matchers: selectors[0] ?? [] };
+        const args = method === 'labelValues' ? ['name', request] : [request];
+        await a.call(0, (stub) => (stub[method as keyof ShardApi] as (...given: unknown[]) => Promise<unknown>)(...args));
+        const sent = asked.pop()!;
+        expect(sent[0]).toBe(method);
+        const { selectors: sentSelectors, matchers } = sent.at(-1) as { selectors: Matcher[][]; matchers: Matcher[] };
+        const all = method === 'select' ? [matchers] : sentSelectors;
+        expect(all.length).toBeGreaterThan(0);
+        for (const selector of all) expect(selector).toEqual(expect.arrayContaining(teamA));
+      }
+    }
   });
 
   test('may not call what shards do not offer', async () => {

@@ -34,3 +34,15 @@ function isLoopbackOrigin(origin: string): boolean {
     return false;
   }
 }
+
+/**
+ * Refuses what a page of another origin makes a browser do with the session that it holds here: a key must be known to be sent, but a
+ * session is sent by itself. What only reads is harmless, since the other page cannot see the answer.
+ */
+export function checkSameOrigin(request: Request): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  const origin = request.headers.get('origin');
+  const site = request.headers.get('sec-fetch-site');
+  if ((origin === null || origin === new URL(request.url).origin) && (site === null || site === 'same-origin' || site === 'none')) return;
+  throw new VarveError('forbidden', 'a session of Cloudflare Access counts for requests of this origin only; send a key');
+}
