@@ -1,16 +1,58 @@
 import { assert } from '../runtime/assert.ts';
+import type { LIMITS } from '../runtime/limits.ts';
 import type { SealedRun } from './compact-plan.ts';
 import { SampleRun } from './sample-run.ts';
 import type { SegmentReader } from './segment-reader.ts';
-import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
+import { PIECE_SAMPLES_MAX, SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { Segments } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
 
+export type MergeLimits = SegmentRowLimits & Pick<typeof LIMITS, 'mergeStepSamples'>;
+
+/** What a piece costs beside its samples, in samples. */
+const PIECE_COST_SAMPLES = 32;
+
+/** Handed out between two rows whenever a step's worth of samples has gone by. */
+export const PAUSE = undefined;
+
 /**
  * The samples of neighbouring runs as the rows of one: series in label order, each with its samples in the order of time, of equal
- * timestamps the one of the last run, without what lies below the floor. One row of each run is open at a time.
+ * timestamps the one of the last run, without what lies below the floor. One row of each run is open at a time, and of a series no more
+ * than a piece and what overlaps it in time, however many samples it has.
  */
-export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: SegmentRowLimits): Generator<SealedRow> {
+export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
+  const cursors = runs.map((run) => new RunCursor(segments, run));
+  const writer = new SegmentRowsWriter(limits);
+  const run = new SampleRun();
+  const refs = index.sortByLabels([...refsOf(segments, runs)]);
+  // Putting many series in order is a step's worth of work itself.
+  yield PAUSE;
+  let samplesLeft = limits.mergeStepSamples;
+  for (const ref of refs) {
+    const metric = index.metricNameOf(ref);
+    for (let pieces = takePieces(cursors, ref); pieces.length > 0; pieces = takePieces(cursors, ref)) {
+      for (const { reader, position } of pieces) {
+        reader.append(position, segments.floorMs, run);
+        samplesLeft -= reader.sampleCount(position) + PIECE_COST_SAMPLES;
+      }
+      run.settle();
+      const full = run.length - (run.length % PIECE_SAMPLES_MAX);
+      if (full > 0) {
+        yield* writer.add(ref, metric, run, 0, full);
+        run.dropFirst(full);
+      }
+      if (samplesLeft > 0) continue;
+      yield PAUSE;
+      samplesLeft = limits.mergeStepSamples;
+    }
+    yield* writer.add(ref, metric, run, 0, run.length);
+    run.clear();
+  }
+  assert(cursors.every((cursor) => cursor.isDone), 'a run that is not in label order');
+  yield* writer.finish();
+}
+
+function refsOf(segments: Segments, runs: readonly SealedRun[]): Set<number> {
   const refs = new Set<number>();
   for (const { rows } of runs) {
     for (const info of rows) {
@@ -18,21 +60,36 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
       for (let i = 0; i < edges.length; i += 2) for (let ref = edges[i]!; ref < edges[i + 1]!; ref++) refs.add(ref);
     }
   }
-  const cursors = runs.map((run) => new RunCursor(segments, run));
-  const writer = new SegmentRowsWriter(limits);
-  const run = new SampleRun();
-  for (const ref of index.sortByLabels([...refs])) {
-    run.clear();
-    for (const cursor of cursors) cursor.take(ref, segments.floorMs, run);
-    if (run.length === 0) continue;
-    run.settle();
-    yield* writer.add(ref, index.metricNameOf(ref), run, 0, run.length);
-  }
-  assert(cursors.every((cursor) => cursor.isDone), 'a run that is not in label order');
-  yield* writer.finish();
+  return refs;
 }
 
-/** Walks through the series of a run, row by row. */
+/** A series at a position of an open row. */
+interface OpenPiece {
+  readonly reader: SegmentReader;
+  readonly position: number;
+}
+
+/**
+ * The next pieces of a series: the one that begins first, and all that overlap it or one another in time, so that whatever comes behind them
+ * is later than all of them. In the order of the runs, which is that of precedence. None when the series is through.
+ */
+function takePieces(cursors: readonly RunCursor[], ref: number): OpenPiece[] {
+  let untilMs = cursors.reduce((first, cursor) => (cursor.isAt(ref) ? Math.min(first, cursor.firstMs) : first), Infinity);
+  const taken = cursors.map((): OpenPiece[] => []);
+  for (let count = 0, before = -1; count > before; ) {
+    before = count;
+    cursors.forEach((cursor, i) => {
+      while (cursor.isAt(ref) && cursor.firstMs <= untilMs) {
+        untilMs = Math.max(untilMs, cursor.lastMs);
+        taken[i]!.push(cursor.take());
+        count++;
+      }
+    });
+  }
+  return taken.flat();
+}
+
+/** Walks through the pieces of a run, row by row. */
 class RunCursor {
   readonly #segments: Segments;
   readonly #run: SealedRun;
@@ -50,15 +107,28 @@ class RunCursor {
     return this.#row === this.#run.rows.length;
   }
 
-  /** Appends the series' samples from `fromMs` on, if it is the one at the cursor, and moves behind it. */
-  take(ref: number, fromMs: number, run: SampleRun): void {
-    while (!this.isDone && this.#reader.refs[this.#position] === ref) {
-      this.#reader.append(this.#position, fromMs, run);
-      this.#position++;
-      if (this.#position < this.#reader.refs.length) continue;
+  isAt(ref: number): boolean {
+    return !this.isDone && this.#reader.refs[this.#position] === ref;
+  }
+
+  /** Of the piece at the cursor. */
+  get firstMs(): number {
+    return this.#reader.timestampsMs(this.#position)[0]!;
+  }
+
+  get lastMs(): number {
+    return this.#reader.timestampsMs(this.#position).at(-1)!;
+  }
+
+  /** The piece at the cursor, which moves behind it. */
+  take(): OpenPiece {
+    const piece = { reader: this.#reader, position: this.#position };
+    this.#position++;
+    if (this.#position === this.#reader.refs.length) {
       this.#row++;
       this.#position = 0;
       if (!this.isDone) this.#reader = this.#segments.open(this.#run.rows[this.#row]!, false);
     }
+    return piece;
   }
 }

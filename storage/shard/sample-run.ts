@@ -56,6 +56,18 @@ export class SampleRun implements SampleColumnSource {
     else this.startsMs?.fill(0, start, end);
   }
 
+  /** Forgets the first samples, and the histograms that only they stood for. */
+  dropFirst(count: number): void {
+    const { length, payloads } = this;
+    this.timestampsMs.copyWithin(0, count, length);
+    this.bits.copyWithin(0, count * 2, length * 2);
+    this.startsMs?.copyWithin(0, count, length);
+    this.length = length - count;
+    if (payloads.length === 0) return;
+    this.payloads = [];
+    rebasePayloads(this.bits, 0, this.length, payloads, this.payloads);
+  }
+
   /** The start timestamps, to be written to. */
   withStarts(): Float64Array {
     return (this.startsMs ??= new Float64Array(this.timestampsMs.length));

@@ -5,7 +5,7 @@ import type { Sql } from '../runtime/sql.ts';
 import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
-import { mergeRuns } from './merge-runs.ts';
+import { MergeInSteps } from './merge-in-steps.ts';
 import { countRemoved, planPrune } from './prune.ts';
 import { sealLog } from './seal.ts';
 import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
@@ -39,6 +39,7 @@ export class Upkeep {
   #mayMerge = true;
   /** Rows that a merge found unreadable, since waking. */
   readonly #damaged = new Set<number>();
+  #merge: MergeInSteps | undefined;
   /** Segments have gone since the last look for dead series. */
   #mayHaveDead = false;
 
@@ -57,6 +58,7 @@ export class Upkeep {
 
   nextDueMs(): number | undefined {
     const { head, segments, limits } = this.#parts;
+    if (this.#merge !== undefined) return -Infinity;
     if (this.#mayMerge || this.#mayHaveDead) return this.#hasWork() ? -Infinity : this.nextDueMs();
     const logDueMs = head.count === 0 ? Infinity : this.#logSinceMs + limits.logAgeMsMax;
     const dueMs = Math.min(logDueMs, segments.oldestEndMs + this.#retentionMs + 1);
@@ -69,9 +71,9 @@ export class Upkeep {
     const beforeMs = nowMs - this.#retentionMs;
     if (segments.oldestEndMs < beforeMs || head.minTimestampMs < beforeMs) this.#expire(beforeMs);
     if (head.count > 0 && nowMs >= this.#logSinceMs + limits.logAgeMsMax) this.seal();
-    // A clean-up and a merge are both work that one may want to interrupt: one of them a step.
+    // A clean-up and a step of a merge are both work that one may want to interrupt: one of them a step.
     if (this.#mayHaveDead && this.removeDeadSeries()) return;
-    this.#merge();
+    this.#mergeOn();
   }
 
   /** Writes the log out as segments and frees it. */
@@ -110,10 +112,10 @@ export class Upkeep {
   }
 
   deleteSnapshot(id: string): void {
-    const { segments, snapshots } = this.#parts;
+    const { snapshots } = this.#parts;
     this.#transaction(() => {
       snapshots.delete(id);
-      segments.sweep(snapshots.holds());
+      this.#sweep();
     });
     this.#mayHaveDead = true;
   }
@@ -163,6 +165,8 @@ export class Upkeep {
       segments.become({ live: segments.live, floorMs: segments.floorMs });
     });
     series.reread();
+    // It goes by the refs as they were.
+    this.#merge = undefined;
     for (let ref = 0; ref < refLimit; ref++) if (isAlive[ref] === 0) head.forgetSeries(ref);
     this.counters.series_removed_total += deadCount;
     return true;
@@ -205,27 +209,37 @@ export class Upkeep {
     });
   }
 
-  #merge(): void {
+  #mergeOn(): void {
+    const merge = this.#merge;
+    if (merge === undefined) {
+      this.#merge = this.#beginMerge();
+      return;
+    }
+    this.#transaction(() => {
+      const live = merge.step();
+      if (live === undefined) return;
+      this.#change({ live, floorMs: this.#parts.segments.floorMs });
+      this.counters.merges_total++;
+    });
+  }
+
+  #beginMerge(): MergeInSteps | undefined {
     this.#mayMerge = false;
     const { limits, segments, series } = this.#parts;
     const runs = runsOf(segments.live);
     const plan = planMerge(this.#mergeable(runs), limits);
-    if (plan === undefined) return;
+    if (plan === undefined) return undefined;
     const merged = runs.slice(plan.start, plan.end);
     const damaged = merged.flatMap((run) => run.rows).filter((info) => !segments.isReadable(info));
     if (damaged.length > 0) {
       // They stay as they are: reads of them fail by name, and neither writing nor the other merges stop for them.
       for (const { segment } of damaged) this.#damaged.add(segment);
       this.#mayMerge = true;
-      return;
+      return undefined;
     }
-    this.#transaction(() => {
-      const rows = segments.insert(mergeRuns(segments, merged, series.index, limits));
-      const before = runs.slice(0, plan.start).flatMap((run) => run.rows);
-      const behind = runs.slice(plan.end).flatMap((run) => run.rows);
-      this.#change({ live: [...before, ...rows, ...behind], floorMs: segments.floorMs });
-    });
-    this.counters.merges_total++;
+    // Rows of a merge that a crash has ended.
+    this.#transaction(() => this.#sweep());
+    return new MergeInSteps(segments, merged, series.index, limits);
   }
 
   /** Runs as the plan shall see them: one with a damaged row as too large for any merge. */
@@ -247,10 +261,17 @@ export class Upkeep {
 
   /** Makes another state the present and deletes what nothing holds any more, inside the caller's transaction. */
   #change(state: SegmentState): void {
-    const { segments, snapshots } = this.#parts;
-    segments.become(state);
-    segments.sweep(snapshots.holds());
+    this.#parts.segments.become(state);
+    // Its sources may be gone. If it is what made this state, it is done.
+    this.#merge = undefined;
+    this.#sweep();
     this.#mayMerge = true;
     this.#mayHaveDead = true;
+  }
+  /** Deletes what neither the present, a snapshot nor a merge under way holds, inside the caller's transaction. */
+  #sweep(): void {
+    const { segments, snapshots } = this.#parts;
+    const isInSnapshot = snapshots.holds();
+    segments.sweep((segment) => isInSnapshot(segment) || this.#merge?.holds(segment) === true);
   }
 }

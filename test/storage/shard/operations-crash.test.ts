@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Sql } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
 import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
@@ -22,6 +23,7 @@ const LIMITS = limitsWith({
   seriesBlockBytesTarget: 60,
   mergeFanIn: 2,
   mergeSamplesMax: 200,
+  mergeStepSamples: 7,
   logAgeMsMax: 100,
 });
 
@@ -59,7 +61,14 @@ const LIFE: readonly Step[] = [
   seal,
   append(70, 'a', 'b'),
   seal,
-  maintain, // merges
+  maintain, // merges, in several steps
+  maintain,
+  maintain,
+  maintain,
+  append(75, 'a'), // in the middle of one
+  seal,
+  maintain,
+  maintain,
   maintain,
   maintain,
   append(80, 'a', 'g'),
@@ -117,6 +126,8 @@ function survive(plan: FaultPlan): void {
   expect(dump(open(new NodeSql(sql.database), clock)), where).toEqual(UNDISTURBED.at(-1));
   const stored = sql.all<{ segment: number }>('SELECT segment FROM segment ORDER BY segment');
   expect(sql.all('SELECT segment FROM segment_refs ORDER BY segment'), where).toEqual(stored);
+  const [state] = sql.all<{ live_segments: ArrayBuffer }>('SELECT live_segments FROM shard_state');
+  expect(decodeSegmentList(state!.live_segments, 'live').sort((a, b) => a - b), where).toEqual(stored.map(({ segment }) => segment));
 }
 
 test('an undisturbed life goes through all of it', () => {

@@ -30,6 +30,7 @@ const LIMITS = limitsWith({
   seriesBlockBytesTarget: 200,
   mergeFanIn: 3,
   mergeSamplesMax: 600,
+  mergeStepSamples: 7,
   refRunsInMemoryMax: 2,
   openSegmentBytesMax: 2000,
   openColumnSamplesMax: 50,

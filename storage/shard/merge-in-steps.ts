@@ -1,0 +1,46 @@
+import type { SealedRun } from './compact-plan.ts';
+import { mergeRuns, PAUSE, type MergeLimits } from './merge-runs.ts';
+import type { SealedRow } from './segment-rows.ts';
+import type { SegmentInfo, Segments } from './segments.ts';
+import type { SeriesIndex } from './series-index.ts';
+
+/**
+ * A merge under way: neighbouring runs become one, some `mergeStepSamples` at a time, so that requests get their turn in between. What it
+ * has filled is stored, but in no list: nobody reads it until the last step makes it live in place of its sources.
+ *
+ * It lives in memory alone. After a crash the rows that it stored are in no list, and go when the next merge begins, which is the same one
+ * again: its sources are still there. Whatever changes the live rows otherwise ends it likewise; a seal only adds behind them.
+ */
+export class MergeInSteps {
+  readonly #segments: Segments;
+  readonly #sources: readonly SegmentInfo[];
+  readonly #work: Generator<SealedRow | typeof PAUSE>;
+  readonly #stored: SegmentInfo[] = [];
+
+  constructor(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits) {
+    this.#segments = segments;
+    this.#sources = runs.flatMap((run) => run.rows);
+    this.#work = mergeRuns(segments, runs, index, limits);
+  }
+
+  /** Whether a stored row is one of those that it has filled so far. */
+  holds(segment: number): boolean {
+    return this.#stored.some((info) => info.segment === segment);
+  }
+
+  /** One step, inside the caller's transaction. The last one answers with the rows that are to be live; the caller makes them so. */
+  step(): SegmentInfo[] | undefined {
+    const segments = this.#segments;
+    const before = this.#stored.length;
+    for (let next = this.#work.next(); !next.done; next = this.#work.next()) {
+      if (next.value !== PAUSE) this.#stored.push(...segments.insert([next.value], this.#stored[0]?.seal));
+      else {
+        // Ids that are given must be known as such: after a crash they are taken until the rows are gone.
+        if (this.#stored.length > before) segments.become({ live: segments.live, floorMs: segments.floorMs });
+        return undefined;
+      }
+    }
+    const start = segments.live.indexOf(this.#sources[0]!);
+    return segments.live.toSpliced(start, this.#sources.length, ...this.#stored);
+  }
+}
