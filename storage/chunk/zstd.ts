@@ -33,6 +33,8 @@ export function compress(plain: Uint8Array): Uint8Array {
 export function decompress(compressed: Uint8Array, plainLength: number, where: string): Uint8Array {
   const reader = new ByteReader(compressed);
   const blockCount = reader.varint();
+  // Before memory is taken for them.
+  if (blockCount !== Math.ceil(plainLength / ZSTD_BLOCK_BYTES)) throw new Error(`${where}: ${blockCount} blocks for ${plainLength} bytes`);
   const decompressBlock = (): Uint8Array => zstdDecompressSync(reader.take(reader.varint()), { maxOutputLength: ZSTD_BLOCK_BYTES * 2 });
   if (blockCount === 1) return checkLength(decompressBlock(), plainLength, where);
   const plain = new Uint8Array(plainLength);

@@ -11,7 +11,10 @@ export type SqlRow = Record<string, SqlValue>;
 export interface Sql {
   /** Runs one statement and reads all its rows; for results that are known to be small. */
   all<Row extends SqlRow>(statement: string, ...parameters: (SqlValue | ArrayBufferView)[]): Row[];
-  /** Runs one statement and hands out its rows one by one. The cursor must not live across an `await`. */
+  /**
+   * Runs one statement and hands out its rows one by one. The cursor must not live across an `await`; one that is not read to its end keeps
+   * its tables locked against migrations.
+   */
   each<Row extends SqlRow>(statement: string, ...parameters: (SqlValue | ArrayBufferView)[]): Iterable<Row>;
   run(statement: string, ...parameters: (SqlValue | ArrayBufferView)[]): void;
   /** All of `body` or nothing of it. It must not `await`. */

@@ -8,6 +8,7 @@ import { readChecked, writeChecked } from '../chunk/checked-bytes.ts';
  * Refs are given in the order in which series appear, and most series live in most seals: a set is a handful of runs.
  */
 const VERSION = 1;
+const REF_END_MAX = 0xffffffff;
 
 /** First ref and end (exclusive) of each run in turn, rising, with a gap between any two. */
 export type RefRuns = Uint32Array;
@@ -65,9 +66,13 @@ export function encodeRefRuns(runs: RefRuns): Uint8Array {
 /** `where` names the set in errors. */
 export function decodeRefRuns(buffer: ArrayBuffer, where: string): RefRuns {
   const reader = readChecked(buffer, VERSION, where);
-  const runs = new Uint32Array(reader.varint() * 2);
+  const runCount = reader.varint();
+  // Each takes two bytes at least: no count makes us take memory for what is not there.
+  if (runCount * 2 > reader.end - reader.position) throw new Error(`${where}: ${runCount} runs in ${reader.end - reader.position} bytes`);
+  const runs = new Uint32Array(runCount * 2);
   let edge = 0;
   for (let i = 0; i < runs.length; i++) runs[i] = edge += reader.varint();
+  if (edge > REF_END_MAX) throw new Error(`${where}: refs up to ${edge}`);
   if (!reader.done) throw new Error(`${where}: ${reader.end - reader.position} bytes too many`);
   return runs;
 }

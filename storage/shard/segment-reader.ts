@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
 import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
@@ -139,13 +140,20 @@ class FrameReader {
   }
 }
 
+/** A number takes a byte at least: no length makes us take memory for what is not there. */
+function checkLength(reader: ByteReader, length: number): void {
+  if (length > reader.end - reader.position) throw new DecodeError(`segment: ${length} numbers in ${reader.end - reader.position} bytes of the directory`);
+}
+
 function column(reader: ByteReader, length: number): Uint32Array {
+  checkLength(reader, length);
   const numbers = new Uint32Array(length);
   for (let i = 0; i < length; i++) numbers[i] = reader.varint();
   return numbers;
 }
 
 function differences(reader: ByteReader, length: number): Uint32Array {
+  checkLength(reader, length);
   const numbers = new Uint32Array(length);
   for (let i = 0, number = 0; i < length; i++) numbers[i] = number += signedVarint(reader);
   return numbers;

@@ -218,6 +218,7 @@ function payloadsOf(parts: readonly Part[]): PlacedPayload[] {
 
 /** Hands out the series of a page, in its order, as views into it. Series that share timestamps share the array. */
 export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
+  if (buffer.byteLength < HEADER_BYTES) throw new DecodeError(`select page: ${buffer.byteLength} bytes`);
   const [version, seriesCount, columnLength, directoryBytes, symbolBytes] = new Uint32Array(buffer, 0, 5) as unknown as [number, number, number, number, number];
   if (version !== VERSION && version !== VERSION_FLOATS) throw new DecodeError(`select page: version ${version}, this build knows ${VERSION_FLOATS} and ${VERSION}`);
   const directoryAt = HEADER_BYTES + columnLength * 8;
@@ -225,13 +226,17 @@ export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
   if (symbolsAt + symbolBytes > buffer.byteLength) {
     throw new DecodeError(`select page: got ${buffer.byteLength} bytes, want at least ${symbolsAt + symbolBytes}`);
   }
-  const symbols = JSON.parse(utf8Decoder.decode(new Uint8Array(buffer, symbolsAt, symbolBytes))) as readonly string[];
+  const symbols = readSymbols(new Uint8Array(buffer, symbolsAt, symbolBytes));
   const reader = new ByteReader(new Uint8Array(buffer), directoryAt, symbolsAt);
   let lastTimesAt = -1;
   let timestampsMs = new Float64Array(0);
   for (let i = 0; i < seriesCount; i++) {
     const labels: string[] = [];
-    for (let strings = reader.varint(); strings > 0; strings--) labels.push(symbols[reader.varint()]!);
+    for (let strings = reader.varint(); strings > 0; strings--) {
+      const symbol = symbols[reader.varint()];
+      if (symbol === undefined) throw new DecodeError(`select page: series ${i} has a label that is none of the ${symbols.length} symbols`);
+      labels.push(symbol);
+    }
     const sampleCount = reader.varint();
     const timesAt = reader.varint();
     const valuesAt = reader.varint();
@@ -255,6 +260,14 @@ export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
     }
     const histograms = (flags & FLAG_HISTOGRAMS) === 0 ? undefined : readHistograms(reader, sampleCount);
     yield { labels, timestampsMs, values, isStale, histograms, startTimestampsMs };
+  }
+}
+
+function readSymbols(bytes: Uint8Array): readonly string[] {
+  try {
+    return JSON.parse(utf8Decoder.decode(bytes)) as readonly string[];
+  } catch (error) {
+    throw new DecodeError('select page: the symbols are no JSON', { cause: error });
   }
 }
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Alarm } from '../../../storage/runtime/alarm.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { MaintenanceAlarm } from '../../../storage/shard/maintenance-alarm.ts';
 import { FaultySql } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
+import { MemoryAlarm } from '../../fakes/memory-alarm.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { named, write } from './batches.ts';
 import { dump } from './store-model.ts';
@@ -13,22 +13,10 @@ const HOUR_MS = 3_600_000;
 const RETENTION_MS = 25 * HOUR_MS;
 const START_MS = 1_700_000_000_000;
 
-/** The platform's one alarm, that remembers what it was set for and how often. */
-class FakeAlarm implements Alarm {
-  setForMs: number | undefined;
-  sets = 0;
-
-  async setNoLaterThan(timeMs: number): Promise<void> {
-    if (this.setForMs !== undefined && this.setForMs <= timeMs) return;
-    this.setForMs = timeMs;
-    this.sets++;
-  }
-}
-
 interface World {
   readonly sql: NodeSql;
   readonly clock: FixedClock;
-  readonly alarm: FakeAlarm;
+  readonly alarm: MemoryAlarm;
   store: HotStore;
   maintenance: MaintenanceAlarm;
 }
@@ -41,7 +29,7 @@ async function wake(world: Pick<World, 'sql' | 'clock' | 'alarm'>): Promise<Worl
 }
 
 function create(): Promise<World> {
-  return wake({ sql: new NodeSql(), clock: new FixedClock(START_MS), alarm: new FakeAlarm() });
+  return wake({ sql: new NodeSql(), clock: new FixedClock(START_MS), alarm: new MemoryAlarm() });
 }
 
 async function put({ store, maintenance, clock }: World, name = 'a'): Promise<void> {
@@ -68,7 +56,7 @@ test('a shard without data sets no alarm, nor after all of it is gone', async ()
   await ringUntilQuiet(world);
   expect(dump(world.store)).toEqual([]);
   expect(world.store.stats().gauges).toMatchObject({ series: 0, segments: 0, log_entries: 0 });
-  const again = await wake({ ...world, alarm: new FakeAlarm() });
+  const again = await wake({ ...world, alarm: new MemoryAlarm() });
   expect(again.alarm.sets).toBe(0);
 });
 
@@ -114,7 +102,7 @@ describe('a ring', () => {
   test('that was lost is made up for by waking', async () => {
     const world = await create();
     await put(world);
-    const again = await wake({ ...world, alarm: new FakeAlarm() });
+    const again = await wake({ ...world, alarm: new MemoryAlarm() });
     expect(again.alarm.setForMs).toBe(START_MS + 2 * HOUR_MS);
   });
 
@@ -123,7 +111,7 @@ describe('a ring', () => {
     await put(world);
     const sql = new FaultySql(new NodeSql(world.sql.database), { call: 30, when: 'before' });
     const store = new HotStore(sql, undefined, { clock: world.clock, retentionMs: RETENTION_MS });
-    const alarm = new FakeAlarm();
+    const alarm = new MemoryAlarm();
     world.clock.advance(3 * HOUR_MS);
     while (!sql.isBroken) try { sql.all('SELECT 1'); } catch { break; }
     await expect(new MaintenanceAlarm(store, alarm, world.clock).ring()).rejects.toThrow('storage fault');
@@ -157,7 +145,7 @@ test('a damaged segment keeps neither the others from being merged nor the alarm
     world.store.seal();
   }
   world.sql.run('UPDATE segment SET samples = ? WHERE segment = 3', new Uint8Array(100));
-  const again = await wake({ ...world, alarm: new FakeAlarm() });
+  const again = await wake({ ...world, alarm: new MemoryAlarm() });
   for (let rings = 0; again.alarm.setForMs !== undefined && again.alarm.setForMs <= again.clock.nowMs(); rings++) {
     if (rings > 20) throw new Error('an alarm that never rests');
     again.alarm.setForMs = undefined;

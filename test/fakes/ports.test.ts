@@ -1,0 +1,23 @@
+import { describe } from 'vitest';
+import { systemClock } from '../../storage/runtime/clock.ts';
+import { systemRandom } from '../../storage/runtime/random.ts';
+import { alarmContract, clockContract, randomContract } from '../contract/small-ports.ts';
+import { sqlContract } from '../contract/sql.ts';
+import { FaultySql } from './faulty-sql.ts';
+import { FixedClock } from './fixed-clock.ts';
+import { MemoryAlarm } from './memory-alarm.ts';
+import { NodeSql } from './node-sql.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+/* The fakes of the ports, and those of Node, do what the contract says; test/workerd/ports.test.ts has the platform's. */
+describe('SQL of Node', () => sqlContract(async (body) => body(new NodeSql())));
+describe('SQL that may break and does not', () => sqlContract(async (body) => body(new FaultySql(new NodeSql(), undefined))));
+describe('the clock that stands still', () => clockContract(() => new FixedClock(1_700_000_000_000)));
+describe('the clock of Node', () => clockContract(() => systemClock));
+describe('seeded randomness', () => randomContract(() => new SeededRandom(1)));
+describe('randomness of Node', () => randomContract(() => systemRandom));
+describe('an alarm in memory', () =>
+  alarmContract((body) => {
+    const alarm = new MemoryAlarm();
+    return body({ alarm, ringsAtMs: async () => alarm.setForMs });
+  }));
