@@ -162,6 +162,16 @@ export const LIMITS = {
   /** Uncompressed bytes in one frame of a segment row: what reading one series decompresses. With one more series still one zstd block. */
   segmentFrameBytesTarget: 28 * KIB,
 
+  // —— the archive ——
+  /** Rows of a row group, which are in memory before they are written: 16 bytes each, and as many again at the most for start timestamps. */
+  archiveRowGroupRowsMax: 64 * KIB,
+  /** Histograms of a row group, before compression; with one series' batch behind it, it is written. */
+  archiveRowGroupPayloadBytesTarget: 4 * MIB,
+  /** Rows of a file: what a flush encodes before it lets others have a turn, and about 1 MiB of common samples. */
+  archiveFileRowsMax: 256 * KIB,
+  /** Bytes of a file, which is one upload and in memory whole. Only histograms and values that do not compress reach it. */
+  archiveFileBytesTarget: 8 * MIB,
+
   // —— a TimeSeriesStore in somebody's Durable Object ——
   /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 3 MiB. */
   storeLogEntriesMax: 128 * KIB,

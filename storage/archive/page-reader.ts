@@ -1,0 +1,95 @@
+import { crc32 } from 'node:zlib';
+import { DecodeError } from '../../proto/decode-error.ts';
+import { ByteReader } from '../../proto/varint.ts';
+import { decodeTimestampsMicros } from './delta-binary-packed.ts';
+import { readLevels } from './hybrid-runs.ts';
+import { DELTA_BINARY_PACKED, PLAIN, readDataPageHeader, type PageLocation } from './parquet-footer.ts';
+import { unpackFrame } from './zstd-frame.ts';
+
+/** No writer makes a larger page: a long dictionary is never read here, and a histogram is at most 48 KiB. What a damaged header may ask for. */
+const PLAIN_BYTES_MAX = 1024 * 1024;
+const MICROS_PER_MS = 1000n;
+
+/** A page of numbers: `bits` has two words a row, the low one first; those of rows that are null mean nothing. */
+export interface NumberPage {
+  readonly bits: Uint32Array;
+  /** 1 where a row has a number; `undefined` when all have. */
+  readonly isDefined: Uint8Array | undefined;
+}
+
+interface OpenPage {
+  readonly reader: ByteReader;
+  readonly rowCount: number;
+}
+
+/** Opens a page: `bytes` are its header and content. */
+function open(bytes: Uint8Array, rowCount: number, encoding: number, where: string): OpenPage {
+  const reader = new ByteReader(bytes);
+  const header = readDataPageHeader(reader, where);
+  if (header.encoding !== encoding || header.valueCount !== rowCount) {
+    throw new DecodeError(`${where}: ${header.valueCount} values in encoding ${header.encoding}, want ${rowCount} in ${encoding}`);
+  }
+  if (header.plainBytes > PLAIN_BYTES_MAX) throw new DecodeError(`${where}: ${header.plainBytes} bytes, at most ${PLAIN_BYTES_MAX} are possible`);
+  const packed = reader.take(header.bytes);
+  if (!reader.done) throw new DecodeError(`${where}: ${reader.end - reader.position} bytes too many`);
+  const crc = crc32(packed);
+  if (crc !== header.crc) throw new DecodeError(`${where}: damaged, CRC-32 is ${crc}, want ${header.crc}`);
+  return { reader: new ByteReader(unpackFrame(packed, header.plainBytes, where)), rowCount };
+}
+
+function close({ reader }: OpenPage, where: string): void {
+  if (!reader.done) throw new DecodeError(`${where}: ${reader.end - reader.position} bytes behind the values`);
+}
+
+export function readTimestampPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
+  const page = open(bytes, rowCount, DELTA_BINARY_PACKED, where);
+  const timestampsMs = new Float64Array(rowCount);
+  decodeTimestampsMicros(page.reader, rowCount, timestampsMs, 0);
+  close(page, where);
+  return timestampsMs;
+}
+
+export function readValuePage(bytes: Uint8Array, rowCount: number, where: string): NumberPage {
+  const page = open(bytes, rowCount, PLAIN, where);
+  const isDefined = levelsOf(page);
+  const bits = new Uint32Array(rowCount * 2);
+  const target = new Uint8Array(bits.buffer);
+  if (isDefined === undefined) target.set(page.reader.take(rowCount * 8));
+  else for (let row = 0; row < rowCount; row++) if (isDefined[row] === 1) target.set(page.reader.take(8), row * 8);
+  close(page, where);
+  return { bits, isDefined };
+}
+
+/** Start timestamps in ms, 0 where there is none. */
+export function readStartPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
+  const { bits, isDefined } = readValuePage(bytes, rowCount, where);
+  const micros = new BigInt64Array(bits.buffer);
+  const startsMs = new Float64Array(rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    if (isDefined !== undefined && isDefined[row] === 0) continue;
+    startsMs[row] = row > 0 && micros[row] === micros[row - 1] ? startsMs[row - 1]! : Number(micros[row]! / MICROS_PER_MS);
+  }
+  return startsMs;
+}
+
+/** Payloads by row; `undefined` where a row is no histogram. */
+export function readHistogramPage(bytes: Uint8Array, rowCount: number, where: string): (Uint8Array | undefined)[] {
+  const page = open(bytes, rowCount, PLAIN, where);
+  const isDefined = levelsOf(page);
+  const payloads = Array.from({ length: rowCount }, (_, row) => (isDefined === undefined || isDefined[row] === 1 ? page.reader.take(page.reader.uint32()) : undefined));
+  close(page, where);
+  return payloads;
+}
+
+function levelsOf({ reader, rowCount }: OpenPage): Uint8Array | undefined {
+  const length = reader.uint32();
+  const levels = new ByteReader(reader.take(length));
+  const isDefined = readLevels(levels, rowCount);
+  if (!levels.done) throw new DecodeError(`levels: ${levels.end - levels.position} bytes too many`);
+  return isDefined.includes(0) ? isDefined : undefined;
+}
+
+/** How many rows a page has. */
+export function pageRowCount(pages: readonly PageLocation[], page: number, groupRowCount: number): number {
+  return (pages[page + 1]?.firstRow ?? groupRowCount) - pages[page]!.firstRow;
+}

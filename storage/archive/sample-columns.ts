@@ -1,0 +1,184 @@
+import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
+import type { SampleRun } from '../shard/sample-run.ts';
+import type { ColumnChunkWriter } from './column-chunk-writer.ts';
+import { encodeTimestampsMicros } from './delta-binary-packed.ts';
+import { writeRun } from './hybrid-runs.ts';
+import type { ColumnWriter } from '../chunk/index.ts';
+import { DELTA_BINARY_PACKED, PLAIN, type Bounds, type ColumnChunk } from './parquet-footer.ts';
+import { PAGE_BYTES_TARGET } from './zstd-frame.ts';
+
+/* The columns of samples: timestamp, value, histogram, start timestamp. A row has a value or a histogram. */
+
+/** Rows of a page of numbers of 8 bytes. */
+export const SAMPLE_PAGE_ROWS = PAGE_BYTES_TARGET / 8;
+
+const MICROS_PER_MS = 1000n;
+
+export function writeTimestamps({ timestampsMs, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
+  chunk.begin();
+  let leastMs = Infinity;
+  let greatestMs = -Infinity;
+  forPages(length, (start, end) => {
+    let pageLeastMs = Infinity;
+    let pageGreatestMs = -Infinity;
+    for (let i = start; i < end; i++) {
+      const timestampMs = timestampsMs[i]!;
+      if (timestampMs < pageLeastMs) pageLeastMs = timestampMs;
+      if (timestampMs > pageGreatestMs) pageGreatestMs = timestampMs;
+    }
+    encodeTimestampsMicros(timestampsMs, start, end, chunk.plain);
+    chunk.page(start, end - start, DELTA_BINARY_PACKED, timestampBounds(pageLeastMs, pageGreatestMs));
+    leastMs = Math.min(leastMs, pageLeastMs);
+    greatestMs = Math.max(greatestMs, pageGreatestMs);
+  });
+  return chunk.finish(0, timestampBounds(leastMs, greatestMs));
+}
+
+export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnChunkWriter): { chunk: ColumnChunk; nanCount: number } {
+  chunk.begin();
+  let nullCount = 0;
+  let nanCount = 0;
+  let least = Infinity;
+  let greatest = -Infinity;
+  let hasBounds = false;
+  forPages(length, (start, end) => {
+    const nulls = writeLevels(bits, start, end, chunk.plain, (high) => high !== HISTOGRAM_BITS_HIGH);
+    nullCount += nulls;
+    for (let i = start; i < end; i++) {
+      if (bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH) continue;
+      const value = values[i]!;
+      // Bounds know no NaN.
+      if (value !== value) nanCount++;
+      else {
+        hasBounds = true;
+        if (value < least) least = value;
+        if (value > greatest) greatest = value;
+      }
+      if (nulls > 0) appendBits(bits, i, i + 1, chunk.plain);
+    }
+    // As bits, so that stale markers survive.
+    if (nulls === 0) appendBits(bits, start, end, chunk.plain);
+    chunk.page(start, end - start, PLAIN);
+  });
+  const bounds = hasBounds ? { lower: doubleBytes(least === 0 ? -0 : least), upper: doubleBytes(greatest === 0 ? 0 : greatest) } : undefined;
+  return { chunk: chunk.finish(nullCount, bounds), nanCount };
+}
+
+export function writeHistograms({ bits, payloads, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
+  chunk.begin();
+  let nullCount = 0;
+  const writePage = (start: number, end: number): void => {
+    nullCount += writeLevels(bits, start, end, chunk.plain, (high) => high === HISTOGRAM_BITS_HIGH);
+    for (let i = start; payloads.length > 0 && i < end; i++) {
+      if (bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH) continue;
+      const payload = payloads[bits[i * 2]!]!;
+      chunk.plain.uint32(payload.length);
+      chunk.plain.append(payload);
+    }
+    chunk.page(start, end - start, PLAIN);
+  };
+  if (payloads.length === 0) {
+    writePage(0, length);
+    return chunk.finish(nullCount, undefined);
+  }
+  let start = 0;
+  let bytes = 0;
+  for (let i = 0; i < length; i++) {
+    const payloadBytes = bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH ? payloads[bits[i * 2]!]!.length + 4 : 0;
+    if (i > start && (bytes + payloadBytes > PAGE_BYTES_TARGET || i - start === SAMPLE_PAGE_ROWS)) {
+      writePage(start, i);
+      start = i;
+      bytes = 0;
+    }
+    bytes += payloadBytes;
+  }
+  writePage(start, length);
+  return chunk.finish(nullCount, undefined);
+}
+
+export function writeStartTimestamps({ startsMs, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
+  chunk.begin();
+  if (startsMs === undefined) {
+    chunk.plain.uint32(levelRunBytes(length));
+    writeRun(chunk.plain, 0, length, 1);
+    chunk.page(0, length, PLAIN);
+    return chunk.finish(length, undefined);
+  }
+  let nullCount = 0;
+  let lastMs = NaN;
+  let last = new Uint8Array(8);
+  forPages(length, (start, end) => {
+    const levels = runsOfLevels(start, end, (i) => startsMs[i] !== 0);
+    nullCount += levels.nullCount;
+    chunk.plain.uint32(levels.bytes);
+    for (const { value, length: runLength } of levels.runs) writeRun(chunk.plain, value, runLength, 1);
+    for (let i = start; i < end; i++) {
+      const startMs = startsMs[i]!;
+      if (startMs === 0) continue;
+      if (startMs !== lastMs) {
+        last = microsBytes(startMs);
+        lastMs = startMs;
+      }
+      chunk.plain.append(last);
+    }
+    chunk.page(start, end - start, PLAIN);
+  });
+  return chunk.finish(nullCount, undefined);
+}
+
+function forPages(length: number, each: (start: number, end: number) => void): void {
+  for (let start = 0; start < length; start += SAMPLE_PAGE_ROWS) each(start, Math.min(start + SAMPLE_PAGE_ROWS, length));
+}
+
+function appendBits(bits: Uint32Array, start: number, end: number, plain: ColumnWriter): void {
+  plain.append(new Uint8Array(bits.buffer, bits.byteOffset + start * 8, (end - start) * 8));
+}
+
+/** Writes definition levels by the high words of values and says how many rows are null. */
+function writeLevels(bits: Uint32Array, start: number, end: number, plain: ColumnWriter, isDefined: (high: number) => boolean): number {
+  const levels = runsOfLevels(start, end, (i) => isDefined(bits[i * 2 + 1]!));
+  plain.uint32(levels.bytes);
+  for (const { value, length } of levels.runs) writeRun(plain, value, length, 1);
+  return levels.nullCount;
+}
+
+interface LevelRuns {
+  readonly runs: readonly { readonly value: number; readonly length: number }[];
+  readonly bytes: number;
+  readonly nullCount: number;
+}
+
+function runsOfLevels(start: number, end: number, isDefined: (i: number) => boolean): LevelRuns {
+  const runs: { value: number; length: number }[] = [];
+  let nullCount = 0;
+  for (let i = start; i < end; i++) {
+    const value = isDefined(i) ? 1 : 0;
+    nullCount += 1 - value;
+    const last = runs.at(-1);
+    if (last?.value === value) last.length++;
+    else runs.push({ value, length: 1 });
+  }
+  return { runs, bytes: runs.reduce((sum, { length }) => sum + levelRunBytes(length), 0), nullCount };
+}
+
+/** A varint and a byte. */
+function levelRunBytes(length: number): number {
+  return length * 2 < 0x80 ? 2 : length * 2 < 0x4000 ? 3 : 4;
+}
+
+function timestampBounds(leastMs: number, greatestMs: number): Bounds {
+  return { lower: microsBytes(leastMs), upper: microsBytes(greatestMs) };
+}
+
+/** A time as microseconds, 64 bits, little-endian. */
+export function microsBytes(timestampMs: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigInt64(0, BigInt(timestampMs) * MICROS_PER_MS, true);
+  return bytes;
+}
+
+function doubleBytes(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, value, true);
+  return bytes;
+}
