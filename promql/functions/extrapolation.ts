@@ -34,6 +34,9 @@ export function extrapolation(window: RateWindow, startMs: number | undefined, f
   return (sampledSeconds + toEdgeSeconds + toEndSeconds) / sampledSeconds;
 }
 
+/** An edge counts as near when it is at most so many times as far away as samples are apart. */
+export const EDGE_TOLERANCE = 1.1;
+
 /** What was seen of a window, and how far the series is taken to reach beyond it on either side. */
 export interface Reach {
   readonly sampledSeconds: number;
@@ -44,7 +47,7 @@ export interface Reach {
 export function reachOf(window: RateWindow): Reach {
   const sampledSeconds = (window.lastMs - window.firstMs) / 1000;
   const averageSeconds = window.sampleCount > 1 ? sampledSeconds / (window.sampleCount - 1) : 0;
-  const thresholdSeconds = averageSeconds * 1.1;
+  const thresholdSeconds = averageSeconds * EDGE_TOLERANCE;
   let toEndSeconds = (window.rangeEndMs - window.lastMs) / 1000;
   if (toEndSeconds >= thresholdSeconds) toEndSeconds = averageSeconds / 2;
   let toStartSeconds = (window.firstMs - window.rangeStartMs) / 1000;

@@ -6,8 +6,8 @@ export function quantileOfFloats(quantile: number, values: Float64Array): number
   if (values.length === 0 || Number.isNaN(quantile)) return NaN;
   if (quantile < 0) return -Infinity;
   if (quantile > 1) return Infinity;
-  values.sort();
-  // A typed array sorts NaN to its end; here they come first.
+  sortFloats(values);
+  // NaN is sorted to the end; here they come first.
   let nanCount = 0;
   while (nanCount < values.length && Number.isNaN(values[values.length - 1 - nanCount]!)) nanCount++;
   const valueAt = (rank: number): number => (rank < nanCount ? NaN : values[rank - nanCount]!);
@@ -16,4 +16,26 @@ export function quantileOfFloats(quantile: number, values: Float64Array): number
   const upper = Math.min(values.length - 1, lower + 1);
   const weight = rank - Math.floor(rank);
   return valueAt(lower) * (1 - weight) + valueAt(upper) * weight;
+}
+
+/** Below this the runtime's sort costs more to begin than to do. */
+const INSERTION_SORT_MAX = 48;
+
+/** Ascending, NaN last. */
+function sortFloats(values: Float64Array): void {
+  if (values.length > INSERTION_SORT_MAX) {
+    values.sort();
+    return;
+  }
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i]!;
+    // Once a NaN is met, comparing says nothing.
+    if (Number.isNaN(value) || Number.isNaN(values[0]!)) {
+      values.sort();
+      return;
+    }
+    let at = i;
+    for (; at > 0 && values[at - 1]! > value; at--) values[at] = values[at - 1]!;
+    values[at] = value;
+  }
 }

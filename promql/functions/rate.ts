@@ -48,6 +48,9 @@ function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void 
   }
 }
 
+/** More than rounding can make of a quotient. */
+const MARGIN = 1 + 1e-9;
+
 /**
  * Rates of a series without resets, which is nearly every one. What hangs on timestamps alone is the same for all series scraped together
  * and was computed with the first of them; to the bit, the result is that of `setFloatRate`.
@@ -58,7 +61,7 @@ function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): v
   const geometry = geometryOf(input);
   const { sampledSeconds, toStartSeconds, toEndSeconds, factors } = geometry;
   const { values: results, present } = out;
-  const rangeSeconds = input.rangeMs / 1000;
+  const divisor = kind.perSecond ? input.rangeMs / 1000 : 1;
   let isEmpty = out.isEmpty;
   for (let step = 0; step < from.length; step++) {
     const first = from[step]!;
@@ -66,11 +69,12 @@ function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): v
     if (last <= first) continue;
     const difference = values[last]! - values[first]!;
     let factor = factors[step]!;
-    if (kind.isCounter && difference > 0 && values[first]! >= 0) {
+    // Most counters are so far from zero that this is plain without the division.
+    if (kind.isCounter && difference > 0 && values[first]! >= 0 && !(sampledSeconds[step]! * values[first]! > difference * toStartSeconds[step]! * MARGIN)) {
       const toZeroSeconds = sampledSeconds[step]! * (values[first]! / difference);
       if (toZeroSeconds < toStartSeconds[step]!) factor = (sampledSeconds[step]! + toZeroSeconds + toEndSeconds[step]!) / sampledSeconds[step]!;
     }
-    results[step] = difference * (kind.perSecond ? factor / rangeSeconds : factor);
+    results[step] = difference * (factor / divisor);
     present[step] = FLOAT;
     isEmpty = false;
   }

@@ -1,12 +1,50 @@
 import { nextCompensation } from '../../storage/model/kahan-sum.ts';
 import { mixedFloatsHistograms } from '../annotations.ts';
+import { FLOAT } from '../operators/step-series.ts';
 import type { StepColumns } from '../operators/step-series.ts';
 import { averageHistogramsOverTime, sumHistogramsOverTime } from './sum-over-time-of-histograms.ts';
 import { hasAnyHistogram, hasHistograms, isMixedWindow, mapFloatWindows, metricNameOf } from './window-function.ts';
 import type { WindowFunction, WindowInput } from './window-function.ts';
 
-export const sumOverTime: WindowFunction = (input, out) => overFloatsOrHistograms(input, out, sumFloats, sumHistogramsOverTime);
-export const avgOverTime: WindowFunction = (input, out) => overFloatsOrHistograms(input, out, averageFloats, averageHistogramsOverTime);
+export const sumOverTime: WindowFunction = (input, out) => {
+  if (hasAnyHistogram(input)) overFloatsOrHistograms(input, out, sumFloats, sumHistogramsOverTime);
+  else setSums(input, out, false);
+};
+
+export const avgOverTime: WindowFunction = (input, out) => {
+  if (hasAnyHistogram(input)) overFloatsOrHistograms(input, out, averageFloats, averageHistogramsOverTime);
+  else setSums(input, out, true);
+};
+
+/**
+ * The compensated sum of each window, or its mean. While a sum stays finite, which nearly every one does, there is nothing to look out for
+ * at each addition, and an infinity or NaN on the way still shows at the end: such a window is summed again with care.
+ */
+function setSums(input: WindowInput, out: StepColumns, isMean: boolean): void {
+  const { values } = input.floats;
+  const { from, to } = input.floatWindows;
+  const { values: results, present } = out;
+  let isEmpty = out.isEmpty;
+  for (let step = 0; step < from.length; step++) {
+    const first = from[step]!;
+    const end = to[step]!;
+    if (end <= first) continue;
+    let sum = values[first]!;
+    let compensation = 0;
+    for (let i = first + 1; i < end; i++) {
+      const value = values[i]!;
+      const next = sum + value;
+      compensation += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+      sum = next;
+    }
+    const count = end - first;
+    if (!Number.isFinite(sum)) results[step] = isMean ? averageFloats(values, first, end) : sumFloats(values, first, end);
+    else results[step] = isMean ? sum / count + compensation / count : sum + compensation;
+    present[step] = FLOAT;
+    isEmpty = false;
+  }
+  out.isEmpty = isEmpty;
+}
 
 function overFloatsOrHistograms(
   input: WindowInput, out: StepColumns,
@@ -14,10 +52,6 @@ function overFloatsOrHistograms(
   ofHistograms: (input: WindowInput, out: StepColumns, step: number) => void,
 ): void {
   const { values } = input.floats;
-  if (!hasAnyHistogram(input)) {
-    mapFloatWindows(input, out, (from, to) => ofFloats(values, from, to));
-    return;
-  }
   mapFloatWindows(input, out, (from, to, step) => {
     if (!isMixedWindow(input, step)) return ofFloats(values, from, to);
     input.annotate(mixedFloatsHistograms(metricNameOf(input)));

@@ -1,6 +1,5 @@
 import type { Windows } from '../operators/windows.ts';
-import { reachOf } from './extrapolation.ts';
-import { windowEndMs } from './window-function.ts';
+import { EDGE_TOLERANCE } from './extrapolation.ts';
 import type { WindowInput } from './window-function.ts';
 
 /** What rates need of windows with two samples or more that hangs on timestamps alone, by step. See extrapolation.ts. */
@@ -21,9 +20,11 @@ export function geometryOf(input: WindowInput): WindowGeometry {
   return geometry;
 }
 
+/** In one loop without objects, for it runs once a step wherever each series has timestamps of its own. To the bit what `reachOf` says. */
 function computeGeometry(input: WindowInput): WindowGeometry {
   const { timestampsMs } = input.floats;
   const { from, to } = input.floatWindows;
+  const { rangeMs, reference } = input;
   const sampledSeconds = new Float64Array(from.length);
   const toStartSeconds = new Float64Array(from.length);
   const toEndSeconds = new Float64Array(from.length);
@@ -32,14 +33,20 @@ function computeGeometry(input: WindowInput): WindowGeometry {
     const first = from[step]!;
     const last = to[step]! - 1;
     if (last <= first) continue;
-    const rangeEndMs = windowEndMs(input, step);
-    const reach = reachOf({
-      rangeStartMs: rangeEndMs - input.rangeMs, rangeEndMs, firstMs: timestampsMs[first]!, lastMs: timestampsMs[last]!, sampleCount: last - first + 1,
-    });
-    sampledSeconds[step] = reach.sampledSeconds;
-    toStartSeconds[step] = reach.toStartSeconds;
-    toEndSeconds[step] = reach.toEndSeconds;
-    factors[step] = (reach.sampledSeconds + reach.toStartSeconds + reach.toEndSeconds) / reach.sampledSeconds;
+    const rangeEndMs = reference.firstMs + step * reference.stepMs;
+    const firstMs = timestampsMs[first]!;
+    const lastMs = timestampsMs[last]!;
+    const sampled = (lastMs - firstMs) / 1000;
+    const average = sampled / (last - first);
+    const threshold = average * EDGE_TOLERANCE;
+    let toEnd = (rangeEndMs - lastMs) / 1000;
+    if (toEnd >= threshold) toEnd = average / 2;
+    let toStart = (firstMs - (rangeEndMs - rangeMs)) / 1000;
+    if (toStart >= threshold) toStart = average / 2;
+    sampledSeconds[step] = sampled;
+    toStartSeconds[step] = toStart;
+    toEndSeconds[step] = toEnd;
+    factors[step] = (sampled + toStart + toEnd) / sampled;
   }
   return { sampledSeconds, toStartSeconds, toEndSeconds, factors };
 }

@@ -1,4 +1,6 @@
+import { must } from '../../storage/runtime/assert.ts';
 import type { Absent, AbsentOverTime } from '../plan/plan-node.ts';
+import type { ExecutionContext } from './execution-context.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
@@ -9,21 +11,36 @@ import { WindowFinder } from './windows.ts';
 export class AbsentOperator implements Operator {
   readonly #node: Absent;
   readonly #input: Operator;
+  readonly #context: ExecutionContext;
   #isDone = false;
 
-  constructor(node: Absent, input: Operator) {
+  constructor(node: Absent, input: Operator, context: ExecutionContext) {
     this.#node = node;
     this.#input = input;
+    this.#context = context;
   }
 
   async next(): Promise<StepSeries | undefined> {
     if (this.#isDone) return undefined;
     this.#isDone = true;
     const seen = new Uint8Array(this.#node.grid.count);
+    let seenCount = 0;
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
-      for (let step = 0; step < seen.length; step++) if (series.present[step] !== ABSENT) seen[step] = 1;
+      for (let step = 0; step < seen.length; step++) {
+        if (seen[step] !== 0 || series.present[step] === ABSENT) continue;
+        seen[step] = 1;
+        seenCount++;
+      }
+      this.#input.recycle?.(series);
+      if (seenCount === seen.length && this.#mayStop()) break;
     }
     return onesWhereAbsent(seen, this.#node.labels, false);
+  }
+
+  /** Not where there may be annotations to come, nor where another reader of the same series would have them kept for this one. */
+  #mayStop(): boolean {
+    const { input } = this.#node;
+    return input.kind === 'instant-select' && !must(this.#context.fetched[input.source.fetch], 'unplanned fetch').isShared;
   }
 
   explain(): Explanation {

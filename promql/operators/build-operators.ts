@@ -38,7 +38,7 @@ function createOperator(node: PlanNode, context: ExecutionContext): Operator {
   const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator, context.budget));
   switch (node.kind) {
     case 'absent':
-      return new AbsentOperator(node, build(node.input));
+      return new AbsentOperator(node, build(node.input), context);
     case 'absent-over-time':
       return new AbsentOverTimeOperator(node, windowSamples(node.source, context));
     case 'aggregate':

@@ -33,6 +33,11 @@ export class FetchedSeries {
     this.#stopwatch = stopwatch;
   }
 
+  /** Whether more than one operator reads it. */
+  get isShared(): boolean {
+    return this.#fetch.consumerCount > 1;
+  }
+
   /** How many series the source gave, … */
   get seriesCount(): number {
     return this.#seriesCount;

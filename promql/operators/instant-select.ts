@@ -67,14 +67,20 @@ export class InstantSelectOperator implements Operator {
   #copyNewest(raw: RawSeries, columns: StepColumns): void {
     const { values, histograms } = raw;
     const newest = this.#newest.find(raw);
+    const { foundCount } = this.#newest;
     if (histograms === undefined) {
       const { values: out, present } = columns;
+      columns.isEmpty = foundCount === 0;
+      if (foundCount === newest.length) {
+        present.fill(FLOAT);
+        for (let step = 0; step < newest.length; step++) out[step] = values[newest[step]!]!;
+        return;
+      }
       for (let step = 0; step < newest.length; step++) {
         const index = newest[step]!;
         if (index === NO_SAMPLE) continue;
         out[step] = values[index]!;
         present[step] = FLOAT;
-        columns.isEmpty = false;
       }
       return;
     }

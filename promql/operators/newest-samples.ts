@@ -12,10 +12,16 @@ export class NewestSamples {
   readonly #lookbackMs: number;
   #lastSeries: RawSeries | undefined;
   #last: Int32Array | undefined;
+  #foundCount = 0;
 
   constructor(reference: ReferenceTimes, lookbackMs: number) {
     this.#reference = reference;
     this.#lookbackMs = lookbackMs;
+  }
+
+  /** How many steps of the last answer have a sample. */
+  get foundCount(): number {
+    return this.#foundCount;
   }
 
   find(raw: RawSeries): Int32Array {
@@ -30,13 +36,16 @@ export class NewestSamples {
     const { firstMs, stepMs, count } = this.#reference;
     const newest = new Int32Array(count);
     let end = 0;
+    let foundCount = 0;
     for (let step = 0; step < count; step++) {
       const referenceMs = firstMs + step * stepMs;
       while (end < timestampsMs.length && timestampsMs[end]! <= referenceMs) end++;
       const index = end - 1;
       const isFound = index >= 0 && timestampsMs[index]! > referenceMs - this.#lookbackMs && isStale?.[index] !== 1;
       newest[step] = isFound ? index : NO_SAMPLE;
+      if (isFound) foundCount++;
     }
+    this.#foundCount = foundCount;
     return newest;
   }
 }

@@ -19,6 +19,9 @@ export class RankAggregateOperator implements Operator {
   readonly #input: Operator;
   readonly #param: Operator;
   readonly #context: ExecutionContext;
+  /** Of the step that is being looked at: members of the group that have a float, and the values of these by member. */
+  readonly #candidates: number[] = [];
+  #values = new Float64Array(0);
   #chosen: Iterator<StepSeries> | undefined;
 
   constructor(node: RankAggregate, input: Operator, param: Operator, context: ExecutionContext) {
@@ -81,9 +84,8 @@ export class RankAggregateOperator implements Operator {
       case 'bottomk': {
         const limit = Math.trunc(parameter);
         if (limit < 1) return [];
-        const values = new Float64Array(members.length);
-        const candidates = this.#floatsAt(members, step, values);
-        return selectBest(candidates, values, limit, op === 'topk');
+        this.#takeFloatsAt(members, step);
+        return selectBest(this.#candidates, this.#values, limit, op === 'topk');
       }
       case 'limitk': {
         const kept: number[] = [];
@@ -101,17 +103,20 @@ export class RankAggregateOperator implements Operator {
     }
   }
 
-  /** The members that have a float at the step, and their values in `values`, by member. */
-  #floatsAt(members: readonly StepSeries[], step: number, values: Float64Array): number[] {
-    const candidates: number[] = [];
+  /** Sets the candidates to the members that have a float at the step. */
+  #takeFloatsAt(members: readonly StepSeries[], step: number): void {
+    const candidates = this.#candidates;
+    if (this.#values.length < members.length) this.#values = new Float64Array(members.length);
+    const values = this.#values;
+    candidates.length = 0;
     for (let member = 0; member < members.length; member++) {
-      const kind = members[member]!.present[step];
+      const series = members[member]!;
+      const kind = series.present[step];
       if (kind === FLOAT) {
         candidates.push(member);
-        values[member] = members[member]!.values[step]!;
+        values[member] = series.values[step]!;
       } else if (kind === HISTOGRAM) this.#context.annotations.add(histogramIgnoredInAggregation(this.#node.op), this.#node.position);
     }
-    return candidates;
   }
 
   explain(): Explanation {

@@ -90,8 +90,9 @@ export class SpareColumns {
 
 /** How many steps are present. */
 export function countPresent(series: StepSeries): number {
+  const { present } = series;
   let count = 0;
-  for (const kind of series.present) if (kind !== ABSENT) count++;
+  for (let step = 0; step < present.length; step++) if (present[step] !== ABSENT) count++;
   return count;
 }
 
