@@ -13,6 +13,7 @@ import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { systemFetch } from './storage/runtime/fetch.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
+import { namedObjects } from './storage/runtime/named-objects.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
@@ -35,8 +36,8 @@ function appOf(env: Env): Hono {
   const config = readConfig(env);
   const router = new ShardRouter(
     {
-      catalog: (name) => env.CATALOG.get(env.CATALOG.idFromName(name)),
-      shard: (name) => env.SHARD.get(env.SHARD.idFromName(name)),
+      catalog: namedObjects(env.CATALOG),
+      shard: namedObjects(env.SHARD),
     },
     config.shardCount,
   );

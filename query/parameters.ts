@@ -13,7 +13,7 @@ const TIME_MS_MAX = 8.64e15;
 
 /** Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. */
 export async function readParameters(request: Request): Promise<URLSearchParams> {
-  const url = new URL(request.url).searchParams;
+  const url = urlParameters(request.url);
   if (request.method !== 'POST') return url;
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   if (contentType !== 'application/x-www-form-urlencoded') {
@@ -24,6 +24,13 @@ export async function readParameters(request: Request): Promise<URLSearchParams>
   const merged = new URLSearchParams(new TextDecoder().decode(body));
   for (const [name, value] of url) merged.append(name, value);
   return merged;
+}
+
+/** The parameters in a request's URL. The whole of it has been parsed before the request got here; once more would cost as much as a small query's tree. */
+function urlParameters(url: string): URLSearchParams {
+  const from = url.indexOf('?');
+  const to = url.indexOf('#');
+  return new URLSearchParams(from === -1 ? '' : url.slice(from + 1, to === -1 ? undefined : to));
 }
 
 function invalid(name: string, reason: string): VarveError {

@@ -189,6 +189,8 @@ export const LIMITS = {
   tenantNameBytesMax: 150,
   /** Tenants whose routing a Worker remembers: a few hundred bytes each. */
   tenantsOpenMax: 10_000,
+  /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
+  objectIdsMax: 1000,
   /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */
   authorizationBytesMax: 1024,
   /** What an operator chooses as VARVE_ADMIN_KEY must not be guessable; 32 random characters are not. */

@@ -30,7 +30,9 @@ const VERSION_FLOATS = 2;
 const FLAG_STARTS = 1;
 const FLAG_HISTOGRAMS = 2;
 const HEADER_BYTES = 24;
-const INITIAL_WORDS = 1024;
+/** Small: most panels show a few series, and making room for more is cheap beside what fills it. */
+const INITIAL_WORDS = 64;
+const INITIAL_DIRECTORY_BYTES = 512;
 /** Room that is made at once: more than a page is rarely more. */
 const EXPECTED_WORDS_MAX = LIMITS.selectPageBytesTarget / 8;
 
@@ -55,7 +57,7 @@ export class SelectPageWriter {
   #columns = new Float64Array(this.#buffer, HEADER_BYTES);
   #columnBits = new Uint32Array(this.#buffer, HEADER_BYTES);
   #columnLength = 0;
-  readonly #directory = new ColumnWriter(16 * 1024);
+  readonly #directory = new ColumnWriter(INITIAL_DIRECTORY_BYTES);
   /** The index's symbol → the page's. */
   readonly #symbols = new Map<number, number>();
   #seriesCount = 0;
