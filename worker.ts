@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import snappyModule from './.build/snappy.wasm';
+import { Admission } from './ingest/admission.ts';
 import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
 import { ImportDoor } from './ingest/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
@@ -45,7 +46,8 @@ function appOf(env: Env): Hono {
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
-  const imports = new ImportDoor({ clock: systemClock, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
+  const admission = new Admission(config.limitsOf, LIMITS, systemClock);
+  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
   return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, access: config.access });
 }
 

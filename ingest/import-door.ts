@@ -2,6 +2,7 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { Admission } from './admission.ts';
 import { bodyPieces } from './body-stream.ts';
 import { ExpositionImport } from './exposition-import.ts';
 import { ImportBatches } from './import-batches.ts';
@@ -39,6 +40,7 @@ export interface ImportOutcome {
 
 interface ImportServices {
   readonly clock: Clock;
+  readonly admission: Admission;
   readonly limits: typeof LIMITS;
   readonly counters: Counters;
   readonly metadata: MetadataSink;
@@ -78,13 +80,16 @@ export class ImportDoor {
     { defaultTimestampMs, extraLabels }: ImportOptions,
     formatOf: (context: ImportContext) => LineFormat,
   ): Promise<ImportOutcome> {
-    const { clock, limits, hotRetentionMs } = this.#services;
+    const { clock, admission, hotRetentionMs } = this.#services;
+    const limits = admission.limits(shards.tenant);
     const slot = await this.#slots.take();
     const rejections = new Rejections(limits.writeErrorsQuotedMax);
     const batches = new ImportBatches(shards, clock, limits, hotRetentionMs, rejections);
     const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
     try {
-      await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards);
+      await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards, (samples) =>
+        admission.slowDown(shards.tenant, samples, () => this.#slots.touch(slot)),
+      );
     } finally {
       this.#slots.free(slot);
       this.#count(protocol, batches, rejections);

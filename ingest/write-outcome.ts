@@ -27,7 +27,7 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
   unavailable: 503,
 };
 
-/** Asks a sender that was refused for load or a limit to wait this long. */
+/** Asks a sender that was refused for load or a limit to wait this long, where nothing better is known. */
 export const RETRY_AFTER_SECONDS = 5;
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
@@ -36,9 +36,9 @@ export function writeResponse(outcome: WriteOutcome): Response {
   return writeError(outcome.rejections.kind, outcome.rejections.message(outcome.storedSamples));
 }
 
-export function writeError(kind: ErrorKind, message: string): Response {
+export function writeError(kind: ErrorKind, message: string, retryAfterSeconds = RETRY_AFTER_SECONDS): Response {
   const status = WRITE_STATUS[kind];
   const headers: Record<string, string> = { 'content-type': 'text/plain; charset=utf-8' };
-  if (status === 429 || status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS);
+  if (status === 429 || status === 503) headers['retry-after'] = String(retryAfterSeconds);
   return new Response(`${message}\n`, { status, headers });
 }

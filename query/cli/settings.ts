@@ -7,7 +7,19 @@ import { UsageError } from './usage-error.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Variables of the Worker that are taken from the environment. */
-const VARIABLES = ['VARVE_SHARDS', 'VARVE_HOT_RETENTION', 'VARVE_ADMIN_KEY', 'VARVE_ACCESS_TEAM_DOMAIN', 'VARVE_ACCESS_AUD', 'VARVE_ACCESS_SCOPES', 'VARVE_ACCESS_TENANT'];
+const VARIABLES = [
+  'VARVE_SHARDS',
+  'VARVE_HOT_RETENTION',
+  'VARVE_TENANT_LIMITS',
+  'VARVE_HA_TRACKER',
+  'VARVE_HA_CLUSTER_LABEL',
+  'VARVE_HA_REPLICA_LABEL',
+  'VARVE_ADMIN_KEY',
+  'VARVE_ACCESS_TEAM_DOMAIN',
+  'VARVE_ACCESS_AUD',
+  'VARVE_ACCESS_SCOPES',
+  'VARVE_ACCESS_TENANT',
+];
 
 /** What the environment says about running Varve on this machine. */
 export interface Settings {

@@ -1,6 +1,7 @@
 import { readAccessConfig, type AccessConfig, type AccessVariables } from './access-config.ts';
 import { VarveError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
 
 /** More shards than this on one tenant want a larger design than a constant. */
 const SHARDS_MAX = 64;
@@ -11,6 +12,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 export interface Variables extends AccessVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
+  readonly VARVE_TENANT_LIMITS?: string;
   readonly VARVE_HA_TRACKER?: string;
   readonly VARVE_HA_CLUSTER_LABEL?: string;
   readonly VARVE_HA_REPLICA_LABEL?: string;
@@ -29,6 +31,7 @@ export interface Config {
   /** How long a shard keeps samples. */
   readonly hotRetentionMs: number;
   readonly access: AccessConfig;
+  readonly limitsOf: LimitsOfTenant;
   /** Keeps one of several replicas' samples; `undefined` where replicas are not told apart. */
   readonly ha: HaConfig | undefined;
 }
@@ -38,6 +41,7 @@ export function readConfig(variables: Variables): Config {
     shardCount: readShardCount(variables.VARVE_SHARDS),
     hotRetentionMs: readRetention(variables.VARVE_HOT_RETENTION),
     access: readAccessConfig(variables),
+    limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
     ha: readHa(variables),
   };
 }

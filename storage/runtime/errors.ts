@@ -19,10 +19,13 @@ export type ErrorKind =
 export class VarveError extends Error {
   override readonly name = 'VarveError';
   readonly kind: ErrorKind;
+  /** Where it is known how long to wait before trying again. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+  constructor(kind: ErrorKind, message: string, { retryAfterSeconds, ...options }: ErrorOptions & { readonly retryAfterSeconds?: number } = {}) {
     super(message, options);
     this.kind = kind;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

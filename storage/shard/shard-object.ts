@@ -22,7 +22,9 @@ export class Shard extends DurableObject implements ShardApi {
 
   constructor(state: DurableObjectState, env: Variables) {
     super(state, env as never);
-    this.#store = new HotStore(durableObjectSql(state.storage), LIMITS, { retentionMs: readConfig(env).hotRetentionMs });
+    const { hotRetentionMs, limitsOf } = readConfig(env);
+    const { activeSeriesMax } = limitsOf(tenantOf(state.id.name));
+    this.#store = new HotStore(durableObjectSql(state.storage), { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
     this.#maintenance = new MaintenanceAlarm(this.#store, durableObjectAlarm(state.storage), systemClock);
     void state.blockConcurrencyWhile(() => this.#maintenance.arm());
@@ -79,4 +81,9 @@ export class Shard extends DurableObject implements ShardApi {
       throw error;
     }
   }
+}
+
+/** The tenant in an object's name (shard-router.ts); an object that was not made by name has none, and the limits of all. */
+function tenantOf(objectName = ''): string {
+  return objectName.slice(0, Math.max(0, objectName.lastIndexOf('/shard/')));
 }

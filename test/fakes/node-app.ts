@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import { RemoteWriteIngest } from '../../ingest/from-remote-write.ts';
+import { Admission } from '../../ingest/admission.ts';
 import { ImportDoor } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
@@ -36,7 +37,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const app = buildApp({
     router: new ShardRouter(shards, config.shardCount),
     remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
-    imports: new ImportDoor({ clock: patient, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
+    imports: new ImportDoor({ clock: patient, admission: new Admission(config.limitsOf, LIMITS, patient), limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     clock,
     counters,
     access: config.access,

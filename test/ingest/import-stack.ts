@@ -1,9 +1,11 @@
+import { Admission } from '../../ingest/admission.ts';
 import { ImportDoor, type ImportOptions, type ImportOutcome, type InfluxOptions } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
 import { compareLabels, formatLabels, type Labels } from '../../storage/model/labels.ts';
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { DEFAULT_TENANT_LIMITS, type LimitsOfTenant } from '../../storage/runtime/tenant-limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { decodeLateBatch } from '../../storage/shard/late-batch.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
@@ -24,12 +26,15 @@ export class ImportStack {
   readonly door: ImportDoor;
   readonly #router: ShardRouter;
 
-  constructor({ shardCount = 1, limits = LIMITS }: { readonly shardCount?: number; readonly limits?: typeof LIMITS } = {}) {
+  constructor({ shardCount = 1, limits = LIMITS, limitsOf }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant } = {}) {
     this.shards = new MemoryShards(limits);
     this.shards.nowMs = NOW_MS;
     this.#router = new ShardRouter(this.shards, shardCount);
     const metadata = new MetadataSink(limits, this.clock, this.counters);
-    this.door = new ImportDoor({ clock: this.clock, limits, counters: this.counters, metadata, hotRetentionMs: LIMITS.hotRetentionMs });
+    // The system's bounds are made small by tests that are not about tenants'.
+    const { importBodyBytesMax, labelsPerSeriesMax } = limits;
+    const admission = new Admission(limitsOf ?? (() => ({ ...DEFAULT_TENANT_LIMITS, importBodyBytesMax, labelsPerSeriesMax })), limits, this.clock);
+    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, hotRetentionMs: LIMITS.hotRetentionMs });
   }
 
   tenant(): Promise<TenantShards> {
