@@ -3,10 +3,11 @@ import { ExpositionLine } from '../proto/text-exposition.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry, MetricType } from '../storage/model/metadata.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { ImportSeries } from './import-batches.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
 import { StartedPoints } from './started-points.ts';
-import { importLabels, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
+import { importSeries, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
 import { normalizeLabels } from './validate.ts';
 
 const METRIC_TYPES: Readonly<Record<string, MetricType>> = {
@@ -40,7 +41,7 @@ export class ExpositionImport implements LineFormat {
   readonly #metadata: MetadataSink;
   readonly #isOpenMetrics: boolean;
   readonly #line: ExpositionLine;
-  readonly #cache: SeriesTextCache<Labels>;
+  readonly #cache: SeriesTextCache<ImportSeries>;
   readonly #points: StartedPoints;
   /** Whose comments are being read. */
   #family: Family | undefined;
@@ -57,9 +58,9 @@ export class ExpositionImport implements LineFormat {
     this.#line = new ExpositionLine(isOpenMetrics ? 'seconds' : 'either');
     this.#cache = new SeriesTextCache(limits.importSeriesCacheEntriesMax, limits.importSeriesCacheBytesMax);
     this.#points = new StartedPoints(limits.importPointSamplesMax, (sample, startMs) => {
-      context.batches.sample(sample.labels, sample.timestampMs, sample.value, startMs);
+      context.batches.sample(sample.series, sample.timestampMs, sample.value, startMs);
       const { exemplar } = sample;
-      if (exemplar !== undefined) context.batches.exemplar(sample.labels, exemplar.timestampMs, exemplar.value, exemplar.labels);
+      if (exemplar !== undefined) context.batches.exemplar(sample.series, exemplar.timestampMs, exemplar.value, exemplar.labels);
     });
   }
 
@@ -99,19 +100,19 @@ export class ExpositionImport implements LineFormat {
   #takeSample(bytes: Uint8Array, number: number): string | undefined {
     const line = this.#line;
     if (this.#hasEnded) return 'it stands behind "# EOF"';
-    let labels = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
-    if (labels === undefined) {
+    let series = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
+    if (series === undefined) {
       const raw = line.labels(bytes);
-      const made = 'invalid' in raw ? raw : importLabels(raw, this.#context);
+      const made = 'invalid' in raw ? raw : importSeries(raw, this.#context);
       if ('invalid' in made) return made.invalid;
-      labels = made;
-      this.#cache.add(bytes, line.seriesStart, line.seriesEnd, labels);
+      series = made;
+      this.#cache.add(bytes, line.seriesStart, line.seriesEnd, series);
     }
     const timestampMs = Number.isNaN(line.timestampMs) ? this.#context.defaultTimestampMs : line.timestampMs;
     const exemplar = line.hasExemplar ? this.#readExemplar(bytes, timestampMs, number) : undefined;
     // Only OpenMetrics has lines that say when something began, and only for them does a sample have to become an object.
-    if (this.#isOpenMetrics || exemplar !== undefined) this.#points.add({ labels, timestampMs, value: line.value, exemplar });
-    else this.#context.batches.sample(labels, timestampMs, line.value);
+    if (this.#isOpenMetrics || exemplar !== undefined) this.#points.add({ series, timestampMs, value: line.value, exemplar });
+    else this.#context.batches.sample(series, timestampMs, line.value);
     return undefined;
   }
 

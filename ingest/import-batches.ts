@@ -1,6 +1,7 @@
 import { TIMESTAMP_MS_MAX } from '../storage/chunk/index.ts';
 import { formatLabels, type Labels } from '../storage/model/labels.ts';
 import { float64Bits } from '../storage/model/sample.ts';
+import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
@@ -9,23 +10,36 @@ import { LateBatches } from './late-batches.ts';
 import type { Rejections } from './rejections.ts';
 import { addCounts, NOTHING_STORED, type StoredCounts } from './shard-send.ts';
 
+/** A series of an import. One object for the same series wherever that is cheap: its id is only made once. */
+export class ImportSeries {
+  /** As the model has them. */
+  readonly labels: Labels;
+  id: Uint32Array | undefined;
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+}
+
 /**
  * Batches of an import, which takes samples of any age: what is well within the retention of the hot tier goes there, in any order, and can
  * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
  */
 export class ImportBatches {
+  readonly #hasher: SeriesHasher;
   readonly #clock: Clock;
   readonly #rejections: Rejections;
   readonly #hotAgeMsMax: number;
   readonly #hot: LabelledBatches;
   readonly #late: LateBatches;
   /** The series that is open in the hot batches. */
-  #series: Labels | undefined;
+  #series: ImportSeries | undefined;
   #oldestHotMs = 0;
   #stored: StoredCounts = NOTHING_STORED;
   #lateSamples = 0;
 
   constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, hotRetentionMs: number, rejections: Rejections) {
+    this.#hasher = shards.hasher;
     this.#clock = clock;
     this.#rejections = rejections;
     this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
@@ -50,24 +64,24 @@ export class ImportBatches {
     return this.#hot.isLarge || this.#late.isLarge;
   }
 
-  /** `labels` are as the model has them, and the same array for the same series wherever that is cheap. `startMs`: 0 when it is not known. */
-  sample(labels: Labels, timestampMs: number, value: number, startMs = 0): void {
+  /** `startMs`: 0 when it is not known. */
+  sample(series: ImportSeries, timestampMs: number, value: number, startMs = 0): void {
     const [bitsLow, bitsHigh] = float64Bits(value) as unknown as [number, number];
     const knownStartMs = startMs > 0 && startMs <= timestampMs ? startMs : 0;
     if (timestampMs >= this.#oldestHotMs) {
-      this.#open(labels);
+      this.#open(series);
       this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
-    } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
-    else this.#rejections.add('bad-data', 1, () => `${formatLabels(labels)}: the timestamp ${timestampMs} cannot be stored`);
+    } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(series.labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
+    else this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: the timestamp ${timestampMs} cannot be stored`);
   }
 
   /** Exemplars are kept with the hot tier's samples only: an older one is refused. */
-  exemplar(labels: Labels, timestampMs: number, value: number, exemplarLabels: Labels): void {
+  exemplar(series: ImportSeries, timestampMs: number, value: number, exemplarLabels: Labels): void {
     if (timestampMs < this.#oldestHotMs) {
-      this.#rejections.add('bad-data', 0, () => `${formatLabels(labels)}: an exemplar at ${timestampMs} is too old to be kept`);
+      this.#rejections.add('bad-data', 0, () => `${formatLabels(series.labels)}: an exemplar at ${timestampMs} is too old to be kept`);
       return;
     }
-    this.#open(labels);
+    this.#open(series);
     this.#hot.exemplar(timestampMs, value, exemplarLabels);
   }
 
@@ -79,11 +93,15 @@ export class ImportBatches {
     this.#readClock();
   }
 
-  #open(labels: Labels): void {
-    if (this.#series === labels) return;
+  #open(series: ImportSeries): void {
+    if (this.#series === series) return;
     this.#close();
-    this.#hot.begin(labels);
-    this.#series = labels;
+    if (series.id === undefined) {
+      this.#hasher.hashLabels(series.labels);
+      series.id = this.#hasher.words.slice();
+    }
+    this.#hot.begin(series.labels, { id: series.id });
+    this.#series = series;
   }
 
   #close(): void {

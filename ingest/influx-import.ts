@@ -1,15 +1,16 @@
 import { InfluxLine } from '../proto/influx-line.ts';
 import { asciiText } from '../proto/number-bytes.ts';
-import { METRIC_NAME, type Labels } from '../storage/model/labels.ts';
+import { METRIC_NAME } from '../storage/model/labels.ts';
+import type { ImportSeries } from './import-batches.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
-import { importLabels, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
+import { importSeries, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
 
 const DATABASE_LABEL = 'db';
 
 /** The measurement and tags of lines, with the series of the fields seen with them. */
 interface Head {
   readonly parts: readonly string[];
-  readonly series: Map<string, Labels>;
+  readonly series: Map<string, ImportSeries>;
 }
 
 /**
@@ -52,9 +53,9 @@ export class InfluxImport implements LineFormat {
     this.#textFields += line.textFieldCount;
     const timestampMs = Number.isNaN(line.timestampMs) ? this.#context.defaultTimestampMs : line.timestampMs;
     for (let field = 0; field < line.fieldCount; field++) {
-      const labels = this.#labelsOf(head, bytes, field);
-      if ('invalid' in labels) reject(1, labels.invalid);
-      else this.#context.batches.sample(labels, timestampMs, line.fieldValue[field]!);
+      const made = this.#seriesOf(head, bytes, field);
+      if ('invalid' in made) reject(1, made.invalid);
+      else this.#context.batches.sample(made, timestampMs, line.fieldValue[field]!);
     }
   }
 
@@ -77,26 +78,26 @@ export class InfluxImport implements LineFormat {
     const parts = this.#line.head(bytes);
     if ('invalid' in parts) return parts;
     if (this.#database !== '' && !parts.some((part, i) => i % 2 === 1 && part === DATABASE_LABEL)) parts.push(DATABASE_LABEL, this.#database);
-    const head = { parts, series: new Map<string, Labels>() };
+    const head = { parts, series: new Map<string, ImportSeries>() };
     this.#heads.add(bytes, headStart, headEnd, head);
     return head;
   }
 
-  #labelsOf({ parts, series }: Head, bytes: Uint8Array, field: number): Labels | { readonly invalid: string } {
+  #seriesOf({ parts, series }: Head, bytes: Uint8Array, field: number): ImportSeries | { readonly invalid: string } {
     const key = asciiText(bytes, this.#line.fieldNameStart[field]!, this.#line.fieldNameEnd[field]!);
     const known = series.get(key);
     if (known !== undefined) return known;
     const name = this.#line.fieldName(bytes, field);
     if (typeof name !== 'string') return name;
     const [measurement, ...tags] = parts;
-    const labels = importLabels([METRIC_NAME, measurement === '' ? name : `${measurement}_${name}`, ...tags], this.#context);
-    if ('invalid' in labels) return labels;
+    const made = importSeries([METRIC_NAME, measurement === '' ? name : `${measurement}_${name}`, ...tags], this.#context);
+    if ('invalid' in made) return made;
     // The heads bound themselves; their fields are bounded here, all together.
     if (++this.#seriesCount > this.#context.limits.importSeriesCacheEntriesMax) {
       this.#heads.clear();
       this.#seriesCount = 0;
     }
-    series.set(key, labels);
-    return labels;
+    series.set(key, made);
+    return made;
   }
 }

@@ -54,12 +54,15 @@ export class LabelledBatches {
     return this.#outgoing.length > 0 || this.#labels.length >= SERIES_TARGET;
   }
 
-  /** Begins a series; `labels` are as the model has them. `isDelta`: its samples are differences, for its shard to add up. */
-  begin(labels: Labels, { isDelta = false }: { readonly isDelta?: boolean } = {}): void {
+  /**
+   * Begins a series; `labels` are as the model has them. `isDelta`: its samples are differences, for its shard to add up. `id` spares hashing
+   * the labels: the hasher's words for just these.
+   */
+  begin(labels: Labels, { isDelta = false, id }: { readonly isDelta?: boolean; readonly id?: Uint32Array } = {}): void {
     assert(this.#open === undefined, 'a series inside a series');
     const { hasher, shardCount } = this.#shards;
-    hasher.hashLabels(labels);
-    this.#id.set(0, hasher.words);
+    if (id === undefined) hasher.hashLabels(labels);
+    this.#id.set(0, id ?? hasher.words);
     const shard = this.#id.high[0]! % shardCount;
     this.#open = { labels, shard, isDelta };
     this.#labels.push(labels);

@@ -1,9 +1,10 @@
 import { dropLabels, labelsKey, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import type { MetricType } from '../storage/model/metadata.ts';
+import type { ImportSeries } from './import-batches.ts';
 
 /** A sample of a point, with what belongs to its line. */
 export interface PointSample {
-  readonly labels: Labels;
+  readonly series: ImportSeries;
   readonly timestampMs: number;
   readonly value: number;
   readonly exemplar: { readonly labels: Labels; readonly timestampMs: number; readonly value: number } | undefined;
@@ -46,13 +47,13 @@ export class StartedPoints {
   }
 
   add(sample: PointSample): void {
-    const name = this.#apart === undefined ? '' : labelValue(sample.labels, METRIC_NAME);
+    const name = this.#apart === undefined ? '' : labelValue(sample.series.labels, METRIC_NAME);
     if (this.#apart === undefined || !name.startsWith(this.#family)) {
       this.flush();
       this.#emit(sample, 0);
       return;
     }
-    const point = `${sample.timestampMs} ${this.#keyOf(sample.labels, this.#apart)}`;
+    const point = `${sample.timestampMs} ${this.#keyOf(sample.series.labels, this.#apart)}`;
     if (point !== this.#point) this.flush();
     this.#point = point;
     if (name === `${this.#family}_created`) {
