@@ -48,7 +48,7 @@ function appOf(env: Env): Hono {
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
-  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, access: config.access });
+  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });
 }
 
 let app: Hono | undefined;

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { DEFAULT_TENANT } from '../storage/access/tenant-name.ts';
 import { Counters } from '../storage/runtime/metrics.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
+import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { selfMetrics } from './self-metrics.ts';
 import { accessOf, openTenant } from './tenant.ts';
@@ -32,7 +33,7 @@ export function adminRoutes(services: AdminServices): Hono {
       const text = await selfMetrics(await openTenant(services, context), counters);
       return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } });
     } catch (error) {
-      return failure(error);
+      return failure(error, requestIdOf(context));
     }
   });
   return routes;

@@ -4,7 +4,7 @@ import type { ImportDoor } from '../ingest/import-door.ts';
 import { importRoutes } from '../ingest/import-routes.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
-import type { AccessConfig } from '../storage/runtime/access-config.ts';
+import type { Config } from '../storage/runtime/config.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { Fetch } from '../storage/runtime/fetch.ts';
 import type { Random } from '../storage/runtime/random.ts';
@@ -15,10 +15,23 @@ import { keyRoutes } from './access/key-routes.ts';
 import { KeyVerifier, type KeyringStub } from './access/key-verifier.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { cdcRoutes } from './cdc-routes.ts';
+import { withCompression } from './compression.ts';
+import { withCors } from './cors.ts';
+import { exemplarRoutes } from './exemplar-routes.ts';
+import { federateRoutes } from './federate-routes.ts';
+import { languageRoutes } from './language-routes.ts';
 import { metadataRoutes } from './metadata-routes.ts';
+import { notificationRoutes } from './notification-routes.ts';
 import { prometheusRoutes } from './prometheus-routes.ts';
+import { remoteReadRoutes } from './remote-read-routes.ts';
+import { withRequestId } from './request-id.ts';
 import { notFound, withRequestCount } from './route-edges.ts';
+import { ruleRoutes } from './rule-routes.ts';
+import { searchRoutes } from './search-routes.ts';
+import { statusRoutes } from './status-routes.ts';
+import { targetRoutes } from './target-routes.ts';
 import { openTenant } from './tenant.ts';
+import { tsdbRoutes } from './tsdb-routes.ts';
 
 /** What the routes need of the world. */
 export interface AppServices {
@@ -27,25 +40,35 @@ export interface AppServices {
   readonly counters: Counters;
   readonly remoteWrite: RemoteWriteIngest;
   readonly imports: ImportDoor;
-  readonly access: AccessConfig;
   readonly keyring: KeyringStub;
   readonly random: Random;
   readonly fetch: Fetch;
+  readonly config: Config;
 }
 
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
 export function buildApp(services: AppServices): Hono {
-  const { router, clock, counters, remoteWrite, keyring, random } = services;
+  const { router, clock, counters, remoteWrite, keyring, random, config } = services;
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono();
-  app.use(withRequestCount(counters));
-  app.use(authorize(new Authenticator(services.access, verifier, clock, services.fetch)));
+  app.use(withRequestId(random), withRequestCount(counters), withCors(config.corsOrigin), withCompression());
+  app.use(authorize(new Authenticator(config.access, verifier, clock, services.fetch)));
   app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
   app.route('/api/v1', metadataRoutes({ router }));
+  app.route('/api/v1', languageRoutes());
+  app.route('/api/v1', targetRoutes({ router, clock }));
+  app.route('/api/v1', ruleRoutes());
+  app.route('/api/v1', notificationRoutes());
+  app.route('/api/v1', statusRoutes({ clock, config, startedMs: clock.nowMs() }));
+  app.route('/api/v1', tsdbRoutes({ router }));
+  app.route('/api/v1', exemplarRoutes({ router }));
+  app.route('/api/v1', searchRoutes({ router, clock }));
+  app.route('/api/v1', remoteReadRoutes({ router }));
   app.route('/api/v1', cdcRoutes({ router, clock }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
+  app.route('/', federateRoutes({ router, clock }));
   app.route('/', adminRoutes({ router, counters }));
   app.notFound(notFound(app));
   return app;

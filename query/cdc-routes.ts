@@ -5,6 +5,7 @@ import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/sh
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { formatPlace, insertEvents, parsePlace, resyncEvent, type EventStyle } from './cdc-events.ts';
 import { selectorParameters } from './parameters.ts';
+import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { openTenant } from './tenant.ts';
 
@@ -39,7 +40,7 @@ export function cdcRoutes(services: CdcServices): Hono {
       const feed = new ShardFeeds(shards, selectors, place, style);
       return eventStream(feed.text(parameters.get('live') !== 'false', services.clock, raw.signal));
     } catch (error) {
-      return failure(error);
+      return failure(error, requestIdOf(context));
     }
   });
   return routes;

@@ -9,7 +9,8 @@ import { readBody } from '../ingest/read-body.ts';
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
 const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
 const MAX_TIME_TEXT = '292277025-08-18T07:12:54.999999999Z';
-const TIME_MS_MAX = 8.64e15;
+/** The times that dates can express, in Unix milliseconds. */
+export const TIME_MS_MAX = 8.64e15;
 
 /** Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. */
 export async function readParameters(request: Request): Promise<URLSearchParams> {
@@ -33,7 +34,8 @@ function urlParameters(url: string): URLSearchParams {
   return new URLSearchParams(from === -1 ? '' : url.slice(from + 1, to === -1 ? undefined : to));
 }
 
-function invalid(name: string, reason: string): VarveError {
+/** Prometheus' words for a parameter that cannot be taken. */
+export function invalidParameter(name: string, reason: string): VarveError {
   return badData(`invalid parameter "${name}": ${reason}`);
 }
 
@@ -43,14 +45,14 @@ export function timeParameter(parameters: URLSearchParams, name: string, fallbac
   if (text === '') return fallbackMs;
   const timeMs = parseTime(text);
   // Prometheus says it twice where the parameter may be absent.
-  if (timeMs === undefined) throw invalid(name, `invalid time value for '${name}': ${noTimestamp(text)}`);
+  if (timeMs === undefined) throw invalidParameter(name, `invalid time value for '${name}': ${noTimestamp(text)}`);
   return timeMs;
 }
 
 export function requiredTime(parameters: URLSearchParams, name: string): number {
   const text = parameters.get(name) ?? '';
   const timeMs = parseTime(text);
-  if (timeMs === undefined) throw invalid(name, noTimestamp(text));
+  if (timeMs === undefined) throw invalidParameter(name, noTimestamp(text));
   return timeMs;
 }
 
@@ -95,7 +97,7 @@ export function durationParameter(parameters: URLSearchParams, name: string): nu
 export function requiredDuration(parameters: URLSearchParams, name: string): number {
   const text = parameters.get(name) ?? '';
   const durationMs = parseDuration(text);
-  if (typeof durationMs === 'string') throw invalid(name, durationMs);
+  if (typeof durationMs === 'string') throw invalidParameter(name, durationMs);
   return durationMs;
 }
 
@@ -125,9 +127,9 @@ function parseDuration(text: string): number | string {
 export function rangeParameters(parameters: URLSearchParams): { startMs: number; endMs: number; stepMs: number } {
   const startMs = requiredTime(parameters, 'start');
   const endMs = requiredTime(parameters, 'end');
-  if (endMs < startMs) throw invalid('end', 'end timestamp must not be before start time');
+  if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time');
   const stepMs = Math.trunc(requiredDuration(parameters, 'step'));
-  if (stepMs <= 0) throw invalid('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
+  if (stepMs <= 0) throw invalidParameter('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
   if ((endMs - startMs) / stepMs > LIMITS.queryStepsMax) {
     throw badData('exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)');
   }
@@ -137,7 +139,7 @@ export function rangeParameters(parameters: URLSearchParams): { startMs: number;
 export function queryParameter(parameters: URLSearchParams): string {
   const query = parameters.get('query') ?? '';
   if (query.length > LIMITS.queryTextBytesMax) {
-    throw invalid('query', `${query.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
+    throw invalidParameter('query', `${query.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
   }
   return query;
 }
@@ -146,9 +148,9 @@ export function queryParameter(parameters: URLSearchParams): string {
 export function limitParameter(parameters: URLSearchParams): number {
   const text = parameters.get('limit') ?? '';
   if (text === '') return 0;
-  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw invalid('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw invalidParameter('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   const limit = Number(text);
-  if (limit < 0) throw invalid('limit', 'limit must be non-negative');
+  if (limit < 0) throw invalidParameter('limit', 'limit must be non-negative');
   return limit;
 }
 
@@ -156,8 +158,31 @@ export function limitParameter(parameters: URLSearchParams): number {
 export function explainParameter(parameters: URLSearchParams): ExplainMode | undefined {
   const text = parameters.get('explain') ?? '';
   if (text === '') return undefined;
-  if (text !== 'plan' && text !== 'analyze') throw invalid('explain', `got ${JSON.stringify(text)}, want "plan" or "analyze"`);
+  if (text !== 'plan' && text !== 'analyze') throw invalidParameter('explain', `got ${JSON.stringify(text)}, want "plan" or "analyze"`);
   return text;
+}
+
+/** A whole number from 0 to `max`; Prometheus says of everything else what `wrong` says. */
+export function countParameter(parameters: URLSearchParams, name: string, fallback: number, wrong: (text: string) => string, max = Infinity): number {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return fallback;
+  const count = /^\+?\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (!(count <= max)) throw badData(wrong(text));
+  return count;
+}
+
+/** The texts that Go reads as a boolean. */
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  1: true, t: true, T: true, true: true, TRUE: true, True: true,
+  0: false, f: false, F: false, false: false, FALSE: false, False: false,
+};
+
+export function booleanParameter(parameters: URLSearchParams, name: string, fallback: boolean): boolean {
+  const text = parameters.get(name) ?? '';
+  if (text === '') return fallback;
+  const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
+  if (value === undefined) throw invalidParameter(name, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return value;
 }
 
 /** The selectors of `match[]`: each with at least one matcher that does not take the empty value. */
@@ -185,5 +210,5 @@ export function aboutParameter<T>(name: string, body: () => T): T {
 
 /** What to throw instead of `error`, met while reading the parameter `name`. */
 export function asParameterError(name: string, error: unknown): unknown {
-  return error instanceof VarveError && error.kind === 'bad-data' ? invalid(name, error.message) : error;
+  return error instanceof VarveError && error.kind === 'bad-data' ? invalidParameter(name, error.message) : error;
 }

@@ -7,29 +7,29 @@ import { deadline } from '../storage/runtime/deadline.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
+import { answer } from './answer.ts';
 import {
   aboutParameter,
   asParameterError,
+  booleanParameter,
   durationParameter,
   explainParameter,
   limitParameter,
   lookbackParameter,
   queryParameter,
   rangeParameters,
-  readParameters,
   selectorParameters,
   timeParameter,
+  TIME_MS_MAX,
 } from './parameters.ts';
 import { ParsedQueries } from './parsed-queries.ts';
-import { failure, streamed, success, successText, type Notes } from './respond.ts';
+import { ReadReport } from './read-report.ts';
+import { streamed, success, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
 import { HotSource, labelNames, labelValues, seriesLabels, type LabelsQuery, type LimitedAnswer } from './shard-fan-out.ts';
 import { openTenant } from './tenant.ts';
-import { BUILD_INFO } from './version.ts';
 
-const TRUNCATED: Notes = { warnings: ['results truncated due to limit'] };
-const NO_NOTES: Notes = {};
-const TIME_MS_MAX = 8.64e15;
+const TRUNCATED = 'results truncated due to limit';
 const QUERY_LIMITS = {
   samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax, stepsMax: LIMITS.subqueryStepsMax,
 };
@@ -54,16 +54,7 @@ export function prometheusRoutes(given: QueryServices): Hono {
   routes.on(both, '/labels', (context) => answer(context, (parameters) => labels(services, context, parameters)));
   routes.get('/label/:name/values', (context) => answer(context, (parameters) => values(services, context, parameters)));
   routes.on(both, '/series', (context) => answer(context, (parameters) => series(services, context, parameters)));
-  routes.get('/status/buildinfo', () => success(BUILD_INFO));
   return routes;
-}
-
-async function answer(context: Context, body: (parameters: URLSearchParams) => Promise<Response>): Promise<Response> {
-  try {
-    return await body(await readParameters(context.req.raw));
-  } catch (error) {
-    return failure(error);
-  }
 }
 
 // Parameters are read in the order in which Prometheus does: of several wrong ones, a client hears of the same.
@@ -71,15 +62,15 @@ async function answer(context: Context, body: (parameters: URLSearchParams) => P
 async function instantQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
-  const { engine, query, options } = await prepare(services, context, parameters);
-  return queryAnswer(() => engine.instant(query, { ...options, timeMs }), parameters, limit);
+  const { engine, query, options, report } = await prepare(services, context, parameters);
+  return queryAnswer(() => engine.instant(query, { ...options, timeMs }), { services, parameters, limit, report });
 }
 
 async function rangeQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const range = rangeParameters(parameters);
-  const { engine, query, options } = await prepare(services, context, parameters);
-  return queryAnswer(() => engine.range(query, { ...options, ...range }), parameters, limit);
+  const { engine, query, options, report } = await prepare(services, context, parameters);
+  return queryAnswer(() => engine.range(query, { ...options, ...range }), { services, parameters, limit, report });
 }
 
 async function prepare(services: QueryRoutes, context: Context, parameters: URLSearchParams) {
@@ -88,15 +79,24 @@ async function prepare(services: QueryRoutes, context: Context, parameters: URLS
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const explain = explainParameter(parameters);
-  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax);
   const { clock, parsed } = services;
+  const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax, { report, clock });
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });
-  return { engine, query, options: { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
+  return { engine, query, report, options: { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
 }
 
-async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearchParams, limit: number): Promise<Response> {
+interface Asked {
+  readonly services: QueryServices;
+  readonly parameters: URLSearchParams;
+  readonly limit: number;
+  readonly report: ReadReport;
+}
+
+async function queryAnswer(run: () => Promise<QueryResult>, { services, parameters, limit, report }: Asked): Promise<Response> {
+  const startMs = services.clock.elapsedMs();
   let result: QueryResult;
   try {
     result = await run();
@@ -104,14 +104,35 @@ async function queryAnswer(run: () => Promise<QueryResult>, parameters: URLSearc
     throw asParameterError('query', error);
   }
   const limited = limitResult(result, limit);
-  const { explanation, annotations: { warnings, infos } } = limited;
-  return streamed(successText(queryData(limited, (parameters.get('stats') ?? '') !== ''), { warnings, infos, explain: explanation }));
+  const asked = parameters.get('stats') ?? '';
+  const stats = asked === '' ? undefined : statsJson(result, report, services.clock.elapsedMs() - startMs);
+  const warnings = [...report.warnings, ...limited.annotations.warnings];
+  if (!['', 'true', 'all'].includes(asked)) warnings.push(`the value ${JSON.stringify(asked)} of the parameter "stats" is deprecated: use "true" or "all"`);
+  return streamed(successText(queryData(limited, stats), { warnings, infos: limited.annotations.infos, explain: limited.explanation }));
+}
+
+/**
+ * Prometheus' shape, and beside it what was read from where. Timings are seconds; where the clock stands still while the Worker computes
+ * (in production) they hold the waiting alone.
+ */
+function statsJson({ stats }: QueryResult, report: ReadReport, tookMs: number): unknown {
+  const took = tookMs / 1000;
+  const waited = Math.min(report.waitedMs / 1000, took);
+  const timings = {
+    evalTotalTime: took,
+    resultSortTime: 0,
+    queryPreparationTime: waited,
+    innerEvalTime: took - waited,
+    execQueueTime: 0,
+    execTotalTime: took,
+  };
+  return { timings, samples: stats, sources: report.toJson() };
 }
 
 /** At most `limit` series of a vector or a matrix, and a warning when there were more. */
 function limitResult(result: QueryResult, limit: number): QueryResult {
   const { value, annotations } = result;
-  const warned = { ...annotations, warnings: [...annotations.warnings, ...(TRUNCATED.warnings ?? [])] };
+  const warned = { ...annotations, warnings: [...annotations.warnings, TRUNCATED] };
   if (limit === 0) return result;
   if (value.kind === 'vector' && value.samples.length > limit) {
     return { ...result, value: { ...value, samples: value.samples.slice(0, limit) }, annotations: warned };
@@ -124,25 +145,28 @@ function limitResult(result: QueryResult, limit: number): QueryResult {
 
 async function labels(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   const query = labelsQuery(parameters, selectorParameters);
-  return limitedAnswer(await labelNames(await openTenant(services, context), query));
+  const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  return limitedAnswer(await labelNames(await openTenant(services, context), query, report), report);
 }
 
 async function values(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   const name = labelNameOf(context.req.raw);
   const query = labelsQuery(parameters, selectorParameters);
-  return limitedAnswer(await labelValues(await openTenant(services, context), name, query));
+  const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  return limitedAnswer(await labelValues(await openTenant(services, context), name, query, report), report);
 }
 
 async function series(services: QueryServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   if (parameters.getAll('match[]').length === 0) throw badData('no match[] parameter provided');
   // Only here Prometheus names the parameter.
   const query = labelsQuery(parameters, () => aboutParameter('match[]', () => selectorParameters(parameters)));
-  const found = await seriesLabels(await openTenant(services, context), query);
-  return limitedAnswer({ ...found, values: found.values.map(labelsToObject) });
+  const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  const found = await seriesLabels(await openTenant(services, context), query, report);
+  return limitedAnswer({ ...found, values: found.values.map(labelsToObject) }, report);
 }
 
-function limitedAnswer<T>({ values: found, truncated }: LimitedAnswer<T>): Response {
-  return success(found, truncated ? TRUNCATED : NO_NOTES);
+function limitedAnswer<T>({ values: found, truncated }: LimitedAnswer<T>, report: ReadReport): Response {
+  return success(found, { warnings: [...report.warnings, ...(truncated ? [TRUNCATED] : [])] });
 }
 
 function labelsQuery(parameters: URLSearchParams, selectors: typeof selectorParameters): LabelsQuery {

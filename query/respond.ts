@@ -54,7 +54,14 @@ function* noteText(field: string, noun: string, notes: readonly string[] | undef
 }
 
 export function success(data: unknown, notes: Notes = {}): Response {
-  return new Response([...successText([JSON.stringify(data)], notes)].join(''), { headers: JSON_HEADERS });
+  return whole(utf8.encode([...successText([JSON.stringify(data)], notes)].join('')));
+}
+
+const utf8 = new TextEncoder();
+
+/** An answer that is at hand; its length tells whether compressing it is worth the while. */
+function whole(bytes: Uint8Array, status = 200): Response {
+  return new Response(bytes as Uint8Array<ArrayBuffer>, { status, headers: { ...JSON_HEADERS, 'content-length': String(bytes.length) } });
 }
 
 /** Bytes sent at a time: large answers leave as they are written instead of standing in memory twice. */
@@ -63,7 +70,7 @@ const CHUNK_BYTES = 128 * 1024;
 export function streamed(parts: Generator<TextPart>): Response {
   const text = new ByteText();
   const first = nextChunk(parts, text);
-  if (first.done) return new Response(first.bytes, { headers: JSON_HEADERS });
+  if (first.done) return whole(first.bytes);
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(first.bytes),
     pull: (controller) => {
@@ -105,15 +112,16 @@ function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Ar
   return { bytes: text.written().slice(), done };
 }
 
-/** The error envelope. What is not a VarveError is our own fault: it is logged, and the client learns no more than that. */
-export function failure(error: unknown): Response {
+/** The error envelope. What is not a VarveError is our own fault: it is logged, and the client learns no more than the id to look for. */
+export function failure(error: unknown, requestId?: string): Response {
   if (error instanceof VarveError) return errorEnvelope(QUERY_ERRORS[error.kind].errorType, QUERY_ERRORS[error.kind].status, error.message);
   if (error instanceof Error && error.name === 'TimeoutError') return failure(new VarveError('timeout', 'query timed out in expression evaluation'));
   if (error instanceof Error && error.name === 'AbortError') return failure(new VarveError('canceled', 'query was canceled in expression evaluation'));
-  console.error(error);
-  return errorEnvelope('internal', 500, 'internal error');
+  const about = requestId === undefined ? '' : ` (request ${requestId})`;
+  console.error(`internal error${about}:`, error);
+  return errorEnvelope('internal', 500, `internal error${about}`);
 }
 
 function errorEnvelope(errorType: string, status: number, message: string): Response {
-  return new Response(JSON.stringify({ status: 'error', errorType, error: message }), { status, headers: JSON_HEADERS });
+  return whole(utf8.encode(JSON.stringify({ status: 'error', errorType, error: message })), status);
 }

@@ -5,12 +5,12 @@ import { labelsToObject, type Labels } from '../storage/model/labels.ts';
 import { ByteText } from './byte-text.ts';
 import type { TextPart } from './respond.ts';
 
-/** Series-sized pieces of the `data` of a query answer, in Prometheus' JSON form (`web/api/v1/json_codec.go`). */
-export function* queryData(result: QueryResult, withStats: boolean): Generator<TextPart> {
+/** Series-sized pieces of the `data` of a query answer with its statistics, in Prometheus' JSON form (`web/api/v1/json_codec.go`). */
+export function* queryData(result: QueryResult, stats?: unknown): Generator<TextPart> {
   const { value } = result;
   yield `{"resultType":"${value.kind}","result":`;
   yield* valueJson(value);
-  if (withStats) yield `,"stats":${JSON.stringify({ samples: result.stats })}`;
+  if (stats !== undefined) yield `,"stats":${JSON.stringify(stats)}`;
   yield '}';
 }
 

@@ -3,6 +3,7 @@ import { routePath } from 'hono/route';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { routeRule } from './access/route-scopes.ts';
+import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 
 /** Counts answers by route (never by path: a client must not make series) and status. */
@@ -14,16 +15,19 @@ export function withRequestCount(counters: Counters): MiddlewareHandler {
   };
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'];
+
 /** A path that exists for other methods is 405 with `Allow`; OPTIONS on the API is 204; anything else unknown is 404 in the API's envelope. */
 export function notFound(app: Hono): (context: Context) => Response {
   return (context) => {
     const { path, method } = context.req;
-    const allowed = ['GET', 'POST', 'PUT', 'DELETE'].filter((other) => other !== method && hasRoute(app, other, path));
+    if (method === 'OPTIONS' && path.startsWith('/api/v1/') && !METHODS.some((other) => hasRoute(app, other, path))) return new Response(null, { status: 204 });
+    const allowed = METHODS.filter((other) => other !== method && hasRoute(app, other, path));
     if (allowed.length > 0) {
       if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: [...allowed, 'OPTIONS'].join(', ') } });
       return new Response(`method ${method} is not allowed here; use ${allowed.join(' or ')}\n`, { status: 405, headers: { allow: allowed.join(', ') } });
     }
-    return failure(new VarveError('not-found', `there is nothing at ${path}`));
+    return failure(new VarveError('not-found', `there is nothing at ${path}`), requestIdOf(context));
   };
 }
 

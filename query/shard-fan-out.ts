@@ -1,21 +1,25 @@
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
 import { compareLabels, compareStrings, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
+import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
-import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
+import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type SelectShardAnswer, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { mergeSorted } from './merge-series-sets.ts';
+import { ReadReport } from './read-report.ts';
 
 /** The hot tier of one tenant as a series source: all shards asked side by side, their answers merged in label order. */
 export class HotSource implements SeriesSource {
   readonly #shards: TenantShards;
   readonly #samplesMax: number;
+  readonly #watch: Watch;
 
   /** `samplesMax` bounds the samples of one select. */
-  constructor(shards: TenantShards, samplesMax: number) {
+  constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }) {
     this.#shards = shards;
     this.#samplesMax = samplesMax;
+    this.#watch = watch;
   }
 
   select(request: SelectRequest, signal: AbortSignal | undefined): AsyncIterable<RawSeries> {
@@ -23,7 +27,7 @@ export class HotSource implements SeriesSource {
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
     const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax };
-    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal));
+    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
     // A series lives on one shard: no two streams have the same labels.
     return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
   }
@@ -35,16 +39,18 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
   readonly #shard: number;
   readonly #first: SelectShardRequest;
   readonly #signal: AbortSignal | undefined;
+  readonly #watch: Watch;
   /** Of the next page; `undefined` behind the last one. */
   #request: SelectShardRequest | undefined;
   #page: Iterator<PageSeries> | undefined;
   #last: Labels | undefined;
 
-  constructor(shards: TenantShards, shard: number, first: SelectShardRequest, signal: AbortSignal | undefined) {
+  constructor(shards: TenantShards, shard: number, first: SelectShardRequest, signal: AbortSignal | undefined, watch: Watch) {
     this.#shards = shards;
     this.#shard = shard;
     this.#first = first;
     this.#signal = signal;
+    this.#watch = watch;
     this.#request = first;
   }
 
@@ -79,7 +85,18 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
   }
 
   async #fetchPage(request: SelectShardRequest): Promise<void> {
-    const answer = await this.#shards.call(this.#shard, (stub) => stub.select(request));
+    const { report, clock } = this.#watch;
+    const startMs = clock.elapsedMs();
+    let answer: SelectShardAnswer;
+    try {
+      answer = await this.#shards.call(this.#shard, (stub) => stub.select(request));
+    } catch (error) {
+      if (!isMissingPart(error) || !report.allowsPartial) throw error;
+      report.missed(this.#shard, error.message);
+      this.#request = undefined;
+      return;
+    }
+    report.answered(this.#shard, answer.status === 'page' ? answer.page.byteLength : 0, clock.elapsedMs() - startMs);
     if (answer.status === 'refused') {
       throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError('execution', answer.message);
     }
@@ -87,6 +104,17 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
     this.#page = readSelectPage(answer.page);
     this.#request = answer.more ? this.#first : undefined;
   }
+}
+
+/** Who is told what a source reads. */
+export interface Watch {
+  readonly report: ReadReport;
+  readonly clock: Clock;
+}
+
+/** A part of the data is away; everything else is a mistake of the caller or of ours, which no partial answer hides. */
+function isMissingPart(error: unknown): error is VarveError {
+  return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded');
 }
 
 function tooManySamples(samplesMax: number): VarveError {
@@ -107,16 +135,16 @@ export interface LimitedAnswer<T> {
   readonly truncated: boolean;
 }
 
-export async function labelNames(shards: TenantShards, query: LabelsQuery): Promise<LimitedAnswer<string>> {
-  return mergeStrings(await askAll(shards, (stub) => stub.labelNames(toRequest(query))), query.limit);
+export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
+  return mergeStrings(await askAll(shards, (stub) => stub.labelNames(toRequest(query)), report), query.limit);
 }
 
-export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery): Promise<LimitedAnswer<string>> {
-  return mergeStrings(await askAll(shards, (stub) => stub.labelValues(name, toRequest(query))), query.limit);
+export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
+  return mergeStrings(await askAll(shards, (stub) => stub.labelValues(name, toRequest(query)), report), query.limit);
 }
 
-export async function seriesLabels(shards: TenantShards, query: LabelsQuery): Promise<LimitedAnswer<Labels>> {
-  const answers = await askAll(shards, (stub) => stub.series(toRequest(query)));
+export async function seriesLabels(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<Labels>> {
+  const answers = await askAll(shards, (stub) => stub.series(toRequest(query)), report);
   const all: Labels[] = [];
   let truncated = false;
   for (const answer of answers) {
@@ -132,8 +160,17 @@ function toRequest(query: LabelsQuery): LabelsShardRequest {
   return { version: SHARD_RPC_VERSION, ...query };
 }
 
-function askAll<T>(shards: TenantShards, ask: Parameters<typeof shards.call<T>>[1]): Promise<T[]> {
-  return Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.call(shard, ask)));
+/** The answers of all shards, side by side; of those that could be read where the report allows that. */
+export async function askAll<T>(shards: TenantShards, ask: Parameters<typeof shards.call<T>>[1], report: ReadReport): Promise<T[]> {
+  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
+  const answers = await Promise.allSettled(numbers.map((shard) => shards.call(shard, ask)));
+  return answers.flatMap((answer, shard) => {
+    if (answer.status === 'fulfilled') return [answer.value];
+    const error: unknown = answer.reason;
+    if (!isMissingPart(error) || !report.allowsPartial) throw error;
+    report.missed(shard, error.message);
+    return [];
+  });
 }
 
 function mergeStrings(answers: readonly StringsShardAnswer[], limit: number): LimitedAnswer<string> {

@@ -3,6 +3,7 @@ import { matchedRoutes } from 'hono/route';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
 import { setAccess } from '../tenant.ts';
 import type { Authenticator } from './authenticate.ts';
@@ -38,15 +39,15 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
         setAccess(context, { tenant: requestTenant(context.req.raw.headers, user, grant), grant });
       }
     } catch (error) {
-      return refusal(error, needed);
+      return refusal(error, needed, requestIdOf(context));
     }
     return next();
   };
 }
 
 /** Senders of samples get plain text, everybody else the API's envelope. */
-function refusal(error: unknown, needed: ReadonlySet<Scope>): Response {
-  const answer = needed.has('write') && error instanceof VarveError ? writeError(error.kind, error.message) : failure(error);
+function refusal(error: unknown, needed: ReadonlySet<Scope>, requestId: string | undefined): Response {
+  const answer = needed.has('write') && error instanceof VarveError ? writeError(error.kind, error.message) : failure(error, requestId);
   if (answer.status === 401) answer.headers.set('www-authenticate', CHALLENGE);
   return answer;
 }

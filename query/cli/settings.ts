@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../storage/runtime/config.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { isLoopbackHost } from '../access/browser-checks.ts';
+import { withCors } from '../cors.ts';
 import { UsageError } from './usage-error.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -10,6 +11,7 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const VARIABLES = [
   'VARVE_SHARDS',
   'VARVE_HOT_RETENTION',
+  'VARVE_CORS_ORIGIN',
   'VARVE_TENANT_LIMITS',
   'VARVE_HA_TRACKER',
   'VARVE_HA_CLUSTER_LABEL',
@@ -42,7 +44,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   }
   if (isLoopbackAddress(host)) variables['VARVE_OPEN'] = 'loopback';
   try {
-    readConfig(variables);
+    // An origin pattern is compiled here for its errors alone.
+    withCors(readConfig(variables).corsOrigin);
   } catch (error) {
     throw error instanceof VarveError ? new UsageError(error.message) : error;
   }

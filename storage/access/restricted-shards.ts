@@ -18,6 +18,7 @@ const RESTRICTED: Restricted = {
   labelValues: (stub, matchers) => (name, request) => stub.labelValues(name, withMatchers(request, matchers)),
   series: (stub, matchers) => (request) => stub.series(withMatchers(request, matchers)),
   selectExemplars: (stub, matchers) => (request) => stub.selectExemplars(withMatchers(request, matchers)),
+  cardinality: (stub, matchers) => (request) => stub.cardinality(withMatchers(request, matchers)),
   changes: (stub, matchers) => (request) => stub.changes(withMatchers(request, matchers)),
 };
 

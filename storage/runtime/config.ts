@@ -13,6 +13,7 @@ export interface Variables extends AccessVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
   readonly VARVE_TENANT_LIMITS?: string;
+  readonly VARVE_CORS_ORIGIN?: string;
   readonly VARVE_HA_TRACKER?: string;
   readonly VARVE_HA_CLUSTER_LABEL?: string;
   readonly VARVE_HA_REPLICA_LABEL?: string;
@@ -34,6 +35,8 @@ export interface Config {
   readonly limitsOf: LimitsOfTenant;
   /** Keeps one of several replicas' samples; `undefined` where replicas are not told apart. */
   readonly ha: HaConfig | undefined;
+  /** Origins whose pages may read answers: a regular expression for the whole origin, all by default, as Prometheus. */
+  readonly corsOrigin: string;
 }
 
 export function readConfig(variables: Variables): Config {
@@ -43,6 +46,7 @@ export function readConfig(variables: Variables): Config {
     access: readAccessConfig(variables),
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
     ha: readHa(variables),
+    corsOrigin: variables.VARVE_CORS_ORIGIN ?? '.*',
   };
 }
 

@@ -133,6 +133,8 @@ export const LIMITS = {
   logAgeMsMax: 2 * HOUR_MS,
   /** Runs of segments merged at a time; each is a row open in memory. */
   mergeFanIn: 8,
+  /** Segment rows that one step of a deletion rewrites: about 25 MB. */
+  deleteRowsMax: 32,
   /** Samples of a merged run: eight full logs, which is about half a second of work. */
   mergeSamplesMax: 4 * MIB,
   /** Samples that a merge moves before it lets requests have their turn, each piece of a series counted as 32 more: 10 to 20 ms. */
@@ -242,6 +244,20 @@ export const LIMITS = {
   /** Points of all series of a result or of one step of its evaluation. */
   queryPointsMax: 5_000_000,
   querySeriesMax: 100_000,
+  /** Prometheus' default of `web.search.max-limit`. */
+  searchResultsMax: 10_000,
+  /** Terms of one search: each is tried on every name. Prometheus' limit. */
+  searchTermsMax: 32,
+  /** Statistics of each kind in one answer of `status/tsdb`: Prometheus' limit. */
+  cardinalityEntriesMax: 10_000,
+  /** Label values and their counts in one answer of a shard: half of what RPC carries. */
+  cardinalityBytesMax: 16 * MIB,
+  /** A remote-read request names a few selectors. */
+  remoteReadBodyBytesMax: 1 * MIB,
+  /** Samples of one answer that is not streamed: it stands in memory at 18 bytes each, twice while it is compressed. */
+  remoteReadSamplesMax: 1_000_000,
+  /** A frame of streamed chunks is sent when it has this size; Prometheus' default. */
+  remoteReadFrameBytesTarget: 1 * MIB,
   /** Prometheus' limit on the points of one series. */
   queryStepsMax: 11_000,
   /** Steps of one subquery: each operator on them holds 9 bytes a step, and a week of seconds still fits. */

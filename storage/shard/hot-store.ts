@@ -22,15 +22,19 @@ import { selectPage } from './select.ts';
 import { Segments } from './segments.ts';
 import { DeltaSums } from './delta-sums.ts';
 import { Exemplars } from './exemplars.ts';
+import { readCardinality, summarizeSegments } from './cardinality.ts';
 import { selectExemplars } from './select-exemplars.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type {
   AppendAnswer,
+  CardinalityShardAnswer,
   ChangesShardRequest,
+  DeleteShardAnswer,
   ExemplarsShardAnswer,
   ExemplarsShardRequest,
   LabelsShardRequest,
+  SegmentSummary,
   SelectShardAnswer,
   SelectShardRequest,
   SeriesShardAnswer,
@@ -213,28 +217,33 @@ export class HotStore {
     const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
     const sources = { stored: this.#exemplars.stored(), table: this.#series.table, index: this.#series.index };
     const series = selectExemplars(sources, refs, Math.max(startMs, this.#segments.floorMs), endMs);
-    this.#fence();
-    return { status: 'exemplars', series };
+    return this.#fenced({ status: 'exemplars', series });
   }
 
   labelNames(request: LabelsShardRequest): StringsShardAnswer {
     const names = this.#series.index.labelNames(this.#refsOf(request));
-    this.#fence();
-    return { status: 'values', ...cut(names.sort(compareStrings), request.limit) };
+    return this.#fenced({ status: 'values', ...cut(names.sort(compareStrings), request.limit) });
   }
 
   labelValues(name: string, request: LabelsShardRequest): StringsShardAnswer {
     const values = this.#series.index.labelValues(name, this.#refsOf(request));
-    this.#fence();
-    return { status: 'values', ...cut(values.sort(compareStrings), request.limit) };
+    return this.#fenced({ status: 'values', ...cut(values.sort(compareStrings), request.limit) });
   }
 
   series(request: LabelsShardRequest): SeriesShardAnswer {
     const refs = this.#series.index.sortByLabels(this.#refsOf(request) ?? this.#series.index.select([]));
     const { values, truncated } = cut(refs, request.limit);
     const series = values.map((ref) => this.#series.index.labelsOf(ref));
-    this.#fence();
-    return { status: 'series', series, truncated };
+    return this.#fenced({ status: 'series', series, truncated });
+  }
+
+  cardinality(request: LabelsShardRequest): CardinalityShardAnswer {
+    const sources = { index: this.#series.index, head: this.#head, segments: this.#segments };
+    return this.#fenced(readCardinality(sources, this.#refsOf(request), this.#limits.cardinalityBytesMax));
+  }
+
+  segmentSummaries(): SegmentSummary[] {
+    return this.#fenced(summarizeSegments(this.#segments));
   }
 
   stats(): ShardStats {
@@ -296,6 +305,12 @@ export class HotStore {
   pruneSeries(beforeMsOf: (labels: Labels) => number): number {
     this.#deltas.forget();
     return this.#upkeep.pruneSeries(beforeMsOf);
+  }
+
+  /** Deletes samples of the series that match (shard-api.ts). Those that come later, of any time, are taken. */
+  deleteSeries({ selectors, startMs, endMs }: LabelsShardRequest): DeleteShardAnswer {
+    const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    return { status: 'deleted', ...this.#upkeep.deleteRange({ refs, startMs, endMs }) };
   }
 
   /** Keeps only each series' newest samples, of all series or of those whose labels `isMeant` accepts, and returns how many were removed. */
@@ -400,6 +415,12 @@ export class HotStore {
     if (request.selectors.length === 0) return undefined;
     if (request.selectors.length === 1) return this.#series.index.select(request.selectors[0]!);
     return [...new Set(request.selectors.flatMap((matchers) => this.#series.index.select(matchers)))];
+  }
+
+  /** An answer that has been read, once the fence is passed. */
+  #fenced<T>(answer: T): T {
+    this.#fence();
+    return answer;
   }
 
   /** The last thing every read does: see Wal.isCurrent. */

@@ -154,6 +154,28 @@ export class SeriesIndex {
     return [...values].map((symbol) => this.#symbols[symbol]!);
   }
 
+  /** How many series have each value of one label, among the given series or all. */
+  countValues(name: string, refs: readonly number[] | undefined): Map<string, number> {
+    const counts = new Map<string, number>();
+    const nameSymbol = this.#symbolOf.get(name);
+    const byValue = nameSymbol === undefined ? undefined : this.#postings.get(nameSymbol);
+    if (byValue === undefined) return counts;
+    if (refs === undefined) {
+      for (const [symbol, postings] of byValue) counts.set(this.#symbols[symbol]!, postings.length);
+      return counts;
+    }
+    const bySymbol = new Map<number, number>();
+    for (const ref of refs) {
+      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
+        if (this.#labelSymbols[i] !== nameSymbol) continue;
+        const symbol = this.#labelSymbols[i + 1]!;
+        bySymbol.set(symbol, (bySymbol.get(symbol) ?? 0) + 1);
+      }
+    }
+    for (const [symbol, count] of bySymbol) counts.set(this.#symbols[symbol]!, count);
+    return counts;
+  }
+
   /** The postings lists that a matcher stands for; `undefined` when it also takes series without the label: those it can only filter. */
   #listsOf(matcher: Matcher): (readonly number[])[] | undefined {
     if (matcherMatchesEmpty(matcher)) return undefined;

@@ -2,6 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import type { ChangesAnswer } from './change-feed.ts';
 import type { LateAnswer } from './late-queue.ts';
 import type { Matcher } from '../model/matcher.ts';
+import type { LabelCardinality } from './cardinality.ts';
 import type { SeriesExemplars } from './select-exemplars.ts';
 
 /**
@@ -80,6 +81,32 @@ export interface ExemplarsShardRequest {
 
 export type ExemplarsShardAnswer = { readonly status: 'exemplars'; readonly series: readonly SeriesExemplars[] };
 
+export type CardinalityShardAnswer =
+  | {
+      readonly status: 'cardinality';
+      readonly seriesCount: number;
+      /** Of what the shard holds, whoever's series it is (Unix ms); Infinity and -Infinity when it holds nothing. */
+      readonly minTimeMs: number;
+      readonly maxTimeMs: number;
+      /** Live segment rows. */
+      readonly segmentCount: number;
+      readonly labels: readonly LabelCardinality[];
+    }
+  | { readonly status: 'refused'; readonly message: string };
+
+/** A step of a deletion is durable; `more` says that rows are left to look at, and the same is to be asked again. */
+export type DeleteShardAnswer = { readonly status: 'deleted'; readonly samplesRemoved: number; readonly more: boolean };
+
+/** What is known of a live segment row without reading it. */
+export interface SegmentSummary {
+  readonly segment: number;
+  readonly seal: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+  readonly sampleCount: number;
+  readonly bytes: number;
+}
+
 /** A place in a shard's change feed: the sequence of the last batch seen, or one end of what the feed has. */
 export interface ChangesShardRequest {
   readonly version: number;
@@ -107,6 +134,13 @@ export interface ShardApi {
   series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;
   /** Exemplars by series, in label order (select-exemplars.ts). */
   selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer>;
+  /** How the series that match spread over their labels; the request's times and limit say nothing here. */
+  cardinality(request: LabelsShardRequest): Promise<CardinalityShardAnswer>;
+  /** Deletes the samples of matching series within a time; no selector means none. The answer leaves after the commit point of its step. */
+  deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer>;
+  /** Takes a snapshot of what is there, and answers with its id. */
+  createSnapshot(): Promise<string>;
+  segmentSummaries(): Promise<readonly SegmentSummary[]>;
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
   changes(request: ChangesShardRequest): Promise<ChangesAnswer>;
   stats(): Promise<ShardStats>;

@@ -9,7 +9,22 @@ import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
 import type { ChangesAnswer } from './change-feed.ts';
-import type { AppendAnswer, ChangesShardRequest, ExemplarsShardAnswer, ExemplarsShardRequest, LabelsShardRequest, SelectShardAnswer, SelectShardRequest, SeriesShardAnswer, ShardApi, ShardStats, StringsShardAnswer } from './shard-api.ts';
+import type {
+  AppendAnswer,
+  CardinalityShardAnswer,
+  ChangesShardRequest,
+  DeleteShardAnswer,
+  ExemplarsShardAnswer,
+  ExemplarsShardRequest,
+  LabelsShardRequest,
+  SegmentSummary,
+  SelectShardAnswer,
+  SelectShardRequest,
+  SeriesShardAnswer,
+  ShardApi,
+  ShardStats,
+  StringsShardAnswer,
+} from './shard-api.ts';
 
 /**
  * A shard of a tenant: a thin shell around HotStore. An exception from a write leaves memory in doubt, so the object is aborted and the
@@ -66,6 +81,26 @@ export class Shard extends DurableObject implements ShardApi {
 
   async changes(request: ChangesShardRequest): Promise<ChangesAnswer> {
     return this.#store.changes(request);
+  }
+
+  async cardinality(request: LabelsShardRequest): Promise<CardinalityShardAnswer> {
+    return this.#store.cardinality(request);
+  }
+
+  async deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer> {
+    const answer = await this.#change(() => this.#store.deleteSeries(request));
+    await this.#maintenance.arm();
+    return answer;
+  }
+
+  async createSnapshot(): Promise<string> {
+    const id = await this.#change(() => this.#store.createSnapshot());
+    await this.#maintenance.arm();
+    return id;
+  }
+
+  async segmentSummaries(): Promise<readonly SegmentSummary[]> {
+    return this.#store.segmentSummaries();
   }
 
   async stats(): Promise<ShardStats> {

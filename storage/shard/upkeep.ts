@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
+import { mayHold, rowWithout, type Deletion } from './delete-range.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { MergeInSteps } from './merge-in-steps.ts';
@@ -31,7 +32,7 @@ export interface StoreParts {
  * it leaves what was there, a crash behind it leaves the step done, and doing a step again finds nothing to do.
  */
 export class Upkeep {
-  readonly counters = { seals_total: 0, merges_total: 0, samples_pruned_total: 0, series_removed_total: 0 };
+  readonly counters = { seals_total: 0, merges_total: 0, samples_pruned_total: 0, samples_deleted_total: 0, series_removed_total: 0 };
   readonly #parts: StoreParts;
   readonly #retentionMs: number;
   #logSinceMs: number;
@@ -139,6 +140,40 @@ export class Upkeep {
     this.counters.samples_pruned_total += removed;
     this.removeDeadSeries();
     return removed;
+  }
+
+  /**
+   * Removes samples of some series within a time, as many rows of segments at a time as one step may rewrite; `more` says whether to ask
+   * again. Each step is exact for the rows that it has come to, and doing one again finds nothing in them.
+   */
+  deleteRange(deletion: Deletion): { readonly samplesRemoved: number; readonly more: boolean } {
+    this.seal();
+    const { limits, segments, series } = this.#parts;
+    const answer = this.#transaction(() => {
+      const live: SegmentInfo[] = [];
+      let rewritten = 0;
+      let samplesRemoved = 0;
+      let more = false;
+      for (const info of segments.live) {
+        const isDue = mayHold(info, deletion);
+        more ||= isDue && rewritten >= limits.deleteRowsMax;
+        const without = isDue && !more ? rowWithout(segments, info, deletion, series.index, limits) : undefined;
+        if (without === undefined) {
+          live.push(info);
+          continue;
+        }
+        live.push(...segments.insert(without.rows, info.seal));
+        samplesRemoved += without.samplesRemoved;
+        rewritten++;
+      }
+      // Commit point of the deletion, as far as it has come: this transaction. A crash before it leaves the old rows, all of them readable;
+      // a crash behind it leaves the new ones. The caller, who may not have the answer, asks again.
+      if (rewritten > 0) this.#change({ live, floorMs: segments.floorMs });
+      return { samplesRemoved, more };
+    });
+    this.counters.samples_deleted_total += answer.samplesRemoved;
+    if (!answer.more) this.removeDeadSeries();
+    return answer;
   }
 
   keepNewest(count: number, isMeant: (labels: Labels) => boolean): number {

@@ -103,6 +103,10 @@ export class MemoryShards implements ObjectNamespaces {
       series: (request) => call('series', request),
       selectExemplars: (request) => call('selectExemplars', request),
       changes: (request) => call('changes', request),
+      cardinality: (request) => call('cardinality', request),
+      deleteSeries: (request) => call('deleteSeries', request),
+      createSnapshot: () => call('createSnapshot'),
+      segmentSummaries: () => call('segmentSummaries'),
       stats: () => call('stats'),
     };
   }
@@ -150,6 +154,10 @@ function methodsOf(store: HotStore): Methods {
     series: (request) => store.series(request),
     selectExemplars: (request) => store.selectExemplars(request),
     changes: (request) => store.changes(request),
+    cardinality: (request) => store.cardinality(request),
+    deleteSeries: (request) => store.deleteSeries(request),
+    createSnapshot: () => store.createSnapshot(),
+    segmentSummaries: () => store.segmentSummaries(),
     stats: () => store.stats(),
   };
 }

@@ -20,30 +20,32 @@ export interface NodeApp {
   readonly shards: MemoryShards;
   readonly keyring: MemoryKeyring;
   readonly clock: FixedClock;
+  readonly router: ShardRouter;
 }
 
 const noNetwork: Fetch = (url) => Promise.reject(new Error(`no network: ${String(url)}`));
 
 /** The whole Worker in this process: all routes and the door in front of them, over shards in memory. */
-export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = Date.UTC(2024, 0, 14, 12)): NodeApp {
+export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = Date.UTC(2024, 0, 14, 12), limits = LIMITS): NodeApp {
   const config = readConfig(variables);
-  const shards = new MemoryShards();
+  const shards = new MemoryShards(limits);
   const clock = new FixedClock(nowMs);
   const keyring = new MemoryKeyring(clock);
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, clock, counters);
   // Nobody who imports falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
+  const router = new ShardRouter(shards, config.shardCount);
   const app = buildApp({
-    router: new ShardRouter(shards, config.shardCount),
+    router,
     remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
     imports: new ImportDoor({ clock: patient, admission: new Admission(config.limitsOf, LIMITS, patient), limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     clock,
     counters,
-    access: config.access,
     keyring: () => keyring.stub(),
     random: new SeededRandom(7),
     fetch,
+    config,
   });
-  return { app, shards, keyring, clock };
+  return { app, shards, keyring, clock, router };
 }

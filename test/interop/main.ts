@@ -1,7 +1,8 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
- * (differential/). `--only scraping` and `--only differential` run one of the two; `--queries`, `--seed` and `--query` (the number of a
+ * (differential/). At last clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/).
+ * `--only scraping`, `--only differential` and `--only clients` run one of the three; `--queries`, `--seed` and `--query` (the number of a
  * single one) are the latter's. `--install` gets the packages (root on Debian); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
@@ -12,6 +13,7 @@ import type { AnswerSeries } from '../bench/prometheus-api.ts';
 import { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import { runDifferential } from './differential/run-differential.ts';
+import { runClients } from './clients/run-clients.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
@@ -27,7 +29,9 @@ const TOLERANCE = 1e-9;
 const QUERIES = 10_000;
 const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
-const SUITES = ['scraping', 'differential'] as const;
+/** About how many things the clients check. */
+const CLIENT_CHECKS = 22;
+const SUITES = ['scraping', 'differential', 'clients'] as const;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -139,7 +143,7 @@ async function main(): Promise<void> {
   const tools = findTools();
   if ('missing' in tools) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
-    const counts = { scraping: checksOf('', someTimes, 0).length, differential: differential.queries };
+    const counts = { scraping: checksOf('', someTimes, 0).length, differential: differential.queries, clients: CLIENT_CHECKS };
     const skipped = suites.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`0 passed, 0 failed, ${skipped} skipped`);
@@ -147,8 +151,12 @@ async function main(): Promise<void> {
   }
   const tally: Tally = { passed: 0, failed: 0 };
   for (const suite of suites) {
-    const { passed, failed } =
-      suite === 'scraping' ? await runScraping(tools, subject) : await inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say));
+    const runs = {
+      scraping: () => runScraping(tools, subject),
+      differential: () => inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say)),
+      clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
+    };
+    const { passed, failed } = await runs[suite]();
     tally.passed += passed;
     tally.failed += failed;
   }

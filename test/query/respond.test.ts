@@ -31,7 +31,9 @@ describe('errors', () => {
     silence.mockImplementation(() => {});
     const fault = new Error('BUG: secret');
     await answers(fault, 500, 'internal', 'internal error');
-    expect(silence).toHaveBeenCalledWith(fault);
+    expect(silence).toHaveBeenCalledWith('internal error:', fault);
+    expect(await failure(fault, 'abc').json()).toEqual({ status: 'error', errorType: 'internal', error: 'internal error (request abc)' });
+    expect(silence).toHaveBeenLastCalledWith('internal error (request abc):', fault);
     await answers('not even an error', 500, 'internal', 'internal error');
   });
 });
@@ -66,7 +68,7 @@ describe('answers', () => {
     })();
     const value = { kind: 'matrix', series: { [Symbol.iterator]: () => series } as unknown as readonly MatrixSeries[] } as const;
     const result = { value, annotations: { warnings: [], infos: [] }, stats: { totalQueryableSamples: 0, samplesRead: 0, seriesRead: 0, peakSamples: 0 } };
-    const reader = streamed(successText(queryData(result, false), {})).body!.getReader();
+    const reader = streamed(successText(queryData(result), {})).body!.getReader();
     let bytes = 0;
     let longest = 0;
     let seriesAhead = 0;

@@ -5,11 +5,11 @@ import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
 
 const STATS = { totalQueryableSamples: 5, samplesRead: 4, seriesRead: 2, peakSamples: 3 };
 
-function json(value: QueryValue, withStats = false): string {
+function json(value: QueryValue, stats?: unknown): string {
   const result: QueryResult = { value, annotations: { warnings: [], infos: [] }, stats: STATS };
   const decoder = new TextDecoder();
   let text = '';
-  for (const part of queryData(result, withStats)) text += typeof part === 'string' ? part : decoder.decode(part);
+  for (const part of queryData(result, stats)) text += typeof part === 'string' ? part : decoder.decode(part);
   return text;
 }
 
@@ -93,6 +93,6 @@ describe('values of a query', () => {
   });
 
   test('statistics when they are asked for', () => {
-    expect(JSON.parse(json({ kind: 'scalar', timestampMs: 0, value: 1 }, true))).toMatchObject({ stats: { samples: { totalQueryableSamples: 5, peakSamples: 3 } } });
+    expect(JSON.parse(json({ kind: 'scalar', timestampMs: 0, value: 1 }, { samples: STATS }))).toMatchObject({ stats: { samples: { totalQueryableSamples: 5, peakSamples: 3 } } });
   });
 });

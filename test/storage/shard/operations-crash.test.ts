@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Sql } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
+import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
@@ -10,7 +11,7 @@ import { named, write, type TestBatch } from './batches.ts';
 import { dump, type Dump } from './store-model.ts';
 
 /*
- * The crash index of everything but plain writing: snapshot, restore, prune, keeping the newest, expiry, merge, clean-up of dead series,
+ * The crash index of everything but plain writing: snapshot, restore, prune, deletion, keeping the newest, expiry, merge, clean-up of dead series,
  * sealing by age. A life is run once for each storage call in it and breaks before or behind that call. What is read afterwards is what
  * was there before the step or behind it, never anything between; doing the step again ends where an undisturbed life ends.
  */
@@ -43,6 +44,11 @@ const deleteAll: Step = (store) => store.listSnapshots().forEach((id) => store.d
 const prune = (beforeMs: number): Step => (store) => void store.prune(beforeMs);
 const keepNewest = (maxVersionsPerKey: number): Step => (store) => void store.compact({ maxVersionsPerKey });
 
+const deleteRange = (pattern: string, startMs: number, endMs: number): Step => (store) => {
+  const selectors = [[{ name: 'series', type: '=~', value: pattern }]] as const;
+  expect(store.deleteSeries({ version: SHARD_RPC_VERSION, selectors, startMs, endMs, limit: 0 }).more).toBe(false);
+};
+
 const LIFE: readonly Step[] = [
   append(10, 'a', 'b', 'gone-1', 'gone-2'),
   seal,
@@ -55,6 +61,8 @@ const LIFE: readonly Step[] = [
   prune(20), // whole rows and rows that straddle; what goes is still the snapshot's
   createSnapshot,
   append(50, 'a', 'b', 'd'),
+  deleteRange('a|b', 41, 50), // the end of one piece and the beginning of another; the snapshot keeps them
+  append(41, 'a'), // what comes again is taken
   keepNewest(3),
   deleteAll, // now it goes, and series with it
   append(60, 'e', 'f', 'a'), // refs of series that are gone

@@ -34,6 +34,16 @@ export class StoreModel {
     return this.#remove((samples) => [...samples.keys()].sort((a, b) => b - a)[count - 1] ?? -Infinity);
   }
 
+  /** Removes samples of the series that match within a time; returns how many. */
+  deleteRange({ matchers = [], startMs = -Infinity, endMs = Infinity }: Range): number {
+    let removed = 0;
+    for (const { labels, samples } of this.#series.values()) {
+      if (!matchers.every((matcher) => compileMatcher(matcher)(labelValue(labels, matcher.name)))) continue;
+      for (const timestampMs of [...samples.keys()]) if (timestampMs >= startMs && timestampMs <= endMs && samples.delete(timestampMs)) removed++;
+    }
+    return removed;
+  }
+
   #remove(beforeMs: (samples: ReadonlyMap<number, string>) => number): number {
     let removed = 0;
     for (const { samples } of this.#series.values()) {

@@ -1,0 +1,204 @@
+import { crc32c } from './crc32c.ts';
+import { DecodeError } from './decode-error.ts';
+import { MessageWriter } from './message-writer.ts';
+import { ByteReader, varintLength, writeVarint } from './varint.ts';
+import { XOR_CHUNK_SAMPLES_MAX, XorChunkWriter } from './xor-chunk.ts';
+
+/*
+ * Prometheus' remote-read protocol (`prompb/remote.proto`): a ReadRequest in, and either one ReadResponse with all samples out, or a stream
+ * of frames that each hold a ChunkedReadResponse.
+ */
+
+/** In the order of the protocol's enumeration. */
+const RESPONSE_TYPES = ['samples', 'streamed-xor-chunks'] as const;
+export type ReadResponseType = (typeof RESPONSE_TYPES)[number];
+const MATCH_TYPES = ['=', '!=', '=~', '!~'] as const;
+
+export interface ReadMatcher {
+  readonly name: string;
+  readonly type: (typeof MATCH_TYPES)[number];
+  readonly value: string;
+}
+
+/** Times are Unix milliseconds, both inclusive. Hints are left out: they allow a server to answer less, and never ask it to. */
+export interface ReadQuery {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly matchers: readonly ReadMatcher[];
+}
+
+export interface ReadRequest {
+  readonly queries: readonly ReadQuery[];
+  /** What to answer with: the first of the client's types that is known; samples when it names none, as old clients do. */
+  readonly responseType: ReadResponseType;
+}
+
+/** One series: labels as name, value, name, value; the bits of values as two words a sample, low first. */
+export interface ReadSeries {
+  readonly labels: readonly string[];
+  readonly timestampsMs: Float64Array;
+  readonly valueBits: Uint32Array;
+}
+
+export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
+  const queries: ReadQuery[] = [];
+  const accepted: number[] = [];
+  eachField(bytes, (field, reader, wireType) => {
+    if (field === 1 && wireType === 2) queries.push(decodeQuery(chunk(reader)));
+    else if (field === 2 && wireType === 0) accepted.push(reader.varint());
+    else if (field === 2 && wireType === 2) {
+      // Packed, as proto3 has it.
+      for (const packed = new ByteReader(chunk(reader)); !packed.done; ) accepted.push(packed.varint());
+    } else skip(reader, wireType);
+  });
+  const known = accepted.find((type) => RESPONSE_TYPES[type] !== undefined);
+  if (known === undefined && accepted.length > 0) throw new DecodeError(`none of the accepted response types ${accepted.join(', ')} is known; want 0 (samples) or 1 (streamed XOR chunks)`);
+  return { queries, responseType: RESPONSE_TYPES[known ?? 0]! };
+}
+
+function decodeQuery(bytes: Uint8Array): ReadQuery {
+  let startMs = 0;
+  let endMs = 0;
+  const matchers: ReadMatcher[] = [];
+  eachField(bytes, (field, reader, wireType) => {
+    if (field === 1 && wireType === 0) startMs = int64(reader);
+    else if (field === 2 && wireType === 0) endMs = int64(reader);
+    else if (field === 3 && wireType === 2) matchers.push(decodeMatcher(chunk(reader)));
+    else skip(reader, wireType);
+  });
+  return { startMs, endMs, matchers };
+}
+
+function decodeMatcher(bytes: Uint8Array): ReadMatcher {
+  let type = 0;
+  let name = '';
+  let value = '';
+  eachField(bytes, (field, reader, wireType) => {
+    if (field === 1 && wireType === 0) type = reader.varint();
+    else if (field === 2 && wireType === 2) name = text(reader);
+    else if (field === 3 && wireType === 2) value = text(reader);
+    else skip(reader, wireType);
+  });
+  const known = MATCH_TYPES[type];
+  if (known === undefined) throw new DecodeError(`matcher type ${type}, want 0 to ${MATCH_TYPES.length - 1}`);
+  return { name, type: known, value };
+}
+
+function eachField(bytes: Uint8Array, take: (field: number, reader: ByteReader, wireType: number) => void): void {
+  const reader = new ByteReader(bytes);
+  while (!reader.done) {
+    const tag = reader.varint();
+    take(Math.floor(tag / 8), reader, tag % 8);
+  }
+}
+
+function skip(reader: ByteReader, wireType: number): void {
+  if (wireType === 0) int64(reader);
+  else if (wireType === 1) reader.take(8);
+  else if (wireType === 2) reader.take(reader.varint());
+  else if (wireType === 5) reader.take(4);
+  else throw new DecodeError(`wire type ${wireType} at byte ${reader.position}`);
+}
+
+function chunk(reader: ByteReader): Uint8Array {
+  return reader.take(reader.varint());
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function text(reader: ByteReader): string {
+  const at = reader.position;
+  try {
+    return utf8.decode(chunk(reader));
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw new DecodeError(`text at byte ${at} is not UTF-8`);
+  }
+}
+
+/** An int64 as the nearest double: times beyond 2^53 stand for the beginning and the end of all time. */
+function int64(reader: ByteReader): number {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = reader.byte();
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return Number(BigInt.asIntN(64, value));
+  }
+  throw new DecodeError(`varint at byte ${reader.position} is longer than ten bytes`);
+}
+
+/** A ReadResponse: a QueryResult for each query, in order. */
+export class ReadResponseWriter {
+  readonly #out = new MessageWriter();
+
+  get bytes(): number {
+    return this.#out.length;
+  }
+
+  async result(series: AsyncIterable<ReadSeries>): Promise<void> {
+    // Series come one by one, and the length of what holds them stands before them: each result is written apart.
+    const result = new MessageWriter();
+    for await (const { labels, timestampsMs, valueBits } of series) {
+      result.message(1, () => {
+        writeLabels(result, labels);
+        for (let i = 0; i < timestampsMs.length; i++) result.sample(2, valueBits[i * 2]!, valueBits[i * 2 + 1]!, timestampsMs[i]!);
+      });
+    }
+    this.#out.bytes(1, result.written());
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#out.written();
+  }
+}
+
+function writeLabels(out: MessageWriter, labels: readonly string[]): void {
+  for (let i = 0; i < labels.length; i += 2) {
+    out.message(1, () => {
+      out.string(1, labels[i]!);
+      out.string(2, labels[i + 1]!);
+    });
+  }
+}
+
+/** `Chunk.Encoding` of floats. */
+const XOR = 1;
+
+/**
+ * Frames of the streamed form: length as a varint, CRC-32C of the message, the message. A frame holds chunks of one series; a series that
+ * does not fit goes on, with its labels, in the next one.
+ */
+export async function* readFrames(series: AsyncIterable<ReadSeries>, queryIndex: number, bytesTarget: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const out = new MessageWriter();
+  const chunks = new XorChunkWriter();
+  for await (const { labels, timestampsMs, valueBits } of series) {
+    for (let from = 0; from < timestampsMs.length; ) {
+      out.clear();
+      out.message(1, () => {
+        writeLabels(out, labels);
+        do {
+          const to = Math.min(from + XOR_CHUNK_SAMPLES_MAX, timestampsMs.length);
+          const data = chunks.encode(timestampsMs, valueBits, from, to);
+          out.message(2, () => {
+            out.int64(1, timestampsMs[from]!);
+            out.int64(2, timestampsMs[to - 1]!);
+            out.int64(3, XOR);
+            out.bytes(4, data);
+          });
+          from = to;
+        } while (from < timestampsMs.length && out.length < bytesTarget);
+      });
+      if (queryIndex > 0) out.int64(2, queryIndex);
+      yield frame(out.written());
+    }
+  }
+}
+
+function frame(message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const lengthBytes = varintLength(message.length);
+  const bytes = new Uint8Array(lengthBytes + 4 + message.length);
+  writeVarint(bytes, 0, message.length);
+  new DataView(bytes.buffer).setUint32(lengthBytes, crc32c(message));
+  bytes.set(message, lengthBytes + 4);
+  return bytes;
+}

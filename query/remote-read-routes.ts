@@ -1,0 +1,125 @@
+import { Hono, type Context } from 'hono';
+import { readBody } from '../ingest/read-body.ts';
+import { DecodeError } from '../proto/decode-error.ts';
+import { decodeReadRequest, readFrames, ReadResponseWriter, type ReadQuery, type ReadRequest, type ReadSeries } from '../proto/remote-read.ts';
+import { snappyEncode, snappyJsDecoder } from '../proto/snappy.ts';
+import type { RawSeries } from '../promql/series-source.ts';
+import { compileMatcher } from '../storage/model/compile-matcher.ts';
+import type { Matcher } from '../storage/model/matcher.ts';
+import { writeStale } from '../storage/model/sample.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { TIME_MS_MAX } from './parameters.ts';
+import { requestIdOf } from './request-id.ts';
+import { failure } from './respond.ts';
+import { HotSource } from './shard-fan-out.ts';
+import { openTenant, type TenantServices } from './tenant.ts';
+
+const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax);
+
+/** Prometheus' remote read, to be mounted at `/api/v1`: raw samples of selectors, both forms of answers. */
+export function remoteReadRoutes(services: TenantServices): Hono {
+  const routes = new Hono();
+  routes.post('/read', async (context) => {
+    try {
+      return await read(services, context);
+    } catch (error) {
+      return failure(error, requestIdOf(context));
+    }
+  });
+  return routes;
+}
+
+async function read(services: TenantServices, context: Context): Promise<Response> {
+  const body = await readBody(context.req.raw, LIMITS.remoteReadBodyBytesMax, 'remoteReadBodyBytesMax');
+  const { queries, responseType } = decodeRequest(body);
+  if (queries.length > LIMITS.selectorsPerRequestMax) {
+    throw badData(`${queries.length} queries in one request, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);
+  }
+  const shards = await openTenant(services, context);
+  const { signal } = context.req.raw;
+  return responseType === 'samples' ? samplesAnswer(shards, queries, signal) : streamedAnswer(shards, queries, signal);
+}
+
+function decodeRequest(body: Uint8Array): ReadRequest {
+  let request: ReadRequest;
+  try {
+    request = decodeReadRequest(decodeSnappy(body));
+  } catch (error) {
+    if (error instanceof DecodeError) throw badData(`the read request cannot be decoded: ${error.message}`);
+    throw error;
+  }
+  for (const matcher of request.queries.flatMap(({ matchers }) => matchers)) checkMatcher(matcher);
+  return request;
+}
+
+/** A pattern that cannot be read is the client's mistake, and must not reach a shard. */
+function checkMatcher(matcher: Matcher): void {
+  try {
+    compileMatcher(matcher);
+  } catch (error) {
+    throw badData(`matcher ${matcher.name}${matcher.type}${JSON.stringify(matcher.value)}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** All samples in one message, which stands in memory: bounded, and the streamed form is not. */
+async function samplesAnswer(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
+  const response = new ReadResponseWriter();
+  let sampleCount = 0;
+  const counted = async function* (query: ReadQuery): AsyncGenerator<ReadSeries> {
+    for await (const series of select(shards, query, signal)) {
+      sampleCount += series.timestampsMs.length;
+      if (sampleCount > LIMITS.remoteReadSamplesMax) {
+        throw new VarveError('limit', `exceeded sample limit (remoteReadSamplesMax is ${LIMITS.remoteReadSamplesMax}); ask for less, or accept STREAMED_XOR_CHUNKS`);
+      }
+      yield series;
+    }
+  };
+  for (const query of queries) await response.result(counted(query));
+  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
+  // The body is compressed already: the runtime must take it as it is.
+  return new Response(snappyEncode(response.finish()) as Uint8Array<ArrayBuffer>, { headers, encodeBody: 'manual' } as ResponseInit);
+}
+
+/** Frames leave as they are made, and no more are made than the client takes. What fails before the first one is a proper error. */
+async function streamedAnswer(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
+  const frames = allFrames(shards, queries, signal);
+  let next = await frames.next();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (next.done === true) controller.close();
+      else {
+        controller.enqueue(next.value);
+        next = await frames.next();
+      }
+    },
+    async cancel() {
+      await frames.return(undefined);
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse' } });
+}
+
+async function* allFrames(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const [index, query] of queries.entries()) yield* readFrames(select(shards, query, signal), index, LIMITS.remoteReadFrameBytesTarget);
+}
+
+async function* select(shards: TenantShards, { matchers, startMs, endMs }: ReadQuery, signal: AbortSignal): AsyncGenerator<ReadSeries> {
+  const source = new HotSource(shards, LIMITS.querySamplesMax);
+  // Clients send the least and the greatest int64 for "all time".
+  const range = { startMs: Math.max(startMs, -TIME_MS_MAX), endMs: Math.min(endMs, TIME_MS_MAX) };
+  for await (const series of source.select({ matchers, ...range }, signal)) yield withBits(series);
+}
+
+/** Values by their bits, stale markers as the protocol has them: a reader tells them by the payload of their NaN. */
+function withBits({ labels, timestampsMs, values, isStale }: RawSeries): ReadSeries {
+  let column = values;
+  if (isStale !== undefined) {
+    column = values.slice();
+    isStale.forEach((flag, i) => {
+      if (flag === 1) writeStale(column, i);
+    });
+  }
+  return { labels, timestampsMs, valueBits: new Uint32Array(column.buffer, column.byteOffset, column.length * 2) };
+}

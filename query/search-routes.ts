@@ -1,0 +1,99 @@
+import { Hono, type Context } from 'hono';
+import { compareStrings, METRIC_NAME } from '../storage/model/labels.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { badData } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import { answer } from './answer.ts';
+import { booleanParameter, countParameter, selectorParameters, timeParameter } from './parameters.ts';
+import { ReadReport } from './read-report.ts';
+import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm } from './search-match.ts';
+import { labelNames, labelValues, type LabelsQuery } from './shard-fan-out.ts';
+import { openTenant, type TenantServices } from './tenant.ts';
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_RESULTS = 100;
+
+export interface SearchServices extends TenantServices {
+  readonly clock: Clock;
+}
+
+type Shards = Awaited<ReturnType<typeof openTenant>>;
+type Find = (shards: Shards, query: LabelsQuery, report: ReadReport) => Promise<readonly string[]>;
+
+/** Prometheus' search API, to be mounted at `/api/v1`: names that look like what was typed, as lines of JSON, best or first ones first. */
+export function searchRoutes(services: SearchServices): Hono {
+  const routes = new Hono();
+  const route = (path: string, findOf: (parameters: URLSearchParams) => Find): void => {
+    routes.on(['GET', 'POST'], path, (context) => answer(context, (parameters) => search(services, context, parameters, findOf(parameters))));
+  };
+  const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, report)).values;
+  route('/search/metric_names', () => valuesOf(METRIC_NAME));
+  route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, report)).values);
+  route('/search/label_values', (parameters) => {
+    const label = parameters.get('label') ?? '';
+    if (label === '') throw badData('missing required parameter "label"');
+    return valuesOf(label);
+  });
+  return routes;
+}
+
+interface Found {
+  readonly name: string;
+  readonly score: number;
+}
+
+async function search(services: SearchServices, context: Context, parameters: URLSearchParams, find: Find): Promise<Response> {
+  const nowMs = services.clock.nowMs();
+  const startMs = timeParameter(parameters, 'start', nowMs - HOUR_MS);
+  const endMs = timeParameter(parameters, 'end', nowMs);
+  const selectors = selectorParameters(parameters);
+  const score = nameScorer(termsOf(parameters));
+  const isScoreShown = booleanParameter(parameters, 'include_score', false);
+  const compare = orderOf(parameters);
+  const { limit, batchSize } = sizesOf(parameters);
+  const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  const names = await find(await openTenant(services, context), { selectors, startMs, endMs, limit: 0 }, report);
+  const found: Found[] = [];
+  for (const name of names) {
+    const points = score(name);
+    if (points !== undefined) found.push({ name, score: points });
+  }
+  found.sort(compare);
+  const shown = found.slice(0, limit).map(({ name, score: points }) => (isScoreShown ? { name, score: points } : { name }));
+  const lines: unknown[] = [];
+  for (let from = 0; from === 0 || from < shown.length; from += batchSize) {
+    const warnings = from === 0 && report.warnings.length > 0 ? { warnings: report.warnings } : {};
+    lines.push({ results: shown.slice(from, from + batchSize), ...warnings });
+  }
+  lines.push({ status: 'success', has_more: found.length > limit });
+  return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { headers: { 'content-type': 'application/x-ndjson; charset=utf-8' } });
+}
+
+function termsOf(parameters: URLSearchParams) {
+  const terms = parameters.getAll('search[]');
+  if (terms.length > LIMITS.searchTermsMax) throw badData(`too many search[] terms: ${terms.length}, the limit searchTermsMax is ${LIMITS.searchTermsMax}`);
+  const percent = countParameter(parameters, 'fuzz_threshold', 0, (text) => `invalid fuzz_threshold ${JSON.stringify(text)}: must be 0-100`, 100);
+  const algorithm = (parameters.get('fuzz_alg') || 'subsequence') as FuzzAlgorithm;
+  if (!FUZZ_ALGORITHMS.includes(algorithm)) throw badData(`unsupported fuzz_alg ${JSON.stringify(algorithm)}: must be one of [${FUZZ_ALGORITHMS.join(' ')}]`);
+  return { terms, algorithm, threshold: percent / 100, isCaseSensitive: booleanParameter(parameters, 'case_sensitive', true) };
+}
+
+function orderOf(parameters: URLSearchParams): (a: Found, b: Found) => number {
+  const by = parameters.get('sort_by') ?? '';
+  const direction = parameters.get('sort_dir') ?? '';
+  if (direction !== '' && by === '') throw badData('sort_dir is only valid when sort_by is set');
+  if (direction !== '' && by === 'score') throw badData('sort_dir is not supported for sort_by=score');
+  if (!['', 'asc', 'dsc'].includes(direction)) throw badData(`invalid sort_dir ${JSON.stringify(direction)}: must be "asc" or "dsc"`);
+  if (!['', 'alpha', 'score'].includes(by)) throw badData(`invalid sort_by ${JSON.stringify(by)}: must be "alpha" or "score"`);
+  if (by !== 'score') return direction === 'dsc' ? (a, b) => compareStrings(b.name, a.name) : (a, b) => compareStrings(a.name, b.name);
+  if (parameters.getAll('search[]').length === 0) throw badData('sort_by=score requires search[] to be set');
+  return (a, b) => b.score - a.score || compareStrings(a.name, b.name);
+}
+
+/** Of both, zero stands for the default. */
+function sizesOf(parameters: URLSearchParams): { limit: number; batchSize: number } {
+  const nonNegative = (name: string) => (text: string) => `invalid ${name} ${JSON.stringify(text)}: must be non-negative integer`;
+  const limit = countParameter(parameters, 'limit', 0, nonNegative('limit')) || DEFAULT_RESULTS;
+  if (limit > LIMITS.searchResultsMax) throw badData(`limit ${limit} exceeds the limit searchResultsMax of ${LIMITS.searchResultsMax}`);
+  return { limit, batchSize: countParameter(parameters, 'batch_size', 0, nonNegative('batch_size')) || DEFAULT_RESULTS };
+}

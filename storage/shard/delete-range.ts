@@ -1,0 +1,61 @@
+import { lowerBound } from './piece.ts';
+import { runsHold } from './ref-runs.ts';
+import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
+import type { SegmentInfo, Segments } from './segments.ts';
+import type { SeriesIndex } from './series-index.ts';
+
+/** What is to be deleted: samples of these series within a time (Unix ms, both inclusive). */
+export interface Deletion {
+  readonly refs: ReadonlySet<number>;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+const REFS_LOOKED_FOR_MAX = 1000;
+
+/** Whether a row may hold any of it, as far as can be known without reading the row. */
+export function mayHold(info: SegmentInfo, { refs, startMs, endMs }: Deletion): boolean {
+  if (info.minTimeMs > endMs || info.maxTimeMs < startMs) return false;
+  // Looking for each of very many series costs more than reading the row.
+  if (refs.size > REFS_LOOKED_FOR_MAX) return true;
+  for (const ref of refs) if (runsHold(info.refs, ref)) return true;
+  return false;
+}
+
+/** A row without the samples that are deleted: the rows to put in its place, or `undefined` when it holds none of them. */
+export function rowWithout(
+  segments: Segments,
+  info: SegmentInfo,
+  { refs, startMs, endMs }: Deletion,
+  index: SeriesIndex,
+  limits: SegmentRowLimits,
+): { readonly rows: readonly SealedRow[]; readonly samplesRemoved: number } | undefined {
+  const reader = segments.open(info, false);
+  const rangeOf = (position: number, times: Float64Array): readonly [number, number] =>
+    refs.has(reader.refs[position]!) ? [lowerBound(times, startMs), lowerBound(times, endMs + 1)] : [0, 0];
+  let samplesRemoved = 0;
+  for (let position = 0; position < reader.refs.length; position++) {
+    if (!refs.has(reader.refs[position]!)) continue;
+    const [from, to] = rangeOf(position, reader.timestampsMs(position));
+    samplesRemoved += to - from;
+  }
+  if (samplesRemoved === 0) return undefined;
+  const writer = new SegmentRowsWriter(limits);
+  const rows: SealedRow[] = [];
+  for (let position = 0; position < reader.refs.length; position++) {
+    const ref = reader.refs[position]!;
+    const times = reader.timestampsMs(position);
+    const [from, to] = rangeOf(position, times);
+    const column = reader.samples(position);
+    const samples = { timestampsMs: times, values: new Float64Array(column.bits.buffer), ...column };
+    // What is kept lies before and behind; a piece of nothing is no piece.
+    const name = index.metricNameOf(ref);
+    if (to === from) rows.push(...writer.add(ref, name, samples, 0, times.length));
+    else {
+      if (from > 0) rows.push(...writer.add(ref, name, samples, 0, from));
+      if (to < times.length) rows.push(...writer.add(ref, name, samples, to, times.length));
+    }
+  }
+  rows.push(...writer.finish());
+  return { rows, samplesRemoved };
+}

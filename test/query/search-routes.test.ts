@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { jaroWinkler, nameScorer, subsequenceScore } from '../../query/search-match.ts';
+import { memoryApi } from './api.ts';
+
+describe('scores', () => {
+  const score = (terms: string[], name: string, settings = {}): number | undefined =>
+    nameScorer({ terms, algorithm: 'subsequence', threshold: 0, isCaseSensitive: true, ...settings })(name);
+
+  test('of a subsequence: runs and early places count, gaps cost, a prefix is best', () => {
+    expect(score([], 'anything')).toBe(1);
+    expect(score(['http'], 'http_requests_total')).toBe(1);
+    expect(score([''], 'x')).toBe(1);
+    for (const [term, name] of [['xyz', 'zyx'], ['aa', 'a'], ['ab', 'b']] as const) expect(score([term], name)).toBeUndefined();
+    const ranked = ['my_http', 'h_t_t_p', 'a_h_long_way_to_t_and_t_and_then_p'].map((name) => score(['http'], name)!);
+    expect(ranked).toEqual([...ranked].sort((a, b) => b - a));
+    expect(ranked.every((points) => points > 0 && points < 1)).toBe(true);
+    expect(subsequenceScore('ab', 'axxab')).toBeGreaterThan(subsequenceScore('ab', 'axxxb'));
+    expect(score(['h_t'], 'x_h____________t', { threshold: 0.9 })).toBeUndefined();
+  });
+
+  test('of terms the best, in any case when asked', () => {
+    expect(score(['zzz', 'cpu'], 'cpu_seconds')).toBe(1);
+    expect(score(['CPU'], 'cpu')).toBeUndefined();
+    expect(score(['CPU'], 'Cpu', { isCaseSensitive: false })).toBe(1);
+  });
+
+  test('of Jaro and Winkler', () => {
+    // The pairs that every text on it uses.
+    expect(jaroWinkler('MARTHA', 'MARHTA')).toBeCloseTo(0.9611, 4);
+    expect(jaroWinkler('DIXON', 'DICKSONX')).toBeCloseTo(0.8133, 4);
+    expect(jaroWinkler('abc', 'xyz')).toBe(0);
+    expect(score(['marhta'], 'martha', { algorithm: 'jarowinkler' })).toBeUndefined();
+    expect(score(['marhta'], 'martha', { algorithm: 'jarowinkler', threshold: 0.9 })).toBeCloseTo(0.9611, 4);
+    expect(score(['rth'], 'martha', { algorithm: 'jarowinkler', threshold: 1 })).toBe(0.9);
+  });
+});
+
+describe('search', () => {
+  const system = async () => {
+    const api = await memoryApi({ shardCount: 2 });
+    for (const [i, name] of ['cpu_seconds', 'memory_bytes', 'cpu_count', 'my_cpu'].entries()) api.write(i % 2, { __name__: name, host: `h${i}` }, [1]);
+    const lines = async (path: string): Promise<unknown[]> => {
+      const answer = await api.ask(`/api/v1/search/${path}`);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/x-ndjson; charset=utf-8']);
+      return (await answer.text()).trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+    };
+    return { api, lines };
+  };
+  const names = (...found: string[]) => ({ results: found.map((name) => ({ name })) });
+  const end = (has_more = false) => ({ status: 'success', has_more });
+
+  test('metric names, label names, label values', async () => {
+    const { lines } = await system();
+    expect(await lines('metric_names')).toEqual([names('cpu_count', 'cpu_seconds', 'memory_bytes', 'my_cpu'), end()]);
+    expect(await lines('metric_names?search[]=cpu&sort_by=score&include_score=true')).toEqual([
+      { results: [{ name: 'cpu_count', score: 1 }, { name: 'cpu_seconds', score: 1 }, { name: 'my_cpu', score: expect.any(Number) as number }] },
+      end(),
+    ]);
+    expect(await lines('metric_names?match[]=memory_bytes')).toEqual([names('memory_bytes'), end()]);
+    expect(await lines('label_names?search[]=ho')).toEqual([names('host'), end()]);
+    expect(await lines('label_values?label=host&sort_by=alpha&sort_dir=dsc')).toEqual([names('h3', 'h2', 'h1', 'h0'), end()]);
+  });
+
+  test('batches, limits, and an empty answer', async () => {
+    const { lines } = await system();
+    expect(await lines('label_values?label=host&batch_size=2')).toEqual([names('h0', 'h1'), names('h2', 'h3'), end()]);
+    expect(await lines('label_values?label=host&limit=3&batch_size=2')).toEqual([names('h0', 'h1'), names('h2'), end(true)]);
+    expect(await lines('metric_names?search[]=zzz')).toEqual([names(), end()]);
+  });
+
+  test('parameters are checked', async () => {
+    const { api } = await system();
+    const cases = [
+      ['label_values', 'missing required parameter "label"'],
+      ['metric_names?fuzz_threshold=101', 'invalid fuzz_threshold "101": must be 0-100'],
+      ['metric_names?fuzz_alg=soundex', 'unsupported fuzz_alg "soundex": must be one of [subsequence jarowinkler]'],
+      ['metric_names?sort_dir=asc', 'sort_dir is only valid when sort_by is set'],
+      ['metric_names?sort_by=score', 'sort_by=score requires search[] to be set'],
+      ['metric_names?sort_by=score&sort_dir=dsc', 'sort_dir is not supported for sort_by=score'],
+      ['metric_names?sort_by=size', 'invalid sort_by "size": must be "alpha" or "score"'],
+      ['metric_names?sort_by=alpha&sort_dir=up', 'invalid sort_dir "up": must be "asc" or "dsc"'],
+      ['metric_names?limit=-1', 'invalid limit "-1": must be non-negative integer'],
+      ['metric_names?limit=10001', 'limit 10001 exceeds the limit searchResultsMax of 10000'],
+      ['metric_names?batch_size=x', 'invalid batch_size "x": must be non-negative integer'],
+      [`metric_names?${'search[]=a&'.repeat(33)}`, 'too many search[] terms: 33, the limit searchTermsMax is 32'],
+    ];
+    for (const [path, error] of cases) expect(await api.get(`/api/v1/search/${path}`)).toEqual({ status: 400, json: { status: 'error', errorType: 'bad_data', error } });
+  });
+});

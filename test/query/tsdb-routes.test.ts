@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { memoryApi, NOON } from './api.ts';
+
+const NOON_SECONDS = NOON / 1000;
+
+async function filled(shardCount: number) {
+  const api = await memoryApi({ shardCount });
+  for (let i = 0; i < 6; i++) api.write(i % shardCount, { __name__: i < 4 ? 'many' : 'few', i: String(i), job: 'x' }, [i, i], NOON - i * 1000);
+  return api;
+}
+
+describe.each([1, 3])('status/tsdb over %i shards', (shardCount) => {
+  test('true figures', async () => {
+    const api = await filled(shardCount);
+    expect(await api.data('/api/v1/status/tsdb?limit=3')).toEqual({
+      headStats: { numSeries: 6, numLabelPairs: 9, chunkCount: 0, minTime: NOON - 5000, maxTime: NOON + 1000 },
+      seriesCountByMetricName: [{ name: 'many', value: 4 }, { name: 'few', value: 2 }],
+      labelValueCountByLabelName: [{ name: 'i', value: 6 }, { name: '__name__', value: 2 }, { name: 'job', value: 1 }],
+      memoryInBytesByLabelName: [{ name: '__name__', value: 22 }, { name: 'i', value: 6 }, { name: 'job', value: 6 }],
+      seriesCountByLabelValuePair: [{ name: 'job=x', value: 6 }, { name: '__name__=many', value: 4 }, { name: '__name__=few', value: 2 }],
+    });
+  });
+
+  test('nothing at all', async () => {
+    const api = await memoryApi({ shardCount });
+    expect(await api.data('/api/v1/status/tsdb')).toMatchObject({ headStats: { numSeries: 0, numLabelPairs: 0, minTime: 0, maxTime: 0 }, seriesCountByMetricName: [] });
+    expect(await api.data('/api/v1/status/tsdb/blocks')).toEqual({ blocks: [] });
+  });
+
+  test('blocks are the segments', async () => {
+    const api = await filled(shardCount);
+    api.shards.shardNames.forEach((name) => api.shards.storeOf(name).seal());
+    const { blocks } = (await api.data('/api/v1/status/tsdb/blocks')) as { blocks: { ulid: string; minTime: number; maxTime: number; stats: { numSamples: number } }[] };
+    expect(blocks).toHaveLength(shardCount);
+    expect(blocks.reduce((sum, { stats }) => sum + stats.numSamples, 0)).toBe(12);
+    expect(Math.max(...blocks.map(({ maxTime }) => maxTime))).toBe(NOON + 1001);
+    expect(new Set(blocks.map(({ ulid }) => ulid)).size).toBe(shardCount);
+  });
+});
+
+test('the limit of status/tsdb is checked', async () => {
+  const { get } = await memoryApi();
+  for (const limit of ['0', '-1', 'x']) expect((await get(`/api/v1/status/tsdb?limit=${limit}`)).json['error']).toBe('limit must be a positive number');
+  expect((await get('/api/v1/status/tsdb?limit=10001')).json['error']).toBe('invalid parameter "limit": 10001 is above the limit cardinalityEntriesMax of 10000');
+});
+
+describe('admin/tsdb', () => {
+  const count = async (api: Awaited<ReturnType<typeof filled>>): Promise<string[]> => {
+    const { result } = (await api.data(`/api/v1/query?query=count_over_time({job="x"}[1h])&time=${NOON_SECONDS + 60}`)) as { result: { metric: { i: string }; value: [number, string] }[] };
+    return result.map(({ metric, value }) => `${metric.i}:${value[1]}`).sort();
+  };
+  const post = (api: Awaited<ReturnType<typeof filled>>, path: string, method = 'POST') => api.ask(`/api/v1/admin/tsdb/${path}`, { method });
+
+  test.each([1, 3])('delete_series by matcher and time, over %i shards', async (shardCount) => {
+    const api = await filled(shardCount);
+    expect((await post(api, `delete_series?match[]=many{i="0"}&match[]=few{i="5"}&end=${NOON_SECONDS}`)).status).toBe(204);
+    expect(await count(api)).toEqual(['0:1', '1:2', '2:2', '3:2', '4:2']);
+    expect((await post(api, 'delete_series?match[]=many', 'PUT')).status).toBe(204);
+    api.shards.evictAll();
+    expect(await count(api)).toEqual(['4:2']);
+  });
+
+  test('an answer that is lost is asked for again, and what was deleted stays so', async () => {
+    const api = await filled(1);
+    api.shards.faults.push('lose-answer');
+    expect((await post(api, 'delete_series?match[]=many')).status).toBe(204);
+    expect(await count(api)).toEqual(['4:2', '5:2']);
+  });
+
+  test('parameters and methods', async () => {
+    const api = await filled(1);
+    const fails = async (path: string, error: string | RegExp): Promise<void> => {
+      const answer = await post(api, path);
+      expect([answer.status, await answer.json()]).toEqual([400, { status: 'error', errorType: 'bad_data', error: typeof error === 'string' ? error : expect.stringMatching(error) as unknown }]);
+    };
+    await fails('delete_series', 'no match[] parameter provided');
+    await fails('delete_series?match[]={', /^invalid parameter "match\[\]": /);
+    await fails('delete_series?match[]=a&start=5&end=4', 'invalid parameter "end": end timestamp must not be before start time');
+    expect((await post(api, 'delete_series?match[]=many', 'GET')).status).toBe(405);
+    expect(await count(api)).toHaveLength(6);
+  });
+
+  test('clean_tombstones has nothing to do', async () => {
+    const answer = await post(await filled(1), 'clean_tombstones');
+    expect([answer.status, await answer.text()]).toEqual([204, '']);
+  });
+
+  test('a snapshot of every shard', async () => {
+    const api = await filled(3);
+    const { data } = (await (await post(api, 'snapshot')).json()) as { data: { name: string } };
+    expect(data.name.split(',')).toEqual(api.shards.shardNames.map((name) => api.shards.storeOf(name).listSnapshots()[0]));
+  });
+});
