@@ -1,11 +1,12 @@
 import { Hono } from 'hono';
 import { DEFAULT_TENANT } from '../storage/access/tenant-name.ts';
-import { Counters } from '../storage/runtime/metrics.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
-import { selfMetrics } from './self-metrics.ts';
-import { accessOf, openTenant } from './tenant.ts';
+import { selfMetrics, visibleCounters } from './self-metrics.ts';
+import { openTenant } from './tenant.ts';
+import { BUILD_INFO } from './version.ts';
 
 export interface AdminServices {
   readonly router: ShardRouter;
@@ -16,6 +17,7 @@ export interface AdminServices {
 export function adminRoutes(services: AdminServices): Hono {
   const routes = new Hono();
   routes.get('/-/healthy', (context) => context.text('Varve is Healthy.\n'));
+  routes.get('/version', (context) => context.json(BUILD_INFO));
   routes.get('/-/ready', async (context) => {
     try {
       // Ready means that every shard wakes and answers. Everybody may ask, so it is always the same tenant: no stranger makes objects.
@@ -28,9 +30,7 @@ export function adminRoutes(services: AdminServices): Hono {
   });
   routes.get('/metrics', async (context) => {
     try {
-      // What this isolate has counted is about all tenants: whose key is for one sees that one's shards.
-      const counters = accessOf(context).grant.tenant === undefined ? services.counters : new Counters();
-      const text = await selfMetrics(await openTenant(services, context), counters);
+      const text = await selfMetrics(await openTenant(services, context), visibleCounters(context, services.counters));
       return new Response(text, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } });
     } catch (error) {
       return failure(error, requestIdOf(context));

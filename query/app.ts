@@ -22,6 +22,7 @@ import { federateRoutes } from './federate-routes.ts';
 import { languageRoutes } from './language-routes.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import { notificationRoutes } from './notification-routes.ts';
+import { openapiRoutes } from './openapi-routes.ts';
 import { prometheusRoutes } from './prometheus-routes.ts';
 import { remoteReadRoutes } from './remote-read-routes.ts';
 import { withRequestId } from './request-id.ts';
@@ -51,7 +52,7 @@ export function buildApp(services: AppServices): Hono {
   const { router, clock, counters, remoteWrite, keyring, random, config } = services;
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono();
-  app.use(withRequestId(random), withRequestCount(counters), withCors(config.corsOrigin), withCompression());
+  app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   app.use(authorize(new Authenticator(config.access, verifier, clock, services.fetch)));
   app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
@@ -61,8 +62,9 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', targetRoutes({ router, clock }));
   app.route('/api/v1', ruleRoutes());
   app.route('/api/v1', notificationRoutes());
-  app.route('/api/v1', statusRoutes({ clock, config, startedMs: clock.nowMs() }));
+  app.route('/api/v1', statusRoutes({ router, counters, clock, config, startedMs: clock.nowMs() }));
   app.route('/api/v1', tsdbRoutes({ router }));
+  app.route('/api/v1', openapiRoutes());
   app.route('/api/v1', exemplarRoutes({ router }));
   app.route('/api/v1', searchRoutes({ router, clock }));
   app.route('/api/v1', remoteReadRoutes({ router }));

@@ -1,17 +1,24 @@
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
+import type { Clock } from '../storage/runtime/clock.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { routeRule } from './access/route-scopes.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 
-/** Counts answers by route (never by path: a client must not make series) and status. */
-export function withRequestCount(counters: Counters): MiddlewareHandler {
+/**
+ * Counts answers by route (never by path: a client must not make series) and status, and how long they took up to their first byte. Where
+ * the clock stands still while a Worker computes (in production) that is the time spent waiting.
+ */
+export function withRequestCount(counters: Counters, clock: Clock): MiddlewareHandler {
   return async (context, next) => {
+    const startMs = clock.elapsedMs();
     await next();
-    const route = routePath(context, -1);
-    counters.add('varve_http_requests_total', { route: route.endsWith('*') ? 'unknown' : route, code: String(context.res.status) }, 1);
+    const pattern = routePath(context, -1);
+    const route = pattern.endsWith('*') ? 'unknown' : pattern;
+    counters.add('varve_http_requests_total', { route, code: String(context.res.status) }, 1);
+    counters.observe('varve_http_request_duration_seconds', { route }, (clock.elapsedMs() - startMs) / 1000);
   };
 }
 

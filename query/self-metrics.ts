@@ -1,12 +1,15 @@
-import { renderMetrics, type Counters, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
+import type { Context } from 'hono';
+import { Counters, renderMetrics, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
 import type { ShardStats } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { accessOf } from './tenant.ts';
 import { VARVE_VERSION } from './version.ts';
 
 /** Every metric at /metrics. Those of shards count since the object woke, those of the Worker since its isolate began. */
-const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = {
+export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_build_info: { type: 'gauge', help: 'Always 1; the label says which build this is.' },
   varve_http_requests_total: { type: 'counter', help: 'Requests answered, by route and status.' },
+  varve_http_request_duration_seconds: { type: 'histogram', help: 'Time from a request to the first byte of its answer, by route; where the clock stands still during computation, the time spent waiting.' },
   varve_ingest_samples_total: { type: 'counter', help: 'Samples stored (acknowledged), by protocol.' },
   varve_ingest_rejected_samples_total: { type: 'counter', help: 'Samples refused, by protocol and kind of reason.' },
   varve_ingest_metadata_ignored_total: { type: 'counter', help: 'Metric metadata entries received and not stored.' },
@@ -19,12 +22,16 @@ const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_up: { type: 'gauge', help: 'Whether the shard answered.' },
   varve_shard_batches_total: { type: 'counter', help: 'Batches accepted; those that arrive together share a WAL row.' },
   varve_shard_samples_appended_total: { type: 'counter', help: 'Samples written to the log.' },
+  varve_shard_histograms_appended_total: { type: 'counter', help: 'Native histograms written to the log; they are samples too.' },
+  varve_shard_exemplars_appended_total: { type: 'counter', help: 'Exemplars stored.' },
+  varve_shard_deltas_refused_by_order_total: { type: 'counter', help: 'Samples of delta series refused because they came out of order.' },
   varve_shard_samples_duplicate_total: { type: 'counter', help: 'Samples that were there already: requests sent again.' },
   varve_shard_series_created_total: { type: 'counter', help: 'Series seen for the first time.' },
   varve_shard_series_refused_total: { type: 'counter', help: 'New series refused over the limit activeSeriesMax.' },
   varve_shard_seals_total: { type: 'counter', help: 'Times the log was written out as segments.' },
   varve_shard_merges_total: { type: 'counter', help: 'Times neighbouring segments were merged into larger ones.' },
   varve_shard_samples_pruned_total: { type: 'counter', help: 'Samples removed by a prune; those that retention drops are not counted.' },
+  varve_shard_samples_deleted_total: { type: 'counter', help: 'Samples deleted by matcher and time.' },
   varve_shard_samples_refused_by_age_total: { type: 'counter', help: 'Samples refused because everything as old has been pruned.' },
   varve_shard_series_removed_total: { type: 'counter', help: 'Series forgotten after their last sample was dropped.' },
   varve_shard_selects_total: { type: 'counter', help: 'Pages of selects answered.' },
@@ -39,13 +46,23 @@ const DEFINITIONS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
 };
 
-/** The text of /metrics: what all shards say, and what this isolate has counted. A shard that does not answer is shown as down. */
+/** What this isolate has counted is about all tenants: whose key is for one sees that one's shards alone. */
+export function visibleCounters(context: Context, counters: Counters): Counters {
+  return accessOf(context).grant.tenant === undefined ? counters : new Counters();
+}
+
+/** The text of /metrics. */
 export async function selfMetrics(shards: TenantShards, counters: Counters): Promise<string> {
+  return renderMetrics(await selfMetricSamples(shards, counters), SELF_METRICS);
+}
+
+/** What all shards say, and what this isolate has counted. A shard that does not answer is shown as down. */
+export async function selfMetricSamples(shards: TenantShards, counters: Counters): Promise<MetricSample[]> {
   const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
   const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch(() => undefined)));
   const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
   for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard]));
-  return renderMetrics(samples, DEFINITIONS);
+  return samples;
 }
 
 function shardSamples(shard: number, stats: ShardStats | undefined): MetricSample[] {

@@ -1,14 +1,20 @@
 import { Hono } from 'hono';
 import { FUNCTION_SIGNATURES } from '../promql/parser/index.ts';
 import { formatDurationMs } from '../promql/parser/literal.ts';
+import { compileMatcher } from '../storage/model/compile-matcher.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Config } from '../storage/runtime/config.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { metricFamilies, type Counters } from '../storage/runtime/metrics.ts';
 import { answer } from './answer.ts';
+import { invalidParameter } from './parameters.ts';
 import { success } from './respond.ts';
+import { SELF_METRICS, selfMetricSamples, visibleCounters } from './self-metrics.ts';
+import { openTenant, type TenantServices } from './tenant.ts';
 import { BUILD_INFO, VARVE_VERSION } from './version.ts';
 
-export interface StatusServices {
+export interface StatusServices extends TenantServices {
+  readonly counters: Counters;
   readonly clock: Clock;
   readonly config: Config;
   /** When this isolate began (Unix ms). */
@@ -17,7 +23,7 @@ export interface StatusServices {
 
 const ISOLATE_BYTES = 128 * 1024 * 1024;
 
-/** What the server says of itself without asking a shard, to be mounted at `/api/v1`. */
+/** What the server says of itself, to be mounted at `/api/v1`. */
 export function statusRoutes(services: StatusServices): Hono {
   const { config } = services;
   const routes = new Hono();
@@ -27,8 +33,26 @@ export function statusRoutes(services: StatusServices): Hono {
   routes.get('/status/runtimeinfo', (context) => answer(context, () => success(runtimeInfo(services))));
   // Shards read their logs back before they answer anything: whoever asks finds nothing left to replay.
   routes.get('/status/walreplay', (context) => answer(context, () => success({ min: 0, max: 0, current: 0 })));
+  routes.get('/status/self_metrics', (context) =>
+    answer(context, async (parameters) => {
+      const isWanted = namePattern(parameters.get('metric_name_pattern') ?? '');
+      const counters = visibleCounters(context, services.counters);
+      const families = metricFamilies(await selfMetricSamples(await openTenant(services, context), counters), SELF_METRICS);
+      return success(families.filter(({ name }) => isWanted(name)));
+    }),
+  );
   routes.get('/features', (context) => answer(context, () => success(FEATURES)));
   return routes;
+}
+
+/** A test of whole names; nothing takes all of them. */
+function namePattern(pattern: string): (name: string) => boolean {
+  if (pattern === '') return () => true;
+  try {
+    return compileMatcher({ name: 'name', type: '=~', value: pattern });
+  } catch (error) {
+    throw invalidParameter('metric_name_pattern', error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** The part of the configuration that has a place in Prometheus' file. JSON strings are YAML strings. */

@@ -14,6 +14,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/-/healthy': 'open',
   '/-/ready': 'open',
   '/metrics': 'read-whole-tenant',
+  '/version': 'read',
 
   '/api/v1/write': 'write',
   '/api/v1/import/prometheus': 'write',
@@ -58,8 +59,10 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/status/flags': 'read',
   '/api/v1/status/runtimeinfo': 'read',
   '/api/v1/status/walreplay': 'read',
+  '/api/v1/status/self_metrics': 'read-whole-tenant',
+  '/api/v1/openapi.yaml': 'read',
   '/api/v1/status/tsdb': 'read',
-  '/api/v1/status/tsdb/blocks': 'read',
+  '/api/v1/status/tsdb/blocks': 'read-whole-tenant',
 
   '/api/v1/admin/tsdb/delete_series': 'admin',
   '/api/v1/admin/tsdb/clean_tombstones': 'admin',

@@ -1,6 +1,9 @@
 type LabelPairs = Readonly<Record<string, string>>;
 
-/** A sample to expose: counters end in `_total`. */
+/** Upper bounds (seconds) of the buckets of durations: from an answer out of memory to one that runs into its time limit. */
+const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 120];
+
+/** A sample to expose: counters end in `_total`, those of a histogram in `_bucket`, `_sum` and `_count`. */
 export interface MetricSample {
   readonly name: string;
   readonly labels: LabelPairs;
@@ -8,7 +11,7 @@ export interface MetricSample {
 }
 
 export interface MetricDefinition {
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
 }
 
@@ -25,6 +28,15 @@ export class Counters {
     this.#values.set(key, { name, labels, value: (current?.value ?? 0) + amount });
   }
 
+  /** Counts a duration (seconds) in a histogram. */
+  observe(name: string, labels: LabelPairs, seconds: number): void {
+    // Buckets of nothing are there too: what is not yet there cannot be subtracted from.
+    for (const bound of DURATION_BOUNDS) this.add(`${name}_bucket`, { ...labels, le: String(bound) }, seconds <= bound ? 1 : 0);
+    this.add(`${name}_bucket`, { ...labels, le: '+Inf' }, 1);
+    this.add(`${name}_sum`, labels, seconds);
+    this.add(`${name}_count`, labels, 1);
+  }
+
   samples(): MetricSample[] {
     return [...this.#values.values()];
   }
@@ -34,13 +46,46 @@ export class Counters {
 export function renderMetrics(samples: readonly MetricSample[], definitions: Readonly<Record<string, MetricDefinition>>): string {
   let text = '';
   for (const [name, { type, help }] of Object.entries(definitions)) {
-    const ofName = samples.filter((sample) => sample.name === name);
+    const names = type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name];
+    const ofName = names.flatMap((each) => samples.filter((sample) => sample.name === each));
     if (ofName.length === 0) continue;
     text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-    for (const { labels, value } of ofName) {
+    for (const { name: sampleName, labels, value } of ofName) {
       const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`);
-      text += `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
+      text += `${sampleName}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
     }
   }
   return text;
+}
+
+/** A metric as `client_model`'s MetricFamily is written in JSON: what Prometheus' `status/self_metrics` answers. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'COUNTER' | 'GAUGE' | 'HISTOGRAM';
+  readonly metric: readonly Readonly<Record<string, unknown>>[];
+}
+
+export function metricFamilies(samples: readonly MetricSample[], definitions: Readonly<Record<string, MetricDefinition>>): MetricFamily[] {
+  return Object.entries(definitions).flatMap(([name, { type, help }]): MetricFamily[] => {
+    const metric = type === 'histogram' ? histogramsOf(name, samples) : samples.filter((sample) => sample.name === name).map(({ labels, value }) => ({ label: pairsOf(labels), [type]: { value } }));
+    return metric.length === 0 ? [] : [{ name, help, type: type.toUpperCase() as MetricFamily['type'], metric }];
+  });
+}
+
+function histogramsOf(name: string, samples: readonly MetricSample[]): Readonly<Record<string, unknown>>[] {
+  return samples
+    .filter((sample) => sample.name === `${name}_count`)
+    .map(({ labels, value: sampleCount }) => {
+      const isSame = ({ labels: others }: MetricSample): boolean => Object.entries(labels).every(([label, text]) => others[label] === text);
+      const bucket = samples
+        .filter((sample) => sample.name === `${name}_bucket` && isSame(sample))
+        .map((sample) => ({ cumulativeCount: sample.value, upperBound: sample.labels['le'] }));
+      const sampleSum = samples.find((sample) => sample.name === `${name}_sum` && isSame(sample))?.value ?? 0;
+      return { label: pairsOf(labels), histogram: { sampleCount, sampleSum, bucket } };
+    });
+}
+
+function pairsOf(labels: LabelPairs): { name: string; value: string }[] {
+  return Object.entries(labels).map(([name, value]) => ({ name, value }));
 }

@@ -19,6 +19,7 @@ export async function memoryApi({ shardCount = 1, limits = LIMITS, corsOrigin = 
   const ask = async (path: string, init?: RequestInit): Promise<Response> => app.request(`http://127.0.0.1${path}`, init);
   return {
     shards,
+    router,
     clock,
     ask,
     /** The parsed answer of a GET, with its status. */

@@ -1,0 +1,81 @@
+/** One path of the API as the OpenAPI document describes it. */
+export interface Operation {
+  /** As the router has it. */
+  readonly path: string;
+  readonly methods: readonly ('GET' | 'POST' | 'PUT' | 'DELETE')[];
+  readonly summary: string;
+  readonly parameters?: readonly string[];
+  /** The media type of success: `json` is the envelope, the default; `none` is 204. */
+  readonly answer?: string;
+  /** Media types of the request's body where that is more than a form of the parameters. */
+  readonly body?: readonly string[];
+}
+
+const READ = ['GET'] as const;
+const SEND = ['POST'] as const;
+const BOTH = ['GET', 'POST'] as const;
+const CHANGE = ['POST', 'PUT'] as const;
+const EVALUATION = ['timeout', 'limit', 'lookback_delta', 'stats', 'explain', 'partial_response'];
+const LABELS = ['match[]', 'start', 'end', 'limit', 'partial_response'];
+const SEARCH = ['search[]', 'fuzz_threshold', 'fuzz_alg', 'case_sensitive', 'sort_by', 'sort_dir', 'include_score', 'batch_size', ...LABELS];
+const NDJSON = 'application/x-ndjson';
+/** Which of them are heeded is said where they are read. */
+const INFLUX = ['db', 'bucket', 'precision'];
+const TEXT = 'text/plain';
+const PROTOBUF = 'application/x-protobuf';
+
+/** Every path that is served; a test holds it against the router. */
+export const API_OPERATIONS: readonly Operation[] = [
+  { path: '/api/v1/query', methods: BOTH, summary: 'Evaluates a query at one time.', parameters: ['query', 'time', ...EVALUATION] },
+  { path: '/api/v1/query_range', methods: BOTH, summary: 'Evaluates a query over a range of time.', parameters: ['query', 'start', 'end', 'step', ...EVALUATION] },
+  { path: '/api/v1/query_exemplars', methods: BOTH, summary: 'Exemplars of the series that a query selects.', parameters: ['query', 'start', 'end', 'partial_response'] },
+  { path: '/api/v1/format_query', methods: BOTH, summary: 'Lays a query out.', parameters: ['query'] },
+  { path: '/api/v1/parse_query', methods: BOTH, summary: 'The syntax tree of a query.', parameters: ['query'] },
+  { path: '/api/v1/labels', methods: BOTH, summary: 'Label names.', parameters: LABELS },
+  { path: '/api/v1/label/:name/values', methods: READ, summary: 'Values of a label.', parameters: LABELS },
+  { path: '/api/v1/series', methods: BOTH, summary: 'Label sets of series.', parameters: LABELS },
+  { path: '/api/v1/search/metric_names', methods: BOTH, summary: 'Searches metric names.', parameters: SEARCH, answer: NDJSON },
+  { path: '/api/v1/search/label_names', methods: BOTH, summary: 'Searches label names.', parameters: SEARCH, answer: NDJSON },
+  { path: '/api/v1/search/label_values', methods: BOTH, summary: 'Searches the values of a label.', parameters: ['label', ...SEARCH], answer: NDJSON },
+  { path: '/api/v1/metadata', methods: READ, summary: 'Type, help and unit of metrics.', parameters: ['metric', 'limit', 'limit_per_metric'] },
+  { path: '/api/v1/targets', methods: READ, summary: 'Scrape targets: Varve itself, where it scrapes itself.', parameters: ['state', 'scrapePool'] },
+  { path: '/api/v1/targets/metadata', methods: READ, summary: 'Metadata of scraped targets: none.', parameters: ['match_target', 'metric', 'limit'] },
+  { path: '/api/v1/scrape_pools', methods: READ, summary: 'Names of scrape pools.' },
+  { path: '/api/v1/scrape_pools/config', methods: READ, summary: 'Configuration of a scrape pool.', parameters: ['scrapePool'] },
+  { path: '/api/v1/rules', methods: READ, summary: 'Rule groups.', parameters: ['type', 'rule_name[]', 'rule_group[]', 'file[]', 'match[]', 'exclude_alerts', 'group_limit', 'group_next_token'] },
+  { path: '/api/v1/alerts', methods: READ, summary: 'Active alerts.' },
+  { path: '/api/v1/alertmanagers', methods: READ, summary: 'Alertmanagers.' },
+  { path: '/api/v1/notifications', methods: READ, summary: 'Notices of the server.' },
+  { path: '/api/v1/notifications/live', methods: READ, summary: 'A stream of notices: refused with 204.', answer: 'none' },
+  { path: '/api/v1/features', methods: READ, summary: 'What this build can do.' },
+  { path: '/api/v1/status/buildinfo', methods: READ, summary: 'The version.' },
+  { path: '/api/v1/status/config', methods: READ, summary: 'The configuration.' },
+  { path: '/api/v1/status/flags', methods: READ, summary: 'Flags of Prometheus that have a counterpart, with their values.' },
+  { path: '/api/v1/status/runtimeinfo', methods: READ, summary: 'The running server.' },
+  { path: '/api/v1/status/walreplay', methods: READ, summary: 'Progress of reading the log back.' },
+  { path: '/api/v1/status/self_metrics', methods: READ, summary: 'The server’s own metrics as JSON.', parameters: ['metric_name_pattern'] },
+  { path: '/api/v1/status/tsdb', methods: READ, summary: 'Cardinality of the hot tier.', parameters: ['limit'] },
+  { path: '/api/v1/status/tsdb/blocks', methods: READ, summary: 'Segments of the hot tier.' },
+  { path: '/api/v1/openapi.yaml', methods: READ, summary: 'This document.', answer: 'application/yaml' },
+  { path: '/api/v1/cdc', methods: READ, summary: 'The change feed as Server-Sent Events.', parameters: ['match[]', 'cursor', 'per_sample', 'live'], answer: 'text/event-stream' },
+  { path: '/api/v1/read', methods: SEND, summary: 'Prometheus remote read, samples or streamed XOR chunks.', answer: PROTOBUF, body: [PROTOBUF] },
+  { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write.', answer: 'none', body: [PROTOBUF] },
+  { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format.', answer: 'none', body: [TEXT] },
+  ...['', '/influx'].flatMap((prefix): Operation[] => [
+    { path: `${prefix}/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
+    { path: `${prefix}/api/v2/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
+    { path: `${prefix}/query`, methods: BOTH, summary: 'What Influx clients ask before they write.', answer: 'application/json' },
+    { path: `${prefix}/ping`, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'none' },
+    { path: `${prefix}/health`, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'application/json' },
+  ]),
+  { path: '/api/v1/admin/keys', methods: BOTH, summary: 'Lists keys (GET) and makes one (POST).', body: ['application/json'] },
+  { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.', answer: 'none' },
+  { path: '/api/v1/admin/tsdb/delete_series', methods: CHANGE, summary: 'Deletes samples by matcher and time.', parameters: ['match[]', 'start', 'end'], answer: 'none' },
+  { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Nothing to do: deleted samples are gone.', answer: 'none' },
+  { path: '/api/v1/admin/tsdb/snapshot', methods: CHANGE, summary: 'Takes a snapshot of every shard.', parameters: ['skip_head'] },
+  { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text.', parameters: ['match[]'], answer: TEXT },
+  { path: '/metrics', methods: READ, summary: 'The server’s own metrics.', answer: TEXT },
+  { path: '/version', methods: READ, summary: 'The version.', answer: 'application/json' },
+  { path: '/-/healthy', methods: READ, summary: 'Whether the server runs.', answer: TEXT },
+  { path: '/-/ready', methods: READ, summary: 'Whether every shard answers.', answer: TEXT },
+];

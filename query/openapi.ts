@@ -1,0 +1,94 @@
+import { API_OPERATIONS, type Operation } from './openapi-operations.ts';
+import { VARVE_VERSION } from './version.ts';
+
+/** What every parameter that several operations share means. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  query: 'A PromQL expression.',
+  time: 'Evaluation time: Unix seconds or RFC 3339. Now by default.',
+  start: 'Beginning of the time range: Unix seconds or RFC 3339.',
+  end: 'End of the time range, included: Unix seconds or RFC 3339.',
+  step: 'Resolution: seconds or a duration such as 15s.',
+  timeout: 'Evaluation ends with an error after this: seconds or a duration.',
+  limit: 'At most so many results; 0 means no limit. A warning says when there were more.',
+  lookback_delta: 'How far back an instant selector looks for a sample: seconds or a duration.',
+  stats: 'true or all: statistics of the query are part of the answer.',
+  explain: 'plan or analyze: the plan of the query is part of the answer.',
+  partial_response: 'true: parts of the data that cannot be read are named in warnings instead of failing the request.',
+  'match[]': 'A series selector; may be given several times, and any of them counts.',
+  'search[]': 'A term; may be given up to 32 times, and any of them counts.',
+};
+
+interface Parameter {
+  readonly name: string;
+  readonly in: 'query' | 'path';
+  readonly required?: true;
+  readonly description: string;
+  readonly schema: { readonly type: 'string' | 'array'; readonly items?: { readonly type: 'string' } };
+}
+
+/** The OpenAPI 3.1 document of what this build serves, as YAML. */
+export function openapiYaml(): string {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of API_OPERATIONS) {
+    const path = (paths[operation.path.replaceAll(/:(\w+)/g, '{$1}')] ??= {});
+    for (const method of operation.methods) path[method.toLowerCase()] = operationObject(operation, method);
+  }
+  return yaml({
+    openapi: '3.1.0',
+    info: { title: 'Varve', version: VARVE_VERSION, description: 'The Prometheus HTTP API and the doors in, as this build serves them.' },
+    security: [{ bearer: [] }, { basic: [] }, {}],
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, basic: { type: 'http', scheme: 'basic' } },
+      schemas: {
+        Success: {
+          type: 'object',
+          required: ['status', 'data'],
+          properties: { status: { const: 'success' }, data: {}, warnings: { type: 'array', items: { type: 'string' } }, infos: { type: 'array', items: { type: 'string' } } },
+        },
+        Error: {
+          type: 'object',
+          required: ['status', 'errorType', 'error'],
+          properties: { status: { const: 'error' }, errorType: { type: 'string' }, error: { type: 'string' } },
+        },
+      },
+    },
+  });
+}
+
+function operationObject({ path, summary, parameters = [], answer = 'json', body }: Operation, method: string): unknown {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]): Parameter => ({ name: name!, in: 'path', required: true, description: `The ${name} in the path.`, schema: { type: 'string' } }));
+  const inQuery = parameters.map(parameterObject);
+  const requestBody = body === undefined ? {} : { requestBody: { content: Object.fromEntries(body.map((type) => [type, {}])) } };
+  return {
+    operationId: `${method.toLowerCase()}${path.replaceAll(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replaceAll(/\W/g, '')}`,
+    summary,
+    parameters: [...inPath, ...inQuery],
+    ...requestBody,
+    responses: { ...success(answer), default: { description: 'What went wrong.', content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } } },
+  };
+}
+
+function success(answer: NonNullable<Operation['answer']>): Record<string, unknown> {
+  if (answer === 'none') return { 204: { description: 'Done.' } };
+  if (answer === 'json') return { 200: { description: 'The answer.', content: { 'application/json': { schema: { $ref: '#/components/schemas/Success' } } } } };
+  return { 200: { description: 'The answer.', content: { [answer]: {} } } };
+}
+
+function parameterObject(name: string): Parameter {
+  const schema = name.endsWith('[]') ? ({ type: 'array', items: { type: 'string' } } as const) : ({ type: 'string' } as const);
+  return { name, in: 'query', description: PARAMETERS[name] ?? `The parameter ${name}, as in Prometheus.`, schema };
+}
+
+/** Block YAML of plain JSON values; strings in JSON's quotes, which YAML reads alike. */
+function yaml(value: unknown, indent = ''): string {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return ' []\n';
+    return `\n${value.map((item) => `${indent}-${yaml(item, `${indent}  `)}`).join('')}`;
+  }
+  if (typeof value !== 'object' || value === null) return ` ${JSON.stringify(value)}\n`;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  if (entries.length === 0) return ' {}\n';
+  const text = entries.map(([key, item]) => `${indent}${/^[a-zA-Z]\w*$/.test(key) ? key : JSON.stringify(key)}:${yaml(item, `${indent}  `)}`).join('');
+  return indent === '' ? text : `\n${text}`;
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { API_OPERATIONS } from '../../query/openapi-operations.ts';
+import { routeRule } from '../../query/access/route-scopes.ts';
+import { nodeApp } from '../fakes/node-app.ts';
+import { memoryApi } from './api.ts';
+
+const served = new Set(nodeApp({}).app.routes.filter(({ path }) => routeRule(path) !== 'middleware').map(({ method, path }) => `${method} ${path}`));
+const described = new Set(API_OPERATIONS.flatMap(({ methods, path }) => methods.map((method) => `${method} ${path}`)));
+
+test('every route is described, and nothing else', () => {
+  expect([...served].filter((route) => !described.has(route))).toEqual([]);
+  expect([...described].filter((route) => !served.has(route))).toEqual([]);
+});
+
+test('the document is YAML of the usual form', async () => {
+  const { ask } = await memoryApi();
+  const answer = await ask('/api/v1/openapi.yaml');
+  expect(answer.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
+  const text = await answer.text();
+  expect(text).toMatch(/^openapi: "3\.1\.0"\ninfo:\n {2}title: "Varve"\n/);
+  expect(text).toContain('\n  "/api/v1/label/{name}/values":\n    get:\n      operationId: "getApiV1LabelNameValues"\n');
+  for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^ *(?:- *)*(?:(?:[\w$]+|"[^"]+"):)?(?: (?:"(?:[^"\\]|\\.)*"|\[\]|\{\}|true|false|\d+))?$/);
+  const ids = [...text.matchAll(/operationId: "(\w+)"/g)].map(([, id]) => id);
+  expect(ids).toHaveLength(described.size);
+  expect(new Set(ids).size).toBe(ids.length);
+});

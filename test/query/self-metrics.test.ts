@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import dashboard from '../../query/dashboards/varve.json' with { type: 'json' };
+import { childrenOf, parseExpr, type Expr } from '../../promql/parser/index.ts';
+import { SELF_METRICS, selfMetricSamples } from '../../query/self-metrics.ts';
+import { Counters, metricFamilies, renderMetrics } from '../../storage/runtime/metrics.ts';
+import { memoryApi } from './api.ts';
+
+/** The metric that a sample belongs to. */
+function familyOf(name: string): string {
+  const family = name.replace(/_(?:bucket|sum|count)$/, '');
+  return SELF_METRICS[family]?.type === 'histogram' ? family : name;
+}
+
+describe('/metrics', () => {
+  test('every sample has its definition, and every counter its name', async () => {
+    const api = await memoryApi({ shardCount: 2 });
+    await api.ask('/api/v1/labels');
+    const { router } = api;
+    const samples = await selfMetricSamples(await router.tenant('default'), new Counters());
+    expect(samples.filter(({ name }) => SELF_METRICS[familyOf(name)] === undefined).map(({ name }) => name)).toEqual([]);
+    for (const [name, { type, help }] of Object.entries(SELF_METRICS)) {
+      expect(help.length, name).toBeGreaterThan(10);
+      expect(name.endsWith('_total'), name).toBe(type === 'counter');
+    }
+  });
+
+  test('durations are a histogram by route', async () => {
+    const api = await memoryApi();
+    await api.ask('/api/v1/labels');
+    await api.ask('/api/v1/nothing');
+    const text = await (await api.ask('/metrics')).text();
+    expect(text).toContain('# TYPE varve_http_request_duration_seconds histogram\n');
+    expect(text).toContain('varve_http_request_duration_seconds_bucket{route="/api/v1/labels",le="0.001"} 1\n');
+    expect(text).toContain('varve_http_request_duration_seconds_bucket{route="/api/v1/labels",le="+Inf"} 1\n');
+    expect(text).toContain('varve_http_request_duration_seconds_count{route="/api/v1/labels"} 1\n');
+    expect(text).toContain('varve_http_requests_total{route="unknown",code="404"} 1\n');
+  });
+
+  test('buckets count what is below them', () => {
+    const counters = new Counters();
+    for (const seconds of [0.002, 0.3, 500]) counters.observe('h', {}, seconds);
+    const text = renderMetrics(counters.samples(), { h: { type: 'histogram', help: 'x' } });
+    const buckets = [...text.matchAll(/le="([^"]+)"\} (\d+)/g)].map(([, bound, count]) => `${bound}:${count}`);
+    expect(buckets).toEqual(['0.001:0', '0.0025:1', '0.005:1', '0.01:1', '0.025:1', '0.05:1', '0.1:1', '0.25:1', '0.5:2', '1:2', '2.5:2', '10:2', '30:2', '120:2', '+Inf:3']);
+    expect(text).toMatch(/\nh_sum 500\.302\nh_count 3\n$/);
+  });
+
+  test('the same as JSON, by name', async () => {
+    const api = await memoryApi();
+    await api.ask('/api/v1/labels');
+    const families = (await api.data('/api/v1/status/self_metrics?metric_name_pattern=varve_(build_info|http_request.*)')) as { name: string; type: string; metric: { histogram?: { sampleCount: number } }[] }[];
+    expect(families.map(({ name, type }) => [name, type])).toEqual([
+      ['varve_build_info', 'GAUGE'], ['varve_http_requests_total', 'COUNTER'], ['varve_http_request_duration_seconds', 'HISTOGRAM'],
+    ]);
+    expect(families[2]!.metric[0]!.histogram).toMatchObject({ sampleCount: 1 });
+    expect((await api.get('/api/v1/status/self_metrics?metric_name_pattern=(')).status).toBe(400);
+    expect(metricFamilies([], SELF_METRICS)).toEqual([]);
+  });
+});
+
+describe('the dashboard', () => {
+  const targets = dashboard.panels.flatMap(({ title, targets: all }) => all.map(({ expr }) => [title, expr] as const));
+
+  function metricsOf(expr: Expr): string[] {
+    return expr.kind === 'vector' ? [expr.name ?? ''] : childrenOf(expr).flatMap(metricsOf);
+  }
+
+  test.each(targets)('%s: %s', (_, text) => {
+    const expr = parseExpr(text.replaceAll('$__rate_interval', '1m').replaceAll('$job', '.*'));
+    const names = metricsOf(expr);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => SELF_METRICS[familyOf(name)] === undefined)).toEqual([]);
+  });
+
+  test('panels are apart from each other', () => {
+    const places = dashboard.panels.map(({ gridPos }) => `${gridPos.x},${gridPos.y}`);
+    expect(new Set(places).size).toBe(dashboard.panels.length);
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+  });
+});
