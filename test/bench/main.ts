@@ -1,4 +1,5 @@
 /** `npm run bench -- NAME`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load; README.md has the menu. */
+import { benchApi } from './api.ts';
 import { benchIngest } from './ingest.ts';
 import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
 import { benchQuery } from './query.ts';
@@ -6,6 +7,7 @@ import { type Report, formatReport, writeJsonReport } from './report.ts';
 import { benchSize } from './size/size.ts';
 
 const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: string) => void) => Promise<Report>>> = {
+  api: benchApi,
   ingest: benchIngest,
   query: benchQuery,
   size: benchSize,

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
-export const BENCH_NAMES = ['ingest', 'query', 'size'] as const;
+export const BENCH_NAMES = ['api', 'ingest', 'query', 'size'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly samples: number | undefined;
   /** Ingest: connections at once. */
   readonly connections: number;
-  /** Query: how often each query is timed. */
+  /** Query and api: how often each is timed. */
   readonly runs: number | undefined;
   /** Size: how many scrapes are captured, and how far apart. */
   readonly scrapes: number | undefined;
@@ -35,7 +35,7 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --seed N           another load of the same shape (1)
   --samples N        ingest: how many samples (24,000,000)
   --connections N    ingest: connections at once (4)
-  --runs N           query: how often each query is timed (30)
+  --runs N           query, api: how often each is timed (30; api: 20)
   --scrapes N        size: how many scrapes are captured (2,000)
   --interval MS      size: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
   --keep FILE        size: keep the capture

@@ -82,7 +82,7 @@ export function grafanaChecks(baseUrl: URL, { startMs, endMs }: ClientData): Che
       run: async () => {
         const data = (await grafana.post('/api/v1/query_range', { query: 'sum by (host) (rate(client_requests_total[1m]))', ...range, step })) as Matrix;
         expectEqual([data.resultType, data.result.map(({ metric }) => metric['host'])], ['matrix', [...HOSTS]], 'series');
-        expectEqual(data.result.map(({ values }) => values!.at(-1)![1]), ['1', '2', '3'], 'rates');
+        expectEqual(data.result.map(({ values }) => Number(values!.at(-1)![1]).toFixed(6)), ['1.000000', '2.000000', '3.000000'], 'rates');
       },
     },
     {
@@ -111,7 +111,7 @@ export function grafanaChecks(baseUrl: URL, { startMs, endMs }: ClientData): Che
         const form = { limit: '40000', ...range };
         expectEqual(await grafana.resource('/api/v1/labels', [...Object.entries(form), ['match[]', '{__name__!=""}']]), ['__name__', 'host'], 'labels');
         expectEqual(await grafana.get('/api/v1/label/host/values', form), [...HOSTS], 'values');
-        expectEqual(await grafana.get('/api/v1/label/U____name__/values', form), ['client_latency_seconds', 'client_requests_total'], 'values of an escaped name');
+        expectEqual(await grafana.get('/api/v1/label/U______name____/values', form), ['client_latency_seconds', 'client_requests_total'], 'values of an escaped name');
         const series = (await grafana.resource('/api/v1/series', [...Object.entries(form), ['match[]', '{__name__!=""}']])) as unknown[];
         expectEqual(series.length, HOSTS.length + 1, 'series');
       },

@@ -30,10 +30,10 @@ export async function vmalertChecks(sandbox: Sandbox, vmalert: string, baseUrl: 
     command: vmalert,
     args: [
       `-rule=${ruleFile}`,
-      `-datasource.url=${baseUrl.href}`,
-      `-remoteWrite.url=${baseUrl.href}`,
+      `-datasource.url=${baseUrl.origin}`,
+      `-remoteWrite.url=${baseUrl.origin}`,
       '-remoteWrite.flushInterval=500ms',
-      `-remoteRead.url=${baseUrl.href}`,
+      `-remoteRead.url=${baseUrl.origin}`,
       `-notifier.url=http://127.0.0.1:${notifierPort}`,
       `-httpListenAddr=127.0.0.1:${port}`,
       '-evaluationInterval=1s',
