@@ -89,6 +89,12 @@ function yaml(value: unknown, indent = ''): string {
   if (typeof value !== 'object' || value === null) return ` ${JSON.stringify(value)}\n`;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   if (entries.length === 0) return ' {}\n';
-  const text = entries.map(([key, item]) => `${indent}${/^[a-zA-Z]\w*$/.test(key) ? key : JSON.stringify(key)}:${yaml(item, `${indent}  `)}`).join('');
+  const text = entries.map(([key, item]) => `${indent}${keyText(key)}:${yaml(item, `${indent}  `)}`).join('');
   return indent === '' ? text : `\n${text}`;
+}
+
+/** A status is a string too, and written as those who write such documents by hand do. */
+function keyText(key: string): string {
+  if (/^[a-zA-Z]\w*$/.test(key)) return key;
+  return /^\d+$/.test(key) ? `'${key}'` : JSON.stringify(key);
 }
