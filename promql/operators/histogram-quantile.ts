@@ -81,8 +81,10 @@ export class HistogramQuantilesOperator implements Operator {
     quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, this.#context));
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
     const results: StepSeries[] = [];
-    for (const values of quantiles) {
-      const reader = quantileReader(values, grid, input.position, this.#context);
+    for (const [index, values] of quantiles.entries()) {
+      // The first quantile that looks at the buckets repairs them for all.
+      const findsRepaired = (step: number): boolean => quantiles.slice(0, index).some((earlier) => isValid(earlier[step]!));
+      const reader = quantileReader(values, grid, input.position, this.#context, findsRepaired);
       for (const { labels, columns } of await vector.map(reader)) {
         // A quantile that varies by step gives a series for each of its values.
         for (const quantile of new Set(values)) {
@@ -155,8 +157,10 @@ export class HistogramFractionOperator implements Operator {
   }
 }
 
-/** `position` is the vector argument's. */
-function quantileReader(quantiles: Float64Array, grid: StepGrid, position: Position, context: ExecutionContext): HistogramReader {
+/** `position` is the vector argument's. Where `findsRepaired`, buckets that had to be repaired have been told of already. */
+function quantileReader(
+  quantiles: Float64Array, grid: StepGrid, position: Position, context: ExecutionContext, findsRepaired: (step: number) => boolean = () => false,
+): HistogramReader {
   const { annotations } = context;
   return {
     ofNative: (histogram, step, metricName) => {
@@ -167,7 +171,7 @@ function quantileReader(quantiles: Float64Array, grid: StepGrid, position: Posit
     },
     ofClassic: (buckets, step, metricName) => {
       const { value, lifted } = classicQuantile(quantiles[step]!, buckets);
-      if (lifted !== undefined) {
+      if (lifted !== undefined && !findsRepaired(step)) {
         const { minBound, maxBound, maxDifference } = lifted;
         const timestampMs = grid.startMs + step * grid.stepMs;
         annotations.addMonotonicityRepair(metricName, position, { timestampMs, minBucket: minBound, maxBucket: maxBound, maxDifference });
@@ -178,5 +182,9 @@ function quantileReader(quantiles: Float64Array, grid: StepGrid, position: Posit
 }
 
 function warnOfInvalid(quantiles: Float64Array, position: Position, context: ExecutionContext): void {
-  for (const quantile of quantiles) if (!(quantile >= 0 && quantile <= 1)) context.annotations.add(invalidQuantile(quantile), position);
+  for (const quantile of quantiles) if (!isValid(quantile)) context.annotations.add(invalidQuantile(quantile), position);
+}
+
+function isValid(quantile: number): boolean {
+  return quantile >= 0 && quantile <= 1;
 }

@@ -1,21 +1,23 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runScript } from './script-runner.ts';
 
 /** `npm run promqltest -- FILE_OR_DIR…`: runs scripts and prints each failure with file and line. */
 function scriptFiles(path: string): string[] {
+  if (!existsSync(path)) fail(`there is no ${path}`);
   if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path)
-    .filter((name) => name.endsWith('.test'))
-    .sort()
-    .map((name) => join(path, name));
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test'));
+  if (names.length === 0) fail(`${path} holds no .test file`);
+  return names.sort().map((name) => join(path, name));
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(2);
 }
 
 const paths = process.argv.slice(2);
-if (paths.length === 0) {
-  console.error('usage: npm run promqltest -- FILE_OR_DIR…');
-  process.exit(2);
-}
+if (paths.length === 0) fail('usage: npm run promqltest -- FILE_OR_DIR…');
 
 let passed = 0;
 let failed = 0;

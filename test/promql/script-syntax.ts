@@ -1,4 +1,4 @@
-import { parseMetric } from '../../promql/parser/index.ts';
+import { parseExpr, parseMetric } from '../../promql/parser/index.ts';
 import { labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { parseDurationMs, parseNumber, parsePoints, parseStartPoints } from './script-points.ts';
@@ -70,7 +70,7 @@ export function parseScript(text: string): Command[] {
     i++;
     if (isEnd(line)) continue;
     const block: string[] = [];
-    if (line !== 'clear') while (i < lines.length && !isEnd(lines[i]!)) block.push(lines[i++]!);
+    if (!isClear(line)) while (i < lines.length && !isEnd(lines[i]!)) block.push(lines[i++]!);
     try {
       commands.push(parseBlock(line, block, first + 1));
     } catch (error) {
@@ -80,12 +80,16 @@ export function parseScript(text: string): Command[] {
   return commands;
 }
 
+function isClear(line: string): boolean {
+  return line.toLowerCase() === 'clear';
+}
+
 function isEnd(line: string): boolean {
   return line === '' || line.startsWith('#');
 }
 
 function parseBlock(line: string, block: readonly string[], lineNumber: number): Command {
-  if (line === 'clear') return { kind: 'clear' };
+  if (isClear(line)) return { kind: 'clear' };
   const load = /^load(_with_nhcb)?\s+(\S+)$/.exec(line);
   if (load !== null) return parseLoad(parseDurationMs(load[2]!), load[1] !== undefined, block);
   const instant = /^eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+)?(\S+)\s+(.+)$/.exec(line);
@@ -199,6 +203,9 @@ function parseRangeVector(rest: string): { startMs: number; endMs: number; stepM
   return { startMs: parseDurationMs(match[1]!), endMs: parseDurationMs(match[2]!), stepMs: parseDurationMs(match[3]!) };
 }
 
+/** A string as PromQL writes it, in any of its three quotes. */
 function unquote(text: string): string {
-  return text.startsWith('"') ? (JSON.parse(text) as string) : text.slice(1, -1);
+  const expr = parseExpr(text);
+  if (expr.kind !== 'string') throw new Error(`not a string: ${text}`);
+  return expr.value;
 }
