@@ -49,3 +49,14 @@ async function discard(reader: Reader, bytesMax: number): Promise<void> {
   }
   await reader.cancel();
 }
+
+/**
+ * Throws away the body of a request that is refused without looking at it, when it is no longer than `bytesMax`: for the same reason. Longer
+ * ones are cut off, since somebody who has not said who he is must not keep us reading.
+ */
+export async function discardBody(request: Request, bytesMax: number): Promise<void> {
+  const declared = Number(request.headers.get('content-length') ?? '0');
+  if (request.body === null || request.bodyUsed || declared > bytesMax) return;
+  // A client that hangs up meanwhile gets no answer anyway.
+  await discard((request.body as ReadableStream<Uint8Array>).getReader(), bytesMax).catch(() => {});
+}

@@ -1,8 +1,10 @@
 import type { MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { discardBody } from '../../ingest/read-body.ts';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
 import { setAccess } from '../tenant.ts';
@@ -39,6 +41,7 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
         setAccess(context, { tenant: requestTenant(context.req.raw.headers, user, grant), grant });
       }
     } catch (error) {
+      await discardBody(context.req.raw, LIMITS.refusedBodyBytesMax);
       return refusal(error, needed, requestIdOf(context));
     }
     return next();

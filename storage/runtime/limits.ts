@@ -222,6 +222,8 @@ export const LIMITS = {
   accessCertsIntervalMs: MINUTE_MS,
   /** Between clocks: for the times in a token. */
   accessClockSkewMs: MINUTE_MS,
+  /** Read and thrown away of a request that is refused at the door, so that its sender sees the answer: those of Prometheus are far shorter. */
+  refusedBodyBytesMax: 4 * MIB,
   /** A request to make a key: a few labels and a description. */
   keyRequestBytesMax: 16 * KIB,
   keyDescriptionBytesMax: 200,
