@@ -12,7 +12,7 @@ import { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdCache, SeriesIdColumns, UNKNOWN } from './series-id-cache.ts';
 import { sendBatch, toOutgoing, type OutgoingBatch } from './shard-send.ts';
-import { normalizeLabels } from './validate.ts';
+import { normalizeLabels, unitHint } from './validate.ts';
 import type { WriteOutcome } from './write-outcome.ts';
 
 /**
@@ -155,8 +155,8 @@ export class RemoteWriteIngest {
       const labels = this.#readLabels(plain, series);
       const name = 'invalid' in labels ? `series ${series}` : formatLabels(labels);
       return timestampMs > nowMs
-        ? `${name}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now`
-        : `${name}: too old: ${timestampMs} is more than hotWindowMs (${this.#limits.hotWindowMs} ms) ago`;
+        ? `${name}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now${unitHint(timestampMs, nowMs)}`
+        : `${name}: too old: ${timestampMs} is more than hotWindowMs (${this.#limits.hotWindowMs} ms) ago${unitHint(timestampMs, nowMs)}`;
     });
   }
 

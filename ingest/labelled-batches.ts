@@ -10,6 +10,7 @@ import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
 import { addCounts, NOTHING_STORED, sendBatch, toOutgoing, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
+import { unitHint } from './validate.ts';
 
 /** Series collected before a door should flush. */
 const SERIES_TARGET = 16 * 1024;
@@ -147,8 +148,8 @@ export class LabelledBatches {
     if (timestampMs >= this.#oldestMs && timestampMs <= this.#newestMs) return true;
     this.#rejections.add('bad-data', 1, () =>
       timestampMs > this.#newestMs
-        ? `${this.#name()}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now`
-        : `${this.#name()}: too old: ${timestampMs} is more than ${this.#oldestAgeMs} ms ago`,
+        ? `${this.#name()}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now${unitHint(timestampMs, this.#clock.nowMs())}`
+        : `${this.#name()}: too old: ${timestampMs} is more than ${this.#oldestAgeMs} ms ago${unitHint(timestampMs, this.#clock.nowMs())}`,
     );
     return false;
   }

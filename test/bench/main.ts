@@ -1,16 +1,22 @@
 /** `npm run bench -- NAME`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load; README.md has the menu. */
 import { benchApi } from './api.ts';
 import { benchIngest } from './ingest.ts';
+import { benchMemory } from './memory.ts';
 import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
 import { benchQuery } from './query.ts';
 import { type Report, formatReport, writeJsonReport } from './report.ts';
+import { benchRows } from './rows.ts';
 import { benchSize } from './size/size.ts';
+import { benchStore } from './store.ts';
 
 const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: string) => void) => Promise<Report>>> = {
   api: benchApi,
   ingest: benchIngest,
   query: benchQuery,
   size: benchSize,
+  rows: benchRows,
+  memory: benchMemory,
+  store: benchStore,
 };
 
 /** Progress goes to standard error, so that standard output holds the report and nothing else. */

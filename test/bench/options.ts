@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
-export const BENCH_NAMES = ['api', 'ingest', 'query', 'size'] as const;
+export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'store'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -33,7 +33,7 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --tiny             a few seconds only, to see that it works
   --json FILE        write the report as data too
   --seed N           another load of the same shape (1)
-  --samples N        ingest: how many samples (24,000,000)
+  --samples N        ingest, rows: how many samples (24,000,000; 4,000,000)
   --connections N    ingest: connections at once (4)
   --runs N           query, api: how often each is timed (30; api: 20)
   --scrapes N        size: how many scrapes are captured (2,000)

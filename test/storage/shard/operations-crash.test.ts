@@ -7,7 +7,7 @@ import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { named, write, type TestBatch } from './batches.ts';
+import { named, STALE, write, type TestBatch } from './batches.ts';
 import { dump, type Dump } from './store-model.ts';
 
 /*
@@ -31,7 +31,7 @@ const LIMITS = limitsWith({
 type Step = (store: HotStore, clock: FixedClock) => void;
 
 function batch(timestampMs: number, ...series: readonly string[]): TestBatch {
-  return series.map((name) => ({ labels: named('m', { series: name }), samples: [[timestampMs, timestampMs / 8], [timestampMs + 1, series.length]] }));
+  return series.map((name) => ({ labels: named('m', { series: name }), samples: [[timestampMs, timestampMs / 8], [timestampMs + 1, series.length], [timestampMs + 2, timestampMs % 20 === 0 ? STALE : -0]] }));
 }
 
 const append = (timestampMs: number, ...series: readonly string[]): Step => (store) => void write(store, batch(timestampMs, ...series));

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { migrate } from '../../../storage/shard/shard-schema.ts';
 import { encodeSeriesBlock } from '../../../storage/shard/series-block.ts';
 import { encodeWalRow } from '../../../storage/shard/wal.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -59,6 +60,39 @@ test('taking it over may break anywhere', () => {
       const sql = databaseOfVersion1();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
       expect(dump(new HotStore(new NodeSql(sql.database))), `call ${call}, ${when}`).toEqual(READ);
+    }
+  }
+});
+
+/** How many versions the schema has by now. */
+const VERSIONS = ((): number => {
+  const sql = new NodeSql();
+  new HotStore(sql);
+  return sql.all('SELECT version FROM schema_version').length;
+})();
+
+/** A database of version 1 that was brought as far as some later version, by a build of that time. */
+function databaseOfVersion(version: number): NodeSql {
+  for (let call = 0; ; call++) {
+    const sql = databaseOfVersion1();
+    expect(() => migrate(new FaultySql(sql, { call, when: 'after' }))).toThrow('storage fault');
+    if (sql.all('SELECT version FROM schema_version').length === version) return new NodeSql(sql.database);
+  }
+}
+
+test.each(Array.from({ length: VERSIONS - 2 }, (_, i) => i + 2))('taking over a database of version %i may break anywhere', (version) => {
+  const counting = new FaultySql(databaseOfVersion(version), undefined);
+  new HotStore(counting);
+  for (const when of ['before', 'after'] as const) {
+    for (let call = 0; call < counting.calls; call++) {
+      const sql = databaseOfVersion(version);
+      expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
+      const store = new HotStore(new NodeSql(sql.database));
+      expect(dump(store), `call ${call}, ${when}`).toEqual(READ);
+      // It goes on: what is written behind it is there after the next start.
+      write(store, [{ labels: named('a'), samples: [[20, 3]] }]);
+      store.createSnapshot();
+      expect(dump(new HotStore(new NodeSql(sql.database))).map(([, samples]) => samples.length)).toEqual([2, 1]);
     }
   }
 });

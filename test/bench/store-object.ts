@@ -2,7 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { TimeSeriesStore } from '../../storage/index.ts';
 
 /*
- * The Worker that time-series-store.ts measures: one Durable Object with a store. Each request does one thing `times` times in one event; the
+ * The Worker that store.ts measures: one Durable Object with a store. Each request does one thing `times` times in one event; the
  * clock of a Worker stands still meanwhile, so the time is taken outside.
  */
 const HOUR_MS = 3_600_000;

@@ -1,0 +1,116 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TimeSeriesStore } from '../../storage/index.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { NodeSql } from '../fakes/node-sql.ts';
+
+/*
+ * Whatever a caller hands over is stored exactly or refused with an error that says what and why; and what is beside it is neither lost nor
+ * changed. (Values: see time-series-store.test.ts, "numbers come back exactly".)
+ */
+const NOON = Date.UTC(2024, 0, 15, 12);
+let sql: NodeSql;
+
+beforeEach(() => {
+  sql = new NodeSql();
+});
+
+function open(): TimeSeriesStore<unknown> {
+  return new TimeSeriesStore<unknown>({ sql, clock: new FixedClock(NOON) });
+}
+
+/** As after an eviction, everything sealed. */
+function reopened(): TimeSeriesStore<unknown> {
+  open().createSnapshot();
+  sql = new NodeSql(sql.database);
+  return open();
+}
+
+describe('keys', () => {
+  const KEYS: Readonly<Record<string, string>> = {
+    accents: 'température',
+    'accents that are characters of their own': 'tempe\u0301rature',
+    'beyond the first plane': '𝒳🜁👩‍👩‍👧',
+    'right to left': 'حرارة\u200f',
+    'a NUL inside': 'a\u0000b',
+    'control characters and a line break': '\u0001\n\t\u007f',
+    'the byte order mark': '\ufeffk',
+    'noncharacters': '\uffff\u{10ffff}',
+    quotes: `"'\\{}[]`,
+    'like a label of ours': '__name__',
+    'a property of objects': '__proto__',
+    blanks: '  ',
+    'as long as may be': 'ü'.repeat(LIMITS.labelValueBytesMax / 2),
+  };
+
+  test('any Unicode is a key of its own, stored exactly', async () => {
+    const entries = Object.values(KEYS);
+    await open().putBatch(entries.flatMap((key, i) => [{ key, value: i, timestamp: NOON }, { key, value: { i }, timestamp: NOON + 1 }]));
+    const store = reopened();
+    expect(store.keys()).toEqual([...entries].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    for (const [i, key] of entries.entries()) {
+      expect(await store.getAsOf(key, NOON), JSON.stringify(key)).toBe(i);
+      expect(await store.get(key), JSON.stringify(key)).toEqual({ i });
+    }
+  });
+
+  test.each<[string, unknown, string]>([
+    ['empty', '', "a key is a text that is not empty, got ''"],
+    ['no text', 7, 'a key is a text that is not empty, got number'],
+    ['half of a surrogate pair', 'a\ud800', 'not well-formed Unicode'],
+    ['of one megabyte', 'x'.repeat(1_000_000), 'a key of 1000000 bytes, the limit labelValueBytesMax is 2048'],
+    ['a byte too long', `${'ü'.repeat(LIMITS.labelValueBytesMax / 2)}x`, 'a key of 2049 bytes'],
+  ])('%s', async (_, key, message) => {
+    const store = open();
+    await store.put('beside', 1, NOON);
+    await expect(store.put(key as string, 1, NOON)).rejects.toThrow(message);
+    // A batch is all or nothing, so nothing of it is lost without a word.
+    await expect(store.putBatch([{ key: 'beside', value: 2, timestamp: NOON + 1 }, { key: key as string, value: 1, timestamp: NOON }])).rejects.toThrow(message);
+    expect(await reopened().get('beside')).toBe(1);
+    expect(reopened().keys()).toEqual(['beside']);
+  });
+});
+
+describe('timestamps', () => {
+  const STORED: readonly number[] = [0, -1, NOON / 1000, Date.UTC(1900, 0, 1), -(2 ** 50 - 1), 2 ** 50 - 1, Date.UTC(9999, 11, 31)];
+
+  test('seconds, negative and far-future ones are times like others, stored exactly', async () => {
+    await open().putBatch(STORED.map((timestamp, i) => ({ key: 'k', value: i, timestamp })));
+    const found: [number, unknown][] = [];
+    for await (const { timestamp, value } of reopened().range('k')) found.push([timestamp, value]);
+    expect(found).toEqual(STORED.map((timestamp, i): [number, unknown] => [timestamp, i]).sort(([a], [b]) => a - b));
+  });
+
+  test.each<[string, unknown, string]>([
+    ['NaN', NaN, 'want Unix milliseconds'],
+    ['infinite', Infinity, 'want Unix milliseconds'],
+    ['a fraction, as seconds have it', NOON / 1000 + 0.25, 'a time in seconds has to be multiplied by 1000'],
+    ['nanoseconds', NOON * 1e6, 'is it in micro- or nanoseconds?'],
+    ['a date that is none', new Date(NaN), 'want Unix milliseconds, a valid Date or ISO 8601 text'],
+    ['a text that is none', 'yesterday', '"yesterday"'],
+    ['a day that does not exist', '2024-02-30', '"2024-02-30"'],
+    ['null', null, 'want Unix milliseconds'],
+  ])('%s', async (_, timestamp, message) => {
+    const store = open();
+    await store.put('k', 1, NOON);
+    await expect(store.put('k', 2, timestamp as number)).rejects.toThrow(message);
+    await expect(store.putBatch([{ key: 'k', value: 3, timestamp: NOON + 1 }, { key: 'k', value: 2, timestamp: timestamp as number }])).rejects.toThrow(message);
+    expect(await reopened().get('k')).toBe(1);
+  });
+});
+
+describe('values', () => {
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a bigint', 1n],
+    ['a document that holds itself', (() => { const loop: Record<string, unknown> = {}; return (loop['self'] = loop); })()],
+    ['a document too large for a row', 'x'.repeat(2_000_000)],
+  ])('%s is refused', async (_, value) => {
+    const store = open();
+    await store.put('k', 1, NOON);
+    await expect(store.put('k', value, NOON + 1)).rejects.toThrow();
+    await expect(store.putBatch([{ key: 'k', value: 2, timestamp: NOON + 2 }, { key: 'k', value, timestamp: NOON + 1 }])).rejects.toThrow();
+    expect(await reopened().get('k')).toBe(1);
+  });
+});
