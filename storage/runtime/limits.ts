@@ -146,7 +146,7 @@ export const LIMITS = {
   lateQueueBytesMax: 1024 * MIB,
   /** Each holds the segments it lists for as long as it lives. */
   snapshotsMax: 64,
-  /** Segment rows kept open for reading single series again, in bytes of the rows. */
+  /** Segment rows kept open for reading single series again, in bytes of the rows and their directories. */
   openSegmentBytesMax: 4 * MIB,
   /** Decoded columns of such rows, in samples of 16 bytes: 4 MiB. */
   openColumnSamplesMax: 256 * KIB,

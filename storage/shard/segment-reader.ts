@@ -12,10 +12,14 @@ import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from '
 /** Decoded timestamps that a reader remembers, half a megabyte: neighbouring series may be of targets that are scraped at other times. */
 const DECODED_TIMES_MAX = 64 * 1024;
 
+/** Its ref, time column, frame, place in the frame and length. */
+const DIRECTORY_BYTES_PER_SERIES = 4 + 4 + 2 + 4 + 4;
+
 /** Reads a segment row (segment.ts): the directory at once, frames one at a time. */
 export class SegmentReader {
   /** The series in the row, in its order; one in several pieces comes several times. */
   readonly refs: Uint32Array;
+  readonly #bytes: number;
   readonly #timeColumnOf: Uint32Array;
   readonly #timeLengths: Uint32Array;
   readonly #times: FrameReader;
@@ -25,6 +29,7 @@ export class SegmentReader {
   /** `where` names the row in errors. */
   constructor(buffer: ArrayBuffer, where: string) {
     const bytes = new Uint8Array(buffer);
+    this.#bytes = bytes.length;
     const header = new ByteReader(bytes);
     const version = header.byte();
     if (version !== SEGMENT_VERSION && version !== SEGMENT_VERSION_BEFORE) {
@@ -47,6 +52,11 @@ export class SegmentReader {
     this.#timeColumnOf = differences(directory, seriesCount);
     this.#values = new FrameReader(bytes, values.frames, column(directory, seriesCount), `${where}: values`);
     if (!directory.done) throw new Error(`${where}: directory: ${directory.end - directory.position} bytes too many`);
+  }
+
+  /** What an open row takes: where its series are few bytes each, their directory is several times the row. */
+  get memoryBytes(): number {
+    return this.#bytes + this.refs.length * DIRECTORY_BYTES_PER_SERIES;
   }
 
   /** How many samples the series at a position of `refs` has. */

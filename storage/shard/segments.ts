@@ -104,7 +104,7 @@ export class Segments {
     const known = this.#open.get(segment);
     if (known !== undefined) return known;
     const reader = new SegmentReader(this.#read(info), `segment ${segment}`);
-    if (keep) this.#open.set(segment, reader, info.bytes);
+    if (keep) this.#open.set(segment, reader, reader.memoryBytes);
     return reader;
   }
 
