@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
+import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
-import { formatPlace, insertEvents, parsePlace, resyncEvent, type EventStyle } from './cdc-events.ts';
+import { formatPlace, parsePlace } from './cdc-place.ts';
 import { selectorParameters } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';

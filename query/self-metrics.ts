@@ -43,6 +43,13 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_snapshots: { type: 'gauge', help: 'Snapshots held.' },
   varve_shard_late_samples: { type: 'gauge', help: 'Samples too old for the hot tier that wait for the archive; no query reads them.' },
   varve_shard_late_bytes: { type: 'gauge', help: 'Their size, compressed; the limit is lateQueueBytesMax.' },
+  varve_shard_queue_messages_total: { type: 'counter', help: 'Messages of changes that the queue CDC_QUEUE has taken; some perhaps again.' },
+  varve_shard_queue_resyncs_total: { type: 'counter', help: 'Times the queue was told that changes are missing, since it fell behind what the log still has.' },
+  varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },
+  varve_shard_queue_lag_rows: { type: 'gauge', help: 'Rows of the log that the queue does not have yet.' },
+  varve_shard_histograms_appended_total: { type: 'counter', help: 'Native histogram samples stored.' },
+  varve_shard_exemplars_appended_total: { type: 'counter', help: 'Exemplars stored.' },
+  varve_shard_deltas_refused_by_order_total: { type: 'counter', help: 'Delta samples refused because a later one had been added up.' },
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
 };
 

@@ -174,6 +174,24 @@ export const LIMITS = {
   /** Bytes of a file, which is one upload and in memory whole. Only histograms and values that do not compress reach it. */
   archiveFileBytesTarget: 8 * MIB,
 
+  // —— changes on their way to a queue ——
+  /** A queue takes 128 KB a message, its own attributes included. */
+  queueMessageBytesMax: 120_000,
+  /** The queue's own limits are 100 messages and 256 KB a call. */
+  queueBatchMessagesMax: 100,
+  queueBatchBytesMax: 250_000,
+  /** Samples of one series in one event, about 60 bytes each: with the longest labels still a message. */
+  queuePointsPerEventMax: 256,
+  /** Rows of the log in memory at a time, along with what the feed adds to them. */
+  queueRowsPerRead: 16,
+  /** Then the object's other work has its turn. */
+  queueReadsPerRing: 64,
+  /** What is written is sent together with what follows within this time; also the first pause behind a failure. */
+  queueDelayMs: 1000,
+  /** A queue that has not taken messages by then is taken to be away. */
+  queueTimeoutMs: 30_000,
+  queueBackoffMsMax: 5 * MINUTE_MS,
+
   // —— a TimeSeriesStore in somebody's Durable Object ——
   /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 3 MiB. */
   storeLogEntriesMax: 128 * KIB,
@@ -269,6 +287,7 @@ export const LIMITS = {
   lookbackMs: 5 * MINUTE_MS,
 } as const;
 
+assert(LIMITS.queueMessageBytesMax <= LIMITS.queueBatchBytesMax, 'a message fits one call of the queue');
 assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');
 assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
 assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax, 'a batch fits the log');

@@ -199,6 +199,11 @@ export class HotStore {
     return answer;
   }
 
+  /** The cursor of the newest change: where a consumer is who has seen everything. */
+  get newestChange(): number {
+    return this.#wal.lastSequence;
+  }
+
   /** The cursors between which the change feed reaches: a new consumer begins anywhere from `oldest` to `newest`. */
   changeCursors(): { readonly oldest: number; readonly newest: number } {
     const cursors = { oldest: oldestCursor({ sql: this.#sql, wal: this.#wal }), newest: this.#wal.lastSequence };

@@ -3,11 +3,13 @@ import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
+import { QueueSender } from './queue-sender.ts';
 import type { ChangesAnswer } from './change-feed.ts';
 import type {
   AppendAnswer,
@@ -26,6 +28,12 @@ import type {
   StringsShardAnswer,
 } from './shard-api.ts';
 
+/** What a shard needs of the Worker's bindings. */
+interface ShardEnv extends Variables {
+  /** Gets the change feed; there need not be one. */
+  readonly CDC_QUEUE?: Queue;
+}
+
 /**
  * A shard of a tenant: a thin shell around HotStore. An exception from a write leaves memory in doubt, so the object is aborted and the
  * next call finds it rebuilt from storage.
@@ -34,20 +42,28 @@ export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
   readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
+  /** Only where a queue is bound. */
+  readonly #sender: QueueSender | undefined;
 
-  constructor(state: DurableObjectState, env: Variables) {
+  constructor(state: DurableObjectState, env: ShardEnv) {
     super(state, env as never);
     const { hotRetentionMs, limitsOf } = readConfig(env);
     const { activeSeriesMax } = limitsOf(tenantOf(state.id.name));
-    this.#store = new HotStore(durableObjectSql(state.storage), { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs });
+    const sql = durableObjectSql(state.storage);
+    const alarm = durableObjectAlarm(state.storage);
+    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
-    this.#maintenance = new MaintenanceAlarm(this.#store, durableObjectAlarm(state.storage), systemClock);
-    void state.blockConcurrencyWhile(() => this.#maintenance.arm());
+    this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock);
+    if (env.CDC_QUEUE !== undefined) {
+      const shard = state.id.name ?? state.id.toString();
+      this.#sender = new QueueSender({ sql, store: this.#store, queue: cloudflareQueue(env.CDC_QUEUE), alarm, clock: systemClock, limits: LIMITS, shard, onBroken: (error) => this.#abort(error) });
+    }
+    void state.blockConcurrencyWhile(() => this.#arm());
   }
 
   async append(message: ArrayBuffer): Promise<AppendAnswer> {
     const answer = await this.#change(() => this.#appends.add(message));
-    await this.#maintenance.arm();
+    await this.#arm();
     return answer;
   }
 
@@ -57,6 +73,7 @@ export class Shard extends DurableObject implements ShardApi {
 
   override async alarm(): Promise<void> {
     await this.#change(() => this.#maintenance.ring());
+    await this.#sender?.ring();
   }
 
   async select(request: SelectShardRequest): Promise<SelectShardAnswer> {
@@ -89,7 +106,7 @@ export class Shard extends DurableObject implements ShardApi {
 
   async deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer> {
     const answer = await this.#change(() => this.#store.deleteSeries(request));
-    await this.#maintenance.arm();
+    await this.#arm();
     return answer;
   }
 
@@ -104,7 +121,14 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async stats(): Promise<ShardStats> {
-    return this.#store.stats();
+    const stats = this.#store.stats();
+    if (this.#sender === undefined) return stats;
+    return { counters: { ...stats.counters, ...this.#sender.counters }, gauges: { ...stats.gauges, queue_lag_rows: this.#sender.lag } };
+  }
+
+  async #arm(): Promise<void> {
+    await this.#maintenance.arm();
+    await this.#sender?.arm();
   }
 
   /** Runs what changes the store. Where it fails it may have stopped half-way between storage and memory; a read leaves memory as it is. */
@@ -112,9 +136,13 @@ export class Shard extends DurableObject implements ShardApi {
     try {
       return await body();
     } catch (error) {
-      this.ctx.abort(`shard: ${error instanceof Error ? error.message : String(error)}`);
+      this.#abort(error);
       throw error;
     }
+  }
+
+  #abort(error: unknown): void {
+    this.ctx.abort(`shard: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

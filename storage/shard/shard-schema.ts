@@ -75,6 +75,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       exemplars BLOB NOT NULL     -- exemplars.ts
     )`,
   ],
+  [
+    `CREATE TABLE queue_place (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      cursor INTEGER NOT NULL  -- sequence of the last WAL row that the queue has taken (queue-sender.ts)
+    )`,
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

@@ -1,9 +1,9 @@
-import { decodeHistogram } from '../storage/chunk/index.ts';
-import { apiBuckets } from '../storage/model/histogram-buckets.ts';
-import { formatLabels, labelsToObject } from '../storage/model/labels.ts';
-import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
-import type { BatchChange, SeriesChange } from '../storage/shard/change-feed.ts';
-import { payloadOf } from '../storage/shard/payloads.ts';
+import { decodeHistogram } from '../chunk/index.ts';
+import { apiBuckets } from '../model/histogram-buckets.ts';
+import { formatLabels, labelsToObject } from '../model/labels.ts';
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
+import type { BatchChange, SeriesChange } from './change-feed.ts';
+import { payloadOf } from './payloads.ts';
 
 const TABLE = 'metrics';
 
@@ -32,7 +32,7 @@ export function* insertEvents(batch: BatchChange, { perSample }: EventStyle): Ge
 }
 
 /** Events are missing: whoever follows reads the state anew. */
-export function resyncEvent(shard: number): string {
+export function resyncEvent(shard: number | string): string {
   return JSON.stringify({ type: 'cdc.resync', op: 's', store: 'timeseries', table: TABLE, shard });
 }
 
@@ -64,16 +64,3 @@ function jsonNumber(value: number): JsonNumber {
   if (Number.isNaN(value)) return 'NaN';
   return value > 0 ? '+Inf' : '-Inf';
 }
-
-/** A place in the feeds of all shards: a sequence for each, joined by commas. It is what `Last-Event-ID` brings back. */
-export function formatPlace(cursors: readonly number[]): string {
-  return cursors.join(',');
-}
-
-/** Undefined when it is none, or one of another number of shards. */
-export function parsePlace(text: string, shardCount: number): number[] | undefined {
-  if (!/^\d{1,15}(?:,\d{1,15})*$/.test(text)) return undefined;
-  const cursors = text.split(',').map(Number);
-  return cursors.length === shardCount ? cursors : undefined;
-}
-

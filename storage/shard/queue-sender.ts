@@ -1,0 +1,166 @@
+import type { Alarm } from '../runtime/alarm.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import type { MessageQueue } from '../runtime/queue.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { HotStore } from './hot-store.ts';
+import { queueMessages, resyncMessage, type MessageLimits } from './queue-messages.ts';
+import { SHARD_RPC_VERSION } from './shard-api.ts';
+
+type SenderLimits = MessageLimits &
+  Readonly<Record<keyof Pick<typeof LIMITS, 'queueBatchMessagesMax' | 'queueBatchBytesMax' | 'queueRowsPerRead' | 'queueReadsPerRing' | 'queueDelayMs' | 'queueTimeoutMs' | 'queueBackoffMsMax'>, number>>;
+
+export interface SenderParts {
+  readonly sql: Sql;
+  readonly store: Pick<HotStore, 'changes' | 'newestChange'>;
+  readonly queue: MessageQueue;
+  readonly alarm: Alarm;
+  readonly clock: Clock;
+  readonly limits: SenderLimits;
+  /** Names the shard in the messages. */
+  readonly shard: string;
+  /** Storage has failed, or is no longer this instance's: the object must be rebuilt from it. */
+  readonly onBroken: (error: unknown) => void;
+}
+
+/** A sending that is under way; one that has been given up goes on, and nobody looks at how it ends. */
+interface Sending {
+  readonly sinceMs: number;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Passes the change feed on to a queue, at least once and in the order of commit. Whoever writes never waits for it, nor does maintenance: the
+ * alarm begins a sending and leaves. It keeps nothing in memory but what it is sending; a queue that is slow or away only makes it fall behind
+ * in the feed, which the WAL holds anyway. If it falls behind what that still has, the queue gets a `cdc.resync` in place of what is missing.
+ *
+ * Its place is a row of its own, written when the queue has taken everything up to there: that is the commit point. A crash before it sends the
+ * same again; a crash behind it goes on. It begins with what is written after the queue was first there.
+ */
+export class QueueSender {
+  readonly counters = { queue_messages_total: 0, queue_resyncs_total: 0, queue_failures_total: 0 };
+  readonly #parts: SenderParts;
+  #cursor: number;
+  #sending: Sending | undefined;
+  /** In a row. */
+  #failures = 0;
+  #notBeforeMs = -Infinity;
+  /** The alarm is known to ring no later than this. */
+  #armedForMs = Infinity;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+    const { sql, store } = parts;
+    const [row] = sql.all<{ cursor: number }>('SELECT cursor FROM queue_place WHERE id = 1');
+    this.#cursor = row?.cursor ?? store.newestChange;
+    if (row === undefined) sql.run('INSERT INTO queue_place (id, cursor) VALUES (1, ?)', this.#cursor);
+  }
+
+  /** Rows of the feed that the queue does not have yet. */
+  get lag(): number {
+    const newest = this.#parts.store.newestChange;
+    // A place from the future belongs to a database that has since gone back in time: the feed says so.
+    return newest >= this.#cursor ? newest - this.#cursor : 1;
+  }
+
+  /** Resolves when nothing is being sent. For tests. */
+  async idle(): Promise<void> {
+    await this.#sending?.done;
+  }
+
+  /** Sees to it that the alarm rings when there is something to send, or to be given up. After every write, and on waking. */
+  async arm(): Promise<void> {
+    const { alarm, clock, limits } = this.#parts;
+    const dueMs = this.#sending !== undefined ? this.#sending.sinceMs + limits.queueTimeoutMs : Math.max(clock.nowMs() + limits.queueDelayMs, this.#notBeforeMs);
+    if (this.#armedForMs !== Infinity || (this.#sending === undefined && this.lag === 0)) return;
+    this.#armedForMs = dueMs;
+    await alarm.setNoLaterThan(dueMs);
+  }
+
+  /** Begins to send what is there. The alarm may ring for other reasons, or twice. */
+  async ring(): Promise<void> {
+    const { clock, limits } = this.#parts;
+    const nowMs = clock.nowMs();
+    this.#armedForMs = Infinity;
+    if (this.#sending !== undefined && nowMs >= this.#sending.sinceMs + limits.queueTimeoutMs) {
+      this.#sending = undefined;
+      this.#noteFailure();
+    }
+    if (this.#sending === undefined && nowMs >= this.#notBeforeMs && this.lag > 0) {
+      const sending: Sending = { sinceMs: nowMs, done: Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken) };
+      this.#sending = sending;
+    }
+    await this.arm();
+  }
+
+  async #send(sending: Sending): Promise<void> {
+    const { limits } = this.#parts;
+    for (let reads = 0; reads < limits.queueReadsPerRing && this.lag > 0; reads++) {
+      const { messages, cursor, isResync } = this.#read();
+      const areTaken = await this.#sendAll(messages);
+      if (this.#sending !== sending) return;
+      if (!areTaken) {
+        this.#noteFailure();
+        break;
+      }
+      if (isResync) this.counters.queue_resyncs_total++;
+      this.#failures = 0;
+      this.#moveTo(cursor);
+    }
+    this.#sending = undefined;
+    this.#armedForMs = Infinity;
+    await this.arm();
+  }
+
+  async #sendAll(messages: Iterable<string>): Promise<boolean> {
+    const { queue, limits } = this.#parts;
+    for (const group of groups(messages, limits)) {
+      try {
+        await queue.sendBatch(group);
+      } catch {
+        // It is away or full. Nothing is lost: the place stays, and lag and failures can be seen.
+        return false;
+      }
+      this.counters.queue_messages_total += group.length;
+    }
+    return true;
+  }
+
+  #read(): { readonly messages: Iterable<string>; readonly cursor: number; readonly isResync: boolean } {
+    const { store, limits, shard } = this.#parts;
+    const answer = store.changes({ version: SHARD_RPC_VERSION, cursor: this.#cursor, rowsMax: limits.queueRowsPerRead, selectors: [] });
+    const isResync = answer.status === 'resync';
+    return { messages: isResync ? [resyncMessage(shard, answer.cursor)] : queueMessages(shard, answer.batches, limits), cursor: answer.cursor, isResync };
+  }
+
+  #moveTo(cursor: number): void {
+    // Commit point. Only from where this instance has been: one that has been replaced may still be sending.
+    this.#parts.sql.run('UPDATE queue_place SET cursor = ? WHERE id = 1 AND cursor = ?', cursor, this.#cursor);
+    this.#cursor = cursor;
+  }
+
+  #noteFailure(): void {
+    const { clock, limits } = this.#parts;
+    this.counters.queue_failures_total++;
+    this.#notBeforeMs = clock.nowMs() + Math.min(limits.queueBackoffMsMax, limits.queueDelayMs * 2 ** Math.min(this.#failures++, 20));
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/** What one call of the queue may carry. */
+function* groups(messages: Iterable<string>, { queueBatchMessagesMax, queueBatchBytesMax }: SenderLimits): Generator<string[]> {
+  let group: string[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const messageBytes = utf8.encode(message).length;
+    if (group.length > 0 && (group.length === queueBatchMessagesMax || bytes + messageBytes > queueBatchBytesMax)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(message);
+    bytes += messageBytes;
+  }
+  if (group.length > 0) yield group;
+}
