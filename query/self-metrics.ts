@@ -47,9 +47,6 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_queue_resyncs_total: { type: 'counter', help: 'Times the queue was told that changes are missing, since it fell behind what the log still has.' },
   varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },
   varve_shard_queue_lag_rows: { type: 'gauge', help: 'Rows of the log that the queue does not have yet.' },
-  varve_shard_histograms_appended_total: { type: 'counter', help: 'Native histogram samples stored.' },
-  varve_shard_exemplars_appended_total: { type: 'counter', help: 'Exemplars stored.' },
-  varve_shard_deltas_refused_by_order_total: { type: 'counter', help: 'Delta samples refused because a later one had been added up.' },
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
 };
 

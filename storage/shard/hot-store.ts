@@ -8,6 +8,7 @@ import { LIMITS } from '../runtime/limits.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { cut } from './cut-answer.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
@@ -446,9 +447,4 @@ export interface LocalAnswer {
   readonly samplesStored: number;
   readonly samplesRefused: number;
   readonly refusal: string | undefined;
-}
-
-function cut<T>(values: T[], limit: number): { values: T[]; truncated: boolean } {
-  const truncated = limit > 0 && values.length > limit;
-  return { values: truncated ? values.slice(0, limit) : values, truncated };
 }
