@@ -12,7 +12,7 @@ import { cut } from './cut-answer.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
-import { localBatches, localHasher, type LocalSeries } from './local-batch.ts';
+import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
@@ -440,11 +440,4 @@ export interface HotStoreOptions {
   readonly clock?: Clock;
   /** Maintenance drops segments whose newest sample is older than this; by default none. */
   readonly retentionMs?: number;
-}
-
-/** What became of samples appended locally; `refusal` says why some were refused. */
-export interface LocalAnswer {
-  readonly samplesStored: number;
-  readonly samplesRefused: number;
-  readonly refusal: string | undefined;
 }

@@ -15,6 +15,13 @@ export interface LocalSeries {
   readonly values: ArrayLike<number>;
 }
 
+/** What became of samples appended locally; `refusal` says why some were refused. */
+export interface LocalAnswer {
+  readonly samplesStored: number;
+  readonly samplesRefused: number;
+  readonly refusal: string | undefined;
+}
+
 /** The hasher of a store that names its series itself. Its key is made once and kept. */
 export function localHasher(sql: Sql, random: Random): SeriesHasher {
   const stored = sql.all<{ local_hash_key: ArrayBuffer | null }>('SELECT local_hash_key FROM shard_state WHERE id = 1')[0]!.local_hash_key;
