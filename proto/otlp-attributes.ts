@@ -1,0 +1,172 @@
+import { DecodeError } from './decode-error.ts';
+import { fieldMask, ProtobufCursor, WIRE_BYTES, WIRE_FIXED64 } from './protobuf-cursor.ts';
+
+/*
+ * Attributes as strings (opentelemetry/proto/common/v1/common.proto):
+ *
+ *   KeyValue      1: string key  2: AnyValue value
+ *   AnyValue      one of 1: string  2: bool  3: int64  4: double  5: ArrayValue  6: KeyValueList  7: bytes
+ *   ArrayValue    1: AnyValue values
+ *   KeyValueList  1: KeyValue values
+ */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const FIELD_1 = (1 << 3) | WIRE_BYTES;
+const FIELD_2 = (2 << 3) | WIRE_BYTES;
+
+type JsonValue = string | number | boolean | null | bigint | readonly JsonValue[] | ReadonlyMap<string, JsonValue>;
+
+/** The text of a span; DecodeError when it is not UTF-8. */
+export function readText(bytes: Uint8Array, start: number, end: number): string {
+  try {
+    return utf8.decode(bytes.subarray(start, end));
+  } catch {
+    throw new DecodeError(`OTLP: invalid UTF-8 at byte ${start}`);
+  }
+}
+
+/**
+ * The KeyValues of field `field` in the message from `start` to `end`, as key, value, key, value, … in the sender's order. Values that are
+ * not text become text as the Collector makes them: numbers and booleans as in JSON, bytes in base64, arrays and lists as JSON. They may
+ * nest `depthMax` deep.
+ */
+export function readAttributes(bytes: Uint8Array, start: number, end: number, field: number, depthMax: number): string[] {
+  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  cursor.position = start;
+  const attributes: string[] = [];
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    if (tag === ((field << 3) | WIRE_BYTES)) {
+      const [key, value] = keyValue(cursor, cursor.length(end), depthMax);
+      attributes.push(key, textOf(value));
+    } else cursor.skipField(tag, end);
+  }
+  return attributes;
+}
+
+/** Name and version of the InstrumentationScope from `start` to `end`, fields 1 and 2. */
+export function readScopeName(bytes: Uint8Array, start: number, end: number): { name: string; version: string } {
+  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  cursor.position = start;
+  let name = '';
+  let version = '';
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    if (tag !== FIELD_1 && tag !== FIELD_2) {
+      cursor.skipUnknown(tag, end, fieldMask(1, 2));
+      continue;
+    }
+    const fieldEnd = cursor.length(end);
+    const text = readText(bytes, cursor.position, fieldEnd);
+    if (tag === FIELD_1) name = text;
+    else version = text;
+    cursor.position = fieldEnd;
+  }
+  return { name, version };
+}
+
+/** Moves the cursor to `end`. */
+function keyValue(cursor: ProtobufCursor, end: number, depthLeft: number): [string, JsonValue] {
+  let key = '';
+  let value: JsonValue = null;
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    if (tag !== FIELD_1 && tag !== FIELD_2) {
+      cursor.skipUnknown(tag, end, fieldMask(1, 2));
+      continue;
+    }
+    const fieldEnd = cursor.length(end);
+    if (tag === FIELD_1) key = readText(cursor.bytes, cursor.position, fieldEnd);
+    else value = anyValue(cursor, fieldEnd, depthLeft);
+    cursor.position = fieldEnd;
+  }
+  return [key, value];
+}
+
+function anyValue(cursor: ProtobufCursor, end: number, depthLeft: number): JsonValue {
+  if (depthLeft === 0) throw cursor.error('an attribute that nests too deep');
+  let value: JsonValue = null;
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    switch (tag) {
+      case 2 << 3:
+        value = cursor.lowBits(end) !== 0;
+        continue;
+      case 3 << 3:
+        value = int64(cursor, end);
+        continue;
+      case (4 << 3) | WIRE_FIXED64:
+        value = cursor.view.getFloat64(cursor.fixed64(end), true);
+        continue;
+    }
+    const field = tag >>> 3;
+    if ((tag & 7) !== WIRE_BYTES || (field !== 1 && (field < 5 || field > 7))) {
+      cursor.skipUnknown(tag, end, fieldMask(1, 2, 3, 4, 5, 6, 7));
+      continue;
+    }
+    const fieldEnd = cursor.length(end);
+    if (field === 1) value = readText(cursor.bytes, cursor.position, fieldEnd);
+    else if (field === 5) value = arrayValue(cursor, fieldEnd, depthLeft - 1);
+    else if (field === 6) value = new Map(keyValueList(cursor, fieldEnd, depthLeft - 1));
+    else value = base64(cursor.bytes.subarray(cursor.position, fieldEnd));
+    cursor.position = fieldEnd;
+  }
+  return value;
+}
+
+function arrayValue(cursor: ProtobufCursor, end: number, depthLeft: number): JsonValue[] {
+  const values: JsonValue[] = [];
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    if (tag === FIELD_1) values.push(anyValue(cursor, cursor.length(end), depthLeft));
+    else cursor.skipUnknown(tag, end, fieldMask(1));
+  }
+  return values;
+}
+
+function keyValueList(cursor: ProtobufCursor, end: number, depthLeft: number): [string, JsonValue][] {
+  const values: [string, JsonValue][] = [];
+  while (cursor.position < end) {
+    const tag = cursor.tag(end);
+    if (tag === FIELD_1) values.push(keyValue(cursor, cursor.length(end), depthLeft));
+    else cursor.skipUnknown(tag, end, fieldMask(1));
+  }
+  return values;
+}
+
+/** Exact, since it is printed. */
+function int64(cursor: ProtobufCursor, end: number): bigint {
+  let value = 0n;
+  for (let shift = 0n; ; shift += 7n) {
+    if (cursor.position >= end) throw cursor.cutOff(end);
+    if (shift > 63n) throw cursor.error('a varint above 64 bits');
+    const byte = cursor.bytes[cursor.position++]!;
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt.asIntN(64, value);
+  }
+}
+
+function textOf(value: JsonValue): string {
+  if (typeof value === 'string') return value;
+  if (value === null) return '';
+  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+  return json(value);
+}
+
+/** As Go's encoding/json writes it, which is what other receivers have: keys sorted, `<`, `>` and `&` escaped. */
+function json(value: JsonValue): string {
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'string') return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (Array.isArray(value)) return `[${value.map(json).join(',')}]`;
+  if (value instanceof Map) {
+    const keys = [...(value as ReadonlyMap<string, JsonValue>).keys()].sort();
+    return `{${keys.map((key) => `${json(key)}:${json(value.get(key) as JsonValue)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = '';
+  // A multiple of three, so that the pieces can stand side by side.
+  for (let start = 0; start < bytes.length; start += 3072) text += btoa(String.fromCharCode(...bytes.subarray(start, start + 3072)));
+  return text;
+}

@@ -1,0 +1,233 @@
+import { COUNT, Point, readUint64, SUM } from './otlp-points.ts';
+import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type ProtobufCursor } from './protobuf-cursor.ts';
+
+/** Numbers of one point, reused; past `lengthMax` they are counted and not kept. */
+export class PointNumbers {
+  length = 0;
+  values = new Float64Array(32);
+  /** The same memory, for keys. */
+  view = new DataView(this.values.buffer);
+  readonly #lengthMax: number;
+
+  constructor(lengthMax: number) {
+    this.#lengthMax = lengthMax;
+  }
+
+  get isTooLong(): boolean {
+    return this.length > this.#lengthMax;
+  }
+
+  push(value: number): void {
+    const index = this.length++;
+    if (index >= this.values.length) {
+      if (this.length > this.#lengthMax) return;
+      const larger = new Float64Array(this.values.length * 2);
+      larger.set(this.values);
+      this.values = larger;
+      this.view = new DataView(larger.buffer);
+    }
+    this.values[index] = value;
+  }
+}
+
+export class HistogramPoint extends Point {
+  count = 0;
+  hasSum = false;
+  sum = 0;
+  readonly counts: PointNumbers;
+  readonly bounds: PointNumbers;
+  protected readonly attributesTag = (9 << 3) | WIRE_BYTES;
+  protected readonly exemplarTag = (8 << 3) | WIRE_BYTES;
+  protected readonly fields = fieldMask(2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+
+  constructor(bucketsMax: number) {
+    super();
+    this.counts = new PointNumbers(bucketsMax);
+    this.bounds = new PointNumbers(bucketsMax);
+  }
+
+  protected clear(): void {
+    this.count = this.sum = this.counts.length = this.bounds.length = 0;
+    this.hasSum = false;
+  }
+
+  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+    const { view } = cursor;
+    switch (tag) {
+      case COUNT:
+        this.count = readUint64(view, cursor.fixed64(end));
+        return true;
+      case SUM:
+        this.sum = view.getFloat64(cursor.fixed64(end), true);
+        this.hasSum = true;
+        return true;
+      case (6 << 3) | WIRE_BYTES: {
+        const last = cursor.length(end);
+        while (cursor.position < last) this.counts.push(readUint64(view, cursor.fixed64(last)));
+        return true;
+      }
+      case (6 << 3) | WIRE_FIXED64:
+        this.counts.push(readUint64(view, cursor.fixed64(end)));
+        return true;
+      case (7 << 3) | WIRE_BYTES: {
+        const last = cursor.length(end);
+        while (cursor.position < last) this.bounds.push(view.getFloat64(cursor.fixed64(last), true));
+        return true;
+      }
+      case (7 << 3) | WIRE_FIXED64:
+        this.bounds.push(view.getFloat64(cursor.fixed64(end), true));
+        return true;
+      case 10 << 3:
+        this.flags = cursor.lowBits(end);
+        return true;
+      case (11 << 3) | WIRE_FIXED64:
+      case (12 << 3) | WIRE_FIXED64:
+        cursor.fixed64(end);
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+/** One side of an exponential histogram: bucket `offset + i` has `counts[i]`. */
+export class ExponentialBuckets {
+  offset = 0;
+  readonly counts: PointNumbers;
+  /** Whether the side has been there: a second one would have to be merged with it, and nobody writes that. */
+  #isRead = false;
+
+  constructor(bucketsMax: number) {
+    this.counts = new PointNumbers(bucketsMax);
+  }
+
+  clear(): void {
+    this.offset = this.counts.length = 0;
+    this.#isRead = false;
+  }
+
+  read(cursor: ProtobufCursor, end: number): void {
+    if (this.#isRead) throw cursor.error('a second message of buckets of one side');
+    this.#isRead = true;
+    while (cursor.position < end) {
+      const tag = cursor.tag(end);
+      if (tag === 1 << 3) this.offset = zigZag(cursor.lowBits(end));
+      else if (tag === ((2 << 3) | WIRE_BYTES)) {
+        const last = cursor.length(end);
+        while (cursor.position < last) this.counts.push(cursor.uint64(last));
+      } else if (tag === 2 << 3) this.counts.push(cursor.uint64(end));
+      else cursor.skipUnknown(tag, end, fieldMask(1, 2));
+    }
+  }
+}
+
+function zigZag(bits: number): number {
+  return (bits >>> 1) ^ -(bits & 1);
+}
+
+export class ExponentialPoint extends Point {
+  count = 0;
+  hasSum = false;
+  sum = 0;
+  scale = 0;
+  zeroCount = 0;
+  zeroThreshold = 0;
+  readonly positive: ExponentialBuckets;
+  readonly negative: ExponentialBuckets;
+  protected readonly attributesTag = (1 << 3) | WIRE_BYTES;
+  protected readonly exemplarTag = (11 << 3) | WIRE_BYTES;
+  protected readonly fields = fieldMask(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);
+
+  constructor(bucketsMax: number) {
+    super();
+    this.positive = new ExponentialBuckets(bucketsMax);
+    this.negative = new ExponentialBuckets(bucketsMax);
+  }
+
+  protected clear(): void {
+    this.count = this.sum = this.scale = this.zeroCount = this.zeroThreshold = 0;
+    this.hasSum = false;
+    this.positive.clear();
+    this.negative.clear();
+  }
+
+  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+    const { view } = cursor;
+    switch (tag) {
+      case COUNT:
+        this.count = readUint64(view, cursor.fixed64(end));
+        return true;
+      case SUM:
+        this.sum = view.getFloat64(cursor.fixed64(end), true);
+        this.hasSum = true;
+        return true;
+      case 6 << 3:
+        this.scale = zigZag(cursor.lowBits(end));
+        return true;
+      case (7 << 3) | WIRE_FIXED64:
+        this.zeroCount = readUint64(view, cursor.fixed64(end));
+        return true;
+      case (8 << 3) | WIRE_BYTES:
+        this.positive.read(cursor, cursor.length(end));
+        return true;
+      case (9 << 3) | WIRE_BYTES:
+        this.negative.read(cursor, cursor.length(end));
+        return true;
+      case 10 << 3:
+        this.flags = cursor.lowBits(end);
+        return true;
+      case (14 << 3) | WIRE_FIXED64:
+        this.zeroThreshold = view.getFloat64(cursor.fixed64(end), true);
+        return true;
+      case (12 << 3) | WIRE_FIXED64:
+      case (13 << 3) | WIRE_FIXED64:
+        cursor.fixed64(end);
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+export class SummaryPoint extends Point {
+  count = 0;
+  sum = 0;
+  readonly quantiles: PointNumbers;
+  readonly values: PointNumbers;
+  protected readonly attributesTag = (7 << 3) | WIRE_BYTES;
+  /** Summaries have none. */
+  protected readonly exemplarTag = -1;
+  protected readonly fields = fieldMask(2, 3, 4, 5, 6, 7, 8);
+
+  constructor(quantilesMax: number) {
+    super();
+    this.quantiles = new PointNumbers(quantilesMax);
+    this.values = new PointNumbers(quantilesMax);
+  }
+
+  protected clear(): void {
+    this.count = this.sum = this.quantiles.length = this.values.length = 0;
+  }
+
+  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+    if (tag === COUNT) this.count = readUint64(cursor.view, cursor.fixed64(end));
+    else if (tag === SUM) this.sum = cursor.view.getFloat64(cursor.fixed64(end), true);
+    else if (tag === ((6 << 3) | WIRE_BYTES)) this.#quantile(cursor, cursor.length(end));
+    else if (tag === 8 << 3) this.flags = cursor.lowBits(end);
+    else return false;
+    return true;
+  }
+
+  #quantile(cursor: ProtobufCursor, end: number): void {
+    let quantile = 0;
+    let value = 0;
+    while (cursor.position < end) {
+      const tag = cursor.tag(end);
+      if (tag === ((1 << 3) | WIRE_FIXED64)) quantile = cursor.view.getFloat64(cursor.fixed64(end), true);
+      else if (tag === ((2 << 3) | WIRE_FIXED64)) value = cursor.view.getFloat64(cursor.fixed64(end), true);
+      else cursor.skipUnknown(tag, end, fieldMask(1, 2));
+    }
+    this.quantiles.push(quantile);
+    this.values.push(value);
+  }
+}

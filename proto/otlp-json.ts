@@ -1,0 +1,204 @@
+import { JsonReader } from './json-reader.ts';
+import { METRICS_REQUEST, type Field, type MessageType } from './otlp-json-schema.ts';
+import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './protobuf-cursor.ts';
+import { ProtobufWriter } from './protobuf-writer.ts';
+
+export interface JsonLimits {
+  /** Of the protobuf message that is made. */
+  readonly bytesMax: number;
+  /** How deep attribute values, and values that are skipped, may nest. */
+  readonly depthMax: number;
+}
+
+const INTEGER = /^-?\d+$/;
+const OPEN_ARRAY = 0x5b;
+const QUOTE = 0x22;
+const NULL = 0x6e;
+const utf8 = new TextEncoder();
+
+/** What 64-bit integers, in their unsigned and signed kinds, and those of 32 bits may be. */
+const RANGES = {
+  fixed64: [0n, 2n ** 64n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+  sfixed64: [-(2n ** 63n), 2n ** 63n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  sint32: [-(2n ** 31n), 2n ** 31n - 1n],
+  enum: [-(2n ** 31n), 2n ** 31n - 1n],
+} as const;
+
+/**
+ * Turns a request in JSON (protobuf's JSON mapping with OTLP's differences) into the same request in protobuf, which is then the only form
+ * that there is. Keys are known in both spellings, unknown ones are skipped; integers may be strings, so may NaN and the infinities; ids
+ * are hexadecimal. Anything else is a DecodeError. Nothing is built but the answer, which is good until the next call.
+ */
+export class JsonToProtobuf {
+  readonly #writer: ProtobufWriter;
+  readonly #depthMax: number;
+
+  constructor(limits: JsonLimits) {
+    this.#writer = new ProtobufWriter(limits.bytesMax);
+    this.#depthMax = limits.depthMax;
+  }
+
+  metricsRequest(json: Uint8Array): Uint8Array {
+    this.#writer.clear();
+    const reader = new JsonReader(json, 'OTLP JSON', this.#depthMax);
+    this.#message(reader, METRICS_REQUEST, this.#depthMax);
+    reader.finish();
+    return this.#writer.written();
+  }
+
+  /** The fields of an object. Only attribute values nest: `depthLeft` bounds the recursion. */
+  #message(reader: JsonReader, type: MessageType, depthLeft: number): void {
+    if (depthLeft === 0) throw reader.error(`an attribute that nests deeper than the limit of ${this.#depthMax}`);
+    reader.open('{');
+    for (let isFirst = true; reader.nextKey(isFirst); isFirst = false) {
+      const field = findField(reader, type);
+      if (field === undefined) reader.skipValue();
+      else if (reader.peek() === NULL) reader.null();
+      else if (field.isRepeated) this.#repeated(reader, field, depthLeft);
+      else this.#field(reader, field, depthLeft);
+    }
+  }
+
+  #repeated(reader: JsonReader, field: Field, depthLeft: number): void {
+    if (reader.peek() !== OPEN_ARRAY) throw reader.error(`want an array for ${field.name}`);
+    reader.open('[');
+    const isPacked = typeof field.type === 'string';
+    if (isPacked) this.#writer.varint(field.number * 8 + WIRE_BYTES);
+    const begun = isPacked ? this.#writer.begin() : 0;
+    for (let isFirst = true; reader.nextElement(isFirst); isFirst = false) {
+      if (isPacked) this.#scalar(reader, field);
+      else this.#field(reader, field, depthLeft);
+    }
+    if (isPacked) this.#writer.end(begun);
+  }
+
+  #field(reader: JsonReader, field: Field, depthLeft: number): void {
+    const writer = this.#writer;
+    const { type } = field;
+    if (typeof type === 'string') {
+      writer.varint(field.number * 8 + wireType(field));
+      this.#scalar(reader, field);
+      return;
+    }
+    writer.varint(field.number * 8 + WIRE_BYTES);
+    const begun = writer.begin();
+    this.#message(reader, type(), type().isNested ? depthLeft - 1 : depthLeft);
+    writer.end(begun);
+  }
+
+  #scalar(reader: JsonReader, field: Field): void {
+    const writer = this.#writer;
+    const { type } = field;
+    switch (type) {
+      case 'string':
+      case 'base64':
+      case 'hex': {
+        if (reader.peek() !== QUOTE) throw reader.error(`want a string for ${field.name}`);
+        reader.string();
+        const isPlain = type === 'string' && !reader.isEscaped;
+        const bytes = isPlain ? reader.bytes.subarray(reader.textStart, reader.textEnd) : bytesOf(reader, field);
+        writer.varint(bytes.length);
+        writer.raw(bytes);
+        break;
+      }
+      case 'bool':
+        writer.varint(reader.boolean() ? 1 : 0);
+        break;
+      case 'double':
+        writer.double(double(reader, field));
+        break;
+      case 'fixed64':
+      case 'sfixed64':
+        writer.fixed64(integer(reader, field));
+        break;
+      case 'sint32': {
+        const value = integer(reader, field);
+        writer.varint64(value < 0n ? -2n * value - 1n : 2n * value);
+        break;
+      }
+      default:
+        writer.varint64(integer(reader, field));
+    }
+  }
+}
+
+function wireType(field: Field): number {
+  switch (field.type) {
+    case 'string':
+    case 'base64':
+    case 'hex':
+      return WIRE_BYTES;
+    case 'double':
+    case 'fixed64':
+    case 'sfixed64':
+      return WIRE_FIXED64;
+    default:
+      return WIRE_VARINT;
+  }
+}
+
+function findField(reader: JsonReader, type: MessageType): Field | undefined {
+  const { bytes, textStart, textEnd, isEscaped } = reader;
+  if (isEscaped) {
+    const text = reader.text();
+    return type.fields.find((field) => field.name === text || field.originalName === text);
+  }
+  const length = textEnd - textStart;
+  for (const field of type.fields) {
+    if ((field.nameBytes.length === length && isAt(bytes, textStart, field.nameBytes)) || (field.originalNameBytes.length === length && isAt(bytes, textStart, field.originalNameBytes))) {
+      return field;
+    }
+  }
+  return undefined;
+}
+
+function isAt(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    if (bytes[start + i] !== wanted[i]) return false;
+  }
+  return true;
+}
+
+function bytesOf(reader: JsonReader, field: Field): Uint8Array {
+  const text = reader.text();
+  if (field.type === 'string') return utf8.encode(text);
+  if (field.type === 'hex') {
+    if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) throw reader.error(`want hexadecimal digits for ${field.name}`);
+    return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(i * 2, i * 2 + 2), 16));
+  }
+  const standard = text.replace(/-/g, '+').replace(/_/g, '/').replace(/=+$/, '');
+  if (!/^[A-Za-z0-9+/]*$/.test(standard) || standard.length % 4 === 1) throw reader.error(`want base64 for ${field.name}`);
+  return Uint8Array.from(atob(standard), (character) => character.charCodeAt(0));
+}
+
+/** The text of a number, which may be a string. */
+function numberText(reader: JsonReader): string {
+  if (reader.peek() !== QUOTE) return reader.number();
+  reader.string();
+  return reader.text();
+}
+
+function integer(reader: JsonReader, field: Field): bigint {
+  const text = numberText(reader);
+  const kind = field.type as keyof typeof RANGES;
+  let value: bigint | undefined;
+  // A string may be as long as the body: only so many digits are made a number.
+  if (text.length <= 24 && INTEGER.test(text)) value = BigInt(text);
+  else if (kind === 'enum' && field.names !== undefined && field.names.includes(text)) value = BigInt(field.names.indexOf(text));
+  else if (text.length <= 24 && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
+  const [least, most] = RANGES[kind];
+  if (value === undefined || value < least || value > most) throw reader.error(`want an integer from ${least} to ${most} for ${field.name}`);
+  return value;
+}
+
+function double(reader: JsonReader, field: Field): number {
+  const text = numberText(reader);
+  if (text === 'NaN') return NaN;
+  if (text === 'Infinity' || text === '-Infinity') return text === 'Infinity' ? Infinity : -Infinity;
+  const value = text.length <= 400 && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!Number.isFinite(value)) throw reader.error(`want a double for ${field.name}`);
+  return value;
+}
