@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import snappyModule from './.build/snappy.wasm';
 import { Admission } from './ingest/admission.ts';
+import { OtlpIngest } from './ingest/from-otlp.ts';
 import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
 import { ImportDoor } from './ingest/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
@@ -42,13 +43,15 @@ function appOf(env: Env): Hono {
     },
     config.shardCount,
   );
-  const remoteWrite = new RemoteWriteIngest(snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax), systemClock, LIMITS);
+  const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
+  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
-  return buildApp({ router, remoteWrite, imports, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });
+  const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
+  return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });
 }
 
 let app: Hono | undefined;

@@ -37,8 +37,12 @@ export class Rejections {
   }
 
   message(storedSamples: number): string {
+    return `${this.#samples} samples refused, ${storedSamples} stored: ${this.reasons()}`;
+  }
+
+  /** Those that are quoted, and how many there are besides. */
+  reasons(): string {
     const more = this.#reasons - this.#quotes.length;
-    const quotes = this.#quotes.join('; ') + (more > 0 ? `; and ${more} more` : '');
-    return `${this.#samples} samples refused, ${storedSamples} stored: ${quotes}`;
+    return this.#quotes.join('; ') + (more > 0 ? `; and ${more} more` : '');
   }
 }

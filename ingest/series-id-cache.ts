@@ -8,14 +8,16 @@ export const UNKNOWN = -1;
 const START = 0;
 const INITIAL_ENTRIES = 4096;
 const INITIAL_BYTES = 256 * 1024;
-/** Words of an entry beside its bytes: hash, id, position and length of the bytes, the entry that followed it last time, the tenant. */
+/** Words of an entry beside its bytes: hash, id, position and length of the bytes, the entry that followed it last time, its parent. */
 const ENTRY_WORDS = 10;
 const HASH_AT = 0;
 const ID_AT = 3;
 const BYTES_AT = 6;
 const LENGTH_AT = 7;
 const NEXT_AT = 8;
-const TENANT_AT = 9;
+const PARENT_AT = 9;
+/** Tenants as parents are numbered from here on, entries below. */
+const FIRST_ROOT = 0x80000000;
 /** In BYTES_AT, where the bytes are not kept. */
 const NO_BYTES = 0xffffffff;
 
@@ -27,8 +29,11 @@ const NO_BYTES = 0xffffffff;
  * Where the guess is wrong, or the bytes are not kept, the bytes' hash decides; it is keyed like the id itself, 96 bits long, and compared
  * in full. Ids are keyed, so the same bytes of another tenant are another series: an entry belongs to one tenant.
  *
- * Bounded: when it is full nothing is added until so many series have been missed that the old ones must be gone, and then it starts
- * empty. (Replacing one by one would lose every entry just before its turn comes, when there are more series than entries.)
+ * Where the bytes that make a series lie apart (resource, scope, metric and attributes of OTLP), each part is an entry of its own under the
+ * one before, its parent, and the last one has the id. An entry that is only a parent may keep a word of its owner's instead.
+ *
+ * Bounded: when it is full nothing is added until so many series have been missed that the old ones must be gone, and then the next
+ * request starts with it empty; within a request entries stay what they are. (Replacing one by one would lose every entry just before its turn comes, when there are more series than entries.)
  */
 export class SeriesIdCache {
   readonly #entriesMax: number;
@@ -44,7 +49,7 @@ export class SeriesIdCache {
   /** Tenants by the hasher that holds their key. */
   readonly #tenants = new WeakMap<SeriesHasher, number>();
   #tenantCount = 0;
-  #tenant = 0;
+  #root = FIRST_ROOT;
   #hasher: SeriesHasher | undefined;
 
   constructor(entriesMax: number, bytesMax: number) {
@@ -54,22 +59,23 @@ export class SeriesIdCache {
 
   /** Begins a request of the tenant whose key `hasher` holds. */
   begin(hasher: SeriesHasher): void {
-    let tenant = this.#tenants.get(hasher);
-    if (tenant === undefined) this.#tenants.set(hasher, (tenant = this.#tenantCount++));
-    this.#tenant = tenant;
+    if (this.#missesWhileFull >= this.#entriesMax * 2) this.#clear();
+    let root = this.#tenants.get(hasher);
+    if (root === undefined) this.#tenants.set(hasher, (root = FIRST_ROOT + this.#tenantCount++));
+    this.#root = root;
     this.#hasher = hasher;
   }
 
   /** The entry of the label bytes from `start` to `end`, or UNKNOWN, and then the hasher's words are their hash. Series are asked for in request order. */
-  find(view: DataView, start: number, end: number): number {
+  find(view: DataView, start: number, end: number, parent = this.#root): number {
     const guess = this.#entries[this.#previous * ENTRY_WORDS + NEXT_AT]!;
-    if (guess !== START && this.#isSame(guess, view, start, end)) {
+    if (guess !== START && this.#isSame(guess, view, start, end, parent)) {
       this.#previous = guess;
       return guess;
     }
     const hasher = must(this.#hasher, 'find before begin');
     hasher.hashSpan(view, start, end);
-    const entry = this.#findHash(hasher.words);
+    const entry = this.#findHash(hasher.words, parent);
     if (entry !== UNKNOWN) this.#follow(entry);
     return entry;
   }
@@ -82,11 +88,20 @@ export class SeriesIdCache {
     columns.check[index] = this.#entries[at + 2]!;
   }
 
-  /** Remembers that label bytes, whose hash is `hash`, stand for `id`. */
-  add(view: DataView, start: number, end: number, hash: Uint32Array, id: Uint32Array): void {
+  /** The word that the owner of an entry without an id has put there, 0 at first. */
+  word(entry: number): number {
+    return this.#entries[entry * ENTRY_WORDS + ID_AT]!;
+  }
+
+  setWord(entry: number, word: number): void {
+    this.#entries[entry * ENTRY_WORDS + ID_AT] = word;
+  }
+
+  /** Remembers that label bytes, whose hash is `hash`, stand for `id`. The answer is the entry, or UNKNOWN when there is no room. */
+  add(view: DataView, start: number, end: number, hash: Uint32Array, id: Uint32Array, parent = this.#root): number {
     if (this.#count > this.#entriesMax) {
-      if (++this.#missesWhileFull < this.#entriesMax * 2) return;
-      this.#clear();
+      this.#missesWhileFull++;
+      return UNKNOWN;
     }
     const entry = this.#count++;
     if (this.#count * ENTRY_WORDS > this.#entries.length) this.#grow();
@@ -96,9 +111,10 @@ export class SeriesIdCache {
     this.#entries[at + BYTES_AT] = this.#keepBytes(view, start, end);
     this.#entries[at + LENGTH_AT] = end - start;
     this.#entries[at + NEXT_AT] = START;
-    this.#entries[at + TENANT_AT] = this.#tenant;
+    this.#entries[at + PARENT_AT] = parent;
     this.#place(entry);
     this.#follow(entry);
+    return entry;
   }
 
   #follow(entry: number): void {
@@ -106,11 +122,11 @@ export class SeriesIdCache {
     this.#previous = entry;
   }
 
-  #isSame(entry: number, view: DataView, start: number, end: number): boolean {
+  #isSame(entry: number, view: DataView, start: number, end: number, parent: number): boolean {
     const at = entry * ENTRY_WORDS;
     const kept = this.#entries[at + BYTES_AT]!;
     const length = this.#entries[at + LENGTH_AT]!;
-    if (length !== end - start || kept === NO_BYTES || this.#entries[at + TENANT_AT] !== this.#tenant) return false;
+    if (length !== end - start || kept === NO_BYTES || this.#entries[at + PARENT_AT] !== parent) return false;
     const bytes = this.#bytes;
     let word = kept | 0;
     let position = start | 0;
@@ -155,20 +171,22 @@ export class SeriesIdCache {
     return kept;
   }
 
-  #findHash(hash: Uint32Array): number {
+  #findHash(hash: Uint32Array, parent: number): number {
     const entries = this.#entries;
     const mask = this.#buckets.length - 1;
-    for (let bucket = hash[0]! & mask; ; bucket = (bucket + 1) & mask) {
+    for (let bucket = bucketOf(hash[0]!, parent) & mask; ; bucket = (bucket + 1) & mask) {
       const entry = this.#buckets[bucket]!;
       if (entry === 0) return UNKNOWN;
-      const at = entry * ENTRY_WORDS + HASH_AT;
-      if (entries[at] === hash[0] && entries[at + 1] === hash[1] && entries[at + 2] === hash[2]) return entry;
+      const at = entry * ENTRY_WORDS;
+      const isSameHash = entries[at + HASH_AT] === hash[0] && entries[at + HASH_AT + 1] === hash[1] && entries[at + HASH_AT + 2] === hash[2];
+      if (isSameHash && entries[at + PARENT_AT] === parent) return entry;
     }
   }
 
   #place(entry: number): void {
     const mask = this.#buckets.length - 1;
-    let bucket = this.#entries[entry * ENTRY_WORDS + HASH_AT]! & mask;
+    const at = entry * ENTRY_WORDS;
+    let bucket = bucketOf(this.#entries[at + HASH_AT]!, this.#entries[at + PARENT_AT]!) & mask;
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & mask;
     this.#buckets[bucket] = entry;
   }
@@ -190,6 +208,11 @@ export class SeriesIdCache {
     this.#entries[NEXT_AT] = START;
     this.#missesWhileFull = 0;
   }
+}
+
+/** Parts that many series share (attributes of other metrics, bounds of other histograms) are spread by their parents. */
+function bucketOf(hash: number, parent: number): number {
+  return hash ^ Math.imul(parent, 0x9e3779b1);
 }
 
 /** The id of each series of a request. */

@@ -1,8 +1,11 @@
 import { Hono } from 'hono';
+import type { OtlpIngest } from '../ingest/from-otlp.ts';
 import type { RemoteWriteIngest } from '../ingest/from-remote-write.ts';
 import type { ImportDoor } from '../ingest/import-door.ts';
 import { importRoutes } from '../ingest/import-routes.ts';
+import { otlpRoutes } from '../ingest/otlp-routes.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
+import type { SnappyDecode } from '../proto/snappy.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Config } from '../storage/runtime/config.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
@@ -41,6 +44,8 @@ export interface AppServices {
   readonly counters: Counters;
   readonly remoteWrite: RemoteWriteIngest;
   readonly imports: ImportDoor;
+  readonly otlp: OtlpIngest;
+  readonly snappy: SnappyDecode;
   readonly keyring: KeyringStub;
   readonly random: Random;
   readonly fetch: Fetch;
@@ -49,13 +54,14 @@ export interface AppServices {
 
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
 export function buildApp(services: AppServices): Hono {
-  const { router, clock, counters, remoteWrite, keyring, random, config } = services;
+  const { router, clock, counters, remoteWrite, otlp, snappy, keyring, random, config } = services;
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono();
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   app.use(authorize(new Authenticator(config.access, verifier, clock, services.fetch)));
   app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
+  app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, counters }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
   app.route('/api/v1', metadataRoutes({ router }));
   app.route('/api/v1', languageRoutes());

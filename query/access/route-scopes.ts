@@ -28,6 +28,11 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/influx/query': 'write',
   '/influx/ping': 'open',
   '/influx/health': 'open',
+  '/v1/metrics': 'write',
+  '/api/v1/otlp/v1/metrics': 'write',
+  '/otlp/v1/metrics': 'write',
+  '/v1/otlp/v1/metrics': 'write',
+  '/opentelemetry/v1/metrics': 'write',
 
   '/api/v1/query': 'read',
   '/api/v1/query_range': 'read',

@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../storage/runtime/config.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { OTLP_VARIABLES } from '../../storage/runtime/otlp-options.ts';
 import { isLoopbackHost } from '../access/browser-checks.ts';
 import { withCors } from '../cors.ts';
 import { UsageError } from './usage-error.ts';
@@ -21,6 +22,7 @@ const VARIABLES = [
   'VARVE_ACCESS_AUD',
   'VARVE_ACCESS_SCOPES',
   'VARVE_ACCESS_TENANT',
+  ...OTLP_VARIABLES,
 ];
 
 /** What the environment says about running Varve on this machine. */

@@ -34,6 +34,19 @@ export function formatOpenMetricsFloat(value: number): string {
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
+/** A float as Go's `strconv.FormatFloat(value, 'f', -1, 64)` prints it: the shortest digits, never an exponent. */
+export function formatDecimal(value: number): string {
+  if (!Number.isFinite(value)) return formatG(value);
+  const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
+  const exponent = Number(exponentText);
+  const sign = mantissa.startsWith('-') || Object.is(value, -0) ? '-' : '';
+  const digits = mantissa.replace(/[-.]/g, '');
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0');
+  const fraction = digits.slice(exponent + 1);
+  return fraction === '' ? sign + whole : `${sign}${whole}.${fraction}`;
+}
+
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const HEXADECIMAL = /^([+-]?)0[xX]([\da-fA-F]*)\.?([\da-fA-F]*)[pP]([+-]?\d+)$/;
 

@@ -1,6 +1,7 @@
 import { readAccessConfig, type AccessConfig, type AccessVariables } from './access-config.ts';
 import { VarveError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { readOtlpOptions, type OtlpOptions, type OtlpVariables } from './otlp-options.ts';
 import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
 
 /** More shards than this on one tenant want a larger design than a constant. */
@@ -9,7 +10,7 @@ const SHARDS_MAX = 64;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, y: 365 * 86_400_000 };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
-export interface Variables extends AccessVariables {
+export interface Variables extends AccessVariables, OtlpVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
   readonly VARVE_TENANT_LIMITS?: string;
@@ -37,6 +38,7 @@ export interface Config {
   readonly ha: HaConfig | undefined;
   /** Origins whose pages may read answers: a regular expression for the whole origin, all by default, as Prometheus. */
   readonly corsOrigin: string;
+  readonly otlp: OtlpOptions;
 }
 
 export function readConfig(variables: Variables): Config {
@@ -47,6 +49,7 @@ export function readConfig(variables: Variables): Config {
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
     ha: readHa(variables),
     corsOrigin: variables.VARVE_CORS_ORIGIN ?? '.*',
+    otlp: readOtlpOptions(variables),
   };
 }
 

@@ -60,6 +60,23 @@ export const LIMITS = {
   /** Reasons quoted in one error answer; the rest is counted. */
   writeErrorsQuotedMax: 5,
 
+  // —— OTLP ——
+  /**
+   * A decompressed request, and the protobuf that JSON becomes. Collectors send 1 to 4 MB (8,192 data points, or gRPC's default of 4 MiB);
+   * decompressors hold window, pieces and result at once, which at Prometheus' 32 MiB would be most of an isolate.
+   */
+  otlpUncompressedBytesMax: 16 * MIB,
+  /** Attributes of a resource, a scope, a data point or an exemplar, as encoded: what the labels of one series can need, and some room. */
+  otlpAttributesBytesMax: 256 * KIB,
+  /** How deep an attribute's arrays and lists may nest: whoever nests more does not describe a series. Protobuf's own limit is 100. */
+  otlpDepthMax: 32,
+  /** Buckets of a histogram, quantiles of a summary: SDKs make 160 by default. */
+  otlpBucketsMax: 4096,
+  /** Exemplars of one data point; SDKs keep one a bucket, or a handful. */
+  otlpExemplarsPerPointMax: 256,
+  /** Samples of `target_info` that a request may make at steps between its first and last time; past it each resource gets the two ends. */
+  otlpTargetInfoSamplesMax: 64 * KIB,
+
   // —— metadata of metrics ——
   /** Entries (type, help, unit) of a tenant: a large fleet has 20,000 families. About 200 bytes each; what was noted longest ago makes room. */
   metadataEntriesMax: 50_000,

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import { OtlpIngest } from '../../ingest/from-otlp.ts';
 import { RemoteWriteIngest } from '../../ingest/from-remote-write.ts';
 import { Admission } from '../../ingest/admission.ts';
 import { ImportDoor } from '../../ingest/import-door.ts';
@@ -36,10 +37,14 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   // Nobody who imports falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
   const router = new ShardRouter(shards, config.shardCount);
+  const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
+  const admission = new Admission(config.limitsOf, LIMITS, patient);
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest(snappyJsDecoder(LIMITS.writeUncompressedBytesMax), clock, LIMITS),
-    imports: new ImportDoor({ clock: patient, admission: new Admission(config.limitsOf, LIMITS, patient), limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
+    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS),
+    imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
+    otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
+    snappy,
     clock,
     counters,
     keyring: () => keyring.stub(),

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { readConfig } from '../../../storage/runtime/config.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
 
 test('without variables everything has its default', () => {
-  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined } });
+  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
 });
 
 test.each([['25h', 90_000_000], ['2d', 172_800_000], ['1w', 604_800_000], ['1y', 31_536_000_000]])('a retention of %s', (text, retentionMs) => {

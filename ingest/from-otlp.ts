@@ -1,0 +1,131 @@
+import { DecodeError } from '../proto/decode-error.ts';
+import { JsonToProtobuf } from '../proto/otlp-json.ts';
+import type { Labels } from '../storage/model/labels.ts';
+import type { MetadataEntry } from '../storage/model/metadata.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { badData } from '../storage/runtime/errors.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import type { Admission } from './admission.ts';
+import type { MetadataSink } from './metadata-sink.ts';
+import { OtlpBatches } from './otlp-batches.ts';
+import { OtlpLabelFinder } from './otlp-label-finder.ts';
+import { OtlpLabels } from './otlp-labels.ts';
+import { OtlpSeries } from './otlp-series.ts';
+import { Rejections } from './rejections.ts';
+import { SeriesIdCache } from './series-id-cache.ts';
+import { addCounts, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
+import { TimeBounds } from './time-bounds.ts';
+
+export type OtlpEncoding = 'protobuf' | 'json';
+
+/** What became of a request whose body could be decoded. */
+export interface OtlpOutcome {
+  readonly stored: StoredCounts;
+  /** Data points in the request. */
+  readonly pointCount: number;
+  /** Counts data points, as far as the door has refused them; what shards refuse comes in samples. */
+  readonly rejections: Rejections;
+}
+
+export interface OtlpServices {
+  readonly clock: Clock;
+  readonly admission: Admission;
+  readonly limits: typeof LIMITS;
+  readonly options: OtlpOptions;
+  readonly metadata: MetadataSink;
+}
+
+/**
+ * Takes OTLP metrics: body → protobuf → data points → series ids → one batch a shard → acknowledged.
+ *
+ * Everything up to the batches is synchronous; across the RPC only the compressed body and the batches are kept. When a shard does not know
+ * a series, the body is walked a second time to find its labels, as with remote write.
+ */
+export class OtlpIngest {
+  readonly #clock: Clock;
+  readonly #admission: Admission;
+  readonly #limits: typeof LIMITS;
+  readonly #metadata: MetadataSink;
+  readonly #json: JsonToProtobuf;
+  readonly #labels: OtlpLabels;
+  readonly #series: OtlpSeries;
+  readonly #batches: OtlpBatches;
+
+  constructor({ clock, admission, limits, options, metadata }: OtlpServices) {
+    this.#clock = clock;
+    this.#admission = admission;
+    this.#limits = limits;
+    this.#metadata = metadata;
+    this.#json = new JsonToProtobuf({ bytesMax: limits.otlpUncompressedBytesMax, depthMax: limits.otlpDepthMax });
+    this.#labels = new OtlpLabels(options, limits);
+    this.#series = new OtlpSeries(options, limits, this.#labels);
+    const cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
+    this.#batches = new OtlpBatches(cache, this.#labels, limits, options);
+  }
+
+  /** The largest body that a tenant may send, compressed or not. */
+  bodyBytesMax(tenant: string): number {
+    return Math.min(this.#limits.otlpUncompressedBytesMax, this.#admission.limits(tenant).writeBodyBytesMax);
+  }
+
+  /**
+   * Stores what can be stored and says what cannot. `plainBody` answers with the decompressed body, as often as it is asked. Throws a
+   * bad-data error, with nothing stored, when the body cannot be decoded.
+   */
+  async write(shards: TenantShards, plainBody: () => Uint8Array, encoding: OtlpEncoding): Promise<OtlpOutcome> {
+    const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
+    const nowMs = this.#clock.nowMs();
+    const limits = this.#admission.limits(shards.tenant);
+    const walk = { times: new TimeBounds(nowMs, limits), limits };
+    const { batches, metadata, pointCount, seriesCount, sampleCount } = decoding(() => {
+      const message = this.#messageOf(plainBody, encoding);
+      this.#batches.beginRequest(shards, message, nowMs, rejections);
+      try {
+        this.#series.walk(message, walk, this.#batches);
+      } catch (error) {
+        this.#batches.finish();
+        throw error;
+      }
+      return this.#batches.finish();
+    });
+    const labelsOf = (sources: readonly number[]): Labels[] =>
+      decoding(() => {
+        const finder = new OtlpLabelFinder(this.#labels, sources);
+        this.#series.walk(this.#messageOf(plainBody, encoding), walk, finder);
+        return sources.map((source) => finder.labelsOf(source));
+      });
+    this.#admission.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
+    const [counts] = await Promise.all([
+      Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections))),
+      this.#noteMetadata(shards, metadata),
+    ]);
+    return { stored: counts.reduce(addCounts, NOTHING_STORED), pointCount, rejections };
+  }
+
+  /** A failure fails the request: it is sent again, and samples that are stored by then do not change. */
+  async #noteMetadata(shards: TenantShards, metadata: readonly MetadataEntry[]): Promise<void> {
+    if (metadata.length === 0) return;
+    try {
+      await this.#metadata.note(shards, metadata);
+    } catch (error) {
+      this.#batches.forgetMetadata();
+      throw error;
+    }
+  }
+
+  /** The message in protobuf. Valid until the next call. */
+  #messageOf(plainBody: () => Uint8Array, encoding: OtlpEncoding): Uint8Array {
+    const body = plainBody();
+    return encoding === 'json' ? this.#json.metricsRequest(body) : body;
+  }
+}
+
+function decoding<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw error instanceof DecodeError ? badData(error.message) : error;
+  }
+}

@@ -1,0 +1,80 @@
+import { ProtobufWriter } from '../proto/protobuf-writer.ts';
+import type { ErrorKind } from '../storage/runtime/errors.ts';
+import type { OtlpEncoding, OtlpOutcome } from './from-otlp.ts';
+import { RETRY_AFTER_SECONDS, WRITE_STATUS } from './write-outcome.ts';
+
+/*
+ * Answers of OTLP/HTTP (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Response"), in the request's encoding:
+ *
+ *   ExportMetricsServiceResponse  1: ExportMetricsPartialSuccess partial_success
+ *   ExportMetricsPartialSuccess   1: int64 rejected_data_points  2: string error_message
+ *   google.rpc.Status             1: int32 code  2: string message
+ */
+const MEDIA_TYPES: Readonly<Record<OtlpEncoding, string>> = { protobuf: 'application/x-protobuf', json: 'application/json' };
+
+/** google.rpc.Code for the statuses that a request can end with; the sender goes by the HTTP status. */
+const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 403: 7, 404: 5, 413: 3, 415: 3, 429: 8, 503: 14 };
+const UNKNOWN_CODE = 2;
+
+const MESSAGE_BYTES_MAX = 64 * 1024;
+const utf8 = new TextEncoder();
+
+/**
+ * 200 when anything is stored: senders must not send a partial success again, and what was refused is counted and said in it. When nothing
+ * is, the reason's own status, by which they do (429, 503) or do not (400).
+ */
+export function otlpResponse({ stored, pointCount, rejections }: OtlpOutcome, encoding: OtlpEncoding): Response {
+  if (rejections.isEmpty) return answer(200, encoding, { json: {}, protobuf: () => {} });
+  const storedCount = stored.samples + stored.histograms;
+  const rejected = Math.min(rejections.samples, pointCount);
+  const message = rejections.reasons();
+  if (storedCount === 0 && rejected > 0) return otlpError(rejections.kind, `${rejected} data points refused: ${message}`, encoding);
+  const errorMessage = rejected === 0 ? message : `${rejected} of ${pointCount} data points refused: ${message}`;
+  return answer(200, encoding, {
+    json: { partialSuccess: { rejectedDataPoints: String(rejected), errorMessage } },
+    protobuf: (writer) => {
+      writer.varint((1 << 3) | 2);
+      const begun = writer.begin();
+      writer.varint(1 << 3);
+      writer.varint(rejected);
+      writeText(writer, 2, errorMessage);
+      writer.end(begun);
+    },
+  });
+}
+
+export function otlpError(kind: ErrorKind, message: string, encoding: OtlpEncoding, retryAfterSeconds = RETRY_AFTER_SECONDS): Response {
+  const status = WRITE_STATUS[kind];
+  const code = RPC_CODES[status] ?? UNKNOWN_CODE;
+  return answer(status, encoding, {
+    json: { code, message },
+    protobuf: (writer) => {
+      writer.varint(1 << 3);
+      writer.varint(code);
+      writeText(writer, 2, message);
+    },
+    retryAfterSeconds,
+  });
+}
+
+interface Message {
+  readonly json: unknown;
+  readonly protobuf: (writer: ProtobufWriter) => void;
+  readonly retryAfterSeconds?: number;
+}
+
+function answer(status: number, encoding: OtlpEncoding, message: Message): Response {
+  const headers: Record<string, string> = { 'content-type': MEDIA_TYPES[encoding] };
+  if (status === 429 || status === 503) headers['retry-after'] = String(message.retryAfterSeconds);
+  if (encoding === 'json') return new Response(JSON.stringify(message.json), { status, headers });
+  const writer = new ProtobufWriter(MESSAGE_BYTES_MAX * 2);
+  message.protobuf(writer);
+  return new Response(writer.written().slice(), { status, headers });
+}
+
+function writeText(writer: ProtobufWriter, field: number, text: string): void {
+  const bytes = utf8.encode(text.slice(0, MESSAGE_BYTES_MAX / 4));
+  writer.varint((field << 3) | 2);
+  writer.varint(bytes.length);
+  writer.raw(bytes);
+}

@@ -1,0 +1,68 @@
+import { Hono, type Context } from 'hono';
+import type { SnappyDecode } from '../proto/snappy.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { decompress, readContentEncoding } from './decompress.ts';
+import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
+import { otlpError, otlpResponse } from './otlp-response.ts';
+import { readBody } from './read-body.ts';
+
+/** OTLP's own path, and where Prometheus, Mimir, Greptime and VictoriaMetrics have it: senders keep their configuration. */
+export const OTLP_PATHS = ['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const;
+
+export interface OtlpServices {
+  /** The shards that an authorised request writes to. */
+  readonly openTenant: (context: Context) => Promise<TenantShards>;
+  readonly otlp: OtlpIngest;
+  readonly snappy: SnappyDecode;
+  readonly counters: Counters;
+}
+
+/** OTLP/HTTP for metrics, to be mounted at the root. */
+export function otlpRoutes(services: OtlpServices): Hono {
+  const routes = new Hono();
+  for (const path of OTLP_PATHS) {
+    routes.post(path, async (context) => {
+      // What cannot be understood is answered in JSON, which everybody can read.
+      const encoding = readEncoding(context.req.header('content-type'));
+      try {
+        if (encoding === undefined) throw new VarveError('not-supported', 'the content type must be application/x-protobuf or application/json');
+        return otlpResponse(await exportMetrics(services, context, encoding), encoding);
+      } catch (error) {
+        if (error instanceof VarveError) return otlpError(error.kind, error.message, encoding ?? 'json', error.retryAfterSeconds);
+        console.error(error);
+        return otlpError('unavailable', 'internal error', encoding ?? 'json');
+      }
+    });
+  }
+  return routes;
+}
+
+async function exportMetrics(services: OtlpServices, context: Context, encoding: OtlpEncoding): Promise<OtlpOutcome> {
+  const request = context.req.raw;
+  const contentEncoding = readContentEncoding(request.headers.get('content-encoding'));
+  const shards = await services.openTenant(context);
+  const bytesMax = services.otlp.bodyBytesMax(shards.tenant);
+  const limitName = bytesMax === LIMITS.otlpUncompressedBytesMax ? 'otlpUncompressedBytesMax' : 'writeBodyBytesMax';
+  const body = await readBody(request, bytesMax, limitName);
+  const plainBody = (): Uint8Array => decompress(body, contentEncoding, services.snappy, bytesMax, limitName);
+  const outcome = await services.otlp.write(shards, plainBody, encoding);
+  count(services.counters, outcome, encoding);
+  return outcome;
+}
+
+/** Parameters, such as a charset, change nothing. */
+function readEncoding(contentType = ''): OtlpEncoding | undefined {
+  const mediaType = contentType.split(';')[0]!.trim().toLowerCase();
+  if (mediaType === 'application/json') return 'json';
+  return mediaType === 'application/x-protobuf' || mediaType === 'application/protobuf' ? 'protobuf' : undefined;
+}
+
+function count(counters: Counters, { stored, rejections }: OtlpOutcome, encoding: OtlpEncoding): void {
+  const protocol = `otlp-${encoding}`;
+  const storedCount = stored.samples + stored.histograms;
+  if (storedCount > 0) counters.add('varve_ingest_samples_total', { protocol }, storedCount);
+  if (rejections.samples > 0) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
+}

@@ -1,0 +1,291 @@
+import { DecodeError } from '../proto/decode-error.ts';
+import { readExemplar } from '../proto/otlp-exemplar.ts';
+import type { ExponentialPoint, HistogramPoint, SummaryPoint } from '../proto/otlp-histogram-points.ts';
+import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHeader, type MetricsVisitor, type Span } from '../proto/otlp-metrics.ts';
+import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../proto/otlp-points.ts';
+import { encodeHistogram } from '../storage/chunk/index.ts';
+import type { FloatHistogram } from '../storage/model/histogram.ts';
+import { float64Bits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
+import { exemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
+import { customBucketsHistogram, explicitBoundsError, exponentialHistogram, finiteBounds } from './otlp-histograms.ts';
+import type { OtlpLabels } from './otlp-labels.ts';
+import { bucketPart, COUNT_PART, INFINITY_PART, quantilePart, SUM_PART, VALUE_PART, type SeriesPart } from './otlp-parts.ts';
+import type { TimeBounds } from './time-bounds.ts';
+
+/** What holds for one request: its time, and its tenant's limits. */
+export interface OtlpWalk {
+  readonly times: TimeBounds;
+  readonly limits: typeof LIMITS;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Takes the series of a request in the order of the message. Between `point` and the next point come the series of that point, each with
+ * its samples and exemplars between `begin` and `end`; the series of `target_info` come when a resource is over.
+ */
+export interface OtlpSeriesSink {
+  beginResource(resource: Span): void;
+  beginScope(scope: Span, schemaUrl: Span): void;
+  beginMetric(metric: MetricHeader): void;
+  /** `field` is the number of the attributes' fields; `isSingle` when the point is one series and no parts. */
+  point(point: Point, field: number, isSingle: boolean): void;
+  begin(part: SeriesPart, isDelta: boolean): void;
+  beginTargetInfo(): void;
+  float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void;
+  histogram(timestampMs: number, payload: Uint8Array, startMs: number): void;
+  exemplar(exemplar: PointExemplar): void;
+  end(): void;
+  /** A point that is left out. */
+  refuse(point: Point, reason: () => string): void;
+  /** What was left out without costing a sample. */
+  warn(reason: () => string): void;
+}
+
+/**
+ * Turns data points into the series and samples of Prometheus' model (Prometheus' `prometheusremotewrite` translator is the reference).
+ * The same message makes the same series in the same order every time, which is what lets them be named by number.
+ */
+export class OtlpSeries implements MetricsVisitor {
+  readonly #options: OtlpOptions;
+  readonly #limits: typeof LIMITS;
+  readonly #labels: OtlpLabels;
+  readonly #walker: MetricsWalker;
+  #bytes: Uint8Array = NO_BYTES;
+  #times: TimeBounds | undefined;
+  #sink!: OtlpSeriesSink;
+  #isDelta = false;
+  /** Why no point of the metric can be taken, `''` when they can. */
+  #refusal = '';
+  /** Of the resource's points that were taken. */
+  #firstMs = Infinity;
+  #lastMs = -Infinity;
+  #targetInfoLeft = 0;
+
+  constructor(options: OtlpOptions, limits: typeof LIMITS, labels: OtlpLabels) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#labels = labels;
+    this.#walker = new MetricsWalker({ bucketsMax: limits.otlpBucketsMax });
+  }
+
+  /** Throws DecodeError when the message cannot be decoded; then the sink has had a part of it. */
+  walk(bytes: Uint8Array, { times, limits }: OtlpWalk, sink: OtlpSeriesSink): void {
+    this.#bytes = bytes;
+    this.#times = times;
+    this.#sink = sink;
+    this.#targetInfoLeft = this.#limits.otlpTargetInfoSamplesMax;
+    this.#labels.beginMessage(bytes, limits);
+    try {
+      this.#walker.walk(bytes, this);
+    } finally {
+      // Messages are large and this object lives long.
+      this.#bytes = NO_BYTES;
+      this.#labels.beginMessage(NO_BYTES, limits);
+    }
+  }
+
+  beginResource(resource: Span): void {
+    this.#labels.beginResource(resource);
+    this.#sink.beginResource(resource);
+    this.#firstMs = Infinity;
+    this.#lastMs = -Infinity;
+  }
+
+  /**
+   * `target_info` is written at the first and the last time of the resource's points and every half look-back in between, so that queries
+   * in that time find it.
+   */
+  endResource(): void {
+    if (this.#firstMs > this.#lastMs) return;
+    this.#sink.beginTargetInfo();
+    const intervalMs = this.#limits.lookbackMs / 2;
+    for (let timeMs = this.#firstMs; timeMs < this.#lastMs; timeMs += intervalMs) {
+      if (timeMs > this.#firstMs && this.#targetInfoLeft-- <= 0) break;
+      this.#float(timeMs, 1, 0);
+    }
+    this.#float(this.#lastMs, 1, 0);
+    this.#sink.end();
+  }
+
+  beginScope(scope: Span, schemaUrl: Span): void {
+    this.#labels.beginScope(scope, schemaUrl);
+    this.#sink.beginScope(scope, schemaUrl);
+  }
+
+  beginMetric(metric: MetricHeader): void {
+    this.#labels.beginMetric(metric);
+    this.#sink.beginMetric(metric);
+    const hasTemporality = metric.kind !== 'gauge' && metric.kind !== 'summary';
+    this.#isDelta = hasTemporality && metric.temporality === TEMPORALITY_DELTA;
+    const isKnown = !hasTemporality || this.#isDelta || metric.temporality === TEMPORALITY_CUMULATIVE;
+    this.#refusal = isKnown ? '' : `a ${metric.kind} of temporality ${metric.temporality}: it must be delta (1) or cumulative (2)`;
+  }
+
+  numberPoint(point: NumberPoint): void {
+    if (!this.#take(point)) return;
+    if (!point.hasValue && !point.hasNoRecordedValue) {
+      this.#refuse(point, 'a data point without a value');
+      return;
+    }
+    const sink = this.#sink;
+    sink.point(point, ATTRIBUTES_FIELD.number, true);
+    const isStale = point.hasNoRecordedValue;
+    sink.begin(VALUE_PART, this.#isDelta && !isStale);
+    if (isStale) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
+    else sink.float(point.timeMs, point.bitsLow, point.bitsHigh, startOf(point));
+    if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
+    sink.end();
+  }
+
+  histogramPoint(point: HistogramPoint): void {
+    if (!this.#take(point)) return;
+    const invalid = point.counts.isTooLong || point.bounds.isTooLong ? this.#tooLong(Math.max(point.counts.length, point.bounds.length)) : explicitBoundsError(point);
+    if (invalid !== undefined) {
+      this.#refuse(point, invalid);
+      return;
+    }
+    if (this.#options.convertHistogramsToNhcb) this.#native(point, ATTRIBUTES_FIELD.histogram, () => customBucketsHistogram(point));
+    else this.#classic(point);
+  }
+
+  exponentialPoint(point: ExponentialPoint): void {
+    if (!this.#take(point)) return;
+    const { positive, negative } = point;
+    if (positive.counts.isTooLong || negative.counts.isTooLong) this.#refuse(point, this.#tooLong(Math.max(positive.counts.length, negative.counts.length)));
+    else this.#native(point, ATTRIBUTES_FIELD.exponential, () => exponentialHistogram(point));
+  }
+
+  summaryPoint(point: SummaryPoint): void {
+    if (!this.#take(point)) return;
+    const { quantiles, values } = point;
+    if (quantiles.isTooLong) {
+      this.#refuse(point, this.#tooLong(quantiles.length));
+      return;
+    }
+    this.#sink.point(point, ATTRIBUTES_FIELD.summary, false);
+    this.#partOf(point, SUM_PART, point.sum);
+    this.#partOf(point, COUNT_PART, point.count);
+    for (let i = 0; i < quantiles.length; i++) this.#partOf(point, quantilePart(quantiles, i), values.values[i]!);
+  }
+
+  /** Cumulative counts by bound, the sum where there is one, and the count. */
+  #classic(point: HistogramPoint): void {
+    this.#sink.point(point, ATTRIBUTES_FIELD.histogram, false);
+    if (point.hasSum) this.#partOf(point, SUM_PART, point.sum);
+    this.#partOf(point, COUNT_PART, point.count);
+    const exemplars = point.exemplarCount > 0 ? this.#readExemplars(point) : [];
+    let cumulative = 0;
+    let exemplar = 0;
+    const { bounds, counts } = point;
+    const boundCount = counts.length === 0 ? 0 : finiteBounds(point);
+    for (let i = 0; i <= boundCount; i++) {
+      const isLast = i === boundCount;
+      cumulative += isLast ? 0 : counts.values[i]!;
+      this.#begin(point, isLast ? INFINITY_PART : bucketPart(bounds, i), isLast ? point.count : cumulative);
+      const bound = isLast ? Infinity : bounds.values[i]!;
+      while (exemplar < exemplars.length && (isLast || exemplars[exemplar]!.value <= bound)) this.#sink.exemplar(exemplars[exemplar++]!);
+      this.#sink.end();
+    }
+  }
+
+  #native(point: HistogramPoint | ExponentialPoint, field: number, convert: () => FloatHistogram | { readonly invalid: string }): void {
+    const isStale = point.hasNoRecordedValue;
+    const histogram = isStale ? undefined : convert();
+    if (histogram !== undefined && 'invalid' in histogram) {
+      this.#refuse(point, histogram.invalid);
+      return;
+    }
+    const payload = histogram === undefined ? undefined : encodeHistogram(histogram, true);
+    if (payload !== undefined && payload.length > this.#limits.histogramBytesMax) {
+      this.#refuse(point, `a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${this.#limits.histogramBytesMax}`);
+      return;
+    }
+    const sink = this.#sink;
+    sink.point(point, field, true);
+    sink.begin(VALUE_PART, this.#isDelta && !isStale);
+    if (payload === undefined) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
+    else sink.histogram(point.timeMs, payload, startOf(point));
+    if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
+    sink.end();
+  }
+
+  #partOf(point: Point, part: SeriesPart, value: number): void {
+    this.#begin(point, part, value);
+    this.#sink.end();
+  }
+
+  #begin(point: Point, part: SeriesPart, value: number): void {
+    const isStale = point.hasNoRecordedValue;
+    this.#sink.begin(part, this.#isDelta && !isStale);
+    if (isStale) this.#sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
+    else this.#float(point.timeMs, value, startOf(point));
+  }
+
+  #float(timestampMs: number, value: number, startMs: number): void {
+    const bits = float64Bits(value);
+    this.#sink.float(timestampMs, bits[0]!, bits[1]!, startMs);
+  }
+
+  #exemplarsOf(point: Point, upTo: number): void {
+    for (const exemplar of this.#readExemplars(point)) {
+      if (exemplar.value <= upTo || Number.isNaN(exemplar.value)) this.#sink.exemplar(exemplar);
+    }
+  }
+
+  /** By rising value; those that cannot be kept are left out with a warning. */
+  #readExemplars(point: Point): PointExemplar[] {
+    const { otlpExemplarsPerPointMax: countMax, otlpAttributesBytesMax: bytesMax, otlpDepthMax } = this.#limits;
+    const exemplars: PointExemplar[] = [];
+    const count = Math.min(point.exemplarCount, countMax);
+    if (count < point.exemplarCount) this.#sink.warn(() => `${point.exemplarCount - count} exemplars of one data point above the limit otlpExemplarsPerPointMax of ${countMax} were left out`);
+    for (let i = 0; i < count; i++) {
+      const start = point.exemplarStart[i]!;
+      const end = point.exemplarEnd[i]!;
+      try {
+        if (end - start > bytesMax) throw new DecodeError(`an exemplar of ${end - start} bytes, the limit otlpAttributesBytesMax is ${bytesMax}`);
+        const { timestampMs: sentMs, value, traceId, spanId, attributes } = readExemplar(this.#bytes, start, end, otlpDepthMax);
+        if (value === undefined) throw new DecodeError('an exemplar without a value');
+        const timestampMs = sentMs === 0 ? point.timeMs : sentMs;
+        const outside = this.#times!.refusal(timestampMs);
+        if (outside !== undefined) throw new DecodeError(outside);
+        exemplars.push({ timestampMs, value, labels: exemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes)) });
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        this.#sink.warn(() => `an exemplar was left out: ${error.message}`);
+      }
+    }
+    return exemplars.sort((a, b) => a.value - b.value);
+  }
+
+  /** Whether the point's metric and time allow it; otherwise it is refused. */
+  #take(point: Point): boolean {
+    const { timeMs } = point;
+    if (this.#refusal !== '') {
+      this.#refuse(point, this.#refusal);
+      return false;
+    }
+    if (this.#times!.isOutside(timeMs)) {
+      this.#refuse(point, this.#times!.refusal(timeMs)!);
+      return false;
+    }
+    if (timeMs < this.#firstMs) this.#firstMs = timeMs;
+    if (timeMs > this.#lastMs) this.#lastMs = timeMs;
+    return true;
+  }
+
+  #tooLong(length: number): string {
+    return `${length} buckets or quantiles in one data point, the limit otlpBucketsMax is ${this.#limits.otlpBucketsMax}`;
+  }
+
+  #refuse(point: Point, reason: string): void {
+    this.#sink.refuse(point, () => `metric ${this.#labels.sentName()}: ${reason}`);
+  }
+}
+
+/** A start behind the time itself says nothing. */
+function startOf(point: Point): number {
+  return point.startMs <= point.timeMs ? point.startMs : 0;
+}

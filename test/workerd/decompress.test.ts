@@ -1,0 +1,3 @@
+import { decompressContract } from '../contract/decompress.ts';
+
+decompressContract();
