@@ -61,7 +61,7 @@ export class OtlpIngest {
     this.#json = new JsonToProtobuf({ bytesMax: limits.otlpUncompressedBytesMax, depthMax: limits.otlpDepthMax });
     this.#labels = new OtlpLabels(options, limits);
     this.#series = new OtlpSeries(options, limits, this.#labels);
-    const cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
+    const cache = new SeriesIdCache(limits.otlpIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
     this.#batches = new OtlpBatches(cache, this.#labels, limits, options);
   }
 

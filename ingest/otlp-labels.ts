@@ -58,6 +58,9 @@ export class OtlpLabels {
   #promotedLabels: readonly (readonly [string, string])[] | undefined;
   #fixedLabels: readonly (readonly [string, string])[] = [];
   #name: string | undefined;
+  #point: ReadonlyMap<string, string> | undefined;
+  #pointStart = 0;
+  #pointEnd = 0;
 
   constructor(options: OtlpOptions, limits: typeof LIMITS) {
     this.#options = options;
@@ -70,17 +73,18 @@ export class OtlpLabels {
   beginMessage(bytes: Uint8Array, limits: typeof LIMITS): void {
     this.#bytes = bytes;
     this.#limits = limits;
+    this.#point = undefined;
   }
 
   beginResource({ start, end }: Span): void {
     this.#resourceSpan = { start, end };
-    this.#resource = this.#promotedLabels = undefined;
+    this.#resource = this.#promotedLabels = this.#point = undefined;
   }
 
   beginScope(scope: Span, schemaUrl: Span): void {
     this.#scopeSpan = { start: scope.start, end: scope.end };
     this.#schemaUrlSpan = { start: schemaUrl.start, end: schemaUrl.end };
-    this.#promotedLabels = undefined;
+    this.#promotedLabels = this.#point = undefined;
   }
 
   beginMetric(metric: MetricHeader): void {
@@ -91,8 +95,7 @@ export class OtlpLabels {
   /** The labels of a series of a point, whose attributes are fields `field` from `start` to `end`; or what is wrong with them. */
   ofSeries(start: number, end: number, field: number, naming: SeriesNaming): Labels | Invalid {
     return this.#checked(() => {
-      const labels = this.#ofAttributes(this.#attributes(start, end, field));
-      this.#addShared(labels);
+      const labels = new Map(this.#ofPoint(start, end, field));
       labels.set(METRIC_NAME, this.#metricName() + naming.suffix);
       if (naming.label !== '') labels.set(naming.label, naming.labelValue());
       return labels;
@@ -155,6 +158,16 @@ export class OtlpLabels {
       if (error instanceof DecodeError) return { invalid: error.message };
       throw error;
     }
+  }
+
+  /** What the series of a point have in common: it is asked for once a bucket. */
+  #ofPoint(start: number, end: number, field: number): ReadonlyMap<string, string> {
+    if (this.#point !== undefined && this.#pointStart === start && this.#pointEnd === end) return this.#point;
+    const labels = this.#ofAttributes(this.#attributes(start, end, field));
+    this.#addShared(labels);
+    this.#pointStart = start;
+    this.#pointEnd = end;
+    return (this.#point = labels);
   }
 
   /** Names that become the same have their values joined, in the order of the original names. */

@@ -66,6 +66,8 @@ export const LIMITS = {
    * decompressors hold window, pieces and result at once, which at Prometheus' 32 MiB would be most of an isolate.
    */
   otlpUncompressedBytesMax: 16 * MIB,
+  /** Series, and parts of them, whose ids a Worker remembers by their bytes: 40 bytes each, so 10 MiB. A histogram takes one a bucket. */
+  otlpIdCacheEntriesMax: 256 * KIB,
   /** Attributes of a resource, a scope, a data point or an exemplar, as encoded: what the labels of one series can need, and some room. */
   otlpAttributesBytesMax: 256 * KIB,
   /** How deep an attribute's arrays and lists may nest: whoever nests more does not describe a series. Protobuf's own limit is 100. */

@@ -1,8 +1,9 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
- * (differential/). At last clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/).
- * `--only scraping`, `--only differential` and `--only clients` run one of the three; `--queries`, `--seed` and `--query` (the number of a
+ * (differential/). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
+ * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
+ * `--only scraping`, `--only differential`, `--only clients` and `--only otlp` run one of the four; `--queries`, `--seed` and `--query` (the number of a
  * single one) are the latter's. `--install` gets the packages (root on Debian); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
@@ -15,6 +16,7 @@ import { sleep } from '../processes/sleep.ts';
 import { runDifferential } from './differential/run-differential.ts';
 import { runClients } from './clients/run-clients.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
+import { runOtlp } from './otlp/run-otlp.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
 import { type QueryTimes, chooseQueryTimes } from './query-times.ts';
@@ -31,7 +33,7 @@ const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 22;
-const SUITES = ['scraping', 'differential', 'clients'] as const;
+const SUITES = ['scraping', 'differential', 'clients', 'otlp'] as const;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -140,17 +142,21 @@ async function main(): Promise<void> {
     query: values.query === undefined ? undefined : wholeNumber('query', values.query, 0),
   };
   if (values.install) installPackages(say);
+  // The OpenTelemetry SDK comes with npm: this one needs no packages.
+  const tally: Tally = suites.includes('otlp') ? await inSandbox('otlp', (sandbox) => runOtlp(sandbox, say)) : { passed: 0, failed: 0 };
+  const comparisons = suites.filter((suite) => suite !== 'otlp');
   const tools = findTools();
-  if ('missing' in tools) {
+  if ('missing' in tools && comparisons.length > 0) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
     const counts = { scraping: checksOf('', someTimes, 0).length, differential: differential.queries, clients: CLIENT_CHECKS };
-    const skipped = suites.reduce((sum, suite) => sum + counts[suite], 0);
+    const skipped = comparisons.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
-    say(`0 passed, 0 failed, ${skipped} skipped`);
+    say(`${tally.passed} passed, ${tally.failed} failed, ${skipped} skipped`);
+    if (tally.failed > 0) process.exitCode = 1;
     return;
   }
-  const tally: Tally = { passed: 0, failed: 0 };
-  for (const suite of suites) {
+  for (const suite of comparisons) {
+    if ('missing' in tools) break;
     const runs = {
       scraping: () => runScraping(tools, subject),
       differential: () => inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say)),
