@@ -90,29 +90,32 @@ function exponentialSide({ offset, counts }: ExponentialBuckets, mergedScales: n
 
 /** Buckets by rising index, as spans and counts. */
 class SparseBuckets {
-  readonly spans: Span[] = [];
   readonly counts: number[] = [];
+  /** Offset and length of each span, one after the other. */
+  readonly #spans: number[] = [];
   /** Of the last bucket written. */
   #index = 0;
-  #length = 0;
 
   add(index: number, count: number): void {
     if (count === 0) return;
-    if (this.counts.length > 0 && index === this.#index) {
-      this.counts[this.counts.length - 1]! += count;
+    const spans = this.#spans;
+    const { counts } = this;
+    if (counts.length > 0 && index === this.#index) {
+      counts[counts.length - 1]! += count;
       return;
     }
-    const gap = this.counts.length === 0 ? index : index - this.#index - 1;
-    if (this.counts.length === 0 || gap > GAP_BUCKETS_MAX) {
-      this.spans.push({ offset: gap, length: 0 });
-      this.#length = 0;
-    } else {
-      for (let empty = 0; empty < gap; empty++) this.counts.push(0);
-      this.#length += gap;
+    const gap = counts.length === 0 ? index : index - this.#index - 1;
+    if (counts.length === 0 || gap > GAP_BUCKETS_MAX) spans.push(gap, 0);
+    else {
+      for (let empty = 0; empty < gap; empty++) counts.push(0);
+      spans[spans.length - 1]! += gap;
     }
-    this.counts.push(count);
-    this.#length++;
+    counts.push(count);
+    spans[spans.length - 1]!++;
     this.#index = index;
-    this.spans[this.spans.length - 1] = { offset: this.spans.at(-1)!.offset, length: this.#length };
+  }
+
+  get spans(): Span[] {
+    return Array.from({ length: this.#spans.length / 2 }, (_, i) => ({ offset: this.#spans[i * 2]!, length: this.#spans[i * 2 + 1]! }));
   }
 }

@@ -60,6 +60,10 @@ export class ProtobufCursor {
   uint64(end: number): number {
     const bytes = this.bytes;
     let position = this.position;
+    if (position < end && bytes[position]! < 0x80) {
+      this.position++;
+      return bytes[position]!;
+    }
     let value = 0;
     for (let shift = 0; ; shift += 7) {
       if (position >= end) throw this.cutOff(end);

@@ -61,7 +61,7 @@ export async function runSdk(run: SdkRun, url: URL, sleep: (ms: number) => Promi
     await sleep(ROUND_MS);
   }
   await provider.shutdown();
-  return expectations(run.instance);
+  return expectations(run);
 }
 
 function exporterOf({ exporter, temporality }: SdkRun, url: URL): PushMetricExporter {
@@ -72,7 +72,9 @@ function exporterOf({ exporter, temporality }: SdkRun, url: URL): PushMetricExpo
   return exporter === 'json' ? new JsonExporter(options) : new ProtobufExporter(options);
 }
 
-function expectations(instance: string): Expectation[] {
+function expectations({ instance, temporality }: SdkRun): Expectation[] {
+  // A cumulative export says everything once more at the end; a delta has nothing new to say.
+  const exports = temporality === 'cumulative' ? ROUNDS + 1 : ROUNDS;
   const of = `instance="${instance}",job="interop"`;
   const sum = OBSERVATIONS.reduce((total, value) => total + value, 0) * ROUNDS;
   const count = OBSERVATIONS.length * ROUNDS;
@@ -95,10 +97,10 @@ function expectations(instance: string): Expectation[] {
     // Bounds of powers of two are bounds of buckets at every scale.
     { query: `round(histogram_fraction(0, 4, sdk_size_bytes{${of}}) * ${count})`, value: upTo(4) },
     { query: `round(histogram_fraction(0, 512, sdk_size_bytes{${of}}) * ${count})`, value: upTo(512) },
-    // Each series was written three times and never fell.
-    { query: `count_over_time(sdk_requests_total{http_method="GET",${of}}[1h])`, value: ROUNDS },
+    // Each export is a sample, and none falls.
+    { query: `count_over_time(sdk_requests_total{http_method="GET",${of}}[1h])`, value: exports },
     { query: `resets(sdk_requests_total{http_method="GET",${of}}[1h])`, value: 0 },
-    { query: `count_over_time(sdk_size_bytes{${of}}[1h])`, value: ROUNDS },
+    { query: `count_over_time(sdk_size_bytes{${of}}[1h])`, value: exports },
     { query: `target_info{deployment_zone="z1",telemetry_sdk_language=~".*",${of}}`, value: 1 },
     { query: `sdk_queue{${of}} * on (job, instance) group_left (deployment_zone) target_info`, value: 5 },
   ];

@@ -28,7 +28,7 @@ func main() {
 		BuildInfo: component.BuildInfo{Command: "otelcol", Description: "OTLP in, OTLP/HTTP out", Version: "0"},
 		Factories: factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{
-			ResolverSettings: confmap.ResolverSettings{ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}},
+			ResolverSettings: confmap.ResolverSettings{ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}, DefaultScheme: "file"},
 		},
 	})
 	if err := command.Execute(); err != nil {
