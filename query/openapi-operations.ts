@@ -60,6 +60,9 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/cdc', methods: READ, summary: 'The change feed as Server-Sent Events.', parameters: ['match[]', 'cursor', 'per_sample', 'live'], answer: 'text/event-stream' },
   { path: '/api/v1/read', methods: SEND, summary: 'Prometheus remote read, samples or streamed XOR chunks.', answer: PROTOBUF, body: [PROTOBUF] },
   { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write.', answer: 'none', body: [PROTOBUF] },
+  ...['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'].map(
+    (path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, 'application/json'] }),
+  ),
   { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format.', answer: 'none', body: [TEXT] },
   ...['', '/influx'].flatMap((prefix): Operation[] => [
     { path: `${prefix}/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },

@@ -4,12 +4,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { Admission } from '../../ingest/admission.ts';
 import { OtlpIngest, type OtlpEncoding } from '../../ingest/from-otlp.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { OTLP_DEFAULTS } from '../../storage/runtime/otlp-options.ts';
+import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import type { AppendAnswer, ShardApi } from '../../storage/shard/shard-api.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
@@ -43,7 +45,13 @@ interface Result {
 /** Warms up, then counts CPU time of whole rounds over all requests until `cpuMs` have passed. */
 async function measure(requests: readonly Uint8Array[], encoding: OtlpEncoding, cpuMs: number): Promise<Result> {
   const clock = new FixedClock(NOW_MS);
-  const ingest = new OtlpIngest(clock, LIMITS, OTLP_DEFAULTS, new MetadataSink(LIMITS, clock, new Counters()));
+  const ingest = new OtlpIngest({
+    clock,
+    admission: new Admission(readTenantLimits(JSON.stringify({ '*': { samplesPerSecondMax: 1_000_000_000, samplesBurstMax: 10_000_000_000 } })), LIMITS, clock),
+    limits: LIMITS,
+    options: OTLP_DEFAULTS,
+    metadata: new MetadataSink(LIMITS, clock, new Counters()),
+  });
   const shards = forgetfulShards();
   let points = 0;
   let samples = 0;

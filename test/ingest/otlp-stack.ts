@@ -1,3 +1,4 @@
+import { Admission } from '../../ingest/admission.ts';
 import { OtlpIngest, type OtlpEncoding, type OtlpOutcome } from '../../ingest/from-otlp.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
@@ -6,6 +7,7 @@ import { compareLabels, formatLabels, type Labels } from '../../storage/model/la
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { OTLP_DEFAULTS, type OtlpOptions } from '../../storage/runtime/otlp-options.ts';
+import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
@@ -24,7 +26,13 @@ export class OtlpStack {
   constructor({ shardCount = 1, options = {}, limits = LIMITS }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS } = {}) {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
-    this.ingest = new OtlpIngest(this.clock, limits, { ...OTLP_DEFAULTS, ...options }, new MetadataSink(limits, this.clock, new Counters()));
+    this.ingest = new OtlpIngest({
+      clock: this.clock,
+      admission: new Admission(readTenantLimits(undefined), limits, this.clock),
+      limits,
+      options: { ...OTLP_DEFAULTS, ...options },
+      metadata: new MetadataSink(limits, this.clock, new Counters()),
+    });
   }
 
   async write(body: Uint8Array, encoding: OtlpEncoding = 'protobuf'): Promise<OtlpOutcome> {
