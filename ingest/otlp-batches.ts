@@ -106,7 +106,9 @@ export class OtlpBatches implements OtlpSeriesSink {
   beginScope(scope: Span, schemaUrl: Span): void {
     this.#scope = this.#resource;
     if (!this.#promotesScope) return;
-    const named = this.#entryUnder(this.#resource, this.#view, scope.start, scope.end);
+    // A step in between: the bytes of a scope are whatever its sender likes, and must not be those that stand for target_info.
+    const scopes = this.#entryUnder(this.#resource, singleBytes, 0, 1);
+    const named = this.#entryUnder(scopes, this.#view, scope.start, scope.end);
     this.#scope = this.#entryUnder(named, this.#view, schemaUrl.start, schemaUrl.end);
   }
 

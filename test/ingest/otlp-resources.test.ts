@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
-import { gauge, metricsRequest, numberPoint, resourceMetrics, sum, type AttributeValue, type Scope } from '../proto/otlp-fields.ts';
+import { attributes, gauge, metricsRequest, numberPoint, resourceMetrics, sum, type AttributeValue, type Scope } from '../proto/otlp-fields.ts';
+import { bytesField } from '../proto/protobuf-fields.ts';
 import { NOW_MS, OtlpStack } from './otlp-stack.ts';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -77,6 +78,18 @@ test('the same bytes mean another series under another metric, kind and resource
   );
   for (let i = 0; i < 3; i++) await stack.write(request);
   expect(stack.stored()).toEqual(['g{a="b", job="x"} 0=1', 'g{a="b", job="y"} 0=1', 'g_seconds{a="b", job="x"} 0=1', 'g_total{a="b", job="x"} 0=1', 'h{a="b", job="x"} 0=1']);
+});
+
+test('a scope of hostile bytes is not taken for target_info', async () => {
+  const stack = new OtlpStack({ options: { promoteScopeMetadata: true } });
+  const point = numberPoint({ timeMs: NOW_MS, value: 1 });
+  for (const service of ['x', 'y']) {
+    const resource = attributes(1, { 'service.name': service, a: 'b' });
+    const scopeMetrics = [...bytesField(1, 'target_info'), ...bytesField(2, gauge('g', [point]))];
+    const outcome = await stack.write(metricsRequest(bytesField(1, [...bytesField(1, resource), ...bytesField(2, scopeMetrics)])));
+    expect(outcome.rejections.samples).toBe(1);
+  }
+  expect(stack.stored()).toEqual(['target_info{a="b", job="x"} 0=1', 'target_info{a="b", job="y"} 0=1']);
 });
 
 describe('target_info is there for as long as the points', () => {
