@@ -26,6 +26,7 @@ import { Exemplars } from './exemplars.ts';
 import { readCardinality, summarizeSegments } from './cardinality.ts';
 import { selectExemplars } from './select-exemplars.ts';
 import type { SeriesDefinition } from './series-block.ts';
+import { selectInRange } from './series-in-range.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type {
   AppendAnswer,
@@ -416,11 +417,9 @@ export class HotStore {
     return (this.#hasher ??= localHasher(this.#sql, this.#random));
   }
 
-  /** The series of any of the selectors; `undefined` for all of them. */
+  /** The series of any of the selectors that may have samples in the request's time; `undefined` for all of them. */
   #refsOf(request: LabelsShardRequest): number[] | undefined {
-    if (request.selectors.length === 0) return undefined;
-    if (request.selectors.length === 1) return this.#series.index.select(request.selectors[0]!);
-    return [...new Set(request.selectors.flatMap((matchers) => this.#series.index.select(matchers)))];
+    return selectInRange({ head: this.#head, segments: this.#segments, series: this.#series }, request);
   }
 
   /** An answer that has been read, once the fence is passed. */

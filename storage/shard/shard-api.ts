@@ -52,7 +52,10 @@ export type SelectShardAnswer =
   | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
   | { readonly status: 'refused'; readonly message: string; readonly limit: boolean };
 
-/** Selectors joined by "or", none meaning all series; times are Unix milliseconds, both inclusive. */
+/**
+ * Selectors joined by "or", none meaning all series; times are Unix milliseconds, both inclusive. Series without samples in that time are
+ * left out, as far as is known without reading segments (series-in-range.ts).
+ */
 export interface LabelsShardRequest {
   readonly version: number;
   readonly selectors: readonly (readonly Matcher[])[];
