@@ -61,6 +61,26 @@ export class MessageWriter {
     this.#length += 8;
   }
 
+  /** A double that is a number, whichever NaN it may be. */
+  float(field: number, value: number): void {
+    this.#reserve(16);
+    this.#tag(field, 1);
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  /** Packed doubles; none are no field. */
+  doubles(field: number, values: readonly number[]): void {
+    if (values.length === 0) return;
+    this.#reserve(16 + values.length * 8);
+    this.#tag(field, 2);
+    this.#length = writeVarint(this.#bytes, this.#length, values.length * 8);
+    for (const value of values) {
+      this.#view.setFloat64(this.#length, value, true);
+      this.#length += 8;
+    }
+  }
+
   /** A message within; `body` writes its fields. */
   message(field: number, body: () => void): void {
     this.#reserve(16);

@@ -1,5 +1,7 @@
 import { crc32c } from './crc32c.ts';
 import { DecodeError } from './decode-error.ts';
+import { BitWriter } from './bit-writer.ts';
+import { encodeHistogramChunk, type ReadHistogram } from './histogram-chunk.ts';
 import { MessageWriter } from './message-writer.ts';
 import { ByteReader, varintLength, writeVarint } from './varint.ts';
 import { XOR_CHUNK_SAMPLES_MAX, XorChunkWriter } from './xor-chunk.ts';
@@ -38,6 +40,8 @@ export interface ReadSeries {
   readonly labels: readonly string[];
   readonly timestampsMs: Float64Array;
   readonly valueBits: Uint32Array;
+  /** Set where a sample is a native histogram, whose value bits then mean nothing; `undefined` when there is none. */
+  readonly histograms: readonly (ReadHistogram | undefined)[] | undefined;
 }
 
 export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
@@ -138,10 +142,14 @@ export class ReadResponseWriter {
   async result(series: AsyncIterable<ReadSeries>): Promise<void> {
     // Series come one by one, and the length of what holds them stands before them: each result is written apart.
     const result = new MessageWriter();
-    for await (const { labels, timestampsMs, valueBits } of series) {
+    for await (const { labels, timestampsMs, valueBits, histograms } of series) {
       result.message(1, () => {
         writeLabels(result, labels);
-        for (let i = 0; i < timestampsMs.length; i++) result.sample(2, valueBits[i * 2]!, valueBits[i * 2 + 1]!, timestampsMs[i]!);
+        for (let i = 0; i < timestampsMs.length; i++) {
+          const histogram = histograms?.[i];
+          if (histogram === undefined) result.sample(2, valueBits[i * 2]!, valueBits[i * 2 + 1]!, timestampsMs[i]!);
+          else result.message(4, () => writeHistogram(result, histogram, timestampsMs[i]!));
+        }
       });
     }
     this.#out.bytes(1, result.written());
@@ -161,8 +169,41 @@ function writeLabels(out: MessageWriter, labels: readonly string[]): void {
   }
 }
 
-/** `Chunk.Encoding` of floats. */
+/** In the order of the protocol's enumeration. */
+const RESET_HINTS = ['unknown', 'reset', 'not-reset', 'gauge'] as const;
+
+/** Prometheus' message Histogram, in its form with float counts. */
+function writeHistogram(out: MessageWriter, histogram: ReadHistogram, timestampMs: number): void {
+  out.float(2, histogram.count);
+  out.float(3, histogram.sum);
+  out.int64(4, zigzag(histogram.schema));
+  out.float(5, histogram.zeroThreshold);
+  out.float(7, histogram.zeroCount);
+  writeSpans(out, 8, histogram.negativeSpans);
+  out.doubles(10, histogram.negativeBuckets);
+  writeSpans(out, 11, histogram.positiveSpans);
+  out.doubles(13, histogram.positiveBuckets);
+  out.int64(14, RESET_HINTS.indexOf(histogram.counterResetHint));
+  out.int64(15, timestampMs);
+  out.doubles(16, histogram.customValues);
+}
+
+function writeSpans(out: MessageWriter, field: number, spans: ReadHistogram['positiveSpans']): void {
+  for (const { offset, length } of spans) {
+    out.message(field, () => {
+      out.int64(1, zigzag(offset));
+      out.int64(2, length);
+    });
+  }
+}
+
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+
+/** `Chunk.Encoding`. */
 const XOR = 1;
+const FLOAT_HISTOGRAM = 3;
 
 /**
  * Frames of the streamed form: length as a varint, CRC-32C of the message, the message. A frame holds chunks of one series; a series that
@@ -171,18 +212,20 @@ const XOR = 1;
 export async function* readFrames(series: AsyncIterable<ReadSeries>, queryIndex: number, bytesTarget: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const out = new MessageWriter();
   const chunks = new XorChunkWriter();
-  for await (const { labels, timestampsMs, valueBits } of series) {
+  const bits = new BitWriter();
+  for await (const { labels, timestampsMs, valueBits, histograms } of series) {
     for (let from = 0; from < timestampsMs.length; ) {
       out.clear();
       out.message(1, () => {
         writeLabels(out, labels);
         do {
-          const to = Math.min(from + XOR_CHUNK_SAMPLES_MAX, timestampsMs.length);
-          const data = chunks.encode(timestampsMs, valueBits, from, to);
+          const histogram = histograms?.[from];
+          const to = histogram === undefined ? floatsEnd(histograms, from, timestampsMs.length) : from + 1;
+          const data = histogram === undefined ? chunks.encode(timestampsMs, valueBits, from, to) : encodeHistogramChunk(histogram, timestampsMs[from]!, bits);
           out.message(2, () => {
             out.int64(1, timestampsMs[from]!);
             out.int64(2, timestampsMs[to - 1]!);
-            out.int64(3, XOR);
+            out.int64(3, histogram === undefined ? XOR : FLOAT_HISTOGRAM);
             out.bytes(4, data);
           });
           from = to;
@@ -192,6 +235,15 @@ export async function* readFrames(series: AsyncIterable<ReadSeries>, queryIndex:
       yield frame(out.written());
     }
   }
+}
+
+/** Where a chunk of floats ends that begins at `from`: when it is full, or before the next histogram. */
+function floatsEnd(histograms: ReadSeries['histograms'], from: number, sampleCount: number): number {
+  const end = Math.min(from + XOR_CHUNK_SAMPLES_MAX, sampleCount);
+  if (histograms === undefined) return end;
+  let to = from + 1;
+  while (to < end && histograms[to] === undefined) to++;
+  return to;
 }
 
 function frame(message: Uint8Array): Uint8Array<ArrayBuffer> {

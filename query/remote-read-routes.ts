@@ -113,7 +113,7 @@ async function* select(shards: TenantShards, { matchers, startMs, endMs }: ReadQ
 }
 
 /** Values by their bits, stale markers as the protocol has them: a reader tells them by the payload of their NaN. */
-function withBits({ labels, timestampsMs, values, isStale }: RawSeries): ReadSeries {
+function withBits({ labels, timestampsMs, values, isStale, histograms }: RawSeries): ReadSeries {
   let column = values;
   if (isStale !== undefined) {
     column = values.slice();
@@ -121,5 +121,5 @@ function withBits({ labels, timestampsMs, values, isStale }: RawSeries): ReadSer
       if (flag === 1) writeStale(column, i);
     });
   }
-  return { labels, timestampsMs, valueBits: new Uint32Array(column.buffer, column.byteOffset, column.length * 2) };
+  return { labels, timestampsMs, histograms, valueBits: new Uint32Array(column.buffer, column.byteOffset, column.length * 2) };
 }

@@ -4,8 +4,10 @@ import { crc32c } from '../../proto/crc32c.ts';
 import { snappyEncode, snappyJsDecoder } from '../../proto/snappy.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW, writeStale } from '../../storage/model/sample.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
+import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
 import { bytesField, varintField } from '../proto/protobuf-fields.ts';
 import { readXorChunk } from '../proto/xor-chunk-reader.ts';
+import { write } from '../storage/shard/batches.ts';
 import { memoryApi, NOON } from './api.ts';
 
 const MATCH = { '=': 0, '!=': 1, '=~': 2, '!~': 3 } as const;
@@ -129,6 +131,26 @@ describe('remote read', () => {
     const asked = query(0, NOON + 1, ['__name__', '=', 'n']);
     expect(await samplesOf(await read(api, asked))).toEqual([[`__name__=n: 0 ${bits(NaN)}, 1 ${stale}`]]);
     expect((await framesOf(await read(api, asked, STREAMED))).map(({ line }) => line)).toEqual([`__name__=n: 0 ${bits(NaN)}, 1 ${stale}`]);
+  });
+
+  test('histograms, and floats between them', async () => {
+    const api = await memoryApi();
+    const histogram = { ...EMPTY_HISTOGRAM, schema: 1, count: 3, sum: 4.5, positiveSpans: [{ offset: -2, length: 1 }], positiveBuckets: [3] };
+    const samples = [[NOON, 1], [NOON + 1, histogram], [NOON + 2, histogram], [NOON + 3, 2], [NOON + 4, 3]] as const;
+    write(api.shards.storeOf(api.shards.shardNames[0]!), [{ labels: labelsFrom({ __name__: 'h' }), samples }]);
+    const asked = query(0, NOON + 9, ['__name__', '=', 'h']);
+    const message = snappyJsDecoder(1e8)(new Uint8Array(await (await read(api, asked)).arrayBuffer()));
+    const [series] = all(all(message, 1)[0]!, 1);
+    expect([all(series!, 2).length, all(series!, 4).length]).toEqual([3, 2]);
+    const field = new Map(fields(all(series!, 4)[1]!));
+    const double = (number: number): number => new DataView((field.get(number) as Uint8Array).slice().buffer).getFloat64(0, true);
+    expect([double(2), double(3), field.get(4), field.get(15), double(13)]).toEqual([3, 4.5, 2, NOON + 2, 3]);
+    expect(fields(field.get(11) as Uint8Array)).toEqual([[1, 3], [2, 1]]);
+    const frames = new ByteReader(new Uint8Array(await (await read(api, asked, STREAMED)).arrayBuffer()));
+    const length = frames.varint();
+    frames.take(4);
+    const chunks = all(all(frames.take(length), 1)[0]!, 2).map((chunk) => new Map(fields(chunk)));
+    expect(chunks.map((chunk) => [(chunk.get(1) as number) - NOON, (chunk.get(2) as number) - NOON, chunk.get(3)])).toEqual([[0, 0, 1], [1, 1, 3], [2, 2, 3], [3, 4, 1]]);
   });
 
   test('long series are cut into chunks of 120', async () => {

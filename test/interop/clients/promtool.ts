@@ -8,9 +8,9 @@ import { HOSTS, STEP_MS, type ClientData } from './client-data.ts';
 const run = promisify(execFile);
 const TIMEOUT_MS = 60_000;
 
-/** Every subcommand of Debian's promtool that asks a server. */
-export async function promtoolChecks(path: string, baseUrl: URL, { startMs, endMs }: ClientData): Promise<Check[]> {
-  const ask = async (...args: readonly string[]): Promise<string> => (await run(path, [...args], { timeout: TIMEOUT_MS })).stdout;
+/** Every subcommand of Debian's promtool that asks a server; what it writes goes to `folder`. */
+export async function promtoolChecks(folder: string, path: string, baseUrl: URL, { startMs, endMs }: ClientData): Promise<Check[]> {
+  const ask = async (...args: readonly string[]): Promise<string> => (await run(path, [...args], { cwd: folder, timeout: TIMEOUT_MS })).stdout;
   const server = baseUrl.href;
   const times = [`--start=${startMs / 1000}`, `--end=${endMs / 1000}`];
   const promtool = new Promtool(path, baseUrl);

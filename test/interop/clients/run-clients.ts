@@ -17,7 +17,7 @@ export async function runClients(sandbox: Sandbox, tools: Tools, say: (line: str
   if (vmalert === undefined) say('vmalert is not installed: skipped (Debian and Ubuntu have it in the package victoria-metrics)');
   const clients: Readonly<Record<string, Check[]>> = {
     grafana: grafanaChecks(baseUrl, data),
-    promtool: await promtoolChecks(tools.promtool, baseUrl, data),
+    promtool: await promtoolChecks(sandbox.folder, tools.promtool, baseUrl, data),
     'prometheus over remote read': await remoteReadChecks(sandbox, tools.prometheus, tools.promtool, baseUrl, data),
     // Last: its rules write series.
     ...(vmalert === undefined ? {} : { vmalert: await vmalertChecks(sandbox, vmalert, baseUrl) }),
