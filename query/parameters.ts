@@ -12,15 +12,16 @@ const MAX_TIME_TEXT = '292277025-08-18T07:12:54.999999999Z';
 /** The times that dates can express, in Unix milliseconds. */
 export const TIME_MS_MAX = 8.64e15;
 
-/** Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. */
+/**
+ * Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. A body that is no form
+ * says nothing, as in Prometheus.
+ */
 export async function readParameters(request: Request): Promise<URLSearchParams> {
   const url = urlParameters(request.url);
   if (request.method !== 'POST') return url;
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-  if (contentType !== 'application/x-www-form-urlencoded') {
-    if (contentType === '') return url;
-    throw new VarveError('not-supported', `content type ${contentType} is not supported here; send application/x-www-form-urlencoded`);
-  }
+  // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
+  if (contentType !== 'application/x-www-form-urlencoded') return url;
   const body = await readBody(request, LIMITS.queryBodyBytesMax, 'queryBodyBytesMax');
   const merged = new URLSearchParams(new TextDecoder().decode(body));
   for (const [name, value] of url) merged.append(name, value);
