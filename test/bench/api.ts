@@ -34,7 +34,8 @@ const CALLS: readonly Call[] = [
   { name: 'series of one metric', path: '/api/v1/series', parameters: { 'match[]': 'bench_requests_total' } },
   { name: 'series of one instance', path: '/api/v1/series', parameters: { 'match[]': '{instance="host-007:9100"}' } },
   { name: 'series by pattern', path: '/api/v1/series', parameters: { 'match[]': '{__name__=~"bench_node_.*",device!=""}' } },
-  { name: 'series, all', path: '/api/v1/series', parameters: { 'match[]': '{__name__!=""}', limit: '40000' } },
+  // VictoriaMetrics refuses more than 30,000 series by default.
+  { name: 'series of two jobs', path: '/api/v1/series', parameters: { 'match[]': '{job=~"service-[12]"}', limit: '40000' } },
   { name: 'labels', path: '/api/v1/labels', parameters: {} },
   { name: 'labels of one metric', path: '/api/v1/labels', parameters: { 'match[]': 'bench_requests_total' } },
   { name: 'metric names', path: '/api/v1/label/__name__/values', parameters: {} },
