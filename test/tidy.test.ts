@@ -80,6 +80,14 @@ describe('raw calls to clock, random, timers and network', () => {
   });
 });
 
+test('a tenant’s shards are opened in one place, which knows what a request may see', () => {
+  // Health is the exception: it looks at one tenant whoever asks, and tells nothing of it.
+  const allowed = new Set(['query/tenant.ts', 'query/admin-routes.ts']);
+  const opening = files.filter((path) => /\brouter\.tenant\(/.test(withoutComments(readFileSync(join(root, path), 'utf8'))));
+  expect(opening.filter((path) => !allowed.has(path))).toEqual([]);
+  expect(opening).toContain('query/tenant.ts');
+});
+
 test('no file holds more than one concept can need', () => {
   const long = files.filter((path) => readFileSync(join(root, path), 'utf8').split('\n').length > FILE_LINES_MAX);
   expect(long).toEqual([]);

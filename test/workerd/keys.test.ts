@@ -68,6 +68,39 @@ test('a restricted reader sees its own series, and may ask for nothing that cann
   expect(await write(restricted, series({ __name__: 'm' }, [nowMs, 1]))).toBe(403);
 });
 
+/** Everything that reads series, asked for all that there is. */
+const READS = [
+  'query?query={M}&time=T', 'query_range?query={M}&start=S&end=T&step=60', 'series?match[]={M}', 'labels', 'labels?match[]={M}', 'label/__name__/values', 'label/team/values', 'metadata',
+  'query_exemplars?query={M}&start=S&end=T', 'search/metric_names', 'search/label_names', 'search/label_values?label=team', 'status/tsdb', 'status/tsdb/blocks', 'status/runtimeinfo',
+  'status/self_metrics', 'targets', 'targets/metadata', 'rules', 'alerts', 'cdc?cursor=oldest&live=false', '../../federate?match[]={M}', '../../metrics',
+].map((path) =>
+  new URL(`http://x/api/v1/${path.replace('{M}', encodeURIComponent('{__name__=~".+"}')).replace('S', String(nowMs / 1000 - 600)).replace('T', String(nowMs / 1000 + 1))}`),
+).map(({ pathname, search }) => pathname + search);
+
+test('nothing that reads tells one tenant of another, or a team of another team', async () => {
+  const secret = series({ __name__: 'zzsecret_metric', team: 'zzsecret_team', zzsecret_label: 'v' }, [nowMs, 4]);
+  expect(await write(b, secret)).toBe(204);
+  const told = async (key: Key, path: string, headers: Record<string, string> = {}): Promise<[number, boolean]> => {
+    const answer = await ask(path, { headers: { ...bearer(key), ...headers } });
+    return [answer.status, new TextDecoder().decode(await answer.arrayBuffer()).includes('zzsecret')];
+  };
+  let seenByOwner = 0;
+  for (const path of READS) {
+    const [status, isTold] = await told(b, path);
+    expect(status, path).toBe(200);
+    if (isTold) seenByOwner++;
+    expect(await told(a, path), path).toEqual([200, false]);
+    expect((await told(a, path, { 'x-scope-orgid': 'team-b' }))[0], path).toBe(403);
+  }
+  expect(seenByOwner).toBeGreaterThan(9);
+  // The same series in the tenant of the restricted reader.
+  expect(await write(a, secret)).toBe(204);
+  for (const path of READS) {
+    const [status, isTold] = await told(restricted, path);
+    expect([[200, 403].includes(status), isTold], `${path}: ${status}`).toEqual([true, false]);
+  }
+});
+
 test('a key that is revoked counts no more', async () => {
   const gone = await make({ scopes: ['read'], tenant: 'team-a' }, operator);
   expect((await read('/api/v1/labels', gone)).status).toBe(200);
