@@ -80,9 +80,7 @@ async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamL
   const idle = new IdleWatch(clock, limits.importIdleMsMax);
   try {
     for (;;) {
-      idle.begin();
-      const chunk = await Promise.race([reader.read(), idle.expired]);
-      idle.end();
+      const chunk = await idle.within(() => reader.read());
       if (chunk === 'expired') throw new VarveError('timeout', `nothing was received for importIdleMsMax (${limits.importIdleMsMax} ms); send the rest again`);
       if (chunk.done) return;
       yield chunk.value;
@@ -94,37 +92,47 @@ async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamL
   }
 }
 
-/** Notices that one wait takes too long, with one timer at a time however many waits there are. */
+/**
+ * Notices that one wait takes too long, with one timer at a time however many waits there are. (Not by racing each of them against one
+ * promise of the timer's: that promise would keep every race, and with it every chunk that came out of one, until the end.)
+ */
 class IdleWatch {
-  readonly expired: Promise<'expired'>;
   readonly #clock: Clock;
   readonly #idleMsMax: number;
-  /** When the wait under way began; `undefined` between waits, which are the consumer's time and not the sender's. */
-  #sinceMs: number | undefined;
+  /** The wait under way; `undefined` between waits, which are the consumer's time and not the sender's. */
+  #wait: { readonly sinceMs: number; readonly expire: () => void } | undefined;
   #isStopped = false;
 
   constructor(clock: Clock, idleMsMax: number) {
     this.#clock = clock;
     this.#idleMsMax = idleMsMax;
-    this.expired = this.#watch();
+    void this.#watch();
   }
 
-  begin(): void {
-    this.#sinceMs = this.#clock.nowMs();
-  }
-
-  end(): void {
-    this.#sinceMs = undefined;
+  within<T>(start: () => Promise<T>): Promise<T | 'expired'> {
+    return new Promise((resolve, reject) => {
+      this.#wait = { sinceMs: this.#clock.nowMs(), expire: () => resolve('expired') };
+      start().then(
+        (value) => {
+          this.#wait = undefined;
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#wait = undefined;
+          reject(error);
+        },
+      );
+    });
   }
 
   stop(): void {
     this.#isStopped = true;
   }
 
-  async #watch(): Promise<'expired'> {
-    for (;;) {
-      const waitedMs = this.#sinceMs === undefined ? 0 : this.#clock.nowMs() - this.#sinceMs;
-      if (this.#isStopped || waitedMs >= this.#idleMsMax) return 'expired';
+  async #watch(): Promise<void> {
+    while (!this.#isStopped) {
+      const waitedMs = this.#wait === undefined ? 0 : this.#clock.nowMs() - this.#wait.sinceMs;
+      if (waitedMs >= this.#idleMsMax) return this.#wait?.expire();
       await this.#clock.sleep(this.#idleMsMax - waitedMs);
     }
   }

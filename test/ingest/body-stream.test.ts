@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { deflateSync, gzipSync, zstdCompressSync, constants } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { bodyPieces } from '../../ingest/body-stream.ts';
@@ -127,4 +129,27 @@ test('a bomb comes out piece by piece, and nothing is read ahead of who consumes
   expect(sent).toBeLessThan(128 * 1024);
   const after = process.memoryUsage();
   expect(after.external - before.external).toBeLessThan(32 * 1024 * 1024);
+});
+
+test.each(['identity', 'gzip'])('nothing of a long body is kept, %s', async (encoding) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const chunk = encoding === 'gzip' ? gzipSync(Buffer.alloc(1024 * 1024, text)) : Buffer.alloc(1024 * 1024, text);
+  function* chunks(): Generator<Uint8Array> {
+    for (let i = 0; i < 256; i++) yield new Uint8Array(chunk);
+  }
+  let received = 0;
+  let heldMax = 0;
+  collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  for await (const piece of bodyPieces(request(chunks(), encoding), LIMITS, new WaitingClock(0))) {
+    const megabytes = Math.floor(received / 2 ** 24);
+    received += piece.length;
+    if (Math.floor(received / 2 ** 24) === megabytes) continue;
+    collectGarbage();
+    heldMax = Math.max(heldMax, process.memoryUsage().arrayBuffers - before);
+  }
+  expect(received).toBe(256 * 1024 * 1024);
+  // Buffers are freed a little after they are collected.
+  expect(heldMax).toBeLessThan(64 * 1024 * 1024);
 });
