@@ -12,6 +12,8 @@ export interface QueryLimits {
   readonly stepsMax: number;
   /** Steps and samples looked at, counted anew for every window and operator, dear ones several times: bounds the time that a query may take. */
   readonly workMax: number;
+  /** Work after which others have a turn. */
+  readonly workPerPause: number;
   /** Characters of labels that label functions make: nested they could multiply a value at every level, and match patterns against it. */
   readonly labelCharactersMax: number;
 }
@@ -22,14 +24,13 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   outputPointsMax: 20_000_000,
   stepsMax: 2_000_000,
   workMax: 4_000_000_000,
+  /** 10 to 30 ms: a request that comes in meanwhile waits so long. A turn costs about a millisecond. */
+  workPerPause: 10_000_000,
   labelCharactersMax: 20_000_000,
 };
 
 /** What a value costs that is sorted, as against one that is added. */
-export const SORT_WORK = 8;
-
-/** About 10 ms of work: a request that comes in meanwhile waits so long. */
-export const WORK_PER_PAUSE = 2_000_000;
+export const SORT_WORK = 16;
 
 /**
  * Counts what one query uses, in work and never in time: inside a synchronous loop a Worker's clock stands still.
@@ -106,7 +107,7 @@ export class Budget {
   }
 
   get isPauseDue(): boolean {
-    return this.#work - this.#workAtPause >= WORK_PER_PAUSE;
+    return this.#work - this.#workAtPause >= this.limits.workPerPause;
   }
 
   /** Lets others have a turn, then throws if the query was cancelled meanwhile. */

@@ -1,6 +1,6 @@
 import type { Labels } from '../../storage/model/labels.ts';
 import type { Annotation } from '../annotations.ts';
-import { SORT_WORK, WORK_PER_PAUSE } from '../budget.ts';
+import { SORT_WORK } from '../budget.ts';
 import type { Aggregate } from '../plan/plan-node.ts';
 import { warnOfQuantiles } from './aggregate-parameters.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -44,7 +44,7 @@ export class AggregateOperator implements Operator {
       const stepCount = this.#node.grid.count;
       const columns = new StepColumns(stepCount);
       // Only quantiles leave most of the work to the end.
-      const stepsPerPause = this.#node.op === 'quantile' ? Math.max(1, Math.floor(WORK_PER_PAUSE / (seriesCount * SORT_WORK))) : stepCount;
+      const stepsPerPause = this.#node.op === 'quantile' ? Math.max(1, Math.floor(budget.limits.workPerPause / (seriesCount * SORT_WORK))) : stepCount;
       for (let step = 0; step < stepCount; step += stepsPerPause) {
         if (step > 0) await budget.pause();
         fold.finish(columns, step, Math.min(step + stepsPerPause, stepCount));

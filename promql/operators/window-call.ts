@@ -4,7 +4,6 @@ import { possibleNonCounter, possibleNonCounterType } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
 import { FUNCTIONS } from '../functions/function-table.ts';
 import type { WindowFunction, WindowInput } from '../functions/window-function.ts';
-import { WORK_PER_PAUSE } from '../budget.ts';
 import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
@@ -88,17 +87,18 @@ export class WindowCallOperator implements Operator {
       series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
       reference: source.reference, rangeMs, edges: source.edges, grid, args, annotate: this.#annotate,
     };
-    if (sampleCount * this.#workPerSample > WORK_PER_PAUSE) return this.#evaluateInSlices(input, columns);
+    if (sampleCount * this.#workPerSample > budget.limits.workPerPause) return this.#evaluateInSlices(input, columns);
     this.#apply(input, columns);
     return columns;
   }
 
   async #evaluateInSlices(input: WindowInput, columns: StepColumns): Promise<StepColumns> {
-    for (const { from, to } of slicesOf(input, WORK_PER_PAUSE / this.#workPerSample)) {
+    const { budget } = this.#context;
+    for (const { from, to } of slicesOf(input, budget.limits.workPerPause / this.#workPerSample)) {
       const slice = new StepColumns(to - from);
       this.#apply(sliceOf(input, from, to), slice);
       columns.copySlice(from, slice);
-      await this.#context.budget.pause();
+      await budget.pause();
     }
     return columns;
   }
