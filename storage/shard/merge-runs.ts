@@ -21,7 +21,7 @@ export const PAUSE = undefined;
  * than a piece and what overlaps it in time, however many samples it has.
  */
 export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
-  const cursors = runs.map((run) => new RunCursor(segments, run));
+  const cursors = runs.map((run, i) => new RunCursor(segments, run, i));
   const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();
   const refs = index.sortByLabels([...refsOf(segments, runs)]);
@@ -63,8 +63,9 @@ function refsOf(segments: Segments, runs: readonly SealedRun[]): Set<number> {
   return refs;
 }
 
-/** A series at a position of an open row. */
+/** A series at a position of an open row of a run. */
 interface OpenPiece {
+  readonly run: number;
   readonly reader: SegmentReader;
   readonly position: number;
 }
@@ -73,32 +74,37 @@ interface OpenPiece {
  * The next pieces of a series: the one that begins first, and all that overlap it or one another in time, so that whatever comes behind them
  * is later than all of them. In the order of the runs, which is that of precedence. None when the series is through.
  */
-function takePieces(cursors: readonly RunCursor[], ref: number): OpenPiece[] {
-  let untilMs = cursors.reduce((first, cursor) => (cursor.isAt(ref) ? Math.min(first, cursor.firstMs) : first), Infinity);
-  const taken = cursors.map((): OpenPiece[] => []);
-  for (let count = 0, before = -1; count > before; ) {
-    before = count;
-    cursors.forEach((cursor, i) => {
+function takePieces(cursors: readonly RunCursor[], ref: number): readonly OpenPiece[] {
+  let untilMs = Infinity;
+  for (const cursor of cursors) if (cursor.isAt(ref)) untilMs = Math.min(untilMs, cursor.firstMs);
+  const taken: OpenPiece[] = [];
+  for (let before = -1; taken.length > before; ) {
+    before = taken.length;
+    for (const cursor of cursors) {
       while (cursor.isAt(ref) && cursor.firstMs <= untilMs) {
         untilMs = Math.max(untilMs, cursor.lastMs);
-        taken[i]!.push(cursor.take());
-        count++;
+        taken.push(cursor.take());
       }
-    });
+    }
   }
-  return taken.flat();
+  return taken.length > 1 ? taken.sort((a, b) => a.run - b.run) : taken;
 }
 
 /** Walks through the pieces of a run, row by row. */
 class RunCursor {
   readonly #segments: Segments;
   readonly #run: SealedRun;
+  readonly #index: number;
   #row = 0;
   #reader: SegmentReader;
   #position = 0;
+  /** Of the piece at the cursor, once they were needed. */
+  #timesMs: Float64Array | undefined;
 
-  constructor(segments: Segments, run: SealedRun) {
+  /** `index` is the run's among those that are merged. */
+  constructor(segments: Segments, run: SealedRun, index: number) {
     this.#segments = segments;
+    this.#index = index;
     this.#run = run;
     this.#reader = segments.open(run.rows[0]!, false);
   }
@@ -113,16 +119,18 @@ class RunCursor {
 
   /** Of the piece at the cursor. */
   get firstMs(): number {
-    return this.#reader.timestampsMs(this.#position)[0]!;
+    return (this.#timesMs ??= this.#reader.timestampsMs(this.#position))[0]!;
   }
 
   get lastMs(): number {
-    return this.#reader.timestampsMs(this.#position).at(-1)!;
+    const timesMs = (this.#timesMs ??= this.#reader.timestampsMs(this.#position));
+    return timesMs[timesMs.length - 1]!;
   }
 
   /** The piece at the cursor, which moves behind it. */
   take(): OpenPiece {
-    const piece = { reader: this.#reader, position: this.#position };
+    const piece = { run: this.#index, reader: this.#reader, position: this.#position };
+    this.#timesMs = undefined;
     this.#position++;
     if (this.#position === this.#reader.refs.length) {
       this.#row++;
