@@ -2,9 +2,9 @@ import type { Hono } from 'hono';
 import snappyModule from './.build/snappy.wasm';
 import { Admission } from './ingest/admission.ts';
 import { OtlpIngest } from './ingest/from-otlp.ts';
-import { RemoteWriteIngest } from './ingest/from-remote-write.ts';
 import { ImportDoor } from './ingest/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
+import { RemoteWriteIngest } from './ingest/remote-write.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { buildApp } from './query/app.ts';
 import { failure } from './query/respond.ts';
@@ -44,10 +44,10 @@ function appOf(env: Env): Hono {
     config.shardCount,
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
-  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS);
-  const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
+  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata);
+  const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });

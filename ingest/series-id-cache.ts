@@ -59,7 +59,7 @@ export class SeriesIdCache {
 
   /** Begins a request of the tenant whose key `hasher` holds. */
   begin(hasher: SeriesHasher): void {
-    if (this.#missesWhileFull >= this.#entriesMax * 2) this.#clear();
+    if (this.#missesWhileFull >= this.#entriesMax * 2) this.clear();
     let root = this.#tenants.get(hasher);
     if (root === undefined) this.#tenants.set(hasher, (root = FIRST_ROOT + this.#tenantCount++));
     this.#root = root;
@@ -200,7 +200,8 @@ export class SeriesIdCache {
     for (let entry = 1; entry < this.#count - 1; entry++) this.#place(entry);
   }
 
-  #clear(): void {
+  /** Forgets everything; never within a request. */
+  clear(): void {
     this.#count = 1;
     this.#buckets.fill(0);
     this.#bytesLength = 0;

@@ -1,11 +1,13 @@
-import type { ErrorKind } from '../storage/runtime/errors.ts';
-import type { Rejections } from './rejections.ts';
+import type { ErrorKind, VarveError } from '../storage/runtime/errors.ts';
+import type { Rejections, WriteCounts } from './rejections.ts';
 
 /** What became of a write request whose body could be decoded. */
 export interface WriteOutcome {
-  readonly storedSamples: number;
-  readonly metadataIgnored: number;
+  /** What was there already counts, too: sending again is answered as success. */
+  readonly stored: WriteCounts;
   readonly rejections: Rejections;
+  /** Why the rest may or may not be stored: the sender has to send all of it again. */
+  readonly failure: VarveError | undefined;
 }
 
 /**
@@ -31,9 +33,10 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
 export const RETRY_AFTER_SECONDS = 5;
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
-export function writeResponse(outcome: WriteOutcome): Response {
-  if (outcome.rejections.isEmpty) return new Response(null, { status: 204 });
-  return writeError(outcome.rejections.kind, outcome.rejections.message(outcome.storedSamples));
+export function writeResponse({ stored, rejections, failure }: WriteOutcome): Response {
+  if (failure !== undefined) return writeError(failure.kind, failure.message);
+  if (rejections.isEmpty) return new Response(null, { status: 204 });
+  return writeError(rejections.kind, rejections.message(stored));
 }
 
 export function writeError(kind: ErrorKind, message: string, retryAfterSeconds = RETRY_AFTER_SECONDS): Response {

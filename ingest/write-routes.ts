@@ -3,8 +3,9 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import type { RemoteWriteIngest } from './from-remote-write.ts';
 import { readBody } from './read-body.ts';
+import type { WriteCounts } from './rejections.ts';
+import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
 import { writeError, writeResponse, type WriteOutcome } from './write-outcome.ts';
 
 export interface WriteServices {
@@ -14,50 +15,100 @@ export interface WriteServices {
   readonly counters: Counters;
 }
 
-/** The doors in, to be mounted at `/api/v1`. */
+/** Where senders of remote write are pointed at: Prometheus' path, Cortex' and Mimir's, GreptimeDB's. */
+export const REMOTE_WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/v1/prometheus/write'] as const;
+
+/** Remote write, to be mounted at the root. */
 export function writeRoutes(services: WriteServices): Hono {
   const routes = new Hono();
-  routes.post('/write', async (context) => {
-    try {
-      return await remoteWrite(services, context);
-    } catch (error) {
-      if (error instanceof VarveError) return writeError(error.kind, error.message);
-      console.error(error);
-      return writeError('unavailable', 'internal error');
-    }
-  });
+  for (const path of REMOTE_WRITE_PATHS) {
+    routes.post(path, async (context) => {
+      const { headers } = context.req.raw;
+      let version: RemoteWriteVersion;
+      try {
+        version = remoteWriteVersion(headers.get('content-type') ?? '');
+        checkEncoding(headers.get('content-encoding') ?? 'snappy');
+      } catch (error) {
+        return failed(error);
+      }
+      // From here on a sender of 2.0 is told what was written, whatever happens: without these headers it takes the receiver for a 1.0 one.
+      try {
+        return withWritten(version, await remoteWrite(services, context, version));
+      } catch (error) {
+        return withWritten(version, { answer: failed(error), stored: { samples: 0, histograms: 0, exemplars: 0 } });
+      }
+    });
+  }
   return routes;
 }
 
-async function remoteWrite(services: WriteServices, context: Context): Promise<Response> {
-  const request = context.req.raw;
-  checkRemoteWriteHeaders(request.headers);
-  const body = await readBody(request, LIMITS.writeBodyBytesMax, 'writeBodyBytesMax');
-  const outcome = await services.remoteWrite.write(await services.openTenant(context), body);
-  count(services.counters, outcome);
-  return writeResponse(outcome);
+function failed(error: unknown): Response {
+  if (error instanceof VarveError) return writeError(error.kind, error.message);
+  console.error(error);
+  return writeError('unavailable', 'internal error');
 }
 
-/** The headers alone decide what the body is (remote_write_spec_2_0.md, "Protocol"); 1.0 is what a bare or absent content type means. */
-function checkRemoteWriteHeaders(headers: Headers): void {
-  const contentType = headers.get('content-type') ?? '';
-  const [mediaType, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
-  if (mediaType !== '' && mediaType !== 'application/x-protobuf') {
+interface Written {
+  readonly answer: Response;
+  readonly stored: WriteCounts;
+}
+
+async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Written> {
+  const body = await readBody(context.req.raw, LIMITS.writeBodyBytesMax, 'writeBodyBytesMax');
+  const outcome = await services.remoteWrite.write(await services.openTenant(context), body, version);
+  count(services.counters, `remote-write-v${version}`, outcome);
+  return { answer: writeResponse(outcome), stored: outcome.stored };
+}
+
+function withWritten(version: RemoteWriteVersion, { answer, stored }: Written): Response {
+  if (version === 1) return answer;
+  answer.headers.set('x-prometheus-remote-write-samples-written', String(stored.samples));
+  answer.headers.set('x-prometheus-remote-write-histograms-written', String(stored.histograms));
+  answer.headers.set('x-prometheus-remote-write-exemplars-written', String(stored.exemplars));
+  return answer;
+}
+
+/** Full names of the protobuf messages, in lower case. */
+const MESSAGE_VERSIONS: Readonly<Record<string, RemoteWriteVersion>> = {
+  'prometheus.writerequest': 1,
+  'io.prometheus.write.v2.request': 2,
+};
+
+/**
+ * The content type alone decides what the body is (remote_write_spec_2_0.md, "Protocol"), not the version header; 1.0 is what a bare or
+ * absent content type means.
+ */
+function remoteWriteVersion(contentType: string): RemoteWriteVersion {
+  const [mediaType, ...parameters] = contentType.split(';').map((part) => part.trim());
+  if (mediaType !== '' && mediaType!.toLowerCase() !== 'application/x-protobuf') {
     throw new VarveError('not-supported', `content type ${mediaType} is not supported here; send application/x-protobuf`);
   }
-  const proto = parameters.find((parameter) => parameter.startsWith('proto='))?.slice('proto='.length);
-  if (proto !== undefined && proto !== 'prometheus.writerequest') {
-    throw new VarveError('not-supported', `protobuf message ${proto} is not supported yet; send prometheus.WriteRequest`);
+  for (const parameter of parameters) {
+    const [name, value, ...more] = parameter.split('=');
+    if (value === undefined || more.length > 0) throw new VarveError('not-supported', `the parameter ${parameter} of the content type is no name=value`);
+    if (name!.trim().toLowerCase() !== 'proto') continue;
+    const message = value.trim().replace(/^"(.*)"$/, '$1');
+    const version = Object.hasOwn(MESSAGE_VERSIONS, message.toLowerCase()) ? MESSAGE_VERSIONS[message.toLowerCase()] : undefined;
+    if (version !== undefined) return version;
+    throw new VarveError('not-supported', `protobuf message ${message} is not supported here; send io.prometheus.write.v2.Request or prometheus.WriteRequest`);
   }
-  const encoding = (headers.get('content-encoding') ?? 'snappy').trim().toLowerCase();
-  if (encoding !== 'snappy') throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send snappy (block format)`);
+  return 1;
 }
 
-function count(counters: Counters, outcome: WriteOutcome): void {
-  const protocol = 'remote-write-v1';
-  if (outcome.storedSamples > 0) counters.add('varve_ingest_samples_total', { protocol }, outcome.storedSamples);
-  if (outcome.metadataIgnored > 0) counters.add('varve_ingest_metadata_ignored_total', {}, outcome.metadataIgnored);
-  if (!outcome.rejections.isEmpty) {
-    counters.add('varve_ingest_rejected_samples_total', { protocol, kind: outcome.rejections.kind }, outcome.rejections.samples);
-  }
+function checkEncoding(header: string): void {
+  const encoding = header.trim().toLowerCase();
+  // An empty header is none.
+  if (encoding === 'snappy' || encoding === '') return;
+  throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send snappy (block format)`);
+}
+
+function count(counters: Counters, protocol: string, { stored, rejections, failure }: WriteOutcome): void {
+  if (stored.samples > 0) counters.add('varve_ingest_samples_total', { protocol }, stored.samples);
+  if (stored.histograms > 0) counters.add('varve_ingest_histograms_total', { protocol }, stored.histograms);
+  if (stored.exemplars > 0) counters.add('varve_ingest_exemplars_total', { protocol }, stored.exemplars);
+  if (rejections.isEmpty || failure !== undefined) return;
+  const { samples, histograms, exemplars } = rejections.counts;
+  const { kind } = rejections;
+  counters.add('varve_ingest_rejected_samples_total', { protocol, kind }, samples + histograms);
+  if (exemplars > 0) counters.add('varve_ingest_rejected_exemplars_total', { protocol, kind }, exemplars);
 }

@@ -1,92 +1,81 @@
-import { DecodeError } from './decode-error.ts';
-import { varintLength, writeVarint } from './varint.ts';
+import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
+import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './write-columns.ts';
+
+export { encodeWriteRequest, type WriteRequestSeries } from './encode-write-request.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):
  *
- *   WriteRequest  1: repeated TimeSeries   3: repeated MetricMetadata
- *   TimeSeries    1: repeated Label  2: repeated Sample  3: repeated Exemplar  4: repeated Histogram
- *   Label         1: string name     2: string value
- *   Sample        1: double value    2: int64 timestamp (ms)
+ *   WriteRequest    1: repeated TimeSeries   3: repeated MetricMetadata
+ *   TimeSeries      1: repeated Label  2: repeated Sample  3: repeated Exemplar  4: repeated Histogram
+ *   Label           1: string name     2: string value
+ *   Sample          1: double value    2: int64 timestamp (ms)
+ *   Exemplar        1: repeated Label  2: double value  3: int64 timestamp (ms)
+ *   MetricMetadata  1: enum type       2: string metric_family_name  4: string help  5: string unit
+ *
+ * Histogram: remote-write-histogram.ts.
  */
-const WIRE_VARINT = 0;
-const WIRE_FIXED64 = 1;
-const WIRE_BYTES = 2;
-const WIRE_FIXED32 = 5;
 
-/** Fields that mean something to us where they stand, one bit a number: with another wire type they are damage, not unknown fields. */
+/** Fields that mean something to us where they stand, one bit a number. */
 const REQUEST_FIELDS = (1 << 1) | (1 << 3);
 const SERIES_FIELDS = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4);
+const LABEL_FIELDS = (1 << 1) | (1 << 2);
 const SAMPLE_FIELDS = (1 << 1) | (1 << 2);
+const EXEMPLAR_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
+const METADATA_FIELDS = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 5);
 
-const REQUEST_SERIES = (1 << 3) | WIRE_BYTES;
-const REQUEST_METADATA = (3 << 3) | WIRE_BYTES;
-const SERIES_LABEL = (1 << 3) | WIRE_BYTES;
-const SERIES_SAMPLE = (2 << 3) | WIRE_BYTES;
-const SERIES_EXEMPLAR = (3 << 3) | WIRE_BYTES;
-const SERIES_HISTOGRAM = (4 << 3) | WIRE_BYTES;
-const LABEL_NAME = (1 << 3) | WIRE_BYTES;
-const LABEL_VALUE = (2 << 3) | WIRE_BYTES;
-const SAMPLE_VALUE = (1 << 3) | WIRE_FIXED64;
-const SAMPLE_TIMESTAMP = (2 << 3) | WIRE_VARINT;
+const REQUEST_SERIES = fieldTag(1, WIRE_BYTES);
+const REQUEST_METADATA = fieldTag(3, WIRE_BYTES);
+const SERIES_LABEL = fieldTag(1, WIRE_BYTES);
+const SERIES_SAMPLE = fieldTag(2, WIRE_BYTES);
+const SERIES_EXEMPLAR = fieldTag(3, WIRE_BYTES);
+const SERIES_HISTOGRAM = fieldTag(4, WIRE_BYTES);
+const LABEL_NAME = fieldTag(1, WIRE_BYTES);
+const LABEL_VALUE = fieldTag(2, WIRE_BYTES);
+const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
+const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
+const EXEMPLAR_LABEL = fieldTag(1, WIRE_BYTES);
+const EXEMPLAR_VALUE = fieldTag(2, WIRE_FIXED64);
+const EXEMPLAR_TIMESTAMP = fieldTag(3, WIRE_VARINT);
+const METADATA_TYPE = fieldTag(1, WIRE_VARINT);
+const METADATA_FAMILY = fieldTag(2, WIRE_BYTES);
+const METADATA_HELP = fieldTag(4, WIRE_BYTES);
+const METADATA_UNIT = fieldTag(5, WIRE_BYTES);
 
-const INITIAL_SERIES = 4096;
+/** In front of every error. */
+export const REMOTE_WRITE = 'remote write';
 
 /**
- * A WriteRequest as columns, reused from request to request. Series `i` has its label fields, one after the other and still encoded, in
- * bytes `labelsStart[i]` to `labelsEnd[i]` of the message, and the samples from `sampleStart[i]` to `sampleStart[i + 1]`. Strings are
- * only made by `readLabels`, for the few series that need them. Values are kept as bits (low word first), which keeps stale markers.
+ * A WriteRequest as columns. Series `i` has its label fields, one after the other and still encoded, in bytes `labelsStart[i]` to
+ * `labelsEnd[i]` of the message; strings are only made by `readLabels`, for the few series that need them.
  */
-export class WriteRequestColumns {
-  seriesCount = 0;
-  sampleCount = 0;
-  exemplarCount = 0;
-  histogramCount = 0;
-  metadataCount = 0;
-  labelsStart = new Uint32Array(INITIAL_SERIES);
-  labelsEnd = new Uint32Array(INITIAL_SERIES);
-  sampleStart = new Uint32Array(INITIAL_SERIES + 1);
-  timestampsMs = new Float64Array(INITIAL_SERIES);
-  valueBits = new Uint32Array(INITIAL_SERIES * 2);
+export class WriteRequestColumns extends WriteColumns {
+  labelsStart = new Uint32Array(this.seriesCapacity);
+  labelsEnd = new Uint32Array(this.seriesCapacity);
+  /** Metadata belongs to no series: the column `series` means nothing. */
+  readonly metadata = new FieldSpans();
 
-  readonly #entriesMax: number;
-
-  /** A request with more series than this, or more samples, is refused: two bytes of a message can ask for sixteen of memory. */
-  constructor(entriesMax = Infinity) {
-    this.#entriesMax = entriesMax;
+  override clear(): void {
+    super.clear();
+    this.metadata.count = 0;
   }
 
-  growSeries(): void {
-    this.#checkGrowth(this.labelsStart.length, 'series');
+  override growSeries(): void {
+    super.growSeries();
     this.labelsStart = grown(this.labelsStart);
     this.labelsEnd = grown(this.labelsEnd);
-    const starts = new Uint32Array(this.labelsStart.length + 1);
-    starts.set(this.sampleStart);
-    this.sampleStart = starts;
   }
 
-  #checkGrowth(length: number, what: string): void {
-    if (length >= this.#entriesMax) throw new DecodeError(`remote write: more than ${length} ${what} in one request; send smaller requests`);
+  addMetadata(start: number, end: number): void {
+    this.checkGrowth(this.metadata.count, 'metadata entries');
+    this.metadata.add(0, start, end);
   }
-
-  growSamples(): void {
-    this.#checkGrowth(this.timestampsMs.length, 'samples');
-    const timestamps = new Float64Array(this.timestampsMs.length * 2);
-    timestamps.set(this.timestampsMs);
-    this.timestampsMs = timestamps;
-    this.valueBits = grown(this.valueBits);
-  }
-}
-
-function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2);
-  larger.set(column);
-  return larger;
 }
 
 /**
  * Decodes a whole message into columns. Unknown fields are skipped; anything cut off, of the wrong wire type or outside its parent is a
- * DecodeError. A field that should occur once and comes again replaces the earlier one, as protobuf has it.
+ * DecodeError. A field that should occur once and comes again replaces the earlier one, as protobuf has it. The message may be changed:
+ * labels that lie apart are moved together.
  */
 export function decodeWriteRequest(bytes: Uint8Array, columns: WriteRequestColumns): void {
   new Walker(bytes, columns).walk();
@@ -94,29 +83,30 @@ export function decodeWriteRequest(bytes: Uint8Array, columns: WriteRequestColum
 
 class Walker {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #reader: WireReader;
   readonly #columns: WriteRequestColumns;
-  #position = 0;
 
   constructor(bytes: Uint8Array, columns: WriteRequestColumns) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#reader = new WireReader(bytes, REMOTE_WRITE);
     this.#columns = columns;
   }
 
   walk(): void {
     const columns = this.#columns;
-    columns.seriesCount = columns.sampleCount = 0;
-    columns.exemplarCount = columns.histogramCount = columns.metadataCount = 0;
-    columns.sampleStart[0] = 0;
+    const reader = this.#reader;
+    columns.clear();
     const end = this.#bytes.length;
-    while (this.#position < end) {
-      const tag = this.#varint(end);
-      if (tag === REQUEST_SERIES) this.#series(this.#length(end));
-      else {
-        if (tag === REQUEST_METADATA) columns.metadataCount++;
-        else this.#checkUnknown(tag, REQUEST_FIELDS);
-        this.#skip(tag, end);
+    while (reader.position < end) {
+      const tag = reader.varint(end);
+      if (tag === REQUEST_SERIES) this.#series(reader.length(end));
+      else if (tag === REQUEST_METADATA) {
+        const fieldEnd = reader.length(end);
+        columns.addMetadata(reader.position, fieldEnd);
+        reader.position = fieldEnd;
+      } else {
+        reader.checkUnknown(tag, REQUEST_FIELDS);
+        reader.skipField(tag, end);
       }
     }
   }
@@ -126,29 +116,33 @@ class Walker {
     const index = columns.seriesCount++;
     if (index >= columns.labelsStart.length) columns.growSeries();
     const bytes = this.#bytes;
-    const labelsStart = this.#position;
+    const reader = this.#reader;
+    const labelsStart = reader.position;
     // The hot loop: nearly all labels are shorter than 128 bytes, and the position stays in a local.
     let position = labelsStart | 0;
     while (position < end && bytes[position] === SERIES_LABEL) {
       const length = bytes[position + 1]!;
       if (length < 0x80 && position + 2 + length <= end) position += 2 + length;
       else {
-        this.#position = position + 1;
-        position = this.#length(end);
+        reader.position = position + 1;
+        position = reader.length(end);
       }
     }
-    this.#position = position;
+    reader.position = position;
     columns.labelsStart[index] = labelsStart;
     columns.labelsEnd[index] = position;
-    while (this.#position < end) {
-      const tag = this.#varint(end);
-      if (tag === SERIES_SAMPLE) this.#sample(this.#length(end));
+    while (reader.position < end) {
+      const tag = reader.varint(end);
+      if (tag === SERIES_SAMPLE) this.#sample(reader.length(end));
       else if (tag === SERIES_LABEL) this.#scatteredLabel(index, end);
-      else {
-        if (tag === SERIES_EXEMPLAR) columns.exemplarCount++;
-        else if (tag === SERIES_HISTOGRAM) columns.histogramCount++;
-        else this.#checkUnknown(tag, SERIES_FIELDS);
-        this.#skip(tag, end);
+      else if (tag === SERIES_EXEMPLAR || tag === SERIES_HISTOGRAM) {
+        const fieldEnd = reader.length(end);
+        if (tag === SERIES_EXEMPLAR) columns.addExemplar(index, reader.position, fieldEnd);
+        else columns.addHistogram(index, reader.position, fieldEnd);
+        reader.position = fieldEnd;
+      } else {
+        reader.checkUnknown(tag, SERIES_FIELDS);
+        reader.skipField(tag, end);
       }
     }
     columns.sampleStart[index + 1] = columns.sampleCount;
@@ -160,255 +154,132 @@ class Walker {
    */
   #scatteredLabel(index: number, seriesEnd: number): void {
     const columns = this.#columns;
-    const fieldStart = this.#position - 1;
-    const fieldEnd = this.#length(seriesEnd);
+    const reader = this.#reader;
+    const fieldStart = reader.position - 1;
+    const fieldEnd = reader.length(seriesEnd);
     const field = this.#bytes.slice(fieldStart, fieldEnd);
     const gapStart = columns.labelsEnd[index]!;
     this.#bytes.copyWithin(gapStart + field.length, gapStart, fieldStart);
     this.#bytes.set(field, gapStart);
     columns.labelsEnd[index] = gapStart + field.length;
-    this.#position = fieldEnd;
+    columns.histograms.move(index, field.length);
+    columns.exemplars.move(index, field.length);
+    reader.position = fieldEnd;
   }
 
   #sample(end: number): void {
     const columns = this.#columns;
+    const reader = this.#reader;
     const index = columns.sampleCount++;
     if (index >= columns.timestampsMs.length) columns.growSamples();
-    const bits = columns.valueBits;
-    const view = this.#view;
+    if (end - reader.position === PLAIN_SAMPLE_BYTES && readPlainSample(reader, reader.position, columns, index)) {
+      reader.position = end;
+      return;
+    }
     // Proto3 leaves out zeros: a sample without a value field is 0.
-    bits[index * 2] = 0;
-    bits[index * 2 + 1] = 0;
-    let timestampMs = 0;
-    let position = this.#position;
-    while (position < end) {
-      const tag = this.#bytes[position];
+    columns.valueBits[index * 2] = 0;
+    columns.valueBits[index * 2 + 1] = 0;
+    columns.timestampsMs[index] = 0;
+    while (reader.position < end) {
+      const tag = reader.varint(end);
       if (tag === SAMPLE_VALUE) {
-        if (position + 9 > end) throw this.#cutOff(end);
-        bits[index * 2] = view.getUint32(position + 1, true);
-        bits[index * 2 + 1] = view.getUint32(position + 5, true);
-        position += 9;
-        continue;
+        reader.skipField(tag, end);
+        columns.valueBits[index * 2] = reader.view.getUint32(reader.position - 8, true);
+        columns.valueBits[index * 2 + 1] = reader.view.getUint32(reader.position - 4, true);
+      } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
+      else {
+        reader.checkUnknown(tag, SAMPLE_FIELDS);
+        reader.skipField(tag, end);
       }
-      this.#position = position;
-      if (tag === SAMPLE_TIMESTAMP) {
-        this.#position = position + 1;
-        timestampMs = this.#int64(end);
-      } else {
-        const unknown = this.#varint(end);
-        if (unknown === SAMPLE_TIMESTAMP) timestampMs = this.#int64(end);
-        else {
-          this.#checkUnknown(unknown, SAMPLE_FIELDS);
-          this.#skip(unknown, end);
-        }
-      }
-      position = this.#position;
     }
-    this.#position = end;
-    columns.timestampsMs[index] = timestampMs;
-  }
-
-  /** The end of a length-delimited field whose length is next, which must lie within its parent. */
-  #length(parentEnd: number): number {
-    const length = this.#varint(parentEnd);
-    const end = this.#position + length;
-    if (end > parentEnd) throw this.#cutOff(parentEnd);
-    return end;
-  }
-
-  /** An unsigned varint of at most 32 bits: a tag or a length. */
-  #varint(end: number): number {
-    const bytes = this.#bytes;
-    let position = this.#position;
-    if (position >= end) throw this.#cutOff(end);
-    let byte = bytes[position++]!;
-    let value = byte & 0x7f;
-    for (let shift = 7; byte >= 0x80; shift += 7) {
-      if (position >= end) throw this.#cutOff(end);
-      if (shift > 28) throw new DecodeError(`remote write: a varint above 32 bits at byte ${this.#position}`);
-      byte = bytes[position++]!;
-      // The fifth byte may carry bits 28 to 31 only; multiplication keeps the sum unsigned.
-      value += (byte & 0x7f) * 2 ** shift;
-    }
-    if (value > 0xffffffff) throw new DecodeError(`remote write: a varint above 32 bits at byte ${this.#position}`);
-    this.#position = position;
-    return value;
-  }
-
-  /** A signed 64-bit varint as a number; beyond ±2^53 it is refused: no timestamp is there. */
-  #int64(end: number): number {
-    const bytes = this.#bytes;
-    let low = 0;
-    let high = 0;
-    let byte = 0x80;
-    let position = this.#position;
-    for (let shift = 0; byte >= 0x80; shift += 7) {
-      if (position >= end) throw this.#cutOff(end);
-      if (shift > 63) throw new DecodeError(`remote write: a varint above 64 bits at byte ${this.#position}`);
-      byte = bytes[position++]!;
-      const part = byte & 0x7f;
-      if (shift < 28) low |= part << shift;
-      else if (shift === 28) {
-        low |= part << 28;
-        high = part >>> 4;
-      } else high |= part << (shift - 32);
-    }
-    const value = high * 2 ** 32 + (low >>> 0);
-    if (!Number.isSafeInteger(value)) throw new DecodeError(`remote write: the timestamp at byte ${this.#position} is out of range`);
-    this.#position = position;
-    return value;
-  }
-
-  #checkUnknown(tag: number, knownFields: number): void {
-    const field = tag >>> 3;
-    if (field < 32 && (knownFields & (1 << field)) !== 0) {
-      throw new DecodeError(`remote write: wire type ${tag & 7} for field ${field} at byte ${this.#position}`);
-    }
-  }
-
-  /** Skips the field whose tag has just been read. */
-  #skip(tag: number, end: number): void {
-    if (tag >>> 3 === 0) throw new DecodeError(`remote write: field number 0 at byte ${this.#position}`);
-    switch (tag & 7) {
-      case WIRE_VARINT: {
-        let length = 0;
-        do {
-          if (this.#position >= end) throw this.#cutOff(end);
-          if (++length > 10) throw new DecodeError(`remote write: a varint above 64 bits at byte ${this.#position}`);
-        } while (this.#bytes[this.#position++]! >= 0x80);
-        return;
-      }
-      case WIRE_FIXED64:
-        this.#position += 8;
-        break;
-      case WIRE_BYTES:
-        this.#position = this.#length(end);
-        return;
-      case WIRE_FIXED32:
-        this.#position += 4;
-        break;
-      default:
-        // Groups (3 and 4) left protobuf long ago; following them would mean recursion on a sender's word.
-        throw new DecodeError(`remote write: wire type ${tag & 7} at byte ${this.#position}`);
-    }
-    if (this.#position > end) throw this.#cutOff(end);
-  }
-
-  #cutOff(end: number): DecodeError {
-    return new DecodeError(`remote write: the field at byte ${this.#position} reaches beyond its end at byte ${end}`);
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** The labels in a run of label fields as name, value, name, value, …, in the sender's order, unchecked but for UTF-8. */
 export function readLabels(bytes: Uint8Array, start: number, end: number): string[] {
+  const reader = new WireReader(bytes, REMOTE_WRITE);
   const labels: string[] = [];
-  let position = start;
-  const varint = (limit: number): number => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      if (position >= limit) break;
-      const byte = bytes[position++]!;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new DecodeError(`remote write: bad varint in the label at byte ${position}`);
-  };
-  while (position < end) {
-    position++; // the tag, which the walker has checked
-    const labelEnd = varint(end) + position;
-    let name = '';
-    let value = '';
-    while (position < labelEnd) {
-      const tag = varint(labelEnd);
-      if ((tag & 7) !== WIRE_BYTES) throw new DecodeError(`remote write: wire type ${tag & 7} in the label at byte ${position}`);
-      const length = varint(labelEnd);
-      if (position + length > labelEnd) throw new DecodeError(`remote write: the label at byte ${position} reaches beyond its end`);
-      if (tag === LABEL_NAME) name = decodeUtf8(bytes, position, length);
-      else if (tag === LABEL_VALUE) value = decodeUtf8(bytes, position, length);
-      position += length;
-    }
-    labels.push(name, value);
+  reader.position = start;
+  while (reader.position < end) {
+    reader.varint(end); // the tag, which the walker has checked
+    readLabel(reader, reader.length(end), labels);
   }
   return labels;
 }
 
-function decodeUtf8(bytes: Uint8Array, position: number, length: number): string {
-  try {
-    return utf8.decode(bytes.subarray(position, position + length));
-  } catch {
-    throw new DecodeError(`remote write: invalid UTF-8 in the label at byte ${position}`);
-  }
-}
-
-/** One series of a request to be encoded: labels flat as name, value, …; one timestamp (ms) for each value. */
-export interface WriteRequestSeries {
-  readonly labels: readonly string[];
-  readonly timestampsMs: readonly number[] | Float64Array;
-  readonly values: readonly number[] | Float64Array;
-}
-
-const utf8Encoder = new TextEncoder();
-
-/** Encodes a WriteRequest, uncompressed: for the self-scrape, tools and tests. */
-export function encodeWriteRequest(series: readonly WriteRequestSeries[]): Uint8Array {
-  const parts = series.map(encodeSeries);
-  const length = parts.reduce((sum, part) => sum + 1 + varintLength(part.length) + part.length, 0);
-  const message = new Uint8Array(length);
-  let position = 0;
-  for (const part of parts) {
-    message[position++] = REQUEST_SERIES;
-    position = writeVarint(message, position, part.length);
-    message.set(part, position);
-    position += part.length;
-  }
-  return message;
-}
-
-function encodeSeries(series: WriteRequestSeries): Uint8Array {
-  const strings = series.labels.map((text) => utf8Encoder.encode(text));
-  const fieldLength = (bytes: Uint8Array): number => 1 + varintLength(bytes.length) + bytes.length;
-  let capacity = series.values.length * 24;
-  for (const bytes of strings) capacity += bytes.length + 12;
-  const out = new Uint8Array(capacity);
-  const view = new DataView(out.buffer);
-  let position = 0;
-  for (let i = 0; i < strings.length; i += 2) {
-    const name = strings[i]!;
-    const value = strings[i + 1]!;
-    out[position++] = SERIES_LABEL;
-    position = writeVarint(out, position, fieldLength(name) + fieldLength(value));
-    for (const [tag, bytes] of [[LABEL_NAME, name], [LABEL_VALUE, value]] as const) {
-      out[position++] = tag;
-      position = writeVarint(out, position, bytes.length);
-      out.set(bytes, position);
-      position += bytes.length;
+/** The label whose content lies between the position and `end`. */
+function readLabel(reader: WireReader, end: number, labels: string[]): void {
+  let name = '';
+  let value = '';
+  while (reader.position < end) {
+    const tag = reader.varint(end);
+    if (tag === LABEL_NAME || tag === LABEL_VALUE) {
+      const textEnd = reader.length(end);
+      const text = reader.text(reader.position, textEnd);
+      if (tag === LABEL_NAME) name = text;
+      else value = text;
+      reader.position = textEnd;
+    } else {
+      reader.checkUnknown(tag, LABEL_FIELDS);
+      reader.skipField(tag, end);
     }
   }
-  const values = series.values instanceof Float64Array ? series.values : Float64Array.from(series.values);
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-  for (let i = 0; i < values.length; i++) {
-    const timestampMs = series.timestampsMs[i]!;
-    out[position++] = SERIES_SAMPLE;
-    const lengthAt = position++;
-    out[position] = SAMPLE_VALUE;
-    view.setUint32(position + 1, bits[i * 2]!, true);
-    view.setUint32(position + 5, bits[i * 2 + 1]!, true);
-    out[position + 9] = SAMPLE_TIMESTAMP;
-    position = writeInt64(out, position + 10, timestampMs);
-    out[lengthAt] = position - lengthAt - 1;
-  }
-  return out.subarray(0, position);
+  labels.push(name, value);
 }
 
-function writeInt64(out: Uint8Array, position: number, value: number): number {
-  if (value >= 0) return writeVarint(out, position, value);
-  let rest = BigInt.asUintN(64, BigInt(value));
-  while (rest >= 0x80n) {
-    out[position++] = Number(rest & 0x7fn) | 0x80;
-    rest >>= 7n;
+/** An exemplar: labels as `readLabels` has them, bits of the value with the low word first, and a time of 0 where none was sent. */
+export interface WireExemplar {
+  readonly labels: readonly string[];
+  readonly bitsLow: number;
+  readonly bitsHigh: number;
+  readonly timestampMs: number;
+}
+
+export function readExemplar(bytes: Uint8Array, start: number, end: number): WireExemplar {
+  const reader = new WireReader(bytes, REMOTE_WRITE);
+  const labels: string[] = [];
+  let [bitsLow, bitsHigh, timestampMs] = [0, 0, 0];
+  reader.position = start;
+  while (reader.position < end) {
+    const tag = reader.varint(end);
+    if (tag === EXEMPLAR_LABEL) readLabel(reader, reader.length(end), labels);
+    else if (tag === EXEMPLAR_VALUE) {
+      reader.skipField(tag, end);
+      bitsLow = reader.view.getUint32(reader.position - 8, true);
+      bitsHigh = reader.view.getUint32(reader.position - 4, true);
+    } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
+    else {
+      reader.checkUnknown(tag, EXEMPLAR_FIELDS);
+      reader.skipField(tag, end);
+    }
   }
-  out[position++] = Number(rest);
-  return position;
+  return { labels, bitsLow, bitsHigh, timestampMs };
+}
+
+/** Metadata of a metric family. `type`: 0 unknown, 1 counter, 2 gauge, 3 histogram, 4 gauge histogram, 5 summary, 6 info, 7 state set. */
+export interface WireMetadata {
+  readonly type: number;
+  readonly metric: string;
+  readonly help: string;
+  readonly unit: string;
+}
+
+export function readMetadata(bytes: Uint8Array, start: number, end: number): WireMetadata {
+  const reader = new WireReader(bytes, REMOTE_WRITE);
+  let type = 0;
+  const texts = new Map<number, string>();
+  reader.position = start;
+  while (reader.position < end) {
+    const tag = reader.varint(end);
+    if (tag === METADATA_TYPE) type = reader.int32(end);
+    else if (tag === METADATA_FAMILY || tag === METADATA_HELP || tag === METADATA_UNIT) {
+      const textEnd = reader.length(end);
+      texts.set(tag, reader.text(reader.position, textEnd));
+      reader.position = textEnd;
+    } else {
+      reader.checkUnknown(tag, METADATA_FIELDS);
+      reader.skipField(tag, end);
+    }
+  }
+  return { type, metric: texts.get(METADATA_FAMILY) ?? '', help: texts.get(METADATA_HELP) ?? '', unit: texts.get(METADATA_UNIT) ?? '' };
 }

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import type { OtlpIngest } from '../ingest/from-otlp.ts';
-import type { RemoteWriteIngest } from '../ingest/from-remote-write.ts';
 import type { ImportDoor } from '../ingest/import-door.ts';
 import { importRoutes } from '../ingest/import-routes.ts';
 import { otlpRoutes } from '../ingest/otlp-routes.ts';
+import type { RemoteWriteIngest } from '../ingest/remote-write.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
@@ -59,7 +59,7 @@ export function buildApp(services: AppServices): Hono {
   const app = new Hono();
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   app.use(authorize(new Authenticator(config.access, verifier, clock, services.fetch)));
-  app.route('/api/v1', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
+  app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, counters }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));

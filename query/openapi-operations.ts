@@ -59,7 +59,9 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/openapi.yaml', methods: READ, summary: 'This document.', answer: 'application/yaml' },
   { path: '/api/v1/cdc', methods: READ, summary: 'The change feed as Server-Sent Events.', parameters: ['match[]', 'cursor', 'per_sample', 'live'], answer: 'text/event-stream' },
   { path: '/api/v1/read', methods: SEND, summary: 'Prometheus remote read, samples or streamed XOR chunks.', answer: PROTOBUF, body: [PROTOBUF] },
-  { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write.', answer: 'none', body: [PROTOBUF] },
+  { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write, 1.0 and 2.0 by content type.', answer: 'none', body: [PROTOBUF] },
+  { path: '/api/v1/push', methods: SEND, summary: 'The same, where Mimir has it.', answer: 'none', body: [PROTOBUF] },
+  { path: '/v1/prometheus/write', methods: SEND, summary: 'The same, where GreptimeDB has it.', answer: 'none', body: [PROTOBUF] },
   ...['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'].map(
     (path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, 'application/json'] }),
   ),

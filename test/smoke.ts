@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeWriteRequest } from '../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../proto/encode-write-request.ts';
 import { snappyEncode } from '../proto/snappy.ts';
 import { freePort } from './processes/free-port.ts';
 

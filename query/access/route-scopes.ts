@@ -17,6 +17,8 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/version': 'read',
 
   '/api/v1/write': 'write',
+  '/api/v1/push': 'write',
+  '/v1/prometheus/write': 'write',
   '/api/v1/import/prometheus': 'write',
   '/write': 'write',
   '/api/v2/write': 'write',

@@ -1,4 +1,4 @@
-import { encodeWriteRequest } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { parseExposition } from '../../proto/text-exposition.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';

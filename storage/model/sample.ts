@@ -19,6 +19,10 @@ export function plainBitsHigh(bitsHigh: number): number {
   return bitsHigh === HISTOGRAM_BITS_HIGH ? NAN_BITS_HIGH : bitsHigh;
 }
 
+export function isStaleBits(low: number, high: number): boolean {
+  return low === STALE_BITS_LOW && high === STALE_BITS_HIGH;
+}
+
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 

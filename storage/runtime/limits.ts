@@ -20,6 +20,10 @@ export const LIMITS = {
    * columns; these take 28 MiB at the most. Senders stay far below.
    */
   writeEntriesMax: 1 * MIB,
+  /** What one turn of a write request sends to its shards; a larger request takes several turns, so that it never stands in memory twice. */
+  writeTurnBytesTarget: 8 * MIB,
+  /** OpenMetrics' and Prometheus' limit on all label names and values of an exemplar, in characters. */
+  exemplarLabelRunesMax: 128,
   /** Mimir's default is 30; clusters with many Kubernetes labels need more. */
   labelsPerSeriesMax: 64,
   labelNameBytesMax: 1024,
@@ -111,6 +115,10 @@ export const LIMITS = {
   seriesIdCacheEntriesMax: 128 * KIB,
   /** Label bytes kept beside them: about 220 a series, so enough for 75,000; the rest is found by hash, at three times the cost. */
   seriesIdCacheBytesMax: 16 * MIB,
+  /** Symbols of remote write 2.0 that a Worker knows: label names and values, help texts; 28 bytes each, 7 MiB at the limit. */
+  symbolCacheEntriesMax: 256 * KIB,
+  /** Their bytes: about 30 each. */
+  symbolCacheBytesMax: 8 * MIB,
 
   // —— a shard ——
   /** Samples in the log head; 24 bytes each, 12 MiB in all. A seal of this many takes well under a second. */

@@ -5,6 +5,7 @@ import type { BenchOptions } from './options.ts';
 import { type Peer, type RunningPeer, findPeers } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { PrometheusApi } from './prometheus-api.ts';
+import type { WriteProtocol } from './remote-write-body.ts';
 import type { Measure, PeerRuns, Report, Run } from './report.ts';
 import { COUNTED_METRIC, type Shape, podShape } from './shapes.ts';
 import { percentile } from './statistics.ts';
@@ -26,6 +27,10 @@ const MEASURES: readonly Measure[] = [
   { key: 'requestP99Ms', title: 'request p99, ms', digits: 1, hasRatio: true },
   { key: 'residentPeakMebibytes', title: 'resident memory, peak MiB', digits: 0, hasRatio: true },
   { key: 'diskBytesPerSample', title: 'bytes on disk per sample', digits: 2, hasRatio: true },
+  { key: 'rw2CpuSecondsPerMillion', title: 'remote write 2.0: CPU-seconds per million samples', digits: 2, hasRatio: false },
+  { key: 'rw2CpuRatio', title: 'remote write 2.0: CPU, times that of 1.0', digits: 2, hasRatio: false },
+  { key: 'rw2SamplesPerSecond', title: 'remote write 2.0: samples/s', digits: 0, hasRatio: false },
+  { key: 'rw2WireBytesPerSample', title: 'remote write 2.0: bytes on the wire per sample', digits: 1, hasRatio: false },
   { key: 'wireBytesPerSample', title: 'bytes on the wire per sample', digits: 1, hasRatio: false },
   { key: 'generatorCpuSecondsPerMillion', title: "load generator's own CPU-s per million", digits: 2, hasRatio: false },
   { key: 'retryCount', title: 'requests sent again', digits: 0, hasRatio: false },
@@ -50,14 +55,19 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
     for (let repetition = 1; repetition <= options.repeat; repetition++) {
       // Made anew for each run, so that its newest scrape is recent; only the timestamps differ.
       const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
-      const { run, problem } = await ingestOnce(peer, shape, options.connections);
-      runs.push(run);
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
-      say(`${progress}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
-      if (problem !== undefined) {
-        isSound = false;
-        notes.push(`${peer.name}, run ${repetition}: ${problem}`);
-      }
+      const measure = async (protocol: WriteProtocol): Promise<Run> => {
+        const { run, problem } = await ingestOnce(peer, shape, options.connections, protocol);
+        say(`${progress}, ${protocol}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
+        if (problem !== undefined) {
+          isSound = false;
+          notes.push(`${peer.name}, run ${repetition}, remote write ${protocol}: ${problem}`);
+        }
+        return run;
+      };
+      const run = await measure('1.0');
+      // The other peers' Debian versions know no 2.0.
+      runs.push(peer.name === 'varve' ? { ...run, ...besideRw1(await measure('2.0'), run) } : run);
     }
     measured.push({ peer, runs });
   }
@@ -65,7 +75,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   return {
     bench: 'ingest',
     title:
-      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0: ${seriesCount.toLocaleString('en-US')} series, ` +
+      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0 to a server of its own: ${seriesCount.toLocaleString('en-US')} series, ` +
       `2,000 a request, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
       `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
     load: { sampleCount, seriesCount, scrapeCount, seriesPerRequest: 2_000, connections: options.connections, seed: options.seed },
@@ -76,14 +86,14 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   };
 }
 
-async function ingestOnce(peer: Peer, shape: Shape, connections: number): Promise<{ run: Run; problem: string | undefined }> {
+async function ingestOnce(peer: Peer, shape: Shape, connections: number, protocol: WriteProtocol): Promise<{ run: Run; problem: string | undefined }> {
   const sandbox = new Sandbox('bench');
   try {
     const server = await peer.start(sandbox);
     const tree = new ProcessTree(server.process.pid);
     tree.startSampling();
     const cpuBeforeSeconds = tree.cpuSeconds();
-    const load = await sendLoad(shape, server.baseUrl, connections);
+    const load = await sendLoad(shape, server.baseUrl, connections, protocol);
     await tree.settle(SETTLE_MS);
     const cpuSeconds = tree.cpuSeconds() - cpuBeforeSeconds;
     const residentPeakBytes = tree.stopSampling();
@@ -93,6 +103,16 @@ async function ingestOnce(peer: Peer, shape: Shape, connections: number): Promis
   } finally {
     await sandbox.close();
   }
+}
+
+/** The figures of a run by remote write 2.0 beside those of the same load by 1.0, on the same machine right before. */
+function besideRw1(run: Run, rw1: Run): Run {
+  return {
+    rw2CpuSecondsPerMillion: run['cpuSecondsPerMillion']!,
+    rw2CpuRatio: run['cpuSecondsPerMillion']! / rw1['cpuSecondsPerMillion']!,
+    rw2SamplesPerSecond: run['samplesPerSecond']!,
+    rw2WireBytesPerSample: run['wireBytesPerSample']!,
+  };
 }
 
 /** Counts the series at the newest scrape, and all samples of one metric. The two say what is missing, or nothing. */

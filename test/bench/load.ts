@@ -1,6 +1,6 @@
 import { type HttpAnswer, http, keepAliveAgent } from '../processes/http.ts';
 import { sleep } from '../processes/sleep.ts';
-import { RemoteWriteBody } from './remote-write-body.ts';
+import { RemoteWriteBody, WRITE_HEADERS, type WriteProtocol } from './remote-write-body.ts';
 import type { SeriesShape, Shape } from './shapes.ts';
 import { ValueGenerator } from './values.ts';
 
@@ -18,13 +18,6 @@ export interface LoadFigures {
 
 const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = 100;
-const HEADERS = {
-  'content-type': 'application/x-protobuf',
-  'content-encoding': 'snappy',
-  'x-prometheus-remote-write-version': '0.1.0',
-  'user-agent': 'varve-bench',
-};
-
 /** The series of one request: always the same ones, so that only their values and timestamps change. */
 class RequestGroup {
   readonly sampleCount: number;
@@ -33,9 +26,9 @@ class RequestGroup {
   /** Settles when the group's latest request has been answered. */
   latest: Promise<void> = Promise.resolve();
 
-  constructor(series: readonly SeriesShape[], seed: number) {
+  constructor(series: readonly SeriesShape[], seed: number, protocol: WriteProtocol) {
     this.sampleCount = series.length;
-    this.body = new RemoteWriteBody(series);
+    this.body = new RemoteWriteBody(series, protocol);
     this.#generator = new ValueGenerator(series, seed);
   }
 
@@ -50,10 +43,11 @@ class RequestGroup {
  * The requests of a scrape may pass one another, but a group's next request waits for the answer to its last: no series' samples are ever
  * out of order.
  */
-export async function sendLoad(shape: Shape, baseUrl: URL, connections: number): Promise<LoadFigures> {
+export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: WriteProtocol = '1.0'): Promise<LoadFigures> {
+  const headers = { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy', 'user-agent': 'varve-bench' };
   const groups: RequestGroup[] = [];
   for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
-    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length));
+    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length, protocol));
   }
   const agent = keepAliveAgent(connections);
   const url = new URL('/api/v1/write', baseUrl);
@@ -67,7 +61,7 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number):
   const sendOne = async (group: RequestGroup): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       const startMs = performance.now();
-      const answer = await http({ method: 'POST', url, headers: HEADERS, body: group.body.bytes, agent });
+      const answer = await http({ method: 'POST', url, headers, body: group.body.bytes, agent });
       requestMs.push(performance.now() - startMs);
       bytes += group.body.bytes.length;
       if (answer.status >= 200 && answer.status < 300) break;

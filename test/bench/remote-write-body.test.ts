@@ -1,6 +1,7 @@
 import { snappyUncompress } from 'hysnappy';
 import { describe, expect, test } from 'vitest';
 import { WriteRequestColumns, decodeWriteRequest, readLabels } from '../../proto/remote-write-v1.ts';
+import { decodeReferenceV2 } from '../proto/reference-messages.ts';
 import { compressPatchable } from './patchable-snappy.ts';
 import { RemoteWriteBody } from './remote-write-body.ts';
 import { podShape } from './shapes.ts';
@@ -77,4 +78,19 @@ describe('RemoteWriteBody', () => {
   test('a timestamp that does not fit is refused', () => {
     expect(() => new RemoteWriteBody(series).patch(1_000, new Float64Array(series.length))).toThrow('six varint bytes');
   });
+});
+
+test('a 2.0 body: symbols once, and each patch gives every series the new timestamp and its own value', () => {
+  const body = new RemoteWriteBody(series, '2.0');
+  const generator = new ValueGenerator(series, 7);
+  for (const timestampMs of [NOW_MS, NOW_MS + 15_000]) {
+    generator.advance();
+    body.patch(timestampMs, generator.values);
+    const { symbols, timeseries } = decodeReferenceV2(uncompress(body.bytes));
+    expect(new Set(symbols).size).toBe(symbols.length);
+    expect(timeseries.map(({ labelsRefs }) => labelsRefs!.map((ref) => symbols[ref]))).toEqual(series.map(({ labels }) => labels.flat()));
+    expect(timeseries.map(({ samples }) => samples)).toEqual([...generator.values].map((value) => [{ value, timestamp: String(timestampMs) }]));
+    expect(timeseries.every(({ metadata }) => symbols[metadata!.helpRef!]!.startsWith('Help of '))).toBe(true);
+  }
+  expect(body.bytes.length).toBeLessThan(new RemoteWriteBody(series).bytes.length);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import type { WriteRequestSeries } from '../../proto/encode-write-request.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { VarveProcess } from './varve-process.ts';

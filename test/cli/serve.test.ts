@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import type { WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import type { WriteRequestSeries } from '../../proto/encode-write-request.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { freePort } from '../processes/free-port.ts';
 import { killRounds } from './kill-rounds.ts';

@@ -1,9 +1,9 @@
 import type { Hono } from 'hono';
 import { OtlpIngest } from '../../ingest/from-otlp.ts';
-import { RemoteWriteIngest } from '../../ingest/from-remote-write.ts';
 import { Admission } from '../../ingest/admission.ts';
 import { ImportDoor } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
+import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
@@ -41,7 +41,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const admission = new Admission(config.limitsOf, LIMITS, patient);
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS),
+    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
     snappy,

@@ -1,9 +1,9 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
- * (differential/). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
+ * (differential/), and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
  * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
- * `--only scraping`, `--only differential`, `--only clients` and `--only otlp` run one of the four; `--queries`, `--seed` and `--query` (the number of a
+ * `--only` with the name of one of the five runs that one; `--queries`, `--seed` and `--query` (the number of a
  * single one) are the latter's. `--install` gets the packages (root on Debian); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
@@ -20,6 +20,7 @@ import { runOtlp } from './otlp/run-otlp.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
 import { type QueryTimes, chooseQueryTimes } from './query-times.ts';
+import { runSenders, SENDER_CHECKS } from './senders.ts';
 import { Stack } from './stack.ts';
 
 /** The first step of a range query lies 15 s back, the furthest window reaches 30 s further, and both ends keep a margin. */
@@ -33,7 +34,7 @@ const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 22;
-const SUITES = ['scraping', 'differential', 'clients', 'otlp'] as const;
+const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp'] as const;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -148,7 +149,7 @@ async function main(): Promise<void> {
   const tools = findTools();
   if ('missing' in tools && comparisons.length > 0) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
-    const counts = { scraping: checksOf('', someTimes, 0).length, differential: differential.queries, clients: CLIENT_CHECKS };
+    const counts = { scraping: checksOf('', someTimes, 0).length, senders: SENDER_CHECKS, differential: differential.queries, clients: CLIENT_CHECKS };
     const skipped = comparisons.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`${tally.passed} passed, ${tally.failed} failed, ${skipped} skipped`);
@@ -159,6 +160,7 @@ async function main(): Promise<void> {
     if ('missing' in tools) break;
     const runs = {
       scraping: () => runScraping(tools, subject),
+      senders: () => inSandbox(suite, (sandbox) => runSenders(sandbox, tools, say)),
       differential: () => inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say)),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };

@@ -6,20 +6,24 @@ import { findCommand } from '../processes/find-command.ts';
 const NEEDED = {
   prometheus: ['prometheus', 'promtool'],
   'prometheus-node-exporter': ['prometheus-node-exporter'],
+  'victoria-metrics': ['vmagent'],
 } as const;
 
 export interface Tools {
   readonly prometheus: string;
   readonly promtool: string;
   readonly nodeExporter: string;
+  /** Only a part of the senders' suite needs it. */
+  readonly vmagent: string | undefined;
 }
 
 /** The commands, or which packages they would come from. */
 export function findTools(): Tools | { readonly missing: readonly string[] } {
   const missing = missingPackages();
   const [prometheus, promtool, nodeExporter] = ['prometheus', 'promtool', 'prometheus-node-exporter'].map(findCommand);
+  const vmagent = findCommand('vmagent');
   if (prometheus === undefined || promtool === undefined || nodeExporter === undefined) return { missing };
-  return { prometheus, promtool, nodeExporter };
+  return { prometheus, promtool, nodeExporter, vmagent };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../proto/decode-error.ts';
-import { decodeWriteRequest, encodeWriteRequest, readLabels, WriteRequestColumns, type WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/encode-write-request.ts';
+import { decodeWriteRequest, readLabels, WriteRequestColumns } from '../../proto/remote-write-v1.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { bytesField, doubleField, fixed32Field, label, request, sample, series, tag, varint, varintField } from './protobuf-fields.ts';
 import { referenceDecode, type ReferenceSeries } from './reference-write-request.ts';
@@ -33,8 +34,8 @@ function bitsOf(value: number): bigint {
 function countsOf(message: Uint8Array): Record<string, number> {
   const columns = new WriteRequestColumns();
   decodeWriteRequest(message.slice(), columns);
-  const { seriesCount, sampleCount, exemplarCount, histogramCount, metadataCount } = columns;
-  return { seriesCount, sampleCount, exemplarCount, histogramCount, metadataCount };
+  const { seriesCount, sampleCount, exemplars, histograms, metadata } = columns;
+  return { seriesCount, sampleCount, exemplarCount: exemplars.count, histogramCount: histograms.count, metadataCount: metadata.count };
 }
 
 const UP = [label('__name__', 'up'), label('job', 'a')];
@@ -84,7 +85,7 @@ describe('what is encoded comes back', () => {
     const small = request(series(...UP, sample(1, 2)), bytesField(3, 'm'));
     decodeWriteRequest(small, columns);
     expect(contentOf(small, columns)).toEqual(referenceDecode(small));
-    expect(columns.metadataCount).toBe(1);
+    expect(columns.metadata.count).toBe(1);
   });
 
   test('the bits of a stale marker and of other NaNs', () => {
@@ -120,7 +121,7 @@ describe('legal protobuf that few senders write', () => {
   same('zeros left out', request(series(...UP, bytesField(2, []), bytesField(2, doubleField(1, 4)), bytesField(2, varintField(2, 4)), bytesField(1, []))));
   same('negative timestamps in ten bytes', request(series(...UP, sample(1, -1), sample(2, Number.MIN_SAFE_INTEGER))));
 
-  test('histograms, exemplars and metadata are counted and passed over', () => {
+  test('histograms, exemplars and metadata are found and left for later', () => {
     const message = request(series(...UP, bytesField(3, 'exemplar'), bytesField(4, 'h'), bytesField(4, 'h'), sample(1, 2)), bytesField(3, 'metadata'), bytesField(3, ''));
     expect(countsOf(message)).toEqual({ seriesCount: 1, sampleCount: 1, exemplarCount: 1, histogramCount: 2, metadataCount: 2 });
   });

@@ -1,6 +1,6 @@
 import { exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
-import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 

@@ -1,7 +1,7 @@
 import { evictAllDurableObjects, listDurableObjectIds, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, expect, test } from 'vitest';
-import { encodeWriteRequest } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { writeStale } from '../../storage/model/sample.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';

@@ -1,4 +1,4 @@
-import { encodeWriteRequest, type WriteRequestSeries } from '../../../proto/remote-write-v1.ts';
+import { encodeWriteRequest, type WriteRequestSeries } from '../../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../../proto/snappy.ts';
 import { http } from '../../processes/http.ts';
 

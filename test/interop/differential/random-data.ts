@@ -1,4 +1,4 @@
-import type { WriteRequestSeries } from '../../../proto/remote-write-v1.ts';
+import type { WriteRequestSeries } from '../../../proto/encode-write-request.ts';
 import { writeStale } from '../../../storage/model/sample.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 import { BUCKET_BOUNDS, FAMILIES, type Family } from './families.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { normalizeLabels } from '../../../ingest/validate.ts';
-import { encodeWriteRequest, readLabels } from '../../../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../../../proto/encode-write-request.ts';
+import { readLabels } from '../../../proto/remote-write-v1.ts';
 import { labelsFrom, type Labels } from '../../../storage/model/labels.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';

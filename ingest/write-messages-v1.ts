@@ -1,0 +1,104 @@
+import { DecodeError } from '../proto/decode-error.ts';
+import { readHistogram, type WireHistogram } from '../proto/remote-write-histogram.ts';
+import { decodeWriteRequest, readExemplar, readLabels, readMetadata, REMOTE_WRITE, WriteRequestColumns } from '../proto/remote-write-v1.ts';
+import { WireReader } from '../proto/wire-reader.ts';
+import type { MetadataEntry } from '../storage/model/metadata.ts';
+import type { SeriesHasher } from '../storage/model/series-id.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import { SeriesIdCache, UNKNOWN, type SeriesIdColumns } from './series-id-cache.ts';
+import { normalizeLabels } from './validate.ts';
+import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
+
+/** Remote write 1.0: each series has its labels in full. Series are recognised by the bytes of their label fields. */
+export class WriteMessagesV1 implements WriteMessages {
+  readonly columns: WriteRequestColumns;
+  readonly #limits: typeof LIMITS;
+  readonly #cache: SeriesIdCache;
+  #plain = new Uint8Array(0);
+
+  constructor(limits: typeof LIMITS) {
+    this.#limits = limits;
+    this.columns = new WriteRequestColumns(limits.writeEntriesMax);
+    this.#cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
+  }
+
+  decode(plain: Uint8Array): void {
+    this.#plain = plain as Uint8Array<ArrayBuffer>;
+    decodeWriteRequest(plain, this.columns);
+  }
+
+  /** Those that the cache does not know go the slow way, once: parse, check, hash. */
+  lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
+    const { seriesCount, labelsStart, labelsEnd } = this.columns;
+    const cache = this.#cache;
+    const plain = this.#plain;
+    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+    cache.begin(hasher);
+    for (let series = 0; series < seriesCount; series++) {
+      const start = labelsStart[series]!;
+      const end = labelsEnd[series]!;
+      ids.isRefused[series] = 0;
+      const entry = cache.find(view, start, end);
+      if (entry !== UNKNOWN) {
+        cache.copyId(entry, ids, series);
+        continue;
+      }
+      const rawHash = hasher.words.slice();
+      const labels = this.labels(series);
+      if ('invalid' in labels) {
+        ids.isRefused[series] = 1;
+        refuse(series, () => labels.invalid);
+        continue;
+      }
+      hasher.hashLabels(labels);
+      ids.set(series, hasher.words);
+      cache.add(view, start, end, rawHash, hasher.words);
+    }
+  }
+
+  /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */
+  labels(series: number): CheckedLabels {
+    const { labelsStart, labelsEnd } = this.columns;
+    try {
+      return normalizeLabels(readLabels(this.#plain, labelsStart[series]!, labelsEnd[series]!), this.#limits);
+    } catch (error) {
+      if (error instanceof DecodeError) return { invalid: error.message };
+      throw error;
+    }
+  }
+
+  startMs(): number {
+    return 0;
+  }
+
+  histogram(index: number): WireHistogram {
+    const { start, end } = this.columns.histograms;
+    return readHistogram(new WireReader(this.#plain, REMOTE_WRITE), start[index]!, end[index]!);
+  }
+
+  exemplar(index: number): SentExemplar {
+    const { start, end } = this.columns.exemplars;
+    return readExemplar(this.#plain, start[index]!, end[index]!);
+  }
+
+  /** Metadata that cannot be decoded is left out: it costs no samples, and senders repeat it. */
+  metadata(): readonly MetadataEntry[] {
+    const { metadata } = this.columns;
+    const entries: MetadataEntry[] = [];
+    for (let i = 0; i < metadata.count; i++) {
+      try {
+        const { type, metric, help, unit } = readMetadata(this.#plain, metadata.start[i]!, metadata.end[i]!);
+        entries.push({ metric, type: metricTypeOf(type), help, unit });
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        entries.push(UNREADABLE);
+      }
+    }
+    return entries;
+  }
+
+  metadataNoted(): void {}
+}
+
+/** Without a metric: the sink counts it as refused. */
+const UNREADABLE: MetadataEntry = { metric: '', type: 'unknown', help: '', unit: '' };

@@ -1,0 +1,344 @@
+import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
+import { grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './write-columns.ts';
+
+/*
+ * Remote write 2.0, message io.prometheus.write.v2.Request (remote_write_spec_2_0.md and prompb/io/prometheus/write/v2):
+ *
+ *   Request     4: repeated string symbols      5: repeated TimeSeries
+ *   TimeSeries  1: repeated uint32 labels_refs  2: repeated Sample  3: repeated Histogram  4: repeated Exemplar  5: Metadata
+ *               6: int64 created_timestamp (ms; in drafts, before samples had their own)
+ *   Sample      1: double value                 2: int64 timestamp (ms)     3: int64 start_timestamp (ms)
+ *   Exemplar    1: repeated uint32 labels_refs  2: double value     3: int64 timestamp (ms)
+ *   Metadata    1: enum type                    3: uint32 help_ref  4: uint32 unit_ref
+ *
+ * Refs are positions among the symbols, of which the first is empty. Histogram: remote-write-histogram.ts.
+ */
+
+/** Fields that mean something to us where they stand, one bit a number. */
+const REQUEST_FIELDS = (1 << 4) | (1 << 5);
+const SERIES_FIELDS = 0x7e;
+const SAMPLE_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
+const EXEMPLAR_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
+const METADATA_FIELDS = (1 << 1) | (1 << 3) | (1 << 4);
+
+const REQUEST_SYMBOL = fieldTag(4, WIRE_BYTES);
+const REQUEST_SERIES = fieldTag(5, WIRE_BYTES);
+const LABELS_REFS = fieldTag(1, WIRE_BYTES);
+const LABELS_REF = fieldTag(1, WIRE_VARINT);
+const SERIES_SAMPLE = fieldTag(2, WIRE_BYTES);
+const SERIES_HISTOGRAM = fieldTag(3, WIRE_BYTES);
+const SERIES_EXEMPLAR = fieldTag(4, WIRE_BYTES);
+const SERIES_METADATA = fieldTag(5, WIRE_BYTES);
+const SERIES_CREATED = fieldTag(6, WIRE_VARINT);
+const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
+const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
+const SAMPLE_START = fieldTag(3, WIRE_VARINT);
+const EXEMPLAR_VALUE = fieldTag(2, WIRE_FIXED64);
+const EXEMPLAR_TIMESTAMP = fieldTag(3, WIRE_VARINT);
+const METADATA_TYPE = fieldTag(1, WIRE_VARINT);
+const METADATA_HELP = fieldTag(3, WIRE_VARINT);
+const METADATA_UNIT = fieldTag(4, WIRE_VARINT);
+
+/** In front of every error. */
+const REMOTE_WRITE = 'remote write 2.0';
+
+const INITIAL_SYMBOLS = 4096;
+
+/**
+ * A Request as columns. Symbol `i` lies in bytes `symbolStart[i]` to `symbolEnd[i]` of the message. Series `i` has the references of its
+ * labels (name, value, …) still encoded, one varint after the other, in bytes `refsStart[i]` to `refsEnd[i]`; and of its metadata the type
+ * and the references of help text and unit, zeros where none was sent.
+ */
+export class RequestColumns extends WriteColumns {
+  symbolCount = 0;
+  symbolStart = new Uint32Array(INITIAL_SYMBOLS);
+  symbolEnd = new Uint32Array(INITIAL_SYMBOLS);
+  refsStart = new Uint32Array(this.seriesCapacity);
+  refsEnd = new Uint32Array(this.seriesCapacity);
+  metadataType = new Uint32Array(this.seriesCapacity);
+  helpRef = new Uint32Array(this.seriesCapacity);
+  unitRef = new Uint32Array(this.seriesCapacity);
+  /** Start timestamp of each sample, Unix ms, 0 where unknown. */
+  startsMs = new Float64Array(this.timestampsMs.length);
+  /** The same of all samples and histograms of a series that have none themselves. */
+  createdMs = new Float64Array(this.seriesCapacity);
+
+  override clear(): void {
+    super.clear();
+    this.symbolCount = 0;
+  }
+
+  override growSeries(): void {
+    super.growSeries();
+    this.refsStart = grown(this.refsStart);
+    this.refsEnd = grown(this.refsEnd);
+    this.metadataType = grown(this.metadataType);
+    this.helpRef = grown(this.helpRef);
+    this.unitRef = grown(this.unitRef);
+    const createdMs = new Float64Array(this.seriesCapacity);
+    createdMs.set(this.createdMs);
+    this.createdMs = createdMs;
+  }
+
+  override growSamples(): void {
+    super.growSamples();
+    const startsMs = new Float64Array(this.timestampsMs.length);
+    startsMs.set(this.startsMs);
+    this.startsMs = startsMs;
+  }
+
+  growSymbols(): void {
+    this.checkGrowth(this.symbolStart.length, 'symbols');
+    this.symbolStart = grown(this.symbolStart);
+    this.symbolEnd = grown(this.symbolEnd);
+  }
+}
+
+/**
+ * Decodes a whole message into columns. Unknown fields are skipped; anything cut off, of the wrong wire type or outside its parent is a
+ * DecodeError. A field that should occur once and comes again replaces the earlier one; of a message so repeated, the last one counts. The
+ * message may be changed: references that lie apart are moved together.
+ */
+export function decodeRequest(bytes: Uint8Array, columns: RequestColumns): void {
+  new Walker(bytes, columns).walk();
+}
+
+class Walker {
+  readonly #bytes: Uint8Array;
+  readonly #reader: WireReader;
+  readonly #columns: RequestColumns;
+
+  constructor(bytes: Uint8Array, columns: RequestColumns) {
+    this.#bytes = bytes;
+    this.#reader = new WireReader(bytes, REMOTE_WRITE);
+    this.#columns = columns;
+  }
+
+  walk(): void {
+    const columns = this.#columns;
+    const reader = this.#reader;
+    columns.clear();
+    const end = this.#bytes.length;
+    while (reader.position < end) {
+      const tag = reader.varint(end);
+      if (tag === REQUEST_SERIES) this.#series(reader.length(end));
+      else if (tag === REQUEST_SYMBOL) this.#symbol(reader.length(end));
+      else {
+        reader.checkUnknown(tag, REQUEST_FIELDS);
+        reader.skipField(tag, end);
+      }
+    }
+    if (columns.symbolCount > 0 && columns.symbolEnd[0] !== columns.symbolStart[0]) throw reader.error('the first symbol is not empty');
+  }
+
+  #symbol(end: number): void {
+    const columns = this.#columns;
+    const index = columns.symbolCount++;
+    if (index >= columns.symbolStart.length) columns.growSymbols();
+    columns.symbolStart[index] = this.#reader.position;
+    columns.symbolEnd[index] = end;
+    this.#reader.position = end;
+  }
+
+  /** The hot loop: what every sender sends, each field of less than 128 bytes, with the position in a local. */
+  #series(end: number): void {
+    const columns = this.#columns;
+    const reader = this.#reader;
+    const bytes = this.#bytes;
+    const index = columns.seriesCount++;
+    if (index >= columns.refsStart.length) columns.growSeries();
+    columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
+    columns.createdMs[index] = 0;
+    let position = reader.position | 0;
+    columns.refsStart[index] = columns.refsEnd[index] = position;
+    if (position + 1 < end && bytes[position] === LABELS_REFS && bytes[position + 1]! < 0x80) {
+      const refsEnd = position + 2 + bytes[position + 1]!;
+      if (refsEnd > end) throw reader.cutOff(end);
+      columns.refsStart[index] = position + 2;
+      columns.refsEnd[index] = refsEnd;
+      position = refsEnd;
+    }
+    while (position + 1 < end) {
+      const tag = bytes[position]!;
+      const length = bytes[position + 1]!;
+      if ((tag !== SERIES_SAMPLE && tag !== SERIES_METADATA) || length >= 0x80) break;
+      const fieldEnd = position + 2 + length;
+      if (fieldEnd > end) throw reader.cutOff(end);
+      if (tag === SERIES_SAMPLE) this.#sample(position + 2, fieldEnd);
+      else this.#metadata(index, position + 2, fieldEnd);
+      position = fieldEnd;
+    }
+    reader.position = position;
+    if (position < end) this.#otherFields(index, end);
+    columns.sampleStart[index + 1] = columns.sampleCount;
+  }
+
+  #otherFields(index: number, end: number): void {
+    const columns = this.#columns;
+    const reader = this.#reader;
+    while (reader.position < end) {
+      const fieldStart = reader.position;
+      const tag = reader.varint(end);
+      switch (tag) {
+        case LABELS_REFS: {
+          const refsEnd = reader.length(end);
+          this.#scatteredRefs(index, fieldStart, reader.position, refsEnd);
+          break;
+        }
+        case LABELS_REF: {
+          const refStart = reader.position;
+          reader.varint(end);
+          this.#scatteredRefs(index, fieldStart, refStart, reader.position);
+          break;
+        }
+        case SERIES_SAMPLE: {
+          const sampleEnd = reader.length(end);
+          this.#sample(reader.position, sampleEnd);
+          reader.position = sampleEnd;
+          break;
+        }
+        case SERIES_METADATA: {
+          const metadataEnd = reader.length(end);
+          this.#metadata(index, reader.position, metadataEnd);
+          reader.position = metadataEnd;
+          break;
+        }
+        case SERIES_CREATED:
+          columns.createdMs[index] = reader.int64(end);
+          break;
+        case SERIES_HISTOGRAM:
+        case SERIES_EXEMPLAR: {
+          const fieldEnd = reader.length(end);
+          if (tag === SERIES_EXEMPLAR) columns.addExemplar(index, reader.position, fieldEnd);
+          else columns.addHistogram(index, reader.position, fieldEnd);
+          reader.position = fieldEnd;
+          break;
+        }
+        default:
+          reader.checkUnknown(tag, SERIES_FIELDS);
+          reader.skipField(tag, end);
+      }
+    }
+  }
+
+  /**
+   * References that stand one by one, or in several fields: legal protobuf that few senders write. The columns want them in one run, so
+   * these are moved up to the others, and what lay between moves down behind them. The message is ours to change; its length stays the same.
+   */
+  #scatteredRefs(index: number, fieldStart: number, contentStart: number, contentEnd: number): void {
+    const columns = this.#columns;
+    const content = this.#bytes.slice(contentStart, contentEnd);
+    const gapStart = columns.refsEnd[index]!;
+    this.#bytes.copyWithin(gapStart + content.length, gapStart, fieldStart);
+    this.#bytes.set(content, gapStart);
+    columns.refsEnd[index] = gapStart + content.length;
+    columns.histograms.move(index, content.length);
+    columns.exemplars.move(index, content.length);
+    this.#reader.position = contentEnd;
+  }
+
+  #sample(start: number, end: number): void {
+    const columns = this.#columns;
+    const reader = this.#reader;
+    const index = columns.sampleCount++;
+    if (index >= columns.timestampsMs.length) columns.growSamples();
+    columns.startsMs[index] = 0;
+    if (end - start === PLAIN_SAMPLE_BYTES && readPlainSample(reader, start, columns, index)) return;
+    // Proto3 leaves out zeros: a sample without a value field is 0.
+    columns.valueBits[index * 2] = 0;
+    columns.valueBits[index * 2 + 1] = 0;
+    columns.timestampsMs[index] = 0;
+    reader.position = start;
+    while (reader.position < end) {
+      const tag = reader.varint(end);
+      if (tag === SAMPLE_VALUE) {
+        reader.skipField(tag, end);
+        columns.valueBits[index * 2] = reader.view.getUint32(reader.position - 8, true);
+        columns.valueBits[index * 2 + 1] = reader.view.getUint32(reader.position - 4, true);
+      } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
+      else if (tag === SAMPLE_START) columns.startsMs[index] = reader.int64(end);
+      else {
+        reader.checkUnknown(tag, SAMPLE_FIELDS);
+        reader.skipField(tag, end);
+      }
+    }
+  }
+
+  #metadata(index: number, start: number, end: number): void {
+    const columns = this.#columns;
+    const reader = this.#reader;
+    const bytes = this.#bytes;
+    let position = start | 0;
+    let type = 0;
+    let helpRef = 0;
+    let unitRef = 0;
+    while (position < end) {
+      const tag = bytes[position]!;
+      const byte = position + 1 < end ? bytes[position + 1]! : 0x80;
+      if (byte < 0x80 && (tag === METADATA_TYPE || tag === METADATA_HELP || tag === METADATA_UNIT)) {
+        if (tag === METADATA_TYPE) type = byte;
+        else if (tag === METADATA_HELP) helpRef = byte;
+        else unitRef = byte;
+        position += 2;
+        continue;
+      }
+      reader.position = position;
+      const field = reader.varint(end);
+      if (field === METADATA_TYPE) type = reader.int32(end);
+      else if (field === METADATA_HELP) helpRef = reader.varint(end);
+      else if (field === METADATA_UNIT) unitRef = reader.varint(end);
+      else {
+        reader.checkUnknown(field, METADATA_FIELDS);
+        reader.skipField(field, end);
+      }
+      position = reader.position;
+    }
+    columns.metadataType[index] = type;
+    columns.helpRef[index] = helpRef;
+    columns.unitRef[index] = unitRef;
+  }
+}
+
+/** An exemplar: refs of its labels (name, value, …, unchecked), bits of the value with the low word first, a time of 0 where none was sent. */
+export interface WireExemplar {
+  readonly refs: readonly number[];
+  readonly bitsLow: number;
+  readonly bitsHigh: number;
+  readonly timestampMs: number;
+}
+
+export function readExemplar(reader: WireReader, start: number, end: number): WireExemplar {
+  const refs: number[] = [];
+  let [bitsLow, bitsHigh, timestampMs] = [0, 0, 0];
+  reader.position = start;
+  while (reader.position < end) {
+    const tag = reader.varint(end);
+    if (tag === LABELS_REFS) {
+      const refsEnd = reader.length(end);
+      while (reader.position < refsEnd) refs.push(reader.varint(refsEnd));
+    } else if (tag === LABELS_REF) refs.push(reader.varint(end));
+    else if (tag === EXEMPLAR_VALUE) {
+      reader.skipField(tag, end);
+      bitsLow = reader.view.getUint32(reader.position - 8, true);
+      bitsHigh = reader.view.getUint32(reader.position - 4, true);
+    } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
+    else {
+      reader.checkUnknown(tag, EXEMPLAR_FIELDS);
+      reader.skipField(tag, end);
+    }
+  }
+  return { refs, bitsLow, bitsHigh, timestampMs };
+}
+
+/** The references of a series' labels, from `start` to `end`: at most `countMax`, one more where there are more. */
+export function readRefs(reader: WireReader, start: number, end: number, countMax: number): number[] {
+  const refs: number[] = [];
+  reader.position = start;
+  while (reader.position < end && refs.length <= countMax) refs.push(reader.varint(end));
+  return refs;
+}
+
+/** A reader of a message whose fields were found by `decodeRequest`. */
+export function requestReader(bytes: Uint8Array): WireReader {
+  return new WireReader(bytes, REMOTE_WRITE);
+}

@@ -1,0 +1,200 @@
+import { DecodeError } from './decode-error.ts';
+
+/** Wire types of protobuf's encoding. Groups (3 and 4) left protobuf long ago. */
+export const WIRE_VARINT = 0;
+export const WIRE_FIXED64 = 1;
+export const WIRE_BYTES = 2;
+export const WIRE_FIXED32 = 5;
+
+/** What stands in front of a field with this number and wire type. */
+export function fieldTag(field: number, wireType: number): number {
+  return field * 8 + wireType;
+}
+
+/**
+ * A bounds-checked cursor over a protobuf message, one for all its nested messages: every call is given the end of the message that the
+ * field lies in. Public fields, so that hot loops may keep the position in a local.
+ */
+export class WireReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  position = 0;
+  /** What is decoded, in front of every error. */
+  readonly #what: string;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#what = what;
+  }
+
+  /** The end of a length-delimited field whose length is next, which must lie within its parent. */
+  length(parentEnd: number): number {
+    const length = this.varint(parentEnd);
+    const end = this.position + length;
+    if (end > parentEnd) throw this.cutOff(parentEnd);
+    return end;
+  }
+
+  /** An unsigned varint of at most 32 bits: a tag, a length, a uint32. */
+  varint(end: number): number {
+    const bytes = this.bytes;
+    let position = this.position;
+    if (position >= end) throw this.cutOff(end);
+    let byte = bytes[position++]!;
+    let value = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (position >= end) throw this.cutOff(end);
+      if (shift > 28) throw this.error(`a varint above 32 bits at byte ${this.position}`);
+      byte = bytes[position++]!;
+      // The fifth byte may carry bits 28 to 31 only; multiplication keeps the sum unsigned.
+      value += (byte & 0x7f) * 2 ** shift;
+    }
+    if (value > 0xffffffff) throw this.error(`a varint above 32 bits at byte ${this.position}`);
+    this.position = position;
+    return value;
+  }
+
+  /** A signed 64-bit varint as a number; beyond ±2^53 it is refused: no timestamp is there. */
+  int64(end: number): number {
+    // As #varint64, but in locals: every sample has one.
+    const bytes = this.bytes;
+    let low = 0;
+    let high = 0;
+    let byte = 0x80;
+    let position = this.position;
+    for (let shift = 0; byte >= 0x80; shift += 7) {
+      if (position >= end) throw this.cutOff(end);
+      if (shift > 63) throw this.error(`a varint above 64 bits at byte ${this.position}`);
+      byte = bytes[position++]!;
+      const part = byte & 0x7f;
+      if (shift < 28) low |= part << shift;
+      else if (shift === 28) {
+        low |= part << 28;
+        high = part >>> 4;
+      } else high |= part << (shift - 32);
+    }
+    const value = high * 2 ** 32 + (low >>> 0);
+    if (!Number.isSafeInteger(value)) throw this.error(`the timestamp at byte ${this.position} is out of range`);
+    this.position = position;
+    return value;
+  }
+
+  /** An unsigned 64-bit varint as a number, rounded above 2^53. */
+  uint64(end: number): number {
+    this.#varint64(end);
+    return (this.#high >>> 0) * 2 ** 32 + (this.#low >>> 0);
+  }
+
+  /** A zigzag 64-bit varint as a number, rounded beyond ±2^53. */
+  sint64(end: number): number {
+    this.#varint64(end);
+    const low = this.#low;
+    const high = this.#high;
+    // Half of it, and all bits turned when it was odd.
+    const mask = -(low & 1);
+    const halfLow = ((low >>> 1) | (high << 31)) ^ mask;
+    const halfHigh = (high >>> 1) ^ mask;
+    return halfHigh * 2 ** 32 + (halfLow >>> 0);
+  }
+
+  /** An int32 or an enum: the low 32 bits of a varint of up to 64, as a negative one is sent. */
+  int32(end: number): number {
+    this.#varint64(end);
+    return this.#low;
+  }
+
+  /** A zigzag 32-bit varint. */
+  sint32(end: number): number {
+    const value = this.varint(end);
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  float64(end: number): number {
+    if (this.position + 8 > end) throw this.cutOff(end);
+    const value = this.view.getFloat64(this.position, true);
+    this.position += 8;
+    return value;
+  }
+
+  /** Words of the last 64-bit varint. */
+  #low = 0;
+  #high = 0;
+
+  #varint64(end: number): void {
+    const bytes = this.bytes;
+    let low = 0;
+    let high = 0;
+    let byte = 0x80;
+    let position = this.position;
+    for (let shift = 0; byte >= 0x80; shift += 7) {
+      if (position >= end) throw this.cutOff(end);
+      if (shift > 63) throw this.error(`a varint above 64 bits at byte ${this.position}`);
+      byte = bytes[position++]!;
+      const part = byte & 0x7f;
+      if (shift < 28) low |= part << shift;
+      else if (shift === 28) {
+        low |= part << 28;
+        high = part >>> 4;
+      } else high |= part << (shift - 32);
+    }
+    this.#low = low;
+    this.#high = high;
+    this.position = position;
+  }
+
+  /** Fields whose number has a bit in `knownFields` mean something where they stand: with another wire type they are damage, not unknown fields. */
+  checkUnknown(tag: number, knownFields: number): void {
+    const field = tag >>> 3;
+    if (field < 32 && (knownFields & (1 << field)) !== 0) {
+      throw this.error(`wire type ${tag & 7} for field ${field} at byte ${this.position}`);
+    }
+  }
+
+  /** Skips the field whose tag has just been read. */
+  skipField(tag: number, end: number): void {
+    if (tag >>> 3 === 0) throw this.error(`field number 0 at byte ${this.position}`);
+    switch (tag & 7) {
+      case WIRE_VARINT: {
+        let length = 0;
+        do {
+          if (this.position >= end) throw this.cutOff(end);
+          if (++length > 10) throw this.error(`a varint above 64 bits at byte ${this.position}`);
+        } while (this.bytes[this.position++]! >= 0x80);
+        return;
+      }
+      case WIRE_FIXED64:
+        this.position += 8;
+        break;
+      case WIRE_BYTES:
+        this.position = this.length(end);
+        return;
+      case WIRE_FIXED32:
+        this.position += 4;
+        break;
+      default:
+        // Following groups would mean recursion on a sender's word.
+        throw this.error(`wire type ${tag & 7} at byte ${this.position}`);
+    }
+    if (this.position > end) throw this.cutOff(end);
+  }
+
+  /** The next `length` bytes as text, which must be UTF-8. */
+  text(start: number, end: number): string {
+    try {
+      return utf8.decode(this.bytes.subarray(start, end));
+    } catch {
+      throw this.error(`invalid UTF-8 at byte ${start}`);
+    }
+  }
+
+  error(message: string): DecodeError {
+    return new DecodeError(`${this.#what}: ${message}`);
+  }
+
+  cutOff(end: number): DecodeError {
+    return this.error(`the field at byte ${this.position} reaches beyond its end at byte ${end}`);
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

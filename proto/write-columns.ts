@@ -1,0 +1,126 @@
+import { DecodeError } from './decode-error.ts';
+import type { WireReader } from './wire-reader.ts';
+
+const INITIAL_SERIES = 4096;
+
+/** Fields of a message that are decoded later, if at all: where each lies, and which series it belongs to. */
+export class FieldSpans {
+  count = 0;
+  series = new Uint32Array(16);
+  start = new Uint32Array(16);
+  end = new Uint32Array(16);
+
+  add(series: number, start: number, end: number): void {
+    const index = this.count++;
+    if (index >= this.series.length) {
+      this.series = grown(this.series);
+      this.start = grown(this.start);
+      this.end = grown(this.end);
+    }
+    this.series[index] = series;
+    this.start[index] = start;
+    this.end[index] = end;
+  }
+
+  /** The newest fields, those of `series`, have moved. */
+  move(series: number, distance: number): void {
+    for (let i = this.count - 1; i >= 0 && this.series[i] === series; i--) {
+      this.start[i]! += distance;
+      this.end[i]! += distance;
+    }
+  }
+}
+
+/**
+ * What both versions of remote write have in common, as columns that are reused from request to request. Series `i` has the samples from
+ * `sampleStart[i]` to `sampleStart[i + 1]`. Values are kept as bits (low word first), which keeps stale markers. Histograms and exemplars
+ * are found, in the order of their series, but not decoded.
+ */
+export class WriteColumns {
+  seriesCount = 0;
+  sampleCount = 0;
+  sampleStart = new Uint32Array(INITIAL_SERIES + 1);
+  timestampsMs = new Float64Array(INITIAL_SERIES);
+  valueBits = new Uint32Array(INITIAL_SERIES * 2);
+  readonly histograms = new FieldSpans();
+  readonly exemplars = new FieldSpans();
+  readonly #entriesMax: number;
+
+  /** A request with more of anything than this is refused: two bytes of a message can ask for sixteen of memory. */
+  constructor(entriesMax = Infinity) {
+    this.#entriesMax = entriesMax;
+  }
+
+  clear(): void {
+    this.seriesCount = this.sampleCount = 0;
+    this.sampleStart[0] = 0;
+    this.histograms.count = this.exemplars.count = 0;
+  }
+
+  get seriesCapacity(): number {
+    return this.sampleStart.length - 1;
+  }
+
+  /** Doubles the room for series; whoever adds columns grows them too. */
+  growSeries(): void {
+    this.checkGrowth(this.seriesCapacity, 'series');
+    const starts = new Uint32Array(this.seriesCapacity * 2 + 1);
+    starts.set(this.sampleStart);
+    this.sampleStart = starts;
+  }
+
+  growSamples(): void {
+    this.checkGrowth(this.timestampsMs.length, 'samples');
+    const timestamps = new Float64Array(this.timestampsMs.length * 2);
+    timestamps.set(this.timestampsMs);
+    this.timestampsMs = timestamps;
+    this.valueBits = grown(this.valueBits);
+  }
+
+  checkGrowth(length: number, what: string): void {
+    if (length >= this.#entriesMax) throw new DecodeError(`remote write: more than ${length} ${what} in one request; send smaller requests`);
+  }
+
+  addHistogram(series: number, start: number, end: number): void {
+    this.#add(this.histograms, 'histograms', series, start, end);
+  }
+
+  addExemplar(series: number, start: number, end: number): void {
+    this.#add(this.exemplars, 'exemplars', series, start, end);
+  }
+
+  #add(spans: FieldSpans, what: string, series: number, start: number, end: number): void {
+    this.checkGrowth(spans.count, what);
+    spans.add(series, start, end);
+  }
+}
+
+export function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(column.length * 2);
+  larger.set(column);
+  return larger;
+}
+
+/**
+ * Bytes of a sample as nearly all are: tag and eight bytes of the value, tag and six bytes of a timestamp between 1971 and 2109. Both
+ * versions of remote write have the same fields there.
+ */
+export const PLAIN_SAMPLE_BYTES = 16;
+const VALUE_TAG = 0x09;
+const TIMESTAMP_TAG = 0x10;
+
+/** Reads a sample of PLAIN_SAMPLE_BYTES at `at` into the columns; answers false, with nothing read, when it is of another form. */
+export function readPlainSample(reader: WireReader, at: number, columns: WriteColumns, index: number): boolean {
+  const { bytes, view } = reader;
+  if (bytes[at] !== VALUE_TAG || bytes[at + 9] !== TIMESTAMP_TAG) return false;
+  const first = view.getUint32(at + 10, true);
+  const last = view.getUint16(at + 14, true);
+  // Of the six bytes all but the last one go on.
+  if ((first & 0x80808080) !== (0x80808080 | 0) || (last & 0x8080) !== 0x0080) return false;
+  const low = (first & 0x7f) | ((first >>> 1) & 0x3f80) | ((first >>> 2) & 0x1fc000) | ((first >>> 3) & 0xfe00000);
+  const high = (last & 0x7f) | ((last >>> 1) & 0x3f80);
+  columns.timestampsMs[index] = high * 0x10000000 + low;
+  columns.valueBits[index * 2] = view.getUint32(at + 1, true);
+  columns.valueBits[index * 2 + 1] = view.getUint32(at + 5, true);
+  return true;
+}
