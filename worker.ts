@@ -46,9 +46,9 @@ function appOf(env: Env): Hono {
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
-  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata);
-  const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
+  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, admission);
+  const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
   return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });

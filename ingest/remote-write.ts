@@ -6,6 +6,7 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { Admission } from './admission.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { Rejections } from './rejections.ts';
 import { ShareOut } from './share-out.ts';
@@ -28,18 +29,23 @@ export class RemoteWriteIngest {
   readonly #uncompress: SnappyDecode;
   readonly #limits: typeof LIMITS;
   readonly #metadata: MetadataSink;
+  readonly #admission: Admission;
   readonly #versions: Readonly<Record<RemoteWriteVersion, WriteMessages>>;
   readonly #sharing: ShareOut;
 
-  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS, metadata: MetadataSink) {
+  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS, metadata: MetadataSink, admission: Admission) {
     this.#uncompress = uncompress;
     this.#limits = limits;
     this.#metadata = metadata;
+    this.#admission = admission;
     this.#sharing = new ShareOut(clock, limits);
     this.#versions = { 1: new WriteMessagesV1(limits), 2: new WriteMessagesV2(limits, clock) };
   }
 
-  /** Stores what can be stored and says what cannot. Throws a bad-data error, with nothing stored, when the body cannot be decoded. */
+  /**
+   * Stores what can be stored and says what cannot. Throws with nothing stored: a bad-data error when the body cannot be decoded, a limit
+   * error when the tenant sends too much.
+   */
   async write(shards: TenantShards, body: Uint8Array, version: RemoteWriteVersion): Promise<WriteOutcome> {
     const messages = this.#versions[version];
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
@@ -49,6 +55,7 @@ export class RemoteWriteIngest {
     let noting: Promise<void> | undefined;
     for (let from: number | undefined = 0; from !== undefined; ) {
       this.#decode(messages, body);
+      if (from === 0) this.#admit(messages, shards);
       const turn = this.#sharing.share(messages, shards, from, rejections);
       staleHistograms += turn.staleHistograms;
       if (from === 0) noting = this.#note(messages, shards);
@@ -60,6 +67,10 @@ export class RemoteWriteIngest {
       from = turn.next;
     }
     return { stored: asSent(stored, staleHistograms), rejections, failure: undefined };
+  }
+
+  #admit({ columns }: WriteMessages, shards: TenantShards): void {
+    this.#admission.admit(shards.tenant, { series: columns.seriesCount, samples: columns.sampleCount + columns.histograms.count });
   }
 
   async #note(messages: WriteMessages, shards: TenantShards): Promise<void> {

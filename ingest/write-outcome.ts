@@ -34,7 +34,7 @@ export const RETRY_AFTER_SECONDS = 5;
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
 export function writeResponse({ stored, rejections, failure }: WriteOutcome): Response {
-  if (failure !== undefined) return writeError(failure.kind, failure.message);
+  if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds);
   if (rejections.isEmpty) return new Response(null, { status: 204 });
   return writeError(rejections.kind, rejections.message(stored));
 }

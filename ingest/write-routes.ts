@@ -43,7 +43,7 @@ export function writeRoutes(services: WriteServices): Hono {
 }
 
 function failed(error: unknown): Response {
-  if (error instanceof VarveError) return writeError(error.kind, error.message);
+  if (error instanceof VarveError) return writeError(error.kind, error.message, error.retryAfterSeconds);
   console.error(error);
   return writeError('unavailable', 'internal error');
 }

@@ -41,7 +41,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const admission = new Admission(config.limitsOf, LIMITS, patient);
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata),
+    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, admission),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
     snappy,

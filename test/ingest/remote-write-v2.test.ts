@@ -173,6 +173,26 @@ describe('several metrics', () => {
   });
 });
 
+describe('a tenant’s limits', () => {
+  const app = (limits: object): WriteApp => new WriteApp({ VARVE_TENANT_LIMITS: JSON.stringify({ default: limits }) });
+
+  test('too many samples a second: all of it is 429 with the time to wait, and later it passes', async () => {
+    const limited = app({ samplesPerSecondMax: 10, samplesBurstMax: 20 });
+    const send = (i: number): ReturnType<WriteApp['send']> => limited.send({ labels: ['__name__', `m${i}`], samples: Array.from({ length: 15 }, (_, at) => ({ value: at, timestamp: NOW_MS - at })) });
+    expect(await send(0)).toMatchObject({ status: 204, written: ['15', '0', '0'] });
+    expect(await send(1)).toMatchObject({ status: 429, written: ['0', '0', '0'], retryAfter: '1', text: expect.stringContaining('samplesPerSecondMax is 10') as unknown });
+    expect(limited.series()).toHaveLength(1);
+    limited.node.clock.advance(1000);
+    expect(await send(1)).toMatchObject({ status: 204, written: ['15', '0', '0'] });
+  });
+
+  test('a request with too many series, and with too many samples and histograms', async () => {
+    const two = [sampleOf(NAME, 1), sampleOf(['__name__', 'x'], 1)];
+    expect(await app({ seriesPerRequestMax: 1 }).send(...two)).toMatchObject({ status: 413, written: ['0', '0', '0'] });
+    expect(await app({ samplesPerRequestMax: 1 }).send(...two)).toMatchObject({ status: 413, written: ['0', '0', '0'] });
+  });
+});
+
 describe('references', () => {
   const send = async (app: WriteApp, series: object, symbols = ['', '__name__', 'm', 'n']): Promise<unknown> => {
     const timeseries = [series, { labelsRefs: [1, 3], samples: [{ value: 1, timestamp: NOW_MS }] }];
