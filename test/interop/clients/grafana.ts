@@ -90,7 +90,7 @@ export function grafanaChecks(baseUrl: URL, { startMs, endMs }: ClientData): Che
       run: async () => {
         const data = (await grafana.post('/api/v1/query_range', { query: 'sum(increase(client_latency_seconds[1m]))', ...range, step })) as Matrix;
         const [, histogram] = data.result[0]!.histograms!.at(-1)!;
-        expectEqual(histogram.buckets.map(([rule, low, high]) => [rule, low, high]), [[0, '2', '4'], [0, '4', '8']], 'buckets');
+        expectEqual(histogram.buckets.map(([rule, low, high]) => [rule, low, high]), [[0, '1', '2'], [0, '2', '4']], 'buckets');
         expectThat(Math.abs(Number(histogram.count) - 12) < 1e-6, `count is ${histogram.count}`);
       },
     },
