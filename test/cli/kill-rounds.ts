@@ -13,6 +13,12 @@ const SERIES_PER_REQUEST = 10;
 const STEP_MS = 10;
 const WINDOW_MS = 3_600_000;
 
+/** Acknowledged requests without which a round says nothing. */
+const REQUESTS_MIN = 10;
+const UNDER_WAY_MS = 20_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 interface Progress {
   /** Requests that were begun: 0 to `sent` - 1. */
   sent: number;
@@ -38,8 +44,8 @@ export async function killRounds(settings: Settings, rounds: number, nowMs: numb
       break;
     }
     const before = progress.acknowledged.size;
-    await writeUntilKilled(varve, progress, firstMs, 150 + 50 * (round % 5));
-    assert(progress.acknowledged.size > before + 10, `round ${round} was over before it began: ${progress.acknowledged.size - before} requests`);
+    await writeUntilKilled(varve, progress, firstMs, 50 + 50 * (round % 5));
+    assert(progress.acknowledged.size > before + REQUESTS_MIN, `round ${round} was over before it began: ${progress.acknowledged.size - before} requests`);
     onRound(round, progress.acknowledged.size);
   }
   assert.equal(countSamples(settings.DATA_DIR), stored.length * SERIES_PER_REQUEST, 'samples in the database');
@@ -56,7 +62,10 @@ async function writeUntilKilled(varve: VarveProcess, progress: Progress, firstMs
     }
   };
   const senders = Array.from({ length: SENDERS }, send);
-  await new Promise((resolve) => setTimeout(resolve, writeMs));
+  // However slow the machine is, the load is under way before it is cut off.
+  const before = progress.acknowledged.size;
+  for (const deadlineMs = Date.now() + UNDER_WAY_MS; progress.acknowledged.size <= before + REQUESTS_MIN && Date.now() < deadlineMs; ) await pause(10);
+  await pause(writeMs);
   isKilled = true;
   varve.killGroup();
   await Promise.all([...senders, varve.exited]);
