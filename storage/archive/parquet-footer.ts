@@ -1,6 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
-import { ColumnWriter } from '../chunk/index.ts';
+import type { ColumnBounds } from '../catalog/data-file.ts';
+import type { ColumnWriter } from '../chunk/index.ts';
 import { LEAVES, writeSchema } from './samples-schema.ts';
 import { readStruct, THRIFT_BINARY, THRIFT_I32, THRIFT_STRUCT, THRIFT_TRUE, writeBinary, writeStruct, type ThriftStruct, type ThriftWriter } from './thrift.ts';
 
@@ -16,11 +17,8 @@ const ENCODING = { plain: 0, rle: 3, deltaBinaryPacked: 5, rleDictionary: 8 } as
 export type Encoding = (typeof ENCODING)[keyof typeof ENCODING];
 export const { plain: PLAIN, rle: RLE, deltaBinaryPacked: DELTA_BINARY_PACKED, rleDictionary: RLE_DICTIONARY } = ENCODING;
 
-/** Least and greatest value of some rows, as Parquet and Iceberg both have them: text as UTF-8, numbers little-endian. */
-export interface Bounds {
-  readonly lower: Uint8Array;
-  readonly upper: Uint8Array;
-}
+/** Parquet's bounds have the form of Iceberg's. */
+export type Bounds = ColumnBounds;
 
 export interface PageLocation {
   /** Of the page's header. */

@@ -1,3 +1,4 @@
+import type { ColumnStatistics } from '../catalog/data-file.ts';
 import { ColumnWriter } from '../chunk/index.ts';
 import { labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
@@ -13,16 +14,6 @@ export type SamplesFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archi
 
 /** Key of the footer's key-value metadata that says where the series directory is: `offset,bytes`. */
 export const DIRECTORY_KEY = 'varve.series_directory';
-
-/** What a manifest says of one column of a file. */
-export interface ColumnStatistics {
-  readonly fieldId: number;
-  readonly bytes: number;
-  readonly valueCount: number;
-  readonly nullCount: number;
-  readonly nanCount: number | undefined;
-  readonly bounds: Bounds | undefined;
-}
 
 /** A finished file of samples, and what a catalog must know of it. */
 export interface SamplesFile {

@@ -28,6 +28,32 @@ const MIGRATIONS: readonly string[] = [
     cluster TEXT PRIMARY KEY,          -- value of the cluster label
     replica TEXT NOT NULL              -- value of the replica label of the one that is elected (ha-elections.ts)
   ) WITHOUT ROWID`,
+  `CREATE TABLE archive_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last_file INTEGER NOT NULL,        -- number of the newest file
+    published_file INTEGER NOT NULL,   -- files up to this number are in the Iceberg table
+    metadata TEXT,                     -- the table's newest metadata, and where it stands (archive-table.ts)
+    metadata_key TEXT,
+    metadata_version INTEGER NOT NULL,
+    snapshot_plan TEXT                 -- the snapshot that is being written
+  )`,
+  'INSERT INTO archive_state (id, last_file, published_file, metadata_version) VALUES (1, 0, 0, 0)',
+  `CREATE TABLE archive_file (
+    file INTEGER PRIMARY KEY,          -- in the order of commits
+    day INTEGER NOT NULL,              -- days since 1970 of its samples
+    shard TEXT NOT NULL,
+    description TEXT NOT NULL          -- data-file.ts
+  )`,
+  'CREATE INDEX archive_file_day ON archive_file (day)',
+  `CREATE TABLE archive_shard (
+    shard TEXT PRIMARY KEY,            -- epoch/number
+    sequence INTEGER NOT NULL,         -- of the shard's newest commit
+    archived_until_ms INTEGER          -- all its samples before this (Unix ms) are in files
+  ) WITHOUT ROWID`,
+  `CREATE TABLE archive_manifest (
+    sequence INTEGER PRIMARY KEY,      -- Iceberg's sequence number
+    description TEXT NOT NULL          -- iceberg-manifest.ts
+  )`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

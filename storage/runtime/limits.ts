@@ -201,6 +201,19 @@ export const LIMITS = {
   /** Bytes of a file, which is one upload and in memory whole. Only histograms and values that do not compress reach it. */
   archiveFileBytesTarget: 8 * MIB,
 
+  /** A shard's samples go into the archive an aligned window of this length at a time. */
+  archiveWindowMs: 1 * HOUR_MS,
+  /** How long after its end a window is closed: senders may bring samples until then, and clocks may differ a little. */
+  archiveGraceMs: 24 * HOUR_MS + 15 * MINUTE_MS,
+  /** Late samples that one flush takes out of the queue: 24 bytes each in memory. */
+  archiveLateSamplesTarget: 256 * KIB,
+  /** Files that the catalog looks at for one answer: some 2 MiB of descriptions. */
+  archiveFilesPageMax: 1024,
+  /** Files that one snapshot of the Iceberg table adds: about 600 bytes each in its manifest. */
+  archiveManifestFilesMax: 4096,
+  /** Snapshots that the table's metadata names: about 600 bytes each. Samples of older ones are in the newer ones. */
+  archiveSnapshotsMax: 100,
+
   // —— changes on their way to a queue ——
   /** A queue takes 128 KB a message, its own attributes included. */
   queueMessageBytesMax: 120_000,
@@ -324,4 +337,5 @@ assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
 assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 2 <= LIMITS.sqlRowBytesMax, 'a late batch fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
+assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');

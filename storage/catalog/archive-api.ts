@@ -1,0 +1,61 @@
+import type { DataFile } from './data-file.ts';
+
+/*
+ * What a catalog says and takes about the archive. A shard hands over files that are in the object store; from the answer on, queries read
+ * them, and the shard may forget their samples.
+ */
+
+export interface ArchiveCommitRequest {
+  readonly version: number;
+  /** Name of the shard within its tenant: `epoch/number`. */
+  readonly shard: string;
+  /** Rises with each of the shard's commits. One that the catalog has seen is done, and doing it again changes nothing. */
+  readonly sequence: number;
+  /** Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. */
+  readonly files: readonly DataFile[];
+  /** From now on all samples of the shard before this (Unix ms) are in files; `undefined` leaves it as it is. */
+  readonly archivedUntilMs: number | undefined;
+}
+
+export interface ArchiveCommitAnswer {
+  readonly version: number;
+}
+
+export interface ArchiveFilesRequest {
+  readonly version: number;
+  /** Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Read on behind this file: `last` of the answer before. */
+  readonly after: ArchivePosition | undefined;
+}
+
+/** The place of a file in the catalog. */
+export interface ArchivePosition {
+  readonly day: number;
+  readonly file: number;
+}
+
+/** A file that may have samples in the range, as a query needs it. */
+export interface ArchivedFile {
+  readonly shard: string;
+  /** Files of later commits have greater numbers. */
+  readonly file: number;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly tailBytes: number;
+  readonly rowCount: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+  readonly firstMetric: string;
+  readonly lastMetric: string;
+}
+
+export interface ArchiveFilesAnswer {
+  readonly version: number;
+  readonly files: readonly ArchivedFile[];
+  /** There is more behind this file. */
+  readonly last: ArchivePosition | undefined;
+  /** By shard: all its samples before this (Unix ms) are in files. Shards that have archived nothing are not here. */
+  readonly archivedUntilMs: Readonly<Record<string, number>>;
+}

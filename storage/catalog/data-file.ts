@@ -1,0 +1,68 @@
+/** Least and greatest value, in Iceberg's single-value form: text as UTF-8, numbers little-endian. */
+export interface ColumnBounds {
+  readonly lower: Uint8Array;
+  readonly upper: Uint8Array;
+}
+
+/** What a manifest says of one column of a file. */
+export interface ColumnStatistics {
+  readonly fieldId: number;
+  readonly bytes: number;
+  readonly valueCount: number;
+  readonly nullCount: number;
+  /** For columns that can hold NaN. */
+  readonly nanCount: number | undefined;
+  readonly bounds: ColumnBounds | undefined;
+}
+
+/** A file of samples in the object store, as its shard hands it to the catalog. All its samples are of one day. */
+export interface DataFile {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** What a reader fetches first, from the end. */
+  readonly tailBytes: number;
+  readonly rowCount: number;
+  /** Unix milliseconds, both inclusive. */
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+  /** Metric names of the first and the last series: files are sorted by metric. */
+  readonly firstMetric: string;
+  readonly lastMetric: string;
+  readonly columns: readonly ColumnStatistics[];
+}
+
+const DAY_MS = 86_400_000;
+
+/** Days since 1970, UTC: the partition of a timestamp. */
+export function dayOf(timestampMs: number): number {
+  return Math.floor(timestampMs / DAY_MS);
+}
+
+/** As JSON text, for a row of a database: bounds in hexadecimal. */
+export function encodeDataFile(file: DataFile): string {
+  const columns = file.columns.map((column) => ({ ...column, bounds: column.bounds && { lower: hexOf(column.bounds.lower), upper: hexOf(column.bounds.upper) } }));
+  return JSON.stringify({ ...file, columns });
+}
+
+export function decodeDataFile(text: string): DataFile {
+  const file = JSON.parse(text) as Omit<DataFile, 'columns'> & { readonly columns: readonly StoredColumn[] };
+  const columns = file.columns.map(({ fieldId, bytes, valueCount, nullCount, nanCount, bounds }) => ({
+    fieldId,
+    bytes,
+    valueCount,
+    nullCount,
+    nanCount,
+    bounds: bounds && { lower: bytesOf(bounds.lower), upper: bytesOf(bounds.upper) },
+  }));
+  return { ...file, columns };
+}
+
+type StoredColumn = Omit<ColumnStatistics, 'bounds'> & { readonly bounds?: { readonly lower: string; readonly upper: string } };
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
