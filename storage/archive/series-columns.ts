@@ -1,5 +1,5 @@
 import type { ColumnWriter } from '../chunk/index.ts';
-import { compareStrings, type Labels } from '../model/labels.ts';
+import type { Labels } from '../model/labels.ts';
 import type { ColumnChunkWriter } from './column-chunk-writer.ts';
 import { BitPacker, bitWidth, writeRun } from './hybrid-runs.ts';
 import { RLE_DICTIONARY, type Bounds, type ColumnChunk } from './parquet-footer.ts';
@@ -185,16 +185,4 @@ function writeRuns(series: readonly SeriesRows[], indexes: readonly number[], wi
     }
   });
   chunk.page(firstRow, row - firstRow, RLE_DICTIONARY, boundsOf?.(firstSeries, series.length - 1));
-}
-
-/** The order of series in the archive: by metric, then by labels. */
-export function compareSeries(a: Pick<SeriesRows, 'metric' | 'labels'>, b: Pick<SeriesRows, 'metric' | 'labels'>): number {
-  const order = compareStrings(a.metric, b.metric);
-  if (order !== 0) return order;
-  const length = Math.min(a.labels.length, b.labels.length);
-  for (let i = 0; i < length; i++) {
-    const next = compareStrings(a.labels[i]!, b.labels[i]!);
-    if (next !== 0) return next;
-  }
-  return a.labels.length - b.labels.length;
 }

@@ -11,6 +11,7 @@ import type { Sql } from '../runtime/sql.ts';
 import { cut } from './cut-answer.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
+import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
@@ -75,6 +76,8 @@ export class HotStore {
   readonly #taken = new TakenSamples();
   /** Samples too old for this store, until the archive has them. */
   readonly late: LateQueue;
+  /** What there is for the archive, and how far it has come. */
+  readonly archive: ArchiveSource;
   #hasher: SeriesHasher | undefined;
   readonly #counters = {
     batches_total: 0,
@@ -90,7 +93,7 @@ export class HotStore {
   };
 
   /** Opens the store, bringing the schema up to date and memory back to what storage holds. */
-  constructor(sql: Sql, limits: typeof LIMITS = LIMITS, { random = systemRandom, clock = systemClock, retentionMs = Infinity }: HotStoreOptions = {}) {
+  constructor(sql: Sql, limits: typeof LIMITS = LIMITS, { random = systemRandom, clock = systemClock, retentionMs = Infinity, isArchived = false }: HotStoreOptions = {}) {
     this.#sql = sql;
     this.#limits = limits;
     this.#random = random;
@@ -103,6 +106,7 @@ export class HotStore {
     this.#head.reserveSeries(this.#series.refLimit);
     this.#segments = new Segments(sql, limits);
     this.#gatherer = new PieceGatherer(this.#segments);
+    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch));
@@ -111,6 +115,7 @@ export class HotStore {
     this.#upkeep = new Upkeep(
       { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots },
       retentionMs,
+      isArchived ? this.archive.mark : undefined,
     );
   }
 
@@ -365,7 +370,7 @@ export class HotStore {
 
   #take(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
-    const context = { head: this.#head, floorMs: this.#segments.floorMs, deltas: this.#deltas };
+    const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
     const outcome = this.#taken.take(batch, refs, context);
     const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = outcome;
     const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
@@ -381,7 +386,7 @@ export class HotStore {
     counters.deltas_refused_by_order_total += refusedByOrder;
     counters.series_created_total += added.length;
     counters.series_refused_total += refusedSeries;
-    const reasons = { outcome, refusedSeries, seriesCount: this.#series.count + added.length, floorMs: this.#segments.floorMs };
+    const reasons = { outcome, refusedSeries, seriesCount: this.#series.count + added.length, floorMs: this.archive.writeFloorMs };
     return storedAnswer(batch, exemplars.length, reasons, this.#limits);
   }
 
@@ -439,4 +444,6 @@ export interface HotStoreOptions {
   readonly clock?: Clock;
   /** Maintenance drops segments whose newest sample is older than this; by default none. */
   readonly retentionMs?: number;
+  /** Maintenance keeps what the archive does not have yet, however old. */
+  readonly isArchived?: boolean;
 }

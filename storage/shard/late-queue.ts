@@ -11,6 +11,14 @@ export type LateAnswer =
   /** Nothing was stored. `isFull`: the queue has no room for it, and may have later; otherwise sending the same again is useless. */
   | { readonly status: 'refused'; readonly isFull: boolean; readonly message: string };
 
+/** A batch that waits, without it. */
+export interface LateHead {
+  readonly sequence: number;
+  readonly sampleCount: number;
+  /** Unix milliseconds of its newest sample. */
+  readonly newestMs: number;
+}
+
 export interface LateRow {
   readonly sequence: number;
   /** late-batch.ts. */
@@ -99,6 +107,28 @@ export class LateQueue {
       'SELECT sequence, batch FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT 1',
       afterSequence,
     )[0];
+  }
+
+  /** What waits, in the order of acceptance: until more samples than `samplesTarget` have been named. */
+  waiting(samplesTarget: number): LateHead[] {
+    const heads: LateHead[] = [];
+    let samples = 0;
+    const rows = this.#sql.each<{ sequence: number; samples: number; newest_ms: number }>(
+      'SELECT sequence, sample_count AS samples, newest_ms FROM late_batch WHERE length(batch) > 0 ORDER BY sequence',
+    );
+    for (const row of rows) {
+      heads.push({ sequence: row.sequence, sampleCount: row.samples, newestMs: row.newest_ms });
+      samples += row.samples;
+      if (samples > samplesTarget) break;
+    }
+    return heads;
+  }
+
+  /** The batch of a sequence, which waits. */
+  batch(sequence: number): ArrayBuffer {
+    const [row] = this.#sql.all<{ batch: ArrayBuffer }>('SELECT batch FROM late_batch WHERE sequence = ?', sequence);
+    if (row === undefined || row.batch.byteLength === 0) throw new Error(`late batch ${sequence} is missing`);
+    return row.batch;
   }
 
   /** Forgets a batch that is durable elsewhere; one that is gone already is fine. */

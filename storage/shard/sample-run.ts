@@ -12,14 +12,21 @@ export interface RunSource {
 /** One series' samples on their way out of the log or out of segments: growing columns, reused from series to series. */
 export class SampleRun implements SampleColumnSource {
   length = 0;
-  timestampsMs = new Float64Array(1024);
+  timestampsMs: Float64Array;
   /** Two views of the same bytes; bits are what is copied, so that stale markers survive. */
-  values = new Float64Array(1024);
-  bits = new Uint32Array(this.values.buffer);
+  values: Float64Array;
+  bits: Uint32Array;
   /** Histograms that values stand for. */
   payloads: Uint8Array[] = [];
   /** Start timestamps, 0 where unknown; `undefined` as long as none is known. */
   startsMs: Float64Array | undefined;
+
+  /** Room for so many samples; it grows. */
+  constructor(capacity = 1024) {
+    this.timestampsMs = new Float64Array(capacity);
+    this.values = new Float64Array(capacity);
+    this.bits = new Uint32Array(this.values.buffer);
+  }
 
   clear(): void {
     this.length = 0;

@@ -81,6 +81,23 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       cursor INTEGER NOT NULL  -- sequence of the last WAL row that the queue has taken (queue-sender.ts)
     )`,
   ],
+  [
+    // Archived: all samples before this (Unix ms) are in files that the catalog has. Closed: no sample before this is taken any more.
+    'ALTER TABLE shard_state ADD COLUMN archived_until_ms REAL',
+    'ALTER TABLE shard_state ADD COLUMN closed_until_ms REAL',
+    'ALTER TABLE shard_state ADD COLUMN next_flush INTEGER NOT NULL DEFAULT 1',
+    // The flush that is under way, if one is (archive/flush-ledger.ts), and the files of it that are in the object store.
+    `CREATE TABLE flush_plan (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      plan TEXT NOT NULL,
+      is_encoded INTEGER NOT NULL -- 1: no more files are to be written
+    )`,
+    `CREATE TABLE flush_file (
+      position INTEGER PRIMARY KEY,
+      description TEXT NOT NULL,  -- catalog/data-file.ts
+      cursor TEXT                 -- where the next file begins; null behind the last one
+    )`,
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/labels.ts';
+import type { ArchiveMark } from './archive-mark.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -44,9 +45,13 @@ export class Upkeep {
   /** Segments have gone since the last look for dead series. */
   #mayHaveDead = false;
 
-  constructor(parts: StoreParts, retentionMs: number) {
+  readonly #mark: Pick<ArchiveMark, 'archivedUntilMs'> | undefined;
+
+  /** With a mark nothing expires that is not archived. */
+  constructor(parts: StoreParts, retentionMs: number, mark?: Pick<ArchiveMark, 'archivedUntilMs'>) {
     this.#parts = parts;
     this.#retentionMs = retentionMs;
+    this.#mark = mark;
     const [state] = parts.sql.all<{ log_since_ms: number | null }>('SELECT log_since_ms FROM shard_state WHERE id = 1');
     this.#logSinceMs = state!.log_since_ms ?? parts.clock.nowMs();
   }
@@ -62,19 +67,24 @@ export class Upkeep {
     if (this.#merge !== undefined) return -Infinity;
     if (this.#mayMerge || this.#mayHaveDead) return this.#hasWork() ? -Infinity : this.nextDueMs();
     const logDueMs = head.count === 0 ? Infinity : this.#logSinceMs + limits.logAgeMsMax;
-    const dueMs = Math.min(logDueMs, segments.oldestEndMs + this.#retentionMs + 1);
+    const canExpire = segments.oldestEndMs < this.#archivedUntilMs;
+    const dueMs = Math.min(logDueMs, canExpire ? segments.oldestEndMs + this.#retentionMs + 1 : Infinity);
     return dueMs === Infinity ? undefined : dueMs;
   }
 
   maintain(): void {
     const { head, clock, limits, segments } = this.#parts;
     const nowMs = clock.nowMs();
-    const beforeMs = nowMs - this.#retentionMs;
+    const beforeMs = Math.min(nowMs - this.#retentionMs, this.#archivedUntilMs);
     if (segments.oldestEndMs < beforeMs || head.minTimestampMs < beforeMs) this.#expire(beforeMs);
     if (head.count > 0 && nowMs >= this.#logSinceMs + limits.logAgeMsMax) this.seal();
     // A clean-up and a step of a merge are both work that one may want to interrupt: one of them a step.
     if (this.#mayHaveDead && this.removeDeadSeries()) return;
     this.#mergeOn();
+  }
+
+  get #archivedUntilMs(): number {
+    return this.#mark?.archivedUntilMs ?? Infinity;
   }
 
   /** Writes the log out as segments and frees it. */

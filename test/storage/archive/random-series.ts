@@ -1,7 +1,8 @@
 import { encodeHistogram } from '../../../storage/chunk/index.ts';
 import type { FloatHistogram } from '../../../storage/model/histogram.ts';
-import { compareStrings, labelsFrom, labelValue, METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
+import { labelsFrom, METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh, STALE_BITS_HIGH, STALE_BITS_LOW } from '../../../storage/model/sample.ts';
+import { compareSeries } from '../../../storage/shard/read-window.ts';
 import type { RunSource } from '../../../storage/shard/sample-run.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -27,17 +28,7 @@ export function randomSeries(random: SeededRandom, seriesCount: number, samplesM
     random.fill(id);
     byKey.set(JSON.stringify(labels), { labels, id, source: randomSamples(random, random.between(1, samplesMax)) });
   }
-  return [...byKey.values()].sort((a, b) => compareStrings(labelValue(a.labels, METRIC_NAME), labelValue(b.labels, METRIC_NAME)) || compareRest(a.labels, b.labels));
-}
-
-function compareRest(a: Labels, b: Labels): number {
-  const rest = (labels: Labels): string[] => labels.filter((_, i) => labels[i - (i % 2)] !== METRIC_NAME);
-  const [left, right] = [rest(a), rest(b)];
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const order = compareStrings(left[i]!, right[i]!);
-    if (order !== 0) return order;
-  }
-  return left.length - right.length;
+  return [...byKey.values()].sort((a, b) => compareSeries(a.labels, b.labels));
 }
 
 function randomSamples(random: SeededRandom, count: number): RunSource {

@@ -1,0 +1,68 @@
+import type { LateHead } from '../shard/late-queue.ts';
+
+/** What a shard has for the archive. Times are Unix milliseconds. */
+export interface FlushState {
+  readonly archivedUntilMs: number;
+  /** Of the oldest sample that may not be archived yet; `undefined` when there is none. */
+  readonly oldestMs: number | undefined;
+  /** Batches of the late queue in the order of acceptance: as many as one plan could take, and one more. */
+  readonly late: readonly LateHead[];
+}
+
+export interface FlushLimits {
+  readonly archiveWindowMs: number;
+  readonly archiveGraceMs: number;
+  readonly archiveLateSamplesTarget: number;
+}
+
+/** `window`: all samples from start to end go into files, if there are any, and all before the end are archived then. */
+export type FlushWork =
+  | { readonly kind: 'window'; readonly startMs: number; readonly endMs: number }
+  | { readonly kind: 'late'; readonly sequences: readonly number[] };
+
+/**
+ * What to flush next; `undefined` when nothing is due. Windows of time that are over, and past a grace in which senders may still bring
+ * samples for them, go one by one, the oldest first. A late batch goes when all its times are archived: before, the hot tier answers for them.
+ */
+export function planFlush(state: FlushState, nowMs: number, limits: FlushLimits): FlushWork | undefined {
+  const { archivedUntilMs, oldestMs, late } = state;
+  const { archiveWindowMs, archiveGraceMs } = limits;
+  const closableMs = windowStart(nowMs - archiveGraceMs, archiveWindowMs);
+  if (oldestMs !== undefined) {
+    const startMs = windowStart(Math.max(oldestMs, archivedUntilMs), archiveWindowMs);
+    if (startMs + archiveWindowMs <= closableMs) return { kind: 'window', startMs, endMs: startMs + archiveWindowMs };
+  }
+  const [first] = late;
+  if (first === undefined) return undefined;
+  if (first.newestMs < archivedUntilMs) return { kind: 'late', sequences: takeLate(late, archivedUntilMs, limits) };
+  // Nothing older is left in the hot tier: archived up to here without a file.
+  if (first.newestMs < closableMs) return { kind: 'window', startMs: closableMs, endMs: closableMs };
+  return undefined;
+}
+
+/** When `planFlush` will have something; `undefined` when it never will unless something is written. */
+export function flushDueMs(state: FlushState, { archiveWindowMs, archiveGraceMs }: FlushLimits): number | undefined {
+  const { archivedUntilMs, oldestMs, late } = state;
+  const dueOf = (timeMs: number): number => windowStart(timeMs, archiveWindowMs) + archiveWindowMs + archiveGraceMs;
+  const [first] = late;
+  const windowDueMs = oldestMs === undefined ? Infinity : dueOf(Math.max(oldestMs, archivedUntilMs));
+  const lateDueMs = first === undefined ? Infinity : first.newestMs < archivedUntilMs ? -Infinity : dueOf(first.newestMs);
+  const dueMs = Math.min(windowDueMs, lateDueMs);
+  return dueMs === Infinity ? undefined : dueMs;
+}
+
+/** As many as fit, at least one; in order, so that of equal timestamps the one accepted last counts. */
+function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveLateSamplesTarget }: FlushLimits): number[] {
+  const sequences: number[] = [];
+  let samples = 0;
+  for (const { sequence, sampleCount, newestMs } of late) {
+    samples += sampleCount;
+    if (newestMs >= archivedUntilMs || (sequences.length > 0 && samples > archiveLateSamplesTarget)) break;
+    sequences.push(sequence);
+  }
+  return sequences;
+}
+
+function windowStart(timeMs: number, windowMs: number): number {
+  return Math.floor(timeMs / windowMs) * windowMs;
+}

@@ -1,0 +1,236 @@
+import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
+import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
+import type { DataFile } from '../catalog/data-file.ts';
+import type { Labels } from '../model/labels.ts';
+import { SeriesHasher } from '../model/series-id.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { putObject } from '../put-object.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { randomId, type Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { HotStore } from '../shard/hot-store.ts';
+import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
+import { flushDueMs, planFlush, type FlushState } from './flush-plan.ts';
+import { lateSeriesByDay } from './late-series.ts';
+import { SamplesFileWriter, type SamplesFile } from './samples-file-writer.ts';
+
+/** Objects under one key that another build has written before a plan is given up until somebody looks. */
+const KEY_TRIES = 3;
+const RETRY_FIRST_MS = 5_000;
+const RETRY_MAX_MS = 10 * 60_000;
+
+export interface FlusherOptions {
+  readonly sql: Sql;
+  readonly hot: HotStore;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: typeof LIMITS;
+  /** Keys begin with it: `tenant/archive/samples`. */
+  readonly prefix: string;
+  /** The shard within its tenant: `epoch/number`. */
+  readonly shard: string;
+  /** Hands files to the tenant's catalog. Doing it twice is doing it once. */
+  readonly commit: (request: ArchiveCommitRequest) => Promise<unknown>;
+  /** Key of the tenant's series ids. */
+  readonly seriesHashKey: () => Promise<Uint8Array>;
+}
+
+/**
+ * Moves a shard's samples into the archive, step by step. The order of what becomes durable:
+ *
+ *   plan (shard) → object 0, note of it (shard) → … → object n, note → commit (catalog) → archived (shard); later, segments dropped
+ *
+ * A crash before the plan: nothing has begun. Behind it, or behind an object: the same bytes go to the same key again, which is found as it
+ * should be. Behind a note: the next file is next. Before or behind the commit: it is sent again, and the catalog knows its number. Behind
+ * `archived`: done. What the object store or the catalog does not answer is tried again later; nothing is ever deleted here.
+ */
+export class Flusher {
+  readonly counters = { files_total: 0, rows_total: 0, commits_total: 0, failures_total: 0 };
+  readonly #options: FlusherOptions;
+  readonly #ledger: FlushLedger;
+  #hasher: SeriesHasher | undefined;
+  /** Failures in a row, and when to try again. */
+  #failures = 0;
+  #retryAtMs = -Infinity;
+  #isRunning = false;
+
+  constructor(options: FlusherOptions) {
+    this.#options = options;
+    this.#ledger = new FlushLedger(options.sql);
+  }
+
+  /** When there is something to do (Unix ms); `undefined` when there never will be unless something is written. */
+  nextDueMs(): number | undefined {
+    if (this.#isRunning) return undefined;
+    const dueMs = this.#ledger.plan() === undefined ? flushDueMs(this.#state(), this.#options.limits) : -Infinity;
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#retryAtMs);
+  }
+
+  /**
+   * Does one bounded piece of what is due. A failure of the object store or of the catalog is counted, and waits; anything else is an
+   * error of the shard itself, which its owner must let out.
+   */
+  async step(): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#isRunning || clock.nowMs() < this.#retryAtMs) return;
+    this.#isRunning = true;
+    try {
+      const known = this.#ledger.plan();
+      if (known === undefined) this.#begin();
+      else if (!known.isEncoded) await this.#writeNext(known.plan);
+      else await this.#finish(known.plan);
+      this.#failures = 0;
+      this.#retryAtMs = -Infinity;
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.failures_total++;
+      this.#retryAtMs = clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  #state(): FlushState {
+    const { hot, limits } = this.#options;
+    return { archivedUntilMs: hot.archive.mark.archivedUntilMs, oldestMs: hot.archive.oldestMs(), late: hot.late.waiting(limits.archiveLateSamplesTarget) };
+  }
+
+  #begin(): void {
+    const { sql, hot, clock, random, limits } = this.#options;
+    const work = planFlush(this.#state(), clock.nowMs(), limits);
+    if (work === undefined) return;
+    // The plan is stored, and the window closed, in one transaction: from here on what it reads does not change.
+    sql.transaction(() => {
+      hot.confirmCurrent();
+      this.#ledger.begin({ flush: this.#ledger.nextFlush(), id: randomId(random), work });
+      if (work.kind === 'window') hot.archive.mark.close(work.endMs);
+    });
+  }
+
+  async #writeNext(plan: FlushPlan): Promise<void> {
+    const hasher = (this.#hasher ??= new SeriesHasher(await port(this.#options.seriesHashKey)));
+    const done = this.#ledger.files();
+    const { work } = plan;
+    const next = work.kind === 'window' ? this.#encodeWindow(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
+    const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, done.length, next.file), cursor: next.cursor };
+    // A crash before this note writes the object again; behind it, the next one is next.
+    this.#ledger.note(plan, done.length, flushed, next.isLast);
+  }
+
+  #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
+    const { hot } = this.#options;
+    const writer = this.#writer(plan);
+    let cursor: FlushCursor | undefined;
+    if (startMs < endMs) {
+      for (const { labels, part } of hot.archive.readWindow(startMs, endMs, last?.cursor?.labels)) {
+        const isSplit = last?.cursor !== undefined && sameLabels(labels, last.cursor.labels);
+        const from = part.from + (isSplit ? last.cursor!.samplesTaken : 0);
+        if (from >= part.to) continue;
+        const { room } = writer;
+        if (room === 0) {
+          cursor = { labels, samplesTaken: from - part.from };
+          break;
+        }
+        const to = Math.min(part.to, from + room);
+        writer.add(labels, idOf(hasher, labels), part, from, to);
+        if (to === part.to) continue;
+        cursor = { labels, samplesTaken: to - part.from };
+        break;
+      }
+      hot.confirmCurrent();
+    }
+    return { file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: cursor === undefined };
+  }
+
+  /** The file at a position among those of late batches: they are made anew each time, and are the same each time. */
+  #encodeLate(plan: FlushPlan, sequences: readonly number[], position: number, hasher: SeriesHasher): EncodedFile {
+    const { hot } = this.#options;
+    const days = lateSeriesByDay(sequences.map((sequence) => hot.late.batch(sequence)));
+    let at = 0;
+    for (const series of days) {
+      let writer = this.#writer(plan);
+      for (const { labels, run } of series) {
+        for (let from = 0; from < run.length; ) {
+          if (writer.room === 0) {
+            if (at++ === position) return { file: writer.finish(), cursor: undefined, isLast: false };
+            writer = this.#writer(plan);
+          }
+          const to = Math.min(run.length, from + writer.room);
+          writer.add(labels, idOf(hasher, labels), run, from, to);
+          from = to;
+        }
+      }
+      if (at++ === position) return { file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
+    }
+    return { file: undefined, cursor: undefined, isLast: true };
+  }
+
+  async #put(plan: FlushPlan, position: number, file: SamplesFile): Promise<DataFile> {
+    const { store, prefix, shard } = this.#options;
+    const day = new Date(file.minTimeMs).toISOString().slice(0, 10);
+    const name = `${prefix}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
+    for (let attempt = 0; attempt < KEY_TRIES; attempt++) {
+      const key = `${name}${attempt === 0 ? '' : `-${attempt}`}.parquet`;
+      // Commit point of the object: the store's own. Another body under the key is of a build that encodes otherwise: it is left alone.
+      if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
+      this.counters.files_total++;
+      this.counters.rows_total += file.rowCount;
+      const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
+      return { key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+    }
+    throw new PortFailure(`${KEY_TRIES} objects named ${name} have other bytes`);
+  }
+
+  async #finish(plan: FlushPlan): Promise<void> {
+    const { sql, hot, shard, commit } = this.#options;
+    const { work, flush } = plan;
+    const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
+    await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#ledger.files().map(({ file }) => file), archivedUntilMs }));
+    // Commit point on the shard: this transaction. From here on the hot tier may forget what the catalog has; before it, the commit is sent again.
+    sql.transaction(() => {
+      this.#ledger.end(plan);
+      if (work.kind === 'window') hot.archive.mark.archived(work.endMs);
+      else for (const sequence of work.sequences) hot.late.drop(sequence);
+    });
+    this.counters.commits_total++;
+  }
+
+  #writer(plan: FlushPlan): SamplesFileWriter {
+    const { limits, shard } = this.#options;
+    return new SamplesFileWriter(limits, { 'varve.shard': shard, 'varve.flush': String(plan.flush) });
+  }
+}
+
+interface EncodedFile {
+  readonly file: SamplesFile | undefined;
+  /** Where the next file begins. */
+  readonly cursor: FlushCursor | undefined;
+  readonly isLast: boolean;
+}
+
+/** The object store or the catalog failed, or its outcome is unknown: to be tried again. */
+class PortFailure extends Error {
+  override readonly name = 'PortFailure';
+}
+
+async function port<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function idOf(hasher: SeriesHasher, labels: Labels): Uint8Array {
+  hasher.hashLabels(labels);
+  const id = new Uint8Array(12);
+  const view = new DataView(id.buffer);
+  for (let word = 0; word < 3; word++) view.setUint32(word * 4, hasher.words[word]!, true);
+  return id;
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}

@@ -1,0 +1,42 @@
+import type { Sql } from '../runtime/sql.ts';
+
+/**
+ * How far a shard's samples have gone into the archive. Closed comes first: from then on the shard takes no sample before that time, so what
+ * a flush reads stays as it is. Archived comes when the catalog has the files: then the hot tier may forget.
+ */
+export class ArchiveMark {
+  readonly #sql: Sql;
+  #archivedUntilMs: number;
+  #closedUntilMs: number;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+    const [row] = sql.all<{ archived_until_ms: number | null; closed_until_ms: number | null }>('SELECT archived_until_ms, closed_until_ms FROM shard_state WHERE id = 1');
+    this.#archivedUntilMs = row!.archived_until_ms ?? -Infinity;
+    this.#closedUntilMs = row!.closed_until_ms ?? -Infinity;
+  }
+
+  /** All samples before this (Unix ms) are in files that the catalog has; -Infinity when nothing is. */
+  get archivedUntilMs(): number {
+    return this.#archivedUntilMs;
+  }
+
+  /** No sample before this is taken any more. */
+  get closedUntilMs(): number {
+    return this.#closedUntilMs;
+  }
+
+  /** Inside the caller's transaction. */
+  close(untilMs: number): void {
+    if (untilMs <= this.#closedUntilMs) return;
+    this.#sql.run('UPDATE shard_state SET closed_until_ms = ? WHERE id = 1', untilMs);
+    this.#closedUntilMs = untilMs;
+  }
+
+  /** Inside the caller's transaction. */
+  archived(untilMs: number): void {
+    if (untilMs <= this.#archivedUntilMs) return;
+    this.#sql.run('UPDATE shard_state SET archived_until_ms = ? WHERE id = 1', untilMs);
+    this.#archivedUntilMs = untilMs;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Labels } from '../model/labels.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { ArchiveMark } from './archive-mark.ts';
+import type { PieceGatherer } from './gather-pieces.ts';
+import type { LogHead } from './log-head.ts';
+import type { LogTails } from './log-tails.ts';
+import { oldestFrom, readWindow, type WindowSeries } from './read-window.ts';
+import type { Segments } from './segments.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+
+/** What a hot store holds, as the archive takes it. */
+export class ArchiveSource {
+  readonly mark: ArchiveMark;
+  readonly #segments: Segments;
+  readonly #head: LogHead;
+  readonly #series: SeriesRegistry;
+  readonly #tails: LogTails;
+  readonly #gatherer: PieceGatherer;
+
+  constructor(sql: Sql, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer) {
+    this.mark = new ArchiveMark(sql);
+    this.#segments = segments;
+    this.#head = head;
+    this.#series = series;
+    this.#tails = tails;
+    this.#gatherer = gatherer;
+  }
+
+  /** Samples older than this (Unix ms) are refused: they are pruned, or their window is closed. */
+  get writeFloorMs(): number {
+    return Math.max(this.#segments.floorMs, this.mark.closedUntilMs);
+  }
+
+  /** Time of the oldest sample that may not be in the archive (Unix ms), or earlier; `undefined` when there is none. */
+  oldestMs(): number | undefined {
+    return oldestFrom(Math.max(this.mark.archivedUntilMs, this.#segments.floorMs), this.#segments.live, this.#head);
+  }
+
+  /** See read-window.ts. The caller confirms that the store is current when it has read all. */
+  readWindow(startMs: number, endMs: number, from: Labels | undefined): Iterable<WindowSeries> {
+    // The index is another one after a clean-up of series.
+    const sources = { index: this.#series.index, tails: this.#tails, gatherer: this.#gatherer };
+    return readWindow(sources, Math.max(startMs, this.#segments.floorMs), endMs, from);
+  }
+}

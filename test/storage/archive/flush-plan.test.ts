@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { flushDueMs, planFlush, type FlushState, type FlushWork } from '../../../storage/archive/flush-plan.ts';
+
+const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTarget: 10 };
+const late = (...heads: [sequence: number, sampleCount: number, newestMs: number][]) => heads.map(([sequence, sampleCount, newestMs]) => ({ sequence, sampleCount, newestMs }));
+
+function f(state: Partial<FlushState>, nowMs: number, want: FlushWork | undefined): void {
+  const full = { archivedUntilMs: -Infinity, oldestMs: undefined, late: [], ...state };
+  expect(planFlush(full, nowMs, limits), JSON.stringify({ ...state, nowMs })).toEqual(want);
+  // It is due exactly when there is something to plan.
+  const dueMs = flushDueMs(full, limits) ?? Infinity;
+  expect(dueMs <= nowMs, `due at ${dueMs}, now ${nowMs}`).toBe(want !== undefined);
+}
+
+test('what is flushed next', () => {
+  f({}, 1e6, undefined);
+  // A window is over at its end and a grace.
+  f({ oldestMs: 120 }, 449, undefined);
+  f({ oldestMs: 120 }, 450, { kind: 'window', startMs: 100, endMs: 200 });
+  f({ oldestMs: 120, archivedUntilMs: 200 }, 450, undefined);
+  f({ oldestMs: 120, archivedUntilMs: 200 }, 550, { kind: 'window', startMs: 200, endMs: 300 });
+  // The oldest first, however much is due.
+  f({ oldestMs: 730, archivedUntilMs: 200 }, 1e6, { kind: 'window', startMs: 700, endMs: 800 });
+  // Late samples go when their time is archived, as many as fit, in order, and after the windows that are due.
+  f({ archivedUntilMs: 200, late: late([1, 4, 150], [2, 6, 199], [3, 1, 10]) }, 0, { kind: 'late', sequences: [1, 2] });
+  f({ archivedUntilMs: 200, late: late([1, 40, 150], [2, 1, 10]) }, 0, { kind: 'late', sequences: [1] });
+  f({ archivedUntilMs: 200, late: late([1, 4, 150], [2, 1, 200], [3, 1, 10]) }, 0, { kind: 'late', sequences: [1] });
+  f({ archivedUntilMs: 200, oldestMs: 210, late: late([1, 4, 150]) }, 550, { kind: 'window', startMs: 200, endMs: 300 });
+  f({ archivedUntilMs: 200, oldestMs: 310, late: late([1, 4, 150]) }, 550, { kind: 'late', sequences: [1] });
+  // With nothing older in the hot tier, time is archived without a file.
+  f({ late: late([1, 4, 150]) }, 449, undefined);
+  f({ late: late([1, 4, 150]) }, 450, { kind: 'window', startMs: 200, endMs: 200 });
+  f({ oldestMs: 320, archivedUntilMs: 100, late: late([1, 4, 150]) }, 460, { kind: 'window', startMs: 200, endMs: 200 });
+});
