@@ -10,16 +10,19 @@ import { buildApp } from './query/app.ts';
 import { failure } from './query/respond.ts';
 import { KEYRING_NAME } from './storage/access/keyring-api.ts';
 import type { Keyring } from './storage/access/keyring-object.ts';
+import { TenantArchive, type ReaderCache } from './storage/archive/tenant-archive.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
+import { r2ObjectStore } from './storage/object-store.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { systemFetch } from './storage/runtime/fetch.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
 import { namedObjects } from './storage/runtime/named-objects.ts';
+import { LruCache } from './storage/runtime/lru-cache.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
-import { ShardRouter } from './storage/shard-router.ts';
+import { ShardRouter, type OpenArchive } from './storage/shard-router.ts';
 
 export { Catalog } from './storage/catalog/catalog-object.ts';
 export { Keyring } from './storage/access/keyring-object.ts';
@@ -42,6 +45,7 @@ function appOf(env: Env): Hono {
       shard: namedObjects(env.SHARD),
     },
     config.shardCount,
+    config.archiveUri === undefined ? undefined : openArchive(env.ARCHIVE),
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
   const counters = new Counters();
@@ -49,9 +53,16 @@ function appOf(env: Env): Hono {
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, admission);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
-  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs });
+  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.importRetentionMs });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
   return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });
+}
+
+/** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */
+function openArchive(bucket: R2Bucket): OpenArchive {
+  const store = r2ObjectStore(bucket);
+  const cache: ReaderCache = new LruCache(LIMITS.archiveTailCacheBytesMax);
+  return (files) => new TenantArchive({ store, cache, limits: LIMITS, files });
 }
 
 let app: Hono | undefined;

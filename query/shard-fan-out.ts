@@ -1,15 +1,17 @@
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
-import { compareLabels, compareStrings, type Labels } from '../storage/model/labels.ts';
+import { compareLabels, compareStrings, labelValue, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type SelectShardAnswer, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { archivedLabels, mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import { ReadReport } from './read-report.ts';
+import { selectTiers } from './tiered-select.ts';
 
-/** The hot tier of one tenant as a series source: all shards asked side by side, their answers merged in label order. */
+/** One tenant as a series source: all shards asked side by side, and the archive for what has left them, merged in label order. */
 export class HotSource implements SeriesSource {
   readonly #shards: TenantShards;
   readonly #samplesMax: number;
@@ -27,6 +29,11 @@ export class HotSource implements SeriesSource {
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
     const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax };
+    const { archive } = this.#shards;
+    if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
+      const hot = (shard: number, fromMs: number) => new ShardSeries(this.#shards, shard, { ...first, startMs: fromMs, completeFromMs: fromMs }, signal, this.#watch);
+      return selectTiers(archive.files, { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax }, archive.shardNames, hot);
+    }
     const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
     // A series lives on one shard: no two streams have the same labels.
     return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
@@ -136,11 +143,17 @@ export interface LimitedAnswer<T> {
 }
 
 export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
-  return mergeStrings(await askAll(shards, (stub) => stub.labelNames(toRequest(query)), report), query.limit);
+  const answers = await askAll(shards, (stub) => stub.labelNames(toRequest(query)), report);
+  const archived = await archivedLabels(shards, query);
+  const names = archived.flatMap((labels) => labels.filter((_, i) => i % 2 === 0));
+  return mergeStrings([...answers, { status: 'values', values: names, truncated: false }], query.limit);
 }
 
 export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
-  return mergeStrings(await askAll(shards, (stub) => stub.labelValues(name, toRequest(query)), report), query.limit);
+  const answers = await askAll(shards, (stub) => stub.labelValues(name, toRequest(query)), report);
+  const archived = await archivedLabels(shards, query);
+  const values = archived.map((labels) => labelValue(labels, name)).filter((value) => value !== '');
+  return mergeStrings([...answers, { status: 'values', values, truncated: false }], query.limit);
 }
 
 export async function seriesLabels(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<Labels>> {
@@ -152,8 +165,11 @@ export async function seriesLabels(shards: TenantShards, query: LabelsQuery, rep
     all.push(...answer.series);
     truncated ||= answer.truncated;
   }
+  all.push(...(await archivedLabels(shards, query)));
   all.sort(compareLabels);
-  return cut(all, truncated, query.limit);
+  // A series of both tiers comes twice.
+  const series = all.filter((labels, i) => i === 0 || compareLabels(labels, all[i - 1]!) !== 0);
+  return cut(series, truncated, query.limit);
 }
 
 function toRequest(query: LabelsQuery): LabelsShardRequest {

@@ -1,4 +1,6 @@
+import type { TenantArchive } from './archive/tenant-archive.ts';
 import { callObject } from './call-object.ts';
+import type { ArchiveFilesAnswer, ArchiveFilesRequest } from './catalog/archive-api.ts';
 import type { CatalogApi, TenantRouting } from './catalog/catalog-api.ts';
 import { SeriesHasher } from './model/series-id.ts';
 import { must } from './runtime/assert.ts';
@@ -21,19 +23,32 @@ export interface TenantShards {
   call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
   /** Calls the tenant's catalog, in the same way. */
   catalog<T>(body: (stub: CatalogApi) => Promise<T>): Promise<T>;
+  /** What has left the shards; `undefined` where nothing is archived. */
+  readonly archive?: ArchiveTier | undefined;
 }
+
+export interface ArchiveTier {
+  readonly files: TenantArchive;
+  /** Names of the shards in the archive (`epoch/number`), by their numbers. */
+  readonly shardNames: readonly string[];
+}
+
+/** Makes a tenant's archive over what asks its catalog. */
+export type OpenArchive = (ask: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>) => TenantArchive;
 
 /** Finds the shards of tenants. Routing never changes once made (maps are only added), so an isolate asks the catalog once a tenant. */
 export class ShardRouter {
   readonly #namespaces: ObjectNamespaces;
   readonly #defaultShardCount: number;
+  readonly #openArchive: OpenArchive | undefined;
   /**
    * What has been opened, never promises: a promise belongs to the request that made it, and when that request's client hangs up, workerd
    * never settles it. Everybody who waits for it would wait for ever.
    */
   readonly #tenants = new LruCache<string, TenantShards>(LIMITS.tenantsOpenMax);
 
-  constructor(namespaces: ObjectNamespaces, defaultShardCount: number) {
+  constructor(namespaces: ObjectNamespaces, defaultShardCount: number, openArchive?: OpenArchive) {
+    this.#openArchive = openArchive;
     this.#namespaces = namespaces;
     this.#defaultShardCount = defaultShardCount;
   }
@@ -51,8 +66,11 @@ export class ShardRouter {
       callObject(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
     const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
+    const files = this.#openArchive?.((request) => catalog((stub) => stub.archiveFiles(request)));
+    const shardNames = Array.from({ length: map.shardCount }, (_, shard) => `${map.epoch}/${shard}`);
     return {
       tenant,
+      archive: files && { files, shardNames },
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,
       call: (shard, body) => callObject(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),

@@ -18,6 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'storage/runtime': [],
   'storage/chunk': ['proto', 'storage/model', 'storage/runtime'],
   'storage/shard': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk'],
+  // The shell of the object, where shard and archive meet.
+  'storage/shard/shard-object.ts': ['storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/archive/open-flusher.ts'],
   'storage/catalog': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/object-store.ts', 'storage/put-object.ts'],
   'storage/archive': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/object-store.ts', 'storage/put-object.ts'],
   'storage/access': ['storage/model', 'storage/runtime', 'storage/shard', 'storage/catalog', 'storage/shard-router.ts'],

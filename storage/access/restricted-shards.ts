@@ -37,6 +37,7 @@ export function restrictShards(shards: TenantShards, matchers: readonly Matcher[
   const names = async (): Promise<ReadonlySet<string>> => (visible ??= await visibleNames(restricted));
   return {
     tenant: shards.tenant,
+    archive: shards.archive && { ...shards.archive, files: shards.archive.files.restrictedTo(matchers) },
     hasher: shards.hasher,
     ...restricted,
     catalog: (body) => shards.catalog((stub) => body(restrictCatalog(stub, names))),

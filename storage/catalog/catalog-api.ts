@@ -1,3 +1,4 @@
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import type { MetadataEntry } from '../model/metadata.ts';
 
 export const CATALOG_RPC_VERSION = 1;
@@ -68,6 +69,10 @@ export interface CatalogApi {
   /** Keeps what is known of metrics, durably; harmless to repeat. */
   noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer>;
   metadata(request: MetadataRequest): Promise<MetadataAnswer>;
+  /** Takes a shard's files into the archive; harmless to repeat. */
+  archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer>;
+  /** Which files of the archive may have samples of a range, a page at a time. */
+  archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer>;
   /** Elects one replica of each cluster; harmless to repeat. */
   claimReplica(request: ClaimReplicaRequest): Promise<ClaimReplicaAnswer>;
 }

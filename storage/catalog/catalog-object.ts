@@ -1,8 +1,15 @@
 import { DurableObject } from 'cloudflare:workers';
+import { r2ObjectStore } from '../object-store.ts';
+import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
+import { ArchiveFiles } from './archive-files.ts';
+import { ArchiveTable } from './archive-table.ts';
+import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
   CatalogApi,
   ClaimReplicaAnswer,
@@ -17,18 +24,38 @@ import { CatalogStore } from './catalog-store.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
 
-/** A tenant's catalog: a thin shell around CatalogStore, MetadataStore and HaElections. */
+/** What the object needs of the Worker's environment. */
+interface CatalogEnv extends Variables {
+  readonly ARCHIVE: R2Bucket;
+}
+
+/** When the Iceberg table could not be written: R2 may be away for long. */
+const PUBLISH_RETRY_MS = 60_000;
+
+/** A tenant's catalog: a thin shell around CatalogStore, MetadataStore, HaElections and the archive's ArchiveFiles and ArchiveTable. */
 export class Catalog extends DurableObject implements CatalogApi {
   readonly #store: CatalogStore;
   readonly #metadata: MetadataStore;
   readonly #elections: HaElections;
+  readonly #files: ArchiveFiles;
+  /** `undefined` where nothing is archived. */
+  readonly #table: ArchiveTable | undefined;
+  readonly #alarm: Alarm;
 
-  constructor(state: DurableObjectState, env: unknown) {
+  constructor(state: DurableObjectState, env: CatalogEnv) {
     super(state, env as never);
     const sql = durableObjectSql(state.storage);
     this.#store = new CatalogStore(sql, systemRandom);
     this.#metadata = new MetadataStore(sql, LIMITS);
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
+    this.#files = new ArchiveFiles(sql, LIMITS);
+    this.#alarm = durableObjectAlarm(state.storage);
+    const { archiveUri } = readConfig(env);
+    const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
+    if (archiveUri !== undefined && tenant !== undefined) {
+      const store = r2ObjectStore(env.ARCHIVE);
+      this.#table = new ArchiveTable({ sql, store, files: this.#files, clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive/samples`, baseUri: archiveUri });
+    }
   }
 
   async routing(shardCount: number): Promise<TenantRouting> {
@@ -45,6 +72,25 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async claimReplica(request: ClaimReplicaRequest): Promise<ClaimReplicaAnswer> {
     return this.#change(() => this.#elections.claim(request, systemClock.nowMs()));
+  }
+
+  async archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer> {
+    this.#change(() => this.#files.commit(request));
+    if (this.#table !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
+    return { version: CATALOG_RPC_VERSION };
+  }
+
+  async archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> {
+    return this.#files.files(request);
+  }
+
+  /** Writes the snapshot that is due, if one is. It may ring at any time. */
+  override async alarm(): Promise<void> {
+    if (this.#table === undefined || !this.#table.isBehind) return;
+    // Set before it is needed: a crash on the way must not leave the table behind until somebody commits again.
+    await this.#alarm.setNoLaterThan(systemClock.nowMs() + PUBLISH_RETRY_MS);
+    await this.#table.publish();
+    if (this.#table.isBehind) await this.#alarm.setNoLaterThan(systemClock.nowMs());
   }
 
   /** A write that failed leaves what is in memory in doubt: the next call finds the object rebuilt from storage. */

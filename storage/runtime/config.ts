@@ -14,6 +14,8 @@ export interface Variables extends AccessVariables, OtlpVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
   readonly VARVE_TENANT_LIMITS?: string;
+  readonly VARVE_ARCHIVE?: string;
+  readonly VARVE_ARCHIVE_URI?: string;
   readonly VARVE_CORS_ORIGIN?: string;
   readonly VARVE_HA_TRACKER?: string;
   readonly VARVE_HA_CLUSTER_LABEL?: string;
@@ -32,6 +34,10 @@ export interface Config {
   readonly shardCount: number;
   /** How long a shard keeps samples. */
   readonly hotRetentionMs: number;
+  /** The same as imports must see it: what is older than the archive's grace belongs into the archive at once. */
+  readonly importRetentionMs: number;
+  /** Where readers of the Iceberg tables find the bucket's objects: what stands before their keys. `undefined`: nothing is archived. */
+  readonly archiveUri: string | undefined;
   readonly access: AccessConfig;
   readonly limitsOf: LimitsOfTenant;
   /** Keeps one of several replicas' samples; `undefined` where replicas are not told apart. */
@@ -42,9 +48,13 @@ export interface Config {
 }
 
 export function readConfig(variables: Variables): Config {
+  const hotRetentionMs = readRetention(variables.VARVE_HOT_RETENTION);
+  const archiveUri = readArchive(variables);
   return {
     shardCount: readShardCount(variables.VARVE_SHARDS),
-    hotRetentionMs: readRetention(variables.VARVE_HOT_RETENTION),
+    hotRetentionMs,
+    importRetentionMs: archiveUri === undefined ? hotRetentionMs : Math.min(hotRetentionMs, LIMITS.archiveGraceMs),
+    archiveUri,
     access: readAccessConfig(variables),
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
     ha: readHa(variables),
@@ -71,6 +81,17 @@ function readRetention(text: string | undefined): number {
     throw new VarveError('bad-data', `VARVE_HOT_RETENTION is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${leastHours}h`);
   }
   return retentionMs;
+}
+
+/** Once on it stays on: what is archived is not in the hot tier for ever. */
+function readArchive({ VARVE_ARCHIVE = 'off', VARVE_ARCHIVE_URI = 's3://varve-archive' }: Variables): string | undefined {
+  if (VARVE_ARCHIVE !== 'on' && VARVE_ARCHIVE !== 'off') {
+    throw new VarveError('bad-data', `VARVE_ARCHIVE is ${JSON.stringify(VARVE_ARCHIVE)}; it must be on or off`);
+  }
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/]/.test(VARVE_ARCHIVE_URI) || VARVE_ARCHIVE_URI.endsWith('/')) {
+    throw new VarveError('bad-data', `VARVE_ARCHIVE_URI is ${JSON.stringify(VARVE_ARCHIVE_URI)}; it must be like s3://bucket, without a slash at its end`);
+  }
+  return VARVE_ARCHIVE === 'on' ? VARVE_ARCHIVE_URI : undefined;
 }
 
 /** The names that Mimir and Cortex have. */

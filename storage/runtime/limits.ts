@@ -211,6 +211,16 @@ export const LIMITS = {
   archiveFilesPageMax: 1024,
   /** Files that one snapshot of the Iceberg table adds: about 600 bytes each in its manifest. */
   archiveManifestFilesMax: 4096,
+  /** Files that one query may look at: a year of a tenant with a file an hour. */
+  archiveFilesPerQueryMax: 10_000,
+  /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */
+  archiveQueryEntriesMax: 100_000,
+  /** Rows of files that are in memory at a time: 16 bytes each, and as many again where pages hold others too. */
+  archiveReadRowsTarget: 256 * KIB,
+  /** Tails of files that an isolate remembers. */
+  archiveTailCacheBytesMax: 8 * MIB,
+  /** Files that shards commit within this time get into the Iceberg table with one snapshot. */
+  archivePublishDelayMs: 10_000,
   /** Snapshots that the table's metadata names: about 600 bytes each. Samples of older ones are in the newer ones. */
   archiveSnapshotsMax: 100,
 

@@ -112,11 +112,8 @@ export class HotStore {
     this.#wal.replay((batch) => this.#head.append(batch));
     this.#exemplars = new Exemplars(sql, limits);
     this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
-    this.#upkeep = new Upkeep(
-      { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots },
-      retentionMs,
-      isArchived ? this.archive.mark : undefined,
-    );
+    const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
+    this.#upkeep = new Upkeep(parts, retentionMs, isArchived ? this.archive.mark : undefined);
   }
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */

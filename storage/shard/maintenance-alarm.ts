@@ -5,6 +5,12 @@ import type { HotStore } from './hot-store.ts';
 /** After a failed step, when nobody writes: the platform itself gives up after a few tries. */
 const RETRY_AFTER_MS = 60_000;
 
+/** Work of bounded steps that waits for others on the way. */
+export interface Background {
+  nextDueMs(): number | undefined;
+  step(): Promise<void>;
+}
+
 /**
  * Rings the store's maintenance when it is due, and never when nothing is: a shard without data sets no alarm. The platform may ring late,
  * early, twice or not at all: a ring does what is due, and every wake and write makes sure that the next one is set.
@@ -16,7 +22,11 @@ export class MaintenanceAlarm {
   /** The alarm is known to ring no later than this. */
   #setForMs = Infinity;
 
-  constructor(store: Pick<HotStore, 'maintain' | 'nextDueMs'>, alarm: Alarm, clock: Clock) {
+  readonly #flusher: Background | undefined;
+
+  /** What the flusher does has its turn after the store's. */
+  constructor(store: Pick<HotStore, 'maintain' | 'nextDueMs'>, alarm: Alarm, clock: Clock, flusher?: Background) {
+    this.#flusher = flusher;
     this.#store = store;
     this.#alarm = alarm;
     this.#clock = clock;
@@ -24,8 +34,8 @@ export class MaintenanceAlarm {
 
   /** Sets the alarm if something will be due before it rings. After every write, and on waking. */
   async arm(): Promise<void> {
-    const dueMs = this.#store.nextDueMs();
-    if (dueMs === undefined || dueMs >= this.#setForMs) return;
+    const dueMs = Math.min(this.#store.nextDueMs() ?? Infinity, this.#flusher?.nextDueMs() ?? Infinity);
+    if (dueMs === Infinity || dueMs >= this.#setForMs) return;
     this.#setForMs = dueMs;
     await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs()));
   }
@@ -35,6 +45,8 @@ export class MaintenanceAlarm {
     this.#setForMs = Infinity;
     try {
       this.#store.maintain();
+      const flushDueMs = this.#flusher?.nextDueMs() ?? Infinity;
+      if (flushDueMs <= this.#clock.nowMs()) await this.#flusher!.step();
     } catch (error) {
       await this.#alarm.setNoLaterThan(this.#clock.nowMs() + RETRY_AFTER_MS);
       throw error;

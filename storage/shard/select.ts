@@ -28,6 +28,9 @@ export interface SelectSources {
  */
 export function selectPage(sources: SelectSources, request: SelectShardRequest, limits: SelectLimits): SelectShardAnswer {
   const { index } = sources;
+  if (sources.segments.floorMs > (request.completeFromMs ?? Infinity)) {
+    return { status: 'refused', limit: false, message: 'samples have gone into the archive while the query was planned: ask again' };
+  }
   const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);

@@ -46,6 +46,8 @@ export interface SelectShardRequest {
   readonly after: Labels | undefined;
   /** Stop with an error when the page would hold more samples. */
   readonly samplesMax: number;
+  /** Refuse when samples from this time on (Unix ms) may have been dropped since the caller looked where the archive ends. */
+  readonly completeFromMs?: number;
 }
 
 export type SelectShardAnswer =

@@ -5,6 +5,7 @@ import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
+import { openFlusher, type FlusherEnv } from '../archive/open-flusher.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
@@ -29,7 +30,7 @@ import type {
 } from './shard-api.ts';
 
 /** What a shard needs of the Worker's bindings. */
-interface ShardEnv extends Variables {
+interface ShardEnv extends Variables, FlusherEnv {
   /** Gets the change feed; there need not be one. */
   readonly CDC_QUEUE?: Queue;
 }
@@ -47,13 +48,15 @@ export class Shard extends DurableObject implements ShardApi {
 
   constructor(state: DurableObjectState, env: ShardEnv) {
     super(state, env as never);
-    const { hotRetentionMs, limitsOf } = readConfig(env);
+    const { hotRetentionMs, limitsOf, archiveUri } = readConfig(env);
     const { activeSeriesMax } = limitsOf(tenantOf(state.id.name));
     const sql = durableObjectSql(state.storage);
     const alarm = durableObjectAlarm(state.storage);
-    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs });
+    const isArchived = archiveUri !== undefined;
+    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs, isArchived });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
-    this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock);
+    const flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
+    this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, flusher);
     if (env.CDC_QUEUE !== undefined) {
       const shard = state.id.name ?? state.id.toString();
       this.#sender = new QueueSender({ sql, store: this.#store, queue: cloudflareQueue(env.CDC_QUEUE), alarm, clock: systemClock, limits: LIMITS, shard, onBroken: (error) => this.#abort(error) });
@@ -68,7 +71,9 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async appendLate(message: ArrayBuffer): Promise<LateAnswer> {
-    return this.#change(() => this.#store.late.append(message));
+    const answer = await this.#change(() => this.#store.late.append(message));
+    await this.#maintenance.arm();
+    return answer;
   }
 
   override async alarm(): Promise<void> {

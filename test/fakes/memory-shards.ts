@@ -1,4 +1,5 @@
-import type { CatalogApi } from '../../storage/catalog/catalog-api.ts';
+import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
+import { CATALOG_RPC_VERSION, type CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
@@ -16,6 +17,7 @@ export type CallFault = 'lose-request' | 'lose-answer' | 'overloaded';
 
 interface CatalogState {
   readonly catalog: CatalogStore;
+  readonly files: ArchiveFiles;
   readonly metadata: MetadataStore;
   readonly elections: HaElections;
 }
@@ -57,6 +59,12 @@ export class MemoryShards implements ObjectNamespaces {
       routing: (shardCount) => call('routing', ({ catalog }) => catalog.routing(shardCount)),
       noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
       metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
+      archiveCommit: (request) =>
+        call('archiveCommit', ({ files }) => {
+          files.commit(request);
+          return { version: CATALOG_RPC_VERSION };
+        }),
+      archiveFiles: (request) => call('archiveFiles', ({ files }) => files.files(request)),
       claimReplica: (request) => call('claimReplica', ({ elections }) => elections.claim(request, this.nowMs)),
     };
   }
@@ -67,7 +75,7 @@ export class MemoryShards implements ObjectNamespaces {
     let state = this.#catalogStates.get(name);
     if (state === undefined) {
       const catalog = new CatalogStore(sql, this.#random);
-      state = { catalog, metadata: new MetadataStore(sql, this.#limits), elections: new HaElections(sql, this.#limits, this.nowMs) };
+      state = { catalog, files: new ArchiveFiles(sql, this.#limits), metadata: new MetadataStore(sql, this.#limits), elections: new HaElections(sql, this.#limits, this.nowMs) };
       this.#catalogStates.set(name, state);
     }
     return state;

@@ -1,0 +1,27 @@
+import type { Labels } from '../storage/model/labels.ts';
+import type { Matcher } from '../storage/model/matcher.ts';
+import { systemClock, type Clock } from '../storage/runtime/clock.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+
+/** How far clocks of Workers and shards may differ. */
+const CLOCKS_DIFFER_MS = 15 * 60_000;
+
+/** Whether there can be samples in the archive from a time on (Unix ms): nothing younger than the grace is, and then the catalog need not be asked. */
+export function mayBeArchived(startMs: number, clock: Clock): boolean {
+  return startMs < clock.nowMs() - LIMITS.archiveGraceMs + CLOCKS_DIFFER_MS;
+}
+
+export interface ArchivedLabelsQuery {
+  readonly selectors: readonly (readonly Matcher[])[];
+  /** Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Label sets of matching series in the archive's files, each of a shard once, in no order; none where nothing is archived. */
+export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, clock: Clock = systemClock): Promise<Labels[]> {
+  if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
+  const plan = await archive.files.plan(Math.ceil(startMs), Math.floor(endMs));
+  return archive.files.labels([...plan.files.values()].flat(), selectors, startMs, endMs);
+}

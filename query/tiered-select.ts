@@ -1,0 +1,105 @@
+import type { RawSeries } from '../promql/series-source.ts';
+import type { ArchivedSeries, ArchivePlan, TenantArchive } from '../storage/archive/tenant-archive.ts';
+import { decodeHistogram } from '../storage/chunk/index.ts';
+import type { FloatHistogram } from '../storage/model/histogram.ts';
+import { compareLabels } from '../storage/model/labels.ts';
+import type { Matcher } from '../storage/model/matcher.ts';
+import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
+import { payloadOf } from '../storage/shard/payloads.ts';
+import { mergeSorted } from './merge-series-sets.ts';
+
+export interface TieredRequest {
+  readonly matchers: readonly Matcher[];
+  /** Whole Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly samplesMax: number;
+}
+
+/** Asks a shard that is live for its samples from a time on. */
+export type HotSelect = (shard: number, startMs: number) => AsyncIterable<RawSeries>;
+
+/** Which part of a query's range a shard answers, and which files answer the rest. Pure: see `planTiers`. */
+export interface ShardTiers {
+  readonly shard: string;
+  /** The live shard to ask, and from when on; `undefined` when all of the range is in files. */
+  readonly hot: { readonly number: number; readonly startMs: number } | undefined;
+  /** Files answer up to this, inclusive. */
+  readonly coldEndMs: number;
+}
+
+/** Cuts a range, shard by shard, where its files end. `live` are the shards of today, by name: those of earlier maps have files alone. */
+export function planTiers(plan: ArchivePlan, live: readonly string[], startMs: number, endMs: number): ShardTiers[] {
+  const names = [...new Set([...live, ...plan.files.keys()])];
+  return names.map((shard) => {
+    const untilMs = plan.archivedUntilMs.get(shard) ?? -Infinity;
+    const number = live.indexOf(shard);
+    const hotStartMs = Math.max(startMs, untilMs);
+    return { shard, hot: number < 0 || hotStartMs > endMs ? undefined : { number, startMs: hotStartMs }, coldEndMs: Math.min(endMs, untilMs - 1) };
+  });
+}
+
+/** Series of both tiers, in label order. A series lives on one shard of a map, so its samples in files come before those of its shard. */
+export async function* selectTiers(archive: TenantArchive, request: TieredRequest, live: readonly string[], hot: HotSelect): AsyncGenerator<RawSeries> {
+  const { matchers, startMs, endMs, samplesMax } = request;
+  const plan = await archive.plan(startMs, endMs);
+  const cold: AsyncIterable<RawSeries>[] = [];
+  const behind: AsyncIterable<RawSeries>[] = [];
+  for (const tiers of planTiers(plan, live, startMs, endMs)) {
+    const files = plan.files.get(tiers.shard) ?? [];
+    if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(toRaw(archive.select(files, matchers, startMs, tiers.coldEndMs, samplesMax)));
+    if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, tiers.hot.startMs));
+  }
+  let open: RawSeries[] = [];
+  for await (const series of mergeSorted([...cold, ...behind], (a, b) => compareLabels(a.labels, b.labels))) {
+    if (open.length > 0 && compareLabels(open[0]!.labels, series.labels) !== 0) {
+      yield joinSeries(open);
+      open = [];
+    }
+    open.push(series);
+  }
+  if (open.length > 0) yield joinSeries(open);
+}
+
+async function* toRaw(series: AsyncIterable<ArchivedSeries>): AsyncGenerator<RawSeries> {
+  for await (const { labels, part } of series) yield rawSeries(labels, part);
+}
+
+function rawSeries(labels: RawSeries['labels'], { timestampsMs, bits, payloads, startsMs, from, to }: ArchivedSeries['part']): RawSeries {
+  const length = to - from;
+  const own = bits.slice(from * 2, to * 2);
+  let isStale: Uint8Array | undefined;
+  let histograms: (FloatHistogram | undefined)[] | undefined;
+  for (let i = 0; i < length; i++) {
+    const payload = payloadOf(own, i, payloads);
+    if (payload !== undefined) {
+      (histograms ??= new Array<FloatHistogram | undefined>(length).fill(undefined))[i] = decodeHistogram(payload);
+      own[i * 2] = own[i * 2 + 1] = 0;
+    } else if (own[i * 2 + 1] === STALE_BITS_HIGH && own[i * 2] === STALE_BITS_LOW) (isStale ??= new Uint8Array(length))[i] = 1;
+  }
+  return { labels, timestampsMs: timestampsMs.slice(from, to), values: new Float64Array(own.buffer), isStale, histograms, startTimestampsMs: startsMs?.slice(from, to) };
+}
+
+/** Pieces of one series as one, in the order of time. Where shards of two maps have files of the same time, each timestamp comes once. */
+function joinSeries(pieces: readonly RawSeries[]): RawSeries {
+  if (pieces.length === 1) return pieces[0]!;
+  const sorted = [...pieces].sort((a, b) => a.timestampsMs[0]! - b.timestampsMs[0]!);
+  const order = sorted.flatMap((piece, at) => Array.from(piece.timestampsMs, (timeMs, i) => ({ timeMs, at, i })));
+  const isInOrder = sorted.every((piece, i) => i === 0 || piece.timestampsMs[0]! > sorted[i - 1]!.timestampsMs.at(-1)!);
+  if (!isInOrder) order.sort((a, b) => a.timeMs - b.timeMs || a.at - b.at);
+  const kept = isInOrder ? order : order.filter(({ timeMs }, i) => order[i + 1]?.timeMs !== timeMs);
+  const bits = new Uint32Array(kept.length * 2);
+  const isStale = sorted.some((piece) => piece.isStale !== undefined) ? new Uint8Array(kept.length) : undefined;
+  const histograms = sorted.some((piece) => piece.histograms !== undefined) ? new Array<FloatHistogram | undefined>(kept.length).fill(undefined) : undefined;
+  const startTimestampsMs = sorted.some((piece) => piece.startTimestampsMs !== undefined) ? new Float64Array(kept.length) : undefined;
+  const bitsOf = sorted.map(({ values }) => new Uint32Array(values.buffer, values.byteOffset, values.length * 2));
+  kept.forEach(({ at, i }, place) => {
+    bits[place * 2] = bitsOf[at]![i * 2]!;
+    bits[place * 2 + 1] = bitsOf[at]![i * 2 + 1]!;
+    const piece = sorted[at]!;
+    if (isStale !== undefined) isStale[place] = piece.isStale?.[i] ?? 0;
+    if (histograms !== undefined) histograms[place] = piece.histograms?.[i];
+    if (startTimestampsMs !== undefined) startTimestampsMs[place] = piece.startTimestampsMs?.[i] ?? 0;
+  });
+  return { labels: sorted[0]!.labels, timestampsMs: Float64Array.from(kept, ({ timeMs }) => timeMs), values: new Float64Array(bits.buffer), isStale, histograms, startTimestampsMs };
+}

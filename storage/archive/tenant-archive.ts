@@ -1,0 +1,223 @@
+import type { ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from '../catalog/archive-api.ts';
+import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
+import { compileMatcher, literalValues } from '../model/compile-matcher.ts';
+import { compareLabels, compareStrings, labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { VarveError } from '../runtime/errors.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { LruCache } from '../runtime/lru-cache.ts';
+import { mergeParts, type Part } from '../shard/piece.ts';
+import type { RunSource } from '../shard/sample-run.ts';
+import { SamplesFileReader } from './samples-file-reader.ts';
+import type { SeriesEntry } from './series-directory.ts';
+
+type ArchiveReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget' | 'archiveFilesPerQueryMax'>, number>>;
+
+/** Requests to the object store at a time: an invocation may have six. */
+const REQUESTS_AT_ONCE = 6;
+
+/** Readers whose tails an isolate remembers: files never change. */
+export type ReaderCache = LruCache<string, SamplesFileReader>;
+
+export interface TenantArchiveOptions {
+  readonly store: ObjectStore;
+  readonly cache: ReaderCache;
+  readonly limits: ArchiveReadLimits;
+  readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>;
+}
+
+/** What the archive has of a range of time. */
+export interface ArchivePlan {
+  /** By shard (`epoch/number`): all its samples before this (Unix ms) are in files, and none behind it. */
+  readonly archivedUntilMs: ReadonlyMap<string, number>;
+  /** By shard, in the order of commits: of equal timestamps of a series the one in the later file counts. */
+  readonly files: ReadonlyMap<string, readonly ArchivedFile[]>;
+}
+
+/** A series' samples out of files, timestamps rising, at least one. */
+export interface ArchivedSeries {
+  readonly labels: Labels;
+  readonly part: Part;
+}
+
+interface FoundEntry {
+  readonly file: number;
+  readonly reader: SamplesFileReader;
+  readonly entry: SeriesEntry;
+}
+
+interface FoundSeries {
+  readonly labels: Labels;
+  readonly entries: FoundEntry[];
+  rowCount: number;
+}
+
+/** A tenant's archive, to be read by queries. */
+export class TenantArchive {
+  readonly #options: TenantArchiveOptions;
+  readonly #matchers: readonly Matcher[];
+
+  /** `matchers` restrict every answer: they are joined to the caller's by "and". */
+  constructor(options: TenantArchiveOptions, matchers: readonly Matcher[] = []) {
+    this.#options = options;
+    this.#matchers = matchers;
+  }
+
+  restrictedTo(matchers: readonly Matcher[]): TenantArchive {
+    return new TenantArchive(this.#options, [...this.#matchers, ...matchers]);
+  }
+
+  /** Asks the catalog what there is from `startMs` to `endMs` (Unix ms, both inclusive). */
+  async plan(startMs: number, endMs: number): Promise<ArchivePlan> {
+    const { archiveFilesPerQueryMax } = this.#options.limits;
+    const files = new Map<string, ArchivedFile[]>();
+    let count = 0;
+    let after: ArchiveFilesRequest['after'];
+    for (;;) {
+      const answer = await this.#options.files({ version: CATALOG_RPC_VERSION, startMs, endMs, after });
+      for (const file of answer.files) {
+        const known = files.get(file.shard);
+        if (known === undefined) files.set(file.shard, [file]);
+        else known.push(file);
+      }
+      count += answer.files.length;
+      if (count > archiveFilesPerQueryMax) throw tooMuch(`the range has more than ${archiveFilesPerQueryMax} files`, 'archiveFilesPerQueryMax', archiveFilesPerQueryMax);
+      after = answer.last;
+      if (after !== undefined) continue;
+      for (const list of files.values()) list.sort((a, b) => a.file - b.file);
+      return { archivedUntilMs: new Map(Object.entries(answer.archivedUntilMs)), files };
+    }
+  }
+
+  /** Matching series of some files, in label order, with their samples from `startMs` to `endMs`; at most `samplesMax` in all. */
+  async *select(files: readonly ArchivedFile[], matchers: readonly Matcher[], startMs: number, endMs: number, samplesMax: number): AsyncGenerator<ArchivedSeries> {
+    const found = await this.#find(files, [matchers], startMs, endMs);
+    const series = [...found.values()].sort((a, b) => compareLabels(a.labels, b.labels));
+    let samples = 0;
+    for (let start = 0, end = 0; start < series.length; start = end) {
+      let rows = 0;
+      while (end < series.length && (end === start || rows + series[end]!.rowCount <= this.#options.limits.archiveReadRowsTarget)) rows += series[end++]!.rowCount;
+      const batch = series.slice(start, end);
+      const sources = await this.#read(batch);
+      for (const one of batch) {
+        const part = partOf(one.entries.map((entry) => sources.get(entry)!), startMs, endMs);
+        if (part === undefined) continue;
+        samples += part.to - part.from;
+        if (samples > samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
+        yield { labels: one.labels, part };
+      }
+    }
+  }
+
+  /** Labels of the series of some files that any of the selectors matches, none meaning all, and that may have samples in the range; in no order. */
+  async labels(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<Labels[]> {
+    const found = await this.#find(files, selectors.length === 0 ? [[]] : selectors, startMs, endMs);
+    return Array.from(found.values(), ({ labels }) => labels);
+  }
+
+  async #find(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<Map<string, FoundSeries>> {
+    const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
+    const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
+    const readers = await inTurns(wanted, (file) => this.#open(file));
+    const found = new Map<string, FoundSeries>();
+    const { archiveQueryEntriesMax } = this.#options.limits;
+    let entries = 0;
+    wanted.forEach(({ file }, i) => {
+      for (const entry of readers[i]!.series()) {
+        if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
+        if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
+        const key = labelsKey(entry.labels);
+        let series = found.get(key);
+        if (series === undefined) found.set(key, (series = { labels: entry.labels, entries: [], rowCount: 0 }));
+        series.entries.push({ file, reader: readers[i]!, entry });
+        series.rowCount += entry.rowCount;
+      }
+    });
+    return found;
+  }
+
+  /** The samples of a batch of series: each file is asked once. */
+  async #read(batch: readonly FoundSeries[]): Promise<Map<FoundEntry, RunSource>> {
+    const byReader = new Map<SamplesFileReader, FoundEntry[]>();
+    for (const found of batch.flatMap(({ entries }) => entries)) {
+      const known = byReader.get(found.reader);
+      if (known === undefined) byReader.set(found.reader, [found]);
+      else known.push(found);
+    }
+    const sources = new Map<FoundEntry, RunSource>();
+    await inTurns([...byReader], async ([reader, founds]) => {
+      const read = await reading(() => reader.read(founds.map(({ entry }) => entry)));
+      founds.forEach((found, i) => sources.set(found, read[i]!));
+    });
+    return sources;
+  }
+
+  async #open(file: ArchivedFile): Promise<SamplesFileReader> {
+    const { store, cache } = this.#options;
+    const known = cache.get(file.key);
+    if (known !== undefined) return known;
+    const reader = await reading(() => SamplesFileReader.open(store, file));
+    if (reader.rowCount !== file.rowCount) throw new VarveError('unavailable', `archive: ${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
+    cache.set(file.key, reader, file.tailBytes);
+    return reader;
+  }
+}
+
+/** Whether series match all of some matchers. Answers for values are remembered: series share them. */
+class SeriesTest {
+  readonly #tests: readonly { readonly name: string; readonly test: (value: string) => boolean; readonly known: Map<string, boolean> }[];
+  /** The only metric names that can match, when they are known. */
+  readonly #metrics: readonly string[] | undefined;
+
+  constructor(matchers: readonly Matcher[]) {
+    this.#tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher), known: new Map() }));
+    this.#metrics = matchers.filter(({ name }) => name === METRIC_NAME).map(literalValues).find((values) => values !== undefined);
+  }
+
+  mayMatchFile({ firstMetric, lastMetric }: ArchivedFile): boolean {
+    return this.#metrics?.some((metric) => compareStrings(metric, firstMetric) >= 0 && compareStrings(metric, lastMetric) <= 0) ?? true;
+  }
+
+  matches(labels: Labels): boolean {
+    return this.#tests.every(({ name, test, known }) => {
+      const value = labelValue(labels, name);
+      let isMatch = known.get(value);
+      if (isMatch === undefined) known.set(value, (isMatch = test(value)));
+      return isMatch;
+    });
+  }
+}
+
+/** A series' samples of several files as one, without what is outside of the range. */
+function partOf(sources: readonly RunSource[], startMs: number, endMs: number): Part | undefined {
+  const parts = sources.flatMap((source): Part[] => {
+    const { timestampsMs } = source;
+    let from = 0;
+    let to = timestampsMs.length;
+    while (from < to && timestampsMs[from]! < startMs) from++;
+    while (to > from && timestampsMs[to - 1]! > endMs) to--;
+    return from === to ? [] : [{ ...source, from, to, hasStale: true }];
+  });
+  return parts.length <= 1 ? parts[0] : mergeParts(parts);
+}
+
+/** Runs `each` for all items, a few at a time; the answers are in their order. */
+async function inTurns<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) results.push(...(await Promise.all(items.slice(start, start + REQUESTS_AT_ONCE).map(each))));
+  return results;
+}
+
+/** What is damaged or away is an error that says so, never a series without samples. */
+async function reading<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw new VarveError('unavailable', `archive: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function tooMuch(what: string, limit: string, value: number): VarveError {
+  return new VarveError('limit', `archive: ${what} (${limit} is ${value}): ask for less time or fewer series`);
+}
