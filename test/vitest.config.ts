@@ -11,6 +11,9 @@ const OPEN = { VARVE_OPEN: 'loopback' };
 /** What must hold however many shards a tenant has: run with one and with four. */
 const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/query-api.test.ts'];
 
+/** What needs the archive: run with it on. */
+const ARCHIVED = ['test/workerd/archived/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,12 +24,17 @@ export default defineConfig({
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
-        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
+        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], exclude: ARCHIVED },
       },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
         test: { name: 'workerd-4-shards', include: FOR_ANY_SHARD_COUNT },
+      },
+      {
+        root,
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'on' } } })],
+        test: { name: 'workerd-archive', include: [...ARCHIVED, 'test/workerd/life-of-a-sample.test.ts'] },
       },
     ],
   },

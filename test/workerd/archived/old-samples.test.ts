@@ -1,0 +1,50 @@
+import { runDurableObjectAlarm } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { expect, test } from 'vitest';
+import { ask, instant, list, metric, series, write } from '../client.ts';
+
+/*
+ * The archive in the real runtime: with VARVE_ARCHIVE=on samples of any age are imported, go through a shard's late queue into files in R2 and
+ * into the Iceberg table, and are answered along with what the shard holds. Only old samples can show it: a window is closed after a day.
+ */
+const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
+const oldMs = nowMs - 3 * 24 * 3_600_000;
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited in vain until ${what}`);
+}
+
+const keys = async (): Promise<string[]> => (await env.ARCHIVE.list({ prefix: 'default/archive/samples/' })).objects.map(({ key }) => key);
+
+test('old samples are imported, archived, and read together with new ones', { timeout: 60_000 }, async () => {
+  await write(series({ __name__: 'temperature', room: 'kitchen' }, [nowMs - 60_000, 21]));
+  const lines = ['kitchen', 'cellar'].flatMap((room, i) => Array.from({ length: 10 }, (_, k) => `temperature{room="${room}"} ${10 * i + k} ${oldMs + k * 60_000}`));
+  const imported = await ask('/api/v1/import/prometheus', { method: 'POST', body: `${lines.join('\n')}\n` });
+  expect(imported.status, await imported.text()).toBeLessThan(300);
+  const shard = env.SHARD.get(env.SHARD.idFromName('default/shard/1/0'));
+  await until('the late samples are archived', async () => {
+    await runDurableObjectAlarm(shard);
+    return (await metric('varve_shard_late_samples')) === 0;
+  });
+  expect((await keys()).filter((key) => key.endsWith('.parquet')).length).toBeGreaterThan(0);
+  expect(await instant('temperature', oldMs + 9 * 60_000)).toMatchObject([
+    { metric: { room: 'cellar' }, value: [expect.anything(), '19'] },
+    { metric: { room: 'kitchen' }, value: [expect.anything(), '9'] },
+  ]);
+  // One series out of files and shard.
+  expect(await instant('count_over_time(temperature{room="kitchen"}[4d])', nowMs)).toMatchObject([{ value: [expect.anything(), '11'] }]);
+  expect(await list('/api/v1/label/room/values', { start: String(oldMs / 1000), end: String(nowMs / 1000) })).toEqual(['cellar', 'kitchen']);
+
+  const catalog = env.CATALOG.get(env.CATALOG.idFromName('default/catalog'));
+  await until('the Iceberg table has a snapshot', async () => {
+    await runDurableObjectAlarm(catalog);
+    return (await keys()).some((key) => key.endsWith('.metadata.json'));
+  });
+  const metadataKey = (await keys()).filter((key) => key.endsWith('.metadata.json')).at(-1)!;
+  const metadata = await (await env.ARCHIVE.get(metadataKey))!.json<{ readonly snapshots: readonly { readonly summary: Record<string, string> }[] }>();
+  expect(metadata.snapshots.at(-1)!.summary['total-records']).toBe('20');
+});
