@@ -47,7 +47,7 @@ export interface FlusherOptions {
  * `archived`: done. What the object store or the catalog does not answer is tried again later; nothing is ever deleted here.
  */
 export class Flusher {
-  readonly counters = { files_total: 0, rows_total: 0, commits_total: 0, failures_total: 0 };
+  readonly counters = { archived_files_total: 0, archived_samples_total: 0, archive_commits_total: 0, archive_failures_total: 0 };
   readonly #options: FlusherOptions;
   readonly #ledger: FlushLedger;
   #hasher: SeriesHasher | undefined;
@@ -59,6 +59,12 @@ export class Flusher {
   constructor(options: FlusherOptions) {
     this.#options = options;
     this.#ledger = new FlushLedger(options.sql);
+  }
+
+  /** Age of the oldest sample that is not archived (seconds); 0 when there is none. */
+  get lagSeconds(): number {
+    const oldestMs = this.#options.hot.archive.oldestMs();
+    return oldestMs === undefined ? 0 : Math.max(0, this.#options.clock.nowMs() - oldestMs) / 1000;
   }
 
   /** When there is something to do (Unix ms); `undefined` when there never will be unless something is written. */
@@ -85,7 +91,7 @@ export class Flusher {
       this.#retryAtMs = -Infinity;
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
-      this.counters.failures_total++;
+      this.counters.archive_failures_total++;
       this.#retryAtMs = clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
     } finally {
       this.#isRunning = false;
@@ -175,8 +181,8 @@ export class Flusher {
       const key = `${name}${attempt === 0 ? '' : `-${attempt}`}.parquet`;
       // Commit point of the object: the store's own. Another body under the key is of a build that encodes otherwise: it is left alone.
       if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
-      this.counters.files_total++;
-      this.counters.rows_total += file.rowCount;
+      this.counters.archived_files_total++;
+      this.counters.archived_samples_total += file.rowCount;
       const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
       return { key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
     }
@@ -194,7 +200,7 @@ export class Flusher {
       if (work.kind === 'window') hot.archive.mark.archived(work.endMs);
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });
-    this.counters.commits_total++;
+    this.counters.archive_commits_total++;
   }
 
   #writer(plan: FlushPlan): SamplesFileWriter {

@@ -43,6 +43,8 @@ export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
   readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
+  /** `undefined` where nothing is archived. */
+  readonly #flusher: ReturnType<typeof openFlusher>;
   /** Only where a queue is bound. */
   readonly #sender: QueueSender | undefined;
 
@@ -55,8 +57,8 @@ export class Shard extends DurableObject implements ShardApi {
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs, isArchived });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
-    const flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
-    this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, flusher);
+    this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
+    this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
       const shard = state.id.name ?? state.id.toString();
       this.#sender = new QueueSender({ sql, store: this.#store, queue: cloudflareQueue(env.CDC_QUEUE), alarm, clock: systemClock, limits: LIMITS, shard, onBroken: (error) => this.#abort(error) });
@@ -126,9 +128,10 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async stats(): Promise<ShardStats> {
-    const stats = this.#store.stats();
-    if (this.#sender === undefined) return stats;
-    return { counters: { ...stats.counters, ...this.#sender.counters }, gauges: { ...stats.gauges, queue_lag_rows: this.#sender.lag } };
+    const { counters, gauges } = this.#store.stats();
+    const queue = this.#sender === undefined ? {} : { queue_lag_rows: this.#sender.lag };
+    const archive = this.#flusher === undefined ? {} : { archive_lag_seconds: this.#flusher.lagSeconds };
+    return { counters: { ...counters, ...this.#sender?.counters, ...this.#flusher?.counters }, gauges: { ...gauges, ...queue, ...archive } };
   }
 
   async #arm(): Promise<void> {

@@ -96,7 +96,7 @@ describe('faults', () => {
       await expectNoneLeft(world);
       if (store.calls <= call) break;
       // What was stored is found when one looks; what was not is tried again.
-      expect(world.flusher.counters.failures_total).toBe(when === 'before' ? 1 : 0);
+      expect(world.flusher.counters.archive_failures_total).toBe(when === 'before' ? 1 : 0);
     }
   });
 
