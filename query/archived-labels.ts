@@ -7,9 +7,14 @@ import type { TenantShards } from '../storage/shard-router.ts';
 /** How far clocks of Workers and shards may differ. */
 const CLOCKS_DIFFER_MS = 15 * 60_000;
 
-/** Whether there can be samples in the archive from a time on (Unix ms): nothing younger than the grace is, and then the catalog need not be asked. */
+/** Nothing from this time on (Unix ms) can be in the archive: it is younger than the grace. */
+export function archivableBeforeMs(clock: Clock): number {
+  return clock.nowMs() - LIMITS.archiveGraceMs + CLOCKS_DIFFER_MS;
+}
+
+/** Whether there can be samples in the archive from a time on (Unix ms); if not, the catalog need not be asked. */
 export function mayBeArchived(startMs: number, clock: Clock): boolean {
-  return startMs < clock.nowMs() - LIMITS.archiveGraceMs + CLOCKS_DIFFER_MS;
+  return startMs < archivableBeforeMs(clock);
 }
 
 export interface ArchivedLabelsQuery {

@@ -1,9 +1,11 @@
 import { Hono, type Context } from 'hono';
-import { badData } from '../storage/runtime/errors.ts';
+import { systemClock } from '../storage/runtime/clock.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION, type LabelsShardRequest, type SegmentSummary } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
+import { archivableBeforeMs, mayBeArchived } from './archived-labels.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
 import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { success } from './respond.ts';
@@ -66,6 +68,10 @@ async function deleteSeries(services: TenantServices, context: Context, paramete
   const selectors = aboutParameter('match[]', () => selectorParameters(parameters));
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs, limit: 0 };
   const shards = await openTenant(services, context);
+  if (shards.archive !== undefined && mayBeArchived(startMs, systemClock)) {
+    // What is in files would stay, and come back in answers.
+    throw new VarveError('execution', `delete_series: samples of more than a day ago are in the archive, where they cannot be deleted; give a start after ${new Date(archivableBeforeMs(systemClock)).toISOString()}`);
+  }
   await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => deleteOnShard(shards, shard, request)));
   return new Response(null, { status: 204 });
 }

@@ -39,6 +39,14 @@ test('old samples are imported, archived, and read together with new ones', { ti
   expect(await instant('count_over_time(temperature{room="kitchen"}[4d])', nowMs)).toMatchObject([{ value: [expect.anything(), '11'] }]);
   expect(await list('/api/v1/label/room/values', { start: String(oldMs / 1000), end: String(nowMs / 1000) })).toEqual(['cellar', 'kitchen']);
 
+  // What is in files cannot be deleted, and would come back: that is said, and nothing is deleted.
+  const deletion = (start: string) => ask(`/api/v1/admin/tsdb/delete_series?match[]=temperature${start}`, { method: 'POST' });
+  const refused = await deletion('');
+  expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('give a start after')]);
+  expect(await instant('count_over_time(temperature{room="kitchen"}[4d])', nowMs)).toMatchObject([{ value: [expect.anything(), '11'] }]);
+  expect((await deletion(`&start=${nowMs / 1000 - 3600}`)).status).toBe(204);
+  expect(await instant('count_over_time(temperature{room="kitchen"}[4d])', nowMs)).toMatchObject([{ value: [expect.anything(), '10'] }]);
+
   const catalog = env.CATALOG.get(env.CATALOG.idFromName('default/catalog'));
   await until('the Iceberg table has a snapshot', async () => {
     await runDurableObjectAlarm(catalog);
