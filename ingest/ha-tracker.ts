@@ -51,16 +51,22 @@ export class HaTracker {
   }
 
   /**
-   * Whether a request is to be stored, by its first series' labels. Another replica's is to be answered as a success, with nothing stored.
-   * Throws a limit error when there are too many clusters, and when the catalog cannot be reached.
+   * Whether a request is to be stored, by its first series' labels; at once where this isolate knows. Another replica's is to be answered as a
+   * success, with nothing stored. Rejects with a limit error when there are too many clusters, and when the catalog cannot be reached.
    */
-  async accepts(shards: TenantShards, firstSeries: Labels): Promise<boolean> {
+  accepts(shards: TenantShards, firstSeries: Labels): boolean | Promise<boolean> {
     const cluster = labelValue(firstSeries, this.#config.clusterLabel);
     const replica = labelValue(firstSeries, this.#config.replicaLabel);
     if (cluster === '' || replica === '') return true;
-    const isElected = await this.#isElected(shards, cluster, replica);
-    if (!isElected) this.#counters.add('varve_ha_dropped_requests_total', {}, 1);
-    return isElected;
+    const key = `${shards.tenant.length}:${shards.tenant}${cluster}`;
+    const known = this.#recall(key, replica);
+    if (known === undefined) return this.#ask(shards, key, cluster, replica);
+    return known || this.#drop();
+  }
+
+  #drop(): false {
+    this.#counters.add('varve_ha_dropped_requests_total', {}, 1);
+    return false;
   }
 
   /**
@@ -72,14 +78,16 @@ export class HaTracker {
     return dropLabels(labels, this.#replicaName);
   }
 
-  async #isElected(shards: TenantShards, cluster: string, replica: string): Promise<boolean> {
-    const key = `${shards.tenant.length}:${shards.tenant}${cluster}`;
-    const askedMs = this.#clock.nowMs();
+  /** What this isolate knows for sure, if anything. */
+  #recall(key: string, replica: string): boolean | undefined {
     const known = this.#known.get(key);
-    if (known !== undefined) {
-      if (known.replica === replica && askedMs < known.acceptUntilMs) return true;
-      if (known.replica !== replica && askedMs < known.dropUntilMs) return false;
-    }
+    if (known === undefined) return undefined;
+    const isElected = known.replica === replica;
+    return this.#clock.nowMs() < (isElected ? known.acceptUntilMs : known.dropUntilMs) ? isElected : undefined;
+  }
+
+  async #ask(shards: TenantShards, key: string, cluster: string, replica: string): Promise<boolean> {
+    const askedMs = this.#clock.nowMs();
     const answer = await shards.catalog((catalog) => catalog.claimReplica({ version: CATALOG_RPC_VERSION, cluster, replica }));
     if (answer.status === 'refused') throw new VarveError('limit', answer.message);
     const before = this.#known.get(key);
@@ -93,6 +101,6 @@ export class HaTracker {
       },
       key.length + answer.replica.length,
     );
-    return answer.isElected;
+    return answer.isElected || this.#drop();
   }
 }

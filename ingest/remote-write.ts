@@ -6,11 +6,11 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import type { Admission } from './admission.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { Rejections } from './rejections.ts';
 import { ShareOut } from './share-out.ts';
 import { addCounts, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
+import type { WriteGate } from './write-gate.ts';
 import type { WriteMessages } from './write-messages.ts';
 import { WriteMessagesV1 } from './write-messages-v1.ts';
 import { WriteMessagesV2 } from './write-messages-v2.ts';
@@ -29,48 +29,58 @@ export class RemoteWriteIngest {
   readonly #uncompress: SnappyDecode;
   readonly #limits: typeof LIMITS;
   readonly #metadata: MetadataSink;
-  readonly #admission: Admission;
   readonly #versions: Readonly<Record<RemoteWriteVersion, WriteMessages>>;
   readonly #sharing: ShareOut;
+  readonly #gate: WriteGate;
 
-  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS, metadata: MetadataSink, admission: Admission) {
+  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS, metadata: MetadataSink, gate: WriteGate) {
     this.#uncompress = uncompress;
+    this.#gate = gate;
     this.#limits = limits;
     this.#metadata = metadata;
-    this.#admission = admission;
     this.#sharing = new ShareOut(clock, limits);
-    this.#versions = { 1: new WriteMessagesV1(limits), 2: new WriteMessagesV2(limits, clock) };
+    this.#versions = { 1: new WriteMessagesV1(limits, gate), 2: new WriteMessagesV2(limits, clock, gate) };
+  }
+
+  /** The longest body that a tenant may send. */
+  bodyBytesMax(tenant: string): number {
+    return this.#gate.limits(tenant).writeBodyBytesMax;
   }
 
   /**
    * Stores what can be stored and says what cannot. Throws with nothing stored: a bad-data error when the body cannot be decoded, a limit
-   * error when the tenant sends too much.
+   * error when the tenant may not send it now.
    */
   async write(shards: TenantShards, body: Uint8Array, version: RemoteWriteVersion): Promise<WriteOutcome> {
     const messages = this.#versions[version];
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
-    const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, body, sources);
+    const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
     let stored = NOTHING_STORED;
     let staleHistograms = 0;
     let noting: Promise<void> | undefined;
+    this.#decode(messages, shards, body);
+    const sent = countsOf(messages);
+    const elected = this.#gate.elects(shards, () => firstLabels(messages));
+    if (typeof elected !== 'boolean') {
+      // What the elected replica sends has all of it: to this sender it is written.
+      if (!(await elected)) return { stored: sent, rejections, failure: undefined };
+      // The columns were somebody else's meanwhile.
+      this.#decode(messages, shards, body);
+    } else if (!elected) return { stored: sent, rejections, failure: undefined };
+    this.#gate.admit(shards.tenant, { series: messages.columns.seriesCount, samples: sent.samples + sent.histograms });
     for (let from: number | undefined = 0; from !== undefined; ) {
-      this.#decode(messages, body);
-      if (from === 0) this.#admit(messages, shards);
-      const turn = this.#sharing.share(messages, shards, from, rejections);
+      if (from > 0) this.#decode(messages, shards, body);
+      const turn = this.#sharing.share(messages, shards, from, this.#gate.limits(shards.tenant), rejections);
       staleHistograms += turn.staleHistograms;
       if (from === 0) noting = this.#note(messages, shards);
       // From here on the columns are somebody else's.
-      const sent = await Promise.allSettled(turn.batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
-      for (const result of sent) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
-      const failed = sent.find((result) => result.status === 'rejected') ?? (await settled(noting));
+      const results = await Promise.allSettled(turn.batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
+      for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
+      const failed = results.find((result) => result.status === 'rejected') ?? (await settled(noting));
       if (failed !== undefined) return { stored: asSent(stored, staleHistograms), rejections, failure: asVarveError(failed.reason) };
       from = turn.next;
     }
     return { stored: asSent(stored, staleHistograms), rejections, failure: undefined };
-  }
-
-  #admit({ columns }: WriteMessages, shards: TenantShards): void {
-    this.#admission.admit(shards.tenant, { series: columns.seriesCount, samples: columns.sampleCount + columns.histograms.count });
   }
 
   async #note(messages: WriteMessages, shards: TenantShards): Promise<void> {
@@ -80,22 +90,33 @@ export class RemoteWriteIngest {
     messages.metadataNoted(shards.hasher, entries);
   }
 
-  #decode(messages: WriteMessages, body: Uint8Array): void {
+  #decode(messages: WriteMessages, { tenant }: TenantShards, body: Uint8Array): void {
     try {
-      messages.decode(this.#uncompress(body));
+      messages.decode(this.#uncompress(body), this.#gate.limits(tenant));
     } catch (error) {
       throw error instanceof DecodeError ? badData(error.message) : error;
     }
   }
 
   /** Decodes the body again for the labels of some series: known to be valid, since they have ids. */
-  #labelsOf(messages: WriteMessages, body: Uint8Array, sources: readonly number[]): Labels[] {
-    this.#decode(messages, body);
+  #labelsOf(messages: WriteMessages, shards: TenantShards, body: Uint8Array, sources: readonly number[]): Labels[] {
+    this.#decode(messages, shards, body);
     return sources.map((series) => {
       const labels = messages.labels(series);
-      return must('invalid' in labels ? undefined : labels, `series ${series} has an id but no valid labels`);
+      return must('invalid' in labels ? undefined : this.#gate.storedLabels(labels), `series ${series} has an id but no valid labels`);
     });
   }
+}
+
+/** What a request holds, before anything is refused. */
+function countsOf({ columns }: WriteMessages): StoredCounts {
+  return { samples: columns.sampleCount, histograms: columns.histograms.count, exemplars: columns.exemplars.count };
+}
+
+function firstLabels(messages: WriteMessages): Labels | undefined {
+  if (messages.columns.seriesCount === 0) return undefined;
+  const labels = messages.labels(0);
+  return 'invalid' in labels ? undefined : labels;
 }
 
 async function settled(promise: Promise<void> | undefined): Promise<PromiseRejectedResult | undefined> {

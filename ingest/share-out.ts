@@ -30,7 +30,8 @@ const NO_TIME = 0;
  */
 export class ShareOut {
   readonly #clock: Clock;
-  readonly #limits: typeof LIMITS;
+  /** The tenant's, of the turn that is being made. */
+  #limits: typeof LIMITS;
   readonly #ids = new SeriesIdColumns();
   readonly #batches: SampleBatch[] = [];
   // Of the turn that is being made.
@@ -50,7 +51,8 @@ export class ShareOut {
   }
 
   /** Shares out the series from `from` on. Refused series are only told of in the first turn. */
-  share(messages: WriteMessages, shards: TenantShards, from: number, rejections: Rejections): Turn {
+  share(messages: WriteMessages, shards: TenantShards, from: number, limits: typeof LIMITS, rejections: Rejections): Turn {
+    this.#limits = limits;
     const { seriesCount, sampleStart } = messages.columns;
     this.#ids.reserve(seriesCount);
     messages.lookUpIds(shards.hasher, this.#ids, (series, reason) => {

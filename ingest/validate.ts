@@ -1,7 +1,7 @@
 import { compareStrings, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 
-type LabelLimits = Pick<typeof LIMITS, 'labelsPerSeriesMax' | 'labelNameBytesMax' | 'labelValueBytesMax'>;
+export type LabelLimits = Pick<typeof LIMITS, 'labelsPerSeriesMax' | 'labelNameBytesMax' | 'labelValueBytesMax'>;
 
 const utf8 = new TextEncoder();
 

@@ -6,23 +6,27 @@ import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { SeriesIdCache, UNKNOWN, type SeriesIdColumns } from './series-id-cache.ts';
-import { normalizeLabels } from './validate.ts';
+import { normalizeLabels, type LabelLimits } from './validate.ts';
+import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 /** Remote write 1.0: each series has its labels in full. Series are recognised by the bytes of their label fields. */
 export class WriteMessagesV1 implements WriteMessages {
   readonly columns: WriteRequestColumns;
-  readonly #limits: typeof LIMITS;
+  readonly #gate: Pick<WriteGate, 'storedLabels'>;
+  #limits: LabelLimits;
   readonly #cache: SeriesIdCache;
   #plain = new Uint8Array(0);
 
-  constructor(limits: typeof LIMITS) {
+  constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels'>) {
+    this.#gate = gate;
     this.#limits = limits;
     this.columns = new WriteRequestColumns(limits.writeEntriesMax);
     this.#cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
   }
 
-  decode(plain: Uint8Array): void {
+  decode(plain: Uint8Array, limits: LabelLimits): void {
+    this.#limits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     decodeWriteRequest(plain, this.columns);
   }
@@ -50,7 +54,7 @@ export class WriteMessagesV1 implements WriteMessages {
         refuse(series, () => labels.invalid);
         continue;
       }
-      hasher.hashLabels(labels);
+      hasher.hashLabels(this.#gate.storedLabels(labels));
       ids.set(series, hasher.words);
       cache.add(view, start, end, rawHash, hasher.words);
     }

@@ -11,7 +11,8 @@ import { ByteKeys, UNKNOWN } from './byte-keys.ts';
 import { RepeatedSeries } from './repeated-series.ts';
 import { SeriesIdCache, type SeriesIdColumns } from './series-id-cache.ts';
 import { NO_TABLE, SymbolTables } from './symbol-tables.ts';
-import { normalizeLabels } from './validate.ts';
+import { normalizeLabels, type LabelLimits } from './validate.ts';
+import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 /** In `numbers`, where a symbol has none. */
@@ -30,6 +31,8 @@ const METADATA_WORDS = 3;
 export class WriteMessagesV2 implements WriteMessages {
   readonly columns: RequestColumns;
   readonly #limits: typeof LIMITS;
+  readonly #gate: Pick<WriteGate, 'storedLabels'>;
+  #labelLimits: LabelLimits;
   readonly #clock: Clock;
   readonly #symbols: ByteKeys;
   readonly #series: SeriesIdCache;
@@ -46,8 +49,10 @@ export class WriteMessagesV2 implements WriteMessages {
   #plain = new Uint8Array(0);
   #knownSinceMs = 0;
 
-  constructor(limits: typeof LIMITS, clock: Clock) {
+  constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels'>) {
     this.#limits = limits;
+    this.#gate = gate;
+    this.#labelLimits = limits;
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
     this.#symbols = new ByteKeys(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
@@ -58,7 +63,8 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#keyView = new DataView(this.#key.buffer);
   }
 
-  decode(plain: Uint8Array): void {
+  decode(plain: Uint8Array, limits: LabelLimits): void {
+    this.#labelLimits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     this.#reader = requestReader(plain);
     decodeRequest(plain, this.columns);
@@ -191,7 +197,7 @@ export class WriteMessagesV2 implements WriteMessages {
     if ('invalid' in labels) return labels.invalid;
     const invalid = this.#introduceMetadata(hasher, series, labels, isNative);
     if (invalid !== undefined) return invalid;
-    hasher.hashLabels(labels);
+    hasher.hashLabels(this.#gate.storedLabels(labels));
     ids.set(series, hasher.words);
     if (keyLength > 0) this.#series.add(this.#keyView, 0, keyLength * 4, keyHash, hasher.words);
     return undefined;
@@ -226,14 +232,14 @@ export class WriteMessagesV2 implements WriteMessages {
 
   labels(series: number): CheckedLabels {
     const { refsStart, refsEnd } = this.columns;
-    const { labelsPerSeriesMax } = this.#limits;
+    const { labelsPerSeriesMax } = this.#labelLimits;
     try {
       const refs = readRefs(this.#reader, refsStart[series]!, refsEnd[series]!, labelsPerSeriesMax * 2);
       if (refs.length > labelsPerSeriesMax * 2) return { invalid: `more labels than the limit labelsPerSeriesMax of ${labelsPerSeriesMax}` };
       if (refs.length % 2 !== 0) return { invalid: `${refs.length} label references: a name without a value` };
       const labels = refs.map((ref) => this.#symbol(ref));
       const invalid = outOfForm(labels);
-      return invalid === undefined ? normalizeLabels(labels, this.#limits) : { invalid };
+      return invalid === undefined ? normalizeLabels(labels, this.#labelLimits) : { invalid };
     } catch (error) {
       if (error instanceof DecodeError) return { invalid: error.message };
       throw error;

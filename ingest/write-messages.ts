@@ -4,6 +4,7 @@ import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { LabelLimits } from './validate.ts';
 
 /** An exemplar as a sender has it: labels as name, value, …, unchecked; bits of the value; a time of 0 where none was sent. */
 export interface SentExemplar {
@@ -21,11 +22,12 @@ export type CheckedLabels = Labels | { readonly invalid: string };
  * not be called across an `await`: other requests use the same columns.
  */
 export interface WriteMessages {
-  /** `plain` may be changed, and is used until the next call. Throws DecodeError. */
-  decode(plain: Uint8Array): void;
+  /** `plain` may be changed, and is used until the next call; `limits` are the tenant's, for its labels. Throws DecodeError. */
+  decode(plain: Uint8Array, limits: LabelLimits): void;
   readonly columns: WriteColumns;
   /** The id of each series into `ids`, which has room for them; `refuse` hears of series that are not valid, and these have none. */
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void;
+  /** As they were sent, which may not be as they are stored (write-gate.ts). */
   labels(series: number): CheckedLabels;
   /** Start timestamp of a sample of the series, Unix ms, 0 where unknown. */
   startMs(series: number, sample: number): number;

@@ -1,6 +1,5 @@
 import { Hono, type Context } from 'hono';
 import { VarveError } from '../storage/runtime/errors.ts';
-import { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { readBody } from './read-body.ts';
@@ -54,8 +53,9 @@ interface Written {
 }
 
 async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Written> {
-  const body = await readBody(context.req.raw, LIMITS.writeBodyBytesMax, 'writeBodyBytesMax');
-  const outcome = await services.remoteWrite.write(await services.openTenant(context), body, version);
+  const shards = await services.openTenant(context);
+  const body = await readBody(context.req.raw, services.remoteWrite.bodyBytesMax(shards.tenant), 'writeBodyBytesMax');
+  const outcome = await services.remoteWrite.write(shards, body, version);
   count(services.counters, `remote-write-v${version}`, outcome);
   return { answer: writeResponse(outcome), stored: outcome.stored };
 }

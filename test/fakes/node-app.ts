@@ -1,9 +1,11 @@
 import type { Hono } from 'hono';
 import { OtlpIngest } from '../../ingest/from-otlp.ts';
 import { Admission } from '../../ingest/admission.ts';
+import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { ImportDoor } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
+import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
@@ -39,9 +41,10 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const router = new ShardRouter(shards, config.shardCount);
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
   const admission = new Admission(config.limitsOf, LIMITS, patient);
+  const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, admission),
+    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, gate),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
     snappy,

@@ -4,10 +4,11 @@ import { Admission } from '../../ingest/admission.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { WriteOutcome } from '../../ingest/write-outcome.ts';
 import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
+import { WriteGate } from '../../ingest/write-gate.ts';
+import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
 import { snappyEncode, snappyJsDecoder, type SnappyDecode } from '../../proto/snappy.ts';
 import { compareLabels, formatLabels, labelsFrom, type Labels } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
@@ -49,7 +50,7 @@ class Stack {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
     const clock = new FixedClock(NOW_MS);
-    this.ingest = new RemoteWriteIngest(overwritingDecoder(), clock, limits, new MetadataSink(limits, clock, new Counters()), new Admission(readTenantLimits(undefined), limits, clock));
+    this.ingest = new RemoteWriteIngest(overwritingDecoder(), clock, limits, new MetadataSink(limits, clock, new Counters()), new WriteGate(new Admission(() => ({ ...DEFAULT_TENANT_LIMITS, ...limits }), limits, clock), undefined));
   }
 
   async write(...sent: Sent[]): Promise<WriteOutcome> {

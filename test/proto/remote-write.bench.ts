@@ -1,10 +1,13 @@
+import { Admission } from '../../ingest/admission.ts';
 import { ShareOut } from '../../ingest/share-out.ts';
 import { Rejections } from '../../ingest/rejections.ts';
+import { WriteGate } from '../../ingest/write-gate.ts';
 import type { WriteMessages } from '../../ingest/write-messages.ts';
 import { WriteMessagesV1 } from '../../ingest/write-messages-v1.ts';
 import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { RemoteWriteBody, type WriteProtocol } from '../bench/remote-write-body.ts';
 import { podShape, type SeriesShape } from '../bench/shapes.ts';
@@ -48,16 +51,17 @@ function nanosecondsPerSample(requests: readonly Uint8Array[], take: (message: U
 }
 
 const clock = new FixedClock(NOW_MS);
+const gate = new WriteGate(new Admission(readTenantLimits(undefined), LIMITS, clock), undefined);
 for (const [what, offsets] of [['the same requests', [0]], ['shifted requests', [0, 700, 1300]]] as const) {
   const figures = (['1.0', '2.0'] as const).map((protocol) => {
-    const messages: WriteMessages = protocol === '1.0' ? new WriteMessagesV1(LIMITS) : new WriteMessagesV2(LIMITS, clock);
+    const messages: WriteMessages = protocol === '1.0' ? new WriteMessagesV1(LIMITS, gate) : new WriteMessagesV2(LIMITS, clock, gate);
     const requests = offsets.flatMap((offset) => scrape(protocol, offset));
     const sharing = new ShareOut(clock, LIMITS);
     const bytes = requests.reduce((sum, request) => sum + request.length, 0) / (requests.length * PER_REQUEST);
-    const decodeNs = nanosecondsPerSample(requests, (request) => messages.decode(request));
+    const decodeNs = nanosecondsPerSample(requests, (request) => messages.decode(request, LIMITS));
     const allNs = nanosecondsPerSample(requests, (request) => {
-      messages.decode(request);
-      sharing.share(messages, shards, 0, new Rejections(1));
+      messages.decode(request, LIMITS);
+      sharing.share(messages, shards, 0, LIMITS, new Rejections(1));
     });
     console.log(`${what}, ${protocol}: ${bytes.toFixed(0)} plain bytes a sample; ns a sample: decode ${decodeNs.toFixed(1)}, decode, look up and share out ${allNs.toFixed(1)}`);
     return allNs;
