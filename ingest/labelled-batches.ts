@@ -10,7 +10,7 @@ import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
 import { addCounts, NOTHING_STORED, sendBatch, toOutgoing, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
-import { unitHint } from './validate.ts';
+import { TimeBounds } from './time-bounds.ts';
 
 /** Series collected before a door should flush. */
 const SERIES_TARGET = 16 * 1024;
@@ -36,8 +36,7 @@ export class LabelledBatches {
   #labels: Labels[] = [];
   #outgoing: OutgoingBatch[] = [];
   #open: { readonly labels: Labels; readonly shard: number; readonly isDelta: boolean } | undefined;
-  #oldestMs = 0;
-  #newestMs = 0;
+  #times: TimeBounds;
 
   constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, { oldestAgeMs = limits.hotWindowMs }: LabelledOptions = {}) {
     this.#shards = shards;
@@ -47,7 +46,7 @@ export class LabelledBatches {
     this.#oldestAgeMs = oldestAgeMs;
     this.#batches = Array.from({ length: shards.shardCount }, () => new SampleBatch());
     this.#id.reserve(1);
-    this.#readClock();
+    this.#times = this.#timesNow();
   }
 
   /** Whether so much has been collected that it should be sent before more is. */
@@ -116,7 +115,7 @@ export class LabelledBatches {
     const labels = this.#labels;
     this.#outgoing = [];
     this.#labels = [];
-    this.#readClock();
+    this.#times = this.#timesNow();
     const labelsOf = (sources: readonly number[]): Labels[] => sources.map((source) => labels[source]!);
     const stored = await Promise.all(outgoing.map((batch) => sendBatch(this.#shards, batch, labelsOf, this.#rejections)));
     return stored.reduce(addCounts, NOTHING_STORED);
@@ -145,19 +144,13 @@ export class LabelledBatches {
   }
 
   #isInTime(timestampMs: number): boolean {
-    if (timestampMs >= this.#oldestMs && timestampMs <= this.#newestMs) return true;
-    this.#rejections.add('bad-data', 1, () =>
-      timestampMs > this.#newestMs
-        ? `${this.#name()}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${this.#limits.timestampAheadMsMax} ms) ahead of now${unitHint(timestampMs, this.#clock.nowMs())}`
-        : `${this.#name()}: too old: ${timestampMs} is more than ${this.#oldestAgeMs} ms ago${unitHint(timestampMs, this.#clock.nowMs())}`,
-    );
+    if (!this.#times.isOutside(timestampMs)) return true;
+    this.#rejections.add('bad-data', 1, () => `${this.#name()}: ${this.#times.refusal(timestampMs)}`);
     return false;
   }
 
-  #readClock(): void {
-    const nowMs = this.#clock.nowMs();
-    this.#oldestMs = nowMs - this.#oldestAgeMs;
-    this.#newestMs = nowMs + this.#limits.timestampAheadMsMax;
+  #timesNow(): TimeBounds {
+    return new TimeBounds(this.#clock.nowMs(), this.#limits, this.#oldestAgeMs);
   }
 
   #name(): string {

@@ -11,6 +11,7 @@ import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
 import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
+import { TimeBounds } from './time-bounds.ts';
 import type { WriteMessages } from './write-messages.ts';
 
 /** A part of a request on its way to the shards. */
@@ -38,9 +39,7 @@ export class ShareOut {
   #outgoing: OutgoingBatch[] = [];
   #outgoingBytes = 0;
   #staleHistograms = 0;
-  #nowMs = 0;
-  #oldestMs = 0;
-  #newestMs = 0;
+  #times: TimeBounds;
   /** Where the next series' histograms and exemplars begin. */
   #histogram = 0;
   #exemplar = 0;
@@ -48,6 +47,7 @@ export class ShareOut {
   constructor(clock: Clock, limits: typeof LIMITS) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#times = new TimeBounds(clock.nowMs(), limits);
   }
 
   /** Shares out the series from `from` on. Refused series are only told of in the first turn. */
@@ -74,9 +74,7 @@ export class ShareOut {
     for (const batch of this.#batches) batch.clear();
     this.#outgoingBytes = 0;
     this.#staleHistograms = 0;
-    this.#nowMs = this.#clock.nowMs();
-    this.#oldestMs = this.#nowMs - this.#limits.hotWindowMs;
-    this.#newestMs = this.#nowMs + this.#limits.timestampAheadMsMax;
+    this.#times = new TimeBounds(this.#clock.nowMs(), this.#limits);
     const before = ({ count, series }: typeof columns.histograms): number => {
       let index = 0;
       while (index < count && series[index]! < from) index++;
@@ -103,7 +101,7 @@ export class ShareOut {
       batch.beginSeries(series, ids);
       for (let sample = sampleStart[series]!; sample < sampleStart[series + 1]!; sample++) {
         const timestampMs = timestampsMs[sample]!;
-        if (timestampMs < this.#oldestMs || timestampMs > this.#newestMs) {
+        if (this.#times.isOutside(timestampMs)) {
           this.#rejectTime(messages, series, timestampMs, { samples: 1 }, rejections);
           continue;
         }
@@ -162,7 +160,7 @@ export class ShareOut {
     try {
       const wire = messages.histogram(index);
       const { timestampMs } = wire;
-      if (timestampMs < this.#oldestMs || timestampMs > this.#newestMs) {
+      if (this.#times.isOutside(timestampMs)) {
         this.#rejectTime(messages, series, timestampMs, { histograms: 1 }, rejections);
         return NO_TIME;
       }
@@ -200,7 +198,7 @@ export class ShareOut {
       const sent = messages.exemplar(this.#exemplar);
       const timestampMs = sent.timestampMs === NO_TIME ? lastMs : sent.timestampMs;
       if (timestampMs === NO_TIME) return 'an exemplar without a timestamp';
-      if (timestampMs < this.#oldestMs || timestampMs > this.#newestMs) {
+      if (this.#times.isOutside(timestampMs)) {
         this.#rejectTime(messages, series, timestampMs, { exemplars: 1 }, rejections);
         return undefined;
       }
@@ -215,12 +213,7 @@ export class ShareOut {
   }
 
   #rejectTime(messages: WriteMessages, series: number, timestampMs: number, counts: Parameters<Rejections['add']>[1], rejections: Rejections): void {
-    const { timestampAheadMsMax, hotWindowMs } = this.#limits;
-    rejections.add('bad-data', counts, () =>
-      timestampMs > this.#nowMs
-        ? `${this.#nameOf(messages, series)}: out of bounds: ${timestampMs} is more than timestampAheadMsMax (${timestampAheadMsMax} ms) ahead of now`
-        : `${this.#nameOf(messages, series)}: too old: ${timestampMs} is more than hotWindowMs (${hotWindowMs} ms) ago`,
-    );
+    rejections.add('bad-data', counts, () => `${this.#nameOf(messages, series)}: ${this.#times.refusal(timestampMs)}`);
   }
 
   #nameOf(messages: WriteMessages, series: number): string {

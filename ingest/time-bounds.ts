@@ -1,25 +1,49 @@
 import type { LIMITS } from '../storage/runtime/limits.ts';
 
+type TimeLimits = Pick<typeof LIMITS, 'hotWindowMs' | 'timestampAheadMsMax'>;
+
 /** The times that samples may have, as they stood when a request came in: looked at twice, they are the same. */
 export class TimeBounds {
-  readonly #oldestMs: number;
-  readonly #newestMs: number;
-  readonly #limits: Pick<typeof LIMITS, 'hotWindowMs' | 'timestampAheadMsMax'>;
+  /** Unix milliseconds, both inclusive. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+  readonly #nowMs: number;
+  readonly #limits: TimeLimits;
+  readonly #oldestAgeMs: number;
 
-  constructor(nowMs: number, limits: Pick<typeof LIMITS, 'hotWindowMs' | 'timestampAheadMsMax'>) {
-    this.#oldestMs = nowMs - limits.hotWindowMs;
-    this.#newestMs = nowMs + limits.timestampAheadMsMax;
+  /** Samples may be as old as `oldestAgeMs`. */
+  constructor(nowMs: number, limits: TimeLimits, oldestAgeMs = limits.hotWindowMs) {
+    this.oldestMs = nowMs - oldestAgeMs;
+    this.newestMs = nowMs + limits.timestampAheadMsMax;
+    this.#nowMs = nowMs;
     this.#limits = limits;
+    this.#oldestAgeMs = oldestAgeMs;
   }
 
   isOutside(timestampMs: number): boolean {
-    return timestampMs < this.#oldestMs || timestampMs > this.#newestMs;
+    return timestampMs < this.oldestMs || timestampMs > this.newestMs;
   }
 
   /** Why a time is refused, `undefined` when it is not. */
   refusal(timestampMs: number): string | undefined {
+    if (!this.isOutside(timestampMs)) return undefined;
     const { hotWindowMs, timestampAheadMsMax } = this.#limits;
-    if (timestampMs > this.#newestMs) return `out of bounds: ${timestampMs} is more than timestampAheadMsMax (${timestampAheadMsMax} ms) ahead of now`;
-    return timestampMs < this.#oldestMs ? `too old: ${timestampMs} is more than hotWindowMs (${hotWindowMs} ms) ago` : undefined;
+    const limit = this.#oldestAgeMs === hotWindowMs ? `hotWindowMs (${hotWindowMs} ms)` : `${this.#oldestAgeMs} ms`;
+    const reason =
+      timestampMs > this.newestMs
+        ? `out of bounds: ${timestampMs} is more than timestampAheadMsMax (${timestampAheadMsMax} ms) ahead of now`
+        : `too old: ${timestampMs} is more than ${limit} ago`;
+    return `${reason}${unitHint(timestampMs, this.#nowMs)}`;
   }
+}
+
+const YEARS_MS = 20 * 365 * 86_400_000;
+
+/** What a timestamp out of bounds (Unix ms) probably is, to be put behind the message: a time in another unit, if it is a likely one in that. */
+function unitHint(timestampMs: number, nowMs: number): string {
+  const isLikely = (timeMs: number): boolean => Math.abs(timeMs - nowMs) < YEARS_MS;
+  if (isLikely(timestampMs * 1000)) return ' (is it in seconds? it has to be in milliseconds)';
+  if (isLikely(timestampMs / 1000)) return ' (is it in microseconds? it has to be in milliseconds)';
+  if (isLikely(timestampMs / 1e6)) return ' (is it in nanoseconds? it has to be in milliseconds)';
+  return '';
 }

@@ -38,14 +38,3 @@ function isLonger(text: string, bytesMax: number): boolean {
   // A UTF-16 unit is one to three bytes of UTF-8: only what might be too long is encoded.
   return text.length * 3 > bytesMax && utf8.encode(text).length > bytesMax;
 }
-
-const YEARS_MS = 20 * 365 * 86_400_000;
-
-/** What a timestamp out of bounds (Unix ms) probably is, to be put behind the message: a time in another unit, if it is a likely one in that. */
-export function unitHint(timestampMs: number, nowMs: number): string {
-  const isLikely = (timeMs: number): boolean => Math.abs(timeMs - nowMs) < YEARS_MS;
-  if (isLikely(timestampMs * 1000)) return ' (is it in seconds? it has to be in milliseconds)';
-  if (isLikely(timestampMs / 1000)) return ' (is it in microseconds? it has to be in milliseconds)';
-  if (isLikely(timestampMs / 1e6)) return ' (is it in nanoseconds? it has to be in milliseconds)';
-  return '';
-}
