@@ -1,7 +1,6 @@
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
 import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './write-columns.ts';
 
-export { encodeWriteRequest, type WriteRequestSeries } from './encode-write-request.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):

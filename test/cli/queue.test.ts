@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { expect, test } from 'vitest';
-import { encodeWriteRequest } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { unpackSnappy } from '../../query/cli/unpack-snappy.mjs';
 import { ROOT } from './varve-process.ts';

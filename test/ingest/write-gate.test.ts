@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeWriteRequest } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';

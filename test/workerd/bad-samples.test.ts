@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/remote-write-v1.ts';
+import { encodeWriteRequest, type WriteRequestSeries } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { instant, postWrite, series, write } from './client.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeWriteRequest, type WriteRequestSeries } from '../../../proto/remote-write-v1.ts';
+import { encodeWriteRequest, type WriteRequestSeries } from '../../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../../proto/snappy.ts';
 import { routeRule } from '../../../query/access/route-scopes.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
