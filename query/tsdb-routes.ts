@@ -57,7 +57,7 @@ function blockJson(shard: number, { segment, seal, minTimeMs, maxTimeMs, sampleC
 }
 
 /**
- * Deletes on all shards, step by step until none has any more to look at. What is answered with 204 is durable. An error in between leaves
+ * Deletes on all shards, step by step until each has looked at everything. What is answered with 204 is durable. An error in between leaves
  * some of it deleted: asking again goes on.
  */
 async function deleteSeries(services: TenantServices, context: Context, parameters: URLSearchParams): Promise<Response> {
