@@ -16,6 +16,9 @@ const MEDIA_TYPES: Readonly<Record<OtlpEncoding, string>> = { protobuf: 'applica
 const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 403: 7, 404: 5, 413: 3, 415: 3, 429: 8, 503: 14 };
 const UNKNOWN_CODE = 2;
 
+/** OTLP's own path, and where Prometheus, Mimir, Greptime and VictoriaMetrics have it: senders keep their configuration. */
+export const OTLP_PATHS = ['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const;
+
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const utf8 = new TextEncoder();
 
@@ -55,6 +58,13 @@ export function otlpError(kind: ErrorKind, message: string, encoding: OtlpEncodi
     },
     retryAfterSeconds,
   });
+}
+
+/** The encoding that a content type names; parameters, such as a charset, change nothing. */
+export function otlpEncodingOf(contentType: string | undefined): OtlpEncoding | undefined {
+  const mediaType = (contentType ?? '').split(';')[0]!.trim().toLowerCase();
+  if (mediaType === 'application/json') return 'json';
+  return mediaType === 'application/x-protobuf' || mediaType === 'application/protobuf' ? 'protobuf' : undefined;
 }
 
 interface Message {

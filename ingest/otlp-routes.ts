@@ -6,11 +6,8 @@ import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { decompress, readContentEncoding } from './decompress.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
-import { otlpError, otlpResponse } from './otlp-response.ts';
+import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
 import { readBody } from './read-body.ts';
-
-/** OTLP's own path, and where Prometheus, Mimir, Greptime and VictoriaMetrics have it: senders keep their configuration. */
-export const OTLP_PATHS = ['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const;
 
 export interface OtlpServices {
   /** The shards that an authorised request writes to. */
@@ -26,7 +23,7 @@ export function otlpRoutes(services: OtlpServices): Hono {
   for (const path of OTLP_PATHS) {
     routes.post(path, async (context) => {
       // What cannot be understood is answered in JSON, which everybody can read.
-      const encoding = readEncoding(context.req.header('content-type'));
+      const encoding = otlpEncodingOf(context.req.header('content-type'));
       try {
         if (encoding === undefined) throw new VarveError('not-supported', 'the content type must be application/x-protobuf or application/json');
         return otlpResponse(await exportMetrics(services, context, encoding), encoding);
@@ -51,13 +48,6 @@ async function exportMetrics(services: OtlpServices, context: Context, encoding:
   const outcome = await services.otlp.write(shards, plainBody, encoding);
   count(services.counters, outcome, encoding);
   return outcome;
-}
-
-/** Parameters, such as a charset, change nothing. */
-function readEncoding(contentType = ''): OtlpEncoding | undefined {
-  const mediaType = contentType.split(';')[0]!.trim().toLowerCase();
-  if (mediaType === 'application/json') return 'json';
-  return mediaType === 'application/x-protobuf' || mediaType === 'application/protobuf' ? 'protobuf' : undefined;
 }
 
 function count(counters: Counters, { stored, rejections }: OtlpOutcome, encoding: OtlpEncoding): void {

@@ -1,5 +1,6 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { OTLP_PATHS, otlpEncodingOf, otlpError } from '../../ingest/otlp-response.ts';
 import { discardBody } from '../../ingest/read-body.ts';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
@@ -42,15 +43,20 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
       }
     } catch (error) {
       await discardBody(context.req.raw, LIMITS.refusedBodyBytesMax);
-      return refusal(error, needed, requestIdOf(context));
+      return refusal(error, needed, context);
     }
     return next();
   };
 }
 
-/** Senders of samples get plain text, everybody else the API's envelope. */
-function refusal(error: unknown, needed: ReadonlySet<Scope>, requestId: string | undefined): Response {
-  const answer = needed.has('write') && error instanceof VarveError ? writeError(error.kind, error.message) : failure(error, requestId);
+/** Each in the form that its sender reads: OTLP's status message, plain text for other senders of samples, the API's envelope. */
+function refusal(error: unknown, needed: ReadonlySet<Scope>, context: Context): Response {
+  const answer = needed.has('write') && error instanceof VarveError ? writerRefusal(error, context) : failure(error, requestIdOf(context));
   if (answer.status === 401) answer.headers.set('www-authenticate', CHALLENGE);
   return answer;
+}
+
+function writerRefusal({ kind, message, retryAfterSeconds }: VarveError, context: Context): Response {
+  const isOtlp = matchedRoutes(context).some(({ path }) => (OTLP_PATHS as readonly string[]).includes(path));
+  return isOtlp ? otlpError(kind, message, otlpEncodingOf(context.req.header('content-type')) ?? 'json', retryAfterSeconds) : writeError(kind, message);
 }

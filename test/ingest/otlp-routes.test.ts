@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { describe, expect, test } from 'vitest';
-import { OTLP_PATHS } from '../../ingest/otlp-routes.ts';
+import { OTLP_PATHS } from '../../ingest/otlp-response.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { nodeApp } from '../fakes/node-app.ts';

@@ -62,6 +62,20 @@ describe('without a key in the request', () => {
     expect(shards.calls.size).toBe(0);
   });
 
+  test('senders of OTLP get its status message, in the encoding of their request', async () => {
+    const { app } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
+    const post = (path: string, contentType: string) => app.request(path, { method: 'POST', headers: { 'content-type': contentType } });
+    for (const path of ['/v1/metrics', '/api/v1/otlp/v1/metrics']) {
+      const json = await post(path, 'application/json; charset=utf-8');
+      expect([json.status, json.headers.get('content-type'), json.headers.has('www-authenticate')]).toEqual([401, 'application/json', true]);
+      expect(await json.json()).toEqual({ code: 16, message: expect.stringContaining('a key is needed') as unknown });
+      const protobuf = await post(path, 'application/x-protobuf');
+      expect([protobuf.status, protobuf.headers.get('content-type')]).toEqual([401, 'application/x-protobuf']);
+      // Field 1, a varint: google.rpc.Code UNAUTHENTICATED.
+      expect([...new Uint8Array(await protobuf.arrayBuffer()).subarray(0, 2)]).toEqual([8, 16]);
+    }
+  });
+
   test('writers get plain text', async () => {
     const { app } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
     const answer = await app.request('/api/v1/write', { method: 'POST' });
