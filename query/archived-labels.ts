@@ -1,8 +1,10 @@
 import type { Labels } from '../storage/model/labels.ts';
+import { orMissed } from '../storage/archive/archive-watch.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { ReadReport } from './read-report.ts';
 
 /** How far clocks of Workers and shards may differ. */
 const CLOCKS_DIFFER_MS = 15 * 60_000;
@@ -25,8 +27,12 @@ export interface ArchivedLabelsQuery {
 }
 
 /** Label sets of matching series in the archive's files, each of a shard once, in no order; none where nothing is archived. */
-export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, clock: Clock = systemClock): Promise<Labels[]> {
+export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, report: ReadReport, clock: Clock = systemClock): Promise<Labels[]> {
   if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
-  const plan = await archive.files.plan(Math.ceil(startMs), Math.floor(endMs));
-  return archive.files.labels([...plan.files.values()].flat(), selectors, startMs, endMs);
+  const plan = await orMissed(report.cold, WHOLE_ARCHIVE, () => archive.files.plan(Math.ceil(startMs), Math.floor(endMs)));
+  if (plan === undefined) return [];
+  return archive.files.labels([...plan.files.values()].flat(), { selectors, startMs, endMs }, report.cold);
 }
+
+/** What is missing when the catalog does not say which files there are. */
+export const WHOLE_ARCHIVE = 'samples that are in the archive';

@@ -1,15 +1,21 @@
+import type { ArchiveWatch } from '../storage/archive/archive-watch.ts';
+
 /** Which parts of the data a request has read, and which it could not read: what `stats` and warnings are made of. */
 export class ReadReport {
   /** Whether the caller takes an answer in which parts are missing. */
   readonly allowsPartial: boolean;
+  /** What is told of raw samples in the archive. */
+  readonly cold: TierReport;
   readonly #shards = new Set<number>();
   readonly #missing = new Map<number, string>();
   #calls = 0;
   #bytes = 0;
+  #samples = 0;
   #waitedMs = 0;
 
   constructor(allowsPartial: boolean) {
     this.allowsPartial = allowsPartial;
+    this.cold = new TierReport(allowsPartial);
   }
 
   /** One call of a shard was answered. */
@@ -18,6 +24,11 @@ export class ReadReport {
     this.#calls++;
     this.#bytes += bytes;
     this.#waitedMs += waitedMs;
+  }
+
+  /** Samples came from a shard. */
+  read(sampleCount: number): void {
+    this.#samples += sampleCount;
   }
 
   /** A shard could not be read, and the answer goes on without what it holds. */
@@ -30,13 +41,57 @@ export class ReadReport {
     return this.#waitedMs;
   }
 
-  /** One line for each shard whose series are missing. */
+  /** One line for each shard and each file whose samples are missing. */
   get warnings(): string[] {
-    return [...this.#missing].sort(([a], [b]) => a - b).map(([shard, reason]) => `the answer is incomplete: series of shard ${shard} are missing: ${reason}`);
+    const shards = [...this.#missing].sort(([a], [b]) => a - b).map(([shard, reason]) => `the answer is incomplete: series of shard ${shard} are missing: ${reason}`);
+    return [...shards, ...this.cold.warnings];
   }
 
-  /** For `stats`. Objects are files of the archive. */
+  /** For `stats`: sums over all tiers, and each tier by itself. Objects are files of the archive. */
   toJson(): Readonly<Record<string, unknown>> {
-    return { tiers: ['hot'], shards: this.#shards.size, shardsMissing: this.#missing.size, calls: this.#calls, bytes: this.#bytes, objects: 0 };
+    const hot = { samples: this.#samples, bytes: this.#bytes, calls: this.#calls, shards: this.#shards.size, shardsMissing: this.#missing.size };
+    const cold = this.cold.toJson();
+    const tiers = [...(hot.shards > 0 ? ['hot'] : []), ...(cold.objects > 0 ? ['cold'] : [])];
+    return { tiers, samples: hot.samples + cold.samples, bytes: hot.bytes + cold.bytes, objects: cold.objects, hot, cold };
+  }
+}
+
+/** What was read of a tier that is files. */
+export class TierReport implements ArchiveWatch {
+  readonly allowsPartial: boolean;
+  readonly #opened = new Set<string>();
+  readonly #missing = new Map<string, string>();
+  #requests = 0;
+  #bytes = 0;
+  #samples = 0;
+
+  constructor(allowsPartial: boolean) {
+    this.allowsPartial = allowsPartial;
+  }
+
+  opened(key: string): void {
+    this.#opened.add(key);
+  }
+
+  fetched(bytes: number): void {
+    this.#requests++;
+    this.#bytes += bytes;
+  }
+
+  read(sampleCount: number): void {
+    this.#samples += sampleCount;
+  }
+
+  missed(what: string, reason: string): void {
+    this.#missing.set(what, reason);
+  }
+
+  get warnings(): string[] {
+    return [...this.#missing].map(([what, reason]) => `the answer is incomplete: ${what} are missing: ${reason}`);
+  }
+
+  /** `requests` are those to the object store: what an isolate remembers of a file is not asked for again. `missing` are parts that could not be read. */
+  toJson() {
+    return { samples: this.#samples, bytes: this.#bytes, requests: this.#requests, objects: this.#opened.size, missing: this.#missing.size };
   }
 }

@@ -2,14 +2,14 @@ import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../
 import { compareLabels, compareStrings, labelValue, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
-import { VarveError } from '../storage/runtime/errors.ts';
+import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
 import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type SelectShardAnswer, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { archivedLabels, mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import { ReadReport } from './read-report.ts';
-import { selectTiers } from './tiered-select.ts';
+import { selectTiers, type HotSelect } from './tiered-select.ts';
 
 /** One tenant as a series source: all shards asked side by side, and the archive for what has left them, merged in label order. */
 export class HotSource implements SeriesSource {
@@ -31,8 +31,8 @@ export class HotSource implements SeriesSource {
     const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax };
     const { archive } = this.#shards;
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
-      const hot = (shard: number, fromMs: number) => new ShardSeries(this.#shards, shard, { ...first, startMs: fromMs, completeFromMs: fromMs }, signal, this.#watch);
-      return selectTiers(archive.files, { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax }, archive.shardNames, hot);
+      const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);
+      return selectTiers(archive, { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax }, hot, this.#watch.report.cold);
     }
     const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
     // A series lives on one shard: no two streams have the same labels.
@@ -73,6 +73,7 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
       return undefined;
     }
     this.#last = read.value.labels;
+    this.#watch.report.read(read.value.timestampsMs.length);
     return read.value;
   }
 
@@ -119,11 +120,6 @@ export interface Watch {
   readonly clock: Clock;
 }
 
-/** A part of the data is away; everything else is a mistake of the caller or of ours, which no partial answer hides. */
-function isMissingPart(error: unknown): error is VarveError {
-  return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded');
-}
-
 function tooManySamples(samplesMax: number): VarveError {
   return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
 }
@@ -144,14 +140,14 @@ export interface LimitedAnswer<T> {
 
 export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
   const answers = await askAll(shards, (stub) => stub.labelNames(toRequest(query)), report);
-  const archived = await archivedLabels(shards, query);
+  const archived = await archivedLabels(shards, query, report);
   const names = archived.flatMap((labels) => labels.filter((_, i) => i % 2 === 0));
   return mergeStrings([...answers, { status: 'values', values: names, truncated: false }], query.limit);
 }
 
 export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
   const answers = await askAll(shards, (stub) => stub.labelValues(name, toRequest(query)), report);
-  const archived = await archivedLabels(shards, query);
+  const archived = await archivedLabels(shards, query, report);
   const values = archived.map((labels) => labelValue(labels, name)).filter((value) => value !== '');
   return mergeStrings([...answers, { status: 'values', values, truncated: false }], query.limit);
 }
@@ -165,7 +161,7 @@ export async function seriesLabels(shards: TenantShards, query: LabelsQuery, rep
     all.push(...answer.series);
     truncated ||= answer.truncated;
   }
-  all.push(...(await archivedLabels(shards, query)));
+  all.push(...(await archivedLabels(shards, query, report)));
   all.sort(compareLabels);
   // A series of both tiers comes twice.
   const series = all.filter((labels, i) => i === 0 || compareLabels(labels, all[i - 1]!) !== 0);

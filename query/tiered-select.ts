@@ -1,23 +1,17 @@
 import type { RawSeries } from '../promql/series-source.ts';
-import type { ArchivedSeries, ArchivePlan, TenantArchive } from '../storage/archive/tenant-archive.ts';
+import { orMissed, type ArchiveWatch } from '../storage/archive/archive-watch.ts';
+import type { ArchivedSeries, ArchivePlan, ArchiveSelect } from '../storage/archive/tenant-archive.ts';
 import { decodeHistogram } from '../storage/chunk/index.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { compareLabels } from '../storage/model/labels.ts';
-import type { Matcher } from '../storage/model/matcher.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import { payloadOf } from '../storage/shard/payloads.ts';
+import type { ArchiveTier } from '../storage/shard-router.ts';
+import { WHOLE_ARCHIVE } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 
-export interface TieredRequest {
-  readonly matchers: readonly Matcher[];
-  /** Whole Unix milliseconds, both inclusive. */
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly samplesMax: number;
-}
-
-/** Asks a shard that is live for its samples from a time on. */
-export type HotSelect = (shard: number, startMs: number) => AsyncIterable<RawSeries>;
+/** Asks a shard that is live for its samples from a time on; all that it has had since `completeFromMs`, or it refuses. */
+export type HotSelect = (shard: number, from: { readonly startMs: number; readonly completeFromMs?: number }) => AsyncIterable<RawSeries>;
 
 /** Which part of a query's range a shard answers, and which files answer the rest. Pure: see `planTiers`. */
 export interface ShardTiers {
@@ -40,15 +34,19 @@ export function planTiers(plan: ArchivePlan, live: readonly string[], startMs: n
 }
 
 /** Series of both tiers, in label order. A series lives on one shard of a map, so its samples in files come before those of its shard. */
-export async function* selectTiers(archive: TenantArchive, request: TieredRequest, live: readonly string[], hot: HotSelect): AsyncGenerator<RawSeries> {
-  const { matchers, startMs, endMs, samplesMax } = request;
-  const plan = await archive.plan(startMs, endMs);
+export async function* selectTiers({ files: archive, shardNames }: ArchiveTier, request: ArchiveSelect, hot: HotSelect, watch: ArchiveWatch): AsyncGenerator<RawSeries> {
+  const { startMs, endMs } = request;
+  const plan = await orMissed(watch, WHOLE_ARCHIVE, () => archive.plan(startMs, endMs));
   const cold: AsyncIterable<RawSeries>[] = [];
   const behind: AsyncIterable<RawSeries>[] = [];
-  for (const tiers of planTiers(plan, live, startMs, endMs)) {
-    const files = plan.files.get(tiers.shard) ?? [];
-    if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(toRaw(archive.select(files, matchers, startMs, tiers.coldEndMs, samplesMax)));
-    if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, tiers.hot.startMs));
+  // Without a plan nobody knows what shards may have dropped: they answer with what they have.
+  if (plan === undefined) behind.push(...shardNames.map((_, shard) => hot(shard, { startMs })));
+  else {
+    for (const tiers of planTiers(plan, shardNames, startMs, endMs)) {
+      const files = plan.files.get(tiers.shard) ?? [];
+      if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(toRaw(archive.select(files, { ...request, endMs: tiers.coldEndMs }, watch)));
+      if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, { startMs: tiers.hot.startMs, completeFromMs: tiers.hot.startMs }));
+    }
   }
   let open: RawSeries[] = [];
   for await (const series of mergeSorted([...cold, ...behind], (a, b) => compareLabels(a.labels, b.labels))) {

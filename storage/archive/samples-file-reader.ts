@@ -98,11 +98,11 @@ export class SamplesFileReader {
     if (rows !== this.rowCount) throw new DecodeError(`${this.#ref.key}: ${this.rowCount} rows, ${rows} or more in the series directory`);
   }
 
-  /** The samples of some of the file's series, in the order given. Rows of neighbours share pages, so ask for many at a time. */
-  async read(entries: readonly SeriesEntry[]): Promise<RunSource[]> {
+  /** The samples of some of the file's series, in the order given. Rows of neighbours share pages, so ask for many at a time. `onFetch` hears of each request. */
+  async read(entries: readonly SeriesEntry[], onFetch?: (bytes: number) => void): Promise<RunSource[]> {
     const wanted = naming(this.#ref.key, () => this.#wantedPages(entries));
     const pages = new DecodedPages(this.#ref.key, this.#footer, (group, column) => this.#offsetIndex(group, column));
-    await this.#fetch(wanted, pages);
+    await this.#fetch(wanted, pages, onFetch);
     return naming(this.#ref.key, () => entries.map((entry) => this.#assemble(entry, pages)));
   }
 
@@ -185,7 +185,7 @@ export class SamplesFileReader {
     return this.#tail.subarray(start, start + bytes);
   }
 
-  async #fetch(wanted: WantedPage[], pages: DecodedPages): Promise<void> {
+  async #fetch(wanted: WantedPage[], pages: DecodedPages, onFetch: ((bytes: number) => void) | undefined): Promise<void> {
     wanted.sort((a, b) => a.location.offset - b.location.offset);
     for (let first = 0; first < wanted.length; ) {
       let end = first + 1;
@@ -194,6 +194,7 @@ export class SamplesFileReader {
       const offset = wanted[first]!.location.offset;
       if (endOffset > this.#ref.sizeBytes) throw new DecodeError(`${this.#ref.key}: a page ends at byte ${endOffset} of ${this.#ref.sizeBytes}`);
       const bytes = await getRange(this.#store, this.#ref.key, offset, endOffset - offset);
+      onFetch?.(bytes.length);
       naming(this.#ref.key, () => {
         for (const page of wanted.slice(first, end)) pages.decode(page, bytes.subarray(page.location.offset - offset, endOf(page) - offset));
       });

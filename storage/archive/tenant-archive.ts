@@ -9,6 +9,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import { mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
+import { orMissed, UNWATCHED, type ArchiveWatch } from './archive-watch.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import type { SeriesEntry } from './series-directory.ts';
 
@@ -35,6 +36,20 @@ export interface ArchivePlan {
   readonly files: ReadonlyMap<string, readonly ArchivedFile[]>;
 }
 
+/** What is asked of some files. Times are Unix milliseconds, both inclusive. */
+export interface ArchiveSelect {
+  readonly matchers: readonly Matcher[];
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly samplesMax: number;
+}
+
+export interface ArchiveLabels {
+  readonly selectors: readonly (readonly Matcher[])[];
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 /** A series' samples out of files, timestamps rising, at least one. */
 export interface ArchivedSeries {
   readonly labels: Labels;
@@ -42,7 +57,7 @@ export interface ArchivedSeries {
 }
 
 interface FoundEntry {
-  readonly file: number;
+  readonly file: ArchivedFile;
   readonly reader: SamplesFileReader;
   readonly entry: SeriesEntry;
 }
@@ -90,19 +105,25 @@ export class TenantArchive {
     }
   }
 
-  /** Matching series of some files, in label order, with their samples from `startMs` to `endMs`; at most `samplesMax` in all. */
-  async *select(files: readonly ArchivedFile[], matchers: readonly Matcher[], startMs: number, endMs: number, samplesMax: number): AsyncGenerator<ArchivedSeries> {
-    const found = await this.#find(files, [matchers], startMs, endMs);
+  /**
+   * Matching series of some files, in label order, with their samples from `startMs` to `endMs`; at most `samplesMax` in all. A file that
+   * cannot be read fails it, or is missing from the answer where the watch takes that.
+   */
+  async *select(files: readonly ArchivedFile[], { matchers, startMs, endMs, samplesMax }: ArchiveSelect, watch = UNWATCHED): AsyncGenerator<ArchivedSeries> {
+    const found = await this.#find(files, [matchers], startMs, endMs, watch);
+    const missing = new Set<SamplesFileReader>();
     const series = [...found.values()].sort((a, b) => compareLabels(a.labels, b.labels));
     let samples = 0;
     for (let start = 0, end = 0; start < series.length; start = end) {
       let rows = 0;
       while (end < series.length && (end === start || rows + series[end]!.rowCount <= this.#options.limits.archiveReadRowsTarget)) rows += series[end++]!.rowCount;
       const batch = series.slice(start, end);
-      const sources = await this.#read(batch);
+      const sources = await this.#read(batch, missing, watch);
       for (const one of batch) {
-        const part = partOf(one.entries.map((entry) => sources.get(entry)!), startMs, endMs);
+        const read = one.entries.flatMap((entry) => sources.get(entry) ?? []);
+        const part = partOf(read, startMs, endMs);
         if (part === undefined) continue;
+        watch.read(part.to - part.from);
         samples += part.to - part.from;
         if (samples > samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
         yield { labels: one.labels, part };
@@ -111,53 +132,62 @@ export class TenantArchive {
   }
 
   /** Labels of the series of some files that any of the selectors matches, none meaning all, and that may have samples in the range; in no order. */
-  async labels(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<Labels[]> {
-    const found = await this.#find(files, selectors.length === 0 ? [[]] : selectors, startMs, endMs);
+  async labels(files: readonly ArchivedFile[], { selectors, startMs, endMs }: ArchiveLabels, watch = UNWATCHED): Promise<Labels[]> {
+    const found = await this.#find(files, selectors.length === 0 ? [[]] : selectors, startMs, endMs, watch);
     return Array.from(found.values(), ({ labels }) => labels);
   }
 
-  async #find(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<Map<string, FoundSeries>> {
+  async #find(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number, watch: ArchiveWatch): Promise<Map<string, FoundSeries>> {
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
-    const readers = await inTurns(wanted, (file) => this.#open(file));
+    const readers = await inTurns(wanted, (file) => orMissed(watch, partName(file), () => this.#open(file, watch)));
     const found = new Map<string, FoundSeries>();
     const { archiveQueryEntriesMax } = this.#options.limits;
     let entries = 0;
-    wanted.forEach(({ file }, i) => {
-      for (const entry of readers[i]!.series()) {
-        if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
-        if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
-        const key = labelsKey(entry.labels);
-        let series = found.get(key);
-        if (series === undefined) found.set(key, (series = { labels: entry.labels, entries: [], rowCount: 0 }));
-        series.entries.push({ file, reader: readers[i]!, entry });
-        series.rowCount += entry.rowCount;
-      }
-    });
+    for (const [i, file] of wanted.entries()) {
+      const reader = readers[i];
+      if (reader === undefined) continue;
+      await orMissed(watch, partName(file), () => reading(async () => {
+        for (const entry of reader.series()) {
+          if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
+          if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
+          const key = labelsKey(entry.labels);
+          let series = found.get(key);
+          if (series === undefined) found.set(key, (series = { labels: entry.labels, entries: [], rowCount: 0 }));
+          series.entries.push({ file, reader, entry });
+          series.rowCount += entry.rowCount;
+        }
+      }));
+    }
     return found;
   }
 
-  /** The samples of a batch of series: each file is asked once. */
-  async #read(batch: readonly FoundSeries[]): Promise<Map<FoundEntry, RunSource>> {
+  /** The samples of a batch of series: each file is asked once, and one that is missing is not asked again. */
+  async #read(batch: readonly FoundSeries[], missing: Set<SamplesFileReader>, watch: ArchiveWatch): Promise<Map<FoundEntry, RunSource>> {
     const byReader = new Map<SamplesFileReader, FoundEntry[]>();
     for (const found of batch.flatMap(({ entries }) => entries)) {
+      if (missing.has(found.reader)) continue;
       const known = byReader.get(found.reader);
       if (known === undefined) byReader.set(found.reader, [found]);
       else known.push(found);
     }
     const sources = new Map<FoundEntry, RunSource>();
     await inTurns([...byReader], async ([reader, founds]) => {
-      const read = await reading(() => reader.read(founds.map(({ entry }) => entry)));
-      founds.forEach((found, i) => sources.set(found, read[i]!));
+      const entries = founds.map(({ entry }) => entry);
+      const read = await orMissed(watch, partName(founds[0]!.file), () => reading(() => reader.read(entries, (bytes) => watch.fetched(bytes))));
+      if (read === undefined) missing.add(reader);
+      else founds.forEach((found, i) => sources.set(found, read[i]!));
     });
     return sources;
   }
 
-  async #open(file: ArchivedFile): Promise<SamplesFileReader> {
+  async #open(file: ArchivedFile, watch: ArchiveWatch): Promise<SamplesFileReader> {
     const { store, cache } = this.#options;
+    watch.opened(file.key);
     const known = cache.get(file.key);
     if (known !== undefined) return known;
     const reader = await reading(() => SamplesFileReader.open(store, file));
+    watch.fetched(file.tailBytes);
     if (reader.rowCount !== file.rowCount) throw new VarveError('unavailable', `archive: ${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
     cache.set(file.key, reader, file.tailBytes);
     return reader;
@@ -189,6 +219,12 @@ class SeriesTest {
   }
 }
 
+/** What a warning says of a file that is missing. */
+function partName({ key, shard, minTimeMs, maxTimeMs }: ArchivedFile): string {
+  const minute = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16);
+  return `samples of shard ${shard} from ${minute(minTimeMs)} to ${minute(maxTimeMs)} (file ${key})`;
+}
+
 /** A series' samples of several files as one, without what is outside of the range. */
 function partOf(sources: readonly RunSource[], startMs: number, endMs: number): Part | undefined {
   const parts = sources.flatMap((source): Part[] => {
@@ -214,6 +250,7 @@ async function reading<T>(body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
+    if (error instanceof VarveError) throw error;
     throw new VarveError('unavailable', `archive: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

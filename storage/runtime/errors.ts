@@ -32,3 +32,8 @@ export class VarveError extends Error {
 export function badData(message: string): VarveError {
   return new VarveError('bad-data', message);
 }
+
+/** A part of the data is away; everything else is a mistake of the caller or of ours, which no partial answer hides. */
+export function isMissingPart(error: unknown): error is VarveError {
+  return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded');
+}

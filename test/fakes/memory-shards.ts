@@ -35,6 +35,8 @@ export class MemoryShards implements ObjectNamespaces {
   readonly calls = new Map<string, number>();
   /** Taken from the front, one a shard call, while there are any. `undefined` lets the call pass. */
   readonly faults: (CallFault | undefined)[] = [];
+  /** Calls of catalogs are lost. */
+  catalogsAreDown = false;
   /** Called before every append reaches its shard. */
   onAppend: (shard: string) => void = () => {};
   /** The catalogs' clock, Unix ms. */
@@ -53,6 +55,7 @@ export class MemoryShards implements ObjectNamespaces {
     const call = async <T>(method: keyof CatalogApi, body: (catalog: CatalogState) => T): Promise<T> => {
       this.#count(method);
       await turn();
+      if (this.catalogsAreDown) throw new Error('Network connection lost.');
       return structuredClone(body(this.#catalogOf(name)));
     };
     return {

@@ -8,9 +8,12 @@ import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
+import { TenantArchive } from '../../storage/archive/tenant-archive.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { LruCache } from '../../storage/runtime/lru-cache.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from './fixed-clock.ts';
@@ -28,8 +31,8 @@ export interface NodeApp {
 
 const noNetwork: Fetch = (url) => Promise.reject(new Error(`no network: ${String(url)}`));
 
-/** The whole Worker in this process: all routes and the door in front of them, over shards in memory. */
-export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = Date.UTC(2024, 0, 14, 12), limits = LIMITS): NodeApp {
+/** The whole Worker in this process: all routes and the door in front of them, over shards in memory, and an archive whose tails are not remembered. */
+export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = Date.UTC(2024, 0, 14, 12), limits = LIMITS, archive?: ObjectStore): NodeApp {
   const config = readConfig(variables);
   const shards = new MemoryShards(limits);
   const clock = new FixedClock(nowMs);
@@ -38,7 +41,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const metadata = new MetadataSink(LIMITS, clock, counters);
   // Nobody who imports falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
-  const router = new ShardRouter(shards, config.shardCount);
+  const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })));
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
   const admission = new Admission(config.limitsOf, LIMITS, patient);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));

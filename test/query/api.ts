@@ -1,4 +1,5 @@
 import { labelsFrom } from '../../storage/model/labels.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { nodeApp } from '../fakes/node-app.ts';
 
@@ -8,12 +9,13 @@ export interface Settings {
   readonly shardCount?: number;
   readonly limits?: typeof LIMITS;
   readonly corsOrigin?: string;
+  readonly archive?: ObjectStore;
 }
 
 /** The whole Worker over shards in memory, at noon and open on loopback, as a client sees it. */
-export async function memoryApi({ shardCount = 1, limits = LIMITS, corsOrigin = '.*' }: Settings = {}) {
+export async function memoryApi({ shardCount = 1, limits = LIMITS, corsOrigin = '.*', archive }: Settings = {}) {
   const variables = { VARVE_SHARDS: String(shardCount), VARVE_OPEN: 'loopback', VARVE_CORS_ORIGIN: corsOrigin };
-  const { app, shards, clock, router } = nodeApp(variables, undefined, NOON, limits);
+  const { app, shards, clock, router } = nodeApp(variables, undefined, NOON, limits, archive);
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
   const ask = async (path: string, init?: RequestInit): Promise<Response> => app.request(`http://127.0.0.1${path}`, init);

@@ -55,7 +55,14 @@ describe('stats', () => {
     const { stats } = (await api.data(`/api/v1/query?${QUERY}&stats=all`)) as { stats: Record<string, Record<string, unknown>> };
     expect(Object.keys(stats['timings']!)).toEqual(['evalTotalTime', 'resultSortTime', 'queryPreparationTime', 'innerEvalTime', 'execQueueTime', 'execTotalTime']);
     expect(stats['samples']).toMatchObject({ totalQueryableSamples: 2, samplesRead: 2, seriesRead: 2 });
-    expect(stats['sources']).toEqual({ tiers: ['hot'], shards: 2, shardsMissing: 0, calls: 2, bytes: expect.any(Number), objects: 0 });
+    expect(stats['sources']).toEqual({
+      tiers: ['hot'],
+      samples: 2,
+      bytes: expect.any(Number),
+      objects: 0,
+      hot: { samples: 2, bytes: expect.any(Number), calls: 2, shards: 2, shardsMissing: 0 },
+      cold: { samples: 0, bytes: 0, requests: 0, objects: 0, missing: 0 },
+    });
     expect(stats['sources']!['bytes']).toBeGreaterThan(0);
   });
 
@@ -63,7 +70,7 @@ describe('stats', () => {
     const api = await twoShards();
     loseFirstShard(api);
     const { stats } = (await api.data(`/api/v1/query?${QUERY}&stats=true&partial_response=1`)) as { stats: Record<string, Record<string, unknown>> };
-    expect(stats['sources']).toMatchObject({ shards: 1, shardsMissing: 1 });
+    expect(stats['sources']).toMatchObject({ tiers: ['hot'], hot: { shards: 1, shardsMissing: 1 } });
   });
 
   test('other values are deprecated', async () => {
