@@ -46,8 +46,8 @@ export class ColumnChunkWriter {
     if (bounds !== undefined) this.#pageBounds.push(bounds);
   }
 
-  /** `isAscending`: the bounds of pages rise. */
-  finish(nullCount: number, bounds: Bounds | undefined, isAscending = false): ColumnChunk {
+  /** `isAscending`: the bounds of pages rise. `nanCount` is for columns that can hold NaN. */
+  finish(nullCount: number, bounds: Bounds | undefined, { isAscending = false, nanCount }: { readonly isAscending?: boolean; readonly nanCount?: number } = {}): ColumnChunk {
     return {
       encodings: [...this.#encodings],
       valueCount: this.#valueCount,
@@ -56,6 +56,7 @@ export class ColumnChunkWriter {
       dictionaryOffset: this.#dictionaryOffset,
       pages: this.#pages,
       nullCount,
+      nanCount,
       bounds,
       pageBounds: this.#pageBounds.length === this.#pages.length ? this.#pageBounds : undefined,
       isAscending,

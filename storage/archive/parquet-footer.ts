@@ -2,7 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
 import type { ColumnBounds } from '../catalog/data-file.ts';
 import type { ColumnWriter } from '../chunk/index.ts';
-import { LEAVES, writeSchema } from './samples-schema.ts';
+import type { LeafColumn, ParquetSchema } from './parquet-schema.ts';
 import { readStruct, THRIFT_BINARY, THRIFT_I32, THRIFT_STRUCT, THRIFT_TRUE, writeBinary, writeStruct, type ThriftStruct, type ThriftWriter } from './thrift.ts';
 
 /** "PAR1", at both ends of a file. */
@@ -38,6 +38,8 @@ export interface ColumnChunk {
   readonly dictionaryOffset: number | undefined;
   readonly pages: readonly PageLocation[];
   readonly nullCount: number;
+  /** Values that are NaN, stale markers among them; `undefined` for columns that can hold none. */
+  readonly nanCount: number | undefined;
   readonly bounds: Bounds | undefined;
   /** Bounds of each page, when all have some; `isAscending` says that they rise from page to page. */
   readonly pageBounds: readonly Bounds[] | undefined;
@@ -56,7 +58,7 @@ export interface Place {
 }
 
 /** Writes page indexes and footer behind what stands from byte 0 to `position`: everything up to the end of the file. */
-export function writeFooter(out: ColumnWriter, position: number, rowGroups: readonly RowGroup[], keyValues: Readonly<Record<string, string>>): void {
+export function writeFooter(out: ColumnWriter, position: number, { leaves, write: writeSchema }: ParquetSchema, rowGroups: readonly RowGroup[], keyValues: Readonly<Record<string, string>>): void {
   const start = out.length;
   const place = (write: () => void): Place => {
     const offset = position + out.length - start;
@@ -70,11 +72,11 @@ export function writeFooter(out: ColumnWriter, position: number, rowGroups: read
       fields.i32(1, 2);
       writeSchema(fields, 2);
       fields.i64(3, rowGroups.reduce((sum, { rowCount }) => sum + rowCount, 0));
-      fields.list(4, THRIFT_STRUCT, rowGroups, (group) => writeRowGroup(out, group, columnIndexes[rowGroups.indexOf(group)]!, offsetIndexes[rowGroups.indexOf(group)]!));
+      fields.list(4, THRIFT_STRUCT, rowGroups, (group) => writeRowGroup(out, leaves, group, columnIndexes[rowGroups.indexOf(group)]!, offsetIndexes[rowGroups.indexOf(group)]!));
       fields.list(5, THRIFT_STRUCT, Object.entries(keyValues), ([key, value]) => writeStruct(out, (pair) => pair.text(1, key).text(2, value)));
       fields.text(6, 'varve');
       // Bounds are in the order that the type defines: without this, readers ignore those of text.
-      fields.list(7, THRIFT_STRUCT, LEAVES, () => writeStruct(out, (order) => order.struct(1, () => undefined)));
+      fields.list(7, THRIFT_STRUCT, leaves, () => writeStruct(out, (order) => order.struct(1, () => undefined)));
     }),
   );
   out.uint32(bytes);
@@ -96,12 +98,12 @@ function writeOffsetIndex(out: ColumnWriter, { pages }: ColumnChunk): void {
   });
 }
 
-function writeRowGroup(out: ColumnWriter, { rowCount, columns }: RowGroup, columnIndexes: readonly (Place | undefined)[], offsetIndexes: readonly Place[]): void {
+function writeRowGroup(out: ColumnWriter, leaves: readonly LeafColumn[], { rowCount, columns }: RowGroup, columnIndexes: readonly (Place | undefined)[], offsetIndexes: readonly Place[]): void {
   writeStruct(out, (fields) => {
     fields.list(1, THRIFT_STRUCT, columns, (chunk) => {
       const column = columns.indexOf(chunk);
       writeStruct(out, (chunkFields) => {
-        chunkFields.i64(2, startOf(chunk)).struct(3, (metadata) => writeColumnMetadata(metadata, chunk, column));
+        chunkFields.i64(2, startOf(chunk)).struct(3, (metadata) => writeColumnMetadata(metadata, chunk, leaves[column]!));
         chunkFields.i64(4, offsetIndexes[column]!.offset).i32(5, offsetIndexes[column]!.bytes);
         const columnIndex = columnIndexes[column];
         if (columnIndex !== undefined) chunkFields.i64(6, columnIndex.offset).i32(7, columnIndex.bytes);
@@ -116,12 +118,11 @@ function writeRowGroup(out: ColumnWriter, { rowCount, columns }: RowGroup, colum
   });
 }
 
-function writeColumnMetadata(fields: ThriftWriter, chunk: ColumnChunk, column: number): void {
-  const { type, path } = LEAVES[column]!;
+function writeColumnMetadata(fields: ThriftWriter, chunk: ColumnChunk, { type, path }: LeafColumn): void {
   const encoder = new TextEncoder();
   fields.i32(1, type);
   fields.list(2, THRIFT_I32, chunk.encodings, (encoding, out) => out.signed(encoding));
-  fields.list(3, THRIFT_BINARY, path as readonly string[], (name, out) => writeBinary(out, encoder.encode(name)));
+  fields.list(3, THRIFT_BINARY, path, (name, out) => writeBinary(out, encoder.encode(name)));
   fields.i32(4, ZSTD).i64(5, chunk.valueCount).i64(6, chunk.plainBytes).i64(7, chunk.bytes).i64(9, chunk.pages[0]!.offset);
   if (chunk.dictionaryOffset !== undefined) fields.i64(11, chunk.dictionaryOffset);
   fields.struct(12, (statistics) => {
@@ -134,7 +135,7 @@ function startOf(chunk: ColumnChunk): number {
   return chunk.dictionaryOffset ?? chunk.pages[0]!.offset;
 }
 
-/** What a reader of samples needs of a row group. */
+/** What a reader needs of a row group. */
 export interface RowGroupPlace {
   readonly rowCount: number;
   /** By column: where its offset index stands. */
@@ -147,14 +148,14 @@ export interface Footer {
   readonly keyValues: ReadonlyMap<string, string>;
 }
 
-/** Reads the footer of a file of samples. `bytes` are those of the footer alone. */
-export function readFooter(bytes: Uint8Array, where: string): Footer {
+/** Reads the footer of a file with so many columns. `bytes` are those of the footer alone. */
+export function readFooter(bytes: Uint8Array, columnCount: number, where: string): Footer {
   const footer = readStruct(new ByteReader(bytes), `${where}: footer`);
   const decoder = new TextDecoder();
   const keyValues = new Map(footer.structs(5).map((pair) => [decoder.decode(pair.bytes(1)), decoder.decode(pair.bytes(2))]));
   const rowGroups = footer.structs(4).map((group) => ({ rowCount: group.count(3), offsetIndexes: group.structs(1).map((chunk) => placeOf(chunk)) }));
   for (const { offsetIndexes } of rowGroups) {
-    if (offsetIndexes.length !== LEAVES.length) throw new DecodeError(`${where}: ${offsetIndexes.length} columns, want ${LEAVES.length}`);
+    if (offsetIndexes.length !== columnCount) throw new DecodeError(`${where}: ${offsetIndexes.length} columns, want ${columnCount}`);
   }
   const rowCount = footer.count(3);
   const sum = rowGroups.reduce((rows, group) => rows + group.rowCount, 0);

@@ -6,11 +6,6 @@ import type { RowGroup } from './parquet-footer.ts';
 import { writeHistograms, writeStartTimestamps, writeTimestamps, writeValues } from './sample-columns.ts';
 import { writeLabels, writeMetrics, writeSeriesIds, type SeriesRows } from './series-columns.ts';
 
-export interface WrittenRowGroup extends RowGroup {
-  /** Values that are NaN, stale markers among them. */
-  readonly nanCount: number;
-}
-
 /** Collects series, in order, and writes their rows as one row group. */
 export class RowGroupWriter {
   readonly #run = new SampleRun();
@@ -41,7 +36,7 @@ export class RowGroupWriter {
   }
 
   /** Writes what was collected, at least one row, and begins anew. */
-  write(): WrittenRowGroup {
+  write(): RowGroup {
     const run = this.#run;
     const chunk = this.#chunk;
     const series = this.#series;
@@ -56,11 +51,12 @@ export class RowGroupWriter {
     run.clear();
     this.#series = [];
     this.#payloadBytes = 0;
-    return { rowCount, columns: [metrics, ...labels, ids, timestamps, values.chunk, histograms, starts], nanCount: values.nanCount };
+    return { rowCount, columns: [metrics, ...labels, ids, timestamps, values, histograms, starts] };
   }
 }
 
-function splitMetric(labels: Labels): { metric: string; labels: Labels } {
+/** The metric's name, and the labels without it. */
+export function splitMetric(labels: Labels): { metric: string; labels: Labels } {
   for (let i = 0; i < labels.length; i += 2) {
     if (labels[i] === METRIC_NAME) return { metric: labels[i + 1]!, labels: [...labels.slice(0, i), ...labels.slice(i + 2)] };
   }

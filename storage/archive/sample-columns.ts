@@ -14,7 +14,7 @@ export const SAMPLE_PAGE_ROWS = PAGE_BYTES_TARGET / 8;
 
 const MICROS_PER_MS = 1000n;
 
-export function writeTimestamps({ timestampsMs, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
+export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'timestampsMs' | 'length'>, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let leastMs = Infinity;
   let greatestMs = -Infinity;
@@ -34,7 +34,7 @@ export function writeTimestamps({ timestampsMs, length }: SampleRun, chunk: Colu
   return chunk.finish(0, timestampBounds(leastMs, greatestMs));
 }
 
-export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnChunkWriter): { chunk: ColumnChunk; nanCount: number } {
+export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let nullCount = 0;
   let nanCount = 0;
@@ -61,7 +61,7 @@ export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnCh
     chunk.page(start, end - start, PLAIN);
   });
   const bounds = hasBounds ? { lower: doubleBytes(least === 0 ? -0 : least), upper: doubleBytes(greatest === 0 ? 0 : greatest) } : undefined;
-  return { chunk: chunk.finish(nullCount, bounds), nanCount };
+  return chunk.finish(nullCount, bounds, { nanCount });
 }
 
 export function writeHistograms({ bits, payloads, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {

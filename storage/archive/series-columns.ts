@@ -31,7 +31,7 @@ export function writeMetrics(series: readonly SeriesRows[], chunk: ColumnChunkWr
   dictionary.write(chunk);
   const boundsOf = (from: number, to: number): Bounds => ({ lower: encoder.encode(series[from]!.metric), upper: encoder.encode(series[to]!.metric) });
   writeRuns(series, indexes, bitWidth(Math.max(0, dictionary.size - 1)), chunk, boundsOf);
-  return chunk.finish(0, boundsOf(0, series.length - 1), true);
+  return chunk.finish(0, boundsOf(0, series.length - 1), { isAscending: true });
 }
 
 export function writeSeriesIds(series: readonly SeriesRows[], chunk: ColumnChunkWriter): ColumnChunk {
