@@ -35,6 +35,7 @@ import { searchRoutes } from './search-routes.ts';
 import { statusRoutes } from './status-routes.ts';
 import { targetRoutes } from './target-routes.ts';
 import { openTenant } from './tenant.ts';
+import { tierRoutes } from './tier-routes.ts';
 import { tsdbRoutes } from './tsdb-routes.ts';
 
 /** What the routes need of the world. */
@@ -70,6 +71,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', notificationRoutes());
   app.route('/api/v1', statusRoutes({ router, counters, clock, config, startedMs: clock.nowMs() }));
   app.route('/api/v1', tsdbRoutes({ router }));
+  app.route('/api/v1', tierRoutes({ router, clock }));
   app.route('/api/v1', openapiRoutes());
   app.route('/api/v1', exemplarRoutes({ router }));
   app.route('/api/v1', searchRoutes({ router, clock }));

@@ -56,6 +56,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/status/self_metrics', methods: READ, summary: 'The server’s own metrics as JSON.', parameters: ['metric_name_pattern'] },
   { path: '/api/v1/status/tsdb', methods: READ, summary: 'Cardinality of the hot tier.', parameters: ['limit'] },
   { path: '/api/v1/status/tsdb/blocks', methods: READ, summary: 'Segments of the hot tier.' },
+  { path: '/api/v1/status/tiers', methods: READ, summary: 'What each tier holds, how far the archive is behind, and what it does next.' },
   { path: '/api/v1/openapi.yaml', methods: READ, summary: 'This document.', answer: 'application/yaml' },
   { path: '/api/v1/cdc', methods: READ, summary: 'The change feed as Server-Sent Events.', parameters: ['match[]', 'cursor', 'per_sample', 'live'], answer: 'text/event-stream' },
   { path: '/api/v1/read', methods: SEND, summary: 'Prometheus remote read, samples or streamed XOR chunks.', answer: PROTOBUF, body: [PROTOBUF] },

@@ -50,6 +50,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_archive_commits_total: { type: 'counter', help: 'Times the catalog took files, or learned that there are none for some time.' },
   varve_shard_archive_failures_total: { type: 'counter', help: 'Times the object store or the catalog did not answer a flush; it is tried again.' },
   varve_shard_archive_lag_seconds: { type: 'gauge', help: 'Age of the oldest sample that is not in the archive; a day and some minutes are as it should be.' },
+  varve_shard_archive_overdue_seconds: { type: 'gauge', help: 'How late the window of that sample is: 0 until the plan would have it archived.' },
   varve_shard_queue_messages_total: { type: 'counter', help: 'Messages of changes that the queue CDC_QUEUE has taken; some perhaps again.' },
   varve_shard_queue_resyncs_total: { type: 'counter', help: 'Times the queue was told that changes are missing, since it fell behind what the log still has.' },
   varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },

@@ -70,6 +70,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/openapi.yaml': 'read',
   '/api/v1/status/tsdb': 'read',
   '/api/v1/status/tsdb/blocks': 'read-whole-tenant',
+  '/api/v1/status/tiers': 'read-whole-tenant',
 
   '/api/v1/admin/tsdb/delete_series': 'admin',
   '/api/v1/admin/tsdb/clean_tombstones': 'admin',

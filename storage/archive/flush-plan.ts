@@ -40,14 +40,18 @@ export function planFlush(state: FlushState, nowMs: number, limits: FlushLimits)
   return undefined;
 }
 
+/** When the window of a time is over and past its grace (Unix ms). */
+export function windowDueMs(timeMs: number, { archiveWindowMs, archiveGraceMs }: Pick<FlushLimits, 'archiveWindowMs' | 'archiveGraceMs'>): number {
+  return windowStart(timeMs, archiveWindowMs) + archiveWindowMs + archiveGraceMs;
+}
+
 /** When `planFlush` will have something; `undefined` when it never will unless something is written. */
-export function flushDueMs(state: FlushState, { archiveWindowMs, archiveGraceMs }: FlushLimits): number | undefined {
+export function flushDueMs(state: FlushState, limits: FlushLimits): number | undefined {
   const { archivedUntilMs, oldestMs, late } = state;
-  const dueOf = (timeMs: number): number => windowStart(timeMs, archiveWindowMs) + archiveWindowMs + archiveGraceMs;
   const [first] = late;
-  const windowDueMs = oldestMs === undefined ? Infinity : dueOf(Math.max(oldestMs, archivedUntilMs));
-  const lateDueMs = first === undefined ? Infinity : first.newestMs < archivedUntilMs ? -Infinity : dueOf(first.newestMs);
-  const dueMs = Math.min(windowDueMs, lateDueMs);
+  const nextWindowMs = oldestMs === undefined ? Infinity : windowDueMs(Math.max(oldestMs, archivedUntilMs), limits);
+  const lateMs = first === undefined ? Infinity : first.newestMs < archivedUntilMs ? -Infinity : windowDueMs(first.newestMs, limits);
+  const dueMs = Math.min(nextWindowMs, lateMs);
   return dueMs === Infinity ? undefined : dueMs;
 }
 

@@ -10,8 +10,9 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
+import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
-import { flushDueMs, planFlush, type FlushState } from './flush-plan.ts';
+import { flushDueMs, planFlush, windowDueMs, type FlushState, type FlushWork } from './flush-plan.ts';
 import { lateSeriesByDay } from './late-series.ts';
 import { SamplesFileWriter, type SamplesFile } from './samples-file-writer.ts';
 
@@ -54,6 +55,7 @@ export class Flusher {
   /** Failures in a row, and when to try again. */
   #failures = 0;
   #retryAtMs = -Infinity;
+  #lastFailure = '';
   #isRunning = false;
 
   constructor(options: FlusherOptions) {
@@ -61,10 +63,38 @@ export class Flusher {
     this.#ledger = new FlushLedger(options.sql);
   }
 
-  /** Age of the oldest sample that is not archived (seconds); 0 when there is none. */
-  get lagSeconds(): number {
-    const oldestMs = this.#options.hot.archive.oldestMs();
-    return oldestMs === undefined ? 0 : Math.max(0, this.#options.clock.nowMs() - oldestMs) / 1000;
+  /** Age of the oldest sample that is not archived, and how late its window is against the plan (seconds); 0 when there is none. */
+  get lag(): { readonly lagSeconds: number; readonly overdueSeconds: number } {
+    const { hot, clock, limits } = this.#options;
+    const oldestMs = hot.archive.oldestMs();
+    if (oldestMs === undefined) return { lagSeconds: 0, overdueSeconds: 0 };
+    const nowMs = clock.nowMs();
+    return { lagSeconds: Math.max(0, nowMs - oldestMs) / 1000, overdueSeconds: Math.max(0, nowMs - windowDueMs(oldestMs, limits)) / 1000 };
+  }
+
+  /** How far it is, and what comes next. */
+  status(): FlushStatus {
+    const { hot, limits, clock } = this.#options;
+    const { archivedUntilMs, closedUntilMs } = hot.archive.mark;
+    const begun = this.#ledger.plan();
+    const files = begun === undefined ? [] : this.#ledger.files().map(({ file }) => file);
+    const state = this.#state();
+    const behind = begun === undefined ? state : stateBehind(state, begun.plan.work);
+    const dueMs = flushDueMs(behind, limits);
+    const next = dueMs === undefined ? undefined : planFlush(behind, Math.max(dueMs, clock.nowMs()), limits);
+    return {
+      archivedUntilMs,
+      closedUntilMs,
+      ...this.lag,
+      begun: begun && {
+        task: taskOf(begun.plan.work),
+        fileCount: files.length,
+        rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
+        bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      },
+      next: next && { task: taskOf(next), dueMs: dueMs! },
+      failure: this.#failures === 0 ? undefined : { count: this.#failures, message: this.#lastFailure, retryAtMs: this.#retryAtMs },
+    };
   }
 
   /** When there is something to do (Unix ms); `undefined` when there never will be unless something is written. */
@@ -92,6 +122,7 @@ export class Flusher {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_failures_total++;
+      this.#lastFailure = error.message;
       this.#retryAtMs = clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
     } finally {
       this.#isRunning = false;
@@ -207,6 +238,16 @@ export class Flusher {
     const { limits, shard } = this.#options;
     return new SamplesFileWriter(limits, { 'varve.shard': shard, 'varve.flush': String(plan.flush) });
   }
+}
+
+/** What will be there when a piece of work is done. */
+function stateBehind(state: FlushState, work: FlushWork): FlushState {
+  if (work.kind === 'window') return { ...state, archivedUntilMs: Math.max(state.archivedUntilMs, work.endMs) };
+  return { ...state, late: state.late.filter(({ sequence }) => !work.sequences.includes(sequence)) };
+}
+
+function taskOf(work: FlushWork): FlushTask {
+  return work.kind === 'window' ? work : { kind: 'late', batchCount: work.sequences.length };
 }
 
 interface EncodedFile {

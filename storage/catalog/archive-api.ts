@@ -59,3 +59,35 @@ export interface ArchiveFilesAnswer {
   /** By shard: all its samples before this (Unix ms) are in files. Shards that have archived nothing are not here. */
   readonly archivedUntilMs: Readonly<Record<string, number>>;
 }
+
+export interface ArchiveStatusRequest {
+  readonly version: number;
+}
+
+/** The files of a table that are of one day. Times are Unix milliseconds, both inclusive. */
+export interface ArchiveDayStatus {
+  /** Days since 1970. */
+  readonly day: number;
+  readonly fileCount: number;
+  readonly bytes: number;
+  readonly rowCount: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+}
+
+export interface ArchiveTableStatus {
+  readonly table: string;
+  /** The oldest first. */
+  readonly days: readonly ArchiveDayStatus[];
+  /** Files that are in no snapshot of the Iceberg table yet. */
+  readonly unpublishedFiles: number;
+  /** The Iceberg table's newest snapshot; `undefined` before the first. */
+  readonly snapshot: { readonly id: number; readonly timeMs: number; readonly count: number; readonly metadataKey: string } | undefined;
+}
+
+export interface ArchiveStatusAnswer {
+  readonly version: number;
+  readonly tables: readonly ArchiveTableStatus[];
+  /** By shard: all its samples before this (Unix ms) are in files. */
+  readonly archivedUntilMs: Readonly<Record<string, number>>;
+}

@@ -1,4 +1,4 @@
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer, ArchiveStatusRequest } from './archive-api.ts';
 import type { MetadataEntry } from '../model/metadata.ts';
 
 export const CATALOG_RPC_VERSION = 1;
@@ -73,6 +73,8 @@ export interface CatalogApi {
   archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer>;
   /** Which files of the archive may have samples of a range, a page at a time. */
   archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer>;
+  /** What the archive has, by table and day. Reads a row for each file: for people, not for scrapes. */
+  archiveStatus(request: ArchiveStatusRequest): Promise<ArchiveStatusAnswer>;
   /** Elects one replica of each cluster; harmless to repeat. */
   claimReplica(request: ClaimReplicaRequest): Promise<ClaimReplicaAnswer>;
 }

@@ -5,9 +5,10 @@ import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { durableObjectSql } from '../runtime/sql.ts';
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
+import { durableObjectSql, type Sql } from '../runtime/sql.ts';
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer } from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
+import { archiveStatus } from './archive-status.ts';
 import { ArchiveTable } from './archive-table.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
@@ -41,10 +42,12 @@ export class Catalog extends DurableObject implements CatalogApi {
   /** `undefined` where nothing is archived. */
   readonly #table: ArchiveTable | undefined;
   readonly #alarm: Alarm;
+  readonly #sql: Sql;
 
   constructor(state: DurableObjectState, env: CatalogEnv) {
     super(state, env as never);
     const sql = durableObjectSql(state.storage);
+    this.#sql = sql;
     this.#store = new CatalogStore(sql, systemRandom);
     this.#metadata = new MetadataStore(sql, LIMITS);
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
@@ -82,6 +85,10 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> {
     return this.#files.files(request);
+  }
+
+  async archiveStatus(): Promise<ArchiveStatusAnswer> {
+    return archiveStatus(this.#sql);
   }
 
   /** Writes the snapshot that is due, if one is. It may ring at any time. */

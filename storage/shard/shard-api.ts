@@ -127,6 +127,29 @@ export interface ShardStats {
   readonly gauges: Readonly<Record<string, number>>;
 }
 
+/** A piece of work that moves samples into the archive: a window of time (Unix ms, the end is not in it), or late batches. */
+export type FlushTask =
+  | { readonly kind: 'window'; readonly startMs: number; readonly endMs: number }
+  | { readonly kind: 'late'; readonly batchCount: number };
+
+/** How far a shard's samples have gone into the archive, and what comes next. Times are Unix milliseconds. */
+export interface FlushStatus {
+  /** All samples before this are in files; -Infinity when nothing is. */
+  readonly archivedUntilMs: number;
+  /** No sample before this is taken any more. */
+  readonly closedUntilMs: number;
+  /** Age of the oldest sample that may not be archived yet; 0 when there is none. */
+  readonly lagSeconds: number;
+  /** How late its window is: 0 until the plan would have it archived. */
+  readonly overdueSeconds: number;
+  /** What was begun, with the files of it that are in the object store. */
+  readonly begun: { readonly task: FlushTask; readonly fileCount: number; readonly rowCount: number; readonly bytes: number } | undefined;
+  /** What comes next, behind what was begun, and when; `undefined` when there is nothing unless something is written. */
+  readonly next: { readonly task: FlushTask; readonly dueMs: number } | undefined;
+  /** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs`. */
+  readonly failure: { readonly count: number; readonly message: string; readonly retryAtMs: number } | undefined;
+}
+
 /** A shard as its callers see it: the RPC port. */
 export interface ShardApi {
   /** Stores a batch (append-message.ts), all or nothing. The answer leaves after the commit point. */
@@ -149,4 +172,6 @@ export interface ShardApi {
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
   changes(request: ChangesShardRequest): Promise<ChangesAnswer>;
   stats(): Promise<ShardStats>;
+  /** `undefined` where nothing is archived. */
+  flushStatus(): Promise<FlushStatus | undefined>;
 }

@@ -19,6 +19,7 @@ import type {
   DeleteShardAnswer,
   ExemplarsShardAnswer,
   ExemplarsShardRequest,
+  FlushStatus,
   LabelsShardRequest,
   SegmentSummary,
   SelectShardAnswer,
@@ -130,8 +131,13 @@ export class Shard extends DurableObject implements ShardApi {
   async stats(): Promise<ShardStats> {
     const { counters, gauges } = this.#store.stats();
     const queue = this.#sender === undefined ? {} : { queue_lag_rows: this.#sender.lag };
-    const archive = this.#flusher === undefined ? {} : { archive_lag_seconds: this.#flusher.lagSeconds };
+    const lag = this.#flusher?.lag;
+    const archive = lag === undefined ? {} : { archive_lag_seconds: lag.lagSeconds, archive_overdue_seconds: lag.overdueSeconds };
     return { counters: { ...counters, ...this.#sender?.counters, ...this.#flusher?.counters }, gauges: { ...gauges, ...queue, ...archive } };
+  }
+
+  async flushStatus(): Promise<FlushStatus | undefined> {
+    return this.#flusher?.status();
   }
 
   async #arm(): Promise<void> {

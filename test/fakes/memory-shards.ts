@@ -1,4 +1,5 @@
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
+import { archiveStatus } from '../../storage/catalog/archive-status.ts';
 import { CATALOG_RPC_VERSION, type CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
@@ -6,7 +7,7 @@ import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
-import type { ShardApi } from '../../storage/shard/shard-api.ts';
+import type { FlushStatus, ShardApi } from '../../storage/shard/shard-api.ts';
 import { NodeSql } from './node-sql.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -16,6 +17,7 @@ type Method = keyof ShardApi;
 export type CallFault = 'lose-request' | 'lose-answer' | 'overloaded';
 
 interface CatalogState {
+  readonly sql: NodeSql;
   readonly catalog: CatalogStore;
   readonly files: ArchiveFiles;
   readonly metadata: MetadataStore;
@@ -37,6 +39,8 @@ export class MemoryShards implements ObjectNamespaces {
   readonly faults: (CallFault | undefined)[] = [];
   /** Calls of catalogs are lost. */
   catalogsAreDown = false;
+  /** What every shard says of its flush: there is none here. */
+  flushStatus: FlushStatus | undefined;
   /** Called before every append reaches its shard. */
   onAppend: (shard: string) => void = () => {};
   /** The catalogs' clock, Unix ms. */
@@ -67,6 +71,7 @@ export class MemoryShards implements ObjectNamespaces {
           files.commit(request);
           return { version: CATALOG_RPC_VERSION };
         }),
+      archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
       archiveFiles: (request) => call('archiveFiles', ({ files }) => files.files(request)),
       claimReplica: (request) => call('claimReplica', ({ elections }) => elections.claim(request, this.nowMs)),
     };
@@ -78,7 +83,7 @@ export class MemoryShards implements ObjectNamespaces {
     let state = this.#catalogStates.get(name);
     if (state === undefined) {
       const catalog = new CatalogStore(sql, this.#random);
-      state = { catalog, files: new ArchiveFiles(sql, this.#limits), metadata: new MetadataStore(sql, this.#limits), elections: new HaElections(sql, this.#limits, this.nowMs) };
+      state = { sql, catalog, files: new ArchiveFiles(sql, this.#limits), metadata: new MetadataStore(sql, this.#limits), elections: new HaElections(sql, this.#limits, this.nowMs) };
       this.#catalogStates.set(name, state);
     }
     return state;
@@ -99,7 +104,7 @@ export class MemoryShards implements ObjectNamespaces {
       if (fault === 'overloaded') throw Object.assign(new Error('Durable Object is overloaded.'), { overloaded: true });
       if (method === 'append') this.onAppend(name);
       const store = this.storeOf(name);
-      const answer = (methodsOf(store)[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
+      const answer = (methodsOf(store, this.flushStatus)[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
       const received = structuredClone(answer);
       await turn();
       if (fault === 'lose-answer') throw new Error('Network connection lost.');
@@ -119,6 +124,7 @@ export class MemoryShards implements ObjectNamespaces {
       createSnapshot: () => call('createSnapshot'),
       segmentSummaries: () => call('segmentSummaries'),
       stats: () => call('stats'),
+      flushStatus: () => call('flushStatus'),
     };
   }
 
@@ -155,7 +161,7 @@ export class MemoryShards implements ObjectNamespaces {
 type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>> };
 
 /** What the object's shell calls for each method. */
-function methodsOf(store: HotStore): Methods {
+function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Methods {
   return {
     append: (message) => store.append(message),
     appendLate: (message) => store.late.append(message),
@@ -170,6 +176,7 @@ function methodsOf(store: HotStore): Methods {
     createSnapshot: () => store.createSnapshot(),
     segmentSummaries: () => store.segmentSummaries(),
     stats: () => store.stats(),
+    flushStatus: () => flushStatus,
   };
 }
 

@@ -55,4 +55,10 @@ test('old samples are imported, archived, and read together with new ones', { ti
   const metadataKey = (await keys()).filter((key) => key.endsWith('.metadata.json')).at(-1)!;
   const metadata = await (await env.ARCHIVE.get(metadataKey))!.json<{ readonly snapshots: readonly { readonly summary: Record<string, string> }[] }>();
   expect(metadata.snapshots.at(-1)!.summary['total-records']).toBe('20');
+
+  // The same as the server says it.
+  const { archive, hot } = (await list('/api/v1/status/tiers')) as { archive: { tables: unknown[] }; hot: { shards: { flush: unknown }[] } };
+  const day = new Date(oldMs).toISOString().slice(0, 10);
+  expect(archive.tables).toMatchObject([{ table: 'samples', samples: 20, days: expect.arrayContaining([expect.objectContaining({ day })]), iceberg: { unpublishedFiles: 0, metadata: metadataKey } }]);
+  expect(hot.shards).toMatchObject([{ shard: '1/0', lateSamples: 0, flush: { archivedUntil: expect.any(String), begun: null, failure: null } }]);
 });

@@ -1,0 +1,120 @@
+import { Hono } from 'hono';
+import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus } from '../storage/catalog/archive-api.ts';
+import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { FlushStatus, FlushTask, SegmentSummary, ShardStats } from '../storage/shard/shard-api.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { answer } from './answer.ts';
+import { success } from './respond.ts';
+import { openTenant, type TenantServices } from './tenant.ts';
+
+export interface TierServices extends TenantServices {
+  readonly clock: Clock;
+}
+
+/** Where a tenant's samples are, and how they move from tier to tier; to be mounted at `/api/v1`. Times are RFC 3339, null where there is none. */
+export function tierRoutes(services: TierServices): Hono {
+  const routes = new Hono();
+  routes.get('/status/tiers', (context) => answer(context, async () => success(await tierStatus(await openTenant(services, context), services.clock.nowMs()))));
+  return routes;
+}
+
+async function tierStatus(shards: TenantShards, nowMs: number): Promise<unknown> {
+  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
+  const hot = await Promise.all(numbers.map((shard) => shards.call(shard, hotStatus)));
+  const catalog = shards.archive && (await shards.catalog((stub) => stub.archiveStatus({ version: CATALOG_RPC_VERSION })));
+  const hotJson = hot.map((status, shard) => shardJson(shards.archive?.shardNames[shard] ?? String(shard), status, nowMs));
+  return {
+    time: timeText(nowMs),
+    hot: { segments: sum(hotJson, 'segments'), samples: sum(hotJson, 'samples'), bytes: sum(hotJson, 'bytes'), shards: hotJson },
+    archive: catalog === undefined ? null : archiveJson(catalog),
+  };
+}
+
+interface HotStatus {
+  readonly segments: readonly SegmentSummary[];
+  readonly stats: ShardStats;
+  readonly flush: FlushStatus | undefined;
+}
+
+async function hotStatus(stub: Parameters<Parameters<TenantShards['call']>[1]>[0]): Promise<HotStatus> {
+  const [segments, stats, flush] = await Promise.all([stub.segmentSummaries(), stub.stats(), stub.flushStatus()]);
+  return { segments, stats, flush };
+}
+
+/** `samples` are those in segments and in the log, those that a window has sent to the archive among them until they are dropped. */
+function shardJson(shard: string, { segments, stats: { gauges }, flush }: HotStatus, nowMs: number) {
+  return {
+    shard,
+    series: gauges['series'] ?? 0,
+    segments: segments.length,
+    samples: sum(segments, 'sampleCount') + (gauges['log_entries'] ?? 0),
+    bytes: gauges['storage_bytes'] ?? 0,
+    minTime: timeText(least(segments.map(({ minTimeMs }) => minTimeMs))),
+    maxTime: timeText(greatest(segments.map(({ maxTimeMs }) => maxTimeMs))),
+    lateSamples: gauges['late_samples'] ?? 0,
+    flush: flush === undefined ? null : flushJson(flush, nowMs),
+  };
+}
+
+function flushJson({ archivedUntilMs, closedUntilMs, lagSeconds, overdueSeconds, begun, next, failure }: FlushStatus, nowMs: number) {
+  return {
+    archivedUntil: timeText(archivedUntilMs),
+    closedUntil: timeText(closedUntilMs),
+    lagSeconds,
+    overdueSeconds,
+    begun: begun === undefined ? null : { ...taskJson(begun.task), files: begun.fileCount, samples: begun.rowCount, bytes: begun.bytes },
+    // Late batches whose time is archived already are due at once.
+    next: next === undefined ? null : { ...taskJson(next.task), due: timeText(Math.max(next.dueMs, nowMs)) },
+    failure: failure === undefined ? null : { count: failure.count, message: failure.message, retryAt: timeText(failure.retryAtMs) },
+  };
+}
+
+function taskJson(task: FlushTask) {
+  return task.kind === 'window' ? { kind: task.kind, start: timeText(task.startMs), end: timeText(task.endMs) } : { kind: task.kind, batches: task.batchCount };
+}
+
+function archiveJson({ tables, archivedUntilMs }: ArchiveStatusAnswer) {
+  const watermarks = Object.entries(archivedUntilMs).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    windowSeconds: LIMITS.archiveWindowMs / 1000,
+    graceSeconds: LIMITS.archiveGraceMs / 1000,
+    archivedUntil: Object.fromEntries(watermarks.map(([shard, untilMs]) => [shard, timeText(untilMs)])),
+    tables: tables.map(tableJson),
+  };
+}
+
+function tableJson({ table, days, unpublishedFiles, snapshot }: ArchiveTableStatus) {
+  return {
+    table,
+    tier: table === 'samples' ? 'cold' : 'warm',
+    files: sum(days, 'fileCount'),
+    samples: sum(days, 'rowCount'),
+    bytes: sum(days, 'bytes'),
+    minTime: timeText(least(days.map(({ minTimeMs }) => minTimeMs))),
+    maxTime: timeText(greatest(days.map(({ maxTimeMs }) => maxTimeMs))),
+    iceberg: { unpublishedFiles, snapshots: snapshot?.count ?? 0, snapshotId: snapshot?.id ?? null, snapshotTime: timeText(snapshot?.timeMs), metadata: snapshot?.metadataKey ?? null },
+    days: days.map(dayJson),
+  };
+}
+
+function dayJson({ day, fileCount, rowCount, bytes }: ArchiveDayStatus) {
+  return { day: new Date(day * 86_400_000).toISOString().slice(0, 10), files: fileCount, samples: rowCount, bytes };
+}
+
+function timeText(timeMs: number | undefined): string | null {
+  return timeMs === undefined || !Number.isFinite(timeMs) ? null : new Date(timeMs).toISOString();
+}
+
+function sum<K extends string>(all: readonly Readonly<Record<K, number>>[], field: K): number {
+  return all.reduce((total, one) => total + one[field], 0);
+}
+
+function least(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => Math.min(a, b), Infinity);
+}
+
+function greatest(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+}
