@@ -22,6 +22,7 @@ import { withCompression } from './compression.ts';
 import { withCors } from './cors.ts';
 import { exemplarRoutes } from './exemplar-routes.ts';
 import { federateRoutes } from './federate-routes.ts';
+import { labelRoutes } from './label-routes.ts';
 import { languageRoutes } from './language-routes.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import { notificationRoutes } from './notification-routes.ts';
@@ -64,6 +65,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, counters }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
+  app.route('/api/v1', labelRoutes({ router }));
   app.route('/api/v1', metadataRoutes({ router }));
   app.route('/api/v1', languageRoutes());
   app.route('/api/v1', targetRoutes({ router, clock }));

@@ -1,6 +1,9 @@
 import { VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 import { ByteText } from './byte-text.ts';
 
+/** Prometheus' warning where `limit` has left something out. */
+export const TRUNCATED = 'results truncated due to limit';
+
 /** Annotations shown at most, of each kind; the rest is counted in one more line, as Prometheus does. */
 const ANNOTATIONS_MAX = 10;
 
@@ -37,8 +40,16 @@ export type TextPart = string | Uint8Array;
 
 /** The success envelope around `data`, which is JSON already. */
 export function* successText(data: Iterable<TextPart>, notes: Notes): Generator<TextPart> {
-  yield '{"status":"success","data":';
+  yield DATA_BEGINS;
   yield* data;
+  yield* endText(notes);
+}
+
+/** What stands in front of the data of an answer. */
+export const DATA_BEGINS = '{"status":"success","data":';
+
+/** What stands behind them. */
+export function* endText(notes: Notes): Generator<string> {
   yield* noteText('warnings', 'warning', notes.warnings);
   yield* noteText('infos', 'info', notes.infos);
   if (notes.explain !== undefined) yield `,"explain":${JSON.stringify(notes.explain)}`;
@@ -79,6 +90,27 @@ export function streamed(parts: Generator<TextPart>): Response {
       if (chunk.done) controller.close();
     },
     cancel: () => void parts.return(undefined),
+  });
+  return new Response(body, { headers: JSON_HEADERS });
+}
+
+/**
+ * An answer that is written as its data arrive: `write` adds text until there is about `bytesTarget`, and tells whether more follows. What it
+ * throws at first is thrown here; later it ends the connection, so that nobody takes half an answer for all.
+ */
+export async function streamedAsync(write: (text: ByteText, bytesTarget: number) => Promise<boolean>): Promise<Response> {
+  const text = new ByteText();
+  const hasMore = await write(text, CHUNK_BYTES);
+  const first = text.written().slice();
+  if (!hasMore) return whole(first);
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(first),
+    pull: async (controller) => {
+      text.clear();
+      const isOpen = await write(text, CHUNK_BYTES);
+      controller.enqueue(text.written().slice());
+      if (!isOpen) controller.close();
+    },
   });
   return new Response(body, { headers: JSON_HEADERS });
 }

@@ -4,10 +4,10 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { answer } from './answer.ts';
+import { labelNames, labelValues, type LabelsQuery } from './label-fan-out.ts';
 import { booleanParameter, countParameter, selectorParameters, timeParameter } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
 import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm } from './search-match.ts';
-import { labelNames, labelValues, type LabelsQuery } from './shard-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const HOUR_MS = 3_600_000;
@@ -26,9 +26,9 @@ export function searchRoutes(services: SearchServices): Hono {
   const route = (path: string, findOf: (parameters: URLSearchParams) => Find): void => {
     routes.on(['GET', 'POST'], path, (context) => answer(context, (parameters) => search(services, context, parameters, findOf(parameters))));
   };
-  const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, report)).values;
+  const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, report)).strings();
   route('/search/metric_names', () => valuesOf(METRIC_NAME));
-  route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, report)).values);
+  route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, report)).strings());
   route('/search/label_values', (parameters) => {
     const label = parameters.get('label') ?? '';
     if (label === '') throw badData('missing required parameter "label"');

@@ -1,12 +1,11 @@
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
-import { compareLabels, compareStrings, labelValue, type Labels } from '../storage/model/labels.ts';
-import type { Matcher } from '../storage/model/matcher.ts';
+import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
-import { SHARD_RPC_VERSION, type LabelsShardRequest, type SelectShardRequest, type SelectShardAnswer, type StringsShardAnswer } from '../storage/shard/shard-api.ts';
+import { SHARD_RPC_VERSION, type SelectShardRequest, type SelectShardAnswer } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { archivedLabels, mayBeArchived } from './archived-labels.ts';
+import { mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import { ReadReport } from './read-report.ts';
 import { selectTiers, type HotSelect } from './tiered-select.ts';
@@ -124,54 +123,6 @@ function tooManySamples(samplesMax: number): VarveError {
   return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
 }
 
-/** What a label request asks of every shard. */
-export interface LabelsQuery {
-  readonly selectors: readonly (readonly Matcher[])[];
-  readonly startMs: number;
-  readonly endMs: number;
-  /** 0 means no limit. */
-  readonly limit: number;
-}
-
-export interface LimitedAnswer<T> {
-  readonly values: readonly T[];
-  readonly truncated: boolean;
-}
-
-export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
-  const answers = await askAll(shards, (stub) => stub.labelNames(toRequest(query)), report);
-  const archived = await archivedLabels(shards, query, report);
-  const names = archived.flatMap((labels) => labels.filter((_, i) => i % 2 === 0));
-  return mergeStrings([...answers, { status: 'values', values: names, truncated: false }], query.limit);
-}
-
-export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<string>> {
-  const answers = await askAll(shards, (stub) => stub.labelValues(name, toRequest(query)), report);
-  const archived = await archivedLabels(shards, query, report);
-  const values = archived.map((labels) => labelValue(labels, name)).filter((value) => value !== '');
-  return mergeStrings([...answers, { status: 'values', values, truncated: false }], query.limit);
-}
-
-export async function seriesLabels(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<LimitedAnswer<Labels>> {
-  const answers = await askAll(shards, (stub) => stub.series(toRequest(query)), report);
-  const all: Labels[] = [];
-  let truncated = false;
-  for (const answer of answers) {
-    if (answer.status === 'refused') throw new VarveError('execution', answer.message);
-    all.push(...answer.series);
-    truncated ||= answer.truncated;
-  }
-  all.push(...(await archivedLabels(shards, query, report)));
-  all.sort(compareLabels);
-  // A series of both tiers comes twice.
-  const series = all.filter((labels, i) => i === 0 || compareLabels(labels, all[i - 1]!) !== 0);
-  return cut(series, truncated, query.limit);
-}
-
-function toRequest(query: LabelsQuery): LabelsShardRequest {
-  return { version: SHARD_RPC_VERSION, ...query };
-}
-
 /** The answers of all shards, side by side; of those that could be read where the report allows that. */
 export async function askAll<T>(shards: TenantShards, ask: Parameters<typeof shards.call<T>>[1], report: ReadReport): Promise<T[]> {
   const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
@@ -183,20 +134,4 @@ export async function askAll<T>(shards: TenantShards, ask: Parameters<typeof sha
     report.missed(shard, error.message);
     return [];
   });
-}
-
-function mergeStrings(answers: readonly StringsShardAnswer[], limit: number): LimitedAnswer<string> {
-  const all = new Set<string>();
-  let truncated = false;
-  for (const answer of answers) {
-    if (answer.status === 'refused') throw new VarveError('execution', answer.message);
-    for (const value of answer.values) all.add(value);
-    truncated ||= answer.truncated;
-  }
-  return cut([...all].sort(compareStrings), truncated, limit);
-}
-
-function cut<T>(values: T[], truncated: boolean, limit: number): LimitedAnswer<T> {
-  if (limit > 0 && values.length > limit) return { values: values.slice(0, limit), truncated: true };
-  return { values, truncated };
 }

@@ -175,6 +175,8 @@ export const LIMITS = {
   snapshotsMax: 64,
   /** Segment rows kept open for reading single series again, in bytes of the rows and their directories. */
   openSegmentBytesMax: 4 * MIB,
+  /** Label names, and values of labels, kept as the answers that they are, in bytes. */
+  labelStringsCacheBytesMax: 2 * MIB,
   /** Decoded columns of such rows, in samples of 16 bytes: 4 MiB. */
   openColumnSamplesMax: 256 * KIB,
   /**
@@ -300,6 +302,10 @@ export const LIMITS = {
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
   selectPageBytesTarget: 8 * MIB,
+  /** A page of label sets: some 100,000 of six labels. */
+  seriesPageBytesTarget: 4 * MIB,
+  /** Label names or values in one answer of a shard. */
+  labelStringsBytesMax: 16 * MIB,
   rpcBytesMax: 32 * MIB,
 
   // —— a query ——
@@ -349,3 +355,5 @@ assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNa
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');
+assert(LIMITS.seriesPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page of label sets fits one RPC answer');
+assert(LIMITS.labelStringsBytesMax < LIMITS.rpcBytesMax, 'names and values fit one RPC answer');

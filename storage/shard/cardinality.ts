@@ -28,8 +28,7 @@ export function readCardinality({ index, head, segments }: CardinalitySources, r
   }
   const { live, floorMs } = segments;
   let minTimeMs = head.minTimestampMs;
-  let maxTimeMs = -Infinity;
-  for (let entry = 0; entry < head.count; entry++) maxTimeMs = Math.max(maxTimeMs, head.timestampsMs[entry]!);
+  let maxTimeMs = head.newestTimestampMs;
   for (const info of live) {
     minTimeMs = Math.min(minTimeMs, Math.max(info.minTimeMs, floorMs));
     maxTimeMs = Math.max(maxTimeMs, info.maxTimeMs);

@@ -1,5 +1,4 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { compareStrings } from '../model/labels.ts';
 import type { Labels } from '../model/labels.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
@@ -8,13 +7,13 @@ import { LIMITS } from '../runtime/limits.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { cut } from './cut-answer.ts';
 import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
+import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
 import { LogTails } from './log-tails.ts';
@@ -71,6 +70,7 @@ export class HotStore {
   readonly #tails: LogTails;
   readonly #snapshots: Snapshots;
   readonly #upkeep: Upkeep;
+  readonly #labels: LabelAnswers;
   readonly #exemplars: Exemplars;
   readonly #deltas: DeltaSums;
   readonly #taken = new TakenSamples();
@@ -107,6 +107,7 @@ export class HotStore {
     this.#segments = new Segments(sql, limits);
     this.#gatherer = new PieceGatherer(this.#segments);
     this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer);
+    this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch));
@@ -230,25 +231,21 @@ export class HotStore {
   }
 
   labelNames(request: LabelsShardRequest): StringsShardAnswer {
-    const names = this.#series.index.labelNames(this.#refsOf(request));
-    return this.#fenced({ status: 'values', ...cut(names.sort(compareStrings), request.limit) });
+    return this.#fenced(this.#labels.names(request));
   }
 
   labelValues(name: string, request: LabelsShardRequest): StringsShardAnswer {
-    const values = this.#series.index.labelValues(name, this.#refsOf(request));
-    return this.#fenced({ status: 'values', ...cut(values.sort(compareStrings), request.limit) });
+    return this.#fenced(this.#labels.values(name, request));
   }
 
   series(request: LabelsShardRequest): SeriesShardAnswer {
-    const refs = this.#series.index.sortByLabels(this.#refsOf(request) ?? this.#series.index.select([]));
-    const { values, truncated } = cut(refs, request.limit);
-    const series = values.map((ref) => this.#series.index.labelsOf(ref));
-    return this.#fenced({ status: 'series', series, truncated });
+    return this.#fenced(this.#labels.series(request));
   }
 
   cardinality(request: LabelsShardRequest): CardinalityShardAnswer {
     const sources = { index: this.#series.index, head: this.#head, segments: this.#segments };
-    return this.#fenced(readCardinality(sources, this.#refsOf(request), this.#limits.cardinalityBytesMax));
+    const refs = selectInRange({ head: this.#head, segments: this.#segments, series: this.#series }, request);
+    return this.#fenced(readCardinality(sources, refs, this.#limits.cardinalityBytesMax));
   }
 
   segmentSummaries(): SegmentSummary[] {
@@ -417,11 +414,6 @@ export class HotStore {
 
   #localHasher(): SeriesHasher {
     return (this.#hasher ??= localHasher(this.#sql, this.#random));
-  }
-
-  /** The series of any of the selectors that may have samples in the request's time; `undefined` for all of them. */
-  #refsOf(request: LabelsShardRequest): number[] | undefined {
-    return selectInRange({ head: this.#head, segments: this.#segments, series: this.#series }, request);
   }
 
   /** An answer that has been read, once the fence is passed. */

@@ -15,6 +15,7 @@ export class LogHead {
   #count = 0;
   #generation = 0;
   #minTimestampMs = Infinity;
+  #newestTimestampMs = -Infinity;
   readonly refs: Uint32Array;
   readonly timestampsMs: Float64Array;
   readonly valueBits: Uint32Array;
@@ -52,6 +53,11 @@ export class LogHead {
     return this.#minTimestampMs;
   }
 
+  /** The greatest timestamp in the log, -Infinity when it is empty. */
+  get newestTimestampMs(): number {
+    return this.#newestTimestampMs;
+  }
+
   get free(): number {
     return this.capacity - this.#count;
   }
@@ -72,6 +78,7 @@ export class LogHead {
     const maxTimestampMs = this.#maxTimestampMs;
     const isDisordered = this.#isDisordered;
     let minTimestampMs = this.#minTimestampMs;
+    let newestTimestampMs = this.#newestTimestampMs;
     for (let i = 0; i < sampleCount; i++) {
       const ref = refs[i]!;
       previous[start + i] = lastEntry[ref]!;
@@ -79,8 +86,10 @@ export class LogHead {
       if (timestampsMs[i]! > maxTimestampMs[ref]!) maxTimestampMs[ref] = timestampsMs[i]!;
       else isDisordered[ref] = 1;
       if (timestampsMs[i]! < minTimestampMs) minTimestampMs = timestampsMs[i]!;
+      if (timestampsMs[i]! > newestTimestampMs) newestTimestampMs = timestampsMs[i]!;
     }
     this.#minTimestampMs = minTimestampMs;
+    this.#newestTimestampMs = newestTimestampMs;
     this.#count = start + sampleCount;
     if (payloads.length > 0) {
       rebasePayloads(this.valueBits, start, this.#count, payloads, this.payloads);
@@ -144,6 +153,7 @@ export class LogHead {
     this.#count = 0;
     this.#generation++;
     this.#minTimestampMs = Infinity;
+    this.#newestTimestampMs = -Infinity;
     this.payloads = [];
     this.#payloadBytes = 0;
     this.startsMs = undefined;

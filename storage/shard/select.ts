@@ -69,7 +69,7 @@ function settle(parts: Part[] | undefined, log: Part | undefined): readonly Part
 const NO_PARTS: readonly Part[] = [];
 
 /** Position of the first ref behind the given labels. */
-function firstBehind(index: SeriesIndex, refs: readonly number[], after: Labels): number {
+export function firstBehind(index: SeriesIndex, refs: readonly number[], after: Labels): number {
   let low = 0;
   let high = refs.length;
   while (low < high) {

@@ -1,49 +1,61 @@
-import type { LogHead } from './log-head.ts';
+import { NO_ENTRY, type LogHead } from './log-head.ts';
 import type { Segments } from './segments.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import type { LabelsShardRequest } from './shard-api.ts';
 
-interface RangeSources {
+export interface RangeSources {
   readonly head: LogHead;
   readonly segments: Segments;
   readonly series: SeriesRegistry;
 }
 
-/** The series of any of the selectors that may have samples in the request's time, in no particular order; `undefined` for all of them. */
-export function selectInRange(sources: RangeSources, { selectors, startMs, endMs }: LabelsShardRequest): number[] | undefined {
-  const { index, count } = sources.series;
-  const inRange = seriesInRange(sources, startMs, endMs);
-  const isAll = inRange === undefined || inRange.count >= count;
-  if (selectors.length === 0 && isAll) return undefined;
-  const refs = selectors.length <= 1 ? index.select(selectors[0] ?? []) : [...new Set(selectors.flatMap((matchers) => index.select(matchers)))];
-  return isAll ? refs : refs.filter((ref) => inRange.isIn[ref] === 1);
+/** What a label request is about. With neither, all series. */
+export interface FoundSeries {
+  /** The series, in no particular order; `undefined` for all, or all of `isIn`. */
+  readonly refs: number[] | undefined;
+  /** By ref, 1 for each series of the time asked for, where it is not all of them. `refs` are among these. */
+  readonly isIn: Uint8Array | undefined;
+}
+
+/** The series of any of the selectors that may have samples in the request's time. Where no selector is given, nothing is done by series. */
+export function findInRange(sources: RangeSources, { selectors, startMs, endMs }: LabelsShardRequest): FoundSeries {
+  const { index } = sources.series;
+  const isIn = seriesInRange(sources, startMs, endMs);
+  if (selectors.length === 0) return { refs: undefined, isIn };
+  const refs = selectors.length === 1 ? index.select(selectors[0]!) : [...new Set(selectors.flatMap((matchers) => index.select(matchers)))];
+  return { refs: isIn === undefined ? refs : refs.filter((ref) => isIn[ref] === 1), isIn };
+}
+
+/** The same as refs, in no particular order; `undefined` for all of them. */
+export function selectInRange(sources: RangeSources, request: LabelsShardRequest): number[] | undefined {
+  const { refs, isIn } = findInRange(sources, request);
+  return refs ?? (isIn === undefined ? undefined : sources.series.index.select([]).filter((ref) => isIn[ref] === 1));
 }
 
 /**
- * By ref, 1 for each series that may have samples within a time (Unix ms, both inclusive), and how many there are: exact for the log, and
- * for segments as exact as a row's range of time and its runs of refs are, so never one too few. Prometheus, too, looks at whole blocks.
- * `undefined` when the time takes in everything that is stored.
+ * By ref, 1 for each series that may have samples within a time (Unix ms, both inclusive): exact for the log, and for segments as exact as a
+ * row's range of time and its runs of refs are, so never one too few. Prometheus, too, looks at whole blocks. `undefined` when the time takes
+ * in everything that is stored, or all series.
  */
-function seriesInRange({ head, segments, series: { refLimit } }: RangeSources, startMs: number, endMs: number): { readonly isIn: Uint8Array; readonly count: number } | undefined {
+function seriesInRange({ head, segments, series: { refLimit, count } }: RangeSources, startMs: number, endMs: number): Uint8Array | undefined {
   const fromMs = Math.max(startMs, segments.floorMs);
-  const isWhole = segments.live.every((info) => info.minTimeMs >= fromMs && info.maxTimeMs <= endMs) && head.minTimestampMs >= fromMs && newestOf(head) <= endMs;
-  if (isWhole) return undefined;
+  const isLogWhole = head.minTimestampMs >= fromMs && head.newestTimestampMs <= endMs;
+  if (isLogWhole && segments.live.every((info) => info.minTimeMs >= fromMs && info.maxTimeMs <= endMs)) return undefined;
   const isIn = new Uint8Array(refLimit);
   for (const { minTimeMs, maxTimeMs, refs } of segments.live) {
     if (minTimeMs > endMs || maxTimeMs < fromMs) continue;
     for (let run = 0; run < refs.length; run += 2) isIn.fill(1, refs[run], refs[run + 1]);
   }
-  for (let entry = 0; entry < head.count; entry++) {
-    const timeMs = head.timestampsMs[entry]!;
-    if (timeMs >= fromMs && timeMs <= endMs) isIn[head.refs[entry]!] = 1;
+  // The log is nearly always within the time or beside it as a whole, and then its many entries say no more than that.
+  if (isLogWhole) {
+    for (let ref = 0; ref < refLimit; ref++) if (head.lastEntryOf(ref) !== NO_ENTRY) isIn[ref] = 1;
+  } else if (head.minTimestampMs <= endMs && head.newestTimestampMs >= fromMs) {
+    for (let entry = 0; entry < head.count; entry++) {
+      const timeMs = head.timestampsMs[entry]!;
+      if (timeMs >= fromMs && timeMs <= endMs) isIn[head.refs[entry]!] = 1;
+    }
   }
-  let count = 0;
-  for (let ref = 0; ref < refLimit; ref++) count += isIn[ref]!;
-  return { isIn, count };
-}
-
-function newestOf(head: LogHead): number {
-  let newestMs = -Infinity;
-  for (let entry = 0; entry < head.count; entry++) if (head.timestampsMs[entry]! > newestMs) newestMs = head.timestampsMs[entry]!;
-  return newestMs;
+  let found = 0;
+  for (let ref = 0; ref < refLimit; ref++) found += isIn[ref]!;
+  return found >= count ? undefined : isIn;
 }

@@ -132,33 +132,72 @@ export class SeriesIndex {
   /** The label names of the given series, or of all. Unsorted. */
   labelNames(refs: readonly number[] | undefined): string[] {
     if (refs === undefined) return [...this.#postings.keys()].map((symbol) => this.#symbols[symbol]!);
-    const names = new Set<number>();
+    const isFound = new Uint8Array(this.#symbols.length);
+    const names: string[] = [];
     for (const ref of refs) {
-      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) names.add(this.#labelSymbols[i]!);
+      for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
+        const name = this.#labelSymbols[i]!;
+        if (isFound[name] === 1) continue;
+        isFound[name] = 1;
+        names.push(this.#symbols[name]!);
+      }
     }
-    return [...names].map((symbol) => this.#symbols[symbol]!);
+    return names;
+  }
+
+  /** The label names of the series that `isIn` has 1 for, by ref. Unsorted. */
+  labelNamesIn(isIn: Uint8Array): string[] {
+    const names: string[] = [];
+    for (const [name, byValue] of this.#postings) {
+      if (byValue.values().some((refs) => refs.some((ref) => isIn[ref] === 1))) names.push(this.#symbols[name]!);
+    }
+    return names;
+  }
+
+  /** The values that one label has in the series that `isIn` has 1 for, by ref. Unsorted. */
+  labelValuesIn(name: string, isIn: Uint8Array): string[] {
+    const values: string[] = [];
+    for (const [value, refs] of this.#byValue(name) ?? []) {
+      if (refs.some((ref) => isIn[ref] === 1)) values.push(this.#symbols[value]!);
+    }
+    return values;
+  }
+
+  /** How many label names there are. They are never fewer than before. */
+  get labelNameCount(): number {
+    return this.#postings.size;
+  }
+
+  /** How many values a label has. They are never fewer than before. */
+  labelValueCount(name: string): number {
+    return this.#byValue(name)?.size ?? 0;
   }
 
   /** The values that one label has in the given series, or in all. Unsorted. */
   labelValues(name: string, refs: readonly number[] | undefined): string[] {
     const nameSymbol = this.#symbolOf.get(name);
-    const byValue = nameSymbol === undefined ? undefined : this.#postings.get(nameSymbol);
+    const byValue = this.#byValue(name);
     if (byValue === undefined) return [];
-    if (refs === undefined) return [...byValue.keys()].map((symbol) => this.#symbols[symbol]!);
-    const values = new Set<number>();
+    if (refs === undefined) return Array.from(byValue.keys(), (symbol) => this.#symbols[symbol]!);
+    const isFound = new Uint8Array(this.#symbols.length);
+    const values: string[] = [];
     for (const ref of refs) {
       for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
-        if (this.#labelSymbols[i] === nameSymbol) values.add(this.#labelSymbols[i + 1]!);
+        if (this.#labelSymbols[i] !== nameSymbol) continue;
+        const value = this.#labelSymbols[i + 1]!;
+        if (isFound[value] === 0) values.push(this.#symbols[value]!);
+        isFound[value] = 1;
+        break;
       }
     }
-    return [...values].map((symbol) => this.#symbols[symbol]!);
+    return values;
   }
 
   /** How many series have each value of one label, among the given series or all. */
   countValues(name: string, refs: readonly number[] | undefined): Map<string, number> {
     const counts = new Map<string, number>();
     const nameSymbol = this.#symbolOf.get(name);
-    const byValue = nameSymbol === undefined ? undefined : this.#postings.get(nameSymbol);
+    const byValue = this.#byValue(name);
     if (byValue === undefined) return counts;
     if (refs === undefined) {
       for (const [symbol, postings] of byValue) counts.set(this.#symbols[symbol]!, postings.length);
@@ -176,11 +215,16 @@ export class SeriesIndex {
     return counts;
   }
 
+  /** The postings lists of a label by value symbol. */
+  #byValue(name: string): ReadonlyMap<number, number[]> | undefined {
+    const nameSymbol = this.#symbolOf.get(name);
+    return nameSymbol === undefined ? undefined : this.#postings.get(nameSymbol);
+  }
+
   /** The postings lists that a matcher stands for; `undefined` when it also takes series without the label: those it can only filter. */
   #listsOf(matcher: Matcher): (readonly number[])[] | undefined {
     if (matcherMatchesEmpty(matcher)) return undefined;
-    const nameSymbol = this.#symbolOf.get(matcher.name);
-    const byValue = nameSymbol === undefined ? undefined : this.#postings.get(nameSymbol);
+    const byValue = this.#byValue(matcher.name);
     if (byValue === undefined) return [];
     const literals = literalValues(matcher);
     const lists: (readonly number[])[] = [];

@@ -14,6 +14,9 @@ import type { SeriesExemplars } from './select-exemplars.ts';
  */
 export const SHARD_RPC_VERSION = 1;
 
+/** Of label requests: since 2 their answers are packed (label-answers.ts). */
+export const LABELS_RPC_VERSION = 2;
+
 export type AppendAnswer =
   /** The batch is durable, but for what the refusals name. What was there already counts as stored. */
   | {
@@ -65,13 +68,21 @@ export interface LabelsShardRequest {
   readonly endMs: number;
   /** At most this many answers; 0 means no limit of the caller's. */
   readonly limit: number;
+  /** Of series, since version 2: continue behind this one (labels are the order). */
+  readonly after?: Labels | undefined;
 }
 
+/** Sorted, each once. */
 export type StringsShardAnswer =
+  /** To requests of version 2: a JSON array in UTF-8, as it goes into the caller's own answer. */
+  | { readonly status: 'strings'; readonly json: Uint8Array; readonly truncated: boolean }
   | { readonly status: 'values'; readonly values: readonly string[]; readonly truncated: boolean }
   | { readonly status: 'refused'; readonly message: string };
 
+/** In label order. */
 export type SeriesShardAnswer =
+  /** To requests of version 2: a page (series-page.ts), and whether there are more series behind it. */
+  | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
   | { readonly status: 'series'; readonly series: readonly Labels[]; readonly truncated: boolean }
   | { readonly status: 'refused'; readonly message: string };
 

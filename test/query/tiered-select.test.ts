@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RawSeries } from '../../promql/series-source.ts';
 import { planTiers } from '../../query/tiered-select.ts';
-import { HotSource, labelNames, labelValues, seriesLabels } from '../../query/shard-fan-out.ts';
+import { labelNames, labelValues } from '../../query/label-fan-out.ts';
+import { HotSource } from '../../query/shard-fan-out.ts';
 import { ReadReport } from '../../query/read-report.ts';
 import { restrictShards } from '../../storage/access/restricted-shards.ts';
 import { TenantArchive, type ArchivePlan } from '../../storage/archive/tenant-archive.ts';
@@ -17,6 +18,7 @@ import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, START_MS } from '../storage/archive/flush-world.ts';
+import { mergedSeries } from './merged-series.ts';
 import { named, STALE, write, type TestSeries, type TestValue } from '../storage/shard/batches.ts';
 
 const LIMITS_SMALL = { archiveRowGroupRowsMax: 60, archiveFileRowsMax: 150, archiveReadRowsTarget: 100 };
@@ -118,10 +120,10 @@ describe('a query over both tiers', () => {
     const whole = shardsOver(() => twin);
     const query = { selectors: [[{ name: '__name__', type: '=~', value: 'm[0-2]' } as const]], startMs: START_MS, endMs: START_MS + 10 * HOUR_MS, limit: 0 };
     const report = new ReadReport(false);
-    expect(await labelNames(tiered, query, report)).toEqual(await labelNames(whole, query, report));
-    expect(await labelValues(tiered, 'pod', query, report)).toEqual(await labelValues(whole, 'pod', query, report));
-    expect(await seriesLabels(tiered, query, report)).toEqual(await seriesLabels(whole, query, report));
-    expect((await seriesLabels(tiered, { ...query, limit: 3 }, report)).values).toEqual((await seriesLabels(whole, { ...query, limit: 3 }, report)).values);
+    expect((await labelNames(tiered, query, report)).strings()).toEqual((await labelNames(whole, query, report)).strings());
+    expect((await labelValues(tiered, 'pod', query, report)).strings()).toEqual((await labelValues(whole, 'pod', query, report)).strings());
+    expect(await mergedSeries(tiered, query, report)).toEqual(await mergedSeries(whole, query, report));
+    expect((await mergedSeries(tiered, { ...query, limit: 3 }, report)).json).toEqual((await mergedSeries(whole, { ...query, limit: 3 }, report)).json);
   });
 
   test('a restricted reader sees in files what it sees in shards', async () => {
@@ -132,7 +134,8 @@ describe('a query over both tiers', () => {
     expect(seen).toEqual(await collect(shardsOver(() => world.hot, archiveOf(world)), matchers, 0, 1e15));
     expect(seen.length).toBeGreaterThan(0);
     expect(seen.every((line) => line.includes('"m1"'))).toBe(true);
-    const { values } = await labelValues(restricted, '__name__', { selectors: [], startMs: 0, endMs: 1e15, limit: 0 }, new ReadReport(false));
+    const names = await labelValues(restricted, '__name__', { selectors: [], startMs: 0, endMs: 1e15, limit: 0 }, new ReadReport(false));
+    const values = names.strings();
     expect(values).toEqual(['m1']);
   });
 

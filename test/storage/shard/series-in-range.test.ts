@@ -12,13 +12,13 @@ const request = (startMs: number, endMs: number) => ({ version: SHARD_RPC_VERSIO
 
 function seriesOf(store: HotStore, startMs: number, endMs: number): string[] {
   const answer = store.series(request(startMs, endMs));
-  if (answer.status !== 'series') throw new Error(answer.message);
+  if (answer.status !== 'series') throw new Error(answer.status);
   return answer.series.map((labels) => labelValue(labels, 'i'));
 }
 
 function valuesOf(store: HotStore, startMs: number, endMs: number): readonly string[] {
   const answer = store.labelValues('i', request(startMs, endMs));
-  if (answer.status !== 'values') throw new Error(answer.message);
+  if (answer.status !== 'values') throw new Error(answer.status);
   return answer.values;
 }
 

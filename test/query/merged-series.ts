@@ -1,0 +1,18 @@
+import { ByteText } from '../../query/byte-text.ts';
+import type { LabelsQuery } from '../../query/label-fan-out.ts';
+import type { ReadReport } from '../../query/read-report.ts';
+import { SeriesMerge } from '../../query/series-fan-out.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+
+/** The whole answer of a merge, read in pieces of some bytes. */
+export async function mergedSeries(shards: TenantShards, query: LabelsQuery, report: ReadReport, bytesTarget = 50): Promise<{ readonly json: string; readonly isTruncated: boolean }> {
+  const merge = await SeriesMerge.open(shards, query, report);
+  const text = new ByteText();
+  let json = '';
+  for (let isOpen = true; isOpen; ) {
+    text.clear();
+    isOpen = await merge.write(text, bytesTarget);
+    json += new TextDecoder().decode(text.written());
+  }
+  return { json, isTruncated: merge.isTruncated };
+}
