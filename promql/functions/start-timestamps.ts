@@ -1,13 +1,4 @@
-/**
- * Whether a sample's start timestamp says that the counter began anew after the sample before. A start equal to the previous sample's
- * time is a delta point and so a reset, unless the previous sample's own start is unknown or nonsense: then it may as well be a
- * cumulative point whose writer knew no better.
- */
-export function isStartReset(previousStartMs: number, previousMs: number, startMs: number, timestampMs: number): boolean {
-  if (startMs === 0 || startMs >= timestampMs || startMs < previousMs) return false;
-  if (startMs > previousMs) return true;
-  return previousStartMs !== 0 && previousStartMs < previousMs;
-}
+export { isStartReset } from '../../storage/model/counter-reset.ts';
 
 /** Whether a sample claims to have begun before the previous sample, though not with it: the two cover the same time. */
 export function isStartOverlap(previousStartMs: number, previousMs: number, startMs: number): boolean {

@@ -60,6 +60,28 @@ export function readValuePage(bytes: Uint8Array, rowCount: number, where: string
   return { bits, isDefined };
 }
 
+/** Whole numbers below 2^53 of a column that has no nulls. */
+export function readLongPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
+  const page = open(bytes, rowCount, PLAIN, where);
+  // A copy of its own: what was decompressed may be a part of a larger buffer.
+  const longs = new BigInt64Array(new Uint8Array(page.reader.take(rowCount * 8)).buffer);
+  close(page, where);
+  return Float64Array.from(longs, Number);
+}
+
+/** Timestamps in ms, NaN where there is none. */
+export function readOptionalTimestampPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
+  const page = open(bytes, rowCount, DELTA_BINARY_PACKED, where);
+  const isDefined = levelsOf(page);
+  const count = isDefined === undefined ? rowCount : isDefined.reduce((sum, level) => sum + level, 0);
+  const timestampsMs = new Float64Array(rowCount);
+  decodeTimestampsMicros(page.reader, count, timestampsMs, 0);
+  close(page, where);
+  if (isDefined === undefined) return timestampsMs;
+  for (let row = rowCount - 1, from = count - 1; row >= 0; row--) timestampsMs[row] = isDefined[row] === 1 ? timestampsMs[from--]! : NaN;
+  return timestampsMs;
+}
+
 /** Start timestamps in ms, 0 where there is none. */
 export function readStartPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
   const { bits, isDefined } = readValuePage(bytes, rowCount, where);
@@ -72,8 +94,8 @@ export function readStartPage(bytes: Uint8Array, rowCount: number, where: string
   return startsMs;
 }
 
-/** Payloads by row; `undefined` where a row is no histogram. */
-export function readHistogramPage(bytes: Uint8Array, rowCount: number, where: string): (Uint8Array | undefined)[] {
+/** Bytes by row, those of histograms among them; `undefined` where a row has none. */
+export function readBytesPage(bytes: Uint8Array, rowCount: number, where: string): (Uint8Array | undefined)[] {
   const page = open(bytes, rowCount, PLAIN, where);
   const isDefined = levelsOf(page);
   const payloads = Array.from({ length: rowCount }, (_, row) => (isDefined === undefined || isDefined[row] === 1 ? page.reader.take(page.reader.uint32()) : undefined));

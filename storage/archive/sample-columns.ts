@@ -34,7 +34,7 @@ export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'times
   return chunk.finish(0, timestampBounds(leastMs, greatestMs));
 }
 
-export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
+export function writeValues({ bits, values, length }: Pick<SampleRun, 'bits' | 'values' | 'length'>, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let nullCount = 0;
   let nanCount = 0;
@@ -42,7 +42,7 @@ export function writeValues({ bits, values, length }: SampleRun, chunk: ColumnCh
   let greatest = -Infinity;
   let hasBounds = false;
   forPages(length, (start, end) => {
-    const nulls = writeLevels(bits, start, end, chunk.plain, (high) => high !== HISTOGRAM_BITS_HIGH);
+    const nulls = writeLevels(start, end, chunk.plain, (i) => bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH);
     nullCount += nulls;
     for (let i = start; i < end; i++) {
       if (bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH) continue;
@@ -68,7 +68,7 @@ export function writeHistograms({ bits, payloads, length }: SampleRun, chunk: Co
   chunk.begin();
   let nullCount = 0;
   const writePage = (start: number, end: number): void => {
-    nullCount += writeLevels(bits, start, end, chunk.plain, (high) => high === HISTOGRAM_BITS_HIGH);
+    nullCount += writeLevels(start, end, chunk.plain, (i) => bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH);
     for (let i = start; payloads.length > 0 && i < end; i++) {
       if (bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH) continue;
       const payload = payloads[bits[i * 2]!]!;
@@ -108,10 +108,7 @@ export function writeStartTimestamps({ startsMs, length }: SampleRun, chunk: Col
   let lastMs = NaN;
   let last = new Uint8Array(8);
   forPages(length, (start, end) => {
-    const levels = runsOfLevels(start, end, (i) => startsMs[i] !== 0);
-    nullCount += levels.nullCount;
-    chunk.plain.uint32(levels.bytes);
-    for (const { value, length: runLength } of levels.runs) writeRun(chunk.plain, value, runLength, 1);
+    nullCount += writeLevels(start, end, chunk.plain, (i) => startsMs[i] !== 0);
     for (let i = start; i < end; i++) {
       const startMs = startsMs[i]!;
       if (startMs === 0) continue;
@@ -126,7 +123,7 @@ export function writeStartTimestamps({ startsMs, length }: SampleRun, chunk: Col
   return chunk.finish(nullCount, undefined);
 }
 
-function forPages(length: number, each: (start: number, end: number) => void): void {
+export function forPages(length: number, each: (start: number, end: number) => void): void {
   for (let start = 0; start < length; start += SAMPLE_PAGE_ROWS) each(start, Math.min(start + SAMPLE_PAGE_ROWS, length));
 }
 
@@ -134,9 +131,9 @@ function appendBits(bits: Uint32Array, start: number, end: number, plain: Column
   plain.append(new Uint8Array(bits.buffer, bits.byteOffset + start * 8, (end - start) * 8));
 }
 
-/** Writes definition levels by the high words of values and says how many rows are null. */
-function writeLevels(bits: Uint32Array, start: number, end: number, plain: ColumnWriter, isDefined: (high: number) => boolean): number {
-  const levels = runsOfLevels(start, end, (i) => isDefined(bits[i * 2 + 1]!));
+/** Writes definition levels of rows and says how many are null. */
+export function writeLevels(start: number, end: number, plain: ColumnWriter, isDefined: (row: number) => boolean): number {
+  const levels = runsOfLevels(start, end, isDefined);
   plain.uint32(levels.bytes);
   for (const { value, length } of levels.runs) writeRun(plain, value, length, 1);
   return levels.nullCount;

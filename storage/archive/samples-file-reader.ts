@@ -3,7 +3,7 @@ import { NO_PAYLOADS } from '../chunk/index.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { RunSource } from '../shard/sample-run.ts';
-import { readHistogramPage, readStartPage, readTimestampPage, readValuePage, type NumberPage } from './page-reader.ts';
+import { readBytesPage, readStartPage, readTimestampPage, readValuePage, type NumberPage } from './page-reader.ts';
 import { FIELD, SAMPLES_SCHEMA } from './samples-schema.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import { SeriesFileReader, type DecodedPages, type PageDecoder, type SeriesFileRef } from './series-file-reader.ts';
@@ -88,7 +88,7 @@ function decoderOf(column: number): PageDecoder {
     case COLUMN.value:
       return readValuePage;
     case COLUMN.histogram:
-      return readHistogramPage;
+      return readBytesPage;
     default:
       return readStartPage;
   }

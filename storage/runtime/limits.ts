@@ -226,6 +226,12 @@ export const LIMITS = {
   /** Snapshots that the table's metadata names: about 600 bytes each. Samples of older ones are in the newer ones. */
   archiveSnapshotsMax: 100,
 
+  // —— roll-ups ——
+  /** Rows of a row group of roll-ups: few, so that the columns which one series is read from stand close together and come with one request. */
+  rollupRowGroupRowsMax: 16 * KIB,
+  /** Floats of a bucket up to which its percentiles are kept: an hour of ten a second. They are held until the bucket is full. */
+  rollupPercentileSamplesMax: 64 * KIB,
+
   // —— changes on their way to a queue ——
   /** A queue takes 128 KB a message, its own attributes included. */
   queueMessageBytesMax: 120_000,
