@@ -33,17 +33,25 @@ interface RepairSummary {
 /** How many different texts a query keeps. One text a metric is possible; nobody reads more than a few. */
 const ANNOTATIONS_MAX = 10_000;
 
+interface Heard {
+  readonly kind: AnnotationKind;
+  readonly position: Position;
+  readonly node: Position;
+}
+
 /** Collects the annotations of one query. */
 export class Annotations {
-  readonly #byText = new Map<string, { kind: AnnotationKind; position: Position }>();
+  readonly #byText = new Map<string, Heard>();
   readonly #repairs = new Map<string, RepairSummary>();
 
-  /** Of several equal texts the one farthest to the right is told: in Prometheus the right side of an operator is heard last. */
-  add(annotation: Annotation, position: Position): void {
+  /**
+   * An annotation about the expression at `position`, from `node`, the expression whose evaluation it is. Of several equal texts one is
+   * told: as in Prometheus the last, where a right side comes after a left one, and an expression after what it is made of.
+   */
+  add(annotation: Annotation, position: Position, node: Position = position): void {
     const known = this.#byText.get(annotation.text);
-    if (known === undefined ? this.#byText.size < ANNOTATIONS_MAX : known.position.start < position.start) {
-      this.#byText.set(annotation.text, { kind: annotation.kind, position });
-    }
+    const heard = { kind: annotation.kind, position, node };
+    if (known === undefined ? this.#byText.size < ANNOTATIONS_MAX : isLater(heard, known)) this.#byText.set(annotation.text, heard);
   }
 
   addMonotonicityRepair(metricName: string, position: Position, repair: MonotonicityRepair): void {
@@ -72,6 +80,13 @@ export class Annotations {
     for (const [metricName, summary] of this.#repairs) infos.push(`${repairText(metricName, summary)} (${lineAndColumn(query, summary.position)})`);
     return { warnings, infos };
   }
+}
+
+/** Whether `a` is heard after `b`: nodes are through in the order of their ends, and an outer one after an inner one with the same end. */
+function isLater(a: Heard, b: Heard): boolean {
+  if (a.node.end !== b.node.end) return a.node.end > b.node.end;
+  if (a.node.start !== b.node.start) return a.node.start < b.node.start;
+  return a.position.start > b.position.start;
 }
 
 /** `line:column`, both from 1. The column counts bytes of UTF-8, as Prometheus does. */

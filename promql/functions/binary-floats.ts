@@ -1,8 +1,9 @@
+import { VarveError } from '../../storage/runtime/errors.ts';
 import type { BinaryOp } from '../parser/ast.ts';
 
 export type ScalarOp = BinaryOp | 'min_of' | 'max_of';
 
-/** A binary operator between two scalars; comparisons give 1 or 0. */
+/** A binary operator between two scalars; comparisons give 1 or 0. Trims are of histograms only, which the parser does not look at. */
 export function scalarBinary(op: ScalarOp, lhs: number, rhs: number): number {
   switch (op) {
     case '+':
@@ -30,6 +31,9 @@ export function scalarBinary(op: ScalarOp, lhs: number, rhs: number): number {
     case '>':
     case '>=':
       return compareFloats(op, lhs, rhs) ? 1 : 0;
+    case '</':
+    case '>/':
+      throw new VarveError('execution', `operator "${op}" not allowed for Scalar operations`);
     default:
       throw new Error(`BUG: operator ${op} between scalars`);
   }

@@ -19,7 +19,7 @@ export function isComparison(op: ElementOp): op is '==' | '!=' | '<' | '<=' | '>
   return op === '==' || op === '!=' || op === '<' || op === '<=' || op === '>' || op === '>=';
 }
 
-/** What came of two samples of which at least one is a histogram. `incompatible` is what no operator is defined for. */
+/** What came of two samples of which at least one is a histogram. `incompatible` are those that the operator makes nothing of. */
 export type HistogramOutcome =
   | { readonly kind: 'kept'; readonly histogram: FloatHistogram }
   | { readonly kind: 'filtered' }
@@ -66,14 +66,20 @@ function bothHistograms(op: ElementOp, lhs: FloatHistogram, rhs: FloatHistogram,
   }
 }
 
-/** A difference may fall from one moment to the next, so it is a gauge. */
+/**
+ * A difference may fall from one moment to the next, so it is a gauge. Where one side says that its counter was reset and the other that its
+ * own was not, Prometheus warns and gives no result.
+ */
 function combined(result: HistogramResult, op: '+' | '-', annotate: (annotation: Annotation) => void): HistogramOutcome {
   if (result.kind === 'mixed-schemas') {
     annotate(incompatibleBucketLayout(op));
     return INCOMPATIBLE;
   }
   const operation = op === '+' ? 'addition' : 'subtraction';
-  if (result.hintCollision) annotate(counterResetCollision(operation));
+  if (result.hintCollision) {
+    annotate(counterResetCollision(operation));
+    return INCOMPATIBLE;
+  }
   if (result.boundsReconciled) annotate(reconciledCustomBuckets(operation));
   const histogram = compactHistogram(result.histogram);
   return kept(op === '-' ? { ...histogram, counterResetHint: 'gauge' } : histogram);

@@ -1,3 +1,4 @@
+import { formatFixed } from '../../storage/model/number-text.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { twoFloatsAtLeast } from './regression.ts';
 import { hasFloats, hasHistograms } from './window-function.ts';
@@ -34,6 +35,6 @@ export const doubleExponentialSmoothing: WindowFunction = (input, out) => {
 
 function checkFactor(name: string, symbol: string, factor: number): void {
   if (factor <= 0 || factor >= 1) {
-    throw new VarveError('execution', `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${factor.toFixed(6)}`);
+    throw new VarveError('execution', `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${formatFixed(factor)}`);
   }
 }

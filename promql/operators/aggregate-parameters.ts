@@ -9,21 +9,22 @@ import type { RankOp } from '../plan/plan-node.ts';
 const INT64_MAX = 9223372036854774784;
 const INT64_MIN = -9223372036854775808;
 
-export function warnOfQuantiles(quantiles: Float64Array, position: Position, annotations: Annotations): void {
+/** `position` is the parameter's, `node` the aggregation's. */
+export function warnOfQuantiles(quantiles: Float64Array, position: Position, node: Position, annotations: Annotations): void {
   const { lowest, highest, hasNaN } = extremesOf(quantiles);
-  if (hasNaN) annotations.add(invalidQuantile(NaN), position);
-  if (highest > 1) annotations.add(invalidQuantile(highest), position);
-  if (lowest < 0) annotations.add(invalidQuantile(lowest), position);
+  if (hasNaN) annotations.add(invalidQuantile(NaN), position, node);
+  if (highest > 1) annotations.add(invalidQuantile(highest), position, node);
+  if (lowest < 0) annotations.add(invalidQuantile(lowest), position, node);
 }
 
-/** Throws for parameters that mean nothing, and says whether any step selects a series at all. */
-export function checkRankParameter(op: RankOp, parameters: Float64Array, position: Position, annotations: Annotations): boolean {
+/** Throws for parameters that mean nothing, and says whether any step selects a series at all. Positions as above. */
+export function checkRankParameter(op: RankOp, parameters: Float64Array, position: Position, node: Position, annotations: Annotations): boolean {
   const { lowest, highest, hasNaN } = extremesOf(parameters);
   if (op === 'limit_ratio') {
     if (hasNaN) throw new VarveError('execution', 'Ratio value is NaN');
     if (lowest === 0 && highest === 0) return false;
-    if (highest > 1) annotations.add(invalidRatio(highest, 1), position);
-    if (lowest < -1) annotations.add(invalidRatio(lowest, -1), position);
+    if (highest > 1) annotations.add(invalidRatio(highest, 1), position, node);
+    if (lowest < -1) annotations.add(invalidRatio(lowest, -1), position, node);
     return true;
   }
   if (hasNaN) throw new VarveError('execution', 'Parameter value is NaN');

@@ -15,15 +15,20 @@ export interface ComparisonResult {
   readonly keeps: 'left' | 'right';
 }
 
-/** A binary operator between two series, one step at a time. Both must be present at the step. */
-export type ElementOperator = (step: number, lhs: StepSeries, rhs: StepSeries, out: StepColumns) => void;
+/**
+ * A binary operator between two series, one step at a time. Both must be present at the step. False when there is no such operation on
+ * what stands there, which is not the same as a filter that lets nothing pass: the two samples have not met then.
+ */
+export type ElementOperator = (step: number, lhs: StepSeries, rhs: StepSeries, out: StepColumns) => boolean;
 
 export function elementOperator(op: ElementOp, result: ComparisonResult, annotate: (annotation: Annotation) => void): ElementOperator {
   const ofHistograms = histogramOperator(op, result, annotate);
   const ofFloats = floatOperator(op, result, annotate);
+  const isOfFloats = op !== '</' && op !== '>/';
   return (step, lhs, rhs, out) => {
-    if (lhs.present[step] === FLOAT && rhs.present[step] === FLOAT) ofFloats(step, lhs.values[step]!, rhs.values[step]!, out);
-    else ofHistograms(step, lhs, rhs, out);
+    if (lhs.present[step] !== FLOAT || rhs.present[step] !== FLOAT) return ofHistograms(step, lhs, rhs, out);
+    ofFloats(step, lhs.values[step]!, rhs.values[step]!, out);
+    return isOfFloats;
   };
 }
 
@@ -60,9 +65,10 @@ function floatOperator(op: ElementOp, result: ComparisonResult, annotate: (annot
 function histogramOperator(op: ElementOp, result: ComparisonResult, annotate: (annotation: Annotation) => void): ElementOperator {
   return (step, lhs, rhs, out) => {
     const outcome = binaryOfHistograms(op, sampleAt(lhs, step), sampleAt(rhs, step), annotate);
-    if (outcome.kind === 'incompatible') return;
+    if (outcome.kind === 'incompatible') return false;
     if (isComparison(op) && result.returnBool) out.setFloat(step, outcome.kind === 'kept' ? 1 : 0);
     else if (outcome.kind === 'kept') out.setHistogram(step, outcome.histogram);
+    return true;
   };
 }
 

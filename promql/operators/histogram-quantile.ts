@@ -35,9 +35,9 @@ export class HistogramQuantileOperator implements Operator {
   }
 
   async #evaluate(): Promise<StepSeries[]> {
-    const { grid, input, quantilePosition } = this.#node;
+    const { grid, input, quantilePosition, position } = this.#node;
     const quantiles = await collectScalar(this.#quantile, grid.count);
-    warnOfInvalid(quantiles, quantilePosition, this.#context);
+    warnOfInvalid(quantiles, quantilePosition, position, this.#context);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
     const reader = quantileReader(quantiles, grid, input.position, this.#context);
     return (await vector.map(reader)).map(({ labels, columns }) => {
@@ -76,9 +76,9 @@ export class HistogramQuantilesOperator implements Operator {
   }
 
   async #evaluate(): Promise<StepSeries[]> {
-    const { grid, input, label, quantiles: quantileNodes } = this.#node;
+    const { grid, input, label, quantiles: quantileNodes, position } = this.#node;
     const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectScalar(quantile, grid.count)));
-    quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, this.#context));
+    quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, position, this.#context));
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
     const results: StepSeries[] = [];
     for (const [index, values] of quantiles.entries()) {
@@ -181,8 +181,8 @@ function quantileReader(
   };
 }
 
-function warnOfInvalid(quantiles: Float64Array, position: Position, context: ExecutionContext): void {
-  for (const quantile of quantiles) if (!isValid(quantile)) context.annotations.add(invalidQuantile(quantile), position);
+function warnOfInvalid(quantiles: Float64Array, position: Position, node: Position, context: ExecutionContext): void {
+  for (const quantile of quantiles) if (!isValid(quantile)) context.annotations.add(invalidQuantile(quantile), position, node);
 }
 
 function isValid(quantile: number): boolean {

@@ -1,5 +1,4 @@
 import type { MatchSignature } from './match-signature.ts';
-import { ABSENT } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
 /** The series of both sides of a binary operation that share a signature. */
@@ -7,14 +6,14 @@ export class MatchGroup {
   readonly one: StepSeries[] = [];
   /** Index into `one` of the series that is there at each step, -1 where none is. */
   readonly oneAt: Int32Array;
-  /** Whether some series of the "many" side is there at each step. */
-  readonly manyPresent: Uint8Array;
+  /** 1 at the steps at which a series of the "many" side has met its partner. */
+  readonly manyMatched: Uint8Array;
   /** The steps that results have taken, by the key of their labels. */
   readonly #claims = new Map<string, Uint8Array>();
 
   constructor(stepCount: number) {
     this.oneAt = new Int32Array(stepCount).fill(-1);
-    this.manyPresent = new Uint8Array(stepCount);
+    this.manyMatched = new Uint8Array(stepCount);
   }
 
   claim(key: string): Uint8Array {
@@ -39,10 +38,6 @@ export function groupBySignature(many: readonly StepSeries[], one: readonly Step
     return group;
   };
   for (const series of one) groupOf(series).one.push(series);
-  const groupOfMany = many.map((series) => {
-    const group = groupOf(series);
-    for (let step = 0; step < stepCount; step++) if (series.present[step] !== ABSENT) group.manyPresent[step] = 1;
-    return group;
-  });
+  const groupOfMany = many.map(groupOf);
   return { groups: [...groups.values()], groupOfMany };
 }

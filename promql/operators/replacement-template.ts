@@ -1,7 +1,7 @@
 /**
  * The replacement text of label_replace: `$1`, `${1}`, `$name`, `${name}` stand for what a group matched, `$$` for a dollar. As in Go's
- * regexp, `$name` takes as many letters, digits and underscores as there are (so `$1x` is the group "1x"), a group that is not there is
- * empty, and a dollar that begins no such thing is itself.
+ * regexp, `$name` takes as many letters, digits and underscores as there are (so `$1x` is the group "1x", and `$01` the group "01"), a
+ * group that is not there is empty, and a dollar that begins no such thing is itself.
  */
 export class ReplacementTemplate {
   readonly #parts: readonly Part[];
@@ -14,7 +14,7 @@ export class ReplacementTemplate {
   expand(groups: readonly (string | undefined)[], names: Readonly<Record<string, number>>): string[] {
     return this.#parts.map((part) => {
       if (part.kind === 'text') return part.text;
-      if (/^\d+$/.test(part.group)) return groups[Number(part.group)] ?? '';
+      if (/^(?:0|[1-9]\d*)$/.test(part.group)) return groups[Number(part.group)] ?? '';
       return Object.hasOwn(names, part.group) ? (groups[names[part.group]!] ?? '') : '';
     });
   }

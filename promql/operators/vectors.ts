@@ -113,10 +113,12 @@ export class VectorsOperator implements Operator {
       const index = group.oneAt[step]!;
       if (index === -1 && fillOne === undefined) continue;
       if (pair?.index !== index) pair = this.#pairFor(pairs, many, group, index, fillOne);
+      const [lhs, rhs] = this.#manyIsRight ? [pair.one, many] : [many, pair.one];
+      // Samples that nothing can be made of count as unmatched.
+      if (!this.#apply(step, lhs, rhs, pair.columns)) continue;
       if (pair.claimed[step] === 1) throw this.#multipleMatches();
       pair.claimed[step] = 1;
-      if (this.#manyIsRight) this.#apply(step, pair.one, many, pair.columns);
-      else this.#apply(step, many, pair.one, pair.columns);
+      group.manyMatched[step] = 1;
     }
     for (const { one, columns } of pairs.values()) this.#push(columns, many, one, results);
   }
@@ -148,7 +150,7 @@ export class VectorsOperator implements Operator {
       const [lhs, rhs] = this.#manyIsRight ? [one, many] : [many, one];
       const columns = new StepColumns(this.#node.grid.count);
       for (let step = 0; step < one.present.length; step++) {
-        if (group.oneAt[step] === index && group.manyPresent[step] === ABSENT) this.#apply(step, lhs, rhs, columns);
+        if (group.oneAt[step] === index && group.manyMatched[step] === 0) this.#apply(step, lhs, rhs, columns);
       }
       this.#push(columns, many, one, results);
     }

@@ -45,7 +45,7 @@ export class WindowCallOperator implements Operator {
     const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
     this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
     this.#histogramWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
-    this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition);
+    this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition, node.position);
   }
 
   async next(): Promise<StepSeries | undefined> {

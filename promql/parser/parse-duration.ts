@@ -119,7 +119,8 @@ function parseOperand(cursor: TokenCursor): DurationExpr {
       cursor.take();
       const expr = parseTerms(cursor, 1);
       cursor.expect(')');
-      return { kind: 'duration-paren', expr, position: position() };
+      // In Prometheus parentheses in a duration are a mark on what they hold, and so not in the places that errors name.
+      return { kind: 'duration-paren', expr, position: expr.position };
     }
     default:
       return cursor.unexpected();

@@ -1,3 +1,4 @@
+import { formatFixed } from '../../storage/model/number-text.ts';
 import type { AtModifier, Duration, Expr, MatrixSelector, RangeEdges, Subquery, VectorSelector } from './ast.ts';
 import { isDurationStart, parseDuration, parseOffset } from './parse-duration.ts';
 import { parseSignedNumber } from './parse-number.ts';
@@ -79,17 +80,10 @@ function parseAt(cursor: TokenCursor, expr: Expr): AtModifier {
   }
   const { value } = parseSignedNumber(cursor);
   if (!(Math.abs(value) < AT_SECONDS_MAX)) {
-    cursor.fail(expr.position, `timestamp out of bounds for @ modifier: ${formatSeconds(value)}`);
+    cursor.fail(expr.position, `timestamp out of bounds for @ modifier: ${formatFixed(value)}`);
   }
   // Half away from zero, as Go rounds.
   return Math.sign(value) * Math.round(Math.abs(value) * 1000) + 0;
-}
-
-/** As Go's %f. */
-function formatSeconds(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  return `${BigInt(value)}.000000`;
 }
 
 function parseEdges(cursor: TokenCursor, expr: Expr, edges: RangeEdges): Expr {

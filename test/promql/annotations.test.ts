@@ -28,6 +28,20 @@ test('equal texts are one annotation, kinds stand apart', () => {
   });
 });
 
+test('of equal texts that is told which was heard last', () => {
+  const f = (place: string, ...heard: readonly (readonly [at: number, node: readonly [start: number, end: number]])[]): void => {
+    for (const order of [heard, heard.toReversed()]) {
+      const annotations = new Annotations();
+      for (const [at, [start, end]] of order) annotations.add(sortInRangeQuery(), { start: at, end: at + 1 }, { start, end });
+      expect(annotations.toResult('0123456789').warnings[0]).toMatch(new RegExp(`\\(${place}\\)$`));
+    }
+  };
+  f('1:8', [1, [0, 4]], [7, [6, 9]]);
+  f('1:2', [1, [0, 9]], [5, [4, 9]]);
+  f('1:2', [1, [0, 9]], [5, [4, 8]]);
+  f('1:6', [3, [0, 9]], [5, [0, 9]]);
+});
+
 test('repairs of one metric are told together', () => {
   const annotations = new Annotations();
   const position = { start: 3, end: 4 };

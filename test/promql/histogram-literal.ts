@@ -8,6 +8,10 @@ const HINTS: ReadonlyMap<string, CounterResetHint> = new Map([
   ['gauge', 'gauge'],
 ]);
 
+const FIELDS: ReadonlySet<string> = new Set([
+  'schema', 'count', 'sum', 'z_bucket', 'z_bucket_w', 'buckets', 'offset', 'n_buckets', 'n_offset', 'custom_values', 'counter_reset_hint',
+]);
+
 const FIELD = /\s*([a-z_]+):(?:\[([^\]]*)\]|([^\s\]}]+))\s*/y;
 
 /**
@@ -71,7 +75,10 @@ function parseFields(body: string): Map<string, string> {
   while (at < body.trimEnd().length) {
     const match = FIELD.exec(body);
     if (match === null) throw new Error(`cannot read histogram field at ${JSON.stringify(body.slice(at))}`);
-    fields.set(match[1]!, match[2] ?? match[3]!);
+    const name = match[1]!;
+    if (!FIELDS.has(name)) throw new Error(`unknown histogram field ${name}`);
+    if (fields.has(name)) throw new Error(`histogram field ${name} is given twice`);
+    fields.set(name, match[2] ?? match[3]!);
     at = FIELD.lastIndex;
   }
   return fields;

@@ -41,6 +41,36 @@ describe('the promqltest language', () => {
   });
 });
 
+describe('what is not the language is refused at its line', () => {
+  test.each([
+    ['evil instant at 1m a', 1, 'unknown command: evil instant at 1m a'],
+    ['load soon\n  a 1', 1, 'not a duration: soon'],
+    ['load 1m\n  a 1\n  b 1 two\n  c 1', 3, 'not a number: two'],
+    ['load 1m\n  a{x="1" 1', 2, 'unexpected'],
+    ['load 1m\n  a {{count:1', 2, 'not a histogram point: {{count:1'],
+    ['load 1m\n  a {{count:1 color:2}}', 2, 'unknown histogram field color'],
+    ['load 1m\n  a {{counter_reset_hint:maybe}}', 2, 'unknown counter_reset_hint'],
+    ['load 1m\n  a@st -1m\n  a@st soon', 3, 'not a duration: soon'],
+    ['eval instant at 1m', 1, 'not a duration: at'],
+    ['eval instant at noon a', 1, 'not a duration: noon'],
+    ['eval range from 0 to 1m step 0 a', 1, 'a step is more than nothing: 0'],
+    ['eval range from 1m to 0 step 1m a', 1, 'the end 0 is before the start 1m'],
+    ['eval instant at 1m a\n  expect miracle', 2, 'unknown expectation: expect miracle'],
+    ['eval instant at 1m a\n  expect warn maybe', 2, 'unknown expectation: maybe'],
+    ['eval instant at 1m a\n  expect ordered please', 2, 'unknown expectation: expect ordered please'],
+    ['eval instant at 1m a\n  expect fail\n  expect fail', 3, 'a query fails once'],
+    ['eval instant at 1m a\n  expect fail\n  a 1', 3, 'expects a failure and a value'],
+    ['eval instant at 1m a\n  expect warn\n  expect no_warn', 3, 'expects warnings and none'],
+    ['eval instant at 1m a\n  expect no_info\n  expect info msg: x', 3, 'expects infos and none'],
+    ['eval instant at 1m a\n  1\n  a 1', 3, 'expects values of several types'],
+    ['eval instant at 1m a\n  expect string text', 2, 'not a string: text'],
+    ['eval instant at 1m a\n  expect range vector from 0', 2, 'unknown range vector: from 0'],
+    ['eval instant at 1m a\n  expect fail regex: (', 2, 'Invalid regular expression'],
+  ])('%j', (script, line, message) => {
+    expect(parseScript(`${script}\n`)).toContainEqual(expect.objectContaining({ kind: 'invalid', line, message: expect.stringContaining(message) as string }));
+  });
+});
+
 describe('the runner', () => {
   test('tells each failure with its line and goes on', async () => {
     const report = await runScript(`load 1m

@@ -53,6 +53,7 @@ export interface EvalCommand {
 /** A block that is not the language. It fails on its own; the rest of the script still runs. */
 export interface InvalidCommand {
   readonly kind: 'invalid';
+  /** The line that is wrong, which need not be the block's first. */
   readonly line: number;
   readonly text: string;
   readonly message: string;
@@ -60,36 +61,60 @@ export interface InvalidCommand {
 
 export type Command = { readonly kind: 'clear' } | LoadCommand | EvalCommand | InvalidCommand;
 
+/** A line of a script, trimmed. Numbers are from 1. */
+interface Line {
+  readonly number: number;
+  readonly text: string;
+}
+
+class InvalidLine extends Error {
+  readonly line: Line;
+
+  constructor(line: Line, reason: string) {
+    super(reason);
+    this.line = line;
+  }
+}
+
 /** Parses a script, block by block. */
 export function parseScript(text: string): Command[] {
-  const lines = text.split('\n').map((line) => line.trim());
+  const lines = text.split('\n').map((line, index): Line => ({ number: index + 1, text: line.trim() }));
   const commands: Command[] = [];
   for (let i = 0; i < lines.length; ) {
-    const line = lines[i]!;
-    const first = i;
-    i++;
-    if (isEnd(line)) continue;
-    const block: string[] = [];
-    if (!isClear(line)) while (i < lines.length && !isEnd(lines[i]!)) block.push(lines[i++]!);
+    const first = lines[i++]!;
+    if (isEnd(first)) continue;
+    const block: Line[] = [];
+    if (!isClear(first)) while (i < lines.length && !isEnd(lines[i]!)) block.push(lines[i++]!);
     try {
-      commands.push(parseBlock(line, block, first + 1));
+      commands.push(atLine(first, () => parseBlock(first.text, block, first.number)));
     } catch (error) {
-      commands.push({ kind: 'invalid', line: first + 1, text: line, message: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof InvalidLine)) throw error;
+      commands.push({ kind: 'invalid', line: error.line.number, text: error.line.text, message: error.message });
     }
   }
   return commands;
 }
 
-function isClear(line: string): boolean {
-  return line.toLowerCase() === 'clear';
+/** Whatever goes wrong is the fault of this line, unless it is that of a line inside. */
+function atLine<T>(line: Line, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof InvalidLine) throw error;
+    throw new InvalidLine(line, error instanceof Error ? error.message : String(error));
+  }
 }
 
-function isEnd(line: string): boolean {
-  return line === '' || line.startsWith('#');
+function isClear({ text }: Line): boolean {
+  return text.toLowerCase() === 'clear';
 }
 
-function parseBlock(line: string, block: readonly string[], lineNumber: number): Command {
-  if (isClear(line)) return { kind: 'clear' };
+function isEnd({ text }: Line): boolean {
+  return text === '' || text.startsWith('#');
+}
+
+function parseBlock(line: string, block: readonly Line[], lineNumber: number): Command {
+  if (line.toLowerCase() === 'clear') return { kind: 'clear' };
   const load = /^load(_with_nhcb)?\s+(\S+)$/.exec(line);
   if (load !== null) return parseLoad(parseDurationMs(load[2]!), load[1] !== undefined, block);
   const instant = /^eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+)?(\S+)\s+(.+)$/.exec(line);
@@ -100,17 +125,21 @@ function parseBlock(line: string, block: readonly string[], lineNumber: number):
   const range = /^eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)$/.exec(line);
   if (range === null) throw new Error(`unknown command: ${line}`);
   const [startMs, endMs, stepMs] = [range[2]!, range[3]!, range[4]!].map(parseDurationMs) as [number, number, number];
+  if (!(stepMs > 0)) throw new Error(`a step is more than nothing: ${range[4]!}`);
+  if (endMs < startMs) throw new Error(`the end ${range[3]!} is before the start ${range[2]!}`);
   const times = { kind: 'range', startMs, endMs, stepMs } as const;
   return { kind: 'eval', line: lineNumber, query: range[5]!, times, expected: parseExpectations(block, range[1]) };
 }
 
-function parseLoad(intervalMs: number, withCustomBuckets: boolean, block: readonly string[]): LoadCommand {
+function parseLoad(intervalMs: number, withCustomBuckets: boolean, block: readonly Line[]): LoadCommand {
   const series: SeriesLine[] = [];
   const starts = new Map<string, readonly (number | undefined)[]>();
   for (const line of block) {
-    const { metric, rest } = splitSeries(line);
-    if (metric.endsWith('@st')) starts.set(labelsKey(parseMetric(metric.slice(0, -3))), parseStartPoints(rest));
-    else series.push({ labels: parseMetric(metric), points: parsePoints(rest) });
+    atLine(line, () => {
+      const { metric, rest } = splitSeries(line.text);
+      if (metric.endsWith('@st')) starts.set(labelsKey(parseMetric(metric.slice(0, -3))), parseStartPoints(rest));
+      else series.push({ labels: parseMetric(metric), points: parsePoints(rest) });
+    });
   }
   return { kind: 'load', intervalMs, series, starts, withCustomBuckets };
 }
@@ -134,55 +163,82 @@ function splitSeries(line: string): { readonly metric: string; readonly rest: st
   return { metric: line, rest: '' };
 }
 
-function parseExpectations(block: readonly string[], oldKind: string | undefined): Expectations {
-  const warnings: TextExpectation[] = oldKind === 'warn' ? [ANYTHING] : [];
-  const infos: TextExpectation[] = oldKind === 'info' ? [ANYTHING] : [];
-  const series: SeriesLine[] = [];
-  let fail: TextExpectation | undefined = oldKind === 'fail' ? ANYTHING : undefined;
-  let noWarn = false;
-  let noInfo = false;
-  let ordered = oldKind === 'ordered';
-  let text: string | undefined;
-  let rangeVector: Expectations['rangeVector'];
-  let scalar: number | undefined;
+/** Expectations while their lines are read. */
+interface OpenExpectations {
+  fail: TextExpectation | undefined;
+  readonly warnings: TextExpectation[];
+  readonly infos: TextExpectation[];
+  noWarn: boolean;
+  noInfo: boolean;
+  ordered: boolean;
+  text: string | undefined;
+  rangeVector: Expectations['rangeVector'];
+  scalar: number | undefined;
+  readonly series: SeriesLine[];
+}
+
+function parseExpectations(block: readonly Line[], oldKind: string | undefined): Expectations {
+  const expected: OpenExpectations = {
+    fail: oldKind === 'fail' ? ANYTHING : undefined,
+    warnings: oldKind === 'warn' ? [ANYTHING] : [],
+    infos: oldKind === 'info' ? [ANYTHING] : [],
+    noWarn: false, noInfo: false, ordered: oldKind === 'ordered', text: undefined, rangeVector: undefined, scalar: undefined, series: [],
+  };
   for (const line of block) {
-    const expect = /^expect\s+(fail|warn|info|no_warn|no_info|ordered|string|range vector)\s*(.*)$/.exec(line);
-    const old = /^expected_fail_(message|regexp)\s+(.*)$/.exec(line);
-    if (old !== null) fail = textExpectation(`${old[1] === 'message' ? 'msg' : 'regex'}:${old[2]!}`);
-    else if (expect !== null) {
-      const rest = expect[2]!;
-      switch (expect[1]) {
-        case 'fail':
-          fail = textExpectation(rest);
-          break;
-        case 'warn':
-          warnings.push(textExpectation(rest));
-          break;
-        case 'info':
-          infos.push(textExpectation(rest));
-          break;
-        case 'no_warn':
-          noWarn = true;
-          break;
-        case 'no_info':
-          noInfo = true;
-          break;
-        case 'ordered':
-          ordered = true;
-          break;
-        case 'string':
-          text = unquote(rest);
-          break;
-        default:
-          rangeVector = parseRangeVector(rest);
-      }
-    } else if (/^[+-]?(?:\d|\.\d|inf|nan)\S*$/i.test(line)) scalar = parseNumber(line);
-    else {
-      const { metric, rest } = splitSeries(line);
-      series.push({ labels: parseMetric(metric), points: parsePoints(rest) });
-    }
+    atLine(line, () => {
+      parseExpectation(line.text, expected);
+      refuseContradiction(expected);
+    });
   }
-  return { fail, warnings, infos, noWarn, noInfo, ordered, text, rangeVector, scalar, series };
+  return expected;
+}
+
+function parseExpectation(line: string, expected: OpenExpectations): void {
+  const old = /^expected_fail_(message|regexp)\s+(.*)$/.exec(line);
+  if (old !== null) expected.fail = textExpectation(`${old[1] === 'message' ? 'msg' : 'regex'}:${old[2]!}`);
+  else if (/^expect(?:\s|$)/.test(line)) parseExpectLine(line, expected);
+  else if (/^[+-]?(?:\d|\.\d|inf|nan)\S*$/i.test(line)) expected.scalar = parseNumber(line);
+  else {
+    const { metric, rest } = splitSeries(line);
+    expected.series.push({ labels: parseMetric(metric), points: parsePoints(rest) });
+  }
+}
+
+function parseExpectLine(line: string, expected: OpenExpectations): void {
+  const match = /^expect\s+(fail|warn|info|no_warn|no_info|ordered|string|range vector)(?:\s+(.*))?$/.exec(line);
+  if (match === null) throw new Error(`unknown expectation: ${line}`);
+  const rest = match[2] ?? '';
+  switch (match[1]) {
+    case 'fail':
+      if (expected.fail !== undefined) throw new Error('a query fails once');
+      expected.fail = textExpectation(rest);
+      return;
+    case 'warn':
+      expected.warnings.push(textExpectation(rest));
+      return;
+    case 'info':
+      expected.infos.push(textExpectation(rest));
+      return;
+    case 'string':
+      expected.text = unquote(rest);
+      return;
+    case 'range vector':
+      expected.rangeVector = parseRangeVector(rest);
+      return;
+  }
+  if (rest !== '') throw new Error(`unknown expectation: ${line}`);
+  if (match[1] === 'no_warn') expected.noWarn = true;
+  else if (match[1] === 'no_info') expected.noInfo = true;
+  else expected.ordered = true;
+}
+
+/** Of two expectations that no answer can meet the second is wrong. */
+function refuseContradiction({ fail, warnings, infos, noWarn, noInfo, ordered, text, scalar, series }: OpenExpectations): void {
+  if (noWarn && warnings.length > 0) throw new Error('expects warnings and none');
+  if (noInfo && infos.length > 0) throw new Error('expects infos and none');
+  const hasValue = ordered || text !== undefined || scalar !== undefined || series.length > 0;
+  if (fail !== undefined && hasValue) throw new Error('expects a failure and a value');
+  if (Number(text !== undefined) + Number(scalar !== undefined) + Number(series.length > 0) > 1) throw new Error('expects values of several types');
 }
 
 const ANYTHING: TextExpectation = { matches: () => true, description: 'anything' };

@@ -43,11 +43,11 @@ describe('what no duration can be', () => {
       expect(() => resolveDurations(expr, times)).toThrow(new VarveError('bad-data', message));
     });
   f('x[step()]', '2:8: duration must be greater than 0', INSTANT);
-  f('x[5m:(1m - 1m)]', '5:14: duration must be greater than 0');
+  f('x[5m:(1m - 1m)]', '6:13: duration must be greater than 0');
   f('x[1m-2m]', '2:7: duration must be greater than 0');
-  f('x[1m/(1-1)]', '2:10: division by zero');
-  f('x offset (1m % (1 - 1))', '10:22: modulo by zero');
-  f('x offset (10 ^ 10)', '9:18: duration is out of range');
+  f('x[1m/(1-1)]', '2:9: division by zero');
+  f('x offset (1m % (1 - 1))', '10:21: modulo by zero');
+  f('x offset (10 ^ 10)', '10:17: duration is out of range');
   f('x[1e9*1e9]', '2:9: duration is out of range');
-  f('x offset ((-1) ^ 0.5)', '9:21: duration is out of range');
+  f('x offset ((-1) ^ 0.5)', '11:20: duration is out of range');
 });
