@@ -215,7 +215,7 @@ export class Flusher {
       this.counters.archived_files_total++;
       this.counters.archived_samples_total += file.rowCount;
       const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
-      return { key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+      return { table: 'samples', key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
     }
     throw new PortFailure(`${KEY_TRIES} objects named ${name} have other bytes`);
   }

@@ -1,7 +1,7 @@
 import { bytesField, doubleField, fixedField, parquetSchema, stringField, stringMapField, timestampField, type RowField } from './parquet-schema.ts';
 
 /*
- * The columns of the table `samples`: as Parquet has them here, as Iceberg has them in iceberg-schema.ts. One row is one sample.
+ * The columns of the table `samples`: as Parquet has them here, as Iceberg has them in samples-table.ts. One row is one sample.
  */
 export const FIELD = { metric: 1, labels: 2, labelKey: 3, labelValue: 4, seriesId: 5, timestamp: 6, value: 7, histogram: 8, startTimestamp: 9 } as const;
 

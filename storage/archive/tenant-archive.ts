@@ -18,6 +18,9 @@ type ArchiveReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQuery
 /** Requests to the object store at a time: an invocation may have six. */
 const REQUESTS_AT_ONCE = 6;
 
+/** A list of files is begun anew so often when files are replaced while it is read page by page. */
+const PLAN_TRIES = 4;
+
 /** Readers whose tails an isolate remembers: files never change. */
 export type ReaderCache = LruCache<string, SamplesFileReader>;
 
@@ -32,7 +35,7 @@ export interface TenantArchiveOptions {
 export interface ArchivePlan {
   /** By shard (`epoch/number`): all its samples before this (Unix ms) are in files, and none behind it. */
   readonly archivedUntilMs: ReadonlyMap<string, number>;
-  /** By shard, in the order of commits: of equal timestamps of a series the one in the later file counts. */
+  /** By shard, by rising rank: of equal timestamps of a series the one in the later file counts. */
   readonly files: ReadonlyMap<string, readonly ArchivedFile[]>;
 }
 
@@ -85,12 +88,23 @@ export class TenantArchive {
 
   /** Asks the catalog what there is from `startMs` to `endMs` (Unix ms, both inclusive). */
   async plan(startMs: number, endMs: number): Promise<ArchivePlan> {
+    for (let attempt = 0; attempt < PLAN_TRIES; attempt++) {
+      const plan = await this.#plan(startMs, endMs);
+      if (plan !== undefined) return plan;
+    }
+    throw new VarveError('unavailable', 'archive: its files change while they are listed; ask again');
+  }
+
+  /** `undefined` when files were replaced between two pages. */
+  async #plan(startMs: number, endMs: number): Promise<ArchivePlan | undefined> {
     const { archiveFilesPerQueryMax } = this.#options.limits;
     const files = new Map<string, ArchivedFile[]>();
     let count = 0;
     let after: ArchiveFilesRequest['after'];
+    let removals: number | undefined;
     for (;;) {
       const answer = await this.#options.files({ version: CATALOG_RPC_VERSION, startMs, endMs, after });
+      if (answer.removals !== (removals ??= answer.removals)) return undefined;
       for (const file of answer.files) {
         const known = files.get(file.shard);
         if (known === undefined) files.set(file.shard, [file]);
@@ -100,7 +114,7 @@ export class TenantArchive {
       if (count > archiveFilesPerQueryMax) throw tooMuch(`the range has more than ${archiveFilesPerQueryMax} files`, 'archiveFilesPerQueryMax', archiveFilesPerQueryMax);
       after = answer.last;
       if (after !== undefined) continue;
-      for (const list of files.values()) list.sort((a, b) => a.file - b.file);
+      for (const list of files.values()) list.sort((a, b) => a.rank - b.rank || a.file - b.file);
       return { archivedUntilMs: new Map(Object.entries(answer.archivedUntilMs)), files };
     }
   }

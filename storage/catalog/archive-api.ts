@@ -1,4 +1,5 @@
 import type { DataFile } from './data-file.ts';
+import type { ArchiveTableName } from './table-definition.ts';
 
 /*
  * What a catalog says and takes about the archive. A shard hands over files that are in the object store; from the answer on, queries read
@@ -11,7 +12,7 @@ export interface ArchiveCommitRequest {
   readonly shard: string;
   /** Rises with each of the shard's commits. One that the catalog has seen is done, and doing it again changes nothing. */
   readonly sequence: number;
-  /** Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. */
+  /** Of any tables. Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. */
   readonly files: readonly DataFile[];
   /** From now on all samples of the shard before this (Unix ms) are in files; `undefined` leaves it as it is. */
   readonly archivedUntilMs: number | undefined;
@@ -23,6 +24,8 @@ export interface ArchiveCommitAnswer {
 
 export interface ArchiveFilesRequest {
   readonly version: number;
+  /** `undefined` for `samples`. */
+  readonly table?: ArchiveTableName | undefined;
   /** Unix milliseconds, both inclusive. */
   readonly startMs: number;
   readonly endMs: number;
@@ -30,7 +33,7 @@ export interface ArchiveFilesRequest {
   readonly after: ArchivePosition | undefined;
 }
 
-/** The place of a file in the catalog. */
+/** The place of a file in the catalog: the first day of its partition, and its number. */
 export interface ArchivePosition {
   readonly day: number;
   readonly file: number;
@@ -39,8 +42,9 @@ export interface ArchivePosition {
 /** A file that may have samples in the range, as a query needs it. */
 export interface ArchivedFile {
   readonly shard: string;
-  /** Files of later commits have greater numbers. */
   readonly file: number;
+  /** Of equal timestamps of a series in two files of a shard the one in the file with the greater rank counts. In files of one rank there are none. */
+  readonly rank: number;
   readonly key: string;
   readonly sizeBytes: number;
   readonly tailBytes: number;
@@ -54,6 +58,8 @@ export interface ArchivedFile {
 export interface ArchiveFilesAnswer {
   readonly version: number;
   readonly files: readonly ArchivedFile[];
+  /** Rises when files leave the archive or are replaced: pages of two answers fit each other only if they say the same here. */
+  readonly removals: number;
   /** There is more behind this file. */
   readonly last: ArchivePosition | undefined;
   /** By shard: all its samples before this (Unix ms) are in files. Shards that have archived nothing are not here. */

@@ -1,19 +1,48 @@
 import type { LIMITS } from '../runtime/limits.ts';
+import { assert } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { partitionDay, type ArchiveTableName } from './table-definition.ts';
+import { tableDefinition } from './table-definitions.ts';
+import type { SnapshotOperation } from './table-metadata.ts';
 
-type ArchiveFilesLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPageMax'>, number>>;
+type ArchiveFilesLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPageMax' | 'archiveChangeFilesMax'>, number>>;
+
+/** Files of one table that take the place of others, all or nothing. */
+export interface FilesReplacement {
+  /** Of the plan that does it: a replacement that is done is known by it. */
+  readonly id: string;
+  readonly table: ArchiveTableName;
+  /** Numbers of files that leave. All of one shard when files are added. */
+  readonly remove: readonly number[];
+  /** Files that come, with the rank of the last one that leaves. */
+  readonly add: readonly DataFile[];
+  /** Unix milliseconds. */
+  readonly nowMs: number;
+}
 
 interface FileRow extends Record<string, string | number> {
   readonly day: number;
   readonly file: number;
+  readonly rank: number;
   readonly shard: string;
   readonly description: string;
 }
 
-/** Which files a tenant's archive has. What stands here is the archive for queries; the Iceberg table follows it (archive-table.ts). */
+interface RemovedRow extends Record<string, string | number | null> {
+  readonly rank: number;
+  readonly shard: string;
+  readonly description: string;
+  readonly removed_change: number | null;
+  readonly removed_by: string | null;
+}
+
+/**
+ * Which files a tenant's archive has. What stands here is the archive for queries; the Iceberg tables follow it (archive-table.ts). Each
+ * commit is a change with a number of its own; a file that has left stays in the table `data_file` until its object is gone.
+ */
 export class ArchiveFiles {
   readonly #sql: Sql;
   readonly #limits: ArchiveFilesLimits;
@@ -31,54 +60,94 @@ export class ArchiveFiles {
     this.#sql.transaction(() => {
       const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
       if (known !== undefined && sequence <= known.sequence) return;
-      let next = this.#lastFile() + 1;
-      for (const file of files) {
-        const day = dayOf(file.minTimeMs);
-        this.#sql.run('INSERT INTO archive_file (day, file, shard, description) VALUES (?, ?, ?, ?)', day, next, shard, encodeDataFile(file));
-        next++;
-      }
-      this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', next - 1);
+      // Shards of before there were several tables do not name theirs.
+      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), shard, undefined, this.#nextChange());
       const untilMs = archivedUntilMs ?? known?.archived_until_ms ?? null;
       this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs);
     });
   }
 
-  /** Files that may have samples in a range, by day and then in the order of commits, a page at a time. */
-  files({ startMs, endMs, after }: ArchiveFilesRequest): ArchiveFilesAnswer {
+  /**
+   * Replaces files by others. Doing it twice is doing it once. `conflict`: something else has taken one of the files away meanwhile, and
+   * nothing is changed.
+   */
+  replace({ id, table, remove, add, nowMs }: FilesReplacement): 'done' | 'conflict' {
+    assert(remove.length > 0 && remove.length + add.length <= this.#limits.archiveChangeFilesMax, `${remove.length} files replaced by ${add.length} in one change`);
+    // Commit point of a replacement: this transaction. Before it queries read the old files, behind it the new ones; the objects of the old
+    // ones stay for those who are reading them (archive-cleanup.ts).
+    return this.#sql.transaction(() => {
+      const rows = this.#sql.all<RemovedRow>('SELECT rank, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
+      if (rows.length > 0 && rows.every(({ removed_by: by }) => by === id)) return 'done';
+      if (rows.length !== remove.length || rows.some(({ removed_change: change }) => change !== null)) return 'conflict';
+      const [{ shard }] = rows as [RemovedRow];
+      assert(add.length === 0 || rows.every((row) => row.shard === shard), 'files of one shard are replaced at a time');
+      const rank = rows.reduce((last, row) => Math.max(last, row.rank), 0);
+      const rowCount = (files: readonly Pick<DataFile, 'rowCount'>[]): number => files.reduce((sum, file) => sum + file.rowCount, 0);
+      const before = rowCount(rows.map(({ description }) => JSON.parse(description) as Pick<DataFile, 'rowCount'>));
+      const operation: SnapshotOperation = add.length === 0 ? 'delete' : rowCount(add) === before ? 'replace' : 'overwrite';
+      const change = this.#nextChange();
+      this.#sql.run('INSERT INTO archive_change (table_name, change, operation) VALUES (?, ?, ?)', table, change, operation);
+      this.#sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
+      this.#sql.run('UPDATE data_file SET removed_change = ?, removed_ms = ?, removed_by = ? WHERE file IN (SELECT value FROM json_each(?))', change, nowMs, id, JSON.stringify(remove));
+      this.#add(add, shard, rank, change);
+      return 'done';
+    });
+  }
+
+  /** Files that may have samples in a range, by partition and then in the order of commits, a page at a time. */
+  files({ table = 'samples', startMs, endMs, after }: ArchiveFilesRequest): ArchiveFilesAnswer {
+    const definition = tableDefinition(table);
     const files: ArchivedFile[] = [];
-    const firstDay = Math.max(dayOf(startMs), after?.day ?? -Infinity);
-    const rows = this.#sql.each<FileRow>('SELECT day, file, shard, description FROM archive_file WHERE day >= ? AND day <= ? ORDER BY day, file', firstDay, dayOf(endMs));
+    const firstDay = Math.max(partitionDay(definition, startMs), after?.day ?? -Infinity);
+    const rows = this.#sql.each<FileRow>(
+      'SELECT day, file, rank, shard, description FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? ORDER BY day, file',
+      table,
+      firstDay,
+      partitionDay(definition, endMs),
+    );
     let seen = 0;
     let last: { day: number; file: number } | undefined;
-    for (const row of rows) {
-      if (after !== undefined && row.day === after.day && row.file <= after.file) continue;
+    for (const { day, file, rank, shard, description } of rows) {
+      if (after !== undefined && day === after.day && file <= after.file) continue;
       if (seen++ === this.#limits.archiveFilesPageMax) return this.#answer(files, last);
-      last = { day: row.day, file: row.file };
-      const description = decodeDataFile(row.description);
-      if (description.maxTimeMs < startMs || description.minTimeMs > endMs) continue;
-      const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = description;
-      files.push({ shard: row.shard, file: row.file, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric });
+      last = { day, file };
+      const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = decodeDataFile(description);
+      if (maxTimeMs < startMs || minTimeMs > endMs) continue;
+      files.push({ shard, file, rank, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric });
     }
     return this.#answer(files, undefined);
   }
 
-  /** The files numbered from above `after` up to `through`, in the order of commits. */
-  between(after: number, through: number): DataFile[] {
-    const rows = this.#sql.all<{ description: string }>('SELECT description FROM archive_file WHERE file > ? AND file <= ? ORDER BY file', after, through);
-    return rows.map(({ description }) => decodeDataFile(description));
+  /** Inside the caller's transaction. */
+  #add(files: readonly DataFile[], shard: string, rank: number | undefined, change: number): void {
+    let { last_file: last } = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
+    for (const file of files) {
+      last++;
+      const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
+      this.#sql.run(
+        'INSERT INTO data_file (file, table_name, day, shard, rank, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        last,
+        file.table,
+        day,
+        shard,
+        rank ?? last,
+        encodeDataFile(file),
+        change,
+      );
+    }
+    this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
   }
 
-  get lastFile(): number {
-    return this.#lastFile();
+  /** Inside the caller's transaction. */
+  #nextChange(): number {
+    this.#sql.run('UPDATE archive_state SET last_change = last_change + 1 WHERE id = 1');
+    return this.#sql.all<{ last_change: number }>('SELECT last_change FROM archive_state WHERE id = 1')[0]!.last_change;
   }
 
   #answer(files: readonly ArchivedFile[], last: ArchiveFilesAnswer['last']): ArchiveFilesAnswer {
     const shards = this.#sql.all<{ shard: string; archived_until_ms: number | null }>('SELECT shard, archived_until_ms FROM archive_shard');
     const archivedUntilMs = Object.fromEntries(shards.flatMap((row) => (row.archived_until_ms === null ? [] : [[row.shard, row.archived_until_ms]])));
-    return { version: CATALOG_RPC_VERSION, files, last, archivedUntilMs };
-  }
-
-  #lastFile(): number {
-    return this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!.last_file;
+    const { removals } = this.#sql.all<{ removals: number }>('SELECT removals FROM archive_state WHERE id = 1')[0]!;
+    return { version: CATALOG_RPC_VERSION, files, last, archivedUntilMs, removals };
   }
 }

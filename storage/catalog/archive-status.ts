@@ -1,9 +1,12 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveDayStatus, ArchiveStatusAnswer } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
+import type { ArchiveTableName } from './table-definition.ts';
+import { TABLE_DEFINITIONS } from './table-definitions.ts';
 import type { TableMetadata } from './table-metadata.ts';
 
-interface DayRow extends Record<string, number> {
+interface DayRow extends Record<string, number | string> {
+  readonly table_name: ArchiveTableName;
   readonly day: number;
   readonly files: number;
   readonly bytes: number;
@@ -12,32 +15,36 @@ interface DayRow extends Record<string, number> {
   readonly max_time_ms: number;
 }
 
-interface StateRow extends Record<string, string | number | null> {
-  readonly last_file: number;
-  readonly published_file: number;
+interface TableRow extends Record<string, string | number | null> {
+  readonly name: string;
   readonly metadata: string | null;
   readonly metadata_key: string | null;
 }
 
-/** What an archive has, out of its catalog's database. */
+/** What an archive has, out of its catalog's database: `samples`, and other tables that have had files. */
 export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
   const rows = sql.all<DayRow>(
-    `SELECT day, count(*) AS files,
+    `SELECT table_name, day, count(*) AS files,
        sum(json_extract(description, '$.sizeBytes')) AS bytes, sum(json_extract(description, '$.rowCount')) AS row_count,
        min(json_extract(description, '$.minTimeMs')) AS min_time_ms, max(json_extract(description, '$.maxTimeMs')) AS max_time_ms
-     FROM archive_file GROUP BY day ORDER BY day`,
+     FROM data_file WHERE removed_change IS NULL GROUP BY table_name, day ORDER BY table_name, day`,
   );
-  const days = rows.map((row): ArchiveDayStatus => ({
-    day: row.day, fileCount: row.files, bytes: row.bytes, rowCount: row.row_count, minTimeMs: row.min_time_ms, maxTimeMs: row.max_time_ms,
-  }));
-  const [state] = sql.all<StateRow>('SELECT last_file, published_file, metadata, metadata_key FROM archive_state WHERE id = 1');
-  const { last_file: lastFile, published_file: publishedFile, metadata, metadata_key: metadataKey } = state!;
+  const states = sql.all<TableRow>('SELECT name, metadata, metadata_key FROM archive_table');
+  const unpublished = sql.all<{ table_name: string; files: number }>(
+    `SELECT table_name, count(*) AS files FROM data_file WHERE removed_change IS NULL
+       AND added_change > ifnull((SELECT published_change FROM archive_table WHERE name = table_name), 0) GROUP BY table_name`,
+  );
   const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
-  return {
-    version: CATALOG_RPC_VERSION,
-    tables: [{ table: 'samples', days, unpublishedFiles: lastFile - publishedFile, snapshot: metadata === null || metadataKey === null ? undefined : newestSnapshot(metadata, metadataKey) }],
-    archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])),
-  };
+  const names = TABLE_DEFINITIONS.map(({ name }) => name).filter((name) => name === 'samples' || states.some((state) => state.name === name) || rows.some((row) => row.table_name === name));
+  const tables = names.map((table) => {
+    const days = rows
+      .filter((row) => row.table_name === table)
+      .map((row): ArchiveDayStatus => ({ day: row.day, fileCount: row.files, bytes: row.bytes, rowCount: row.row_count, minTimeMs: row.min_time_ms, maxTimeMs: row.max_time_ms }));
+    const { metadata, metadata_key: metadataKey } = states.find(({ name }) => name === table) ?? { metadata: null, metadata_key: null };
+    const snapshot = metadata === null || metadataKey === null ? undefined : newestSnapshot(metadata, metadataKey);
+    return { table, days, unpublishedFiles: unpublished.find((row) => row.table_name === table)?.files ?? 0, snapshot };
+  });
+  return { version: CATALOG_RPC_VERSION, tables, archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])) };
 }
 
 function newestSnapshot(metadata: string, metadataKey: string) {

@@ -4,16 +4,18 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
-import type { ArchiveFiles } from './archive-files.ts';
-import { encodeManifest, encodeManifestList, type Manifest } from './iceberg-manifest.ts';
-import { newTable, withAppend, type TableMetadata } from './table-metadata.ts';
+import { describeManifest, encodeManifest, encodeManifestList, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
+import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
+import type { TableDefinition } from './table-definition.ts';
+import { newTable, withSchema, withSnapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
 
-type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveManifestFilesMax'>, number>>;
+type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveSnapshotAgeMs' | 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>, number>>;
 
 export interface ArchiveTableOptions {
+  readonly definition: TableDefinition;
+  /** A catalog's database that has been migrated (catalog-store.ts). */
   readonly sql: Sql;
   readonly store: ObjectStore;
-  readonly files: ArchiveFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: ArchiveTableLimits;
@@ -24,37 +26,38 @@ export interface ArchiveTableOptions {
 }
 
 /** What the next snapshot will be, stored before anything of it is written, so that it is resumed with the same keys. */
-interface SnapshotPlan {
+interface SnapshotPlan extends ChangeRange {
   readonly id: string;
   readonly snapshotId: number;
-  /** Files numbered above `after` up to `through` are added. */
-  readonly after: number;
-  readonly through: number;
   readonly nowMs: number;
 }
 
 interface StateRow extends Record<string, string | number | null> {
-  readonly published_file: number;
+  readonly published_change: number;
   readonly metadata: string | null;
   readonly metadata_key: string | null;
   readonly metadata_version: number;
   readonly snapshot_plan: string | null;
 }
 
+const NEW_STATE: StateRow = { published_change: 0, metadata: null, metadata_key: null, metadata_version: 0, snapshot_plan: null };
+
 /**
- * The Iceberg table of a tenant's samples: snapshots that follow what shards have committed, one for all that has come in since the last.
- * The catalog's object is the only writer, and its database the only pointer to the newest metadata.
+ * One Iceberg table of a tenant: snapshots that follow what has been committed to the catalog (archive-files.ts), one for all changes of a
+ * kind that have come in since the last. The catalog's object is the only writer, and its database the only pointer to the newest metadata.
  */
 export class ArchiveTable {
   readonly #options: ArchiveTableOptions;
+  readonly #manifests: ManifestStore;
 
   constructor(options: ArchiveTableOptions) {
     this.#options = options;
+    this.#manifests = new ManifestStore(options.sql, options.definition.name, options.limits);
   }
 
-  /** Whether files have been committed that no snapshot has. */
+  /** Whether there are changes that no snapshot has. */
   get isBehind(): boolean {
-    return this.#state().published_file < this.#options.files.lastFile;
+    return this.#manifests.nextChanges(this.#state().published_change) !== undefined;
   }
 
   /** The newest metadata and where it stands; `undefined` before the first snapshot. */
@@ -67,87 +70,99 @@ export class ArchiveTable {
   async publish(): Promise<void> {
     const plan = this.#plan();
     if (plan === undefined) return;
-    const { files, store, limits } = this.#options;
+    const { definition, prefix, limits } = this.#options;
     const state = this.#state();
-    const before = state.metadata === null ? newTable(uuidOf(plan.id), this.#uri(this.#options.prefix), plan.nowMs) : (JSON.parse(state.metadata) as TableMetadata);
-    const added = files.between(plan.after, plan.through);
-    const sync = Uint8Array.from(plan.id.match(/../g)!, (pair) => parseInt(pair, 16));
+    const before = state.metadata === null ? newTable(definition, uuidOf(plan.id), this.#uri(prefix), plan.nowMs) : withSchema(JSON.parse(state.metadata) as TableMetadata, definition);
     const sequenceNumber = before['last-sequence-number'] + 1;
-    const uriOf = (key: string): string => this.#uri(key);
-    const manifestBody = encodeManifest(added, plan.snapshotId, uriOf, sync);
-    const manifest: Manifest = {
-      key: this.#key(`${plan.id}-m0.avro`),
-      sizeBytes: manifestBody.length,
-      sequenceNumber,
-      snapshotId: plan.snapshotId,
-      fileCount: added.length,
-      rowCount: added.reduce((sum, { rowCount }) => sum + rowCount, 0),
-      firstDay: added.reduce((first, { minTimeMs }) => Math.min(first, Math.floor(minTimeMs / DAY_MS)), Infinity),
-      lastDay: added.reduce((last, { minTimeMs }) => Math.max(last, Math.floor(minTimeMs / DAY_MS)), -Infinity),
-    };
+    const work = this.#manifests.work(plan);
+    // A crash between these objects leaves some that the plan knows: the next try finds them as they should be, and goes on.
+    const { manifests, added, removed } = await this.#writeManifests(plan, work, sequenceNumber);
     const listKey = this.#key(`snap-${plan.snapshotId}-${plan.id}.avro`);
     const parentSnapshotId = before.snapshots.at(-1)?.['snapshot-id'];
-    const list = encodeManifestList([...this.#manifests(), manifest], { snapshotId: plan.snapshotId, parentSnapshotId, sequenceNumber }, uriOf, sync);
-    const metadata = withAppend(before, {
+    const head = { snapshotId: plan.snapshotId, parentSnapshotId, sequenceNumber };
+    await this.#put(listKey, encodeManifestList(definition, [...work.kept, ...manifests], head, (key) => this.#uri(key), syncOf(plan)));
+    const metadata = withSnapshot(before, {
       snapshotId: plan.snapshotId,
+      operation: plan.operation,
       manifestList: this.#uri(listKey),
-      fileCount: manifest.fileCount,
-      rowCount: manifest.rowCount,
-      bytes: added.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      added,
+      removed,
       nowMs: plan.nowMs,
       previousMetadata: state.metadata_key === null ? undefined : this.#uri(state.metadata_key),
       snapshotsMax: limits.archiveSnapshotsMax,
+      expireBeforeMs: plan.nowMs - limits.archiveSnapshotAgeMs,
     });
     const version = state.metadata_version + 1;
     const metadataKey = this.#key(`${String(version).padStart(5, '0')}-${plan.id}.metadata.json`);
     const text = JSON.stringify(metadata);
-    // A crash between these leaves objects that the plan knows: the next try finds them as they should be, and goes on.
-    const objects = [
-      [manifest.key, manifestBody],
-      [listKey, list],
-      [metadataKey, new TextEncoder().encode(text)],
-    ] as const;
-    for (const [key, body] of objects) {
-      if ((await putObject(store, key, body)) === 'stored') continue;
-      // Another build had begun this plan and wrote other bytes: what it wrote is left to the clean-up, and a new plan has other keys.
-      this.#options.sql.run('UPDATE archive_state SET snapshot_plan = NULL WHERE id = 1');
-      throw new Error(`object ${key} has other bytes than planned: another snapshot is planned at the next try`);
-    }
-    this.#advance(plan, version, metadataKey, text, manifest);
+    await this.#put(metadataKey, new TextEncoder().encode(text));
+    this.#advance(plan, version, { metadataKey, text }, () => this.#manifests.advance(plan, work, manifests, sequenceNumber));
   }
 
-  #advance(plan: SnapshotPlan, version: number, metadataKey: string, metadata: string, manifest: Manifest): void {
-    const { sql } = this.#options;
+  /** One after another: only one is in memory at a time. */
+  async #writeManifests(plan: SnapshotPlan, work: ManifestWork, sequenceNumber: number): Promise<{ readonly manifests: Manifest[]; readonly added: SnapshotTotals; readonly removed: SnapshotTotals }> {
+    const { definition } = this.#options;
+    const { snapshotId } = plan;
+    const manifests: Manifest[] = [];
+    let [added, removed] = [NO_FILES, NO_FILES];
+    for (const [position, write] of work.writes.entries()) {
+      const entries = this.#manifests.entries(write);
+      added = plus(added, entries, 'added');
+      removed = plus(removed, entries, 'deleted');
+      const body = encodeManifest(definition, entries, snapshotId, (key) => this.#uri(key), syncOf(plan));
+      const key = this.#key(`${plan.id}-m${position}.avro`);
+      manifests.push(describeManifest(entries, definition, { key, sizeBytes: body.length, sequenceNumber, snapshotId }));
+      await this.#put(key, body);
+    }
+    return { manifests, added, removed };
+  }
+
+  async #put(key: string, body: Uint8Array): Promise<void> {
+    const { sql, store, definition } = this.#options;
+    if ((await putObject(store, key, body)) === 'stored') return;
+    // Another build had begun this plan and wrote other bytes: what it wrote is left to the clean-up, and a new plan has other keys.
+    sql.run('UPDATE archive_table SET snapshot_plan = NULL WHERE name = ?', definition.name);
+    throw new Error(`object ${key} has other bytes than planned: another snapshot is planned at the next try`);
+  }
+
+  #advance(plan: SnapshotPlan, version: number, { metadataKey, text }: { readonly metadataKey: string; readonly text: string }, manifests: () => void): void {
+    const { sql, definition } = this.#options;
     // Commit point of the snapshot: this transaction moves the pointer. A crash before it leaves the table at the snapshot before, and the
     // plan to go on with; a crash behind it leaves the new one. An instance that has been replaced finds the version moved, and stops.
     sql.transaction(() => {
       const state = this.#state();
       if (state.metadata_version !== version - 1 || state.snapshot_plan !== JSON.stringify(plan)) throw new Error('this instance of the catalog has been replaced');
-      sql.run('INSERT INTO archive_manifest (sequence, description) VALUES (?, ?)', manifest.sequenceNumber, JSON.stringify(manifest));
-      sql.run('UPDATE archive_state SET published_file = ?, metadata = ?, metadata_key = ?, metadata_version = ?, snapshot_plan = NULL WHERE id = 1', plan.through, metadata, metadataKey, version);
+      manifests();
+      sql.run(
+        'UPDATE archive_table SET published_change = ?, metadata = ?, metadata_key = ?, metadata_version = ?, snapshot_plan = NULL WHERE name = ?',
+        plan.through,
+        text,
+        metadataKey,
+        version,
+        definition.name,
+      );
     });
   }
 
   /** The plan that was begun, or a new one, stored. */
   #plan(): SnapshotPlan | undefined {
-    const { sql, files, clock, random, limits } = this.#options;
+    const { sql, definition, clock, random } = this.#options;
     const state = this.#state();
     if (state.snapshot_plan !== null) return JSON.parse(state.snapshot_plan) as SnapshotPlan;
-    const after = state.published_file;
-    const through = Math.min(files.lastFile, after + limits.archiveManifestFilesMax);
-    if (through === after) return undefined;
-    const plan: SnapshotPlan = { id: randomId(random), snapshotId: newSnapshotId(random), after, through, nowMs: clock.nowMs() };
+    const range = this.#manifests.nextChanges(state.published_change);
+    if (range === undefined) return undefined;
+    const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs() };
     // The plan is stored before it is carried out: a crash behind this resumes it.
-    sql.run('UPDATE archive_state SET snapshot_plan = ? WHERE id = 1', JSON.stringify(plan));
+    sql.transaction(() => {
+      sql.run('INSERT OR IGNORE INTO archive_table (name, published_change, metadata_version) VALUES (?, 0, 0)', definition.name);
+      sql.run('UPDATE archive_table SET snapshot_plan = ? WHERE name = ?', JSON.stringify(plan), definition.name);
+    });
     return plan;
   }
 
-  #manifests(): Manifest[] {
-    return this.#options.sql.all<{ description: string }>('SELECT description FROM archive_manifest ORDER BY sequence').map(({ description }) => JSON.parse(description) as Manifest);
-  }
-
   #state(): StateRow {
-    return this.#options.sql.all<StateRow>('SELECT published_file, metadata, metadata_key, metadata_version, snapshot_plan FROM archive_state WHERE id = 1')[0]!;
+    const { sql, definition } = this.#options;
+    return sql.all<StateRow>('SELECT published_change, metadata, metadata_key, metadata_version, snapshot_plan FROM archive_table WHERE name = ?', definition.name)[0] ?? NEW_STATE;
   }
 
   #key(name: string): string {
@@ -159,7 +174,17 @@ export class ArchiveTable {
   }
 }
 
-const DAY_MS = 86_400_000;
+const NO_FILES: SnapshotTotals = { files: 0, rows: 0, bytes: 0 };
+
+function plus(totals: SnapshotTotals, entries: readonly ManifestEntry[], status: ManifestEntry['status']): SnapshotTotals {
+  const files = entries.flatMap((entry) => (entry.status === status ? [entry.file] : []));
+  return files.reduce(({ files: count, rows, bytes }, file) => ({ files: count + 1, rows: rows + file.rowCount, bytes: bytes + file.sizeBytes }), totals);
+}
+
+/** The marks between blocks of an Avro file: of the plan, so that the same plan makes the same bytes. */
+function syncOf({ id }: SnapshotPlan): Uint8Array {
+  return Uint8Array.from(id.match(/../g)!, (pair) => parseInt(pair, 16));
+}
 
 /** Positive and below 2^52: JSON carries it everywhere. */
 function newSnapshotId(random: Random): number {

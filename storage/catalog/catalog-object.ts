@@ -9,7 +9,7 @@ import { durableObjectSql, type Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer } from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
-import { ArchiveTable } from './archive-table.ts';
+import { ArchiveTables } from './archive-tables.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
   CatalogApi,
@@ -30,17 +30,17 @@ interface CatalogEnv extends Variables {
   readonly ARCHIVE: R2Bucket;
 }
 
-/** When the Iceberg table could not be written: R2 may be away for long. */
+/** When an Iceberg table could not be written: R2 may be away for long. */
 const PUBLISH_RETRY_MS = 60_000;
 
-/** A tenant's catalog: a thin shell around CatalogStore, MetadataStore, HaElections and the archive's ArchiveFiles and ArchiveTable. */
+/** A tenant's catalog: a thin shell around CatalogStore, MetadataStore, HaElections and the archive's ArchiveFiles and ArchiveTables. */
 export class Catalog extends DurableObject implements CatalogApi {
   readonly #store: CatalogStore;
   readonly #metadata: MetadataStore;
   readonly #elections: HaElections;
   readonly #files: ArchiveFiles;
   /** `undefined` where nothing is archived. */
-  readonly #table: ArchiveTable | undefined;
+  readonly #tables: ArchiveTables | undefined;
   readonly #alarm: Alarm;
   readonly #sql: Sql;
 
@@ -56,8 +56,7 @@ export class Catalog extends DurableObject implements CatalogApi {
     const { archiveUri } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
-      const store = r2ObjectStore(env.ARCHIVE);
-      this.#table = new ArchiveTable({ sql, store, files: this.#files, clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive/samples`, baseUri: archiveUri });
+      this.#tables = new ArchiveTables({ sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive`, baseUri: archiveUri });
     }
   }
 
@@ -79,7 +78,7 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer> {
     this.#change(() => this.#files.commit(request));
-    if (this.#table !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
+    if (this.#tables !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
     return { version: CATALOG_RPC_VERSION };
   }
 
@@ -93,11 +92,11 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   /** Writes the snapshot that is due, if one is. It may ring at any time. */
   override async alarm(): Promise<void> {
-    if (this.#table === undefined || !this.#table.isBehind) return;
-    // Set before it is needed: a crash on the way must not leave the table behind until somebody commits again.
+    if (this.#tables === undefined || !this.#tables.isBehind) return;
+    // Set before it is needed: a crash on the way must not leave a table behind until somebody commits again.
     await this.#alarm.setNoLaterThan(systemClock.nowMs() + PUBLISH_RETRY_MS);
-    await this.#table.publish();
-    if (this.#table.isBehind) await this.#alarm.setNoLaterThan(systemClock.nowMs());
+    await this.#tables.publish();
+    if (this.#tables.isBehind) await this.#alarm.setNoLaterThan(systemClock.nowMs());
   }
 
   /** A write that failed leaves what is in memory in doubt: the next call finds the object rebuilt from storage. */

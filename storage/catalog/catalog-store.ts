@@ -5,7 +5,7 @@ import { migrate } from '../runtime/sql-migrations.ts';
 import { CATALOG_RPC_VERSION, type TenantRouting } from './catalog-api.ts';
 
 /** Numbered steps that are only ever appended to. */
-const MIGRATIONS: readonly string[] = [
+export const CATALOG_MIGRATIONS: readonly string[] = [
   `CREATE TABLE tenant (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     series_hash_key BLOB NOT NULL      -- 16 random bytes
@@ -54,6 +54,74 @@ const MIGRATIONS: readonly string[] = [
     sequence INTEGER PRIMARY KEY,      -- Iceberg's sequence number
     description TEXT NOT NULL          -- iceberg-manifest.ts
   )`,
+  // From here on the archive has several tables, and files that leave it. A change is one commit, of files that came or went.
+  'ALTER TABLE archive_state ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE archive_state ADD COLUMN removals INTEGER NOT NULL DEFAULT 0',
+  'UPDATE archive_state SET last_change = last_file',
+  `CREATE TABLE archive_table (
+    name TEXT PRIMARY KEY,
+    published_change INTEGER NOT NULL, -- changes up to this one are in the Iceberg table
+    metadata TEXT,                     -- its newest metadata, and where it stands (archive-table.ts)
+    metadata_key TEXT,
+    metadata_version INTEGER NOT NULL,
+    snapshot_plan TEXT                 -- the snapshot that is being written
+  ) WITHOUT ROWID`,
+  `INSERT INTO archive_table (name, published_change, metadata, metadata_key, metadata_version)
+    SELECT 'samples', published_file, metadata, metadata_key, metadata_version FROM archive_state`,
+  `CREATE TABLE archive_change (
+    table_name TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    operation TEXT NOT NULL,           -- Iceberg's name for it; changes that are not here only bring files: append
+    PRIMARY KEY (table_name, change)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE data_file (
+    file INTEGER PRIMARY KEY,          -- in the order of commits
+    table_name TEXT NOT NULL,
+    day INTEGER NOT NULL,              -- first day (since 1970) of its partition
+    shard TEXT NOT NULL,
+    rank INTEGER NOT NULL,             -- its place among the files of its shard: see ArchivedFile
+    description TEXT NOT NULL,         -- data-file.ts
+    added_change INTEGER NOT NULL,
+    removed_change INTEGER,            -- null: queries read it
+    removed_ms INTEGER,                -- Unix milliseconds
+    removed_by TEXT,                   -- id of the plan that did it
+    added_snapshot INTEGER,            -- of Iceberg's table, once it has the file: snapshot id, sequence number, and which manifest names it now
+    added_sequence INTEGER,
+    manifest INTEGER,
+    removed_sequence INTEGER           -- of the snapshot that is the first without it
+  )`,
+  `INSERT INTO data_file (file, table_name, day, shard, rank, description, added_change, manifest)
+    SELECT file, 'samples', day, shard, file, description, file,
+      (SELECT min(sequence) FROM (SELECT sequence, sum(json_extract(description, '$.fileCount')) OVER (ORDER BY sequence) AS through FROM archive_manifest) WHERE through >= file)
+    FROM archive_file`,
+  `UPDATE data_file SET added_sequence = manifest,
+    added_snapshot = (SELECT json_extract(archive_manifest.description, '$.snapshotId') FROM archive_manifest WHERE sequence = manifest)`,
+  'CREATE INDEX data_file_live ON data_file (table_name, day, file) WHERE removed_change IS NULL',
+  'CREATE INDEX data_file_added ON data_file (table_name, added_change)',
+  'CREATE INDEX data_file_removed ON data_file (table_name, removed_change) WHERE removed_change IS NOT NULL',
+  'CREATE INDEX data_file_manifest ON data_file (manifest) WHERE manifest IS NOT NULL',
+  `CREATE TABLE data_manifest (
+    manifest INTEGER PRIMARY KEY,
+    table_name TEXT NOT NULL,
+    day INTEGER,                       -- of the partition of its files; null where they are of several
+    live_files INTEGER NOT NULL,       -- that it says are in the table
+    removed_sequence INTEGER,          -- of the snapshot that is the first without it
+    description TEXT NOT NULL          -- iceberg-manifest.ts
+  )`,
+  `INSERT INTO data_manifest (manifest, table_name, live_files, description)
+    SELECT sequence, 'samples', json_extract(description, '$.fileCount'),
+      json_set(description, '$.minSequenceNumber', sequence, '$.added', json_object('files', json_extract(description, '$.fileCount'), 'rows', json_extract(description, '$.rowCount')),
+        '$.existing', json_object('files', 0, 'rows', 0), '$.deleted', json_object('files', 0, 'rows', 0))
+    FROM archive_manifest`,
+  'CREATE INDEX data_manifest_table ON data_manifest (table_name, day) WHERE removed_sequence IS NULL',
+  'DROP TABLE archive_file',
+  'DROP TABLE archive_manifest',
+  'ALTER TABLE archive_state DROP COLUMN published_file',
+  'ALTER TABLE archive_state DROP COLUMN metadata',
+  'ALTER TABLE archive_state DROP COLUMN metadata_key',
+  'ALTER TABLE archive_state DROP COLUMN metadata_version',
+  // A snapshot that was being written is planned anew.
+  'ALTER TABLE archive_state DROP COLUMN snapshot_plan',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */
@@ -64,7 +132,7 @@ export class CatalogStore {
   constructor(sql: Sql, random: Random) {
     this.#sql = sql;
     this.#random = random;
-    migrate(sql, MIGRATIONS, 'catalog');
+    migrate(sql, CATALOG_MIGRATIONS, 'catalog');
   }
 
   routing(shardCount: number): TenantRouting {

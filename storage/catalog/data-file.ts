@@ -1,3 +1,5 @@
+import type { ArchiveTableName } from './table-definition.ts';
+
 /** Least and greatest value, in Iceberg's single-value form: text as UTF-8, numbers little-endian. */
 export interface ColumnBounds {
   readonly lower: Uint8Array;
@@ -15,8 +17,9 @@ export interface ColumnStatistics {
   readonly bounds: ColumnBounds | undefined;
 }
 
-/** A file of samples in the object store, as its shard hands it to the catalog. All its samples are of one day. */
+/** A file of one of the archive's tables, in the object store, as the catalog takes it. All its rows are of one partition. */
 export interface DataFile {
+  readonly table: ArchiveTableName;
   readonly key: string;
   readonly sizeBytes: number;
   /** What a reader fetches first, from the end. */
@@ -33,7 +36,7 @@ export interface DataFile {
 
 const DAY_MS = 86_400_000;
 
-/** Days since 1970, UTC: the partition of a timestamp. */
+/** Days since 1970, UTC. */
 export function dayOf(timestampMs: number): number {
   return Math.floor(timestampMs / DAY_MS);
 }
@@ -45,7 +48,7 @@ export function encodeDataFile(file: DataFile): string {
 }
 
 export function decodeDataFile(text: string): DataFile {
-  const file = JSON.parse(text) as Omit<DataFile, 'columns'> & { readonly columns: readonly StoredColumn[] };
+  const file = JSON.parse(text) as Omit<DataFile, 'columns' | 'table'> & { readonly table?: ArchiveTableName; readonly columns: readonly StoredColumn[] };
   const columns = file.columns.map(({ fieldId, bytes, valueCount, nullCount, nanCount, bounds }) => ({
     fieldId,
     bytes,
@@ -54,7 +57,8 @@ export function decodeDataFile(text: string): DataFile {
     nanCount,
     bounds: bounds && { lower: bytesOf(bounds.lower), upper: bytesOf(bounds.upper) },
   }));
-  return { ...file, columns };
+  // Files of before there were several tables do not name theirs.
+  return { ...file, table: file.table ?? 'samples', columns };
 }
 
 type StoredColumn = Omit<ColumnStatistics, 'bounds'> & { readonly bounds?: { readonly lower: string; readonly upper: string } };

@@ -1,4 +1,4 @@
-import { LAST_COLUMN_ID, LAST_PARTITION_ID, PARTITION_SPEC, SCHEMA, SORT_ORDER } from './iceberg-schema.ts';
+import type { TableDefinition } from './table-definition.ts';
 
 /* Iceberg's table metadata, format version 2, in the spelling of its specification. All numbers stay below 2^53, so that JSON carries them. */
 
@@ -40,21 +40,21 @@ export const NO_SNAPSHOT = -1;
 /** Earlier metadata files that are named. */
 const METADATA_LOG_MAX = 20;
 
-export function newTable(uuid: string, location: string, nowMs: number): TableMetadata {
+export function newTable({ schema, lastColumnId, partitionSpec, sortOrder }: TableDefinition, uuid: string, location: string, nowMs: number): TableMetadata {
   return {
     'format-version': 2,
     'table-uuid': uuid,
     location,
     'last-sequence-number': 0,
     'last-updated-ms': nowMs,
-    'last-column-id': LAST_COLUMN_ID,
-    schemas: [SCHEMA],
-    'current-schema-id': SCHEMA['schema-id'],
-    'partition-specs': [PARTITION_SPEC],
-    'default-spec-id': PARTITION_SPEC['spec-id'],
-    'last-partition-id': LAST_PARTITION_ID,
-    'sort-orders': [SORT_ORDER],
-    'default-sort-order-id': SORT_ORDER['order-id'],
+    'last-column-id': lastColumnId,
+    schemas: [schema],
+    'current-schema-id': schema['schema-id'],
+    'partition-specs': [partitionSpec],
+    'default-spec-id': partitionSpec['spec-id'],
+    'last-partition-id': partitionSpec.fields[0]['field-id'],
+    'sort-orders': [sortOrder],
+    'default-sort-order-id': sortOrder['order-id'],
     properties: { 'write.parquet.compression-codec': 'zstd' },
     'current-snapshot-id': NO_SNAPSHOT,
     snapshots: [],
@@ -64,54 +64,72 @@ export function newTable(uuid: string, location: string, nowMs: number): TableMe
   };
 }
 
-export interface Append {
+/** The table with the newest schema of its definition. */
+export function withSchema(table: TableMetadata, { schema, lastColumnId }: TableDefinition): TableMetadata {
+  const schemaId = schema['schema-id'];
+  if (table['current-schema-id'] === schemaId) return table;
+  const others = table.schemas.filter((each) => (each as { readonly 'schema-id': number })['schema-id'] !== schemaId);
+  return { ...table, schemas: [...others, schema], 'current-schema-id': schemaId, 'last-column-id': Math.max(table['last-column-id'], lastColumnId) };
+}
+
+/** Iceberg's names for what a snapshot does: files came; or were rewritten, with the same rows or with others; or went. */
+export type SnapshotOperation = 'append' | 'replace' | 'overwrite' | 'delete';
+
+export interface SnapshotTotals {
+  readonly files: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface NewSnapshot {
   readonly snapshotId: number;
+  readonly operation: SnapshotOperation;
   /** Location of its manifest list. */
   readonly manifestList: string;
-  readonly fileCount: number;
-  readonly rowCount: number;
-  readonly bytes: number;
+  readonly added: SnapshotTotals;
+  readonly removed: SnapshotTotals;
   readonly nowMs: number;
   /** Location of the metadata that this one follows. */
   readonly previousMetadata: string | undefined;
-  /** Snapshots that stay named; older ones leave the metadata, and their samples are in the newer ones. */
+  /** Snapshots that stay named: so many, and none from before a time (Unix ms), but always the newest. */
   readonly snapshotsMax: number;
+  readonly expireBeforeMs: number;
 }
 
-/** The table with one more snapshot, which adds files. */
-export function withAppend(table: TableMetadata, append: Append): TableMetadata {
+/** The table with one more snapshot. */
+export function withSnapshot(table: TableMetadata, next: NewSnapshot): TableMetadata {
   const parent = table.snapshots.at(-1);
-  const total = (name: string, added: number): string => String(Number(parent?.summary[name] ?? 0) + added);
+  const { added, removed } = next;
+  const total = (name: string, change: number): string => String(Number(parent?.summary[name] ?? 0) + change);
   const snapshot: Snapshot = {
-    'snapshot-id': append.snapshotId,
+    'snapshot-id': next.snapshotId,
     ...(parent === undefined ? {} : { 'parent-snapshot-id': parent['snapshot-id'] }),
     'sequence-number': table['last-sequence-number'] + 1,
     // Clocks may step back; the table's times do not.
-    'timestamp-ms': Math.max(append.nowMs, table['last-updated-ms']),
-    'manifest-list': append.manifestList,
+    'timestamp-ms': Math.max(next.nowMs, table['last-updated-ms']),
+    'manifest-list': next.manifestList,
     summary: {
-      operation: 'append',
-      'added-data-files': String(append.fileCount),
-      'added-records': String(append.rowCount),
-      'added-files-size': String(append.bytes),
-      'total-data-files': total('total-data-files', append.fileCount),
-      'total-records': total('total-records', append.rowCount),
-      'total-files-size': total('total-files-size', append.bytes),
+      operation: next.operation,
+      ...(added.files === 0 ? {} : { 'added-data-files': String(added.files), 'added-records': String(added.rows), 'added-files-size': String(added.bytes) }),
+      ...(removed.files === 0 ? {} : { 'deleted-data-files': String(removed.files), 'deleted-records': String(removed.rows), 'removed-files-size': String(removed.bytes) }),
+      'total-data-files': total('total-data-files', added.files - removed.files),
+      'total-records': total('total-records', added.rows - removed.rows),
+      'total-files-size': total('total-files-size', added.bytes - removed.bytes),
     },
-    'schema-id': SCHEMA['schema-id'],
+    'schema-id': table['current-schema-id'],
   };
   const { 'timestamp-ms': timestampMs } = snapshot;
-  const snapshots = [...table.snapshots, snapshot].slice(-append.snapshotsMax);
+  const snapshots = [...table.snapshots.filter((each) => each['timestamp-ms'] >= next.expireBeforeMs), snapshot].slice(-next.snapshotsMax);
   const kept = new Set(snapshots.map((each) => each['snapshot-id']));
-  const metadataLog = append.previousMetadata === undefined ? [] : [{ 'timestamp-ms': table['last-updated-ms'], 'metadata-file': append.previousMetadata }];
+  const metadataLog = next.previousMetadata === undefined ? [] : [{ 'timestamp-ms': table['last-updated-ms'], 'metadata-file': next.previousMetadata }];
   return {
     ...table,
     'last-sequence-number': snapshot['sequence-number'],
     'last-updated-ms': timestampMs,
-    'current-snapshot-id': append.snapshotId,
+    'current-snapshot-id': next.snapshotId,
     snapshots,
-    'snapshot-log': [...table['snapshot-log'].filter((entry) => kept.has(entry['snapshot-id'])), { 'timestamp-ms': timestampMs, 'snapshot-id': append.snapshotId }],
+    'snapshot-log': [...table['snapshot-log'].filter((entry) => kept.has(entry['snapshot-id'])), { 'timestamp-ms': timestampMs, 'snapshot-id': next.snapshotId }],
     'metadata-log': [...table['metadata-log'], ...metadataLog].slice(-METADATA_LOG_MAX),
-    refs: { main: { 'snapshot-id': append.snapshotId, type: 'branch' } },
+    refs: { main: { 'snapshot-id': next.snapshotId, type: 'branch' } },
   };
 }

@@ -211,8 +211,12 @@ export const LIMITS = {
   archiveLateSamplesTarget: 256 * KIB,
   /** Files that the catalog looks at for one answer: some 2 MiB of descriptions. */
   archiveFilesPageMax: 1024,
-  /** Files that one snapshot of the Iceberg table adds: about 600 bytes each in its manifest. */
-  archiveManifestFilesMax: 4096,
+  /** Files that one snapshot of an Iceberg table adds, unless one commit alone has more. */
+  archiveSnapshotFilesMax: 4096,
+  /** Files that a manifest of an Iceberg table names, about 600 bytes each: it is written anew, and in memory whole, when one of them leaves. */
+  archiveManifestFilesMax: 512,
+  /** Files that come and go with one change of the archive that replaces or drops files. */
+  archiveChangeFilesMax: 1024,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
   archiveFilesPerQueryMax: 10_000,
   /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */
@@ -223,8 +227,10 @@ export const LIMITS = {
   archiveTailCacheBytesMax: 8 * MIB,
   /** Files that shards commit within this time get into the Iceberg table with one snapshot. */
   archivePublishDelayMs: 10_000,
-  /** Snapshots that the table's metadata names: about 600 bytes each. Samples of older ones are in the newer ones. */
+  /** Snapshots that a table's metadata names: about 600 bytes each. Samples of older ones are in the newer ones. */
   archiveSnapshotsMax: 100,
+  /** Older snapshots leave the table, except for its newest: the files that only they have can then be removed. */
+  archiveSnapshotAgeMs: 24 * HOUR_MS,
 
   // —— roll-ups ——
   /** Rows of a row group of roll-ups: few, so that the columns which one series is read from stand close together and come with one request. */

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { SamplesFileWriter } from '../../storage/archive/samples-file-writer.ts';
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../storage/catalog/archive-table.ts';
+import { SAMPLES_TABLE } from '../../storage/catalog/samples-table.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { labelsToObject, labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
@@ -36,9 +37,9 @@ test.runIf(hasPyIceberg)('PyIceberg lists, prunes and reads the table', { timeou
     new CatalogStore(sql, random);
     const files = new ArchiveFiles(sql, LIMITS);
     const store = new MemoryObjectStore();
-    const table = new ArchiveTable({ sql, store, files, clock: new FixedClock(WINDOW_START_MS + HOUR_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: `file://${folder}` });
+    const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(WINDOW_START_MS + HOUR_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: `file://${folder}` });
     const rows: { readonly metric: string; readonly labels: Record<string, string>; readonly id: string; readonly timeMs: number; readonly value: number | undefined }[] = [];
-    // Three days of the same kind of data, in two snapshots.
+    // Three days of the same kind of data, in two snapshots; then a file is rewritten, and one more day comes and goes: three more.
     for (let day = 0; day < 3; day++) {
       const shiftMs = day * 24 * HOUR_MS;
       const writer = new SamplesFileWriter(LIMITS);
@@ -54,8 +55,15 @@ test.runIf(hasPyIceberg)('PyIceberg lists, prunes and reads the table', { timeou
       const { bytes, ...file } = writer.finish();
       const key = `default/archive/samples/data/day=${day}/${day}.parquet`;
       await store.create(key, bytes);
-      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: day + 1, files: [{ key, sizeBytes: bytes.length, ...file }], archivedUntilMs: undefined });
+      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: day + 1, files: [{ table: 'samples', key, sizeBytes: bytes.length, ...file }], archivedUntilMs: undefined });
       if (day !== 0) await table.publish();
+      if (day !== 2) continue;
+      const again = { table: 'samples', key: `${key}.rewritten`, sizeBytes: bytes.length, ...file } as const;
+      await store.create(again.key, bytes);
+      expect(files.replace({ id: 'p1', table: 'samples', remove: [3], add: [again], nowMs: WINDOW_START_MS })).toBe('done');
+      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: 4, files: [{ ...again, key: 'gone', minTimeMs: file.minTimeMs + 24 * HOUR_MS, maxTimeMs: file.maxTimeMs + 24 * HOUR_MS }], archivedUntilMs: undefined });
+      expect(files.replace({ id: 'p2', table: 'samples', remove: [5], add: [], nowMs: WINDOW_START_MS })).toBe('done');
+      while (table.isBehind) await table.publish();
     }
     for (const { key } of (await store.list('')).objects) {
       mkdirSync(dirname(join(folder, key)), { recursive: true });
@@ -75,7 +83,7 @@ test.runIf(hasPyIceberg)('PyIceberg lists, prunes and reads the table', { timeou
       [8, 'histogram', 'binary'],
       [9, 'start_timestamp', 'timestamptz'],
     ]);
-    expect([got['partitions'], got['order'], got['snapshots'], got['files']]).toEqual([['day'], [[1, 'identity']], 2, 3]);
+    expect([got['partitions'], got['order'], got['snapshots'], got['files']]).toEqual([['day'], [[1, 'identity']], 5, 3]);
     const floats = rows.flatMap(({ value }) => (value === undefined ? [] : [value]));
     expect([got['rows'], got['histograms']]).toEqual([rows.length, rows.length - floats.length]);
     const sum = floats.filter((value) => !Number.isNaN(value)).reduce((total, value) => total + value, 0);

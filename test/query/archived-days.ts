@@ -25,7 +25,7 @@ export async function archivedDays(fault?: StoreFault) {
     const file = writer.finish();
     await objects.create(keyOf(day), file.bytes);
     const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
-    files.push({ key: keyOf(day), sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
+    files.push({ table: 'samples' as const, key: keyOf(day), sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
   }
   await api.shards.catalog('default/catalog').archiveCommit({ version: 1, shard: '1/0', sequence: 1, files, archivedUntilMs: NOON - DAY_MS });
   api.write(0, { __name__: 'm', series: 'a' }, [100, 101], NOON - 60_000);

@@ -88,7 +88,7 @@ test('a file that breaks between its tail and its pages is missing as a whole', 
 test('a limit of the archive is no missing part', async () => {
   const { objects } = await archivedDays();
   const api = await memoryApi({ archive: objects, limits: { ...LIMITS, archiveFilesPerQueryMax: 0 } as never });
-  const file = { key: keyOf(0), sizeBytes: 1, tailBytes: 1, rowCount: 1, minTimeMs: OLD_MS, maxTimeMs: OLD_MS, firstMetric: 'm', lastMetric: 'm', columns: [] };
+  const file = { table: 'samples' as const, key: keyOf(0), sizeBytes: 1, tailBytes: 1, rowCount: 1, minTimeMs: OLD_MS, maxTimeMs: OLD_MS, firstMetric: 'm', lastMetric: 'm', columns: [] };
   await api.shards.catalog('default/catalog').archiveCommit({ version: 1, shard: '1/0', sequence: 1, files: [file], archivedUntilMs: NOON - DAY_MS });
   const { status, json } = await api.get(`/api/v1/query?${ALL}&partial_response=true`);
   expect([status, json['error']]).toEqual([422, expect.stringContaining('archiveFilesPerQueryMax is 0')]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
+import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
@@ -12,6 +13,7 @@ import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { readAvro } from './avro-read.ts';
+import { readTable } from './iceberg-read.ts';
 
 const NOW_MS = 1_790_000_000_000;
 const DAY_MS = 86_400_000;
@@ -20,6 +22,7 @@ function dataFile(name: string, day: number, rowCount = 10): DataFile {
   const long = (value: bigint): Uint8Array => new Uint8Array(BigInt64Array.of(value).buffer);
   const minTimeMs = day * DAY_MS + 1000;
   return {
+    table: 'samples',
     key: `default/archive/samples/data/${name}.parquet`,
     sizeBytes: 1234,
     tailBytes: 100,
@@ -47,7 +50,7 @@ function wake(database: NodeSql, store: ObjectStore, random = new SeededRandom(1
   const sql = new NodeSql(database.database);
   new CatalogStore(sql, random);
   const files = new ArchiveFiles(sql, LIMITS);
-  const table = new ArchiveTable({ sql, store, files, clock: new FixedClock(NOW_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: 's3://bucket' });
+  const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: 's3://bucket' });
   return { sql, files, table };
 }
 
@@ -73,7 +76,7 @@ describe('commits of shards', () => {
 
   test('files of a range, page by page', () => {
     const { files } = wake(new NodeSql(), new MemoryObjectStore());
-    const few = new ArchiveFiles(wake(new NodeSql(), new MemoryObjectStore()).sql, { archiveFilesPageMax: 2 });
+    const few = new ArchiveFiles(wake(new NodeSql(), new MemoryObjectStore()).sql, { archiveFilesPageMax: 2, archiveChangeFilesMax: 8 });
     for (const target of [files, few]) for (let day = 0; day < 7; day++) commit(target, day + 1, [dataFile(`d${day}`, 20_000 + day)]);
     const names = (answer: ReturnType<ArchiveFiles['files']>): string[] => answer.files.map(({ key }) => key.slice(-10, -8));
     const range = { ...all, startMs: 20_002 * DAY_MS, endMs: 20_004 * DAY_MS + 1000 };
@@ -118,24 +121,28 @@ describe('the Iceberg table', () => {
     const list = await readAvro((await store.get(metadata.snapshots[1]!['manifest-list'].slice('s3://bucket/'.length)))!);
     expect(list.metadata).toMatchObject({ 'format-version': '2', 'snapshot-id': String(metadata['current-snapshot-id']), 'sequence-number': '2' });
     expect(list.records.map((record) => [record['sequence_number'], record['added_files_count'], record['added_rows_count']])).toEqual([
-      [1, 2, 12],
+      [1, 1, 5],
       [2, 1, 11],
+    ]);
+    // The day that files came to has one manifest again, which names the file from before.
+    expect(list.records.map((record) => [record['existing_files_count'], record['existing_rows_count'], record['min_sequence_number']])).toEqual([
+      [0, 0, 1],
+      [1, 7, 1],
     ]);
     const manifest = await readAvro((await store.get((list.records[0]!['manifest_path'] as string).slice('s3://bucket/'.length)))!);
     expect(Object.keys(manifest.metadata)).toEqual(expect.arrayContaining(['schema', 'schema-id', 'partition-spec', 'partition-spec-id', 'format-version', 'content']));
     const entries = manifest.records as unknown as { readonly status: number; readonly data_file: Record<string, unknown> }[];
     expect(entries.map(({ status, data_file: file }) => [status, file['file_path'], file['record_count']])).toEqual([
       [1, 's3://bucket/default/archive/samples/data/a.parquet', 5],
-      [1, 's3://bucket/default/archive/samples/data/b.parquet', 7],
     ]);
-    expect(JSON.stringify(entries[1]!.data_file['partition'])).toContain('20001');
-    expect(dayOf(dataFile('b', 20_001).minTimeMs)).toBe(20_001);
+    expect(JSON.stringify(entries[0]!.data_file['partition'])).toContain('20000');
+    expect(dayOf(dataFile('a', 20_000).minTimeMs)).toBe(20_000);
   });
 
   test('old snapshots leave the metadata, their files stay', async () => {
     const { sql, files } = wake(new NodeSql(), new MemoryObjectStore());
     const store = new MemoryObjectStore();
-    const table = new ArchiveTable({ sql, store, files, clock: new FixedClock(NOW_MS), random: new SeededRandom(3), limits: { ...LIMITS, archiveSnapshotsMax: 3 } as unknown as typeof LIMITS, prefix: 'p', baseUri: 's3://b' });
+    const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random: new SeededRandom(3), limits: { ...LIMITS, archiveSnapshotsMax: 3 } as unknown as typeof LIMITS, prefix: 'p', baseUri: 's3://b' });
     for (let sequence = 1; sequence <= 8; sequence++) {
       commit(files, sequence, [dataFile(`f${sequence}`, 20_000)]);
       await table.publish();
@@ -144,8 +151,12 @@ describe('the Iceberg table', () => {
     expect(metadata.snapshots.length).toBe(3);
     expect(metadata['snapshot-log'].length).toBe(3);
     expect(metadata.snapshots.at(-1)!.summary['total-data-files']).toBe('8');
-    const list = await readAvro((await store.get(metadata.snapshots.at(-1)!['manifest-list'].slice('s3://b/'.length)))!);
-    expect(list.records.length).toBe(8);
+    const { live, manifests } = await readTable(store, 's3://b', table);
+    expect(live.size).toBe(8);
+    // Each file was written again only when its manifest doubled.
+    expect(manifests).toBe(1);
+    const early = [...live.values()].map(({ sequenceNumber }) => sequenceNumber).sort();
+    expect(early).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   /** Each call of the store fails, or does its work and its answer is lost, and the object dies there or lives on: one snapshot each time. */

@@ -1,0 +1,41 @@
+import { ArchiveTable, type ArchiveTableOptions } from './archive-table.ts';
+import type { ArchiveTableName } from './table-definition.ts';
+import { TABLE_DEFINITIONS } from './table-definitions.ts';
+
+export interface ArchiveTablesOptions extends Omit<ArchiveTableOptions, 'definition' | 'prefix'> {
+  /** All keys of the archive begin with this: `tenant/archive`. */
+  readonly prefix: string;
+}
+
+/** A tenant's Iceberg tables. */
+export class ArchiveTables {
+  readonly #tables: ReadonlyMap<ArchiveTableName, ArchiveTable>;
+
+  constructor({ prefix, ...options }: ArchiveTablesOptions) {
+    this.#tables = new Map(TABLE_DEFINITIONS.map((definition) => [definition.name, new ArchiveTable({ ...options, definition, prefix: `${prefix}/${definition.name}` })]));
+  }
+
+  /** Names of the tables that have a snapshot, in the order of the definitions. */
+  names(): ArchiveTableName[] {
+    return [...this.#tables].flatMap(([name, table]) => (table.current() === undefined ? [] : [name]));
+  }
+
+  /** `undefined` for a name that no table has. */
+  get(name: string): ArchiveTable | undefined {
+    return this.#tables.get(name as ArchiveTableName);
+  }
+
+  /** Whether there are changes that no snapshot has. */
+  get isBehind(): boolean {
+    return this.#behind !== undefined;
+  }
+
+  /** Adds one snapshot to one table that is behind. May be called again after a throw, as `ArchiveTable.publish`. */
+  async publish(): Promise<void> {
+    await this.#behind?.publish();
+  }
+
+  get #behind(): ArchiveTable | undefined {
+    return [...this.#tables.values()].find((table) => table.isBehind);
+  }
+}

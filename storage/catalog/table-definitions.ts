@@ -1,0 +1,12 @@
+import { SAMPLES_TABLE } from './samples-table.ts';
+import type { ArchiveTableName, TableDefinition } from './table-definition.ts';
+
+/** All tables of a tenant's archive. */
+export const TABLE_DEFINITIONS: readonly TableDefinition[] = [SAMPLES_TABLE];
+
+/** Throws for a table that this build does not know. */
+export function tableDefinition(name: ArchiveTableName): TableDefinition {
+  const definition = TABLE_DEFINITIONS.find((each) => each.name === name);
+  if (definition === undefined) throw new Error(`the archive has no table ${name}`);
+  return definition;
+}
