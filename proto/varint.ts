@@ -26,7 +26,7 @@ export class ByteReader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   position: number;
-  readonly end: number;
+  end: number;
 
   constructor(bytes: Uint8Array, position = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -37,6 +37,12 @@ export class ByteReader {
 
   get done(): boolean {
     return this.position >= this.end;
+  }
+
+  /** The same cursor over another stretch of its bytes: many short ones need no object each. */
+  moveTo(position: number, end: number): void {
+    this.position = position;
+    this.end = end;
   }
 
   /** An unsigned varint below 2^53. */

@@ -79,8 +79,8 @@ function isDecimal(value: number, exponent: number): boolean {
   return Math.abs(integer) <= SIGNED_VARINT_MAX / 2 && integer / scale === value && !Object.is(value, -0);
 }
 
-/** Writes a column that has this exponent; says first, to `writeHead`, whether it is steady. */
-export function encodeDecimals(values: Float64Array, exponent: number, start: number, end: number, out: ColumnWriter, writeHead: (steady: boolean) => void): void {
+/** Takes a column that has this exponent, for `writeDecimals`, and says whether it is steady. */
+export function takeDecimals(values: Float64Array, exponent: number, start: number, end: number): boolean {
   const count = end - start;
   if (scratch.length < count) scratch = new Float64Array(count);
   const differences = scratch;
@@ -91,9 +91,42 @@ export function encodeDecimals(values: Float64Array, exponent: number, start: nu
     differences[i] = integer - previous;
     previous = integer;
   }
-  const steady = isSteady(differences, count);
+  return isSteady(differences, count);
+}
+
+/** Any two of them, and any two differences of them, are far enough from what a varint holds. */
+const INTEGER_MAX = 2 ** 49;
+
+/**
+ * Takes a column of whole numbers likewise, which most columns are, in one pass. NOT_WHOLE when it is none, and for the largest numbers, of
+ * which `decimalExponent` knows more.
+ */
+export function takeIntegers(values: Float64Array, bits: Uint32Array, start: number, end: number): boolean | typeof NOT_WHOLE {
+  const count = end - start;
+  if (scratch.length < count) scratch = new Float64Array(count);
+  const differences = scratch;
+  let previous = 0;
+  let previousDifference = 0;
+  let saved = 0;
+  for (let i = 0; i < count; i++) {
+    const value = values[start + i]!;
+    // NaN fails the first, the infinities do, and -0 is told from 0 by its bits.
+    if (!(Math.abs(value) < INTEGER_MAX) || value !== Math.trunc(value) || (value === 0 && bits[(start + i) * 2 + 1] !== 0)) return NOT_WHOLE;
+    const difference = value - previous;
+    previous = value;
+    differences[i] = difference;
+    if (i > 1) saved += signedBytes(difference) - signedBytes(difference - previousDifference);
+    previousDifference = difference;
+  }
+  return saved > 0;
+}
+
+export const NOT_WHOLE = 'not whole';
+
+/** Writes the column that was taken last, of `count` values. */
+export function writeDecimals(exponent: number, count: number, steady: boolean, out: ColumnWriter): void {
+  const differences = scratch;
   if (steady) for (let i = count - 1; i > 1; i--) differences[i]! -= differences[i - 1]!;
-  writeHead(steady);
   out.byte(exponent);
   out.signedAll(differences, count);
 }

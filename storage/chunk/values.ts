@@ -3,7 +3,7 @@ import type { ByteReader } from '../../proto/varint.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import { decodePlanes, encodePlanes, isMostlyDistinct, prefersDifference } from './byte-planes.ts';
 import type { ColumnWriter } from './column-writer.ts';
-import { decimalExponent, decodeDecimals, encodeDecimals, findExceptions } from './decimal.ts';
+import { decimalExponent, decodeDecimals, findExceptions, NOT_WHOLE, takeDecimals, takeIntegers, writeDecimals } from './decimal.ts';
 import { putBack, readPositions, without, writePositions } from './positions.ts';
 
 /*
@@ -36,39 +36,51 @@ export function encodeValues(values: Float64Array, bits: Uint32Array, start: num
     writeBits(bits, start, out);
     return;
   }
-  const stalePositions = findStale(bits, start, end);
-  if (stalePositions.length > 0) {
-    bits = without(bits, start, end, stalePositions);
-    values = new Float64Array(bits.buffer);
-    start = 0;
-    end = values.length;
+  const wholeSteady = takeIntegers(values, bits, start, end);
+  if (wholeSteady !== NOT_WHOLE) {
+    out.byte(wholeSteady ? STEADY : DECIMAL);
+    writeDecimals(0, end - start, wholeSteady, out);
+    return;
   }
-  const staleFlag = stalePositions.length > 0 ? STALE_FLAG : 0;
-  const writeHead = (codec: number): void => {
-    out.byte(codec | staleFlag);
-    if (staleFlag !== 0) writePositions(stalePositions, out);
-  };
+  const stalePositions = findStale(bits, start, end);
+  if (stalePositions.length === 0) {
+    encodeLive(values, bits, start, end, stalePositions, out);
+    return;
+  }
+  const live = without(bits, start, end, stalePositions);
+  encodeLive(new Float64Array(live.buffer), live, 0, live.length / 2, stalePositions, out);
+}
+
+/** Encodes a column without stale markers; those that were taken out are written in front. */
+function encodeLive(values: Float64Array, bits: Uint32Array, start: number, end: number, stalePositions: readonly number[], out: ColumnWriter): void {
   const exponent = decimalExponent(values, start, end);
   if (exponent !== undefined) {
-    encodeDecimals(values, exponent, start, end, out, (steady) => writeHead(steady ? STEADY : DECIMAL));
+    const steady = takeDecimals(values, exponent, start, end);
+    writeHead(steady ? STEADY : DECIMAL, stalePositions, out);
+    writeDecimals(exponent, end - start, steady, out);
     return;
   }
   const exceptions = findExceptions(values, start, end);
   if (exceptions !== undefined) {
     const plain = new Float64Array(without(bits, start, end, exceptions.positions).buffer);
-    encodeDecimals(plain, exceptions.exponent, 0, plain.length, out, (steady) => {
-      writeHead((steady ? STEADY : DECIMAL) | EXCEPTIONS_FLAG);
-      writePositions(exceptions.positions, out);
-      for (const position of exceptions.positions) writeBits(bits, start + position, out);
-    });
+    const steady = takeDecimals(plain, exceptions.exponent, 0, plain.length);
+    writeHead((steady ? STEADY : DECIMAL) | EXCEPTIONS_FLAG, stalePositions, out);
+    writePositions(exceptions.positions, out);
+    for (const position of exceptions.positions) writeBits(bits, start + position, out);
+    writeDecimals(exceptions.exponent, plain.length, steady, out);
   } else if (isMostlyDistinct(values, start, end)) {
     const isDifference = prefersDifference(bits, start, end);
-    writeHead(isDifference ? DIFFERENCE_PLANES : XOR_PLANES);
+    writeHead(isDifference ? DIFFERENCE_PLANES : XOR_PLANES, stalePositions, out);
     encodePlanes(bits, start, end, isDifference, out);
   } else {
-    writeHead(RAW);
+    writeHead(RAW, stalePositions, out);
     for (let i = start; i < end; i++) writeBits(bits, i, out);
   }
+}
+
+function writeHead(codec: number, stalePositions: readonly number[], out: ColumnWriter): void {
+  out.byte(stalePositions.length > 0 ? codec | STALE_FLAG : codec);
+  if (stalePositions.length > 0) writePositions(stalePositions, out);
 }
 
 /** A column of `count` values as bits, two words a value, low word first. */
@@ -81,17 +93,28 @@ export function decodeValues(reader: ByteReader, count: number): Uint32Array {
 /** The same into columns that are there, two views of the same bytes, from index `at` on. */
 export function decodeValuesInto(reader: ByteReader, count: number, values: Float64Array, bits: Uint32Array, at: number): void {
   const head = reader.byte();
+  if ((head & (STALE_FLAG | EXCEPTIONS_FLAG)) === 0) {
+    decodePlain(head, reader, count, values, bits, at);
+    return;
+  }
   const stalePositions = (head & STALE_FLAG) === 0 ? [] : readPositions(reader, count, 'stale markers');
   const liveCount = count - stalePositions.length;
   const exceptions = (head & EXCEPTIONS_FLAG) === 0 ? [] : readPositions(reader, liveCount, 'exceptions');
   const exceptionBits = exceptions.map(() => [reader.uint32(), reader.uint32()] as const);
   const plainCount = liveCount - exceptions.length;
-  const codec = head & ~(STALE_FLAG | EXCEPTIONS_FLAG);
+  decodePlain(head & ~(STALE_FLAG | EXCEPTIONS_FLAG), reader, plainCount, values, bits, at);
+  const own = bits.subarray(at * 2, (at + count) * 2);
+  if (exceptions.length > 0) putBack(own, plainCount, exceptions, (to, index) => own.set(exceptionBits[index]!, to * 2));
+  if (stalePositions.length > 0) putBack(own, liveCount, stalePositions, (to) => own.set(STALE_BITS, to * 2));
+}
+
+/** Values of one codec, of which nothing was taken out. */
+function decodePlain(codec: number, reader: ByteReader, count: number, values: Float64Array, bits: Uint32Array, at: number): void {
   switch (codec) {
     case CONSTANT: {
       const low = reader.uint32();
       const high = reader.uint32();
-      for (let i = at; i < at + plainCount; i++) {
+      for (let i = at; i < at + count; i++) {
         bits[i * 2] = low;
         bits[i * 2 + 1] = high;
       }
@@ -99,21 +122,18 @@ export function decodeValuesInto(reader: ByteReader, count: number, values: Floa
     }
     case DECIMAL:
     case STEADY:
-      decodeDecimals(reader, values, at, plainCount, codec === STEADY);
+      decodeDecimals(reader, values, at, count, codec === STEADY);
       break;
     case XOR_PLANES:
     case DIFFERENCE_PLANES:
-      decodePlanes(reader, bits, at, plainCount, codec === DIFFERENCE_PLANES);
+      decodePlanes(reader, bits, at, count, codec === DIFFERENCE_PLANES);
       break;
     case RAW:
-      for (let i = at * 2; i < (at + plainCount) * 2; i++) bits[i] = reader.uint32();
+      for (let i = at * 2; i < (at + count) * 2; i++) bits[i] = reader.uint32();
       break;
     default:
       throw new DecodeError(`values: codec ${codec} is not known`);
   }
-  const own = bits.subarray(at * 2, (at + count) * 2);
-  if (exceptions.length > 0) putBack(own, plainCount, exceptions, (to, index) => own.set(exceptionBits[index]!, to * 2));
-  if (stalePositions.length > 0) putBack(own, liveCount, stalePositions, (to) => own.set(STALE_BITS, to * 2));
 }
 
 const STALE_BITS = [STALE_BITS_LOW, STALE_BITS_HIGH] as const;

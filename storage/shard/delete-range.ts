@@ -41,7 +41,6 @@ export function rowWithout(
   }
   if (samplesRemoved === 0) return undefined;
   const writer = new SegmentRowsWriter(limits);
-  const rows: SealedRow[] = [];
   for (let position = 0; position < reader.refs.length; position++) {
     const ref = reader.refs[position]!;
     const times = reader.timestampsMs(position);
@@ -50,12 +49,11 @@ export function rowWithout(
     const samples = { timestampsMs: times, values: new Float64Array(column.bits.buffer), ...column };
     // What is kept lies before and behind; a piece of nothing is no piece.
     const name = index.metricNameOf(ref);
-    if (to === from) rows.push(...writer.add(ref, name, samples, 0, times.length));
+    if (to === from) writer.add(ref, name, samples, 0, times.length);
     else {
-      if (from > 0) rows.push(...writer.add(ref, name, samples, 0, from));
-      if (to < times.length) rows.push(...writer.add(ref, name, samples, to, times.length));
+      writer.add(ref, name, samples, 0, from);
+      writer.add(ref, name, samples, to, times.length);
     }
   }
-  rows.push(...writer.finish());
-  return { rows, samplesRemoved };
+  return { rows: writer.finish(), samplesRemoved };
 }

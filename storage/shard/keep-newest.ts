@@ -79,7 +79,6 @@ export function cutRow(
   }
   if (samplesRemoved === 0) return undefined;
   const writer = new SegmentRowsWriter(limits);
-  const rows: SealedRow[] = [];
   for (let position = 0; position < reader.refs.length; position++) {
     const ref = reader.refs[position]!;
     const times = reader.timestampsMs(position);
@@ -87,8 +86,7 @@ export function cutRow(
     if (from === times.length) continue;
     const column = reader.samples(position);
     const samples = { timestampsMs: times, values: new Float64Array(column.bits.buffer), ...column };
-    rows.push(...writer.add(ref, index.metricNameOf(ref), samples, from, times.length));
+    writer.add(ref, index.metricNameOf(ref), samples, from, times.length);
   }
-  rows.push(...writer.finish());
-  return { rows, samplesRemoved };
+  return { rows: writer.finish(), samplesRemoved };
 }

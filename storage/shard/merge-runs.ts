@@ -12,6 +12,9 @@ export type MergeLimits = SegmentRowLimits & Pick<typeof LIMITS, 'mergeStepSampl
 /** What a piece costs beside its samples, in samples. */
 const PIECE_COST_SAMPLES = 32;
 
+/** Of a cursor that is through. */
+const NO_REF = -1;
+
 /** Handed out between two rows whenever a step's worth of samples has gone by. */
 export const PAUSE = undefined;
 
@@ -24,13 +27,17 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
   const cursors = runs.map((run, i) => new RunCursor(segments, run, i));
   const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();
-  const refs = index.sortByLabels([...refsOf(segments, runs)]);
-  // Putting many series in order is a step's worth of work itself.
+  const refs = index.refsByLabels();
+  const isMerged = refsOf(segments, runs, index.refLimit);
+  // Putting many new series in order is a step's worth of work itself.
   yield PAUSE;
   let samplesLeft = limits.mergeStepSamples;
   for (const ref of refs) {
+    if (isMerged[ref] === 0) continue;
     const metric = index.metricNameOf(ref);
-    for (let pieces = takePieces(cursors, ref); pieces.length > 0; pieces = takePieces(cursors, ref)) {
+    const taken = takeInOrder(cursors, ref, segments.floorMs, run);
+    samplesLeft -= taken;
+    for (let pieces = taken > 0 ? [] : takePieces(cursors, ref); pieces.length > 0; pieces = takePieces(cursors, ref)) {
       for (const { reader, position } of pieces) {
         reader.append(position, segments.floorMs, run);
         samplesLeft -= reader.sampleCount(position) + PIECE_COST_SAMPLES;
@@ -38,29 +45,57 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
       run.settle();
       const full = run.length - (run.length % PIECE_SAMPLES_MAX);
       if (full > 0) {
-        yield* writer.add(ref, metric, run, 0, full);
+        if (writer.add(ref, metric, run, 0, full)) yield* writer.take();
         run.dropFirst(full);
       }
       if (samplesLeft > 0) continue;
       yield PAUSE;
       samplesLeft = limits.mergeStepSamples;
     }
-    yield* writer.add(ref, metric, run, 0, run.length);
+    if (writer.add(ref, metric, run, 0, run.length)) yield* writer.take();
     run.clear();
+    if (samplesLeft > 0) continue;
+    yield PAUSE;
+    samplesLeft = limits.mergeStepSamples;
   }
   assert(cursors.every((cursor) => cursor.isDone), 'a run that is not in label order');
   yield* writer.finish();
 }
 
-function refsOf(segments: Segments, runs: readonly SealedRun[]): Set<number> {
-  const refs = new Set<number>();
+/** By ref: 1 when it is in one of the runs. */
+function refsOf(segments: Segments, runs: readonly SealedRun[], refLimit: number): Uint8Array {
+  const isMerged = new Uint8Array(refLimit);
   for (const { rows } of runs) {
     for (const info of rows) {
       const edges = segments.refsOf(info);
-      for (let i = 0; i < edges.length; i += 2) for (let ref = edges[i]!; ref < edges[i + 1]!; ref++) refs.add(ref);
+      for (let i = 0; i < edges.length; i += 2) isMerged.fill(1, edges[i], edges[i + 1]);
     }
   }
-  return refs;
+  return isMerged;
+}
+
+/**
+ * What nearly all series are: one piece a run, each later than the one before, and all of them together no more than a piece. Appends them
+ * and answers what that costs, in samples; 0 with nothing done when the series is of another kind.
+ */
+function takeInOrder(cursors: readonly RunCursor[], ref: number, floorMs: number, run: SampleRun): number {
+  let samples = 0;
+  let pieces = 0;
+  let lastMs = -Infinity;
+  for (const cursor of cursors) {
+    if (!cursor.isAt(ref)) continue;
+    if (cursor.hasMoreOf(ref) || cursor.firstMs <= lastMs) return 0;
+    lastMs = cursor.lastMs;
+    samples += cursor.sampleCount;
+    pieces++;
+  }
+  if (samples > PIECE_SAMPLES_MAX) return 0;
+  for (const cursor of cursors) {
+    if (!cursor.isAt(ref)) continue;
+    cursor.reader.append(cursor.position, floorMs, run);
+    cursor.step();
+  }
+  return samples + pieces * PIECE_COST_SAMPLES;
 }
 
 /** A series at a position of an open row of a run. */
@@ -83,7 +118,8 @@ function takePieces(cursors: readonly RunCursor[], ref: number): readonly OpenPi
     for (const cursor of cursors) {
       while (cursor.isAt(ref) && cursor.firstMs <= untilMs) {
         untilMs = Math.max(untilMs, cursor.lastMs);
-        taken.push(cursor.take());
+        taken.push({ run: cursor.index, reader: cursor.reader, position: cursor.position });
+        cursor.step();
       }
     }
   }
@@ -94,49 +130,65 @@ function takePieces(cursors: readonly RunCursor[], ref: number): readonly OpenPi
 class RunCursor {
   readonly #segments: Segments;
   readonly #run: SealedRun;
-  readonly #index: number;
+  /** Of the run among those that are merged. */
+  readonly index: number;
   #row = 0;
-  #reader: SegmentReader;
-  #position = 0;
-  /** Of the piece at the cursor, once they were needed. */
-  #timesMs: Float64Array | undefined;
+  reader: SegmentReader;
+  /** Of the piece at the cursor. */
+  position = 0;
+  /** Of that piece; NO_REF behind the last one. */
+  #ref: number;
+  #timesMs: Float64Array;
 
-  /** `index` is the run's among those that are merged. */
   constructor(segments: Segments, run: SealedRun, index: number) {
     this.#segments = segments;
-    this.#index = index;
+    this.index = index;
     this.#run = run;
-    this.#reader = segments.open(run.rows[0]!, false);
+    this.reader = segments.open(run.rows[0]!, false);
+    this.#ref = this.reader.refs[0]!;
+    this.#timesMs = this.reader.timestampsMs(0);
   }
 
   get isDone(): boolean {
-    return this.#row === this.#run.rows.length;
+    return this.#ref === NO_REF;
   }
 
   isAt(ref: number): boolean {
-    return !this.isDone && this.#reader.refs[this.#position] === ref;
+    return this.#ref === ref;
   }
 
-  /** Of the piece at the cursor. */
+  /** Whether the piece at the cursor, which is of the series, may not be its last one. */
+  hasMoreOf(ref: number): boolean {
+    const next = this.position + 1;
+    // The next row may go on with it.
+    return next === this.reader.refs.length ? this.#row + 1 < this.#run.rows.length : this.reader.refs[next] === ref;
+  }
+
   get firstMs(): number {
-    return (this.#timesMs ??= this.#reader.timestampsMs(this.#position))[0]!;
+    return this.#timesMs[0]!;
   }
 
   get lastMs(): number {
-    const timesMs = (this.#timesMs ??= this.#reader.timestampsMs(this.#position));
-    return timesMs[timesMs.length - 1]!;
+    return this.#timesMs[this.#timesMs.length - 1]!;
   }
 
-  /** The piece at the cursor, which moves behind it. */
-  take(): OpenPiece {
-    const piece = { run: this.#index, reader: this.#reader, position: this.#position };
-    this.#timesMs = undefined;
-    this.#position++;
-    if (this.#position === this.#reader.refs.length) {
+  get sampleCount(): number {
+    return this.#timesMs.length;
+  }
+
+  /** On to the next piece. */
+  step(): void {
+    this.position++;
+    if (this.position === this.reader.refs.length) {
       this.#row++;
-      this.#position = 0;
-      if (!this.isDone) this.#reader = this.#segments.open(this.#run.rows[this.#row]!, false);
+      this.position = 0;
+      if (this.#row === this.#run.rows.length) {
+        this.#ref = NO_REF;
+        return;
+      }
+      this.reader = this.#segments.open(this.#run.rows[this.#row]!, false);
     }
-    return piece;
+    this.#ref = this.reader.refs[this.position]!;
+    this.#timesMs = this.reader.timestampsMs(this.position);
   }
 }

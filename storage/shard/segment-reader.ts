@@ -4,12 +4,11 @@ import { ByteReader } from '../../proto/varint.ts';
 import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
 import { decompress } from '../chunk/zstd.ts';
-import { LruCache } from '../runtime/lru-cache.ts';
 import { lowerBound } from './piece.ts';
 import type { SampleRun } from './sample-run.ts';
 import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from './segment.ts';
 
-/** Decoded timestamps that a reader remembers, half a megabyte: neighbouring series may be of targets that are scraped at other times. */
+/** Decoded timestamps that a reader remembers, half a megabyte, before it begins anew: neighbouring series may be of targets that are scraped at other times. */
 const DECODED_TIMES_MAX = 64 * 1024;
 
 /** Its ref, time column, frame, place in the frame and length. */
@@ -24,7 +23,9 @@ export class SegmentReader {
   readonly #timeLengths: Uint32Array;
   readonly #times: FrameReader;
   readonly #values: FrameReader;
-  readonly #decodedTimes: LruCache<number, Float64Array> = new LruCache(DECODED_TIMES_MAX);
+  /** By time column. */
+  #decodedTimes: (Float64Array | undefined)[] = [];
+  #decodedTimesLength = 0;
 
   /** `where` names the row in errors. */
   constructor(buffer: ArrayBuffer, where: string) {
@@ -67,11 +68,15 @@ export class SegmentReader {
   /** Timestamps of the series at a position of `refs`. Shared between series: not to be written to. */
   timestampsMs(position: number): Float64Array {
     const at = this.#timeColumnOf[position]!;
-    let times = this.#decodedTimes.get(at);
-    if (times === undefined) {
-      times = decodeTimestamps(this.#times.open(at), this.#timeLengths[at]!);
-      this.#decodedTimes.set(at, times, times.length);
+    const known = this.#decodedTimes[at];
+    if (known !== undefined) return known;
+    const times = decodeTimestamps(this.#times.open(at), this.#timeLengths[at]!);
+    this.#decodedTimesLength += times.length;
+    if (this.#decodedTimesLength > DECODED_TIMES_MAX) {
+      this.#decodedTimes = [];
+      this.#decodedTimesLength = times.length;
     }
+    this.#decodedTimes[at] = times;
     return times;
   }
 
@@ -116,7 +121,7 @@ class FrameReader {
   readonly #startInFrame: Uint32Array;
   readonly #lengths: Uint32Array;
   #openFrame = -1;
-  #plain: Uint8Array = new Uint8Array(0);
+  #plain = new ByteReader(new Uint8Array(0));
 
   constructor(bytes: Uint8Array, frames: readonly Frame[], lengths: Uint32Array, where: string) {
     this.#bytes = bytes;
@@ -138,15 +143,17 @@ class FrameReader {
     if (next !== lengths.length) throw new Error(`${where}: ${next} columns in frames, want ${lengths.length}`);
   }
 
+  /** A reader of the column, good until the next one is opened. */
   open(column: number): ByteReader {
     const frame = this.#frameOf[column]!;
     if (frame !== this.#openFrame) {
       const { start, end, plainBytes } = this.#frames[frame]!;
-      this.#plain = decompress(this.#bytes.subarray(start, end), plainBytes, this.#where);
+      this.#plain = new ByteReader(decompress(this.#bytes.subarray(start, end), plainBytes, this.#where));
       this.#openFrame = frame;
     }
     const start = this.#startInFrame[column]!;
-    return new ByteReader(this.#plain, start, start + this.#lengths[column]!);
+    this.#plain.moveTo(start, start + this.#lengths[column]!);
+    return this.#plain;
   }
 }
 

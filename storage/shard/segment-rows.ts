@@ -24,6 +24,7 @@ const PIECE_PAYLOAD_BYTES_TARGET = 128 * 1024;
 export class SegmentRowsWriter {
   readonly #limits: SegmentRowLimits;
   readonly #writer: SegmentWriter;
+  #rows: SealedRow[] = [];
   #firstMetric = '';
   #lastMetric = '';
 
@@ -32,25 +33,38 @@ export class SegmentRowsWriter {
     this.#writer = new SegmentWriter(limits.segmentFrameBytesTarget);
   }
 
-  /** Adds one series' samples `start` to `end`, timestamps rising, and hands out the rows that it fills. */
-  *add(ref: number, metric: string, samples: SeriesSamples, start: number, end: number): Generator<SealedRow> {
+  /** Adds one series' samples `start` to `end`, timestamps rising; says whether it has filled a row or several, which are to be taken. */
+  add(ref: number, metric: string, samples: SeriesSamples, start: number, end: number): boolean {
     for (let from = start, to: number; from < end; from = to) {
       to = pieceEnd(samples, from, end);
       this.#writer.add(ref, samples, from, to);
-      this.#take(metric);
-      if (this.#writer.bytes >= this.#limits.segmentRowBytesTarget) yield* this.finish();
+      this.#noteMetric(metric);
+      if (this.#writer.bytes >= this.#limits.segmentRowBytesTarget) this.#closeRow();
     }
+    return this.#rows.length > 0;
   }
 
-  /** The last row, if there is anything in it. */
-  *finish(): Generator<SealedRow> {
-    if (this.#writer.seriesCount === 0) return;
-    yield { ...this.#writer.finish(), firstMetric: this.#firstMetric, lastMetric: this.#lastMetric };
+  /** The rows that are full, each once. */
+  take(): readonly SealedRow[] {
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows;
+  }
+
+  /** Those and the last row, if there is anything in it. */
+  finish(): readonly SealedRow[] {
+    if (this.#writer.seriesCount > 0) this.#closeRow();
+    return this.take();
+  }
+
+  #closeRow(): void {
+    this.#rows.push({ ...this.#writer.finish(), firstMetric: this.#firstMetric, lastMetric: this.#lastMetric });
   }
 
   /** Not simply the first and the last series: a label that sorts before `__name__` comes first in label order. */
-  #take(metric: string): void {
+  #noteMetric(metric: string): void {
     const isFirst = this.#writer.seriesCount === 1;
+    if (!isFirst && metric === this.#lastMetric) return;
     if (isFirst || compareStrings(metric, this.#firstMetric) < 0) this.#firstMetric = metric;
     if (isFirst || compareStrings(metric, this.#lastMetric) > 0) this.#lastMetric = metric;
   }

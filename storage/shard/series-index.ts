@@ -2,6 +2,8 @@ import { compileMatcher, literalValues, matcherMatchesEmpty } from '../model/com
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 
+const NO_SYMBOL = 0xffffffff;
+
 /**
  * The label index: from matchers to refs. Strings are interned as symbols; a series is a run of symbols; a postings list holds the refs,
  * rising, that carry one value of one label name. All of it is memory, rebuilt from the series blocks on waking.
@@ -14,13 +16,15 @@ export class SeriesIndex {
   #symbolsEnd = 0;
   #labelStart = new Uint32Array(4096);
   #labelEnd = new Uint32Array(4096);
+  /** By ref: the symbol of the metric's name, NO_SYMBOL where there is none. */
+  #metricSymbol = new Uint32Array(4096);
   /** By name symbol: by value symbol: refs, rising but for the lists in `#unsorted`. */
   readonly #postings = new Map<number, Map<number, number[]>>();
   /** Lists to which a ref was added that is not the greatest: a new series has taken the place of one that is gone. */
   readonly #unsorted = new Set<number[]>();
   /** Refs of all series, in no particular order, and the same in the order of their labels, as far as it has been needed. */
   readonly #refs: number[] = [];
-  #sorted: number[] = [];
+  #sorted = new Uint32Array(0);
   #refLimit = 0;
   #rank = new Uint32Array(0);
 
@@ -44,14 +48,17 @@ export class SeriesIndex {
     if (ref >= this.#labelStart.length) {
       this.#labelStart = enlarged(this.#labelStart, ref + 1);
       this.#labelEnd = enlarged(this.#labelEnd, ref + 1);
+      this.#metricSymbol = enlarged(this.#metricSymbol, ref + 1);
     }
     if (this.#symbolsEnd + labels.length > this.#labelSymbols.length) {
       this.#labelSymbols = enlarged(this.#labelSymbols, this.#symbolsEnd + labels.length);
     }
     this.#labelStart[ref] = this.#symbolsEnd;
+    this.#metricSymbol[ref] = NO_SYMBOL;
     for (let i = 0; i < labels.length; i += 2) {
       const name = this.#intern(labels[i]!);
       const value = this.#intern(labels[i + 1]!);
+      if (labels[i] === METRIC_NAME) this.#metricSymbol[ref] = value;
       this.#labelSymbols[this.#symbolsEnd++] = name;
       this.#labelSymbols[this.#symbolsEnd++] = value;
       let values = this.#postings.get(name);
@@ -82,11 +89,8 @@ export class SeriesIndex {
   }
 
   metricNameOf(ref: number): string {
-    const nameSymbol = this.#symbolOf.get(METRIC_NAME);
-    for (let i = this.#labelStart[ref]!; i < this.#labelEnd[ref]!; i += 2) {
-      if (this.#labelSymbols[i] === nameSymbol) return this.#symbols[this.#labelSymbols[i + 1]!]!;
-    }
-    return '';
+    const symbol = this.#metricSymbol[ref]!;
+    return symbol === NO_SYMBOL ? '' : this.#symbols[symbol]!;
   }
 
   /** The refs that all matchers match, in no particular order; no matcher means every series. */
@@ -105,6 +109,12 @@ export class SeriesIndex {
     }
     candidates ??= this.#refs;
     return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
+  }
+
+  /** The refs of all series in the order of their labels: not to be written to, and good until a series is added. */
+  refsByLabels(): Uint32Array {
+    this.#updateRanks();
+    return this.#sorted;
   }
 
   /** Sorts refs by their labels, in place. */
@@ -271,13 +281,14 @@ export class SeriesIndex {
     const added = this.#refs.slice(this.#sorted.length);
     added.sort((a, b) => this.#compare(a, b));
     const old = this.#sorted;
-    const merged: number[] = [];
+    const merged = new Uint32Array(this.#refs.length);
+    let length = 0;
     let i = 0;
     for (const ref of added) {
-      while (i < old.length && this.#compare(old[i]!, ref) < 0) merged.push(old[i++]!);
-      merged.push(ref);
+      while (i < old.length && this.#compare(old[i]!, ref) < 0) merged[length++] = old[i++]!;
+      merged[length++] = ref;
     }
-    while (i < old.length) merged.push(old[i++]!);
+    merged.set(old.subarray(i), length);
     this.#sorted = merged;
     if (this.#rank.length < this.#labelStart.length) this.#rank = new Uint32Array(this.#labelStart.length);
     for (let position = 0; position < merged.length; position++) this.#rank[merged[position]!] = position;

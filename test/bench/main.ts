@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load; README.md has the menu. */
 import { benchApi } from './api.ts';
+import { benchAppend } from './append.ts';
 import { benchIngest } from './ingest.ts';
 import { benchMemory } from './memory.ts';
 import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: st
   size: benchSize,
   rows: benchRows,
   memory: benchMemory,
+  append: benchAppend,
   store: benchStore,
 };
 

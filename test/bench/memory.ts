@@ -1,10 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { join } from 'node:path';
-import { labelsFrom, type Labels } from '../../storage/model/labels.ts';
-import { SeriesHasher, SERIES_HASH_KEY_BYTES } from '../../storage/model/series-id.ts';
+import type { Labels } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { encodeAppendMessage, withDefinitions, type SampleColumns } from '../../storage/shard/append-message.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
@@ -14,8 +12,8 @@ import { Sandbox } from '../processes/sandbox.ts';
 import { VARVE_VERSION } from '../processes/varve-command.ts';
 import type { BenchOptions } from './options.ts';
 import type { Measure, Report, Run } from './report.ts';
-import { podShape, SCRAPE_INTERVAL_MS, type SeriesShape } from './shapes.ts';
-import { ValueGenerator } from './values.ts';
+import { shardBatches } from './shard-batches.ts';
+import { podShape, SCRAPE_INTERVAL_MS } from './shapes.ts';
 
 const POD_COUNT = 500;
 const TINY_POD_COUNT = 5;
@@ -41,7 +39,7 @@ export async function benchMemory(options: BenchOptions, say: (line: string) => 
   const scrapeCount = HOUR_MS / SCRAPE_INTERVAL_MS;
   const nowMs = Date.now();
   const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs });
-  const batches = batchesOf(shape.series, options.seed);
+  const batches = shardBatches(shape.series, options.seed, SERIES_PER_BATCH);
   const sandbox = new Sandbox('memory');
   try {
     const file = join(sandbox.folder, 'shard.sqlite');
@@ -57,7 +55,8 @@ export async function benchMemory(options: BenchOptions, say: (line: string) => 
     for (let scrape = 0; scrape < scrapeCount; scrape++) {
       const timestampMs = shape.firstScrapeMs + scrape * SCRAPE_INTERVAL_MS;
       for (const batch of batches) {
-        send(store, batch, timestampMs);
+        batch.prepare(timestampMs);
+        batch.send(store);
         while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
       }
       // Just before the next seal the log is fullest.
@@ -88,56 +87,6 @@ export async function benchMemory(options: BenchOptions, say: (line: string) => 
   } finally {
     await sandbox.close();
   }
-}
-
-/** A request of a scrape: the same series each time, labels only when the shard asks for them. */
-interface Batch {
-  readonly columns: SampleColumns & { readonly timestampsMs: Float64Array };
-  readonly values: Float64Array;
-  readonly series: readonly SeriesShape[];
-  readonly generator: ValueGenerator;
-}
-
-function batchesOf(series: readonly SeriesShape[], seed: number): Batch[] {
-  const hasher = new SeriesHasher(new Uint8Array(SERIES_HASH_KEY_BYTES).fill(7));
-  const batches: Batch[] = [];
-  for (let start = 0; start < series.length; start += SERIES_PER_BATCH) {
-    const part = series.slice(start, start + SERIES_PER_BATCH);
-    const words = part.map(({ labels }) => {
-      hasher.hashLabels(labels.flat());
-      return hasher.words.slice();
-    });
-    const values = new Float64Array(part.length);
-    const column = (word: number): Uint32Array => Uint32Array.from(words, (id) => id[word]!);
-    batches.push({
-      series: part,
-      generator: new ValueGenerator(part, seed + start),
-      values,
-      columns: {
-        seriesCount: part.length,
-        sampleCount: part.length,
-        idLow: column(0),
-        idHigh: column(1),
-        idCheck: column(2),
-        sampleEnd: Uint32Array.from(part, (_, i) => i + 1),
-        timestampsMs: new Float64Array(part.length),
-        valueBits: new Uint32Array(values.buffer),
-      },
-    });
-  }
-  return batches;
-}
-
-function send(store: HotStore, { columns, values, series, generator }: Batch, timestampMs: number): void {
-  generator.advance();
-  values.set(generator.values);
-  columns.timestampsMs.fill(timestampMs);
-  const message = encodeAppendMessage(columns, new Map());
-  let answer = store.append(message);
-  if (answer.status === 'unknown-series') {
-    answer = store.append(withDefinitions(message, new Map([...answer.positions].map((position) => [position, labelsFrom(Object.fromEntries(series[position]!.labels))]))));
-  }
-  if (answer.status !== 'stored' || answer.refusals.length > 0) throw new Error(`refused: ${JSON.stringify(answer)}`);
 }
 
 /** All series, page by page, as queries of everything would: what a shard remembers of it is what its caches hold at the most. */

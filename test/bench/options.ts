@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
-export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'store'] as const;
+export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly seed: number;
   /** Ingest: how many samples are sent, rounded up to whole scrapes. */
   readonly samples: number | undefined;
+  /** Append: only with so many series. */
+  readonly series: number | undefined;
   /** Ingest: connections at once. */
   readonly connections: number;
   /** Query and api: how often each is timed. */
@@ -34,7 +36,8 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --tiny             a few seconds only, to see that it works
   --json FILE        write the report as data too
   --seed N           another load of the same shape (1)
-  --samples N        ingest, rows: how many samples (24,000,000; 4,000,000)
+  --samples N        ingest, rows, append: how many samples (24,000,000; 4,000,000; 8,000,000)
+  --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000)
   --connections N    ingest: connections at once (4)
   --runs N           query, api: how often each is timed (30; api: 20)
   --scrapes N        size: how many scrapes are captured (2,000)
@@ -60,6 +63,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     jsonFile: values.json,
     seed: count('seed', values.seed) ?? 1,
     samples: count('samples', values.samples),
+    series: count('series', values.series),
     connections: count('connections', values.connections) ?? 4,
     runs: count('runs', values.runs),
     scrapes: count('scrapes', values.scrapes),
@@ -81,6 +85,7 @@ function parse(args: readonly string[]) {
         json: { type: 'string' },
         seed: { type: 'string' },
         samples: { type: 'string' },
+        series: { type: 'string' },
         connections: { type: 'string' },
         runs: { type: 'string' },
         scrapes: { type: 'string' },

@@ -22,3 +22,31 @@ test('the same low and high words with another check word are a collision, not t
   expect(table.find(2, 2, 3)).toBe(NO_REF);
   expect(table.find(0, 0, 0)).toBe(NO_REF);
 });
+
+test('series are found in whatever order they are asked for, with gaps between the refs', () => {
+  const random = new SeededRandom(2);
+  const table = new SeriesTable();
+  const ids = Array.from({ length: 3_000 }, (_, i) => ({ ref: i * 3 + random.below(3), low: random.uint32(), high: random.uint32(), check: random.uint32() }));
+  for (const { ref, low, high, check } of random.shuffle([...ids])) table.add(low, high, check, ref);
+  const find = (): number[] => ids.map(({ low, high, check }) => table.find(low, high, check));
+  // Asked for in one order, its reverse, at random, and with ids between them that are not there.
+  for (let round = 0; round < 2; round++) expect(find()).toEqual(ids.map(({ ref }) => ref));
+  for (const { ref, low, high, check } of [...ids].reverse()) expect(table.find(low, high, check)).toBe(ref);
+  for (let i = 0; i < 10_000; i++) {
+    const { ref, low, high, check } = ids[random.below(ids.length)]!;
+    expect(table.find(low, high, check)).toBe(ref);
+    expect(table.find(low, high, check ^ 1)).toBe(COLLISION);
+    expect(table.find(low, high ^ 1, check)).toBe(NO_REF);
+  }
+  expect([...table.ids()]).toEqual(ids);
+});
+
+test('a ref that no series has is no series, whatever its words would be', () => {
+  const table = new SeriesTable();
+  table.add(1, 2, 3, 0);
+  table.add(4, 5, 6, 2);
+  expect(table.find(1, 2, 3)).toBe(0);
+  // The next guess is ref 1, which is free.
+  expect(table.find(0xffffffff, 0xffffffff, 0xffffffff)).toBe(NO_REF);
+  expect(table.find(0, 0, 0)).toBe(NO_REF);
+});

@@ -1,0 +1,85 @@
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { HotStore } from '../../storage/shard/hot-store.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { NodeSql } from '../fakes/node-sql.ts';
+import { VARVE_VERSION } from '../processes/varve-command.ts';
+import type { BenchOptions } from './options.ts';
+import type { Measure, Report, Run } from './report.ts';
+import { shardBatches } from './shard-batches.ts';
+import { podShape, SCRAPE_INTERVAL_MS } from './shapes.ts';
+
+const SERIES_COUNTS = [1_000, 10_000, 40_000, 140_000, 200_000] as const;
+const TINY_SERIES_COUNTS = [1_000] as const;
+const SERIES_PER_POD = 100;
+const SERIES_PER_BATCH = 1_000;
+const SAMPLES = 8_000_000;
+const TINY_SAMPLES = 20_000;
+
+/**
+ * The engine alone, in this process over SQLite in memory: CPU for a million samples by how many series they are of, with the index, seals
+ * and merges. The clock stands still and maintenance runs as soon as it is due, so that all of it is in the figure.
+ */
+export async function benchAppend(options: BenchOptions, say: (line: string) => void): Promise<Report> {
+  const seriesCounts = options.series !== undefined ? [options.series] : options.isTiny ? TINY_SERIES_COUNTS : SERIES_COUNTS;
+  const samples = options.samples ?? (options.isTiny ? TINY_SAMPLES : SAMPLES);
+  const runs: Run[] = [];
+  for (let repetition = 0; repetition < options.repeat; repetition++) {
+    let run: Record<string, number> = {};
+    for (const seriesCount of seriesCounts) {
+      const figures = appendOnce(seriesCount, samples, options.seed);
+      say(`${seriesCount} series: ${Object.entries(figures).map(([key, figure]) => `${key} ${figure.toFixed(3)}`).join(', ')}`);
+      run = { ...run, ...Object.fromEntries(Object.entries(figures).map(([key, figure]) => [`${key}${seriesCount}`, figure])) };
+    }
+    runs.push(run);
+  }
+  const measures: Measure[] = seriesCounts.flatMap((count) => {
+    const series = `${count.toLocaleString('en-US')} series`;
+    return [
+      { key: `cpu${count}`, title: `${series}: CPU-seconds per million samples`, digits: 3, hasRatio: false },
+      { key: `longest${count}`, title: `${series}: longest request or step, ms`, digits: 1, hasRatio: false },
+    ];
+  });
+  return {
+    bench: 'append',
+    title: `append: a shard's engine alone, about ${samples.toLocaleString('en-US')} samples, ${SERIES_PER_BATCH.toLocaleString('en-US')} a request${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
+    load: { seed: options.seed, samples },
+    measures,
+    peers: [{ peer: { name: 'varve', version: VARVE_VERSION }, runs }],
+    notes: [],
+    isSound: true,
+  };
+}
+
+/** Feeds whole scrapes; the first one, which brings the series' definitions, is not in the figures. */
+function appendOnce(seriesCount: number, samples: number, seed: number): Record<'cpu' | 'longest', number> {
+  const scrapeCount = Math.max(2, Math.ceil(samples / seriesCount));
+  const nowMs = Date.now();
+  const { series, firstScrapeMs } = podShape({ seed, podCount: seriesCount / SERIES_PER_POD, scrapeCount, nowMs });
+  const batches = shardBatches(series, seed, SERIES_PER_BATCH);
+  const sql = new NodeSql();
+  const clock = new FixedClock(nowMs);
+  const store = new HotStore(sql, { ...LIMITS, activeSeriesMax: Math.max(LIMITS.activeSeriesMax, seriesCount) as typeof LIMITS.activeSeriesMax }, { clock });
+  let longestMs = 0;
+  let cpuSeconds = 0;
+  const timed = (body: () => void): void => {
+    const before = process.cpuUsage();
+    const startMs = performance.now();
+    body();
+    longestMs = Math.max(longestMs, performance.now() - startMs);
+    const { user, system } = process.cpuUsage(before);
+    cpuSeconds += (user + system) / 1e6;
+  };
+  let sampleCount = 0;
+  for (let scrape = 0; scrape < scrapeCount; scrape++) {
+    for (const batch of batches) {
+      batch.prepare(firstScrapeMs + scrape * SCRAPE_INTERVAL_MS);
+      timed(() => batch.send(store));
+      sampleCount += batch.sampleCount;
+      while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) timed(() => store.maintain());
+    }
+    if (scrape > 0) continue;
+    cpuSeconds = sampleCount = longestMs = 0;
+  }
+  sql.database.close();
+  return { cpu: (cpuSeconds / sampleCount) * 1e6, longest: longestMs };
+}
