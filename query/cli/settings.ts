@@ -12,6 +12,8 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const VARIABLES = [
   'VARVE_SHARDS',
   'VARVE_HOT_RETENTION',
+  'VARVE_ARCHIVE',
+  'VARVE_ARCHIVE_URI',
   'VARVE_CORS_ORIGIN',
   'VARVE_TENANT_LIMITS',
   'VARVE_HA_TRACKER',

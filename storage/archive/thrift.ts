@@ -19,6 +19,7 @@ export const THRIFT_STRUCT = 12;
 const DEPTH_MAX = 16;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Writes one struct: fields by rising id, then `end`. */
 export class ThriftWriter {
@@ -141,6 +142,20 @@ export class ThriftStruct {
     const value = this.#fields.get(id);
     if (!Array.isArray(value) || value.some((item) => !(item instanceof ThriftStruct))) throw this.#missing(id, 'structs', value);
     return value as readonly ThriftStruct[];
+  }
+
+  /** A list of numbers. */
+  numbers(id: number): readonly number[] {
+    const value = this.#fields.get(id);
+    if (!Array.isArray(value) || value.some((item) => typeof item !== 'number')) throw this.#missing(id, 'numbers', value);
+    return value as readonly number[];
+  }
+
+  /** A list of strings. */
+  texts(id: number): readonly string[] {
+    const value = this.#fields.get(id);
+    if (!Array.isArray(value) || value.some((item) => !(item instanceof Uint8Array))) throw this.#missing(id, 'strings', value);
+    return (value as readonly Uint8Array[]).map((bytes) => decoder.decode(bytes));
   }
 
   #missing(id: number, want: string, got: unknown): DecodeError {

@@ -3,7 +3,7 @@ import type { ByteReader } from '../../proto/varint.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { ColumnWriter } from './column-writer.ts';
 import { signedVarint } from './timestamps.ts';
-import { decodeValues, encodeValues } from './values.ts';
+import { decodeValues, encodeValues, valueCodecName } from './values.ts';
 
 /*
  * A series' samples beside their timestamps: floats in most columns, and where there are any, native histograms and start timestamps.
@@ -162,4 +162,9 @@ function xored(bytes: Uint8Array, previous: Uint8Array): Uint8Array {
   const common = Math.min(bytes.length, previous.length);
   for (let i = 0; i < common; i++) result[i]! ^= previous[i]!;
   return result;
+}
+
+/** What a sample column that begins with this byte is, in the words of FORMAT.md. */
+export function sampleColumnName(head: number): string {
+  return head === STARTS ? 'STARTS' : head === HISTOGRAMS ? 'HISTOGRAMS' : valueCodecName(head);
 }

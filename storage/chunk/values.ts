@@ -159,3 +159,14 @@ function writeBits(bits: Uint32Array, index: number, out: ColumnWriter): void {
   out.uint32(bits[index * 2]!);
   out.uint32(bits[index * 2 + 1]!);
 }
+
+const CODEC_NAMES: Readonly<Record<number, string>> = {
+  [CONSTANT]: 'CONSTANT', [DECIMAL]: 'DECIMAL', [RAW]: 'RAW', [STEADY]: 'STEADY', [XOR_PLANES]: 'XOR_PLANES', [DIFFERENCE_PLANES]: 'DIFFERENCE_PLANES',
+};
+
+/** What a column of values that begins with this byte is, in the words of FORMAT.md. */
+export function valueCodecName(head: number): string {
+  const codec = head & ~(STALE_FLAG | EXCEPTIONS_FLAG);
+  const flags = `${(head & STALE_FLAG) === 0 ? '' : ' with stale markers'}${(head & EXCEPTIONS_FLAG) === 0 ? '' : ' with exceptions'}`;
+  return `${CODEC_NAMES[codec] ?? `unknown (${codec})`}${flags}`;
+}

@@ -60,6 +60,16 @@ export class SegmentReader {
     return this.#bytes + this.refs.length * DIRECTORY_BYTES_PER_SERIES;
   }
 
+  /** For whoever looks at the format. */
+  get layout(): SegmentLayout {
+    return { timeColumns: this.#timeLengths.length, timeFrames: this.#times.frames, valueFrames: this.#values.frames };
+  }
+
+  /** The encoded sample column (chunk/sample-column.ts) of the series at a position of `refs`. */
+  sampleColumn(position: number): ByteReader {
+    return this.#values.open(position);
+  }
+
   /** How many samples the series at a position of `refs` has. */
   sampleCount(position: number): number {
     return this.#timeLengths[this.#timeColumnOf[position]!]!;
@@ -82,14 +92,14 @@ export class SegmentReader {
 
   /** Samples of the series at a position of `refs`. The caller's own. */
   samples(position: number): SampleColumn {
-    return decodeSampleColumn(this.#values.open(position), this.sampleCount(position));
+    return decodeSampleColumn(this.sampleColumn(position), this.sampleCount(position));
   }
 
   /** Appends the samples of the series at a position, from `fromMs` on, to a run: without an array of its own for each. */
   append(position: number, fromMs: number, run: SampleRun): void {
     const times = this.timestampsMs(position);
     const { length } = run;
-    const column = this.#values.open(position);
+    const column = this.sampleColumn(position);
     const skipped = times[0]! >= fromMs ? 0 : lowerBound(times, fromMs);
     if (!isPlainColumn(column) || run.startsMs !== undefined) {
       run.append({ timestampsMs: times, ...decodeSampleColumn(column, times.length) }, skipped, times.length);
@@ -103,7 +113,14 @@ export class SegmentReader {
   }
 }
 
-interface Frame {
+export interface SegmentLayout {
+  /** Distinct ones. */
+  readonly timeColumns: number;
+  readonly timeFrames: readonly Frame[];
+  readonly valueFrames: readonly Frame[];
+}
+
+export interface Frame {
   readonly columns: number;
   /** In the row, compressed. */
   readonly start: number;
@@ -114,7 +131,7 @@ interface Frame {
 /** Columns of a row that lie in frames, of which the last one used stays decompressed. */
 class FrameReader {
   readonly #bytes: Uint8Array;
-  readonly #frames: readonly Frame[];
+  readonly frames: readonly Frame[];
   readonly #where: string;
   readonly #frameOf: Uint16Array;
   /** Where each column begins in its frame; it ends where the next one begins, or with the frame. */
@@ -125,7 +142,7 @@ class FrameReader {
 
   constructor(bytes: Uint8Array, frames: readonly Frame[], lengths: Uint32Array, where: string) {
     this.#bytes = bytes;
-    this.#frames = frames;
+    this.frames = frames;
     this.#where = where;
     this.#lengths = lengths;
     this.#frameOf = new Uint16Array(lengths.length);
@@ -147,7 +164,7 @@ class FrameReader {
   open(column: number): ByteReader {
     const frame = this.#frameOf[column]!;
     if (frame !== this.#openFrame) {
-      const { start, end, plainBytes } = this.#frames[frame]!;
+      const { start, end, plainBytes } = this.frames[frame]!;
       this.#plain = new ByteReader(decompress(this.#bytes.subarray(start, end), plainBytes, this.#where));
       this.#openFrame = frame;
     }
