@@ -1,12 +1,52 @@
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
+import type { QuantileSketch } from '../storage/model/quantile-sketch.ts';
 
 /** What a query needs of one selector. Times are Unix milliseconds, both ends inclusive. */
 export interface SelectRequest {
   readonly matchers: readonly Matcher[];
   readonly startMs: number;
   readonly endMs: number;
+  /** Set where all that is made of the samples is figures of whole windows: then summaries may come in their place. */
+  readonly windows?: readonly WindowHint[] | undefined;
+}
+
+/** A part of a summary, with the name of its column in `SampleSummaries`. `first` and `last` bring their times. */
+export type SummaryPart = 'sum' | 'min' | 'max' | 'first' | 'last' | 'increase' | 'sketch';
+
+/**
+ * Windows that a function goes over: each has what is later than its end less `rangeMs`, and not later than its end. They end at
+ * `firstMs`, `firstMs + stepMs`, …, `count` of them.
+ */
+export interface WindowHint {
+  readonly rangeMs: number;
+  readonly firstMs: number;
+  readonly stepMs: number;
+  readonly count: number;
+  /** What the function needs of a summary beside its count. */
+  readonly parts: readonly SummaryPart[];
+  /** From summaries none of which lies across the edge of a window the function's result is, to the bit, that from the samples. */
+  readonly isExact: boolean;
+}
+
+/**
+ * Summaries of floats, by index of a series' `timestampsMs`: number i stands for `counts[i]` floats, one or more, in the order of time.
+ * They lie in the windows that `timestampsMs[i]` lies in, and in no others, where windows may be made from summaries exactly. `values[i]`
+ * is the float itself where there is one and no sketch. A part that nobody asked for is `undefined`.
+ */
+export interface SampleSummaries {
+  readonly counts: Float64Array;
+  readonly sums: Float64Array | undefined;
+  readonly mins: Float64Array | undefined;
+  readonly maxes: Float64Array | undefined;
+  readonly firsts: Float64Array | undefined;
+  readonly firstTimesMs: Float64Array | undefined;
+  readonly lasts: Float64Array | undefined;
+  readonly lastTimesMs: Float64Array | undefined;
+  /** From first to last, what was lost in resets put back. */
+  readonly increases: Float64Array | undefined;
+  readonly sketches: readonly (QuantileSketch | undefined)[] | undefined;
 }
 
 /**
@@ -24,6 +64,8 @@ export interface RawSeries {
   readonly isStale: Uint8Array | undefined;
   readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
   readonly startTimestampsMs: Float64Array | undefined;
+  /** In place of the samples, where the request has windows. There are no stale markers, histograms and start timestamps beside them. */
+  readonly summaries?: SampleSummaries | undefined;
 }
 
 /** An iterator that may hand out series without a promise for each. */

@@ -113,8 +113,8 @@ export class FetchedSeries {
   async #read(): Promise<RawSeries | undefined> {
     if (this.#isDone) return undefined;
     this.#budget.checkCancelled();
-    const { matchers, startMs, endMs } = this.#fetch;
-    this.#iterator ??= this.#source.select({ matchers, startMs, endMs }, this.#budget.signal)[Symbol.asyncIterator]();
+    const { matchers, startMs, endMs, windows } = this.#fetch;
+    this.#iterator ??= this.#source.select({ matchers, startMs, endMs, windows }, this.#budget.signal)[Symbol.asyncIterator]();
     const askedMs = this.#stopwatch?.elapsedMs() ?? 0;
     const result = await this.#iterator.next();
     this.#waitMs += (this.#stopwatch?.elapsedMs() ?? 0) - askedMs;

@@ -1,6 +1,6 @@
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import type { Labels } from '../../storage/model/labels.ts';
-import type { RawSeries } from '../series-source.ts';
+import type { RawSeries, SampleSummaries } from '../series-source.ts';
 import { FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
@@ -24,6 +24,8 @@ export interface SampleColumns {
   readonly dropName: boolean;
   readonly floats: FloatColumn;
   readonly histograms: HistogramColumn;
+  /** Set where each of `floats` is a summary of several: see series-source.ts. */
+  readonly summaries?: SampleSummaries | undefined;
 }
 
 const NO_TIMES = new Float64Array(0);
@@ -35,7 +37,7 @@ export function columnsOfRaw(raw: RawSeries, useStartTimestamps: boolean): Sampl
   const startTimestampsMs = useStartTimestamps ? raw.startTimestampsMs : undefined;
   if (raw.isStale === undefined && raw.histograms === undefined) {
     const floats = { timestampsMs: raw.timestampsMs, values: raw.values, startTimestampsMs };
-    return { labels: raw.labels, dropName: false, floats, histograms: NO_HISTOGRAMS };
+    return { labels: raw.labels, dropName: false, floats, histograms: NO_HISTOGRAMS, summaries: raw.summaries };
   }
   const isFloat = (i: number): boolean => raw.isStale?.[i] !== 1 && raw.histograms?.[i] === undefined;
   const isHistogram = (i: number): boolean => raw.isStale?.[i] !== 1 && raw.histograms?.[i] !== undefined;

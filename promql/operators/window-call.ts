@@ -1,8 +1,9 @@
-import { assert } from '../../storage/runtime/assert.ts';
+import { assert, must } from '../../storage/runtime/assert.ts';
 import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { possibleNonCounter, possibleNonCounterType } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
 import { FUNCTIONS } from '../functions/function-table.ts';
+import { SUMMARY_FUNCTIONS } from '../functions/over-summaries.ts';
 import type { WindowFunction, WindowInput } from '../functions/window-function.ts';
 import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -87,16 +88,17 @@ export class WindowCallOperator implements Operator {
       series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
       reference: source.reference, rangeMs, edges: source.edges, grid, args, annotate: this.#annotate,
     };
-    if (sampleCount * this.#workPerSample > budget.limits.workPerPause) return this.#evaluateInSlices(input, columns);
-    this.#apply(input, columns);
+    const apply = series.summaries === undefined ? this.#apply : must(SUMMARY_FUNCTIONS[this.#node.name], `summaries for ${this.#node.name}`).apply;
+    if (sampleCount * this.#workPerSample > budget.limits.workPerPause) return this.#evaluateInSlices(apply, input, columns);
+    apply(input, columns);
     return columns;
   }
 
-  async #evaluateInSlices(input: WindowInput, columns: StepColumns): Promise<StepColumns> {
+  async #evaluateInSlices(apply: WindowFunction, input: WindowInput, columns: StepColumns): Promise<StepColumns> {
     const { budget } = this.#context;
     for (const { from, to } of slicesOf(input, budget.limits.workPerPause / this.#workPerSample)) {
       const slice = new StepColumns(to - from);
-      this.#apply(sliceOf(input, from, to), slice);
+      apply(sliceOf(input, from, to), slice);
       columns.copySlice(from, slice);
       await budget.pause();
     }

@@ -1,7 +1,8 @@
 import { must, unreachable } from '../../storage/runtime/assert.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Budget } from '../budget.ts';
-import type { Aggregate, AtModifier, Binary, MatrixSelector, ResolvedExpr, Subquery, VectorSelector } from '../parser/ast.ts';
+import { SUMMARY_FUNCTIONS } from '../functions/over-summaries.ts';
+import type { Aggregate, AtModifier, Binary, FunctionName, MatrixSelector, ResolvedExpr, Subquery, VectorSelector } from '../parser/ast.ts';
 import { typeOf, unwrapParens } from '../parser/ast.ts';
 import { planCall } from './plan-call.ts';
 import { FetchRegistry } from './fetch-registry.ts';
@@ -96,8 +97,8 @@ export class Planner {
     return { fetch, matchers: expr.matchers, reference, edges: expr.edges, statisticsOnly: this.#statisticsSelectors.has(expr) };
   }
 
-  /** Where a range vector's samples come from. */
-  windowSource(expr: MatrixSelector<number> | Subquery<number>, grid: StepGrid): WindowSource {
+  /** Where a range vector's samples come from. `name` is the function that goes over it, `undefined` where the samples are the answer. */
+  windowSource(expr: MatrixSelector<number> | Subquery<number>, grid: StepGrid, name?: FunctionName): WindowSource {
     if (expr.kind === 'subquery') {
       const reference = this.reference(grid, expr.offsetMs, expr.at);
       const stepMs = expr.stepMs ?? this.settings.defaultSubqueryStepMs;
@@ -108,7 +109,9 @@ export class Planner {
     const reference = this.reference(grid, selector.offsetMs, selector.at);
     const beforeMs = selector.edges === undefined ? 0 : this.settings.lookbackMs;
     const aheadMs = selector.edges === 'smoothed' ? this.settings.lookbackMs : 0;
-    const fetch = this.fetches.add(selector.matchers, reference.firstMs - expr.rangeMs - beforeMs + 1, lastReferenceMs(reference) + aheadMs);
+    const ofSummaries = name === undefined || selector.edges !== undefined ? undefined : SUMMARY_FUNCTIONS[name];
+    const window = ofSummaries && { rangeMs: expr.rangeMs, ...reference, parts: ofSummaries.parts, isExact: ofSummaries.isExact };
+    const fetch = this.fetches.add(selector.matchers, reference.firstMs - expr.rangeMs - beforeMs + 1, lastReferenceMs(reference) + aheadMs, window);
     const statisticsOnly = this.#statisticsSelectors.has(selector);
     return { kind: 'range-select', fetch, matchers: selector.matchers, reference, edges: selector.edges, statisticsOnly };
   }

@@ -1,5 +1,6 @@
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
+import type { WindowHint } from '../series-source.ts';
 import type { Fetch, FetchIndex } from './plan-node.ts';
 
 interface OpenFetch {
@@ -7,6 +8,7 @@ interface OpenFetch {
   startMs: number;
   endMs: number;
   consumerCount: number;
+  windows: readonly WindowHint[] | undefined;
 }
 
 /**
@@ -17,7 +19,8 @@ export class FetchRegistry {
   readonly #fetches: OpenFetch[] = [];
   readonly #byMatchers = new Map<string, FetchIndex[]>();
 
-  add(matchers: readonly Matcher[], startMs: number, endMs: number): FetchIndex {
+  /** `window` is what is made of the samples, if it is nothing but figures of windows. */
+  add(matchers: readonly Matcher[], startMs: number, endMs: number, window?: WindowHint): FetchIndex {
     if (!Number.isSafeInteger(startMs) || !Number.isSafeInteger(endMs)) throw new VarveError('execution', 'time range of a selector is out of bounds');
     const key = matchersKey(matchers);
     const known = this.#byMatchers.get(key) ?? [];
@@ -27,9 +30,10 @@ export class FetchRegistry {
       fetch.startMs = Math.min(fetch.startMs, startMs);
       fetch.endMs = Math.max(fetch.endMs, endMs);
       fetch.consumerCount++;
+      fetch.windows = fetch.windows === undefined || window === undefined ? undefined : [...fetch.windows, window];
       return index;
     }
-    const index = this.#fetches.push({ matchers, startMs, endMs, consumerCount: 1 }) - 1;
+    const index = this.#fetches.push({ matchers, startMs, endMs, consumerCount: 1, windows: window && [window] }) - 1;
     this.#byMatchers.set(key, [...known, index]);
     return index;
   }

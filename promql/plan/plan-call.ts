@@ -86,7 +86,7 @@ function planTableCall(planner: Planner, call: Call<number>, args: readonly Reso
     checkRangeModifier(range.kind === 'matrix' ? range.selector.edges : undefined, name);
     return {
       kind: 'window-call', grid, position, name,
-      source: planner.windowSource(range, grid),
+      source: planner.windowSource(range, grid, name),
       rangeMs: range.rangeMs,
       lookbackMs: planner.settings.lookbackMs,
       args: args.filter((_, index) => index !== rangeIndex).map((arg) => planner.plan(arg, grid)),

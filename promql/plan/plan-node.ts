@@ -1,5 +1,6 @@
 import type { Matcher } from '../../storage/model/matcher.ts';
 import type { AggregateOp, ArithmeticOp, BinaryOp, ComparisonOp, FunctionName, Position, RangeEdges, SetOp, TrimOp, VectorMatching } from '../parser/ast.ts';
+import type { WindowHint } from '../series-source.ts';
 import type { ReferenceTimes, StepGrid } from './step-grid.ts';
 
 /**
@@ -53,6 +54,8 @@ export interface Fetch {
   readonly endMs: number;
   /** How many operators read it; each series is kept until all have had it. */
   readonly consumerCount: number;
+  /** What each of them makes of it; `undefined` when one needs the samples themselves. */
+  readonly windows?: readonly WindowHint[] | undefined;
 }
 
 /** A query ready to run. */
