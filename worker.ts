@@ -14,6 +14,7 @@ import { KEYRING_NAME } from './storage/access/keyring-api.ts';
 import type { Keyring } from './storage/access/keyring-object.ts';
 import { TenantArchive, type ReaderCache } from './storage/archive/tenant-archive.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
+import { r2ObjectReader } from './storage/object-reader.ts';
 import { r2ObjectStore } from './storage/object-store.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
@@ -58,7 +59,7 @@ function appOf(env: Env): Hono {
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.importRetentionMs });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
-  return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config });
+  return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE) });
 }
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */

@@ -6,6 +6,7 @@ import { otlpRoutes } from '../ingest/otlp-routes.ts';
 import type { RemoteWriteIngest } from '../ingest/remote-write.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
+import type { ObjectReader } from '../storage/object-reader.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Config } from '../storage/runtime/config.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
@@ -22,6 +23,9 @@ import { withCompression } from './compression.ts';
 import { withCors } from './cors.ts';
 import { exemplarRoutes } from './exemplar-routes.ts';
 import { federateRoutes } from './federate-routes.ts';
+import { ClientConfig } from './iceberg/client-config.ts';
+import { icebergRoutes } from './iceberg/iceberg-routes.ts';
+import { oauthRoutes } from './iceberg/oauth-routes.ts';
 import { labelRoutes } from './label-routes.ts';
 import { languageRoutes } from './language-routes.ts';
 import { metadataRoutes } from './metadata-routes.ts';
@@ -32,6 +36,8 @@ import { remoteReadRoutes } from './remote-read-routes.ts';
 import { withRequestId } from './request-id.ts';
 import { notFound, withRequestCount } from './route-edges.ts';
 import { ruleRoutes } from './rule-routes.ts';
+import { S3_MOUNT } from './s3/object-path.ts';
+import { s3Routes } from './s3/s3-routes.ts';
 import { searchRoutes } from './search-routes.ts';
 import { statusRoutes } from './status-routes.ts';
 import { targetRoutes } from './target-routes.ts';
@@ -52,6 +58,8 @@ export interface AppServices {
   readonly random: Random;
   readonly fetch: Fetch;
   readonly config: Config;
+  /** The bucket of the archive. */
+  readonly objects: ObjectReader;
 }
 
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
@@ -60,7 +68,8 @@ export function buildApp(services: AppServices): Hono {
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono();
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
-  app.use(authorize(new Authenticator(config.access, verifier, clock, services.fetch)));
+  const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
+  app.use(authorize(authenticator));
   app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, counters }));
@@ -81,6 +90,9 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', cdcRoutes({ router, clock }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
   app.route('/', federateRoutes({ router, clock }));
+  app.route('/iceberg', icebergRoutes({ openTenant: (context) => openTenant(services, context), config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
+  app.route('/iceberg', oauthRoutes(authenticator));
+  app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket }));
   app.route('/', adminRoutes({ router, counters }));
   app.notFound(notFound(app));
   return app;

@@ -6,8 +6,8 @@ type Coding = (typeof CODINGS)[number];
 
 /** Answers shorter than this fit a packet as they are. */
 const COMPRESSED_BYTES_MIN = 1024;
-/** An event stream must leave as it is written. */
-const NEVER_COMPRESSED = /^(?:text\/event-stream|application\/x-protobuf|application\/x-streamed-protobuf)\b/;
+/** An event stream must leave as it is written, and an object of the bucket as it is stored. */
+const NEVER_COMPRESSED = /^(?:text\/event-stream|application\/octet-stream|application\/x-protobuf|application\/x-streamed-protobuf)\b/;
 
 /** Compresses answers for clients that accept it: JSON of series shrinks to a tenth. */
 export function withCompression(): MiddlewareHandler {

@@ -22,6 +22,9 @@ const NDJSON = 'application/x-ndjson';
 /** Which of them are heeded is said where they are read. */
 const INFLUX = ['db', 'bucket', 'precision'];
 const TEXT = 'text/plain';
+const JSON_TYPE = 'application/json';
+const XML = 'application/xml';
+const BYTES = 'application/octet-stream';
 const PROTOBUF = 'application/x-protobuf';
 
 /** Every path that is served; a test holds it against the router. */
@@ -64,24 +67,38 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/push', methods: SEND, summary: 'The same, where Mimir has it.', answer: 'none', body: [PROTOBUF] },
   { path: '/v1/prometheus/write', methods: SEND, summary: 'The same, where GreptimeDB has it.', answer: 'none', body: [PROTOBUF] },
   ...['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'].map(
-    (path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, 'application/json'] }),
+    (path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, JSON_TYPE] }),
   ),
   { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format.', answer: 'none', body: [TEXT] },
   ...['', '/influx'].flatMap((prefix): Operation[] => [
     { path: `${prefix}/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
     { path: `${prefix}/api/v2/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
-    { path: `${prefix}/query`, methods: BOTH, summary: 'What Influx clients ask before they write.', answer: 'application/json' },
+    { path: `${prefix}/query`, methods: BOTH, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
     { path: `${prefix}/ping`, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'none' },
-    { path: `${prefix}/health`, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'application/json' },
+    { path: `${prefix}/health`, methods: READ, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
   ]),
-  { path: '/api/v1/admin/keys', methods: BOTH, summary: 'Lists keys (GET) and makes one (POST).', body: ['application/json'] },
+  { path: '/iceberg/v1/config', methods: READ, summary: 'What clients of the Iceberg REST catalog are configured with.', parameters: ['warehouse'], answer: JSON_TYPE },
+  { path: '/iceberg/v1/oauth/tokens', methods: SEND, summary: 'Gives a key back as an access token.', answer: JSON_TYPE, body: ['application/x-www-form-urlencoded'] },
+  ...['/iceberg/v1/namespaces', '/iceberg/v1/:prefix/namespaces'].flatMap((path): Operation[] => [
+    { path, methods: READ, summary: 'Namespaces of the catalog.', parameters: ['parent'], answer: JSON_TYPE },
+    { path: `${path}/:namespace`, methods: READ, summary: 'A namespace; HEAD asks whether it exists.', answer: JSON_TYPE },
+    { path: `${path}/:namespace/tables`, methods: READ, summary: 'Tables that have a snapshot.', answer: JSON_TYPE },
+    { path: `${path}/:namespace/tables/:table`, methods: READ, summary: 'The metadata of a table; HEAD asks whether it exists.', parameters: ['snapshots'], answer: JSON_TYPE },
+    { path: `${path}/:namespace/tables/:table/credentials`, methods: READ, summary: 'What the objects of a table are read with.', answer: JSON_TYPE },
+    { path: `${path}/:namespace/tables/:table/metrics`, methods: SEND, summary: 'Takes a report of a scan.', answer: 'none', body: [JSON_TYPE] },
+    { path: `${path}/:namespace/views`, methods: READ, summary: 'Views: none.', answer: JSON_TYPE },
+    { path: `${path}/:namespace/views/:view`, methods: READ, summary: 'A view: there is none.', answer: JSON_TYPE },
+  ]),
+  { path: '/objects', methods: READ, summary: 'Buckets as S3 lists them.', answer: XML },
+  { path: '/objects/*', methods: READ, summary: 'An object of the archive, or a list of them, as S3 does it.', parameters: ['list-type', 'prefix', 'delimiter', 'max-keys', 'start-after', 'continuation-token', 'encoding-type', 'location'], answer: BYTES },
+  { path: '/api/v1/admin/keys', methods: BOTH, summary: 'Lists keys (GET) and makes one (POST).', body: [JSON_TYPE] },
   { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.', answer: 'none' },
   { path: '/api/v1/admin/tsdb/delete_series', methods: CHANGE, summary: 'Deletes samples by matcher and time.', parameters: ['match[]', 'start', 'end'], answer: 'none' },
   { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Nothing to do: deleted samples are gone.', answer: 'none' },
   { path: '/api/v1/admin/tsdb/snapshot', methods: CHANGE, summary: 'Takes a snapshot of every shard.', parameters: ['skip_head'] },
   { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text.', parameters: ['match[]'], answer: TEXT },
   { path: '/metrics', methods: READ, summary: 'The server’s own metrics.', answer: TEXT },
-  { path: '/version', methods: READ, summary: 'The version.', answer: 'application/json' },
+  { path: '/version', methods: READ, summary: 'The version.', answer: JSON_TYPE },
   { path: '/-/healthy', methods: READ, summary: 'Whether the server runs.', answer: TEXT },
   { path: '/-/ready', methods: READ, summary: 'Whether every shard answers.', answer: TEXT },
 ];

@@ -18,6 +18,9 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   'search[]': 'A term; may be given up to 32 times, and any of them counts.',
 };
 
+/** Parameters that are not Prometheus'. */
+const PARAMETER_OF_OTHERS = new Set(['warehouse', 'parent', 'snapshots', 'list-type', 'prefix', 'delimiter', 'max-keys', 'start-after', 'continuation-token', 'encoding-type', 'location']);
+
 interface Parameter {
   readonly name: string;
   readonly in: 'query' | 'path';
@@ -30,7 +33,7 @@ interface Parameter {
 export function openapiYaml(): string {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const operation of API_OPERATIONS) {
-    const path = (paths[operation.path.replaceAll(/:(\w+)/g, '{$1}')] ??= {});
+    const path = (paths[named(operation.path).replaceAll(/:(\w+)/g, '{$1}')] ??= {});
     for (const method of operation.methods) path[method.toLowerCase()] = operationObject(operation, method);
   }
   return yaml({
@@ -56,7 +59,13 @@ export function openapiYaml(): string {
   });
 }
 
-function operationObject({ path, summary, parameters = [], answer = 'json', body }: Operation, method: string): unknown {
+/** A path whose rest may be anything, with a name for the rest. */
+function named(path: string): string {
+  return path.replace(/\/\*$/, '/:key');
+}
+
+function operationObject({ path: pattern, summary, parameters = [], answer = 'json', body }: Operation, method: string): unknown {
+  const path = named(pattern);
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]): Parameter => ({ name: name!, in: 'path', required: true, description: `The ${name} in the path.`, schema: { type: 'string' } }));
   const inQuery = parameters.map(parameterObject);
   const requestBody = body === undefined ? {} : { requestBody: { content: Object.fromEntries(body.map((type) => [type, {}])) } };
@@ -77,7 +86,7 @@ function success(answer: NonNullable<Operation['answer']>): Record<string, unkno
 
 function parameterObject(name: string): Parameter {
   const schema = name.endsWith('[]') ? ({ type: 'array', items: { type: 'string' } } as const) : ({ type: 'string' } as const);
-  return { name, in: 'query', description: PARAMETERS[name] ?? `The parameter ${name}, as in Prometheus.`, schema };
+  return { name, in: 'query', description: PARAMETERS[name] ?? PARAMETER_OF_OTHERS.has(name) ? `The parameter ${name}, as in S3 or in Iceberg’s REST catalog.` : `The parameter ${name}, as in Prometheus.`, schema };
 }
 
 /** Block YAML of plain JSON values; strings in JSON's quotes, which YAML reads alike. */

@@ -5,7 +5,10 @@ import type { Counters } from '../storage/runtime/metrics.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { routeRule } from './access/route-scopes.ts';
 import { requestIdOf } from './request-id.ts';
-import { failure } from './respond.ts';
+import { errorFormOf } from './error-forms.ts';
+import { readOnlyCatalog } from './iceberg/iceberg-error.ts';
+import { S3_MOUNT } from './s3/object-path.ts';
+import { S3Error } from './s3/s3-error.ts';
 
 /**
  * Counts answers by route (never by path: a client must not make series) and status, and how long they took up to their first byte. Where
@@ -16,7 +19,8 @@ export function withRequestCount(counters: Counters, clock: Clock): MiddlewareHa
     const startMs = clock.elapsedMs();
     await next();
     const pattern = routePath(context, -1);
-    const route = pattern.endsWith('*') ? 'unknown' : pattern;
+    // What every request passes is no route.
+    const route = pattern === '/*' ? 'unknown' : pattern;
     counters.add('varve_http_requests_total', { route, code: String(context.res.status) }, 1);
     counters.observe('varve_http_request_duration_seconds', { route }, (clock.elapsedMs() - startMs) / 1000);
   };
@@ -32,10 +36,19 @@ export function notFound(app: Hono): (context: Context) => Response {
     const allowed = METHODS.filter((other) => other !== method && hasRoute(app, other, path));
     if (allowed.length > 0) {
       if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: [...allowed, 'OPTIONS'].join(', ') } });
+      const refused = writeRefusal(method, path);
+      if (refused !== undefined) return errorFormOf(path)(refused, requestIdOf(context));
       return new Response(`method ${method} is not allowed here; use ${allowed.join(' or ')}\n`, { status: 405, headers: { allow: allowed.join(', ') } });
     }
-    return failure(new VarveError('not-found', `there is nothing at ${path}`), requestIdOf(context));
+    return errorFormOf(path)(writeRefusal(method, path) ?? new VarveError('not-found', `there is nothing at ${path}`), requestIdOf(context));
   };
+}
+
+/** What those get who want to change what can only be read, whatever the path says. */
+function writeRefusal(method: string, path: string): VarveError | undefined {
+  if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method)) return undefined;
+  if (path.startsWith('/iceberg/')) return readOnlyCatalog();
+  return path === S3_MOUNT || path.startsWith(`${S3_MOUNT}/`) ? new S3Error('MethodNotAllowed', 405, 'objects are read and listed here, and nothing else', { allow: 'GET, HEAD' }) : undefined;
 }
 
 function hasRoute(app: Hono, method: string, path: string): boolean {

@@ -7,7 +7,7 @@ import type { Scope } from '../../storage/access/access.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { requestIdOf } from '../request-id.ts';
-import { failure } from '../respond.ts';
+import { errorFormOf } from '../error-forms.ts';
 import { setAccess } from '../tenant.ts';
 import type { Authenticator } from './authenticate.ts';
 import { CHALLENGE } from './credentials.ts';
@@ -22,17 +22,19 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
   return async (context, next) => {
     const needed = new Set<Scope>();
     let needsWholeTenant = false;
+    let takesSignature = false;
     try {
       for (const { path, method } of matchedRoutes(context)) {
         const rule = routeRule(path);
         if (rule === undefined) throw new VarveError('forbidden', `${method} ${path} is not in the table of routes and scopes`);
-        if (rule === 'read-whole-tenant') {
+        if (rule === 'read-whole-tenant' || rule === 'read-objects') {
           needed.add('read');
           needsWholeTenant = true;
+          takesSignature ||= rule === 'read-objects';
         } else if (rule !== 'open' && rule !== 'middleware') needed.add(rule);
       }
       if (needed.size > 0) {
-        const { grant, user } = await authenticator.authenticate(context.req.raw);
+        const { grant, user } = await (takesSignature ? authenticator.authenticateSigned(context.req.raw) : authenticator.authenticate(context.req.raw));
         for (const scope of needed) {
           if (!grant.scopes.includes(scope)) throw new VarveError('forbidden', `this key may not ${scope === 'admin' ? 'administer' : scope}: it has the scope ${grant.scopes.join(', ')}`);
         }
@@ -49,11 +51,16 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
   };
 }
 
-/** Each in the form that its sender reads: OTLP's status message, plain text for other senders of samples, the API's envelope. */
+/** Each in the form that its sender reads: OTLP's status message, plain text for other senders of samples, Iceberg's and S3's errors, the API's envelope. */
 function refusal(error: unknown, needed: ReadonlySet<Scope>, context: Context): Response {
-  const answer = needed.has('write') && error instanceof VarveError ? writerRefusal(error, context) : failure(error, requestIdOf(context));
+  const answer = refusalIn(error, needed, context);
   if (answer.status === 401) answer.headers.set('www-authenticate', CHALLENGE);
   return answer;
+}
+
+function refusalIn(error: unknown, needed: ReadonlySet<Scope>, context: Context): Response {
+  if (needed.has('write') && error instanceof VarveError) return writerRefusal(error, context);
+  return errorFormOf(context.req.path)(error, requestIdOf(context));
 }
 
 function writerRefusal({ kind, message, retryAfterSeconds }: VarveError, context: Context): Response {

@@ -1,5 +1,5 @@
 import type { Grant } from '../../storage/access/access.ts';
-import { keyId } from '../../storage/access/key-text.ts';
+import { isKeyId, keyId } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord, type KeyringApi } from '../../storage/access/keyring-api.ts';
 import { callObject } from '../../storage/call-object.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
@@ -14,6 +14,16 @@ interface Known {
   readonly untilMs: number;
 }
 
+interface KnownSigning extends Known {
+  readonly dayKey: Uint8Array;
+}
+
+/** A key's grant, and what its signatures of one day are checked with. */
+export interface SigningKey {
+  readonly grant: Grant;
+  readonly dayKey: Uint8Array;
+}
+
 /**
  * What this isolate knows of keys. A valid key is asked for again after keyCacheMs, so a revocation counts everywhere after that long; one
  * that is not valid after keyMissCacheMs. Both are found by the SHA-256 of the whole key, which nobody can aim. Those that are not valid
@@ -24,6 +34,9 @@ export class KeyVerifier {
   readonly #clock: Clock;
   readonly #valid = new LruCache<string, Known>(LIMITS.keyCacheEntriesMax);
   readonly #invalid = new LruCache<string, number>(LIMITS.keyCacheEntriesMax);
+  readonly #signing = new LruCache<string, KnownSigning>(LIMITS.signingKeyCacheEntriesMax);
+  /** Ids that have no signing key. */
+  readonly #noSigning = new LruCache<string, number>(LIMITS.signingKeyCacheEntriesMax);
   #hasHadKeys = false;
   #noKeysUntilMs = -Infinity;
 
@@ -62,6 +75,34 @@ export class KeyVerifier {
     return toGrant(answer.key);
   }
 
+  /** What signatures of a day by a key's id are checked with, if it is known here. */
+  recallSigning(id: string, day: string): SigningKey | undefined {
+    const nowMs = this.#clock.nowMs();
+    const known = this.#signing.get(`${id}/${day}`);
+    if (known === undefined || known.untilMs <= nowMs || isExpired(known.key, nowMs)) return undefined;
+    return { grant: toGrant(known.key), dayKey: known.dayKey };
+  }
+
+  /** Whether an id cannot be a valid key's, as far as that is known here. */
+  isKnownUnsigned(id: string): boolean {
+    if (!isKeyId(id)) return true;
+    const untilMs = this.#noSigning.get(id);
+    return untilMs !== undefined && untilMs > this.#clock.nowMs();
+  }
+
+  /** Asks the keyring what signatures are checked with. */
+  async signingKey(id: string, day: string): Promise<SigningKey | undefined> {
+    const answer = await callObject(() => this.#keyring().signingKey({ version: KEYRING_RPC_VERSION, id, day }), 'keyring');
+    const nowMs = this.#clock.nowMs();
+    if (answer.status === 'invalid') {
+      this.#noSigning.set(id, nowMs + LIMITS.keyMissCacheMs, 1);
+      return undefined;
+    }
+    this.#hasHadKeys = true;
+    this.#signing.set(`${id}/${day}`, { key: answer.key, dayKey: answer.dayKey, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
+    return { grant: toGrant(answer.key), dayKey: answer.dayKey };
+  }
+
   /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. */
   async hasHadKeys(): Promise<boolean> {
     if (this.#hasHadKeys) return true;
@@ -75,6 +116,8 @@ export class KeyVerifier {
   forget(): void {
     this.#valid.clear();
     this.#invalid.clear();
+    this.#signing.clear();
+    this.#noSigning.clear();
     this.#noKeysUntilMs = -Infinity;
   }
 }

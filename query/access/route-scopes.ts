@@ -2,10 +2,17 @@ import type { Scope } from '../../storage/access/access.ts';
 
 /**
  * `open` is for everybody. `read-whole-tenant` needs the scope read, and a key without label matchers: what is answered cannot be restricted
- * to some series. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
+ * to some series. `read-objects` is the same for objects over S3, where a signature counts as a key. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
  * counts for all methods of a path.
  */
-export type RouteRule = Scope | 'read-whole-tenant' | 'open' | 'middleware';
+export type RouteRule = Scope | 'read-whole-tenant' | 'read-objects' | 'open' | 'middleware';
+
+/** Iceberg's REST catalog has everything twice: with the tenant as prefix, and without. */
+export const ICEBERG_PATHS: readonly string[] = ['/iceberg/v1', '/iceberg/v1/:prefix'].flatMap((base) =>
+  ['', '/:namespace', '/:namespace/tables', '/:namespace/views', '/:namespace/views/:view', '/:namespace/tables/:table', '/:namespace/tables/:table/credentials', '/:namespace/tables/:table/metrics'].map(
+    (path) => `${base}/namespaces${path}`,
+  ),
+);
 
 /** What each route needs, by its pattern. A route that is not here is refused, whoever asks: a test looks for each of them. */
 const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
@@ -71,6 +78,13 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/status/tsdb': 'read',
   '/api/v1/status/tsdb/blocks': 'read-whole-tenant',
   '/api/v1/status/tiers': 'read-whole-tenant',
+
+  '/iceberg/v1/config': 'read-whole-tenant',
+  // It gives nobody more than he has sent.
+  '/iceberg/v1/oauth/tokens': 'open',
+  ...Object.fromEntries(ICEBERG_PATHS.map((path) => [path, 'read-whole-tenant'])),
+  '/objects': 'read-objects',
+  '/objects/*': 'read-objects',
 
   '/api/v1/admin/tsdb/delete_series': 'admin',
   '/api/v1/admin/tsdb/clean_tombstones': 'admin',

@@ -32,6 +32,19 @@ export interface VerifyKeyRequest {
 
 export type VerifyKeyAnswer = { readonly status: 'valid'; readonly key: KeyRecord } | { readonly status: 'invalid' };
 
+export interface SigningKeyRequest {
+  readonly version: number;
+  /** Of a key: S3's access key id. */
+  readonly id: string;
+  /** `YYYYMMDD`, UTC. */
+  readonly day: string;
+}
+
+export type SigningKeyAnswer =
+  /** With what the key's holder signs on that day (signing-key.ts): it expires with the day's signatures, and tells nothing of the key. */
+  | { readonly status: 'valid'; readonly key: KeyRecord; readonly dayKey: Uint8Array }
+  | { readonly status: 'invalid' };
+
 export interface CreateKeyRequest {
   readonly version: number;
   readonly id: string;
@@ -66,6 +79,8 @@ export type RevokeKeyAnswer = { readonly status: 'revoked'; readonly key: KeyRec
 /** The keyring as its callers see it: the RPC port. Every call may be made twice. */
 export interface KeyringApi {
   verify(request: VerifyKeyRequest): Promise<VerifyKeyAnswer>;
+  /** What signatures of a key are checked with. */
+  signingKey(request: SigningKeyRequest): Promise<SigningKeyAnswer>;
   /** Whether a key was ever made, revoked ones included: what was closed once never opens again by itself. */
   hasHadKeys(): Promise<boolean>;
   create(request: CreateKeyRequest): Promise<CreateKeyAnswer>;

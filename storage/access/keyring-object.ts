@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { systemClock } from '../runtime/clock.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
-import type { CreateKeyAnswer, CreateKeyRequest, KeyRecord, KeyringApi, ListKeysRequest, RevokeKeyAnswer, RevokeKeyRequest, VerifyKeyAnswer, VerifyKeyRequest } from './keyring-api.ts';
+import type { CreateKeyAnswer, CreateKeyRequest, KeyRecord, KeyringApi, ListKeysRequest, RevokeKeyAnswer, RevokeKeyRequest, SigningKeyAnswer, SigningKeyRequest, VerifyKeyAnswer, VerifyKeyRequest } from './keyring-api.ts';
 import { KeyringStore } from './keyring-store.ts';
 
 /** The keys of all tenants, in one object: linearizable, and the only one that an unknown key can reach. A thin shell around KeyringStore. */
@@ -15,6 +15,10 @@ export class Keyring extends DurableObject implements KeyringApi {
 
   async verify(request: VerifyKeyRequest): Promise<VerifyKeyAnswer> {
     return this.#store.verify(request);
+  }
+
+  async signingKey(request: SigningKeyRequest): Promise<SigningKeyAnswer> {
+    return this.#store.signingKey(request);
   }
 
   async hasHadKeys(): Promise<boolean> {

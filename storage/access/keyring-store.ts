@@ -5,7 +5,8 @@ import type { Sql } from '../runtime/sql.ts';
 import { migrate } from '../runtime/sql-migrations.ts';
 import type { Scope } from './access.ts';
 import { isSameDigest } from './digest.ts';
-import type { CreateKeyAnswer, CreateKeyRequest, KeyRecord, ListKeysRequest, RevokeKeyAnswer, RevokeKeyRequest, VerifyKeyAnswer, VerifyKeyRequest } from './keyring-api.ts';
+import type { CreateKeyAnswer, CreateKeyRequest, KeyRecord, ListKeysRequest, RevokeKeyAnswer, RevokeKeyRequest, SigningKeyAnswer, SigningKeyRequest, VerifyKeyAnswer, VerifyKeyRequest } from './keyring-api.ts';
+import { signingKeyOfDay } from './signing-key.ts';
 
 /** Numbered steps that are only ever appended to. Times are Unix milliseconds. */
 const MIGRATIONS: readonly string[] = [
@@ -70,12 +71,27 @@ export class KeyringStore {
   verify({ id, digest }: VerifyKeyRequest): VerifyKeyAnswer {
     const row = this.#row(id);
     const isSame = isSameDigest(new Uint8Array(row?.digest ?? new ArrayBuffer(digest.length)), digest);
-    const nowMs = this.#clock.nowMs();
-    if (row === undefined || !isSame || row.revoked_ms !== null || (row.expires_ms !== null && row.expires_ms <= nowMs)) return { status: 'invalid' };
-    if (row.last_used_ms === null || nowMs - row.last_used_ms >= LAST_USED_STEP_MS) {
-      this.#sql.run('UPDATE api_key SET last_used_ms = ? WHERE id = ?', nowMs, id);
-    }
+    if (row === undefined || !isSame || !this.#isInForce(row)) return { status: 'invalid' };
+    this.#noteUse(row);
     return { status: 'valid', key: toRecord(row) };
+  }
+
+  /** It counts as a use of the key, though who asks does not yet know whether the signature is right: else a key that only signs would seem idle. */
+  async signingKey({ id, day }: SigningKeyRequest): Promise<SigningKeyAnswer> {
+    const row = this.#row(id);
+    if (row === undefined || !this.#isInForce(row)) return { status: 'invalid' };
+    this.#noteUse(row);
+    return { status: 'valid', key: toRecord(row), dayKey: await signingKeyOfDay(new Uint8Array(row.digest), day) };
+  }
+
+  #isInForce({ revoked_ms: revokedMs, expires_ms: expiresMs }: KeyRow): boolean {
+    return revokedMs === null && (expiresMs === null || expiresMs > this.#clock.nowMs());
+  }
+
+  #noteUse({ id, last_used_ms: lastUsedMs }: KeyRow): void {
+    const nowMs = this.#clock.nowMs();
+    if (lastUsedMs !== null && nowMs - lastUsedMs < LAST_USED_STEP_MS) return;
+    this.#sql.run('UPDATE api_key SET last_used_ms = ? WHERE id = ?', nowMs, id);
   }
 
   hasHadKeys(): boolean {

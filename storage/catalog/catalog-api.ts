@@ -1,5 +1,6 @@
 import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer, ArchiveStatusRequest } from './archive-api.ts';
 import type { MetadataEntry } from '../model/metadata.ts';
+import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
 export const CATALOG_RPC_VERSION = 1;
 
@@ -75,6 +76,10 @@ export interface CatalogApi {
   archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer>;
   /** What the archive has, by table and day. Reads a row for each file: for people, not for scrapes. */
   archiveStatus(request: ArchiveStatusRequest): Promise<ArchiveStatusAnswer>;
+  /** The Iceberg tables that have a snapshot. */
+  tables(): Promise<TablesAnswer>;
+  /** The newest metadata of an Iceberg table. */
+  loadTable(request: LoadTableRequest): Promise<LoadTableAnswer>;
   /** Elects one replica of each cluster; harmless to repeat. */
   claimReplica(request: ClaimReplicaRequest): Promise<ClaimReplicaAnswer>;
 }

@@ -24,6 +24,7 @@ import type {
 import { CatalogStore } from './catalog-store.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
+import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
 /** What the object needs of the Worker's environment. */
 interface CatalogEnv extends Variables {
@@ -88,6 +89,16 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {
     return archiveStatus(this.#sql);
+  }
+
+  async tables(): Promise<TablesAnswer> {
+    return { version: CATALOG_RPC_VERSION, names: this.#tables?.names() ?? [] };
+  }
+
+  async loadTable({ name }: LoadTableRequest): Promise<LoadTableAnswer> {
+    const current = this.#tables?.get(name)?.current();
+    if (current === undefined) return { version: CATALOG_RPC_VERSION, status: 'unknown' };
+    return { version: CATALOG_RPC_VERSION, status: 'found', metadataLocation: current.location, metadata: JSON.stringify(current.metadata) };
   }
 
   /** Writes the snapshot that is due, if one is. It may ring at any time. */

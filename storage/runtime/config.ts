@@ -16,6 +16,7 @@ export interface Variables extends AccessVariables, OtlpVariables {
   readonly VARVE_TENANT_LIMITS?: string;
   readonly VARVE_ARCHIVE?: string;
   readonly VARVE_ARCHIVE_URI?: string;
+  readonly VARVE_ARCHIVE_S3_ENDPOINT?: string;
   readonly VARVE_CORS_ORIGIN?: string;
   readonly VARVE_HA_TRACKER?: string;
   readonly VARVE_HA_CLUSTER_LABEL?: string;
@@ -38,6 +39,10 @@ export interface Config {
   readonly importRetentionMs: number;
   /** Where readers of the Iceberg tables find the bucket's objects: what stands before their keys. `undefined`: nothing is archived. */
   readonly archiveUri: string | undefined;
+  /** The bucket of that place: its first name. */
+  readonly archiveBucket: string;
+  /** An S3 endpoint of the bucket that readers of the Iceberg tables use, with credentials of their own; `undefined`: Varve's (query/s3/). */
+  readonly archiveS3Endpoint: string | undefined;
   readonly access: AccessConfig;
   readonly limitsOf: LimitsOfTenant;
   /** Keeps one of several replicas' samples; `undefined` where replicas are not told apart. */
@@ -55,6 +60,8 @@ export function readConfig(variables: Variables): Config {
     hotRetentionMs,
     importRetentionMs: archiveUri === undefined ? hotRetentionMs : Math.min(hotRetentionMs, LIMITS.archiveGraceMs),
     archiveUri,
+    archiveBucket: /^[^/]*\/\/([^/]+)/.exec(variables.VARVE_ARCHIVE_URI ?? ARCHIVE_URI)?.[1] ?? '',
+    archiveS3Endpoint: readS3Endpoint(variables.VARVE_ARCHIVE_S3_ENDPOINT),
     access: readAccessConfig(variables),
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
     ha: readHa(variables),
@@ -83,8 +90,15 @@ function readRetention(text: string | undefined): number {
   return retentionMs;
 }
 
+const ARCHIVE_URI = 's3://varve-archive';
+
+function readS3Endpoint(text: string | undefined): string | undefined {
+  if (text === undefined || (URL.canParse(text) && /^https?:\/\/[^/?#]+(?:\/[^?#]*[^/?#])?$/.test(text))) return text;
+  throw new VarveError('bad-data', `VARVE_ARCHIVE_S3_ENDPOINT is ${JSON.stringify(text)}; it must be like https://ACCOUNT.r2.cloudflarestorage.com, without a slash at its end`);
+}
+
 /** Once on it stays on: what is archived is not in the hot tier for ever. */
-function readArchive({ VARVE_ARCHIVE = 'off', VARVE_ARCHIVE_URI = 's3://varve-archive' }: Variables): string | undefined {
+function readArchive({ VARVE_ARCHIVE = 'off', VARVE_ARCHIVE_URI = ARCHIVE_URI }: Variables): string | undefined {
   if (VARVE_ARCHIVE !== 'on' && VARVE_ARCHIVE !== 'off') {
     throw new VarveError('bad-data', `VARVE_ARCHIVE is ${JSON.stringify(VARVE_ARCHIVE)}; it must be on or off`);
   }

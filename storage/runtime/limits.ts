@@ -277,6 +277,16 @@ export const LIMITS = {
   objectIdsMax: 1000,
   /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */
   authorizationBytesMax: 1024,
+  /** Of the same header where it carries a signature: it lists every header that is signed. */
+  signatureBytesMax: 2 * KIB,
+  /** How far a signer's clock may be off, as in S3. */
+  signatureClockSkewMs: 15 * MINUTE_MS,
+  /** Signing keys that an isolate remembers: one a key and day, about 500 bytes each. */
+  signingKeyCacheEntriesMax: 1024,
+  /** What an isolate knows of objects that were asked for over S3, about 300 bytes each: a file is read in many ranges. */
+  objectInfoCacheEntriesMax: 4096,
+  /** A form for an access token, and a report of a scan. */
+  icebergBodyBytesMax: 64 * KIB,
   /** What an operator chooses as VARVE_ADMIN_KEY must not be guessable; 32 random characters are not. */
   adminKeyLengthMin: 32,
   /** Keys in the keyring, with those that ended in the last 30 days: about 500 bytes each. */

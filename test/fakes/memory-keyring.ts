@@ -15,14 +15,15 @@ export class MemoryKeyring {
   }
 
   stub(): KeyringApi {
-    const call = async <T>(method: keyof KeyringApi, body: (store: KeyringStore) => T): Promise<T> => {
+    const call = async <T>(method: keyof KeyringApi, body: (store: KeyringStore) => T | Promise<T>): Promise<T> => {
       this.calls.set(method, this.callsOf(method) + 1);
       await new Promise((resolve) => setImmediate(resolve));
       if (this.isAway) throw new Error('Network connection lost.');
-      return structuredClone(body(this.#store));
+      return structuredClone(await body(this.#store));
     };
     return {
       verify: (request) => call('verify', (store) => store.verify(structuredClone(request))),
+      signingKey: (request) => call('signingKey', (store) => store.signingKey(structuredClone(request))),
       hasHadKeys: () => call('hasHadKeys', (store) => store.hasHadKeys()),
       create: (request) => call('create', (store) => store.create(structuredClone(request))),
       list: (request) => call('list', (store) => store.list(structuredClone(request))),

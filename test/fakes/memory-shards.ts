@@ -4,6 +4,7 @@ import { CATALOG_RPC_VERSION, type CatalogApi } from '../../storage/catalog/cata
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
+import type { LoadTableAnswer } from '../../storage/catalog/table-api.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
@@ -43,6 +44,8 @@ export class MemoryShards implements ObjectNamespaces {
   flushStatus: FlushStatus | undefined;
   /** Called before every append reaches its shard. */
   onAppend: (shard: string) => void = () => {};
+  /** Iceberg tables by name, of catalogs by name, as a test has put them there. */
+  readonly tables = new Map<string, ReadonlyMap<string, { readonly metadataLocation: string; readonly metadata: string }>>();
   /** The catalogs' clock, Unix ms. */
   nowMs = 0;
   readonly #limits: typeof LIMITS;
@@ -73,6 +76,12 @@ export class MemoryShards implements ObjectNamespaces {
         }),
       archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
       archiveFiles: (request) => call('archiveFiles', ({ files }) => files.files(request)),
+      tables: () => call('tables', () => ({ version: CATALOG_RPC_VERSION, names: [...(this.tables.get(name)?.keys() ?? [])] })),
+      loadTable: (request) =>
+        call('loadTable', (): LoadTableAnswer => {
+          const table = this.tables.get(name)?.get(request.name);
+          return table === undefined ? { version: CATALOG_RPC_VERSION, status: 'unknown' } : { version: CATALOG_RPC_VERSION, status: 'found', ...table };
+        }),
       claimReplica: (request) => call('claimReplica', ({ elections }) => elections.claim(request, this.nowMs)),
     };
   }

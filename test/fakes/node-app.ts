@@ -18,6 +18,8 @@ import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from './fixed-clock.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
+import { memoryObjectReader } from './memory-object-reader.ts';
+import { MemoryObjectStore } from './memory-object-store.ts';
 import { MemoryShards } from './memory-shards.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -57,6 +59,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
     random: new SeededRandom(7),
     fetch,
     config,
+    objects: memoryObjectReader(archive ?? new MemoryObjectStore()),
   });
   return { app, shards, keyring, clock, router };
 }
