@@ -141,6 +141,12 @@ export class TimeSeriesStore<T = number> {
     const fold = newFold();
     const buckets: AggregateBucket<A>[] = [];
     for (const timestamp of new BucketStream({ raw, rolledUp, startMs, endMs, bucketMs }, fold, newFold).starts()) {
+      if (typeof timestamp !== 'number') {
+        const loading = timestamp.load();
+        // Only what is not at hand is waited for: without it, all of the answer is of one moment.
+        if (loading !== undefined) await loading;
+        continue;
+      }
       if (buckets.length >= LIMITS.aggregateBucketsMax) {
         throw new VarveError('limit', `more than ${buckets.length} buckets, the limit aggregateBucketsMax; ask for a shorter range or wider buckets`);
       }
@@ -152,25 +158,44 @@ export class TimeSeriesStore<T = number> {
 
   /**
    * Removes raw values older than the hot retention, or than what is given, and roll-ups older than the warm one; returns how many samples.
-   * With a warm retention raw values are rolled up first.
+   * With a warm retention raw values are rolled up first. With an archive what the hot retention lets go moves there, and is not
+   * lost: a time that is given changes nothing about that.
    */
   async prune(older: { readonly olderThan?: Duration; readonly before?: Timestamp } = {}): Promise<number> {
     const { hotMs, clock } = this.#settings;
-    if (older.before !== undefined) return this.#prune(timestampMs(older.before, 'before'));
     const keepMs = older.olderThan === undefined ? hotMs : durationMs(older.olderThan, 'olderThan');
-    return keepMs === undefined ? 0 : this.#prune(clock.nowMs() - keepMs);
+    const beforeMs = older.before !== undefined ? timestampMs(older.before, 'before') : keepMs === undefined ? undefined : clock.nowMs() - keepMs;
+    if (beforeMs === undefined) return 0;
+    return this.#engine.hasArchive ? this.#engine.moveDue() : this.#prune(beforeMs);
   }
 
-  /** Leaves each key its newest values only, and returns how many were removed. Roll-ups stay. */
+  /**
+   * Does what is due: upkeep, and with an archive the move of older values. Returns when something will be due next (Unix ms), which is what
+   * an object sets its alarm to; undefined when nothing ever will be unless something is written. Writes do the same along the way.
+   */
+  async maintain(): Promise<number | undefined> {
+    while (this.#engine.upkeep());
+    await this.#engine.moveDue();
+    while (this.#engine.upkeep());
+    return this.#engine.nextDueMs();
+  }
+
+  /**
+   * Leaves each key its newest values only, and returns how many were removed. Roll-ups stay. With an archive the values of the hot tier are
+   * counted and removed; a key that loses some is no more read before them, also where files have older ones.
+   */
   async compact(options: { readonly maxVersionsPerKey?: number } = {}): Promise<number> {
     const versions = options.maxVersionsPerKey ?? this.#settings.maxVersionsPerKey;
     if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
-    return compactStore(this.#engine, checkedVersions(versions));
+    const checked = checkedVersions(versions);
+    await this.#engine.settleMove();
+    return compactStore(this.#engine, checked);
   }
 
   /**
    * Rolls up the values older than a bound, in whole buckets; `count` is always among the aggregates. It can be run again at any time: what
-   * has changed since is rolled up anew. The raw values stay where they are.
+   * has changed since is rolled up anew. The raw values stay where they are. With an archive only what has not moved there yet is rolled up:
+   * the policy's roll-ups are made when it moves, and move along.
    */
   async rollup(request: RollupRequest): Promise<RollupSummary> {
     const beforeMs = this.#settings.clock.nowMs() - durationMs(request.olderThan, 'olderThan');
@@ -180,18 +205,31 @@ export class TimeSeriesStore<T = number> {
 
   /** Takes a snapshot of everything, and returns its id. It costs little, and holds what it covers until it is deleted. */
   createSnapshot(): string {
-    return this.#engine.write(({ hot }) => hot.createSnapshot());
+    return this.#engine.write(({ hot, archive }) => {
+      const id = hot.createSnapshot();
+      archive?.noteSnapshot(id);
+      return id;
+    });
   }
 
-  /** Goes back to a snapshot: every value is as it was then. The snapshot stays. */
+  /**
+   * Goes back to a snapshot: every value is as it was then. The snapshot stays. With an archive it is refused when values have moved there
+   * since that were not closed when the snapshot was taken, for what has moved cannot be taken back.
+   */
   async restoreSnapshot(snapshotId: string): Promise<void> {
-    this.#engine.write(({ hot }) => hot.restoreSnapshot(snapshotId));
+    this.#engine.write(({ hot, archive }) => {
+      if (hot.listSnapshots().includes(snapshotId)) archive?.mustBeRestorable(snapshotId);
+      hot.restoreSnapshot(snapshotId);
+    });
     this.#engine.asOf.clear();
     this.#engine.ownTimes.clear();
   }
 
   async deleteSnapshot(snapshotId: string): Promise<void> {
-    this.#engine.write(({ hot }) => hot.deleteSnapshot(snapshotId));
+    this.#engine.write(({ hot, archive }) => {
+      hot.deleteSnapshot(snapshotId);
+      archive?.forgetSnapshot(snapshotId);
+    });
   }
 
   /** Ids, oldest first. */
@@ -233,7 +271,8 @@ export class TimeSeriesStore<T = number> {
     return timeMs;
   }
 
-  #valueAt(key: string, timeMs: number): T | undefined {
+  /** At once, unless the answer is in the archive. */
+  #valueAt(key: string, timeMs: number): T | undefined | Promise<T | undefined> {
     const labels = keyLabels(key);
     const engine = this.#engine;
     const known = engine.asOf.get(key, timeMs);
@@ -241,17 +280,28 @@ export class TimeSeriesStore<T = number> {
       engine.read(({ hot }) => hot.confirmCurrent());
       return fromStored<T>(known.value);
     }
-    const value = engine.storedValue(engine.lastSampleAt(labels, timeMs));
+    const sample = engine.lastSampleAt(labels, timeMs);
+    const archived = sample === undefined ? engine.archivedValueAt(labels, timeMs) : undefined;
+    if (archived !== undefined) {
+      const { changes } = engine;
+      return archived.then((value) => {
+        if (engine.changes === changes) engine.asOf.set(key, timeMs, value);
+        return fromStored<T>(value);
+      });
+    }
+    const value = engine.storedValue(sample);
     engine.asOf.set(key, timeMs, value);
     return fromStored<T>(value);
   }
 
   async *#points(key: string, startMs: number, endMs: number): AsyncGenerator<Point<T>, void, undefined> {
-    for (const cursor = rawCursor(this.#engine, key, startMs, endMs); cursor.timestampMs !== Infinity; cursor.advance()) {
-      const { timestampMs: timestamp, documentId } = cursor;
-      if (documentId === undefined) yield { key, timestamp, value: cursor.value as T };
+    for (const cursor = rawCursor(this.#engine, key, startMs, endMs); ; cursor.advance()) {
+      while (cursor.isWaiting) await cursor.load();
+      const { timestampMs: timestamp, document } = cursor;
+      if (timestamp === Infinity) return;
+      if (document === undefined) yield { key, timestamp, value: cursor.value as T };
       else {
-        const text = this.#engine.documentText(timestamp, documentId);
+        const text = document.kind === 'archived' ? document.text : this.#engine.documentText(timestamp, document.id);
         // Removed since the page was read.
         if (text !== undefined) yield { key, timestamp, value: JSON.parse(text) as T };
       }
@@ -271,15 +321,15 @@ export class TimeSeriesStore<T = number> {
   /** Upkeep, retention and compaction, every so many writes. Before the write, so that what fails here is no answer to a write that was done. */
   #maintain(writes: number): void {
     const { hotMs, coldMs, maxVersionsPerKey, clock } = this.#settings;
-    const dueMs = this.#engine.read(({ hot }) => hot.nextDueMs());
-    if (dueMs !== undefined && dueMs <= clock.nowMs()) this.#engine.write(({ hot }) => hot.maintain());
+    this.#engine.upkeep();
+    if (this.#engine.hasArchive) this.#engine.moveBeside();
     // Nothing that was promised for the cold tier is removed without being asked for, while there is none to take it.
-    if (hotMs !== undefined && coldMs === undefined && clock.nowMs() - this.#prunedMs >= Math.max(1000, hotMs / PRUNES_PER_RETENTION)) {
+    else if (hotMs !== undefined && coldMs === undefined && clock.nowMs() - this.#prunedMs >= Math.max(1000, hotMs / PRUNES_PER_RETENTION)) {
       this.#prune(clock.nowMs() - hotMs);
     }
     if (maxVersionsPerKey === undefined) return;
     this.#writesSinceCompaction += writes;
-    if (this.#writesSinceCompaction < WRITES_PER_COMPACTION) return;
+    if (this.#writesSinceCompaction < WRITES_PER_COMPACTION || this.#engine.isMoveBegun) return;
     this.#writesSinceCompaction = 0;
     compactStore(this.#engine, maxVersionsPerKey);
   }
@@ -294,10 +344,10 @@ function isStorage(value: DurableObjectStorage | TimeSeriesStoreOptions): value 
   return 'sql' in value && 'transactionSync' in value;
 }
 
-function openEngine({ storage, sql }: TimeSeriesStoreOptions, { random, clock }: StoreSettings): StoreEngine {
-  if (sql !== undefined) return engineOf(sql, () => sql, { random, clock });
+function openEngine({ storage, sql }: TimeSeriesStoreOptions, { random, clock, archive }: StoreSettings): StoreEngine {
+  if (sql !== undefined) return engineOf(sql, () => sql, { random, clock }, archive);
   if (storage === undefined) {
     throw badData('a TimeSeriesStore needs a database: pass a Durable Object\'s ctx.storage as the first argument, or as the option `storage`');
   }
-  return engineOf(storage, () => durableObjectSql(storage), { random, clock });
+  return engineOf(storage, () => durableObjectSql(storage), { random, clock }, archive);
 }

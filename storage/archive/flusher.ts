@@ -10,14 +10,17 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
+import type { Part } from '../shard/piece.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
 import { flushDueMs, planFlush, windowDueMs, type FlushState, type FlushWork } from './flush-plan.ts';
 import { lateSeriesByDay } from './late-series.ts';
+import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SamplesFileWriter, type SamplesFile } from './samples-file-writer.ts';
 
 /** Objects under one key that another build has written before a plan is given up until somebody looks. */
 const KEY_TRIES = 3;
+const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 10 * 60_000;
 
@@ -36,6 +39,15 @@ export interface FlusherOptions {
   readonly commit: (request: ArchiveCommitRequest) => Promise<unknown>;
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Promise<Uint8Array>;
+  /** Of the files; `samples` unless given. */
+  readonly table?: 'samples' | 'points';
+  /** Called before a window is closed: the last chance to add samples to it. */
+  readonly beforeClosing?: (startMs: number, endMs: number) => void;
+  /**
+   * Gives the samples of a series the form that files have, those from `from` on, as many as `bytesMax` of payloads allow and at least one.
+   * Same samples, same form.
+   */
+  readonly inFiles?: (part: Part, from: number, to: number, bytesMax: number) => Part;
 }
 
 /**
@@ -138,6 +150,7 @@ export class Flusher {
     const { sql, hot, clock, random, limits } = this.#options;
     const work = planFlush(this.#state(), clock.nowMs(), limits);
     if (work === undefined) return;
+    if (work.kind === 'window') this.#options.beforeClosing?.(work.startMs, work.endMs);
     // The plan is stored, and the window closed, in one transaction: from here on what it reads does not change.
     sql.transaction(() => {
       hot.confirmCurrent();
@@ -157,7 +170,7 @@ export class Flusher {
   }
 
   #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
-    const { hot } = this.#options;
+    const { hot, limits, inFiles } = this.#options;
     const writer = this.#writer(plan);
     let cursor: FlushCursor | undefined;
     if (startMs < endMs) {
@@ -170,8 +183,10 @@ export class Flusher {
           cursor = { labels, samplesTaken: from - part.from };
           break;
         }
-        const to = Math.min(part.to, from + room);
-        writer.add(labels, idOf(hasher, labels), part, from, to);
+        const wanted = Math.min(part.to, from + room);
+        const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
+        writer.add(labels, idOf(hasher, labels), own, own.from, own.to);
+        const to = from + own.to - own.from;
         if (to === part.to) continue;
         cursor = { labels, samplesTaken: to - part.from };
         break;
@@ -205,7 +220,7 @@ export class Flusher {
   }
 
   async #put(plan: FlushPlan, position: number, file: SamplesFile): Promise<DataFile> {
-    const { store, prefix, shard } = this.#options;
+    const { store, prefix, shard, table = 'samples' } = this.#options;
     const day = new Date(file.minTimeMs).toISOString().slice(0, 10);
     const name = `${prefix}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
     for (let attempt = 0; attempt < KEY_TRIES; attempt++) {
@@ -215,7 +230,7 @@ export class Flusher {
       this.counters.archived_files_total++;
       this.counters.archived_samples_total += file.rowCount;
       const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
-      return { table: 'samples', key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+      return { table, key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
     }
     throw new PortFailure(`${KEY_TRIES} objects named ${name} have other bytes`);
   }
@@ -235,8 +250,8 @@ export class Flusher {
   }
 
   #writer(plan: FlushPlan): SamplesFileWriter {
-    const { limits, shard } = this.#options;
-    return new SamplesFileWriter(limits, { 'varve.shard': shard, 'varve.flush': String(plan.flush) });
+    const { limits, shard, table = 'samples' } = this.#options;
+    return new SamplesFileWriter(limits, { 'varve.shard': shard, 'varve.flush': String(plan.flush) }, SCHEMAS[table]);
   }
 }
 

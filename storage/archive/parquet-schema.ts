@@ -55,8 +55,8 @@ export function parquetSchema(name: string, fields: readonly RowField[]): Parque
   };
 }
 
-export function stringField(name: string, fieldId: number): RowField {
-  return leafField(name, fieldId, BYTE_ARRAY, false, { converted: CONVERTED_UTF8, logical: STRING });
+export function stringField(name: string, fieldId: number, isOptional = false): RowField {
+  return leafField(name, fieldId, BYTE_ARRAY, isOptional, { converted: CONVERTED_UTF8, logical: STRING });
 }
 
 export function fixedField(name: string, fieldId: number, bytes: number): RowField {

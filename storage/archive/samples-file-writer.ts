@@ -21,10 +21,10 @@ export class SamplesFileWriter {
   readonly #file: SeriesFileWriter;
   readonly #group: RowGroupWriter;
 
-  /** `keyValues` go into the footer, beside the writer's own. */
-  constructor(limits: SamplesFileLimits, keyValues: Readonly<Record<string, string>> = {}) {
+  /** `keyValues` go into the footer, beside the writer's own. `schema` is one of samples-schema.ts. */
+  constructor(limits: SamplesFileLimits, keyValues: Readonly<Record<string, string>> = {}, schema = SAMPLES_SCHEMA) {
     this.#limits = limits;
-    this.#file = new SeriesFileWriter(SAMPLES_SCHEMA, keyValues);
+    this.#file = new SeriesFileWriter(schema, keyValues);
     this.#group = new RowGroupWriter(this.#file.out);
   }
 

@@ -1,3 +1,4 @@
+import { POINTS_TABLE } from './points-table.ts';
 import { SAMPLES_TABLE } from './samples-table.ts';
 import type { ArchiveTableName, TableDefinition } from './table-definition.ts';
 
@@ -6,7 +7,7 @@ export const TABLE_DEFINITIONS: readonly TableDefinition[] = [SAMPLES_TABLE];
 
 /** Throws for a table that this build does not know. */
 export function tableDefinition(name: ArchiveTableName): TableDefinition {
-  const definition = TABLE_DEFINITIONS.find((each) => each.name === name);
+  const definition = [...TABLE_DEFINITIONS, POINTS_TABLE].find((each) => each.name === name);
   if (definition === undefined) throw new Error(`the archive has no table ${name}`);
   return definition;
 }

@@ -261,6 +261,10 @@ export const LIMITS = {
   storeLogEntriesMax: 128 * KIB,
   /** Samples of a series decoded at a time by `range` and `aggregate`: 16 bytes each. */
   storePageSamples: 1024,
+  /** Rows of one series in files that are read together: 16 bytes each, and as many again where pages hold others too. */
+  storeArchiveRowsTarget: 256 * KIB,
+  /** Tails of files that a store remembers, in bytes. */
+  storeTailCacheBytesMax: 2 * MIB,
   /** Values of one bucket kept for exact percentiles: 8 bytes each, 16 MB. */
   aggregateBucketSamplesMax: 2_000_000,
   /** Buckets in one answer of `aggregate`. */

@@ -13,6 +13,7 @@ import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { PieceGatherer } from './gather-pieces.ts';
+import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
@@ -319,11 +320,11 @@ export class HotStore {
     return { status: 'deleted', ...this.#upkeep.deleteRange({ refs, startMs, endMs }) };
   }
 
-  /** Keeps only each series' newest samples, of all series or of those whose labels `isMeant` accepts, and returns how many were removed. */
-  compact({ maxVersionsPerKey, isMeant = () => true }: { readonly maxVersionsPerKey: number; readonly isMeant?: (labels: Labels) => boolean }): number {
+  /** Keeps only each series' newest samples, of all series or of those that are meant, and returns how many were removed. */
+  compact({ maxVersionsPerKey, isMeant = () => true, onCut }: CompactOptions): number {
     if (!Number.isInteger(maxVersionsPerKey) || maxVersionsPerKey < 1) throw badData(`maxVersionsPerKey is ${maxVersionsPerKey}; it must be a whole number above 0`);
     this.#deltas.forget();
-    return this.#upkeep.keepNewest(maxVersionsPerKey, isMeant);
+    return this.#upkeep.keepNewest(maxVersionsPerKey, isMeant, onCut);
   }
 
   /** Does what is due, one step of bounded work; `nextDueMs` says whether more is. Whoever calls it may call it at any time, or twice. */

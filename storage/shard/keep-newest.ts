@@ -1,3 +1,4 @@
+import type { Labels } from '../model/labels.ts';
 import { lowerBound } from './piece.ts';
 import type { SealedRow, SegmentRowLimits } from './segment-rows.ts';
 import { SegmentRowsWriter } from './segment-rows.ts';
@@ -6,6 +7,13 @@ import type { SeriesIndex } from './series-index.ts';
 
 /** Timestamps held at a time while the newest ones of each series are looked for: 8 bytes each. */
 const HELD_TIMESTAMPS_TARGET = 1_000_000;
+
+export interface CompactOptions {
+  readonly maxVersionsPerKey: number;
+  readonly isMeant?: (labels: Labels) => boolean;
+  /** Told of each series that loses samples, and from when on (Unix ms) it keeps them. */
+  readonly onCut?: (labels: Labels, beforeMs: number) => void;
+}
 
 /** By ref: the time from which a series' newest `count` samples begin. Series that have no more than that are not in it. */
 export type Cutoffs = ReadonlyMap<number, number>;

@@ -29,14 +29,19 @@ export interface LocalAnswer {
   readonly refusal: string | undefined;
 }
 
-/** The hasher of a store that names its series itself. Its key is made once and kept. */
+/** The hasher of a store that names its series itself. */
 export function localHasher(sql: Sql, random: Random): SeriesHasher {
+  return new SeriesHasher(localHashKey(sql, random));
+}
+
+/** The key of its series ids, made once and kept. */
+export function localHashKey(sql: Sql, random: Random): Uint8Array {
   const stored = sql.all<{ local_hash_key: ArrayBuffer | null }>('SELECT local_hash_key FROM shard_state WHERE id = 1')[0]!.local_hash_key;
-  if (stored !== null) return new SeriesHasher(new Uint8Array(stored));
+  if (stored !== null) return new Uint8Array(stored);
   const key = new Uint8Array(SERIES_HASH_KEY_BYTES);
   random.fill(key);
   sql.run('UPDATE shard_state SET local_hash_key = ? WHERE id = 1', key);
-  return new SeriesHasher(key);
+  return key;
 }
 
 /** Batches of at most `samplesMax` samples, in the form in which they come over RPC. Checks all before the first is handed out. */

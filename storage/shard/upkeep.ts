@@ -186,11 +186,12 @@ export class Upkeep {
     return answer;
   }
 
-  keepNewest(count: number, isMeant: (labels: Labels) => boolean): number {
+  keepNewest(count: number, isMeant: (labels: Labels) => boolean, onCut?: (labels: Labels, beforeMs: number) => void): number {
     this.seal();
     const { segments, series } = this.#parts;
-    const cutoffs = [...findCutoffs(segments, count)];
-    return this.#removeOlder(new Map(cutoffs.filter(([ref]) => isMeant(series.index.labelsOf(ref)))));
+    const cutoffs = [...findCutoffs(segments, count)].filter(([ref]) => isMeant(series.index.labelsOf(ref)));
+    for (const [ref, beforeMs] of cutoffs) onCut?.(series.index.labelsOf(ref), beforeMs);
+    return this.#removeOlder(new Map(cutoffs));
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { BucketFold } from './aggregate.ts';
+import type { PendingRead } from './pending-read.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 import type { SeriesCursor } from './series-cursor.ts';
 
@@ -37,61 +38,67 @@ export class BucketStream {
     this.#folds = input.rolledUp.map(newFold);
   }
 
-  /** The starts of the buckets. */
-  *starts(): Generator<number> {
+  /** The starts of the buckets, and what has to be read on the way to them. */
+  *starts(): Generator<number | PendingRead, void> {
     const { bucketMs, endMs } = this.#input;
     let fromMs = -Infinity;
     for (;;) {
-      const nextMs = this.#nextMs(fromMs);
+      const nextMs = yield* this.#nextMs(fromMs);
       if (nextMs > endMs) return;
       const startMs = bucketStart(nextMs, bucketMs);
       this.#fold.clear();
-      this.#take(0, startMs, startMs + bucketMs, this.#fold);
+      yield* this.#take(0, startMs, startMs + bucketMs, this.#fold);
       fromMs = startMs + bucketMs;
       if (this.#fold.count > 0) yield startMs;
     }
   }
 
   /** Where the next thing is that may count. */
-  #nextMs(fromMs: number): number {
+  *#nextMs(fromMs: number): Generator<PendingRead, number> {
     const { raw, rolledUp, startMs } = this.#input;
+    while (raw.isWaiting) yield raw;
     let nextMs = raw.timestampMs;
     for (const cursor of rolledUp) {
-      cursor.skipTo(Math.max(fromMs, startMs));
+      yield* cursor.skipTo(Math.max(fromMs, startMs));
       nextMs = Math.min(nextMs, cursor.startMs);
     }
     return nextMs;
   }
 
   /** Takes a stretch (end exclusive) from the roll-ups of one width, and what lies between them from narrower ones, at last from raw samples. */
-  #take(level: number, fromMs: number, toMs: number, fold: BucketFold): void {
+  *#take(level: number, fromMs: number, toMs: number, fold: BucketFold): Generator<PendingRead, void> {
     const cursor = this.#input.rolledUp[level];
     if (cursor === undefined) {
-      this.#takeRaw(toMs, fold);
+      yield* this.#takeRaw(toMs, fold);
       return;
     }
     let atMs = fromMs;
-    cursor.skipTo(Math.max(atMs, this.#input.startMs));
+    yield* cursor.skipTo(Math.max(atMs, this.#input.startMs));
     while (cursor.startMs < toMs && cursor.startMs <= this.#input.endMs) {
-      if (cursor.startMs > atMs) this.#take(level + 1, atMs, cursor.startMs, fold);
+      if (cursor.startMs > atMs) yield* this.#take(level + 1, atMs, cursor.startMs, fold);
       atMs = cursor.startMs + cursor.widthMs;
       const without = this.#folds[level]!;
       without.clear();
-      this.#take(level + 1, cursor.startMs, atMs, without);
-      const bucket = cursor.bucket();
+      yield* this.#take(level + 1, cursor.startMs, atMs, without);
+      const bucket = yield* cursor.bucket();
       if (without.seen < cursor.count || !without.knowsAsMuchAs(bucket)) fold.addRolledUp(bucket);
       else fold.addAll(without);
       cursor.advance();
+      while (cursor.isWaiting) yield cursor;
     }
-    if (atMs < toMs) this.#take(level + 1, atMs, toMs, fold);
+    if (atMs < toMs) yield* this.#take(level + 1, atMs, toMs, fold);
   }
 
-  #takeRaw(toMs: number, fold: BucketFold): void {
+  *#takeRaw(toMs: number, fold: BucketFold): Generator<PendingRead, void> {
     const { raw, startMs, endMs } = this.#input;
-    for (; raw.timestampMs < toMs; raw.advance()) {
-      if (raw.timestampMs < startMs || raw.timestampMs > endMs) fold.addOutside();
-      else if (raw.documentId === undefined) fold.add(raw.value);
+    for (;;) {
+      while (raw.isWaiting) yield raw;
+      const { timestampMs } = raw;
+      if (timestampMs >= toMs) return;
+      if (timestampMs < startMs || timestampMs > endMs) fold.addOutside();
+      else if (raw.document === undefined) fold.add(raw.value);
       else fold.addOther();
+      raw.advance();
     }
   }
 }

@@ -1,3 +1,4 @@
+import { r2ObjectStore, type ObjectStore } from '../object-store.ts';
 import { badData } from '../runtime/errors.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
@@ -18,13 +19,16 @@ export interface TimeSeriesStoreOptions {
   readonly storage?: DurableObjectStorage;
   /**
    * How long samples stay: raw ones in `hot`, roll-ups in `warm`. With `warm`, raw samples are rolled up before retention removes them.
-   * With `cold`, raw samples are promised for that long, and as long as there is no archive to take them only an explicit `prune()` removes them.
+   * With `cold`, raw samples are promised for that long: without an archive to take them only an explicit `prune()` removes them. With one,
+   * they move there when they are older than `hot` (1h unless given) says, and stay for as long as `cold` says, or for ever.
    */
   readonly retention?: { readonly hot?: Duration; readonly warm?: Duration; readonly cold?: Duration };
   /** The same as `retention.hot`. */
   readonly retentionMs?: Duration;
   /** The same with more detail: the resolution and the aggregates of the roll-ups. */
   readonly tieringPolicy?: { readonly hot?: TierPolicy; readonly warm?: TierPolicy; readonly cold?: TierPolicy };
+  /** Where older values and roll-ups go: a bucket, or a bucket and where in it. The same for all of the store's life. */
+  readonly archive?: R2Bucket | ObjectStore | StoreArchivePlace;
   /** Only the newest so many values of each key are kept, once maintenance has passed. */
   readonly maxVersionsPerKey?: number;
   /** The name of the table in change events; `metrics` unless given. */
@@ -33,6 +37,32 @@ export interface TimeSeriesStoreOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly sql?: Sql;
+}
+
+export interface StoreArchivePlace {
+  readonly bucket: R2Bucket | ObjectStore;
+  /** What all keys begin with; random, and remembered, unless given. Two stores must not have the same. */
+  readonly prefix?: string;
+  /**
+   * What stands before a key in the locations that readers of Iceberg tables follow, such as `s3://my-bucket`. With it the files are an
+   * Iceberg table too, whose metadata is under `PREFIX/points/metadata`.
+   */
+  readonly uri?: string;
+}
+
+/** How a store archives. */
+export interface ArchiveSettings {
+  readonly store: ObjectStore;
+  readonly prefix: string | undefined;
+  readonly uri: string | undefined;
+  /** Values move a window of this length at a time, when all of it is older than the grace. */
+  readonly windowMs: number;
+  readonly graceMs: number;
+  /** Undefined: for ever, or as long as raw values. */
+  readonly warmMs: number | undefined;
+  readonly coldMs: number | undefined;
+  /** How a window is rolled up as it moves; undefined when it is not. */
+  readonly rollup: { readonly bucketMs: number; readonly aggregates: readonly Aggregate[] } | undefined;
 }
 
 export interface StoreSettings {
@@ -44,32 +74,64 @@ export interface StoreSettings {
   readonly rollupAggregates: readonly Aggregate[];
   readonly maxVersionsPerKey: number | undefined;
   readonly table: string;
+  readonly archive: ArchiveSettings | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
 
+/** Hot retention of a store with an archive, unless given. */
+const ARCHIVED_HOT_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** From so many windows of a day in the hot tier on, a window is a day: one file a day is worth the values that stay a little longer. */
+const DAYS_FOR_DAILY_WINDOWS = 4;
+const PREFIX_BYTES_MAX = 512;
 const ROLLUP_BUCKET_MS = 60_000;
 const ROLLUP_AGGREGATES = ['min', 'max', 'avg', 'count', 'sum'] as const;
 
 export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   const { retention, tieringPolicy } = options;
   const optional = (value: Duration | undefined, what: string): number | undefined => (value === undefined ? undefined : durationMs(value, what));
-  const hotMs = optional(retention?.hot ?? tieringPolicy?.hot?.retention ?? options.retentionMs, 'the hot retention');
+  const hotMs = optional(retention?.hot ?? tieringPolicy?.hot?.retention ?? options.retentionMs ?? (options.archive === undefined ? undefined : ARCHIVED_HOT_MS), 'the hot retention');
   const warmMs = optional(retention?.warm ?? tieringPolicy?.warm?.retention, 'the warm retention');
   const coldMs = optional(retention?.cold ?? tieringPolicy?.cold?.retention, 'the cold retention');
   const resolution = tieringPolicy?.warm?.resolution ?? ROLLUP_BUCKET_MS;
   if (hotMs !== undefined && warmMs !== undefined && warmMs < hotMs) throw badData(`the warm retention of ${warmMs} ms is shorter than the hot one of ${hotMs} ms`);
+  const rollupBucketMs = durationMs(resolution, 'the resolution of the warm tier');
+  const rollupAggregates = parseAggregates(tieringPolicy?.warm?.aggregates ?? ROLLUP_AGGREGATES, 'aggregates of the warm tier');
   return {
     hotMs,
     warmMs,
     coldMs,
-    rollupBucketMs: durationMs(resolution, 'the resolution of the warm tier'),
-    rollupAggregates: parseAggregates(tieringPolicy?.warm?.aggregates ?? ROLLUP_AGGREGATES, 'aggregates of the warm tier'),
+    rollupBucketMs,
+    rollupAggregates,
+    archive: options.archive === undefined ? undefined : archiveSettings(options.archive, { hotMs: hotMs!, warmMs, coldMs, rollupBucketMs, rollupAggregates }),
     maxVersionsPerKey: options.maxVersionsPerKey === undefined ? undefined : checkedVersions(options.maxVersionsPerKey),
     table: options.table ?? 'metrics',
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
+}
+
+type TierSettings = { readonly hotMs: number } & Pick<StoreSettings, 'warmMs' | 'coldMs' | 'rollupBucketMs' | 'rollupAggregates'>;
+
+function archiveSettings(archive: NonNullable<TimeSeriesStoreOptions['archive']>, { hotMs, warmMs, coldMs, rollupBucketMs, rollupAggregates }: TierSettings): ArchiveSettings {
+  const { bucket, prefix, uri }: StoreArchivePlace = 'bucket' in archive ? archive : { bucket: archive };
+  if (prefix !== undefined && (prefix === '' || prefix.endsWith('/') || new TextEncoder().encode(prefix).length > PREFIX_BYTES_MAX)) {
+    throw badData(`the archive's prefix is ${JSON.stringify(prefix)}; want up to ${PREFIX_BYTES_MAX} bytes without a slash at the end`);
+  }
+  if (uri !== undefined && !/^[a-z0-9]+:\/\/[^\s]*[^\s/]$/.test(uri)) throw badData(`the archive's uri is ${JSON.stringify(uri)}; want one such as 's3://my-bucket', without a slash at the end`);
+  if (coldMs !== undefined && coldMs < hotMs) throw badData(`the cold retention of ${coldMs} ms is shorter than the hot one of ${hotMs} ms`);
+  const rollup = warmMs === undefined ? undefined : { bucketMs: rollupBucketMs, aggregates: rollupAggregates };
+  // A window moves whole, with its roll-ups: no bucket may be of two windows.
+  const windows = hotMs >= DAYS_FOR_DAILY_WINDOWS * DAY_MS ? [DAY_MS] : [HOUR_MS, DAY_MS];
+  const windowMs = windows.find((length) => rollup === undefined || length % rollup.bucketMs === 0);
+  if (windowMs === undefined) throw badData(`the resolution of the warm tier is ${rollupBucketMs} ms; with an archive it has to divide a day`);
+  return { store: isObjectStore(bucket) ? bucket : r2ObjectStore(bucket), prefix, uri, windowMs, graceMs: hotMs, warmMs, coldMs, rollup };
+}
+
+function isObjectStore(bucket: R2Bucket | ObjectStore): bucket is ObjectStore {
+  return !('put' in bucket);
 }
 
 export function checkedVersions(maxVersionsPerKey: number): number {

@@ -3,7 +3,9 @@ import type { Sql, SqlRow, SqlValue } from '../runtime/sql.ts';
 type Parameter = SqlValue | ArrayBufferView;
 
 /** A table's name stands behind one of these words; `DO UPDATE SET` and table functions have none. */
-const TABLE = /\b(FROM|INTO|UPDATE|JOIN|TABLE IF NOT EXISTS|TABLE)\s+(?!SET\b|IF\b|pragma_|sqlite_)([a-z_]+)/g;
+const TABLE = /\b(FROM|INTO|UPDATE|JOIN|TABLE IF NOT EXISTS|TABLE)\s+(?!SET\b|IF\b|pragma_|sqlite_|json_)([a-z_]+)/g;
+/** An index has a name of its own, and then its table's. */
+const INDEX = /\bINDEX\s+([a-z_]+)\s+ON\s+([a-z_]+)/g;
 /** A column with its table's name in front. */
 const QUALIFIED = /\b(?!excluded\.)([a-z_]+)\.(?=[a-z_])/g;
 
@@ -16,7 +18,7 @@ export function prefixedSql(sql: Sql, prefix: string): Sql {
   const rewrite = (statement: string): string => {
     let known = rewritten.get(statement);
     if (known === undefined) {
-      known = statement.replace(QUALIFIED, `${prefix}$1.`).replace(TABLE, `$1 ${prefix}$2`);
+      known = statement.replace(QUALIFIED, `${prefix}$1.`).replace(TABLE, `$1 ${prefix}$2`).replace(INDEX, `INDEX ${prefix}$1 ON ${prefix}$2`);
       rewritten.set(statement, known);
     }
     return known;

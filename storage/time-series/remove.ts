@@ -21,9 +21,27 @@ export function pruneStore(engine: StoreEngine, rawBeforeMs: number, rolledUpBef
   return removed;
 }
 
+/** Removes from the hot tier what is archived, and returns how many samples. They stay readable. */
+export function pruneArchived(engine: StoreEngine): number {
+  return engine.write(({ hot, documents }) => {
+    const { archivedUntilMs } = hot.archive.mark;
+    const removed = hot.prune(archivedUntilMs);
+    // Snapshots may stand for any document; the first time behind the last snapshot catches up.
+    if (hot.listSnapshots().length === 0) documents.deleteBefore(archivedUntilMs);
+    return removed;
+  });
+}
+
 /** Leaves each key its newest values, and returns how many samples were removed. Roll-ups stay: they are what remains of the others. */
 export function compactStore(engine: StoreEngine, maxVersionsPerKey: number): number {
-  const removed = engine.write(({ hot }) => hot.compact({ maxVersionsPerKey, isMeant: (labels) => roleOf(labels).rollup === undefined }));
+  const removed = engine.write(({ hot, archive }) =>
+    hot.compact({
+      maxVersionsPerKey,
+      isMeant: (labels) => roleOf(labels).rollup === undefined,
+      // What is archived is older than what goes here: without it, it would say what it was not.
+      onCut: (labels, beforeMs) => archive?.keys.hideBefore(roleOf(labels).key, beforeMs),
+    }),
+  );
   sweepDocuments(engine);
   engine.asOf.clear();
   return removed;
@@ -33,10 +51,10 @@ export function compactStore(engine: StoreEngine, maxVersionsPerKey: number): nu
 function sweepDocuments(engine: StoreEngine): void {
   if (engine.read(({ hot, documents }) => documents.isEmpty || hot.listSnapshots().length > 0)) return;
   const marks = new DocumentMarks();
-  for (const key of engine.keys()) {
+  for (const key of engine.hotKeys()) {
     const labels = keyLabels(key);
     for (let startMs: number | undefined = -TIMESTAMP_MS_MAX; startMs !== undefined; ) {
-      const page = engine.readPage(labels, startMs, TIMESTAMP_MS_MAX, LIMITS.storePageSamples);
+      const page = engine.readHotPage(labels, startMs, TIMESTAMP_MS_MAX, LIMITS.storePageSamples);
       for (let i = 0; i < (page?.timestampsMs.length ?? 0); i++) {
         const id = documentId(page!.valueBits[i * 2]!, page!.valueBits[i * 2 + 1]!);
         if (id !== undefined) marks.add(id);

@@ -5,6 +5,7 @@ import type { LocalSeries } from '../shard/local-batch.ts';
 import { BucketFold, NUMBERS, type Aggregate } from './aggregate.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
+import { resultsAtOnce } from './pending-read.ts';
 import { RolledUpCursor } from './rolled-up-cursor.ts';
 import { rollupKey } from './rollup-run.ts';
 import { SeriesCursor } from './series-cursor.ts';
@@ -19,6 +20,8 @@ export interface RollupSummary {
 }
 
 interface RollupPlan {
+  /** Whole buckets from this on are rolled up; all that can be, unless given. */
+  readonly fromMs?: number;
   /** Whole buckets before this are rolled up. */
   readonly beforeMs: number;
   readonly bucketMs: number;
@@ -29,10 +32,13 @@ interface RollupPlan {
 const WRITE_SAMPLES_TARGET = 16 * 1024;
 
 /** Rolls up the raw values of all keys, some in each transaction. Stopped half-way, it goes on where it was when run again. */
-export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregates }: RollupPlan): RollupSummary {
+export function rollUpStore(engine: StoreEngine, { fromMs = -Infinity, beforeMs, bucketMs, aggregates }: RollupPlan): RollupSummary {
   const endMs = bucketStart(beforeMs, bucketMs);
-  // A bucket that has been pruned in part could only be rolled up wrongly, and nothing is taken that old.
-  const floorMs = engine.read(({ hot }) => hot.floorMs);
+  // A bucket that has been pruned or archived in part could only be rolled up wrongly, and nothing is taken that old.
+  const floorMs = Math.max(
+    fromMs,
+    engine.read(({ hot }) => hot.archive.writeFloorMs),
+  );
   const startMs = floorMs === -Infinity ? -TIMESTAMP_MS_MAX : Math.ceil(floorMs / bucketMs) * bucketMs;
   const summary = { keys: 0, buckets: 0, points: 0 };
   const newFold = (): BucketFold => new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
@@ -45,11 +51,11 @@ export function rollUpStore(engine: StoreEngine, { beforeMs, bucketMs, aggregate
     pendingSamples = 0;
     if (series.length > 0) writeRollups(engine, series);
   };
-  for (const key of engine.keys()) {
+  for (const key of engine.hotKeys()) {
     const raw = rawCursor(engine, key, startMs, endMs - 1);
     // Where raw values are gone, their narrower roll-ups know.
     const rolledUp = rolledUpCursors(engine, key, bucketMs, aggregates, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
-    const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
+    const starts = resultsAtOnce(new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts());
     const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
     const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
     let buckets = 0;

@@ -2,6 +2,7 @@ import type { LocalSeries } from '../shard/local-batch.ts';
 import { NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { rollupLabels } from './keys.ts';
+import { finishAtOnce, type PendingRead } from './pending-read.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 
 /** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
@@ -35,8 +36,7 @@ export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: R
   let batch = new BatchColumns(key, bucketMs);
   let partition = NaN;
   for (const startMs of starts) {
-    known?.skipTo(startMs);
-    const before = known?.startMs === startMs ? known.bucket() : undefined;
+    const before = known === undefined ? undefined : finishAtOnce(bucketAt(known, startMs));
     if (before !== undefined && (before.get('count')! > fold.count || isSame(before, fold, aggregates))) continue;
     const bucketPartition = bucketStart(startMs, PARTITION_MS);
     if (batch.samples > 0 && (bucketPartition !== partition || batch.samples >= BATCH_SAMPLES_MAX)) {
@@ -47,6 +47,11 @@ export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: R
     batch.add(startMs, fold, aggregates, before?.has(NUMBERS) ?? false);
   }
   if (batch.samples > 0) yield batch.finish();
+}
+
+function* bucketAt(cursor: RolledUpCursor, startMs: number): Generator<PendingRead, RolledUp | undefined> {
+  yield* cursor.skipTo(startMs);
+  return cursor.startMs === startMs ? yield* cursor.bucket() : undefined;
 }
 
 /** Whether a roll-up says already what would be written. */

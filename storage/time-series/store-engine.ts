@@ -1,6 +1,7 @@
-import { METRIC_NAME, type Labels } from '../model/labels.ts';
+import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
+import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { VarveError } from '../runtime/errors.ts';
+import { badData, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import type { Random } from '../runtime/random.ts';
@@ -12,8 +13,12 @@ import { AsOfCache } from './as-of-cache.ts';
 import { Documents, documentId } from './documents.ts';
 import { durationMs } from './duration.ts';
 import { keyLabels, ROLLUP_LABEL, roleOf } from './keys.ts';
+import type { ArchiveSettings } from './options.ts';
 import { prefixedSql } from './prefixed-sql.ts';
 import { RawFloor } from './raw-floor.ts';
+import { pruneArchived } from './remove.ts';
+import { rollUpStore } from './roll-up.ts';
+import { StoreArchive } from './store-archive.ts';
 import type { StoredValue } from './value.ts';
 
 /** The engine with the limits of a guest: it shares an isolate with somebody's own code. */
@@ -26,6 +31,9 @@ const STORE_LIMITS = {
 
 /** Before the names of all tables: they lie in somebody else's database. */
 const TABLE_PREFIX = 'timeseries_';
+const utf8 = new TextDecoder();
+/** When the Iceberg table could not be written. */
+const PUBLISH_RETRY_MS = 60_000;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
 const OWN_TIMES_MAX = 10_000;
 
@@ -38,26 +46,53 @@ interface Parts {
   readonly hot: HotStore;
   readonly documents: Documents;
   readonly rawFloor: RawFloor;
+  /** Undefined in a store that keeps all in its database. */
+  readonly archive: StoreArchive | undefined;
 }
 
 /**
- * The engine under a TimeSeriesStore: HotStore for samples, Documents for JSON values. An exception from either leaves memory in doubt; it
- * is let out, and the next call finds both rebuilt from storage.
+ * The engine under a TimeSeriesStore: HotStore for samples, Documents for JSON values, StoreArchive for what has left them. An exception
+ * leaves memory in doubt; it is let out, and the next call finds all rebuilt from storage.
  */
 export class StoreEngine {
+  readonly #database: Sql;
   readonly #sql: Sql;
   readonly #ports: EnginePorts;
+  #archiveSettings: ArchiveSettings | undefined;
   #parts: Parts | undefined;
+  /** Rises with every change, and with what may be one. */
+  #changes = 0;
+  #moving: Promise<number> | undefined;
+  #publishRetryAtMs = -Infinity;
   /** What is remembered beside the parts, and forgotten with them. */
-  readonly asOf = new AsOfCache(LIMITS.asOfCacheCharactersMax);
+  readonly #asOf = new AsOfCache(LIMITS.asOfCacheCharactersMax);
+  #asOfRetainedFromMs = -Infinity;
   /** By key: the time that the last value put without one was given. */
   readonly ownTimes = new LruCache<string, number>(OWN_TIMES_MAX);
   #waiters: (() => void)[] = [];
 
-  constructor(sql: Sql, ports: EnginePorts) {
-    this.#sql = prefixedSql(sql, TABLE_PREFIX);
+  constructor(database: Sql, ports: EnginePorts, archive: ArchiveSettings | undefined) {
+    this.#database = database;
+    this.#sql = prefixedSql(database, TABLE_PREFIX);
     this.#ports = ports;
+    this.#archiveSettings = archive;
     this.#open();
+  }
+
+  /** The first store with an archive gives it to all stores over the database. */
+  attach(archive: ArchiveSettings | undefined): void {
+    if (archive === undefined || this.#archiveSettings !== undefined) return;
+    this.#archiveSettings = archive;
+    this.#forget();
+    this.#open();
+  }
+
+  /** Answers that are remembered. What is past its retention is not among them. */
+  get asOf(): AsOfCache {
+    const retainedFromMs = this.#parts?.archive?.retainedFromMs(false) ?? -Infinity;
+    if (retainedFromMs > this.#asOfRetainedFromMs) this.#asOf.clear();
+    this.#asOfRetainedFromMs = retainedFromMs;
+    return this.#asOf;
   }
 
   /** Runs a read. */
@@ -78,6 +113,7 @@ export class StoreEngine {
     try {
       // Commit point of every change: this transaction. A crash before it leaves nothing of the change, one behind it all of it.
       const result = this.#sql.transaction(() => body(parts));
+      this.#changes++;
       for (const wake of this.#waiters.splice(0)) wake();
       return result;
     } catch (error) {
@@ -96,13 +132,46 @@ export class StoreEngine {
     this.#waiters = this.#waiters.filter((waiter) => waiter !== wake);
   }
 
-  readPage(labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined {
+  get hasArchive(): boolean {
+    return this.#archiveSettings !== undefined;
+  }
+
+  /** Counts changes: what was read before one may not be so any more. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * A page of a series (ms, both inclusive), out of the archive where it lies before what the hot tier has whole, and then not at hand.
+   * Values past their retention are not read.
+   */
+  readPage(labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined | Promise<SeriesPage | undefined> {
+    const archived = this.#archivedFrom(labels, startMs, endMs);
+    if (archived === undefined) return this.readHotPage(labels, startMs, endMs, samplesMax);
+    const { archive, fromMs, hotFromMs, toMs } = archived;
+    const isLast = hotFromMs > endMs;
+    if (fromMs > toMs) return isLast ? undefined : this.readHotPage(labels, hotFromMs, endMs, samplesMax);
+    return archive.reader.readPage(labels, fromMs, toMs).then((page) => ({ ...page, nextStartMs: page.nextStartMs ?? (isLast ? undefined : hotFromMs) }));
+  }
+
+  readHotPage(labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined {
     return this.read(({ hot }) => {
       const ref = hot.refOf(labels);
       return ref === undefined ? undefined : hot.readSeries(ref, startMs, endMs, samplesMax);
     });
   }
 
+  /** The newest value at or before a time among those that are archived and no more in the hot tier; undefined when there can be none. */
+  archivedValueAt(labels: Labels, timeMs: number): Promise<StoredValue | undefined> | undefined {
+    const archived = this.#archivedFrom(labels, -TIMESTAMP_MS_MAX, timeMs);
+    if (archived === undefined || archived.fromMs > archived.toMs) return undefined;
+    return archived.archive.reader.lastSampleAt(labels, archived.fromMs, archived.toMs).then((sample) => {
+      if (sample === undefined) return undefined;
+      return sample.payload === undefined ? { kind: 'number', number: sample.value } : { kind: 'document', text: utf8.decode(sample.payload) };
+    });
+  }
+
+  /** The hot tier's newest sample at or before a time. */
   lastSampleAt(labels: Labels, timeMs: number): StoredSample | undefined {
     return this.read(({ hot }) => {
       const ref = hot.refOf(labels);
@@ -125,6 +194,13 @@ export class StoreEngine {
 
   /** Every key that has values of its own, in code point order. */
   keys(): string[] {
+    const hot = this.hotKeys();
+    const archived = this.read(({ archive }) => archive?.keys.all() ?? []);
+    return archived.length === 0 ? hot : [...new Set([...hot, ...archived])].sort(compareStrings);
+  }
+
+  /** Those that the hot tier knows. */
+  hotKeys(): string[] {
     return this.#labelsOf([{ name: ROLLUP_LABEL, type: '=', value: '' }]).map((labels) => roleOf(labels).key);
   }
 
@@ -133,14 +209,18 @@ export class StoreEngine {
     const [, name] = keyLabels(key);
     // Only by name, which is a few series; whatever has a roll-up label may be most of them.
     const found = this.#labelsOf([{ name: METRIC_NAME, type: '=', value: name! }]);
-    const byWidth = new Map<number, string[]>();
+    const byWidth = new Map<number, Set<string>>();
+    const archived = this.read(({ archive }) => archive?.keys.of(key)?.rollups ?? {});
+    for (const [widthMs, aggregates] of Object.entries(archived)) byWidth.set(Number(widthMs), new Set(aggregates));
     for (const labels of found) {
       const { rollup } = roleOf(labels);
       if (rollup === undefined) continue;
       const widthMs = durationMs(rollup.bucket, 'the bucket of a roll-up');
-      byWidth.set(widthMs, [...(byWidth.get(widthMs) ?? []), rollup.aggregate]);
+      const aggregates = byWidth.get(widthMs);
+      if (aggregates === undefined) byWidth.set(widthMs, new Set([rollup.aggregate]));
+      else aggregates.add(rollup.aggregate);
     }
-    return [...byWidth].map(([widthMs, aggregates]) => ({ widthMs, aggregates })).sort((a, b) => b.widthMs - a.widthMs);
+    return [...byWidth].map(([widthMs, aggregates]) => ({ widthMs, aggregates: [...aggregates] })).sort((a, b) => b.widthMs - a.widthMs);
   }
 
   get hasRollups(): boolean {
@@ -152,22 +232,140 @@ export class StoreEngine {
     return answer.status === 'series' ? answer.series : [];
   }
 
+  /** When there is something to do (Unix ms); undefined when there never will be unless something is written. */
+  nextDueMs(): number | undefined {
+    return this.read(({ hot, archive }) => {
+      const publishDueMs = archive?.table?.isBehind === true ? this.#publishRetryAtMs : Infinity;
+      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archive?.flusher.nextDueMs() ?? Infinity, publishDueMs);
+      return dueMs === Infinity ? undefined : dueMs;
+    });
+  }
+
+  /** One step of the upkeep of the hot tier, if it is due; says whether it was. */
+  upkeep(): boolean {
+    const dueMs = this.read(({ hot }) => hot.nextDueMs());
+    if (dueMs === undefined || dueMs > this.#ports.clock.nowMs()) return false;
+    this.write(({ hot }) => hot.maintain());
+    return true;
+  }
+
+  /**
+   * Moves what is due into the archive, and out of the hot tier; returns how many samples left that. What does not answer is tried again
+   * later: `nextDueMs` says when.
+   */
+  moveDue(): Promise<number> {
+    return (this.#moving ??= this.#move().finally(() => (this.#moving = undefined)));
+  }
+
+  /** The same without waiting. */
+  moveBeside(): void {
+    if (this.#moving !== undefined || this.#isWaitingToMove()) return;
+    // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
+    this.moveDue().catch(() => undefined);
+  }
+
+  /** Whether a window is on its way into the archive: what it holds must stay as it is. */
+  get isMoveBegun(): boolean {
+    return this.read(({ hot }) => hot.archive.mark.closedUntilMs > hot.archive.mark.archivedUntilMs);
+  }
+
+  /** Brings a move that has begun to its end; throws when the archive does not answer. */
+  async settleMove(): Promise<void> {
+    if (this.hasArchive) await this.moveDue();
+    if (this.isMoveBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: 60 });
+  }
+
+  #isWaitingToMove(): boolean {
+    return this.read(({ archive }) => (archive?.flusher.nextDueMs() ?? Infinity) > this.#ports.clock.nowMs() && !this.#isPublishDue(archive?.table));
+  }
+
+  async #move(): Promise<number> {
+    let samplesMoved = 0;
+    for (;;) {
+      const parts = this.#open();
+      if (parts.archive === undefined) return 0;
+      if (parts.hot.archive.mark.archivedUntilMs > parts.hot.floorMs) samplesMoved += pruneArchived(this);
+      const { flusher, table } = parts.archive;
+      const isFlushDue = (flusher.nextDueMs() ?? Infinity) <= this.#ports.clock.nowMs();
+      if (!isFlushDue && !this.#isPublishDue(table)) return samplesMoved;
+      try {
+        if (isFlushDue) await flusher.step();
+        else await this.#publish(table!);
+      } catch (error) {
+        this.#forget();
+        throw error;
+      }
+      this.#changes++;
+      // Rebuilt in the meantime: what is in memory now does not know of the step.
+      if (this.#parts !== parts) this.#forget();
+    }
+  }
+
+  /** Behind the windows: one snapshot for all that have moved. */
+  #isPublishDue(table: StoreArchive['table']): boolean {
+    return table?.isBehind === true && this.#publishRetryAtMs <= this.#ports.clock.nowMs();
+  }
+
+  /** Values are readable without it, so a failure waits. */
+  async #publish(table: NonNullable<StoreArchive['table']>): Promise<void> {
+    try {
+      await table.publish();
+      this.#publishRetryAtMs = -Infinity;
+    } catch {
+      this.#publishRetryAtMs = this.#ports.clock.nowMs() + PUBLISH_RETRY_MS;
+      this.#forget();
+    }
+  }
+
+  /** What of a stretch of a series is in the archive, up to `toMs`; from `hotFromMs` on the hot tier has it. Undefined when that has all of it. */
+  #archivedFrom(labels: Labels, startMs: number, endMs: number): { readonly archive: StoreArchive; readonly fromMs: number; readonly toMs: number; readonly hotFromMs: number } | undefined {
+    const { hot, archive } = this.#open();
+    const hotFromMs = hot.floorMs;
+    const { key, rollup } = roleOf(labels);
+    const retainedFromMs = archive?.retainedFromMs(rollup !== undefined) ?? -Infinity;
+    if (archive === undefined || startMs >= Math.max(hotFromMs, retainedFromMs)) return undefined;
+    const known = hotFromMs === -Infinity ? undefined : archive.keys.of(key);
+    const keyFromMs = known === undefined ? Infinity : Math.max(known.oldestMs, rollup === undefined ? known.floorMs : -Infinity);
+    const toMs = Math.min(endMs, hotFromMs - 1, known?.newestMs ?? -Infinity);
+    return { archive, fromMs: Math.max(startMs, keyFromMs, retainedFromMs), toMs, hotFromMs: Math.max(hotFromMs, retainedFromMs, startMs) };
+  }
+
   #forget(): void {
+    this.#changes++;
     this.#parts = undefined;
-    this.asOf.clear();
+    this.#asOf.clear();
     this.ownTimes.clear();
   }
 
   #open(): Parts {
-    return (this.#parts ??= { hot: new HotStore(this.#sql, STORE_LIMITS, this.#ports), documents: new Documents(this.#sql), rawFloor: new RawFloor(this.#sql) });
+    return (this.#parts ??= this.#build());
+  }
+
+  #build(): Parts {
+    const { clock, random } = this.#ports;
+    const settings = this.#archiveSettings;
+    const hot = new HotStore(this.#sql, STORE_LIMITS, { ...this.#ports, isArchived: settings !== undefined });
+    const documents = new Documents(this.#sql);
+    const rawFloor = new RawFloor(this.#sql);
+    if (settings === undefined) {
+      if (hot.archive.mark.closedUntilMs !== -Infinity) throw badData('the older values of this store are in an archive: it has to be opened with the option `archive`');
+      return { hot, documents, rawFloor, archive: undefined };
+    }
+    const { rollup } = settings;
+    const beforeClosing = (startMs: number, endMs: number): void => {
+      if (rollup !== undefined) rollUpStore(this, { ...rollup, fromMs: startMs, beforeMs: endMs });
+    };
+    const archive = new StoreArchive({ settings, database: this.#database, sql: this.#sql, hot, documents, limits: STORE_LIMITS, clock, random, beforeClosing });
+    return { hot, documents, rawFloor, archive };
   }
 }
 
 const engines = new WeakMap<object, StoreEngine>();
 
 /** The engine of a database, one for all stores over it: two would not see each other's samples. */
-export function engineOf(owner: object, sql: () => Sql, ports: EnginePorts): StoreEngine {
+export function engineOf(owner: object, sql: () => Sql, ports: EnginePorts, archive: ArchiveSettings | undefined): StoreEngine {
   let engine = engines.get(owner);
-  if (engine === undefined) engines.set(owner, (engine = new StoreEngine(sql(), ports)));
+  if (engine === undefined) engines.set(owner, (engine = new StoreEngine(sql(), ports, archive)));
+  else engine.attach(archive);
   return engine;
 }

@@ -42,11 +42,12 @@ function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint)
 /** Everything is checked before anything is touched: an error within the transaction would cost a new start. */
 function refuseWhatCannotBeTaken(engine: StoreEngine, points: readonly NewPoint[]): void {
   engine.read(({ hot, rawFloor }) => {
-    const floorMs = Math.max(hot.floorMs, rawFloor.ms);
+    const floorMs = Math.max(hot.archive.writeFloorMs, rawFloor.ms);
+    const isClosed = hot.archive.mark.closedUntilMs === floorMs;
     for (const { key, timestampMs } of points) {
       if (timestampMs >= floorMs) continue;
       throw badData(
-        `the value of ${JSON.stringify(key)} at ${isoText(timestampMs)} is older than ${isoText(floorMs)}, before which everything was pruned (a time in seconds has to be multiplied by 1000)`,
+        `the value of ${JSON.stringify(key)} at ${isoText(timestampMs)} is older than ${isoText(floorMs)}, before which everything ${isClosed ? 'has moved into the archive' : 'was pruned'} (a time in seconds has to be multiplied by 1000)`,
       );
     }
     const newKeys = [...new Set(points.map((point) => point.key))].filter((key) => hot.refOf(keyLabels(key)) === undefined);

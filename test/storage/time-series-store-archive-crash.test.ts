@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest';
+import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
+import type { Sql } from '../../storage/runtime/sql.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
+import { FaultySql } from '../fakes/faulty-sql.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
+import { NodeSql } from '../fakes/node-sql.ts';
+
+/*
+ * A store that moves its values into a bucket, where every call of its database and of the bucket fails in turn, before and after its
+ * effect: every value is read exactly once all the while, by the same instance and by the next one, and no object is left over.
+ */
+const NOON = Date.UTC(2024, 0, 14, 12);
+const HOUR = 3_600_000;
+
+interface World {
+  readonly clock: FixedClock;
+  readonly objects: MemoryObjectStore;
+  readonly sql: NodeSql;
+}
+
+function open({ clock, objects, sql }: World, overrides: { readonly sql?: Sql; readonly archive?: ObjectStore } = {}): TimeSeriesStore<unknown> {
+  const options: TimeSeriesStoreOptions = { clock, retention: { hot: '1h', warm: '7d', cold: '365d' }, sql: overrides.sql ?? new NodeSql(sql.database), archive: { bucket: overrides.archive ?? objects, uri: 's3://bucket' } };
+  return new TimeSeriesStore<unknown>(options);
+}
+
+async function filled(): Promise<World> {
+  const world: World = { clock: new FixedClock(NOON), objects: new MemoryObjectStore(), sql: new NodeSql() };
+  const store = open(world);
+  await store.putBatch(
+    Array.from({ length: 24 }, (_, i) => [
+      { key: 'n', value: i, timestamp: NOON - 2.5 * HOUR + i * 260_000 },
+      { key: 'd', value: { i }, timestamp: NOON - 2.5 * HOUR + i * 261_000 },
+    ]).flat(),
+  );
+  return world;
+}
+
+async function stateOf(store: TimeSeriesStore<unknown>): Promise<unknown> {
+  const points: unknown[] = [];
+  for (const key of store.keys()) for await (const { timestamp, value } of store.range(key)) points.push([key, timestamp, value]);
+  const buckets = await store.aggregate('n', { bucket: '1h', metrics: ['count', 'sum', 'p50'] });
+  return { points, buckets, before: await store.getAsOf('d', NOON - 2 * HOUR), last: await store.get('d') };
+}
+
+async function expectSettled(world: World, expected: unknown, where: string): Promise<void> {
+  const store = open(world);
+  expect(await stateOf(store), where).toEqual(expected);
+  world.clock.advance(HOUR / 6);
+  await store.maintain();
+  expect(await stateOf(store), where).toEqual(expected);
+  expect(await stateOf(open(world)), where).toEqual(expected);
+  const keys = (await world.objects.list('')).objects.map(({ key }) => key);
+  const known = world.sql.all<{ description: string }>('SELECT description FROM timeseries_catalog_data_file').map(({ description }) => (JSON.parse(description) as { key: string }).key);
+  expect(keys.filter((key) => key.includes('/data/')), where).toEqual(known.sort());
+  // Manifest, manifest list and metadata of one snapshot, or of two when a fault came between windows.
+  expect(keys.length - known.length, where).toBeGreaterThanOrEqual(3);
+  expect(world.sql.all('SELECT 1 AS one FROM timeseries_catalog_archive_table WHERE snapshot_plan IS NULL AND metadata_version > 0'), where).toHaveLength(1);
+  expect(world.sql.all('SELECT 1 AS one FROM timeseries_flush_plan'), where).toEqual([]);
+  expect(world.sql.all<{ n: number }>('SELECT count(*) AS n FROM timeseries_document')[0]!.n, where).toBeLessThan(13);
+}
+
+test.each(['before', 'after'] as const)('the object dies %s each call of its database', { timeout: 120_000 }, async (when) => {
+  const calm = await filled();
+  const counting = new FaultySql(new NodeSql(calm.sql.database), undefined);
+  const store = open(calm, { sql: counting });
+  const expected = await stateOf(store);
+  const opened = counting.calls;
+  await store.maintain();
+  const { calls } = counting;
+  expect(calls - opened).toBeGreaterThan(100);
+  await expectSettled(calm, expected, 'calm');
+  for (let call = opened; call < calls; call++) {
+    const world = await filled();
+    const broken = open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }) });
+    await broken.maintain().catch(() => undefined);
+    await expectSettled(world, expected, `call ${call - opened}, fault ${when} it`);
+  }
+});
+
+test.each(['before', 'after'] as const)('each call of the bucket fails %s its effect', async (when) => {
+  const expected = await stateOf(open(await filled()));
+  for (let call = 0; ; call++) {
+    const world = await filled();
+    const faulty = new FaultyObjectStore(world.objects, { call, when });
+    const store = open(world, { archive: faulty });
+    const nextMs = await store.maintain();
+    if (faulty.calls <= call) {
+      expect(call).toBeGreaterThan(3);
+      break;
+    }
+    expect(await stateOf(store), `call ${call}`).toEqual(expected);
+    world.clock.advance(Math.max(0, nextMs! - world.clock.nowMs()));
+    await store.maintain();
+    expect(await stateOf(store), `call ${call}`).toEqual(expected);
+    await expectSettled(world, expected, `call ${call}, fault ${when} it`);
+  }
+});
+
+test('an error of the database in the middle costs the store its memory and nothing else', async () => {
+  const world = await filled();
+  const inner = new NodeSql(world.sql.database);
+  let failing = -1;
+  let runs = 0;
+  const flaky = new Proxy(inner, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...parameters: unknown[]) => {
+        if (name === 'run' && runs++ === failing) throw new Error('storage is away');
+        return (member as (...all: unknown[]) => unknown).apply(target, parameters);
+      };
+    },
+  });
+  const store = open(world, { sql: flaky });
+  const expected = await stateOf(store);
+  let failures = 0;
+  for (let step = 0; step < 12; step++) {
+    failing = runs + step;
+    await store.maintain().catch((error: unknown) => {
+      expect(String(error)).toContain('storage is away');
+      failures++;
+    });
+    failing = -1;
+    expect(await stateOf(store)).toEqual(expected);
+    world.clock.advance(HOUR / 6);
+  }
+  expect(failures).toBeGreaterThan(5);
+  await store.maintain();
+  await expectSettled(world, expected, 'at the end');
+});
