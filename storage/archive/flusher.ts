@@ -1,7 +1,6 @@
 import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import type { DataFile } from '../catalog/data-file.ts';
-import type { Labels } from '../model/labels.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
@@ -15,14 +14,14 @@ import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
 import { flushDueMs, planFlush, windowDueMs, type FlushState, type FlushWork } from './flush-plan.ts';
 import { lateSeriesByDay } from './late-series.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SamplesFileWriter, type SamplesFile } from './samples-file-writer.ts';
+import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 
 /** Objects under one key that another build has written before a plan is given up until somebody looks. */
 const KEY_TRIES = 3;
 const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
-const RETRY_FIRST_MS = 5_000;
-const RETRY_MAX_MS = 10 * 60_000;
 
 export interface FlusherOptions {
   readonly sql: Sql;
@@ -64,15 +63,14 @@ export class Flusher {
   readonly #options: FlusherOptions;
   readonly #ledger: FlushLedger;
   #hasher: SeriesHasher | undefined;
-  /** Failures in a row, and when to try again. */
-  #failures = 0;
-  #retryAtMs = -Infinity;
+  readonly #pause: RetryPause;
   #lastFailure = '';
   #isRunning = false;
 
   constructor(options: FlusherOptions) {
     this.#options = options;
     this.#ledger = new FlushLedger(options.sql);
+    this.#pause = new RetryPause(options.clock);
   }
 
   /** Age of the oldest sample that is not archived, and how late its window is against the plan (seconds); 0 when there is none. */
@@ -105,7 +103,7 @@ export class Flusher {
         bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       },
       next: next && { task: taskOf(next), dueMs: dueMs! },
-      failure: this.#failures === 0 ? undefined : { count: this.#failures, message: this.#lastFailure, retryAtMs: this.#retryAtMs },
+      failure: this.#pause.failures === 0 ? undefined : { count: this.#pause.failures, message: this.#lastFailure, retryAtMs: this.#pause.untilMs },
     };
   }
 
@@ -113,7 +111,7 @@ export class Flusher {
   nextDueMs(): number | undefined {
     if (this.#isRunning) return undefined;
     const dueMs = this.#ledger.plan() === undefined ? flushDueMs(this.#state(), this.#options.limits) : -Infinity;
-    return dueMs === undefined ? undefined : Math.max(dueMs, this.#retryAtMs);
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
   }
 
   /**
@@ -121,21 +119,19 @@ export class Flusher {
    * error of the shard itself, which its owner must let out.
    */
   async step(): Promise<void> {
-    const { clock } = this.#options;
-    if (this.#isRunning || clock.nowMs() < this.#retryAtMs) return;
+    if (this.#isRunning || !this.#pause.isOver) return;
     this.#isRunning = true;
     try {
       const known = this.#ledger.plan();
       if (known === undefined) this.#begin();
       else if (!known.isEncoded) await this.#writeNext(known.plan);
       else await this.#finish(known.plan);
-      this.#failures = 0;
-      this.#retryAtMs = -Infinity;
+      this.#pause.succeeded();
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_failures_total++;
       this.#lastFailure = error.message;
-      this.#retryAtMs = clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
+      this.#pause.failed();
     } finally {
       this.#isRunning = false;
     }
@@ -185,7 +181,7 @@ export class Flusher {
         }
         const wanted = Math.min(part.to, from + room);
         const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
-        writer.add(labels, idOf(hasher, labels), own, own.from, own.to);
+        writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
         const to = from + own.to - own.from;
         if (to === part.to) continue;
         cursor = { labels, samplesTaken: to - part.from };
@@ -210,7 +206,7 @@ export class Flusher {
             writer = this.#writer(plan);
           }
           const to = Math.min(run.length, from + writer.room);
-          writer.add(labels, idOf(hasher, labels), run, from, to);
+          writer.add(labels, seriesIdBytes(hasher, labels), run, from, to);
           from = to;
         }
       }
@@ -270,29 +266,4 @@ interface EncodedFile {
   /** Where the next file begins. */
   readonly cursor: FlushCursor | undefined;
   readonly isLast: boolean;
-}
-
-/** The object store or the catalog failed, or its outcome is unknown: to be tried again. */
-class PortFailure extends Error {
-  override readonly name = 'PortFailure';
-}
-
-async function port<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
-
-function idOf(hasher: SeriesHasher, labels: Labels): Uint8Array {
-  hasher.hashLabels(labels);
-  const id = new Uint8Array(12);
-  const view = new DataView(id.buffer);
-  for (let word = 0; word < 3; word++) view.setUint32(word * 4, hasher.words[word]!, true);
-  return id;
-}
-
-function sameLabels(a: Labels, b: Labels): boolean {
-  return a.length === b.length && a.every((text, i) => text === b[i]);
 }

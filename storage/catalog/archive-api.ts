@@ -12,7 +12,10 @@ export interface ArchiveCommitRequest {
   readonly shard: string;
   /** Rises with each of the shard's commits. One that the catalog has seen is done, and doing it again changes nothing. */
   readonly sequence: number;
-  /** Of any tables. Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. */
+  /**
+   * Of any tables. Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. Those of one table
+   * and partition are in the order of their series, as series are within a file, and have each row once.
+   */
   readonly files: readonly DataFile[];
   /** From now on all samples of the shard before this (Unix ms) are in files; `undefined` leaves it as it is. */
   readonly archivedUntilMs: number | undefined;

@@ -1,5 +1,5 @@
 import type { LIMITS } from '../runtime/limits.ts';
-import { assert } from '../runtime/assert.ts';
+import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
@@ -23,6 +23,32 @@ export interface FilesReplacement {
   readonly nowMs: number;
 }
 
+/** Files of a partition and a shard that are sorted: no series of a later one comes before one of an earlier one, though it may be cut between them. */
+export interface FileRun {
+  readonly run: number;
+  /** The greatest of its files. */
+  readonly rank: number;
+  readonly rowCount: number;
+  /** Their numbers, in order. */
+  readonly files: readonly number[];
+}
+
+/** The files of one shard in one partition of a table. */
+export interface ShardPartition {
+  readonly table: ArchiveTableName;
+  /** First day (since 1970) of the partition. */
+  readonly day: number;
+  readonly shard: string;
+}
+
+/** Where a file that comes stands: of the commit itself unless it takes the place of others. */
+interface FilePlace {
+  readonly shard: string;
+  readonly rank: number | undefined;
+  readonly run: number | undefined;
+  readonly position: number | undefined;
+}
+
 interface FileRow extends Record<string, string | number> {
   readonly day: number;
   readonly file: number;
@@ -33,6 +59,8 @@ interface FileRow extends Record<string, string | number> {
 
 interface RemovedRow extends Record<string, string | number | null> {
   readonly rank: number;
+  readonly run: number;
+  readonly position: number;
   readonly shard: string;
   readonly description: string;
   readonly removed_change: number | null;
@@ -61,7 +89,7 @@ export class ArchiveFiles {
       const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
       if (known !== undefined && sequence <= known.sequence) return;
       // Shards of before there were several tables do not name theirs.
-      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), shard, undefined, this.#nextChange());
+      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined }, this.#nextChange());
       const untilMs = archivedUntilMs ?? known?.archived_until_ms ?? null;
       this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs);
     });
@@ -76,10 +104,10 @@ export class ArchiveFiles {
     // Commit point of a replacement: this transaction. Before it queries read the old files, behind it the new ones; the objects of the old
     // ones stay for those who are reading them (archive-cleanup.ts).
     return this.#sql.transaction(() => {
-      const rows = this.#sql.all<RemovedRow>('SELECT rank, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
+      const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
       if (rows.length > 0 && rows.every(({ removed_by: by }) => by === id)) return 'done';
       if (rows.length !== remove.length || rows.some(({ removed_change: change }) => change !== null)) return 'conflict';
-      const [{ shard }] = rows as [RemovedRow];
+      const [{ shard, run, position }] = rows as [RemovedRow];
       assert(add.length === 0 || rows.every((row) => row.shard === shard), 'files of one shard are replaced at a time');
       const rank = rows.reduce((last, row) => Math.max(last, row.rank), 0);
       const rowCount = (files: readonly Pick<DataFile, 'rowCount'>[]): number => files.reduce((sum, file) => sum + file.rowCount, 0);
@@ -89,7 +117,9 @@ export class ArchiveFiles {
       this.#sql.run('INSERT INTO archive_change (table_name, change, operation) VALUES (?, ?, ?)', table, change, operation);
       this.#sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
       this.#sql.run('UPDATE data_file SET removed_change = ?, removed_ms = ?, removed_by = ? WHERE file IN (SELECT value FROM json_each(?))', change, nowMs, id, JSON.stringify(remove));
-      this.#add(add, shard, rank, change);
+      // One that takes the place of one has it in the run too: it has its series, or some of them.
+      const isRewrite = remove.length === 1 && add.length === 1;
+      this.#add(add, { shard, rank, run: isRewrite ? run : undefined, position: isRewrite ? position : undefined }, change);
       return 'done';
     });
   }
@@ -118,22 +148,63 @@ export class ArchiveFiles {
     return this.#answer(files, undefined);
   }
 
+  /** A partition, of those of a table that end before a day, to which files have come since `unmark`; the oldest first. */
+  changedPartition(table: ArchiveTableName, beforeDay: number): ShardPartition | undefined {
+    const [row] = this.#sql.all<{ day: number; shard: string }>('SELECT day, shard FROM changed_partition WHERE table_name = ? AND day < ? ORDER BY day, shard LIMIT 1', table, beforeDay);
+    return row && { table, ...row };
+  }
+
+  /** Somebody has looked at the partition. */
+  unmark({ table, day, shard }: ShardPartition): void {
+    this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day = ? AND shard = ?', table, day, shard);
+  }
+
+  /** The files that queries read of a partition, as runs, by rising rank. */
+  runs({ table, day, shard }: ShardPartition): FileRun[] {
+    const runs = new Map<number, { run: number; rank: number; rowCount: number; files: number[] }>();
+    const rows = this.#sql.all<{ file: number; run: number; rank: number; row_count: number }>(
+      `SELECT file, run, rank, json_extract(description, '$.rowCount') AS row_count FROM data_file
+        WHERE removed_change IS NULL AND table_name = ? AND day = ? AND shard = ? ORDER BY position, file`,
+      table,
+      day,
+      shard,
+    );
+    for (const { file, run, rank, row_count: rowCount } of rows) {
+      const known = runs.get(run) ?? { run, rank: 0, rowCount: 0, files: [] };
+      known.files.push(file);
+      known.rank = Math.max(known.rank, rank);
+      known.rowCount += rowCount;
+      runs.set(run, known);
+    }
+    return [...runs.values()].sort((a, b) => a.rank - b.rank || a.run - b.run);
+  }
+
+  /** Some files, whether queries read them or not, in the order given. */
+  describe(files: readonly number[]): DataFile[] {
+    const rows = this.#sql.all<{ file: number; description: string }>('SELECT file, description FROM data_file WHERE file IN (SELECT value FROM json_each(?))', JSON.stringify(files));
+    const byFile = new Map(rows.map(({ file, description }) => [file, description]));
+    return files.map((file) => decodeDataFile(must(byFile.get(file), `file ${file}`)));
+  }
+
   /** Inside the caller's transaction. */
-  #add(files: readonly DataFile[], shard: string, rank: number | undefined, change: number): void {
+  #add(files: readonly DataFile[], { shard, rank, run, position }: FilePlace, change: number): void {
     let { last_file: last } = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
     for (const file of files) {
       last++;
       const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
       this.#sql.run(
-        'INSERT INTO data_file (file, table_name, day, shard, rank, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
         last,
         file.table,
         day,
         shard,
         rank ?? last,
+        run ?? change,
+        position ?? last,
         encodeDataFile(file),
         change,
       );
+      this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     }
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
   }

@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
+import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -42,6 +43,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #files: ArchiveFiles;
   /** `undefined` where nothing is archived. */
   readonly #tables: ArchiveTables | undefined;
+  readonly #upkeep: ArchiveUpkeep | undefined;
   readonly #alarm: Alarm;
   readonly #sql: Sql;
 
@@ -57,7 +59,9 @@ export class Catalog extends DurableObject implements CatalogApi {
     const { archiveUri } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
-      this.#tables = new ArchiveTables({ sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive`, baseUri: archiveUri });
+      const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
+      this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
+      this.#upkeep = openUpkeep({ ...ports, files: this.#files, seriesHashKey: () => this.#store.routing(1).seriesHashKey });
     }
   }
 
@@ -101,13 +105,22 @@ export class Catalog extends DurableObject implements CatalogApi {
     return { version: CATALOG_RPC_VERSION, status: 'found', metadataLocation: current.location, metadata: JSON.stringify(current.metadata) };
   }
 
-  /** Writes the snapshot that is due, if one is. It may ring at any time. */
+  /** Writes the snapshot that is due, if one is, and does a piece of the archive's upkeep. It may ring at any time. */
   override async alarm(): Promise<void> {
-    if (this.#tables === undefined || !this.#tables.isBehind) return;
+    if (this.#tables === undefined || this.#upkeep === undefined) return;
+    const dueMs = this.#nextDueMs();
+    if (dueMs === undefined) return;
     // Set before it is needed: a crash on the way must not leave a table behind until somebody commits again.
-    await this.#alarm.setNoLaterThan(systemClock.nowMs() + PUBLISH_RETRY_MS);
+    await this.#alarm.setNoLaterThan(Math.max(dueMs, systemClock.nowMs() + PUBLISH_RETRY_MS));
     await this.#tables.publish();
-    if (this.#tables.isBehind) await this.#alarm.setNoLaterThan(systemClock.nowMs());
+    await this.#upkeep.step();
+    const nextMs = this.#nextDueMs();
+    if (nextMs !== undefined) await this.#alarm.setNoLaterThan(Math.max(nextMs, systemClock.nowMs()));
+  }
+
+  /** When the alarm has something to do (Unix ms); `undefined` when nothing will be before somebody commits. */
+  #nextDueMs(): number | undefined {
+    return this.#tables?.isBehind === true ? -Infinity : this.#upkeep?.nextDueMs();
   }
 
   /** A write that failed leaves what is in memory in doubt: the next call finds the object rebuilt from storage. */

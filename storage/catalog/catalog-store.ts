@@ -122,6 +122,29 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   'ALTER TABLE archive_state DROP COLUMN metadata_version',
   // A snapshot that was being written is planned anew.
   'ALTER TABLE archive_state DROP COLUMN snapshot_plan',
+  // A run is a sorted list of files of one partition and shard: no series of a later one comes before one of an earlier one.
+  'ALTER TABLE data_file ADD COLUMN run INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE data_file ADD COLUMN position INTEGER NOT NULL DEFAULT 0', // in its run
+  'UPDATE data_file SET run = added_change, position = file',
+  // Partitions to which files have come since somebody looked whether to merge them.
+  `CREATE TABLE changed_partition (
+    table_name TEXT NOT NULL,
+    day INTEGER NOT NULL,              -- first day (since 1970) of the partition
+    shard TEXT NOT NULL,
+    PRIMARY KEY (table_name, day, shard)
+  ) WITHOUT ROWID`,
+  'INSERT INTO changed_partition (table_name, day, shard) SELECT DISTINCT table_name, day, shard FROM data_file WHERE removed_change IS NULL',
+  // The merge that is under way, if one is (archive/merge-ledger.ts), and the files of it that are in the object store.
+  `CREATE TABLE merge_plan (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    plan TEXT NOT NULL,
+    is_encoded INTEGER NOT NULL        -- 1: all its files are written
+  )`,
+  `CREATE TABLE merge_file (
+    position INTEGER PRIMARY KEY,
+    description TEXT NOT NULL,         -- data-file.ts
+    cursor TEXT                        -- where the next file begins
+  )`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -58,3 +58,9 @@ export function partitionEndDay({ partitionSpec }: TableDefinition, day: number)
   const date = new Date(day * DAY_MS);
   return dayOf(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1));
 }
+
+/** The folder of a partition's files, as Hive names it: `timestamp_day=2026-11-25`. */
+export function partitionFolder({ partitionSpec }: TableDefinition, day: number): string {
+  const [{ name, transform }] = partitionSpec.fields;
+  return `${name}=${new Date(day * DAY_MS).toISOString().slice(0, transform === 'day' ? 10 : 7)}`;
+}

@@ -215,8 +215,18 @@ export const LIMITS = {
   archiveSnapshotFilesMax: 4096,
   /** Files that a manifest of an Iceberg table names, about 600 bytes each: it is written anew, and in memory whole, when one of them leaves. */
   archiveManifestFilesMax: 512,
-  /** Files that come and go with one change of the archive that replaces or drops files. */
-  archiveChangeFilesMax: 1024,
+  /** Files that come and go with one change of the archive that replaces or drops files: about 20 µs each in one transaction. */
+  archiveChangeFilesMax: 8192,
+  /** A partition is merged when it has been over for so long: by then shards have archived all of it, unless the object store was away. */
+  archiveMergeDelayMs: 25 * HOUR_MS + 30 * MINUTE_MS,
+  /** Runs of files that a partition of a shard has before they are merged: two or three cost a query little. */
+  archiveMergeRunsMin: 4,
+  /** Merged with later runs is what has at most so many times their rows: what is written again grows each time. */
+  archiveMergeRowsFactor: 4,
+  /** Files that one merge takes: a day of the largest shard that is scraped every 15 s has 3,300. */
+  archiveMergeFilesMax: 4096,
+  /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
+  archiveMergeRowsTarget: 64 * KIB,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
   archiveFilesPerQueryMax: 10_000,
   /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */
@@ -379,6 +389,8 @@ assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
 assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 2 <= LIMITS.sqlRowBytesMax, 'a late batch fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
+assert(LIMITS.archiveMergeDelayMs > LIMITS.archiveGraceMs + LIMITS.archiveWindowMs, 'what is merged is archived');
+assert(LIMITS.archiveMergeFilesMax * 2 <= LIMITS.archiveChangeFilesMax, 'a merge is one change: it makes at most as many files as it takes');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');
 assert(LIMITS.seriesPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page of label sets fits one RPC answer');

@@ -1,0 +1,229 @@
+import type { ArchiveFiles } from '../catalog/archive-files.ts';
+import { dayOf, type DataFile } from '../catalog/data-file.ts';
+import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { TABLE_DEFINITIONS, tableDefinition } from '../catalog/table-definitions.ts';
+import { SeriesHasher } from '../model/series-id.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { putObject } from '../put-object.ts';
+import { must } from '../runtime/assert.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { LruCache } from '../runtime/lru-cache.ts';
+import { randomId, type Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { MergeCodec, MergeReader } from './merge-codec.ts';
+import { MergeLedger, type MergedFile, type MergePlan } from './merge-ledger.ts';
+import { planMerge } from './merge-plan.ts';
+import { mergeSeries, type MergedSeries } from './merge-series.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { seriesIdBytes } from './series-id-bytes.ts';
+
+/** Requests to the object store at a time: an invocation may have six. */
+const REQUESTS_AT_ONCE = 6;
+/** Failures in a row after which a merge is given up, so that one damaged file does not keep all others from being merged. */
+const TRIES_MAX = 8;
+const DAY_MS = 86_400_000;
+
+export interface FileMergerOptions {
+  /** A catalog's database that has been migrated (catalog-store.ts). */
+  readonly sql: Sql;
+  readonly files: ArchiveFiles;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: typeof LIMITS;
+  /** Keys begin with it: `tenant/archive`. */
+  readonly prefix: string;
+  /** Key of the tenant's series ids. */
+  readonly seriesHashKey: () => Uint8Array;
+  /** Tables without a codec are not merged. */
+  readonly codecs: Readonly<Partial<Record<ArchiveTableName, MergeCodec<unknown>>>>;
+}
+
+/**
+ * Rewrites the many small files of a partition that is over as a few large ones, sorted all through, step by step:
+ *
+ *   plan → object 0, note of it → … → object n, note → replacement (ArchiveFiles.replace) → plan forgotten
+ *
+ * A crash before the plan: nothing has begun. Behind it, or behind an object: the same bytes go to the same key again, which is found as it
+ * should be. Behind a note: the next file is next. Before or behind the replacement: it is done again, which is known by the plan's id and
+ * changes nothing. Nothing is deleted here: the files that were merged are removed when nobody reads them any more (archive-cleanup.ts).
+ */
+export class FileMerger {
+  readonly counters = { archive_merges_total: 0, archive_merged_files_total: 0, archive_merge_failures_total: 0, archive_merges_given_up_total: 0 };
+  readonly #options: FileMergerOptions;
+  readonly #ledger: MergeLedger;
+  readonly #pause: RetryPause;
+  /** Directories of files that the next step goes on with. */
+  readonly #readers: LruCache<string, MergeReader<unknown>>;
+  #hasher: SeriesHasher | undefined;
+
+  constructor(options: FileMergerOptions) {
+    this.#options = options;
+    this.#ledger = new MergeLedger(options.sql);
+    this.#pause = new RetryPause(options.clock);
+    this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
+  }
+
+  /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
+  nextDueMs(): number | undefined {
+    if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
+    let dueMs = Infinity;
+    for (const definition of TABLE_DEFINITIONS) {
+      const changed = this.#options.codecs[definition.name] && this.#options.files.changedPartition(definition.name, Infinity);
+      if (changed) dueMs = Math.min(dueMs, partitionEndDay(definition, changed.day) * DAY_MS + this.#options.limits.archiveMergeDelayMs);
+    }
+    return dueMs === Infinity ? undefined : Math.max(dueMs, this.#pause.untilMs);
+  }
+
+  /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */
+  async step(): Promise<void> {
+    if (!this.#pause.isOver) return;
+    const known = this.#ledger.plan();
+    try {
+      if (known === undefined) this.#begin();
+      else if (!known.isEncoded) await this.#writeNext(known.plan);
+      else this.#finish(known.plan);
+      this.#pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.archive_merge_failures_total++;
+      this.#pause.failed();
+      if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
+    }
+  }
+
+  #begin(): void {
+    const { sql, files, clock, random, limits, codecs } = this.#options;
+    for (const definition of TABLE_DEFINITIONS) {
+      if (codecs[definition.name] === undefined) continue;
+      // Partitions that begin at least their own length and the delay ago.
+      const nowDay = dayOf(clock.nowMs() - limits.archiveMergeDelayMs);
+      const partition = files.changedPartition(definition.name, nowDay);
+      if (partition === undefined || partitionEndDay(definition, partition.day) > nowDay) continue;
+      const runs = planMerge(files.runs(partition), limits);
+      sql.transaction(() => {
+        // Marked again with the next files that come, those of the merge among them.
+        if (runs === undefined) files.unmark(partition);
+        else this.#ledger.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
+      });
+      return;
+    }
+  }
+
+  async #writeNext(plan: MergePlan): Promise<void> {
+    const { position, cursor } = this.#ledger.progress();
+    const { store, prefix } = this.#options;
+    const merged = await this.#encodeNext(plan, cursor);
+    if (merged === undefined) {
+      this.#ledger.note(plan, position, undefined);
+      return;
+    }
+    const { bytes, ...described } = merged.file;
+    const definition = tableDefinition(plan.table);
+    const key = `${prefix}/${plan.table}/data/${partitionFolder(definition, plan.day)}/${plan.shard.replace('/', '-')}-merged-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
+    // Commit point of the object: the store's own.
+    if ((await port(() => putObject(store, key, bytes))) === 'different') {
+      // Another build had begun this plan and encodes otherwise: a new plan has other keys.
+      this.#giveUp(plan);
+      return;
+    }
+    const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = described;
+    const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+    this.#ledger.note(plan, position, { file, cursor: merged.cursor });
+    this.counters.archive_merged_files_total++;
+  }
+
+  /** The next file's bytes, and where the one behind it begins; `undefined` when there is nothing left. */
+  async #encodeNext(plan: MergePlan, cursor: MergedFile['cursor']): Promise<{ readonly file: ReturnType<ReturnType<MergeCodec<unknown>['writer']>['finish']>; readonly cursor: MergedFile['cursor'] } | undefined> {
+    const { files, limits } = this.#options;
+    const codec = this.#codec(plan);
+    const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
+    const writer = codec.writer(limits, { 'varve.shard': plan.shard, 'varve.merge': plan.id });
+    const runs = plan.runs.map((run) => files.describe(run));
+    let skip = cursor?.rowsTaken ?? 0;
+    for await (const batch of inBatches(mergeSeries(runs, (file) => this.#open(plan, file), cursor), limits.archiveMergeRowsTarget)) {
+      const rows = await this.#read(batch);
+      for (const [i, { labels, filePlaces }] of batch.entries()) {
+        const joined = codec.join(rows[i]!);
+        const length = codec.lengthOf(joined);
+        const to = Math.min(length, skip + writer.room);
+        if (to > skip) writer.add(labels, seriesIdBytes(hasher, labels), joined, skip, to);
+        if (to < length) return { file: writer.finish(), cursor: { labels, rowsTaken: to, places: filePlaces } };
+        skip = 0;
+      }
+    }
+    return writer.rowCount === 0 ? undefined : { file: writer.finish(), cursor: undefined };
+  }
+
+  /** The rows of a batch of series, by place: each file is asked once. */
+  async #read(batch: readonly MergedSeries<unknown>[]): Promise<unknown[][]> {
+    const rows = batch.map(({ places }) => new Array<unknown>(places.length));
+    const byReader = new Map<MergeReader<unknown>, { readonly series: number; readonly place: number }[]>();
+    batch.forEach(({ places }, series) => {
+      places.forEach(({ reader }, place) => {
+        const known = byReader.get(reader);
+        if (known === undefined) byReader.set(reader, [{ series, place }]);
+        else known.push({ series, place });
+      });
+    });
+    const wanted = [...byReader];
+    for (let start = 0; start < wanted.length; start += REQUESTS_AT_ONCE) {
+      await Promise.all(
+        wanted.slice(start, start + REQUESTS_AT_ONCE).map(async ([reader, at]) => {
+          const read = await port(() => reader.read(at.map(({ series, place }) => batch[series]!.places[place]!.entry)));
+          at.forEach(({ series, place }, i) => (rows[series]![place] = read[i]));
+        }),
+      );
+    }
+    return rows;
+  }
+
+  async #open(plan: MergePlan, file: DataFile): Promise<MergeReader<unknown>> {
+    const known = this.#readers.get(file.key);
+    if (known !== undefined) return known;
+    const reader = await port(() => this.#codec(plan).open(this.#options.store, file));
+    if (reader.rowCount !== file.rowCount) throw new PortFailure(`${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
+    this.#readers.set(file.key, reader, file.tailBytes);
+    return reader;
+  }
+
+  #finish(plan: MergePlan): void {
+    const { files, clock } = this.#options;
+    const outcome = files.replace({ id: plan.id, table: plan.table, remove: plan.runs.flat(), add: this.#ledger.files(), nowMs: clock.nowMs() });
+    this.#ledger.end(plan);
+    // Somebody has taken files away meanwhile: what is there now is looked at again.
+    if (outcome === 'done') this.counters.archive_merges_total++;
+    else this.counters.archive_merges_given_up_total++;
+  }
+
+  #giveUp(plan: MergePlan): void {
+    const { sql, files } = this.#options;
+    sql.transaction(() => {
+      this.#ledger.end(plan);
+      files.unmark(plan);
+    });
+    this.counters.archive_merges_given_up_total++;
+    this.#pause.succeeded();
+  }
+
+  #codec(plan: MergePlan): MergeCodec<unknown> {
+    return must(this.#options.codecs[plan.table], `a codec for ${plan.table}`);
+  }
+}
+
+/** Series by so many rows, at least one. */
+async function* inBatches<Rows>(series: AsyncIterable<MergedSeries<Rows>>, rowsTarget: number): AsyncGenerator<readonly MergedSeries<Rows>[]> {
+  let batch: MergedSeries<Rows>[] = [];
+  let rows = 0;
+  for await (const one of series) {
+    if (batch.length > 0 && rows + one.rowCount > rowsTarget) {
+      yield batch;
+      batch = [];
+      rows = 0;
+    }
+    batch.push(one);
+    rows += one.rowCount;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,45 @@
+import { FileMerger, type FileMergerOptions } from './file-merger.ts';
+import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
+
+/** Something that is done to the archive from time to time, in bounded pieces. */
+interface UpkeepTask {
+  /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
+  nextDueMs(): number | undefined;
+  /** Does one bounded piece of what is due. It may be called when nothing is. */
+  step(): Promise<void>;
+}
+
+/** All that a catalog's alarm does to the archive, beside its snapshots. */
+export class ArchiveUpkeep {
+  readonly #tasks: readonly UpkeepTask[];
+  readonly #clock: FileMergerOptions['clock'];
+  /** Which task has its turn next, so that none waits for ever for another. */
+  #turn = 0;
+
+  constructor(tasks: readonly UpkeepTask[], clock: FileMergerOptions['clock']) {
+    this.#tasks = tasks;
+    this.#clock = clock;
+  }
+
+  nextDueMs(): number | undefined {
+    const due = this.#tasks.flatMap((task) => task.nextDueMs() ?? []);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** One piece of one task that is due. */
+  async step(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    for (let i = 0; i < this.#tasks.length; i++) {
+      const task = this.#tasks[this.#turn++ % this.#tasks.length]!;
+      if ((task.nextDueMs() ?? Infinity) > nowMs) continue;
+      await task.step();
+      return;
+    }
+  }
+}
+
+export type UpkeepOptions = Omit<FileMergerOptions, 'codecs'>;
+
+export function openUpkeep(options: UpkeepOptions): ArchiveUpkeep {
+  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC } })], options.clock);
+}

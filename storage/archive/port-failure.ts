@@ -1,0 +1,51 @@
+import type { Clock } from '../runtime/clock.ts';
+
+const RETRY_FIRST_MS = 5_000;
+const RETRY_MAX_MS = 10 * 60_000;
+
+/** The object store or another object failed, or its outcome is unknown: to be tried again. */
+export class PortFailure extends Error {
+  override readonly name = 'PortFailure';
+}
+
+export async function port<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** When to try again what has failed: later each time, up to ten minutes. */
+export class RetryPause {
+  readonly #clock: Clock;
+  #failures = 0;
+  #untilMs = -Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Unix milliseconds; in the past when nothing has failed. */
+  get untilMs(): number {
+    return this.#untilMs;
+  }
+
+  get isOver(): boolean {
+    return this.#clock.nowMs() >= this.#untilMs;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#untilMs = -Infinity;
+  }
+
+  failed(): void {
+    this.#untilMs = this.#clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
+  }
+}

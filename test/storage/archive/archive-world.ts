@@ -1,0 +1,129 @@
+import { FileMerger } from '../../../storage/archive/file-merger.ts';
+import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
+import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
+import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
+import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
+import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
+import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
+import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
+import { formatLabels, type Labels } from '../../../storage/model/labels.ts';
+import type { ObjectStore } from '../../../storage/object-store.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { LruCache } from '../../../storage/runtime/lru-cache.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
+import { payloadOf } from '../../../storage/shard/payloads.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
+import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { randomSeries, WINDOW_START_MS, type TestSeries } from './random-series.ts';
+
+export const DAY_MS = 86_400_000;
+export const HOUR_MS = 3_600_000;
+/** Midnight of the day that samples of the tests are of. */
+export const DAY_START_MS = dayOf(WINDOW_START_MS) * DAY_MS;
+
+/** A tenant's catalog and object store, each of which outlives the objects that serve it. */
+export class ArchiveWorld {
+  readonly clock = new FixedClock(DAY_START_MS + 3 * DAY_MS);
+  readonly objects = new MemoryObjectStore();
+  readonly database = new NodeSql();
+  readonly limits: typeof LIMITS;
+  store: ObjectStore = this.objects;
+  files!: ArchiveFiles;
+  merger!: FileMerger;
+  tables!: ArchiveTables;
+  #sequence = 0;
+  #seed = 1;
+
+  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}) {
+    this.limits = limitsWith(limits);
+    this.wake();
+  }
+
+  /** The catalog's object goes and comes back, over storage that may break. */
+  wake(wrap: (sql: Sql) => Sql = (sql) => sql): void {
+    const sql = wrap(new NodeSql(this.database.database));
+    const { clock, limits, store } = this;
+    const random = new SeededRandom(this.#seed++);
+    const catalog = new CatalogStore(sql, random);
+    this.files = new ArchiveFiles(sql, limits);
+    this.merger = new FileMerger({ sql, files: this.files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, codecs: { samples: SAMPLES_MERGE_CODEC } });
+    this.tables = new ArchiveTables({ sql, store, clock, random, limits, prefix: 't/archive', baseUri: 's3://b' });
+  }
+
+  /** Series, in order and of one day, as files of one commit of a shard. */
+  async commit(series: readonly TestSeries[], shard = '1/0'): Promise<void> {
+    const sequence = ++this.#sequence;
+    const files: DataFile[] = [];
+    let writer = new SamplesFileWriter(this.limits);
+    const flush = async (): Promise<void> => {
+      const { bytes, seriesCount: _count, ...described } = writer.finish();
+      const key = `t/archive/samples/data/timestamp_day=x/${sequence}-${files.length}.parquet`;
+      await this.objects.create(key, bytes);
+      files.push({ table: 'samples', key, sizeBytes: bytes.length, ...described });
+      writer = new SamplesFileWriter(this.limits);
+    };
+    for (const { labels, id, source } of series) {
+      for (let from = 0; from < source.timestampsMs.length; ) {
+        if (writer.room === 0) await flush();
+        const to = Math.min(source.timestampsMs.length, from + writer.room);
+        writer.add(labels, id, source, from, to);
+        from = to;
+      }
+    }
+    if (writer.rowCount > 0) await flush();
+    this.files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files, archivedUntilMs: DAY_START_MS + 2 * DAY_MS });
+  }
+
+  /** What the merger's alarm does until nothing is due. Returns the steps that it took. */
+  async mergeAll(stepsMax = 3000): Promise<number> {
+    for (let step = 0; step < stepsMax; step++) {
+      const dueMs = this.merger.nextDueMs();
+      if (dueMs === undefined || dueMs > this.clock.nowMs() + HOUR_MS) return step;
+      if (dueMs > this.clock.nowMs()) this.clock.advance(dueMs - this.clock.nowMs());
+      await this.merger.step();
+    }
+    throw new Error(`the merge does not come to an end in ${stepsMax} steps`);
+  }
+
+  /** Every sample as a query reads it, to the bit: `series time bits start`. */
+  async readAll(): Promise<string[]> {
+    const archive = new TenantArchive({ store: this.objects, cache: new LruCache(1e6), limits: this.limits, files: async (request) => this.files.files(request) });
+    const plan = await archive.plan(0, 1e15);
+    const lines: string[] = [];
+    for (const [shard, files] of plan.files) {
+      for await (const { labels, part } of archive.select(files, { matchers: [], startMs: 0, endMs: 1e15, samplesMax: 1e9 })) {
+        const { timestampsMs, bits, payloads, startsMs, from, to } = part;
+        for (let i = from; i < to; i++) {
+          const payload = payloadOf(bits, i, payloads);
+          const value = payload === undefined ? `${bits[i * 2 + 1]!.toString(16)}:${bits[i * 2]!.toString(16)}` : Buffer.from(payload).toString('hex');
+          lines.push(`${shard} ${formatLabels(labels)} ${timestampsMs[i]} ${value} ${startsMs?.[i] ?? 0}`);
+        }
+      }
+    }
+    return lines;
+  }
+
+  /** Keys of the files that queries read. */
+  liveKeys(): string[] {
+    return this.liveFiles().map(({ key }) => key);
+  }
+
+  liveFiles() {
+    return this.files.files({ version: CATALOG_RPC_VERSION, startMs: 0, endMs: 1e15, after: undefined }).files;
+  }
+}
+
+/** Some of the labels given, with samples of an hour of the day: of any kind, at times that other calls may give too. */
+export function samplesOf(labels: readonly Labels[], random: SeededRandom, hour: number, samplesMax = 30): TestSeries[] {
+  const sources = randomSeries(random, labels.length * 2, samplesMax);
+  const shiftMs = DAY_START_MS + hour * HOUR_MS - WINDOW_START_MS;
+  return labels.flatMap((each, i): TestSeries[] => {
+    if (random.oneIn(4)) return [];
+    const { id, source } = sources[i % sources.length]!;
+    return [{ labels: each, id, source: { ...source, timestampsMs: source.timestampsMs.map((timeMs) => timeMs + shiftMs) } }];
+  });
+}
