@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { randomId, type Random } from '../storage/runtime/random.ts';
+import { RandomIds, type Random } from '../storage/runtime/random.ts';
 
 const HEADER = 'x-request-id';
 /** What a client or a proxy in front may call its request: short, printable, and harmless in a log line. */
@@ -7,9 +7,10 @@ const SANE_ID = /^[\w.:/+=-]{1,128}$/;
 
 /** Gives each request an id, the client's own where it sends a sane one: in the answer's header, and in the log line of what went wrong. */
 export function withRequestId(random: Random): MiddlewareHandler {
+  const ids = new RandomIds(random);
   return async (context, next) => {
     const given = context.req.header(HEADER);
-    const id = given !== undefined && SANE_ID.test(given) ? given : randomId(random);
+    const id = given !== undefined && SANE_ID.test(given) ? given : ids.next();
     context.set('requestId', id);
     await next();
     context.res.headers.set(HEADER, id);

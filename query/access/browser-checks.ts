@@ -12,8 +12,7 @@ export function isLoopbackHost(hostname: string): boolean {
  * origin, or `cross-site`, in headers that scripts cannot set. Following a link is harmless, since no GET changes anything.
  */
 export function checkFromLoopback(request: Request): void {
-  const { hostname } = new URL(request.url);
-  if (!isLoopbackHost(hostname)) {
+  if (!isLoopbackUrl(request.url)) {
     throw new VarveError('forbidden', 'there is no key, so only requests to localhost, 127.0.0.1 or [::1] are served; set VARVE_ADMIN_KEY to use other names');
   }
   const origin = request.headers.get('origin');
@@ -24,6 +23,20 @@ export function checkFromLoopback(request: Request): void {
   if (request.headers.get('sec-fetch-site') === 'cross-site' && !isNavigation) {
     throw new VarveError('forbidden', 'there is no key, so requests from other sites are not served');
   }
+}
+
+let lastOrigin = '';
+let isLastLoopback = false;
+
+/** Reading a URL costs as much as the rest of letting a request in, and requests come by one name: the answer for the last one is remembered. */
+function isLoopbackUrl(url: string): boolean {
+  const pathAt = url.indexOf('/', url.indexOf('://') + 3);
+  const origin = pathAt < 0 ? url : url.slice(0, pathAt + 1);
+  if (origin !== lastOrigin) {
+    isLastLoopback = isLoopbackHost(new URL(origin).hostname);
+    lastOrigin = origin;
+  }
+  return isLastLoopback;
 }
 
 function isLoopbackOrigin(origin: string): boolean {

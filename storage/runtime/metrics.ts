@@ -20,26 +20,61 @@ export interface MetricDefinition {
  * in the objects.
  */
 export class Counters {
-  readonly #values = new Map<string, MetricSample>();
+  readonly #counters = new Map<string, Counter>();
+  readonly #histograms = new Map<string, DurationHistogram>();
 
   add(name: string, labels: LabelPairs, amount: number): void {
-    const key = `${name}\n${Object.entries(labels).flat().join('\n')}`;
-    const current = this.#values.get(key);
-    this.#values.set(key, { name, labels, value: (current?.value ?? 0) + amount });
+    const key = keyOf(name, labels);
+    const counter = this.#counters.get(key);
+    if (counter === undefined) this.#counters.set(key, { name, labels, value: amount });
+    else counter.value += amount;
   }
 
-  /** Counts a duration (seconds) in a histogram. */
+  /** Counts a duration (seconds) in a histogram. Every request does: nothing is made for it here but its key. */
   observe(name: string, labels: LabelPairs, seconds: number): void {
-    // Buckets of nothing are there too: what is not yet there cannot be subtracted from.
-    for (const bound of DURATION_BOUNDS) this.add(`${name}_bucket`, { ...labels, le: String(bound) }, seconds <= bound ? 1 : 0);
-    this.add(`${name}_bucket`, { ...labels, le: '+Inf' }, 1);
-    this.add(`${name}_sum`, labels, seconds);
-    this.add(`${name}_count`, labels, 1);
+    const key = keyOf(name, labels);
+    let histogram = this.#histograms.get(key);
+    if (histogram === undefined) this.#histograms.set(key, (histogram = { name, labels, counts: new Float64Array(DURATION_BOUNDS.length + 1), sum: 0 }));
+    let bucket = 0;
+    while (bucket < DURATION_BOUNDS.length && seconds > DURATION_BOUNDS[bucket]!) bucket++;
+    histogram.counts[bucket]!++;
+    histogram.sum += seconds;
   }
 
   samples(): MetricSample[] {
-    return [...this.#values.values()];
+    const counters = Array.from(this.#counters.values(), (counter): MetricSample => ({ ...counter }));
+    return [...counters, ...Array.from(this.#histograms.values(), histogramSamples).flat()];
   }
+}
+
+interface Counter {
+  readonly name: string;
+  readonly labels: LabelPairs;
+  value: number;
+}
+
+interface DurationHistogram {
+  readonly name: string;
+  readonly labels: LabelPairs;
+  /** Durations in each bucket alone; the last one has no bound. */
+  readonly counts: Float64Array;
+  sum: number;
+}
+
+function keyOf(name: string, labels: LabelPairs): string {
+  let key = name;
+  for (const label in labels) key += `\n${label}\n${labels[label]!}`;
+  return key;
+}
+
+/** Buckets of nothing are there too: what is not yet there cannot be subtracted from. */
+function histogramSamples({ name, labels, counts, sum }: DurationHistogram): MetricSample[] {
+  let count = 0;
+  const buckets = Array.from(counts, (inBucket, bucket) => {
+    count += inBucket;
+    return { name: `${name}_bucket`, labels: { ...labels, le: bucket < DURATION_BOUNDS.length ? String(DURATION_BOUNDS[bucket]) : '+Inf' }, value: count };
+  });
+  return [...buckets, { name: `${name}_sum`, labels, value: sum }, { name: `${name}_count`, labels, value: count }];
 }
 
 /** Prometheus' text exposition format, version 0.0.4. Every sample's name must be among the definitions. */

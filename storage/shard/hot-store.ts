@@ -12,6 +12,7 @@ import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
+import { isCurrent } from './fence.ts';
 import { PieceGatherer } from './gather-pieces.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
@@ -423,9 +424,9 @@ export class HotStore {
     return answer;
   }
 
-  /** The last thing every read does: see Wal.isCurrent. */
+  /** The last thing every read does: see Wal.agreesWith. */
   #fence(): void {
-    if (!this.#wal.isCurrent() || !this.#segments.isCurrent()) throw new Error('this instance of the shard has been replaced: ask again');
+    if (!isCurrent(this.#sql, this.#wal, this.#segments)) throw new Error('this instance of the shard has been replaced: ask again');
   }
 }
 

@@ -186,9 +186,9 @@ export class Segments {
     }
   }
 
-  /** Whether storage still holds the state that memory has; see Wal.isCurrent. One row read. */
-  isCurrent(): boolean {
-    return this.#sql.all<{ generation: number }>('SELECT generation FROM shard_state WHERE id = 1')[0]!.generation === this.#generation;
+  /** Rises with every change of the state; storage has the same (fence.ts), or another instance has changed it. */
+  get generation(): number {
+    return this.#generation;
   }
 
   #take(state: SegmentState): void {

@@ -5,6 +5,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
 import { mayHold, rowWithout, type Deletion } from './delete-range.ts';
+import { isCurrent } from './fence.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { MergeInSteps } from './merge-in-steps.ts';
@@ -225,7 +226,7 @@ export class Upkeep {
   #transaction<T>(body: () => T): T {
     const { sql, wal, segments } = this.#parts;
     return sql.transaction(() => {
-      if (!wal.isCurrent() || !segments.isCurrent()) throw new Error('this instance of the shard has been replaced');
+      if (!isCurrent(sql, wal, segments)) throw new Error('this instance of the shard has been replaced');
       return body();
     });
   }

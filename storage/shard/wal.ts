@@ -199,6 +199,11 @@ export class Wal {
     return this.#sealedSequence;
   }
 
+  /** The slot that the next row goes into. */
+  get nextSlot(): number {
+    return this.#nextSlot;
+  }
+
   /** Rows of the open log. */
   get rowCount(): number {
     return this.#lastSequence - this.#sealedSequence;
@@ -281,11 +286,11 @@ export class Wal {
 
   /**
    * Whether storage still holds just what this instance wrote. A replaced instance may live on for a while and answer from memory that
-   * misses what its successor acknowledged; every read calls this after its last look at memory and fails when it is false. Two rows read.
+   * misses what its successor acknowledged; every read looks (fence.ts) after its last look at memory and fails when it is false.
+   * `nextSequence` is what stands in the slot that comes next, null for nothing.
    */
-  isCurrent(): boolean {
-    const [next] = this.#sql.all<{ sequence: number }>('SELECT sequence FROM wal WHERE slot = ?', this.#nextSlot);
-    return readSealedSequence(this.#sql) === this.#sealedSequence && (next === undefined || next.sequence <= this.#sealedSequence);
+  agreesWith(sealedSequence: number, nextSequence: number | null): boolean {
+    return sealedSequence === this.#sealedSequence && (nextSequence === null || nextSequence <= this.#sealedSequence);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { oldestCursor, readChanges } from '../../../storage/shard/change-feed.ts';
+import { isCurrent } from '../../../storage/shard/fence.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
 import { encodeWalRow, Wal } from '../../../storage/shard/wal.ts';
@@ -9,6 +10,8 @@ import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const SLOTS_MAX = 16;
 const RING_SLOTS = 6;
+/** None was ever written. */
+const NO_SEGMENTS = { generation: 0 };
 
 const index = new SeriesIndex();
 for (const name of ['a', 'b', 'c']) index.add(labelsFrom({ __name__: name }));
@@ -48,7 +51,7 @@ class Log {
   /** Another instance, which must write where this one would. */
   reopen(): void {
     const next = this.#open();
-    expect(next.isCurrent()).toBe(true);
+    expect(isCurrent(this.sql, next, NO_SEGMENTS)).toBe(true);
     expect([next.lastSequence, next.rowCount]).toEqual([this.wal.lastSequence, this.wal.rowCount]);
     this.wal = next;
   }
@@ -116,7 +119,7 @@ describe('whatever is appended, sealed and opened anew', () => {
         log.seal();
       } else if (action < 19) {
         log.reopen();
-        isCurrentOfOld = () => before.isCurrent();
+        isCurrentOfOld = () => isCurrent(log.sql, before, NO_SEGMENTS);
         expect(isCurrentOfOld()).toBe(true);
         log.append();
         expect(isCurrentOfOld()).toBe(false);
