@@ -49,7 +49,9 @@ export function icebergRoutes({ openTenant, config }: IcebergServices): Hono {
     const prefix = context.req.param('prefix');
     if (prefix !== undefined) useTenant(context, prefix, 'the prefix in the path');
     const shards = await openTenant(context);
-    const namespace = context.req.param('namespace');
+    const { namespace, table } = context.req.param() as { readonly namespace?: string; readonly table?: string };
+    // `metrics.samples.snapshots` is first asked for as a table of that namespace, and only when there is no such table as metadata of ours.
+    if (table !== undefined && namespace !== NAMESPACE) throw noSuchTable(table);
     if (namespace !== undefined) checkNamespace(namespace);
     return shards;
   };
@@ -129,7 +131,11 @@ interface FoundTable {
 async function findTable(shards: TenantShards, name: string): Promise<FoundTable> {
   const answer = await shards.catalog((stub) => stub.loadTable({ version: CATALOG_RPC_VERSION, name }));
   if (answer.status === 'found') return answer;
-  throw new IcebergError('NoSuchTableException', 404, `there is no table ${NAMESPACE}.${name.slice(0, 100)}, or it has no snapshot yet`);
+  throw noSuchTable(name);
+}
+
+function noSuchTable(name: string): IcebergError {
+  return new IcebergError('NoSuchTableException', 404, `there is no table ${JSON.stringify(name.slice(0, 100))} here, or it has no snapshot yet; tables are in the namespace ${NAMESPACE}`);
 }
 
 function loadTable(context: Context, { metadataLocation, metadata }: FoundTable, vended: Readonly<Record<string, string>> | undefined): Response {

@@ -3,8 +3,9 @@
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
  * (differential/), and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
  * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
- * `--only` with the name of one of the five runs that one; `--queries`, `--seed` and `--query` (the number of a
- * single one) are the latter's. `--install` gets the packages (root on Debian); `--subject prometheus`
+ * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
+ * `--only` with the name of one of the six runs that one; `--queries`, `--seed` and `--query` (the number of a
+ * single one) are the latter's. `--install` gets the packages (root on Debian) and readers of Iceberg (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
 import { parseArgs } from 'node:util';
@@ -14,6 +15,8 @@ import type { AnswerSeries } from '../bench/prometheus-api.ts';
 import { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import { runDifferential } from './differential/run-differential.ts';
+import { installReaders } from './archive/reader-tools.ts';
+import { runArchive } from './archive/run-archive.ts';
 import { runClients } from './clients/run-clients.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { runOtlp } from './otlp/run-otlp.ts';
@@ -34,7 +37,7 @@ const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 22;
-const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp'] as const;
+const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp', 'archive'] as const;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -124,6 +127,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       install: { type: 'boolean', default: false },
+      spark: { type: 'boolean', default: false },
       subject: { type: 'string', default: 'varve' },
       only: { type: 'string' },
       queries: { type: 'string' },
@@ -142,10 +146,17 @@ async function main(): Promise<void> {
     seed: wholeNumber('seed', values.seed, SEED),
     query: values.query === undefined ? undefined : wholeNumber('query', values.query, 0),
   };
-  if (values.install) installPackages(say);
-  // The OpenTelemetry SDK comes with npm: this one needs no packages.
-  const tally: Tally = suites.includes('otlp') ? await inSandbox('otlp', (sandbox) => runOtlp(sandbox, say)) : { passed: 0, failed: 0 };
-  const comparisons = suites.filter((suite) => suite !== 'otlp');
+  const comparisons = suites.filter((suite) => suite !== 'otlp' && suite !== 'archive');
+  if (values.install && comparisons.length > 0) installPackages(say);
+  if (values.install && suites.includes('archive')) installReaders(say, values.spark);
+  const tally: Tally = { passed: 0, failed: 0 };
+  const count = ({ passed, failed }: Tally): void => {
+    tally.passed += passed;
+    tally.failed += failed;
+  };
+  // These two need none of Debian's packages.
+  if (suites.includes('otlp')) count(await inSandbox('otlp', (sandbox) => runOtlp(sandbox, say)));
+  if (suites.includes('archive')) count(await inSandbox('archive', (sandbox) => runArchive(sandbox, say)));
   const tools = findTools();
   if ('missing' in tools && comparisons.length > 0) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
@@ -164,9 +175,7 @@ async function main(): Promise<void> {
       differential: () => inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say)),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };
-    const { passed, failed } = await runs[suite]();
-    tally.passed += passed;
-    tally.failed += failed;
+    count(await runs[suite]());
   }
   say(`${tally.passed} passed, ${tally.failed} failed`);
   if (tally.failed > 0 || tally.passed === 0) process.exitCode = 1;
