@@ -6,6 +6,7 @@ import { HaTracker } from './ingest/ha-tracker.ts';
 import { ImportDoor } from './ingest/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
 import { RemoteWriteIngest } from './ingest/remote-write.ts';
+import { WriteBodies } from './ingest/write-bodies.ts';
 import { WriteGate } from './ingest/write-gate.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { buildApp } from './query/app.ts';
@@ -59,7 +60,8 @@ function appOf(env: Env): Hono {
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.importRetentionMs });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
-  return buildApp({ router, remoteWrite, imports, otlp, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE) });
+  const bodies = new WriteBodies(systemClock, LIMITS, counters);
+  return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE) });
 }
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */

@@ -14,8 +14,9 @@ import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
 import { OtlpSeries } from './otlp-series.ts';
 import { Rejections } from './rejections.ts';
+import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { SeriesIdCache } from './series-id-cache.ts';
-import { addCounts, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
+import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
 
 export type OtlpEncoding = 'protobuf' | 'json';
@@ -72,9 +73,9 @@ export class OtlpIngest {
 
   /**
    * Stores what can be stored and says what cannot. `plainBody` answers with the decompressed body, as often as it is asked. Throws a
-   * bad-data error, with nothing stored, when the body cannot be decoded.
+   * bad-data error, with nothing stored, when the body cannot be decoded. `held` counts the batches that are under way.
    */
-  async write(shards: TenantShards, plainBody: () => Uint8Array, encoding: OtlpEncoding): Promise<OtlpOutcome> {
+  async write(shards: TenantShards, plainBody: () => Uint8Array, encoding: OtlpEncoding, held: HeldMemory = UNCOUNTED): Promise<OtlpOutcome> {
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
     const nowMs = this.#clock.nowMs();
     const limits = this.#admission.limits(shards.tenant);
@@ -97,6 +98,7 @@ export class OtlpIngest {
         return sources.map((source) => finder.labelsOf(source));
       });
     this.#admission.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
+    held.hold(messageBytes(batches));
     const [counts] = await Promise.all([
       Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections))),
       this.#noteMetadata(shards, metadata),

@@ -7,13 +7,14 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { decompress, readContentEncoding } from './decompress.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
 import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
-import { readBody } from './read-body.ts';
+import type { WriteBodies } from './write-bodies.ts';
 
 export interface OtlpServices {
   /** The shards that an authorised request writes to. */
   readonly openTenant: (context: Context) => Promise<TenantShards>;
   readonly otlp: OtlpIngest;
   readonly snappy: SnappyDecode;
+  readonly bodies: WriteBodies;
   readonly counters: Counters;
 }
 
@@ -43,9 +44,10 @@ async function exportMetrics(services: OtlpServices, context: Context, encoding:
   const shards = await services.openTenant(context);
   const bytesMax = services.otlp.bodyBytesMax(shards.tenant);
   const limitName = bytesMax === LIMITS.otlpUncompressedBytesMax ? 'otlpUncompressedBytesMax' : 'writeBodyBytesMax';
-  const body = await readBody(request, bytesMax, limitName);
-  const plainBody = (): Uint8Array => decompress(body, contentEncoding, services.snappy, bytesMax, limitName);
-  const outcome = await services.otlp.write(shards, plainBody, encoding);
+  const outcome = await services.bodies.with(request, shards.tenant, bytesMax, limitName, (body, held) => {
+    const plainBody = (): Uint8Array => decompress(body, contentEncoding, services.snappy, bytesMax, limitName);
+    return services.otlp.write(shards, plainBody, encoding, held);
+  });
   count(services.counters, outcome, encoding);
   return outcome;
 }

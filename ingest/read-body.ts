@@ -1,13 +1,24 @@
 import { VarveError } from '../storage/runtime/errors.ts';
+import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 
-/** A request's body, at most `bytesMax` long: the declared length is checked first, and what really arrives while it does. */
-export async function readBody(request: Request, bytesMax: number, limitName: string): Promise<Uint8Array> {
+/** A body of a declared length that is no longer than this is counted as held before it has arrived: reading it in one go is cheapest. */
+const AT_ONCE_BYTES_MAX = 1024 * 1024;
+
+/**
+ * A request's body, at most `bytesMax` long: the declared length is checked first, and what really arrives while it does. `held` counts it,
+ * and may refuse it.
+ */
+export async function readBody(request: Request, bytesMax: number, limitName: string, held?: HeldMemory): Promise<Uint8Array> {
   const declared = request.headers.get('content-length');
+  const isWithin = declared !== null && Number(declared) <= bytesMax;
   // With a declared length the runtime holds the sender to it; without one, count.
-  if (declared !== null && Number(declared) <= bytesMax) return new Uint8Array(await request.arrayBuffer());
+  if (isWithin && (held === undefined || Number(declared) <= AT_ONCE_BYTES_MAX)) {
+    held?.hold(Number(declared));
+    return new Uint8Array(await request.arrayBuffer());
+  }
   if (request.body === null) return new Uint8Array(0);
   const reader = (request.body as ReadableStream<Uint8Array>).getReader();
-  const body = declared === null ? await readUpTo(reader, bytesMax) : undefined;
+  const body = declared === null || isWithin ? await readUpTo(reader, bytesMax, held ?? UNCOUNTED) : undefined;
   if (body !== undefined) return body;
   await discard(reader, bytesMax * DISCARD_FACTOR);
   throw new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
@@ -16,7 +27,7 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** The whole stream, `undefined` when it is longer than `bytesMax`. */
-async function readUpTo(reader: Reader, bytesMax: number): Promise<Uint8Array | undefined> {
+async function readUpTo(reader: Reader, bytesMax: number, held: HeldMemory): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
@@ -24,6 +35,13 @@ async function readUpTo(reader: Reader, bytesMax: number): Promise<Uint8Array | 
     if (done) break;
     length += value.length;
     if (length > bytesMax) return undefined;
+    try {
+      held.hold(value.length);
+    } catch (error) {
+      // Nothing of the rest is wanted.
+      reader.cancel().catch(() => {});
+      throw error;
+    }
     chunks.push(value);
   }
   const body = new Uint8Array(length);

@@ -8,8 +8,9 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { Rejections } from './rejections.ts';
+import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { ShareOut } from './share-out.ts';
-import { addCounts, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
+import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
 import type { WriteGate } from './write-gate.ts';
 import type { WriteMessages } from './write-messages.ts';
 import { WriteMessagesV1 } from './write-messages-v1.ts';
@@ -49,9 +50,9 @@ export class RemoteWriteIngest {
 
   /**
    * Stores what can be stored and says what cannot. Throws with nothing stored: a bad-data error when the body cannot be decoded, a limit
-   * error when the tenant may not send it now.
+   * error when the tenant may not send it now. `held` counts the batches that are under way.
    */
-  async write(shards: TenantShards, body: Uint8Array, version: RemoteWriteVersion): Promise<WriteOutcome> {
+  async write(shards: TenantShards, body: Uint8Array, version: RemoteWriteVersion, held: HeldMemory = UNCOUNTED): Promise<WriteOutcome> {
     const messages = this.#versions[version];
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
     const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
@@ -74,7 +75,7 @@ export class RemoteWriteIngest {
       staleHistograms += turn.staleHistograms;
       if (from === 0) noting = this.#note(messages, shards);
       // From here on the columns are somebody else's.
-      const results = await Promise.allSettled(turn.batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
+      const results = await sendTurn(shards, turn.batches, labelsOf, rejections, held);
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
       const failed = results.find((result) => result.status === 'rejected') ?? (await settled(noting));
       if (failed !== undefined) return { stored: asSent(stored, staleHistograms), rejections, failure: asVarveError(failed.reason) };
@@ -106,6 +107,25 @@ export class RemoteWriteIngest {
       return must('invalid' in labels ? undefined : this.#gate.storedLabels(labels), `series ${series} has an id but no valid labels`);
     });
   }
+}
+
+/** Sends batches, each to its shard; none of them when there is no room for them. */
+async function sendTurn(
+  shards: TenantShards,
+  batches: readonly OutgoingBatch[],
+  labelsOf: (sources: readonly number[]) => Labels[],
+  rejections: Rejections,
+  held: HeldMemory,
+): Promise<PromiseSettledResult<StoredCounts>[]> {
+  const bytes = messageBytes(batches);
+  try {
+    held.hold(bytes);
+  } catch (reason) {
+    return [{ status: 'rejected', reason }];
+  }
+  const results = await Promise.allSettled(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections)));
+  held.drop(bytes);
+  return results;
 }
 
 /** What a request holds, before anything is refused. */

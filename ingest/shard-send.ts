@@ -29,6 +29,11 @@ export function addCounts(a: StoredCounts, b: StoredCounts): StoredCounts {
   return { samples: a.samples + b.samples, histograms: a.histograms + b.histograms, exemplars: a.exemplars + b.exemplars };
 }
 
+/** What batches take in memory until they are answered. */
+export function messageBytes(batches: readonly OutgoingBatch[]): number {
+  return batches.reduce((sum, { message }) => sum + message.byteLength, 0);
+}
+
 /** A batch as it leaves for its shard. */
 export function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
   return { shard, message: encodeAppendMessage(batch, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };

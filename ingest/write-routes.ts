@@ -2,15 +2,16 @@ import { Hono, type Context } from 'hono';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { readBody } from './read-body.ts';
 import type { WriteCounts } from './rejections.ts';
 import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
+import type { WriteBodies } from './write-bodies.ts';
 import { writeError, writeResponse, type WriteOutcome } from './write-outcome.ts';
 
 export interface WriteServices {
   /** The shards that an authorised request writes to. */
   readonly openTenant: (context: Context) => Promise<TenantShards>;
   readonly remoteWrite: RemoteWriteIngest;
+  readonly bodies: WriteBodies;
   readonly counters: Counters;
 }
 
@@ -54,8 +55,8 @@ interface Written {
 
 async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Written> {
   const shards = await services.openTenant(context);
-  const body = await readBody(context.req.raw, services.remoteWrite.bodyBytesMax(shards.tenant), 'writeBodyBytesMax');
-  const outcome = await services.remoteWrite.write(shards, body, version);
+  const bytesMax = services.remoteWrite.bodyBytesMax(shards.tenant);
+  const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.remoteWrite.write(shards, body, version, held));
   count(services.counters, `remote-write-v${version}`, outcome);
   return { answer: writeResponse(outcome), stored: outcome.stored };
 }

@@ -4,6 +4,7 @@ import type { ImportDoor } from '../ingest/import-door.ts';
 import { importRoutes } from '../ingest/import-routes.ts';
 import { otlpRoutes } from '../ingest/otlp-routes.ts';
 import type { RemoteWriteIngest } from '../ingest/remote-write.ts';
+import type { WriteBodies } from '../ingest/write-bodies.ts';
 import { writeRoutes } from '../ingest/write-routes.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
 import type { ObjectReader } from '../storage/object-reader.ts';
@@ -53,6 +54,7 @@ export interface AppServices {
   readonly remoteWrite: RemoteWriteIngest;
   readonly imports: ImportDoor;
   readonly otlp: OtlpIngest;
+  readonly bodies: WriteBodies;
   readonly snappy: SnappyDecode;
   readonly keyring: KeyringStub;
   readonly random: Random;
@@ -70,9 +72,9 @@ export function buildApp(services: AppServices): Hono {
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
   app.use(authorize(authenticator));
-  app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, counters }));
+  app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, bodies: services.bodies, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
-  app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, counters }));
+  app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, bodies: services.bodies, counters }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
   app.route('/api/v1', labelRoutes({ router }));
   app.route('/api/v1', metadataRoutes({ router }));

@@ -61,6 +61,17 @@ export const LIMITS = {
   importPointSamplesMax: 1024,
   /** Old samples collected before they are sent, before compression: one row of `sqlRowBytesMax` with the longest series behind it. */
   lateBatchBytesTarget: 1 * MIB,
+  /** A body of remote write or OTLP that has not arrived by then is given up. Senders give up after 10 to 30 seconds. */
+  writeBodyMsMax: 1 * MINUTE_MS,
+  /**
+   * What the write requests of an isolate keep in memory at a time: bodies, and batches that are on their way to shards. Beyond it they are
+   * asked to come again; a request that is alone is not. Common bodies are 60 KiB, and their batches as much again.
+   */
+  requestMemoryBytesMax: 40 * MIB,
+  /** The same of one tenant, so that none keeps the others out; its largest body still fits. */
+  requestMemoryTenantBytesMax: 32 * MIB,
+  /** What a request holds that has not got on for so long is given up: its client is gone. Twice what a body may take. */
+  requestMemoryMsMax: 2 * MINUTE_MS,
   /** Reasons quoted in one error answer; the rest is counted. */
   writeErrorsQuotedMax: 5,
 
@@ -379,6 +390,8 @@ export const LIMITS = {
   lookbackMs: 5 * MINUTE_MS,
 } as const;
 
+assert(LIMITS.writeBodyBytesMax <= LIMITS.requestMemoryTenantBytesMax && LIMITS.requestMemoryTenantBytesMax <= LIMITS.requestMemoryBytesMax, 'the largest body fits');
+assert(LIMITS.writeBodyMsMax < LIMITS.requestMemoryMsMax, 'a body that is still arriving is not given up');
 assert(LIMITS.queueMessageBytesMax <= LIMITS.queueBatchBytesMax, 'a message fits one call of the queue');
 assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');
 assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');

@@ -5,6 +5,7 @@ import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { ImportDoor } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
+import { WriteBodies } from '../../ingest/write-bodies.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
@@ -41,7 +42,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const keyring = new MemoryKeyring(clock);
   const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, clock, counters);
-  // Nobody who imports falls silent: time moves when the test says so.
+  // Nobody who sends falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
   const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })));
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
@@ -52,6 +53,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
     remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, gate),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.hotRetentionMs }),
     otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
+    bodies: new WriteBodies(patient, limits, counters),
     snappy,
     clock,
     counters,

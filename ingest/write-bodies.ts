@@ -1,0 +1,43 @@
+import type { Clock } from '../storage/runtime/clock.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { readBody } from './read-body.ts';
+import { RequestMemory, type Holding } from './request-memory.ts';
+
+/** Reads the bodies of remote write and OTLP, each within its time and all within the memory that there is for them. */
+export class WriteBodies {
+  readonly #clock: Clock;
+  readonly #limits: typeof LIMITS;
+  readonly #memory: RequestMemory;
+
+  constructor(clock: Clock, limits: typeof LIMITS, counters: Counters) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#memory = new RequestMemory(clock, limits, counters);
+  }
+
+  /** Hands `body` a request's body, and what counts its memory until it is answered. Throws overloaded and timeout errors by the limits, and what readBody does. */
+  async with<T>(request: Request, tenant: string, bytesMax: number, limitName: string, use: (body: Uint8Array, held: Holding) => Promise<T>): Promise<T> {
+    const held = this.#memory.begin(tenant);
+    try {
+      return await use(await this.#read(request, bytesMax, limitName, held), held);
+    } finally {
+      held.close();
+    }
+  }
+
+  /** Somebody who sends a byte a second must not hold memory and a connection for as long as he likes. */
+  async #read(request: Request, bytesMax: number, limitName: string, held: Holding): Promise<Uint8Array> {
+    const { writeBodyMsMax } = this.#limits;
+    const watch = new IdleWatch(this.#clock, writeBodyMsMax);
+    try {
+      const body = await watch.within(() => readBody(request, bytesMax, limitName, held));
+      if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
+      return body;
+    } finally {
+      watch.stop();
+    }
+  }
+}
