@@ -1,4 +1,7 @@
+import { varintLength } from '../../proto/varint.ts';
 import { assert } from '../runtime/assert.ts';
+
+const encoder = new TextEncoder();
 
 /** Integers beyond this do not fit a signed varint, whose zigzag form must stay below 2^53. */
 export const SIGNED_VARINT_MAX = 2 ** 52 - 1;
@@ -86,6 +89,32 @@ export class ColumnWriter {
       bytes[position++] = zigzag;
     }
     this.#length = position;
+  }
+
+  /** Its bytes in UTF-8, behind a varint of how many. */
+  text(text: string): void {
+    const { length } = text;
+    this.#reserve(length * 3 + 5);
+    this.unsigned(length);
+    const bytes = this.#bytes;
+    const start = this.#length;
+    // Nearly all text is ASCII, and short: a call of the encoder costs more than this loop.
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) {
+        this.#length = start - varintLength(length);
+        this.#encodedText(text);
+        return;
+      }
+      bytes[start + i] = code;
+    }
+    this.#length = start + length;
+  }
+
+  #encodedText(text: string): void {
+    const encoded = encoder.encode(text);
+    this.unsigned(encoded.length);
+    this.append(encoded);
   }
 
   append(bytes: Uint8Array): void {

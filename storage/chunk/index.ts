@@ -4,4 +4,4 @@ export { encodeTimestamps, decodeTimestamps, TIMESTAMP_MS_MAX } from './timestam
 export { encodeValues, decodeValues, decodeValuesInto } from './values.ts';
 export { encodeHistogram, decodeHistogram, isIntegerHistogram, samePayload } from './histograms.ts';
 export { encodeSampleColumn, decodeSampleColumn, hasHistograms, isPlainColumn, NO_PAYLOADS, sampleColumnName, type SampleColumn, type SampleColumnSource } from './sample-column.ts';
-export { encodeLabels, decodeLabels } from './labels-codec.ts';
+export { encodeLabels, decodeLabels, writeLabels } from './labels-codec.ts';

@@ -1,23 +1,21 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import type { ByteReader } from '../../proto/varint.ts';
 import type { Labels } from '../model/labels.ts';
-import { ByteReader, varintLength, writeVarint } from '../../proto/varint.ts';
+import { ColumnWriter } from './column-writer.ts';
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const scratch = new ColumnWriter(1024);
 
 /** A label set as bytes: the number of strings, then each as length and UTF-8. See FORMAT.md. */
+export function writeLabels(labels: Labels, out: ColumnWriter): void {
+  out.unsigned(labels.length);
+  for (const text of labels) out.text(text);
+}
+
 export function encodeLabels(labels: Labels): Uint8Array {
-  const strings = labels.map((text) => encoder.encode(text));
-  let length = varintLength(strings.length);
-  for (const text of strings) length += varintLength(text.length) + text.length;
-  const bytes = new Uint8Array(length);
-  let position = writeVarint(bytes, 0, strings.length);
-  for (const text of strings) {
-    position = writeVarint(bytes, position, text.length);
-    bytes.set(text, position);
-    position += text.length;
-  }
-  return bytes;
+  scratch.clear();
+  writeLabels(labels, scratch);
+  return scratch.written().slice();
 }
 
 export function decodeLabels(reader: ByteReader): Labels {

@@ -1,6 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader, writeVarint, varintLength } from '../../proto/varint.ts';
-import { decodeLabels, encodeLabels, NO_PAYLOADS, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
+import { ByteReader } from '../../proto/varint.ts';
+import { ColumnWriter, decodeLabels, NO_PAYLOADS, TIMESTAMP_MS_MAX, writeLabels } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { decodeExemplars, type BatchExemplar } from './batch-exemplars.ts';
@@ -103,18 +103,15 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The same message, which has no definitions yet, with definitions of some of its series. */
 export function withDefinitions(message: ArrayBuffer, definitions: ReadonlyMap<number, Labels>): ArrayBuffer {
-  const encoded = [...definitions].map(([position, labels]) => ({ position, bytes: encodeLabels(labels) }));
-  let definitionBytes = 0;
-  for (const { position, bytes } of encoded) definitionBytes += varintLength(position) + bytes.length;
-  const extended = new Uint8Array(message.byteLength + definitionBytes);
-  extended.set(new Uint8Array(message));
-  let at = message.byteLength;
-  for (const { position, bytes } of encoded) {
-    at = writeVarint(extended, at, position);
-    extended.set(bytes, at);
-    at += bytes.length;
+  const encoded = new ColumnWriter(definitions.size * 256);
+  for (const [position, labels] of definitions) {
+    encoded.unsigned(position);
+    writeLabels(labels, encoded);
   }
-  new DataView(extended.buffer).setUint32(12, definitionBytes, true);
+  const extended = new Uint8Array(message.byteLength + encoded.length);
+  extended.set(new Uint8Array(message));
+  extended.set(encoded.written(), message.byteLength);
+  new DataView(extended.buffer).setUint32(12, encoded.length, true);
   return extended.buffer;
 }
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../proto/varint.ts';
-import { ColumnWriter, decodeLabels, encodeLabels } from '../chunk/index.ts';
+import { ColumnWriter, decodeLabels, writeLabels } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
 
 /*
@@ -35,7 +35,7 @@ export function encodeSeriesBlock(definitions: readonly SeriesDefinition[], refs
     out.uint32(low);
     out.uint32(high);
     out.uint32(check);
-    out.append(encodeLabels(labels));
+    writeLabels(labels, out);
   });
   const bytes = out.written().slice();
   new DataView(bytes.buffer).setUint32(8, crc32(bytes.subarray(HEADER_BYTES)), true);

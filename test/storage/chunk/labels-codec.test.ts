@@ -11,6 +11,7 @@ const LABELS = [
   ['', ''],
   ['\ufeffbom', '\ufeff'],
   ['long', 'x'.repeat(20_000)],
+  ['long but for its end', `${'x'.repeat(20_000)}é`, 'at two lengths of a varint', `${'x'.repeat(126)}é`, 'no pair', '\ud800'.toWellFormed()],
   Array.from({ length: 512 }, (_, i) => `s${i}`),
 ];
 
