@@ -146,7 +146,12 @@ function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Ar
 
 /** The error envelope. What is not a VarveError is our own fault: it is logged, and the client learns no more than the id to look for. */
 export function failure(error: unknown, requestId?: string): Response {
-  if (error instanceof VarveError) return errorEnvelope(QUERY_ERRORS[error.kind].errorType, QUERY_ERRORS[error.kind].status, error.message);
+  if (error instanceof VarveError) {
+    const { errorType, status } = QUERY_ERRORS[error.kind];
+    const answer = errorEnvelope(errorType, status, error.message);
+    if (error.retryAfterSeconds !== undefined) answer.headers.set('retry-after', String(error.retryAfterSeconds));
+    return answer;
+  }
   if (error instanceof Error && error.name === 'TimeoutError') return failure(new VarveError('timeout', 'query timed out in expression evaluation'));
   if (error instanceof Error && error.name === 'AbortError') return failure(new VarveError('canceled', 'query was canceled in expression evaluation'));
   const about = requestId === undefined ? '' : ` (request ${requestId})`;

@@ -386,6 +386,10 @@ export const LIMITS = {
   /** Steps of one subquery: each operator on them holds 9 bytes a step, and a week of seconds still fits. */
   subqueryStepsMax: 1_000_000,
   queryTimeoutMs: 2 * MINUTE_MS,
+  /** A query over its tenant's queriesAtOnceMax waits so long for its turn before it is asked to come again: Grafana's own time-out is 30 s. */
+  querySlotWaitMsMax: 10_000,
+  /** Queries of one tenant that wait: a few KiB each, and a timer. */
+  queriesWaitingMax: 500,
   /** Prometheus' `query.lookback-delta`. */
   lookbackMs: 5 * MINUTE_MS,
 } as const;

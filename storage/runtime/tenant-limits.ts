@@ -65,6 +65,11 @@ export const TENANT_LIMITS = {
     max: 10_000_000_000,
     reason: 'ten seconds of the rate: senders come back from an outage with what they kept',
   },
+  queriesAtOnceMax: {
+    default: 20,
+    max: 1000,
+    reason: "Prometheus' query.max-concurrency; queries over it wait, and are refused when none gets done for a while. Counted by each isolate",
+  },
 } as const satisfies Record<string, TenantLimit>;
 
 export type TenantLimitName = keyof typeof TENANT_LIMITS;
@@ -79,7 +84,7 @@ export type LimitsOfTenant = (tenant: string) => TenantLimits;
 
 /** The bounds of the system with a tenant's in their place, for code that asks for its bounds by name and knows no tenants. */
 export function limitsForTenant(limits: typeof LIMITS, tenantLimits: TenantLimits): typeof LIMITS {
-  const { samplesPerRequestMax: _, seriesPerRequestMax: __, samplesPerSecondMax: ___, samplesBurstMax: ____, ...shared } = tenantLimits;
+  const { samplesPerRequestMax: _, seriesPerRequestMax: __, samplesPerSecondMax: ___, samplesBurstMax: ____, queriesAtOnceMax: _____, ...shared } = tenantLimits;
   return { ...limits, ...shared } as typeof LIMITS;
 }
 

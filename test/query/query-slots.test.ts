@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { QuerySlots } from '../../query/query-slots.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
+import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { nodeApp } from '../fakes/node-app.ts';
+
+const NOON = Date.UTC(2024, 0, 14, 12);
+
+/** A clock whose sleepers let others run. */
+class TurningClock extends FixedClock {
+  override async sleep(durationMs: number): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.advance(durationMs);
+  }
+}
+
+function slotsOf(queriesAtOnceMax: number, limits = LIMITS) {
+  const clock = new TurningClock(NOON);
+  const counters = new Counters();
+  const slots = new QuerySlots(() => ({ ...DEFAULT_TENANT_LIMITS, queriesAtOnceMax }), limits, clock, counters);
+  const count = (name: string) => counters.samples().find((sample) => sample.name === name)?.value ?? 0;
+  return { slots, clock, count };
+}
+
+const living = (): AbortSignal => new AbortController().signal;
+
+describe('slots of queries', () => {
+  test('one over the limit waits until another is done, and other tenants do not', async () => {
+    const { slots, count } = slotsOf(2);
+    const [first] = [await slots.take('a', living()), await slots.take('a', living())];
+    const order: string[] = [];
+    const third = slots.take('a', living()).then((free) => (order.push('third'), free));
+    await slots.take('b', living()).then(() => order.push('other tenant'));
+    await new Promise((resolve) => setImmediate(resolve));
+    first();
+    first();
+    (await third)();
+    expect(order).toEqual(['other tenant', 'third']);
+    expect([count('varve_query_waits_total'), count('varve_query_refusals_total')]).toEqual([1, 0]);
+  });
+
+  test('one that waits too long is refused, with the name of the limit and when to come again', async () => {
+    const { slots, clock, count } = slotsOf(1);
+    await slots.take('a', living());
+    await expect(slots.take('a', living())).rejects.toMatchObject({ kind: 'overloaded', retryAfterSeconds: 1, message: expect.stringContaining('the limit queriesAtOnceMax is 1; try again in 1 s') });
+    expect(clock.nowMs() - NOON).toBe(LIMITS.querySlotWaitMsMax);
+    expect(count('varve_query_refusals_total')).toBe(1);
+  });
+
+  test('when too many wait, the next one is refused at once', async () => {
+    const { slots, clock } = slotsOf(1, { ...LIMITS, queriesWaitingMax: 2 } as unknown as typeof LIMITS);
+    await slots.take('a', living());
+    const waiting = [slots.take('a', living()), slots.take('a', living())];
+    await expect(slots.take('a', living())).rejects.toThrow('1 queries of the tenant are being answered and 2 wait');
+    expect(clock.nowMs()).toBe(NOON);
+    await Promise.allSettled(waiting);
+  });
+
+  test('who hangs up gives the slot back, also where nothing else runs for it; and a forgotten slot is taken away', async () => {
+    const { slots, clock } = slotsOf(1);
+    const gone = new AbortController();
+    await slots.take('a', gone.signal);
+    gone.abort();
+    await slots.take('a', living());
+    expect(clock.nowMs()).toBe(NOON);
+    clock.advance(LIMITS.queryTimeoutMs * 2 + 1);
+    await slots.take('a', living());
+    const waiter = new AbortController();
+    const waiting = slots.take('a', waiter.signal);
+    waiter.abort(new Error('hung up'));
+    await expect(waiting).rejects.toThrow('hung up');
+  });
+});
+
+test('over HTTP: many at once are all answered, one at a time; what fails frees its slot', async () => {
+  const { app, clock } = nodeApp({ VARVE_OPEN: 'loopback', VARVE_TENANT_LIMITS: '{"*":{"queriesAtOnceMax":1}}' });
+  clock.sleep = (durationMs) => new TurningClock(NOON).sleep(durationMs);
+  const ask = async (path: string): Promise<number> => (await app.request(`http://127.0.0.1/api/v1/${path}`)).status;
+  const paths = ['query?query=1', 'query?query=(', 'labels', 'series?match[]=up', 'series', 'label/a/values', 'query_exemplars?query=up', 'status/tsdb'];
+  const statuses = await Promise.all([...paths, ...paths].map(ask));
+  expect(statuses).toEqual([...Array(2)].flatMap(() => [200, 400, 200, 200, 400, 200, 200, 200]));
+  expect(await ask('query?query=1')).toBe(200);
+});
