@@ -1,9 +1,10 @@
 import { POINTS_TABLE } from './points-table.ts';
+import { ROLLUP_DEFINITIONS } from './rollup-tables.ts';
 import { SAMPLES_TABLE } from './samples-table.ts';
 import type { ArchiveTableName, TableDefinition } from './table-definition.ts';
 
 /** All tables of a tenant's archive. */
-export const TABLE_DEFINITIONS: readonly TableDefinition[] = [SAMPLES_TABLE];
+export const TABLE_DEFINITIONS: readonly TableDefinition[] = [SAMPLES_TABLE, ...ROLLUP_DEFINITIONS];
 
 /** Throws for a table that this build does not know. */
 export function tableDefinition(name: ArchiveTableName): TableDefinition {
