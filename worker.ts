@@ -27,6 +27,7 @@ import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
 import { ShardRouter, type OpenArchive } from './storage/shard-router.ts';
+import { readTieringPolicy } from './storage/warm/tiering-policy.ts';
 
 export { Catalog } from './storage/catalog/catalog-object.ts';
 export { Keyring } from './storage/access/keyring-object.ts';
@@ -43,6 +44,8 @@ export interface Env extends Variables {
 /** The Worker of one isolate (its routes are in query/app.ts), made at its first request: bindings do not change while it lives. */
 function appOf(env: Env): Hono {
   const config = readConfig(env);
+  // Catalogs go by it, one a tenant; a mistake in it is told here, before anything is served.
+  readTieringPolicy(env.VARVE_TIERING);
   const router = new ShardRouter(
     {
       catalog: namedObjects(env.CATALOG),

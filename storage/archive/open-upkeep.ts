@@ -2,7 +2,7 @@ import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 
 /** Something that is done to the archive from time to time, in bounded pieces. */
-interface UpkeepTask {
+export interface UpkeepTask {
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined;
   /** Does one bounded piece of what is due. It may be called when nothing is. */
@@ -40,6 +40,7 @@ export class ArchiveUpkeep {
 
 export type UpkeepOptions = Omit<FileMergerOptions, 'codecs'>;
 
-export function openUpkeep(options: UpkeepOptions): ArchiveUpkeep {
-  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC } })], options.clock);
+/** `more` are tasks that know of the archive, and it not of them. */
+export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
+  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC } }), ...more], options.clock);
 }

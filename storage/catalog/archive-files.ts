@@ -3,7 +3,7 @@ import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
 import { partitionDay, type ArchiveTableName } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
 import type { SnapshotOperation } from './table-metadata.ts';
@@ -17,6 +17,8 @@ export interface FilesReplacement {
   readonly table: ArchiveTableName;
   /** Numbers of files that leave. All of one shard when files are added. */
   readonly remove: readonly number[];
+  /** Whose the files that come are, where none leave. */
+  readonly shard?: string;
   /** Files that come, with the rank of the last one that leaves. */
   readonly add: readonly DataFile[];
   /** Unix milliseconds. */
@@ -81,8 +83,8 @@ export class ArchiveFiles {
     this.#limits = limits;
   }
 
-  /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. */
-  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest): void {
+  /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. `nowMs` is Unix ms. */
+  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest, nowMs = 0): void {
     // Commit point of a flush: this transaction. A crash before it leaves files that no one refers to, and the shard, which has their keys in
     // its plan, commits again; a crash behind it leaves a shard that does not know, and commits again too, which the sequence makes nothing.
     this.#sql.transaction(() => {
@@ -90,20 +92,26 @@ export class ArchiveFiles {
       if (known !== undefined && sequence <= known.sequence) return;
       // Shards of before there were several tables do not name theirs.
       if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined }, this.#nextChange());
+      this.#noteSources(files, shard, nowMs);
       const untilMs = archivedUntilMs ?? known?.archived_until_ms ?? null;
       this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs);
     });
   }
 
   /**
-   * Replaces files by others. Doing it twice is doing it once. `conflict`: something else has taken one of the files away meanwhile, and
+   * Replaces files by others, or by none, or brings some that take nobody's place. Doing it twice is doing it once, but for the last. `conflict`: something else has taken one of the files away meanwhile, and
    * nothing is changed.
    */
-  replace({ id, table, remove, add, nowMs }: FilesReplacement): 'done' | 'conflict' {
-    assert(remove.length > 0 && remove.length + add.length <= this.#limits.archiveChangeFilesMax, `${remove.length} files replaced by ${add.length} in one change`);
+  replace({ id, table, remove, shard: owner, add, nowMs }: FilesReplacement): 'done' | 'conflict' {
+    assert(remove.length > 0 || (add.length > 0 && owner !== undefined), 'files that take the place of none have a shard');
+    assert(remove.length + add.length <= this.#limits.archiveChangeFilesMax, `${remove.length} files replaced by ${add.length} in one change`);
     // Commit point of a replacement: this transaction. Before it queries read the old files, behind it the new ones; the objects of the old
     // ones stay for those who are reading them (archive-cleanup.ts).
     return this.#sql.transaction(() => {
+      if (remove.length === 0) {
+        this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined }, this.#nextChange());
+        return 'done';
+      }
       const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
       if (rows.length > 0 && rows.every(({ removed_by: by }) => by === id)) return 'done';
       if (rows.length !== remove.length || rows.some(({ removed_change: change }) => change !== null)) return 'conflict';
@@ -207,6 +215,14 @@ export class ArchiveFiles {
       this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     }
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
+  }
+
+  /** Notes which days' roll-ups want files that have just been added: a bucket has its end in it, which may be the first moment of a day. Inside the caller's transaction. */
+  #noteSources(files: readonly DataFile[], shard: string, nowMs: number): void {
+    const samples = files.filter(({ table = 'samples' }) => table === 'samples');
+    const [{ last_file: last }] = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1') as [{ last_file: number }];
+    const days = new Set(samples.flatMap(({ minTimeMs, maxTimeMs }) => [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]));
+    for (const day of days) this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, ?, ?)', shard, day, last, nowMs);
   }
 
   /** Inside the caller's transaction. */

@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
+import { openRollups } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -61,7 +62,8 @@ export class Catalog extends DurableObject implements CatalogApi {
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
-      this.#upkeep = openUpkeep({ ...ports, files: this.#files, seriesHashKey: () => this.#store.routing(1).seriesHashKey });
+      const upkeep = { ...ports, files: this.#files, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
+      this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING)]);
     }
   }
 
@@ -82,7 +84,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer> {
-    this.#change(() => this.#files.commit(request));
+    this.#change(() => this.#files.commit(request, systemClock.nowMs()));
     if (this.#tables !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
     return { version: CATALOG_RPC_VERSION };
   }

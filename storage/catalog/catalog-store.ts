@@ -145,6 +145,38 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     description TEXT NOT NULL,         -- data-file.ts
     cursor TEXT                        -- where the next file begins
   )`,
+  // Roll-ups (warm/rollup-ledger.ts). Days are those of the starts of buckets, since 1970.
+  `CREATE TABLE rollup_source (
+    shard TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    newest_file INTEGER NOT NULL,      -- the last that a shard has committed with samples of the day's buckets
+    changed_ms INTEGER NOT NULL,       -- Unix milliseconds: when that was
+    PRIMARY KEY (shard, day)
+  ) WITHOUT ROWID`,
+  `INSERT INTO rollup_source (shard, day, newest_file, changed_ms)
+    SELECT shard, day, max(rank), 0 FROM data_file WHERE table_name = 'samples' AND removed_change IS NULL GROUP BY shard, day`,
+  `CREATE TABLE rollup_policy (
+    policy INTEGER PRIMARY KEY,
+    rules TEXT NOT NULL UNIQUE         -- JSON: WarmRule[] (warm/tiering-policy.ts)
+  )`,
+  `CREATE TABLE rollup_day (
+    table_name TEXT NOT NULL,
+    shard TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    through_file INTEGER NOT NULL,     -- its buckets are of samples up to this file
+    policy INTEGER NOT NULL,           -- and were made by these rules
+    PRIMARY KEY (table_name, shard, day)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE rollup_plan (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    plan TEXT NOT NULL,
+    is_encoded INTEGER NOT NULL        -- 1: all its files are written
+  )`,
+  `CREATE TABLE rollup_file (
+    position INTEGER PRIMARY KEY,
+    description TEXT NOT NULL,         -- data-file.ts
+    cursor TEXT                        -- where the next file begins
+  )`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -16,6 +16,8 @@ export interface Variables extends AccessVariables, OtlpVariables {
   readonly VARVE_TENANT_LIMITS?: string;
   readonly VARVE_ARCHIVE?: string;
   readonly VARVE_ARCHIVE_URI?: string;
+  /** See warm/tiering-policy.ts. */
+  readonly VARVE_TIERING?: string;
   readonly VARVE_ARCHIVE_S3_ENDPOINT?: string;
   readonly VARVE_CORS_ORIGIN?: string;
   readonly VARVE_HA_TRACKER?: string;

@@ -258,6 +258,12 @@ export const LIMITS = {
   rollupRowGroupRowsMax: 16 * KIB,
   /** Floats of a bucket up to which its percentiles are kept: an hour of ten a second. They are held until the bucket is full. */
   rollupPercentileSamplesMax: 64 * KIB,
+  /** Samples that one step makes buckets of, some three seconds of work: a file of 5-minute buckets is then about full. */
+  rollupStepSamplesTarget: 4 * 1024 * KIB,
+  /** Days of a month that are rolled up at a time: each has up to 24 files open. */
+  rollupDaysMax: 4,
+  /** A day is rolled up when no samples of it have come for so long: imports come in many commits. */
+  rollupSettleMs: 15 * MINUTE_MS,
 
   // —— changes on their way to a queue ——
   /** A queue takes 128 KB a message, its own attributes included. */

@@ -1,0 +1,164 @@
+import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
+import type { ArchiveFiles } from '../catalog/archive-files.ts';
+import type { DataFile } from '../catalog/data-file.ts';
+import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
+import { tableDefinition } from '../catalog/table-definitions.ts';
+import { SeriesHasher } from '../model/series-id.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { putObject } from '../put-object.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { randomId, type Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { RollupEncoder } from './rollup-encoder.ts';
+import { RollupLedger, type RollupPlan } from './rollup-ledger.ts';
+import { planRollup, rollupDueMs, type RollupWork, type WantedTable } from './rollup-plan.ts';
+import { hasResolution, type WarmPolicy } from './tiering-policy.ts';
+
+/** Failures in a row after which a plan is given up and made anew: its files may have been replaced and removed meanwhile. */
+const TRIES_MAX = 8;
+const DAY_MS = 86_400_000;
+
+export interface RollupBuilderOptions {
+  /** A catalog's database that has been migrated (catalog-store.ts). */
+  readonly sql: Sql;
+  readonly files: ArchiveFiles;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: typeof LIMITS;
+  /** Keys begin with it: `tenant/archive`. */
+  readonly prefix: string;
+  /** Key of the tenant's series ids. */
+  readonly seriesHashKey: () => Uint8Array;
+  readonly policy: WarmPolicy;
+}
+
+/**
+ * Keeps the tables of roll-ups up with the samples that are in files, step by step, one partition of one shard at a time:
+ *
+ *   plan → object 0, note of it → … → object n, note → new files in the place of the partition's old ones, and the days noted
+ *
+ * A crash before the plan: nothing has begun. Behind it, or behind an object: the same bytes go to the same key again, which is found as it
+ * should be. Behind a note: the next file is next. Before the last transaction it is done again, behind it the plan is gone. Samples that
+ * are committed on the way are newer than what the plan says it has seen: the day is rolled up again. Nothing is deleted here.
+ */
+export class RollupBuilder {
+  readonly counters = { rollup_plans_total: 0, rollup_files_total: 0, rollup_buckets_total: 0, rollup_samples_total: 0, rollup_failures_total: 0, rollups_given_up_total: 0 };
+  readonly #options: RollupBuilderOptions;
+  readonly #ledger: RollupLedger;
+  readonly #pause: RetryPause;
+  readonly #tables: readonly WantedTable[];
+  #encoder: RollupEncoder | undefined;
+
+  constructor(options: RollupBuilderOptions) {
+    this.#options = options;
+    this.#ledger = new RollupLedger(options.sql);
+    this.#pause = new RetryPause(options.clock);
+    this.#tables = ROLLUP_TABLES.filter(({ resolution }) => hasResolution(options.policy, resolution)).map((table) => {
+      const definition = tableDefinition(table.name);
+      return { ...table, retentionMs: options.policy.retentionMs[table.resolution], partitionOf: (day) => partitionDay(definition, day * DAY_MS) };
+    });
+  }
+
+  /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
+  nextDueMs(): number | undefined {
+    if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
+    const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#options.limits);
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
+  }
+
+  /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */
+  async step(): Promise<void> {
+    if (!this.#pause.isOver) return;
+    const known = this.#ledger.plan();
+    try {
+      if (known === undefined) this.#begin();
+      else if (!known.isEncoded) await this.#writeNext(known.plan);
+      else this.#finish(known.plan);
+      // A plan that was only begun says nothing of whether it can be carried out.
+      if (known !== undefined) this.#pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.rollup_failures_total++;
+      this.#pause.failed();
+      if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
+    }
+  }
+
+  #begin(): void {
+    const { sql, clock, random, limits, policy } = this.#options;
+    const work = planRollup(this.#ledger.state(), this.#tables, clock.nowMs(), limits);
+    if (work === undefined) return;
+    const runs = this.#runsOf(work);
+    sql.transaction(() => {
+      const empty = work.days.filter(({ day }) => !runs.some((run) => run.isOf(day)));
+      for (const { day } of empty) this.#ledger.forget(work.shard, day);
+      if (empty.length === work.days.length) return;
+      const replaced = this.#options.files.runs({ table: work.table, day: work.partition, shard: work.shard }).flatMap(({ files }) => files);
+      const days = work.days.filter((day) => !empty.includes(day));
+      this.#ledger.begin({ ...work, days, id: randomId(random), runs: runs.map(({ files }) => files), replaced, rules: JSON.stringify(policy.rules) });
+    });
+  }
+
+  /** The runs of files that have samples of the days, or the one on the edge of the day behind. */
+  #runsOf({ shard, days }: RollupWork): { readonly files: readonly number[]; readonly rank: number; readonly isOf: (day: number) => boolean }[] {
+    const { files } = this.#options;
+    const wanted = new Set(days.map(({ day }) => day));
+    return [...new Set(days.flatMap(({ day }) => [day, day + 1]))]
+      .flatMap((day) =>
+        files.runs({ table: 'samples', day, shard }).flatMap(({ files: run, rank }) => {
+          const isEdge = wanted.has(day - 1) && files.describe(run).some(({ minTimeMs }) => minTimeMs === day * DAY_MS);
+          const isOf = (of: number): boolean => of === day || (isEdge && of === day - 1);
+          return wanted.has(day) || isEdge ? [{ files: run, rank, isOf }] : [];
+        }),
+      )
+      .sort((a, b) => a.rank - b.rank);
+  }
+
+  async #writeNext(plan: RollupPlan): Promise<void> {
+    const { position, cursor } = this.#ledger.progress();
+    const { store, prefix, files, limits } = this.#options;
+    const encoder = (this.#encoder ??= new RollupEncoder({ store, limits, hasher: new SeriesHasher(this.#options.seriesHashKey()) }));
+    const made = await encoder.encodeNext(plan, { runs: plan.runs.map((run) => files.describe(run)), replaced: files.describe(plan.replaced) }, cursor);
+    if (made === undefined) {
+      this.#ledger.note(plan, position, undefined);
+      return;
+    }
+    const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = made.file;
+    const key = `${prefix}/${plan.table}/data/${partitionFolder(tableDefinition(plan.table), plan.partition)}/${plan.shard.replace('/', '-')}-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
+    // Commit point of the object: the store's own.
+    if ((await port(() => putObject(store, key, bytes))) === 'different') {
+      // Another build had begun this plan and encodes otherwise: a new plan has other keys.
+      this.#giveUp(plan);
+      return;
+    }
+    const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+    this.#ledger.note(plan, position, { file, cursor: made.cursor });
+    this.counters.rollup_files_total++;
+    this.counters.rollup_buckets_total += rowCount;
+    this.counters.rollup_samples_total += made.sampleCount;
+  }
+
+  #finish(plan: RollupPlan): void {
+    const { sql, files, clock } = this.#options;
+    const add = this.#ledger.files();
+    // Commit point of roll-ups: this transaction. Before it queries have the old ones of the partition, if any, behind it the new ones.
+    const outcome = sql.transaction(() => {
+      const isNothing = add.length === 0 && plan.replaced.length === 0;
+      const replaced = isNothing ? 'done' : files.replace({ id: plan.id, table: plan.table, shard: plan.shard, remove: plan.replaced, add, nowMs: clock.nowMs() });
+      if (replaced === 'done') this.#ledger.done(plan);
+      this.#ledger.end(plan);
+      return replaced;
+    });
+    // Somebody has taken files away meanwhile: what is there now is looked at again.
+    if (outcome === 'done') this.counters.rollup_plans_total++;
+    else this.counters.rollups_given_up_total++;
+  }
+
+  #giveUp(plan: RollupPlan): void {
+    this.#ledger.end(plan);
+    this.counters.rollups_given_up_total++;
+  }
+}

@@ -1,0 +1,90 @@
+import type { RollupTable } from '../catalog/rollup-tables.ts';
+
+/** The newest of a shard's files that have something of a day's buckets. */
+export interface DaySource {
+  readonly shard: string;
+  /** Days since 1970: of the starts of its buckets. */
+  readonly day: number;
+  /** Number of the file, and when it was committed (Unix ms). */
+  readonly newestFile: number;
+  readonly changedMs: number;
+}
+
+/** A day of a shard that a table has. */
+export interface RolledUpDay {
+  readonly shard: string;
+  readonly day: number;
+  /** It was made when this file was the newest. */
+  readonly throughFile: number;
+}
+
+export interface RollupState {
+  /** By day. */
+  readonly sources: readonly DaySource[];
+  /** By name of the table. */
+  readonly done: ReadonlyMap<string, readonly RolledUpDay[]>;
+  /** By shard: all its samples before this (Unix ms) are in files. */
+  readonly archivedUntilMs: ReadonlyMap<string, number>;
+}
+
+/** A table that is to be kept up, with how long its roll-ups stay and the partition of a day. */
+export interface WantedTable extends RollupTable {
+  readonly retentionMs: number;
+  readonly partitionOf: (day: number) => number;
+}
+
+export interface RollupLimits {
+  readonly archiveWindowMs: number;
+  readonly rollupSettleMs: number;
+  readonly rollupDaysMax: number;
+}
+
+/** What to roll up next: some days of one partition of one shard. */
+export interface RollupWork {
+  readonly table: RollupTable['name'];
+  readonly shard: string;
+  /** First day of the partition. */
+  readonly partition: number;
+  /** Rising, with the newest file of each. */
+  readonly days: readonly { readonly day: number; readonly throughFile: number }[];
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The oldest days that lack roll-ups, or have some of before late samples came. A day is due when all of it is in files, and the first
+ * window of the next, which may have the sample on its edge; late samples come in many commits, and are waited for.
+ */
+export function planRollup(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): RollupWork | undefined {
+  for (const table of tables) {
+    const missing = missingDays(state, table, nowMs);
+    const first = missing.find((source) => dueMs(source, limits) <= nowMs && isArchived(source, state, limits));
+    if (first === undefined) continue;
+    const partition = table.partitionOf(first.day);
+    const days = missing.filter((source) => source.shard === first.shard && table.partitionOf(source.day) === partition && dueMs(source, limits) <= nowMs && isArchived(source, state, limits));
+    return { table: table.name, shard: first.shard, partition, days: days.slice(0, limits.rollupDaysMax).map(({ day, newestFile }) => ({ day, throughFile: newestFile })) };
+  }
+  return undefined;
+}
+
+/** When `planRollup` will have something; `undefined` when it will not before something is committed. */
+export function rollupDueMs(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): number | undefined {
+  let soonestMs = Infinity;
+  for (const table of tables) {
+    for (const source of missingDays(state, table, nowMs)) if (isArchived(source, state, limits)) soonestMs = Math.min(soonestMs, dueMs(source, limits));
+  }
+  return soonestMs === Infinity ? undefined : soonestMs;
+}
+
+function missingDays({ sources, done }: RollupState, table: WantedTable, nowMs: number): DaySource[] {
+  const known = new Map((done.get(table.name) ?? []).map(({ shard, day, throughFile }) => [`${shard} ${day}`, throughFile]));
+  return sources.filter(({ shard, day, newestFile }) => (known.get(`${shard} ${day}`) ?? 0) < newestFile && (day + 1) * DAY_MS > nowMs - table.retentionMs);
+}
+
+function isArchived({ shard, day }: DaySource, { archivedUntilMs }: RollupState, { archiveWindowMs }: RollupLimits): boolean {
+  return (archivedUntilMs.get(shard) ?? -Infinity) >= (day + 1) * DAY_MS + archiveWindowMs;
+}
+
+function dueMs({ changedMs }: DaySource, { rollupSettleMs }: RollupLimits): number {
+  return changedMs + rollupSettleMs;
+}

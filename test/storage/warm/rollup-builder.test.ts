@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import type { Labels } from '../../../storage/model/labels.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
+import { readTieringPolicy } from '../../../storage/warm/tiering-policy.ts';
+import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { DAY_MS, HOUR_MS, DAY_START_MS, samplesOf } from '../archive/archive-world.ts';
+import type { TestSeries } from '../archive/random-series.ts';
+import { RollupWorld } from './rollup-world.ts';
+
+const LABELS: Labels[] = Array.from({ length: 10 }, (_, i) => ['__name__', `m${Math.floor(i / 4)}`, 'pod', `p${i}`]);
+const ID = new Uint8Array(12);
+/** Several row groups, files and steps. */
+const SMALL = { archiveFileRowsMax: 60, archiveRowGroupRowsMax: 40, rollupRowGroupRowsMax: 25, archiveMergeRowsTarget: 90, rollupStepSamplesTarget: 150 };
+
+/** One sample of each series at each time. */
+function at(timesMs: readonly number[], value: (i: number) => number, labels: readonly Labels[] = LABELS.slice(0, 3)): TestSeries[] {
+  const values = Float64Array.from(timesMs, (_, i) => value(i));
+  return labels.map((each) => ({ labels: each, id: ID, source: { timestampsMs: Float64Array.from(timesMs), bits: new Uint32Array(values.slice().buffer), payloads: [], startsMs: undefined } }));
+}
+
+async function filled(world: RollupWorld, random: SeededRandom, hours: readonly number[]): Promise<RollupWorld> {
+  for (const hour of hours) await world.commit(samplesOf(LABELS, random, hour));
+  return world;
+}
+
+async function expectBuckets(world: RollupWorld, days: readonly number[]): Promise<void> {
+  for (const table of ['rollup_5m', 'rollup_1h'] as const) {
+    expect(world.freshDays(table), table).toEqual(days);
+    expect(await world.bucketsOf(table), table).toEqual(world.expectedBuckets(table, days));
+  }
+}
+
+describe('roll-ups', () => {
+  test.each([1, 2, 3, 4, 5])('have of every day what its samples say: seed %i', async (seed) => {
+    const world = new RollupWorld(seed % 2 === 0 ? {} : SMALL);
+    await filled(world, new SeededRandom(seed), [0, 1, 2, 7, 12, 22, 23]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+    expect(world.builder.nextDueMs()).toBeUndefined();
+    expect(await world.bucketsOf('rollup_1m')).toEqual([]);
+  });
+
+  test('have the sample on the edge of a day in the day before', async () => {
+    const world = new RollupWorld();
+    await world.commit(at([DAY_START_MS, DAY_START_MS + 1, DAY_START_MS + DAY_MS - 1], (i) => i));
+    await world.commit(at([DAY_START_MS + DAY_MS, DAY_START_MS + DAY_MS + 1], (i) => 10 + i));
+    await world.rollUpAll();
+    // The first moment of all belongs to the day before the first.
+    expect(world.freshDays('rollup_5m')).toEqual([-1, 0]);
+    const buckets = await world.bucketsOf('rollup_5m');
+    expect(buckets).toEqual(world.expectedBuckets('rollup_5m', [-1, 0]));
+    expect(buckets.filter((line) => line.includes(` ${DAY_START_MS + DAY_MS - 300_000} 2 `)).length).toBe(3);
+    expect(buckets.filter((line) => line.includes(` ${DAY_START_MS - 300_000} 1 `)).length).toBe(3);
+  });
+
+  test('wait until all of a day is archived, and for late samples to have come', async () => {
+    const world = new RollupWorld();
+    await world.commit(at([DAY_START_MS + 2 * DAY_MS - 1000], () => 1));
+    await world.commit(at([DAY_START_MS + HOUR_MS], () => 1));
+    const newest = world.clock.nowMs();
+    await world.rollUpAll();
+    // Shards have archived up to the end of the second day: the first window of the third is not there.
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    expect(world.builder.nextDueMs()).toBeUndefined();
+    expect(newest).toBeLessThanOrEqual(world.clock.nowMs());
+  });
+
+  test.each([11, 12, 13])('are made again when late samples come, and only those of their days: seed %i', async (seed) => {
+    const random = new SeededRandom(seed);
+    const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+    const before = world.liveFilesOf('rollup_5m');
+    await world.commit(samplesOf(LABELS, random, 30 - 48));
+    await world.commit(samplesOf(LABELS, random, 5));
+    expect(world.freshDays('rollup_5m')).toEqual([]);
+    await world.rollUpAll();
+    await expectBuckets(world, [-1, 0]);
+    expect(world.liveFilesOf('rollup_5m').filter((key) => before.includes(key))).toEqual([]);
+    // Another day of the same month: the table of hours keeps what it has of the others.
+    await world.commit(samplesOf(LABELS, random, -40));
+    await world.rollUpAll();
+    await expectBuckets(world, [-2, -1, 0]);
+  });
+
+  test('are the same when files of samples were merged meanwhile, and are not made again for it', async () => {
+    const random = new SeededRandom(3);
+    const world = await filled(new RollupWorld({ ...SMALL, archiveMergeRunsMin: 2 }), random, [0, 1, 2, 3, 4, 5]);
+    await world.mergeAll();
+    await filled(world, random, [1, 2]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+    const before = world.liveFilesOf('rollup_5m');
+    await world.mergeAll();
+    await world.rollUpAll();
+    expect(world.liveFilesOf('rollup_5m')).toEqual(before);
+    await expectBuckets(world, [0]);
+  });
+
+  test('follow the policy, series by series', async () => {
+    const policy = readTieringPolicy('{"a":{"warm":{"aggregates":["max"],"rules":[{"match":{"pod":"=~p[0-3]"},"resolution":["1h"]},{"match":{"pod":"p4"},"resolution":[]}]}}}')('a');
+    const world = await filled(new RollupWorld(SMALL, policy), new SeededRandom(4), [0, 1, 2, 3]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+    const podsOf = async (table: 'rollup_5m' | 'rollup_1h'): Promise<string[]> => [...new Set((await world.bucketsOf(table)).map((line) => /p\d/.exec(line)![0]))].sort();
+    expect(await podsOf('rollup_1h')).not.toContain('p4');
+    expect((await podsOf('rollup_5m')).every((pod) => pod > 'p4')).toBe(true);
+  });
+
+  test('a series with more samples than are held at a time', async () => {
+    const world = new RollupWorld({ archiveMergeRowsTarget: 50, archiveFileRowsMax: 80 });
+    for (let hour = 0; hour < 4; hour++) await world.commit(at(Array.from({ length: 60 }, (_, i) => DAY_START_MS + hour * HOUR_MS + 1000 + i * 50_000), (i) => i));
+    await world.commit(at(Array.from({ length: 30 }, (_, i) => DAY_START_MS + 30_000 + i * 370_000), (i) => -i));
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+  });
+});
+
+describe('faults', () => {
+  const build = (): Promise<RollupWorld> => filled(new RollupWorld(SMALL), new SeededRandom(9), [0, 1, 23]);
+
+  test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', { timeout: 120_000 }, async (when) => {
+    for (let call = 0; ; call++) {
+      const world = await build();
+      const store = new FaultyObjectStore(world.objects, { call, when });
+      world.store = store;
+      world.wake();
+      await world.rollUpAll();
+      await expectBuckets(world, [0]);
+      await world.expectNoOrphans();
+      if (store.calls <= call) break;
+    }
+  });
+
+  test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 240_000 }, async (when) => {
+    for (let call = 0; ; call++) {
+      const world = await build();
+      let sql: FaultySql | undefined;
+      let isArmed = false;
+      world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));
+      isArmed = true;
+      try {
+        await world.rollUpAll();
+      } catch (error) {
+        if (!(error instanceof InjectedFault)) throw error;
+      }
+      const isOver = sql?.isBroken !== true;
+      world.wake();
+      await world.rollUpAll();
+      await expectBuckets(world, [0]);
+      await world.expectNoOrphans();
+      if (isOver) break;
+    }
+  });
+
+  test('the object store is away for long: it is tried again, later each time, and the plan is made anew', async () => {
+    const world = await build();
+    const store = new FaultyObjectStore(world.objects);
+    world.store = store;
+    world.wake();
+    store.isDown = true;
+    for (let minute = 0; minute < 12 * 60; minute++) {
+      world.clock.advance(60_000);
+      await world.builder.step();
+    }
+    // Once in ten minutes when nothing has answered for long, a few files at a time.
+    expect(store.calls).toBeLessThan(12 * 6 * 4);
+    expect(world.builder.counters.rollups_given_up_total).toBeGreaterThan(0);
+    store.isDown = false;
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+  });
+});
+
+/** Chooses the database at each call. */
+function lazily(inner: Sql, choose: () => Sql): Sql {
+  return {
+    all: (statement, ...parameters) => choose().all(statement, ...parameters),
+    each: (statement, ...parameters) => choose().each(statement, ...parameters),
+    run: (statement, ...parameters) => choose().run(statement, ...parameters),
+    transaction: (body) => choose().transaction(body),
+    rowsWritten: () => inner.rowsWritten(),
+    sizeBytes: () => inner.sizeBytes(),
+  };
+}

@@ -1,0 +1,129 @@
+import { expect } from 'vitest';
+import { dayOf } from '../../../storage/catalog/data-file.ts';
+import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
+import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { ROLLUP_TABLES } from '../../../storage/catalog/rollup-tables.ts';
+import { formatLabels, labelsKey, type Labels } from '../../../storage/model/labels.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
+import { compareSeries } from '../../../storage/shard/read-window.ts';
+import { SampleRun } from '../../../storage/shard/sample-run.ts';
+import { BucketColumns, isMissing } from '../../../storage/warm/bucket-columns.ts';
+import { BucketFold } from '../../../storage/warm/bucket-fold.ts';
+import { RollupBuilder } from '../../../storage/warm/rollup-builder.ts';
+import { ALL_BUCKET_PARTS, RollupFileReader } from '../../../storage/warm/rollup-file-reader.ts';
+import { RollupLedger } from '../../../storage/warm/rollup-ledger.ts';
+import { ROLLUP_NUMBERS } from '../../../storage/warm/rollup-schema.ts';
+import { aggregatesOf, DEFAULT_WARM_POLICY, type WarmPolicy } from '../../../storage/warm/tiering-policy.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS } from '../archive/archive-world.ts';
+import type { TestSeries } from '../archive/random-series.ts';
+
+/** Files of samples in a catalog, and the roll-ups that are made of them; all samples are remembered, to compare. */
+export class RollupWorld extends ArchiveWorld {
+  builder!: RollupBuilder;
+  policy: WarmPolicy;
+  readonly #samples = new Map<string, { readonly labels: Labels; readonly run: SampleRun }>();
+  #wakes = 0;
+
+  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, policy: WarmPolicy = DEFAULT_WARM_POLICY) {
+    super(limits);
+    this.policy = policy;
+    this.wake();
+  }
+
+  override wake(wrap: (sql: Sql) => Sql = (sql) => sql): void {
+    super.wake(wrap);
+    // The constructor of the world below wakes before there is a policy.
+    if (this.policy === undefined) return;
+    const sql = wrap(new NodeSql(this.database.database));
+    const { clock, limits, store, files, policy } = this;
+    const random = new SeededRandom(100 + this.#wakes++);
+    const catalog = new CatalogStore(sql, random);
+    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy });
+  }
+
+  /** Series of one day, in order. */
+  override async commit(series: readonly TestSeries[], shard = '1/0'): Promise<void> {
+    for (const { labels, source } of series) {
+      const key = `${shard} ${labelsKey(labels)}`;
+      let known = this.#samples.get(key);
+      if (known === undefined) this.#samples.set(key, (known = { labels, run: new SampleRun() }));
+      known.run.append(source, 0, source.timestampsMs.length);
+      known.run.settle();
+    }
+    await super.commit(series, shard);
+  }
+
+  /** What the alarm does for roll-ups until nothing is due. */
+  async rollUpAll(stepsMax = 3000): Promise<number> {
+    for (let step = 0; step < stepsMax; step++) {
+      const dueMs = this.builder.nextDueMs();
+      if (dueMs === undefined || dueMs > this.clock.nowMs() + HOUR_MS) return step;
+      if (dueMs > this.clock.nowMs()) this.clock.advance(dueMs - this.clock.nowMs());
+      await this.builder.step();
+    }
+    throw new Error(`roll-ups do not come to an end in ${stepsMax} steps`);
+  }
+
+  /** Days that a table has and that are up to date. */
+  freshDays(table: string): number[] {
+    const state = new RollupLedger(new NodeSql(this.database.database)).state();
+    const newest = new Map(state.sources.map(({ shard, day, newestFile }) => [`${shard} ${day}`, newestFile]));
+    return (state.done.get(table) ?? []).filter(({ shard, day, throughFile }) => throughFile >= (newest.get(`${shard} ${day}`) ?? 0)).map(({ day }) => (day * DAY_MS - DAY_START_MS) / DAY_MS).sort((a, b) => a - b);
+  }
+
+  /** Keys of the files of a table. */
+  liveFilesOf(table: (typeof ROLLUP_TABLES)[number]['name']): string[] {
+    return this.files.files({ version: CATALOG_RPC_VERSION, table, startMs: -1e15, endMs: 1e15, after: undefined }).files.map(({ key }) => key).sort();
+  }
+
+  /** Every object of roll-ups is of a file that the catalog knows. */
+  async expectNoOrphans(): Promise<void> {
+    const { objects } = await this.objects.list('t/archive/rollup_');
+    const known = ROLLUP_TABLES.flatMap(({ name }) => this.liveFilesOf(name));
+    expect(objects.map(({ key }) => key).sort()).toEqual(known.sort());
+  }
+
+  /** Every bucket of a table as it stands in files, sorted. */
+  async bucketsOf(table: (typeof ROLLUP_TABLES)[number]['name']): Promise<string[]> {
+    const { files } = this.files.files({ version: CATALOG_RPC_VERSION, table, startMs: -1e15, endMs: 1e15, after: undefined });
+    const lines: string[] = [];
+    for (const file of files) {
+      const reader = await RollupFileReader.open(this.objects, file);
+      const entries = [...reader.series()];
+      (await reader.read(entries, ALL_BUCKET_PARTS)).forEach((buckets, i) => lines.push(...linesOf(entries[i]!.labels, buckets)));
+    }
+    return lines.sort();
+  }
+
+  /** Every bucket that the table should have of some days, counted from the first. */
+  expectedBuckets(table: (typeof ROLLUP_TABLES)[number]['name'], days: readonly number[]): string[] {
+    const { resolution, resolutionMs } = ROLLUP_TABLES.find(({ name }) => name === table)!;
+    const kept = aggregatesOf(this.policy.rules, resolution);
+    const lines: string[] = [];
+    for (const { labels, run } of [...this.#samples.values()].sort((a, b) => compareSeries(a.labels, b.labels))) {
+      const aggregates = kept(labels);
+      if (aggregates === undefined) continue;
+      const fold = new BucketFold(resolutionMs, this.limits.rollupPercentileSamplesMax, aggregates);
+      const buckets = new BucketColumns();
+      fold.add(run, 0, run.length, buckets);
+      fold.finish(buckets);
+      lines.push(...linesOf(labels, buckets, (startMs) => days.includes(dayOf(startMs) - dayOf(DAY_START_MS))));
+    }
+    return lines.sort();
+  }
+}
+
+function linesOf(labels: Labels, buckets: BucketColumns, isWanted: (startMs: number) => boolean = () => true): string[] {
+  const rows = Array.from({ length: buckets.length }, (_, row) => row).filter((row) => isWanted(buckets.startMs[row]!));
+  return rows.map((row) => {
+    const numbers = ROLLUP_NUMBERS.map((name) => {
+      const { bits } = buckets.numbers[name];
+      return isMissing(bits, row) ? '-' : `${bits[row * 2 + 1]!.toString(16)}:${bits[row * 2]!.toString(16)}`;
+    });
+    const counts = [buckets.count[row], buckets.staleCount[row], buckets.histogramCount[row], buckets.firstMs[row], buckets.lastMs[row]];
+    return `${formatLabels(labels)} ${buckets.startMs[row]} ${counts.join(' ')} ${numbers.join(' ')} ${Buffer.from(buckets.sketches[row] ?? []).toString('hex')}`;
+  });
+}
