@@ -7,7 +7,7 @@ import { LabelGrouping } from './grouping.ts';
 import { labelHashFraction } from './label-hash.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
-import { ABSENT, FLOAT, HISTOGRAM, StepColumns } from './step-series.ts';
+import { ABSENT, FLOAT, hasAnyPresent, HISTOGRAM } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 import { selectBest } from './select-best.ts';
 
@@ -44,20 +44,20 @@ export class RankAggregateOperator implements Operator {
     const { budget } = this.#context;
     const chosen: StepSeries[] = [];
     for (const members of groups) {
-      const marks = members.map(() => new Uint8Array(grid.count));
+      const marks: (Uint8Array | undefined)[] = [];
       const fractions = op === 'limit_ratio' ? Float64Array.from(members, ({ labels }) => labelHashFraction(labels)) : NO_FRACTIONS;
       let order: readonly number[] = [];
       for (let step = 0; step < grid.count; step++) {
         budget.spend(members.length);
         if (budget.isPauseDue) await budget.pause();
         order = this.#chooseAt(members, fractions, step, parameters[step]!);
-        for (const member of order) marks[member]![step] = 1;
+        for (const member of order) (marks[member] ??= new Uint8Array(grid.count))[step] = 1;
       }
       // The one step of an instant query has an order; over several steps there is none.
       const result = grid.count === 1 ? order : members.map((_, index) => index);
       for (const member of result) {
-        const series = keepMarked(members[member]!, marks[member]!);
-        if (series !== undefined) chosen.push(series);
+        const series = members[member]!;
+        if (isKept(series, marks[member])) chosen.push(series);
       }
     }
     return chosen;
@@ -133,8 +133,9 @@ function isInRatio(fraction: number, ratio: number): boolean {
   return ratio >= 0 ? fraction < ratio : fraction >= 1 + ratio;
 }
 
-function keepMarked(series: StepSeries, marks: Uint8Array): StepSeries | undefined {
-  const columns = new StepColumns(marks.length);
-  for (let step = 0; step < marks.length; step++) if (marks[step] === 1) columns.copyStep(step, series);
-  return columns.isEmpty ? undefined : columns.toSeries(series.labels, series.dropName);
+/** Empties the steps of a series that are not marked, and tells whether any is left. */
+function isKept({ present }: StepSeries, marks: Uint8Array | undefined): boolean {
+  if (marks === undefined) return false;
+  for (let step = 0; step < present.length; step++) if (marks[step] === 0) present[step] = ABSENT;
+  return hasAnyPresent(present);
 }

@@ -1,4 +1,4 @@
-import { dropLabels, keepLabels, labelsKey, labelValue, setLabel } from '../../storage/model/labels.ts';
+import { dropLabels, keepLabels, labelValue, setLabel } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import type { ElementOp } from '../plan/plan-node.ts';
 import type { VectorMatching } from '../parser/ast.ts';
@@ -26,9 +26,5 @@ export class ResultLabels {
     if (this.#matching.card === 'one-to-one') labels = this.#matching.on ? keepLabels(labels, this.#names) : dropLabels(labels, this.#names);
     for (const name of this.#matching.include) labels = setLabel(labels, name, labelValue(one, name));
     return labels;
-  }
-
-  keyOf(many: Labels, one: Labels): string {
-    return labelsKey(this.of(many, one));
   }
 }

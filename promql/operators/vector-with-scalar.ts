@@ -7,7 +7,7 @@ import type { ElementOperator } from './element-operator.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
-import { ABSENT, StepColumns } from './step-series.ts';
+import { ABSENT, SpareColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
 /** A binary operator between a vector and a scalar, in either order. A filter passes on the vector's samples. */
@@ -17,6 +17,7 @@ export class VectorWithScalarOperator implements Operator {
   readonly #scalar: Operator;
   readonly #context: ExecutionContext;
   readonly #apply: ElementOperator;
+  readonly #spare = new SpareColumns();
   #scalarSeries: StepSeries | undefined;
 
   constructor(node: VectorWithScalar, vector: Operator, scalar: Operator, context: ExecutionContext) {
@@ -33,15 +34,23 @@ export class VectorWithScalarOperator implements Operator {
     const scalar = (this.#scalarSeries ??= scalarSeries(await collectScalar(this.#scalar, grid.count)));
     for (let series = await this.#vector.next(); series !== undefined; series = await this.#vector.next()) {
       this.#context.budget.spend(grid.count);
-      const columns = new StepColumns(grid.count);
+      const columns = this.#spare.take(grid.count);
       const [lhs, rhs] = scalarIsLeft ? [scalar, series] : [series, scalar];
       for (let step = 0; step < grid.count; step++) if (series.present[step] !== ABSENT) this.#apply(step, lhs, rhs, columns);
-      if (columns.isEmpty) continue;
+      this.#vector.recycle?.(series);
+      if (columns.isEmpty) {
+        this.#spare.put(columns);
+        continue;
+      }
       if ((isComparison(op) || op === '</' || op === '>/') && !returnBool) return columns.toSeries(series.labels, series.dropName);
       const { labels, dropName } = renamed(series.labels, this.#context.features);
       return columns.toSeries(labels, dropName);
     }
     return undefined;
+  }
+
+  recycle(series: StepSeries): void {
+    this.#spare.put(series);
   }
 
   explain(): Explanation {

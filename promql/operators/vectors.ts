@@ -1,4 +1,4 @@
-import { compareLabels, METRIC_NAME } from '../../storage/model/labels.ts';
+import { compareLabels, labelsKey, METRIC_NAME } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Annotation } from '../annotations.ts';
@@ -22,8 +22,9 @@ interface Pair {
   readonly index: number;
   readonly one: StepSeries;
   readonly columns: StepColumns;
-  /** The steps at which the result's labels are taken. */
-  readonly claimed: Uint8Array;
+  readonly labels: Labels;
+  /** The steps at which the result's labels are taken, where another result may have them too. */
+  readonly claimed: Uint8Array | undefined;
 }
 
 /**
@@ -68,7 +69,10 @@ export class VectorsOperator implements Operator {
     // With one side empty nothing can match, and then duplicates on the other do not matter.
     const checksAt = fillMany === undefined && fillOne === undefined ? presenceOf(many, this.#node.grid.count) : undefined;
     const results: StepSeries[] = [];
-    for (const group of groups) this.#findOnes(group, checksAt);
+    for (const group of groups) {
+      this.#findOnes(group, checksAt);
+      if (fillMany !== undefined) group.manyMatched = new Uint8Array(this.#node.grid.count);
+    }
     for (let index = 0; index < many.length; index++) {
       budget.spend(this.#node.grid.count);
       if (budget.isPauseDue) await budget.pause();
@@ -116,11 +120,12 @@ export class VectorsOperator implements Operator {
       const [lhs, rhs] = this.#manyIsRight ? [pair.one, many] : [many, pair.one];
       // Samples that nothing can be made of count as unmatched.
       if (!this.#apply(step, lhs, rhs, pair.columns)) continue;
+      if (group.manyMatched !== undefined) group.manyMatched[step] = 1;
+      if (pair.claimed === undefined) continue;
       if (pair.claimed[step] === 1) throw this.#multipleMatches();
       pair.claimed[step] = 1;
-      group.manyMatched[step] = 1;
     }
-    for (const { one, columns } of pairs.values()) this.#push(columns, many, one, results);
+    for (const { one, columns, labels } of pairs.values()) this.#push(columns, many, one, labels, results);
   }
 
   #pairFor(pairs: Map<number, Pair>, many: StepSeries, group: MatchGroup, index: number, fillOne: number | undefined): Pair {
@@ -128,8 +133,9 @@ export class VectorsOperator implements Operator {
     if (pair === undefined) {
       const stepCount = this.#node.grid.count;
       const one = group.one[index] ?? constantSeries(this.#signature.labelsOf(many.labels), fillOne ?? NaN, stepCount);
-      const claim = this.#node.matching.card === 'one-to-one' ? '' : this.#resultLabels.keyOf(many.labels, one.labels);
-      pair = { index, one, columns: new StepColumns(stepCount), claimed: group.claim(claim) };
+      const labels = this.#resultLabels.of(many.labels, one.labels);
+      const claimed = group.claim(() => (this.#node.matching.card === 'one-to-one' ? '' : labelsKey(labels)));
+      pair = { index, one, columns: new StepColumns(stepCount), labels, claimed };
       pairs.set(index, pair);
     }
     return pair;
@@ -150,18 +156,18 @@ export class VectorsOperator implements Operator {
       const [lhs, rhs] = this.#manyIsRight ? [one, many] : [many, one];
       const columns = new StepColumns(this.#node.grid.count);
       for (let step = 0; step < one.present.length; step++) {
-        if (group.oneAt[step] === index && group.manyMatched[step] === 0) this.#apply(step, lhs, rhs, columns);
+        if (group.oneAt[step] === index && group.manyMatched?.[step] === 0) this.#apply(step, lhs, rhs, columns);
       }
-      this.#push(columns, many, one, results);
+      this.#push(columns, many, one, this.#resultLabels.of(many.labels, one.labels), results);
     }
   }
 
-  #push(columns: StepColumns, many: StepSeries, one: StepSeries, results: StepSeries[]): void {
+  #push(columns: StepColumns, many: StepSeries, one: StepSeries, labels: Labels, results: StepSeries[]): void {
     if (columns.isEmpty) return;
     this.#context.budget.hold(columns.values.length);
     // A filter passes a name on as it came: one that is to go, because a function made the sample, still is.
     const named = this.#node.matching.include.includes(METRIC_NAME) ? one : many;
-    results.push(columns.toSeries(this.#resultLabels.of(many.labels, one.labels), this.#node.returnBool || named.dropName));
+    results.push(columns.toSeries(labels, this.#node.returnBool || named.dropName));
   }
 
   explain(): Explanation {

@@ -131,6 +131,10 @@ describe('query', () => {
     expect((await resultOf('api_number', { timeout: '30s' }))[1]).toHaveLength(2);
     await fails('/api/v1/query', { query: '1', timeout: 'soon' }, 'invalid parameter "timeout": cannot parse "soon" to a valid duration');
     await fails('/api/v1/query', { query: 'api_number', timeout: '0' }, 'query timed out in query execution', 503, 'timeout');
+    // Seconds of work, though still within its bound.
+    const endless = { query: 'sum_over_time(vector(1)[900000s:1s])', start: t0, end: t0 + 4000, step: 1, timeout: '50ms' };
+    await fails('/api/v1/query_range', endless, 'query timed out in expression evaluation', 503, 'timeout');
+    expect((await resultOf('api_number', {}))[1]).toHaveLength(2);
   });
 
   test('stats', async () => {
