@@ -80,10 +80,13 @@ function exponentialSide({ offset, counts }: ExponentialBuckets, mergedScales: n
   const buckets = new SparseBuckets();
   // Offsets have 32 bits: beyond 40 everything is in the two middle buckets, and 2 ** that many stays a number.
   const merged = 2 ** Math.min(mergedScales, 40);
-  for (let i = 0; i < counts.length; i++) {
-    const index = Math.floor((offset + i) / merged) + 1;
-    if (counts.values[i]! > 0 && Math.abs(index) > BUCKET_INDEX_MAX) return undefined;
-    buckets.add(index, counts.values[i]!);
+  const { values, length } = counts;
+  for (let i = 0; i < length; i++) {
+    const count = values[i]!;
+    if (count === 0) continue;
+    const index = (merged === 1 ? offset + i : Math.floor((offset + i) / merged)) + 1;
+    if (Math.abs(index) > BUCKET_INDEX_MAX) return undefined;
+    buckets.add(index, count);
   }
   return buckets;
 }
@@ -116,6 +119,8 @@ class SparseBuckets {
   }
 
   get spans(): Span[] {
-    return Array.from({ length: this.#spans.length / 2 }, (_, i) => ({ offset: this.#spans[i * 2]!, length: this.#spans[i * 2 + 1]! }));
+    const spans: Span[] = [];
+    for (let i = 0; i < this.#spans.length; i += 2) spans.push({ offset: this.#spans[i]!, length: this.#spans[i + 1]! });
+    return spans;
   }
 }

@@ -1,5 +1,5 @@
 import { DecodeError } from './decode-error.ts';
-import { fieldMask, ProtobufCursor, WIRE_BYTES, WIRE_FIXED64 } from './protobuf-cursor.ts';
+import { fieldMask, WireReader, WIRE_BYTES, WIRE_FIXED64 } from './wire-reader.ts';
 
 /*
  * Attributes as strings (opentelemetry/proto/common/v1/common.proto):
@@ -30,7 +30,7 @@ export function readText(bytes: Uint8Array, start: number, end: number): string 
  * nest `depthMax` deep.
  */
 export function readAttributes(bytes: Uint8Array, start: number, end: number, field: number, depthMax: number): string[] {
-  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  const cursor = new WireReader(bytes, 'OTLP');
   cursor.position = start;
   const attributes: string[] = [];
   while (cursor.position < end) {
@@ -45,7 +45,7 @@ export function readAttributes(bytes: Uint8Array, start: number, end: number, fi
 
 /** Name and version of the InstrumentationScope from `start` to `end`, fields 1 and 2. */
 export function readScopeName(bytes: Uint8Array, start: number, end: number): { name: string; version: string } {
-  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  const cursor = new WireReader(bytes, 'OTLP');
   cursor.position = start;
   let name = '';
   let version = '';
@@ -65,7 +65,7 @@ export function readScopeName(bytes: Uint8Array, start: number, end: number): { 
 }
 
 /** Moves the cursor to `end`. */
-function keyValue(cursor: ProtobufCursor, end: number, depthLeft: number): [string, JsonValue] {
+function keyValue(cursor: WireReader, end: number, depthLeft: number): [string, JsonValue] {
   let key = '';
   let value: JsonValue = null;
   while (cursor.position < end) {
@@ -82,14 +82,14 @@ function keyValue(cursor: ProtobufCursor, end: number, depthLeft: number): [stri
   return [key, value];
 }
 
-function anyValue(cursor: ProtobufCursor, end: number, depthLeft: number): JsonValue {
+function anyValue(cursor: WireReader, end: number, depthLeft: number): JsonValue {
   if (depthLeft === 0) throw cursor.error('an attribute that nests too deep');
   let value: JsonValue = null;
   while (cursor.position < end) {
     const tag = cursor.tag(end);
     switch (tag) {
       case 2 << 3:
-        value = cursor.lowBits(end) !== 0;
+        value = cursor.int32(end) !== 0;
         continue;
       case 3 << 3:
         value = int64(cursor, end);
@@ -113,7 +113,7 @@ function anyValue(cursor: ProtobufCursor, end: number, depthLeft: number): JsonV
   return value;
 }
 
-function arrayValue(cursor: ProtobufCursor, end: number, depthLeft: number): JsonValue[] {
+function arrayValue(cursor: WireReader, end: number, depthLeft: number): JsonValue[] {
   const values: JsonValue[] = [];
   while (cursor.position < end) {
     const tag = cursor.tag(end);
@@ -123,7 +123,7 @@ function arrayValue(cursor: ProtobufCursor, end: number, depthLeft: number): Jso
   return values;
 }
 
-function keyValueList(cursor: ProtobufCursor, end: number, depthLeft: number): [string, JsonValue][] {
+function keyValueList(cursor: WireReader, end: number, depthLeft: number): [string, JsonValue][] {
   const values: [string, JsonValue][] = [];
   while (cursor.position < end) {
     const tag = cursor.tag(end);
@@ -134,7 +134,7 @@ function keyValueList(cursor: ProtobufCursor, end: number, depthLeft: number): [
 }
 
 /** Exact, since it is printed. */
-function int64(cursor: ProtobufCursor, end: number): bigint {
+function int64(cursor: WireReader, end: number): bigint {
   let value = 0n;
   for (let shift = 0n; ; shift += 7n) {
     if (cursor.position >= end) throw cursor.cutOff(end);

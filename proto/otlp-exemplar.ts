@@ -1,6 +1,6 @@
 import { readAttributes } from './otlp-attributes.ts';
 import { readUnixNanoMs } from './otlp-points.ts';
-import { fieldMask, ProtobufCursor, WIRE_BYTES, WIRE_FIXED64 } from './protobuf-cursor.ts';
+import { fieldMask, WireReader, WIRE_BYTES, WIRE_FIXED64 } from './wire-reader.ts';
 
 /*
  *   Exemplar  2: fixed64 time_unix_nano  3: double as_double  4: bytes span_id  5: bytes trace_id  6: sfixed64 as_int
@@ -25,7 +25,7 @@ const SPAN_ID_BYTES = 8;
 
 /** The Exemplar message from `start` to `end`. */
 export function readExemplar(bytes: Uint8Array, start: number, end: number, depthMax: number): OtlpExemplar {
-  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  const cursor = new WireReader(bytes, 'OTLP');
   cursor.position = start;
   let timestampMs = 0;
   let value: number | undefined;
@@ -60,7 +60,7 @@ export function readExemplar(bytes: Uint8Array, start: number, end: number, dept
 }
 
 /** Hexadecimal digits of an id; one of zeros alone, or of another length than ids have, is none. */
-function readId(cursor: ProtobufCursor, end: number, bytesWanted: number): string {
+function readId(cursor: WireReader, end: number, bytesWanted: number): string {
   const id = cursor.bytes.subarray(cursor.position, end);
   cursor.position = end;
   if (id.length !== bytesWanted || id.every((byte) => byte === 0)) return '';

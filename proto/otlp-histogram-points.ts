@@ -1,5 +1,5 @@
 import { COUNT, Point, readUint64, SUM } from './otlp-points.ts';
-import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type ProtobufCursor } from './protobuf-cursor.ts';
+import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type WireReader } from './wire-reader.ts';
 
 /** Numbers of one point, reused; past `lengthMax` they are counted and not kept. */
 export class PointNumbers {
@@ -51,7 +51,7 @@ export class HistogramPoint extends Point {
     this.hasSum = false;
   }
 
-  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+  protected field(cursor: WireReader, tag: number, end: number): boolean {
     const { view } = cursor;
     switch (tag) {
       case COUNT:
@@ -78,7 +78,7 @@ export class HistogramPoint extends Point {
         this.bounds.push(view.getFloat64(cursor.fixed64(end), true));
         return true;
       case 10 << 3:
-        this.flags = cursor.lowBits(end);
+        this.flags = cursor.int32(end);
         return true;
       case (11 << 3) | WIRE_FIXED64:
       case (12 << 3) | WIRE_FIXED64:
@@ -106,12 +106,12 @@ export class ExponentialBuckets {
     this.#isRead = false;
   }
 
-  read(cursor: ProtobufCursor, end: number): void {
+  read(cursor: WireReader, end: number): void {
     if (this.#isRead) throw cursor.error('a second message of buckets of one side');
     this.#isRead = true;
     while (cursor.position < end) {
       const tag = cursor.tag(end);
-      if (tag === 1 << 3) this.offset = zigZag(cursor.lowBits(end));
+      if (tag === 1 << 3) this.offset = cursor.sint32(end);
       else if (tag === ((2 << 3) | WIRE_BYTES)) {
         const last = cursor.length(end);
         while (cursor.position < last) this.counts.push(cursor.uint64(last));
@@ -119,10 +119,6 @@ export class ExponentialBuckets {
       else cursor.skipUnknown(tag, end, fieldMask(1, 2));
     }
   }
-}
-
-function zigZag(bits: number): number {
-  return (bits >>> 1) ^ -(bits & 1);
 }
 
 export class ExponentialPoint extends Point {
@@ -151,7 +147,7 @@ export class ExponentialPoint extends Point {
     this.negative.clear();
   }
 
-  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+  protected field(cursor: WireReader, tag: number, end: number): boolean {
     const { view } = cursor;
     switch (tag) {
       case COUNT:
@@ -162,7 +158,7 @@ export class ExponentialPoint extends Point {
         this.hasSum = true;
         return true;
       case 6 << 3:
-        this.scale = zigZag(cursor.lowBits(end));
+        this.scale = cursor.sint32(end);
         return true;
       case (7 << 3) | WIRE_FIXED64:
         this.zeroCount = readUint64(view, cursor.fixed64(end));
@@ -174,7 +170,7 @@ export class ExponentialPoint extends Point {
         this.negative.read(cursor, cursor.length(end));
         return true;
       case 10 << 3:
-        this.flags = cursor.lowBits(end);
+        this.flags = cursor.int32(end);
         return true;
       case (14 << 3) | WIRE_FIXED64:
         this.zeroThreshold = view.getFloat64(cursor.fixed64(end), true);
@@ -209,16 +205,16 @@ export class SummaryPoint extends Point {
     this.count = this.sum = this.quantiles.length = this.values.length = 0;
   }
 
-  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+  protected field(cursor: WireReader, tag: number, end: number): boolean {
     if (tag === COUNT) this.count = readUint64(cursor.view, cursor.fixed64(end));
     else if (tag === SUM) this.sum = cursor.view.getFloat64(cursor.fixed64(end), true);
     else if (tag === ((6 << 3) | WIRE_BYTES)) this.#quantile(cursor, cursor.length(end));
-    else if (tag === 8 << 3) this.flags = cursor.lowBits(end);
+    else if (tag === 8 << 3) this.flags = cursor.int32(end);
     else return false;
     return true;
   }
 
-  #quantile(cursor: ProtobufCursor, end: number): void {
+  #quantile(cursor: WireReader, end: number): void {
     let quantile = 0;
     let value = 0;
     while (cursor.position < end) {

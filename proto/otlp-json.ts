@@ -1,6 +1,6 @@
 import { JsonReader } from './json-reader.ts';
 import { METRICS_REQUEST, type Field, type MessageType } from './otlp-json-schema.ts';
-import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './protobuf-cursor.ts';
+import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './wire-reader.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 
 export interface JsonLimits {

@@ -1,6 +1,6 @@
 import { ExponentialPoint, HistogramPoint, SummaryPoint } from './otlp-histogram-points.ts';
 import { NumberPoint, type PointKind } from './otlp-points.ts';
-import { fieldMask, ProtobufCursor, WIRE_BYTES } from './protobuf-cursor.ts';
+import { fieldMask, WireReader, WIRE_BYTES } from './wire-reader.ts';
 
 /*
  * ExportMetricsServiceRequest (opentelemetry/proto/collector/metrics/v1 and metrics/v1), down to its data points (otlp-points.ts):
@@ -102,7 +102,7 @@ export class MetricsWalker {
 
   /** Visits a whole message, whose bytes it may reorder (`Point.read`): the same message walked again is visited in the same way. */
   walk(bytes: Uint8Array, visitor: MetricsVisitor): void {
-    const cursor = new ProtobufCursor(bytes, 'OTLP');
+    const cursor = new WireReader(bytes, 'OTLP');
     const end = bytes.length;
     while (cursor.position < end) {
       const tag = cursor.tag(end);
@@ -111,7 +111,7 @@ export class MetricsWalker {
     }
   }
 
-  #resourceMetrics(cursor: ProtobufCursor, end: number, visitor: MetricsVisitor): void {
+  #resourceMetrics(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
     const start = cursor.position;
     const resource = this.#resource;
     setSpan(resource, 0, 0);
@@ -139,7 +139,7 @@ export class MetricsWalker {
     visitor.endResource();
   }
 
-  #scopeMetrics(cursor: ProtobufCursor, end: number, visitor: MetricsVisitor): void {
+  #scopeMetrics(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
     const start = cursor.position;
     const scope = this.#scope;
     const schemaUrl = this.#schemaUrl;
@@ -166,7 +166,7 @@ export class MetricsWalker {
     }
   }
 
-  #metricFields(cursor: ProtobufCursor, end: number, visitor: MetricsVisitor): void {
+  #metricFields(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
     const metric = this.#metric;
     const { name, description, unit, fields } = metric;
     setSpan(name, 0, 0);
@@ -210,7 +210,7 @@ export class MetricsWalker {
   }
 
   /** The data of a metric: gauge, sum and so on, whose fields have the same numbers. */
-  #data(cursor: ProtobufCursor, end: number, visitor: MetricsVisitor): void {
+  #data(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
     const metric = this.#metric;
     const start = cursor.position;
     const { kind } = metric;
@@ -222,8 +222,8 @@ export class MetricsWalker {
       if (tag === FIELD_1) {
         cursor.position = cursor.length(end);
         metric.pointCount++;
-      } else if (tag === 2 << 3 && hasTemporality) metric.temporality = cursor.lowBits(end);
-      else if (tag === 3 << 3 && kind === 'sum') metric.isMonotonic = cursor.lowBits(end) !== 0;
+      } else if (tag === 2 << 3 && hasTemporality) metric.temporality = cursor.int32(end);
+      else if (tag === 3 << 3 && kind === 'sum') metric.isMonotonic = cursor.int32(end) !== 0;
       else cursor.skipUnknown(tag, end, hasTemporality ? (kind === 'sum' ? fieldMask(1, 2, 3) : fieldMask(1, 2)) : fieldMask(1));
     }
     visitor.beginMetric(metric);
@@ -235,7 +235,7 @@ export class MetricsWalker {
     }
   }
 
-  #point(cursor: ProtobufCursor, end: number, visitor: MetricsVisitor): void {
+  #point(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
     switch (POINT_KIND[this.#metric.kind]) {
       case 'number':
         this.#number.read(cursor, end);

@@ -1,4 +1,4 @@
-import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type ProtobufCursor } from './protobuf-cursor.ts';
+import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type WireReader } from './wire-reader.ts';
 
 /*
  * Data points of OTLP (opentelemetry/proto/metrics/v1/metrics.proto), each kind read into one object that is used again and again.
@@ -61,7 +61,7 @@ export abstract class Point {
   protected abstract readonly exemplarTag: number;
   protected abstract clear(): void;
   /** Reads a field of this kind; false when it is none. */
-  protected abstract field(cursor: ProtobufCursor, tag: number, end: number): boolean;
+  protected abstract field(cursor: WireReader, tag: number, end: number): boolean;
   protected abstract readonly fields: number;
 
   get hasNoRecordedValue(): boolean {
@@ -69,7 +69,7 @@ export abstract class Point {
   }
 
   /** Reads the message from the cursor's position to `end`. It may move fields about within the message. */
-  read(cursor: ProtobufCursor, end: number): void {
+  read(cursor: WireReader, end: number): void {
     const start = cursor.position;
     if (this.#readOnce(cursor, end)) return;
     gatherFields(cursor, start, end, this.attributesTag);
@@ -78,7 +78,7 @@ export abstract class Point {
   }
 
   /** False when the attributes are not in one run. */
-  #readOnce(cursor: ProtobufCursor, end: number): boolean {
+  #readOnce(cursor: WireReader, end: number): boolean {
     const { attributesTag, exemplarTag } = this;
     this.timeMs = this.startMs = this.flags = this.exemplarCount = 0;
     this.attributesStart = this.attributesEnd = cursor.position;
@@ -99,7 +99,7 @@ export abstract class Point {
     return true;
   }
 
-  #exemplar(cursor: ProtobufCursor, end: number): void {
+  #exemplar(cursor: WireReader, end: number): void {
     const index = this.exemplarCount++;
     if (index >= this.exemplarStart.length) {
       this.exemplarStart = grown(this.exemplarStart);
@@ -121,7 +121,7 @@ function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
  * Moves the fields with one tag in front of the others, which keep their order: legal protobuf that no known sender writes, since they
  * write repeated fields in one run. The message is ours to change; its length stays the same.
  */
-function gatherFields(cursor: ProtobufCursor, start: number, end: number, wanted: number): void {
+function gatherFields(cursor: WireReader, start: number, end: number, wanted: number): void {
   const original = cursor.bytes.slice(start, end);
   const others = new Uint8Array(end - start);
   let gathered = start;
@@ -161,7 +161,7 @@ export class NumberPoint extends Point {
     this.bitsLow = this.bitsHigh = 0;
   }
 
-  protected field(cursor: ProtobufCursor, tag: number, end: number): boolean {
+  protected field(cursor: WireReader, tag: number, end: number): boolean {
     if (tag === AS_DOUBLE) {
       const at = cursor.fixed64(end);
       this.bitsLow = cursor.view.getUint32(at, true);
@@ -173,7 +173,7 @@ export class NumberPoint extends Point {
       this.bitsLow = scratchBits[0]!;
       this.bitsHigh = scratchBits[1]!;
       this.hasValue = true;
-    } else if (tag === 8 << 3) this.flags = cursor.lowBits(end);
+    } else if (tag === 8 << 3) this.flags = cursor.int32(end);
     else return false;
     return true;
   }

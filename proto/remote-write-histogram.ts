@@ -155,8 +155,7 @@ function readNumbers(reader: WireReader, tag: number, end: number, histogram: Wi
     case CUSTOM_VALUES:
       return readFloats(reader, tag, end, histogram.customValues);
     default:
-      reader.checkUnknown(tag, HISTOGRAM_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, HISTOGRAM_FIELDS);
   }
 }
 
@@ -183,8 +182,7 @@ function readSpan(reader: WireReader, end: number): WireSpan {
     if (tag === SPAN_OFFSET) span.offset = reader.sint32(end);
     else if (tag === SPAN_LENGTH) span.length = reader.varint(end);
     else {
-      reader.checkUnknown(tag, SPAN_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, SPAN_FIELDS);
     }
   }
   return span;

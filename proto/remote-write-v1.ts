@@ -104,8 +104,7 @@ class Walker {
         columns.addMetadata(reader.position, fieldEnd);
         reader.position = fieldEnd;
       } else {
-        reader.checkUnknown(tag, REQUEST_FIELDS);
-        reader.skipField(tag, end);
+        reader.skipUnknown(tag, end, REQUEST_FIELDS);
       }
     }
   }
@@ -140,8 +139,7 @@ class Walker {
         else columns.addHistogram(index, reader.position, fieldEnd);
         reader.position = fieldEnd;
       } else {
-        reader.checkUnknown(tag, SERIES_FIELDS);
-        reader.skipField(tag, end);
+        reader.skipUnknown(tag, end, SERIES_FIELDS);
       }
     }
     columns.sampleStart[index + 1] = columns.sampleCount;
@@ -187,8 +185,7 @@ class Walker {
         columns.valueBits[index * 2 + 1] = reader.view.getUint32(reader.position - 4, true);
       } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
       else {
-        reader.checkUnknown(tag, SAMPLE_FIELDS);
-        reader.skipField(tag, end);
+        reader.skipUnknown(tag, end, SAMPLE_FIELDS);
       }
     }
   }
@@ -219,8 +216,7 @@ function readLabel(reader: WireReader, end: number, labels: string[]): void {
       else value = text;
       reader.position = textEnd;
     } else {
-      reader.checkUnknown(tag, LABEL_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, LABEL_FIELDS);
     }
   }
   labels.push(name, value);
@@ -248,8 +244,7 @@ export function readExemplar(bytes: Uint8Array, start: number, end: number): Wir
       bitsHigh = reader.view.getUint32(reader.position - 4, true);
     } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
     else {
-      reader.checkUnknown(tag, EXEMPLAR_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
     }
   }
   return { labels, bitsLow, bitsHigh, timestampMs };
@@ -276,8 +271,7 @@ export function readMetadata(bytes: Uint8Array, start: number, end: number): Wir
       texts.set(tag, reader.text(reader.position, textEnd));
       reader.position = textEnd;
     } else {
-      reader.checkUnknown(tag, METADATA_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, METADATA_FIELDS);
     }
   }
   return { type, metric: texts.get(METADATA_FAMILY) ?? '', help: texts.get(METADATA_HELP) ?? '', unit: texts.get(METADATA_UNIT) ?? '' };

@@ -124,8 +124,7 @@ class Walker {
       if (tag === REQUEST_SERIES) this.#series(reader.length(end));
       else if (tag === REQUEST_SYMBOL) this.#symbol(reader.length(end));
       else {
-        reader.checkUnknown(tag, REQUEST_FIELDS);
-        reader.skipField(tag, end);
+        reader.skipUnknown(tag, end, REQUEST_FIELDS);
       }
     }
     if (columns.symbolCount > 0 && columns.symbolEnd[0] !== columns.symbolStart[0]) throw reader.error('the first symbol is not empty');
@@ -215,8 +214,7 @@ class Walker {
           break;
         }
         default:
-          reader.checkUnknown(tag, SERIES_FIELDS);
-          reader.skipField(tag, end);
+          reader.skipUnknown(tag, end, SERIES_FIELDS);
       }
     }
   }
@@ -258,8 +256,7 @@ class Walker {
       } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
       else if (tag === SAMPLE_START) columns.startsMs[index] = reader.int64(end);
       else {
-        reader.checkUnknown(tag, SAMPLE_FIELDS);
-        reader.skipField(tag, end);
+        reader.skipUnknown(tag, end, SAMPLE_FIELDS);
       }
     }
   }
@@ -288,8 +285,7 @@ class Walker {
       else if (field === METADATA_HELP) helpRef = reader.varint(end);
       else if (field === METADATA_UNIT) unitRef = reader.varint(end);
       else {
-        reader.checkUnknown(field, METADATA_FIELDS);
-        reader.skipField(field, end);
+        reader.skipUnknown(field, end, METADATA_FIELDS);
       }
       position = reader.position;
     }
@@ -323,8 +319,7 @@ export function readExemplar(reader: WireReader, start: number, end: number): Wi
       bitsHigh = reader.view.getUint32(reader.position - 4, true);
     } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
     else {
-      reader.checkUnknown(tag, EXEMPLAR_FIELDS);
-      reader.skipField(tag, end);
+      reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
     }
   }
   return { refs, bitsLow, bitsHigh, timestampMs };

@@ -11,6 +11,11 @@ export function fieldTag(field: number, wireType: number): number {
   return field * 8 + wireType;
 }
 
+/** The bits of `checkUnknown` for these fields. */
+export function fieldMask(...fields: readonly number[]): number {
+  return fields.reduce((mask, field) => mask | (1 << field), 0);
+}
+
 /**
  * A bounds-checked cursor over a protobuf message, one for all its nested messages: every call is given the end of the message that the
  * field lies in. Public fields, so that hot loops may keep the position in a local.
@@ -28,6 +33,13 @@ export class WireReader {
     this.#what = what;
   }
 
+  /** The next tag: field number times 8 plus wire type. Field number 0 does not exist. */
+  tag(end: number): number {
+    const tag = this.varint(end);
+    if (tag < 8) throw this.error(`field number 0 at byte ${this.position}`);
+    return tag;
+  }
+
   /** The end of a length-delimited field whose length is next, which must lie within its parent. */
   length(parentEnd: number): number {
     const length = this.varint(parentEnd);
@@ -39,11 +51,27 @@ export class WireReader {
   /** An unsigned varint of at most 32 bits: a tag, a length, a uint32. */
   varint(end: number): number {
     const bytes = this.bytes;
+    const position = this.position | 0;
+    // Nearly all have one byte or two. Behind the end of the message there is nothing, which is no byte below 128.
+    const first = bytes[position]!;
+    if (first < 0x80 && position < end) {
+      this.position = position + 1;
+      return first;
+    }
+    const second = bytes[position + 1]!;
+    if (second < 0x80 && position + 1 < end) {
+      this.position = position + 2;
+      return (first & 0x7f) | (second << 7);
+    }
+    return this.#longVarint(end);
+  }
+
+  #longVarint(end: number): number {
+    const bytes = this.bytes;
     let position = this.position;
-    if (position >= end) throw this.cutOff(end);
-    let byte = bytes[position++]!;
-    let value = byte & 0x7f;
-    for (let shift = 7; byte >= 0x80; shift += 7) {
+    let byte = 0x80;
+    let value = 0;
+    for (let shift = 0; byte >= 0x80; shift += 7) {
       if (position >= end) throw this.cutOff(end);
       if (shift > 28) throw this.error(`a varint above 32 bits at byte ${this.position}`);
       byte = bytes[position++]!;
@@ -82,6 +110,12 @@ export class WireReader {
 
   /** An unsigned 64-bit varint as a number, rounded above 2^53. */
   uint64(end: number): number {
+    const position = this.position | 0;
+    const first = this.bytes[position]!;
+    if (first < 0x80 && position < end) {
+      this.position = position + 1;
+      return first;
+    }
     this.#varint64(end);
     return (this.#high >>> 0) * 2 ** 32 + (this.#low >>> 0);
   }
@@ -98,7 +132,7 @@ export class WireReader {
     return halfHigh * 2 ** 32 + (halfLow >>> 0);
   }
 
-  /** An int32 or an enum: the low 32 bits of a varint of up to 64, as a negative one is sent. */
+  /** The low 32 bits of a varint of up to 64, which is how a negative int32 or an enum is sent. */
   int32(end: number): number {
     this.#varint64(end);
     return this.#low;
@@ -106,7 +140,7 @@ export class WireReader {
 
   /** A zigzag 32-bit varint. */
   sint32(end: number): number {
-    const value = this.varint(end);
+    const value = this.int32(end);
     return (value >>> 1) ^ -(value & 1);
   }
 
@@ -115,6 +149,14 @@ export class WireReader {
     const value = this.view.getFloat64(this.position, true);
     this.position += 8;
     return value;
+  }
+
+  /** The position of a fixed64, which is stepped over. */
+  fixed64(end: number): number {
+    const position = this.position;
+    if (position + 8 > end) throw this.cutOff(end);
+    this.position = position + 8;
+    return position;
   }
 
   /** Words of the last 64-bit varint. */
@@ -149,6 +191,12 @@ export class WireReader {
     if (field < 32 && (knownFields & (1 << field)) !== 0) {
       throw this.error(`wire type ${tag & 7} for field ${field} at byte ${this.position}`);
     }
+  }
+
+  /** Skips a field that none of the known ones was, see `checkUnknown`. */
+  skipUnknown(tag: number, end: number, knownFields: number): void {
+    this.checkUnknown(tag, knownFields);
+    this.skipField(tag, end);
   }
 
   /** Skips the field whose tag has just been read. */

@@ -88,13 +88,21 @@ export function samePayload(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function canBeVarints({ count, zeroCount, positiveBuckets, negativeBuckets }: FloatHistogram): boolean {
-  return isWhole(count) && isWhole(zeroCount) && positiveBuckets.every(isWhole) && negativeBuckets.every(isWhole);
+  return isWhole(count) && isWhole(zeroCount) && areWhole(positiveBuckets) && areWhole(negativeBuckets);
+}
+
+function areWhole(counts: readonly number[]): boolean {
+  for (let i = 0; i < counts.length; i++) if (!isWhole(counts[i]!)) return false;
+  return true;
 }
 
 function isWhole(value: number): boolean {
   // Differences of two of these still fit a signed varint; -0 would come back as 0.
-  return Number.isInteger(value) && value >= 0 && value <= SIGNED_VARINT_MAX && !Object.is(value, -0);
+  return value > 0 ? value <= SIGNED_VARINT_MAX && value === Math.trunc(value) : value === 0 && 1 / value > 0;
 }
+
+/** The buckets at hand as differences; reused. */
+let differences = new Float64Array(256);
 
 function writeSide(spans: readonly Span[], buckets: readonly number[], isVarint: boolean): void {
   out.unsigned(spans.length);
@@ -102,13 +110,19 @@ function writeSide(spans: readonly Span[], buckets: readonly number[], isVarint:
     out.signed(offset);
     out.unsigned(length);
   }
-  out.unsigned(buckets.length);
-  let previous = 0;
-  for (const bucket of buckets) {
-    if (isVarint) out.signed(bucket - previous);
-    else writeFloat(bucket);
-    previous = bucket;
+  const { length } = buckets;
+  out.unsigned(length);
+  if (!isVarint) {
+    for (const bucket of buckets) writeFloat(bucket);
+    return;
   }
+  if (length > differences.length) differences = new Float64Array(Math.max(length, differences.length * 2));
+  let previous = 0;
+  for (let i = 0; i < length; i++) {
+    differences[i] = buckets[i]! - previous;
+    previous = buckets[i]!;
+  }
+  out.signedAll(differences, length);
 }
 
 function readSide(reader: ByteReader, isVarint: boolean): { readonly spans: readonly Span[]; readonly buckets: readonly number[] } {

@@ -42,7 +42,9 @@ export function validateIntegerCounts(histogram: FloatHistogram): string | undef
 }
 
 function total(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0);
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) sum += counts[i]!;
+  return sum;
 }
 
 function exponentialLayoutError(histogram: FloatHistogram): string | undefined {
@@ -97,8 +99,10 @@ function spanError(spans: readonly Span[], bucketCount: number, firstChecked: nu
 }
 
 function negativeCountError(counts: readonly number[]): string | undefined {
-  const at = counts.findIndex((count) => count < 0);
-  return at === -1 ? undefined : `bucket number ${at + 1} has observation count of ${formatG(counts[at]!)}: ${NEGATIVE_BUCKET_COUNT}`;
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i]! < 0) return `bucket number ${i + 1} has observation count of ${formatG(counts[i]!)}: ${NEGATIVE_BUCKET_COUNT}`;
+  }
+  return undefined;
 }
 
 function onSide(side: string, error: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import { readAttributes, readText } from '../../proto/otlp-attributes.ts';
 import type { ExponentialBuckets, ExponentialPoint, HistogramPoint, PointNumbers, SummaryPoint } from '../../proto/otlp-histogram-points.ts';
 import { MetricsWalker, type MetricHeader, type MetricsVisitor, type Span } from '../../proto/otlp-metrics.ts';
-import { ProtobufCursor } from '../../proto/protobuf-cursor.ts';
+import { WireReader } from '../../proto/wire-reader.ts';
 import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../../proto/otlp-points.ts';
 import { hex } from './reference-otlp.ts';
 
@@ -84,7 +84,7 @@ class Recorder implements MetricsVisitor {
 }
 
 function fieldCount(bytes: Uint8Array, start: number, end: number): number {
-  const cursor = new ProtobufCursor(bytes, 'OTLP');
+  const cursor = new WireReader(bytes, 'OTLP');
   let count = 0;
   for (cursor.position = start; cursor.position < end; count++) cursor.skipField(cursor.tag(end), end);
   return count;
