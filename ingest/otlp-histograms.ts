@@ -1,5 +1,5 @@
 import type { ExponentialBuckets, ExponentialPoint, HistogramPoint } from '../proto/otlp-histogram-points.ts';
-import { CUSTOM_BUCKETS_SCHEMA, EMPTY_HISTOGRAM, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, type FloatHistogram, type Span } from '../storage/model/histogram.ts';
+import { CUSTOM_BUCKETS_SCHEMA, EMPTY_HISTOGRAM, EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, type FloatHistogram } from '../storage/model/histogram.ts';
 import { validateFloatHistogram, validateIntegerCounts } from '../storage/model/histogram-validate.ts';
 
 /** The width of the zero bucket where the sender says none: Prometheus' default. */
@@ -94,33 +94,29 @@ function exponentialSide({ offset, counts }: ExponentialBuckets, mergedScales: n
 /** Buckets by rising index, as spans and counts. */
 class SparseBuckets {
   readonly counts: number[] = [];
-  /** Offset and length of each span, one after the other. */
-  readonly #spans: number[] = [];
+  readonly spans: { offset: number; length: number }[] = [];
+  #span = { offset: 0, length: 0 };
   /** Of the last bucket written. */
   #index = 0;
 
   add(index: number, count: number): void {
     if (count === 0) return;
-    const spans = this.#spans;
-    const { counts } = this;
-    if (counts.length > 0 && index === this.#index) {
+    const { counts, spans } = this;
+    const gap = index - this.#index - 1;
+    if (counts.length > 0 && gap === 0) {
+      counts.push(count);
+      this.#span.length++;
+    } else if (counts.length > 0 && index === this.#index) {
       counts[counts.length - 1]! += count;
-      return;
-    }
-    const gap = counts.length === 0 ? index : index - this.#index - 1;
-    if (counts.length === 0 || gap > GAP_BUCKETS_MAX) spans.push(gap, 0);
-    else {
+    } else if (counts.length > 0 && gap <= GAP_BUCKETS_MAX) {
       for (let empty = 0; empty < gap; empty++) counts.push(0);
-      spans[spans.length - 1]! += gap;
+      counts.push(count);
+      this.#span.length += gap + 1;
+    } else {
+      this.#span = { offset: counts.length === 0 ? index : gap, length: 1 };
+      spans.push(this.#span);
+      counts.push(count);
     }
-    counts.push(count);
-    spans[spans.length - 1]!++;
     this.#index = index;
-  }
-
-  get spans(): Span[] {
-    const spans: Span[] = [];
-    for (let i = 0; i < this.#spans.length; i += 2) spans.push({ offset: this.#spans[i]!, length: this.#spans[i + 1]! });
-    return spans;
   }
 }

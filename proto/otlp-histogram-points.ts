@@ -28,6 +28,21 @@ export class PointNumbers {
     }
     this.values[index] = value;
   }
+
+  /** The varints from the reader's position to `end`. */
+  pushVarints(reader: WireReader, end: number): void {
+    const { bytes } = reader;
+    while (reader.position < end) {
+      // Most buckets hold fewer than 128, and they fit: the hot loop.
+      const { values } = this;
+      let index = this.length;
+      let position = reader.position | 0;
+      while (position < end && index < values.length && bytes[position]! < 0x80) values[index++] = bytes[position++]!;
+      this.length = index;
+      reader.position = position;
+      if (position < end) this.push(reader.uint64(end));
+    }
+  }
 }
 
 export class HistogramPoint extends Point {
@@ -113,8 +128,7 @@ export class ExponentialBuckets {
       const tag = cursor.tag(end);
       if (tag === 1 << 3) this.offset = cursor.sint32(end);
       else if (tag === ((2 << 3) | WIRE_BYTES)) {
-        const last = cursor.length(end);
-        while (cursor.position < last) this.counts.push(cursor.uint64(last));
+        this.counts.pushVarints(cursor, cursor.length(end));
       } else if (tag === 2 << 3) this.counts.push(cursor.uint64(end));
       else cursor.skipUnknown(tag, end, fieldMask(1, 2));
     }
