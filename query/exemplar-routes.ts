@@ -1,10 +1,16 @@
 import { Hono, type Context } from 'hono';
 import { childrenOf, parseExpr, type Expr, type VectorSelector } from '../promql/parser/index.ts';
 import { compareLabels, labelsToObject } from '../storage/model/labels.ts';
+import type { ArchivedExemplarsRequest } from '../storage/archive/archived-exemplars.ts';
+import { orMissed } from '../storage/archive/archive-watch.ts';
+import { systemClock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION } from '../storage/shard/shard-api.ts';
-import type { SeriesExemplars } from '../storage/shard/select-exemplars.ts';
+import { mergeExemplars, type SeriesExemplars } from '../storage/shard/select-exemplars.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
+import { mayBeArchived } from './archived-labels.ts';
 import { booleanParameter, queryParameter, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
 import { streamed, successText } from './respond.ts';
@@ -28,10 +34,18 @@ async function exemplars(services: TenantServices, context: Context, parameters:
   if (selectors.length === 0) return new Response(null, { status: 204 });
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs };
-  const answers = await askAll(await openTenant(services, context), (stub) => stub.selectExemplars(request), report);
-  // A series lives on one shard.
-  const series = answers.flatMap((shard) => shard.series).sort((a, b) => compareLabels(a.labels, b.labels));
+  const tenant = await openTenant(services, context);
+  const answers = await askAll(tenant, (stub) => stub.selectExemplars(request), report);
+  // A window's exemplars stay with the shard for as long as it has room: many are in both tiers.
+  const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, report)), ...answers.flatMap((shard) => shard.series)];
+  const series = mergeExemplars(all).sort((a, b) => compareLabels(a.labels, b.labels));
   return streamed(successText(exemplarText(series), { warnings: report.warnings }));
+}
+
+async function archivedExemplars({ archive }: TenantShards, { selectors, startMs, endMs }: Omit<ArchivedExemplarsRequest, 'exemplarsMax'>, report: ReadReport): Promise<SeriesExemplars[]> {
+  if (archive === undefined || !mayBeArchived(startMs, systemClock)) return [];
+  const request = { selectors, startMs: Math.ceil(startMs), endMs: Math.floor(endMs), exemplarsMax: LIMITS.queryExemplarsMax };
+  return (await orMissed(report.cold, 'exemplars that are in the archive', () => archive.files.exemplars(request, report.cold))) ?? [];
 }
 
 function* exemplarText(series: readonly SeriesExemplars[]): Generator<string> {

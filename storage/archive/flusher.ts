@@ -1,6 +1,7 @@
 import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import type { DataFile } from '../catalog/data-file.ts';
+import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
@@ -11,12 +12,14 @@ import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import type { Part } from '../shard/piece.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
+import { ExemplarsFileWriter } from './exemplars-file-writer.ts';
 import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
 import { flushDueMs, planFlush, windowDueMs, type FlushState, type FlushWork } from './flush-plan.ts';
 import { lateSeriesByDay } from './late-series.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
-import { SamplesFileWriter, type SamplesFile } from './samples-file-writer.ts';
+import { SamplesFileWriter } from './samples-file-writer.ts';
+import type { SeriesFile } from './series-file-writer.ts';
 import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 
 /** Objects under one key that another build has written before a plan is given up until somebody looks. */
@@ -30,7 +33,7 @@ export interface FlusherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: typeof LIMITS;
-  /** Keys begin with it: `tenant/archive/samples`. */
+  /** Keys begin with it, and then the table: `tenant/archive`. */
   readonly prefix: string;
   /** The shard within its tenant: `epoch/number`. */
   readonly shard: string;
@@ -38,7 +41,7 @@ export interface FlusherOptions {
   readonly commit: (request: ArchiveCommitRequest) => Promise<unknown>;
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Promise<Uint8Array>;
-  /** Of the files; `samples` unless given. */
+  /** Of samples; `samples` unless given. */
   readonly table?: 'samples' | 'points';
   /** Called before a window is closed: the last chance to add samples to it. */
   readonly beforeClosing?: (startMs: number, endMs: number) => void;
@@ -59,7 +62,14 @@ export interface FlusherOptions {
  * `archived`: done. What the object store or the catalog does not answer is tried again later; nothing is ever deleted here.
  */
 export class Flusher {
-  readonly counters = { archived_files_total: 0, archived_samples_total: 0, archive_commits_total: 0, archive_failures_total: 0 };
+  readonly counters = {
+    archived_files_total: 0,
+    archived_samples_total: 0,
+    archived_exemplars_total: 0,
+    archived_exemplars_left_out_total: 0,
+    archive_commits_total: 0,
+    archive_failures_total: 0,
+  };
   readonly #options: FlusherOptions;
   readonly #ledger: FlushLedger;
   #hasher: SeriesHasher | undefined;
@@ -159,10 +169,29 @@ export class Flusher {
     const hasher = (this.#hasher ??= new SeriesHasher(await port(this.#options.seriesHashKey)));
     const done = this.#ledger.files();
     const { work } = plan;
-    const next = work.kind === 'window' ? this.#encodeWindow(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
-    const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, done.length, next.file), cursor: next.cursor };
+    const next = work.kind === 'window' ? this.#encodeNext(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
+    const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, done.length, { table: next.table, file: next.file }), cursor: next.cursor };
     // A crash before this note writes the object again; behind it, the next one is next.
     this.#ledger.note(plan, done.length, flushed, next.isLast);
+  }
+
+  /** Of a window: its samples, in as many files as it takes, then its exemplars. */
+  #encodeNext(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
+    if (last === undefined || last.cursor !== undefined) {
+      const samples = this.#encodeWindow(plan, startMs, endMs, last, hasher);
+      if (samples.file !== undefined) return samples;
+    }
+    return this.#encodeExemplars(plan, startMs, endMs, hasher);
+  }
+
+  #encodeExemplars(plan: FlushPlan, startMs: number, endMs: number, hasher: SeriesHasher): EncodedFile {
+    const { hot, limits } = this.#options;
+    const { series, leftOut } = hot.archive.readExemplars(startMs, endMs, limits.archiveExemplarsPerFileMax);
+    hot.confirmCurrent();
+    this.counters.archived_exemplars_left_out_total += leftOut;
+    const writer = new ExemplarsFileWriter(limits, this.#keyValues(plan));
+    for (const { labels, exemplars } of series) writer.add(labels, seriesIdBytes(hasher, labels), exemplars);
+    return { table: 'exemplars', file: writer.rowCount === 0 ? undefined : writer.finish(), cursor: undefined, isLast: true };
   }
 
   #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
@@ -189,7 +218,7 @@ export class Flusher {
       }
       hot.confirmCurrent();
     }
-    return { file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: cursor === undefined };
+    return { table: this.#table, file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: false };
   }
 
   /** The file at a position among those of late batches: they are made anew each time, and are the same each time. */
@@ -202,7 +231,7 @@ export class Flusher {
       for (const { labels, run } of series) {
         for (let from = 0; from < run.length; ) {
           if (writer.room === 0) {
-            if (at++ === position) return { file: writer.finish(), cursor: undefined, isLast: false };
+            if (at++ === position) return { table: this.#table, file: writer.finish(), cursor: undefined, isLast: false };
             writer = this.#writer(plan);
           }
           const to = Math.min(run.length, from + writer.room);
@@ -210,21 +239,21 @@ export class Flusher {
           from = to;
         }
       }
-      if (at++ === position) return { file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
+      if (at++ === position) return { table: this.#table, file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
     }
-    return { file: undefined, cursor: undefined, isLast: true };
+    return { table: this.#table, file: undefined, cursor: undefined, isLast: true };
   }
 
-  async #put(plan: FlushPlan, position: number, file: SamplesFile): Promise<DataFile> {
-    const { store, prefix, shard, table = 'samples' } = this.#options;
+  async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {
+    const { store, prefix, shard } = this.#options;
     const day = new Date(file.minTimeMs).toISOString().slice(0, 10);
-    const name = `${prefix}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
+    const name = `${prefix}/${table}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
     for (let attempt = 0; attempt < KEY_TRIES; attempt++) {
       const key = `${name}${attempt === 0 ? '' : `-${attempt}`}.parquet`;
       // Commit point of the object: the store's own. Another body under the key is of a build that encodes otherwise: it is left alone.
       if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
       this.counters.archived_files_total++;
-      this.counters.archived_samples_total += file.rowCount;
+      this.counters[table === 'exemplars' ? 'archived_exemplars_total' : 'archived_samples_total'] += file.rowCount;
       const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
       return { table, key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
     }
@@ -246,8 +275,15 @@ export class Flusher {
   }
 
   #writer(plan: FlushPlan): SamplesFileWriter {
-    const { limits, shard, table = 'samples' } = this.#options;
-    return new SamplesFileWriter(limits, { 'varve.shard': shard, 'varve.flush': String(plan.flush) }, SCHEMAS[table]);
+    return new SamplesFileWriter(this.#options.limits, this.#keyValues(plan), SCHEMAS[this.#table]);
+  }
+
+  #keyValues(plan: FlushPlan): Record<string, string> {
+    return { 'varve.shard': this.#options.shard, 'varve.flush': String(plan.flush) };
+  }
+
+  get #table(): 'samples' | 'points' {
+    return this.#options.table ?? 'samples';
   }
 }
 
@@ -262,7 +298,8 @@ function taskOf(work: FlushWork): FlushTask {
 }
 
 interface EncodedFile {
-  readonly file: SamplesFile | undefined;
+  readonly table: ArchiveTableName;
+  readonly file: SeriesFile | undefined;
   /** Where the next file begins. */
   readonly cursor: FlushCursor | undefined;
   readonly isLast: boolean;

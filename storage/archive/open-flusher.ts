@@ -27,7 +27,7 @@ export function openFlusher(sql: Sql, hot: HotStore, env: FlusherEnv, objectName
     clock: systemClock,
     random: systemRandom,
     limits: LIMITS,
-    prefix: `${tenant}/archive/samples`,
+    prefix: `${tenant}/archive`,
     shard,
     commit: (request) => catalog().archiveCommit(request),
     // The tenant's routing was made before its first sample came here: the count is never used.

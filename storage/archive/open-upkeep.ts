@@ -1,3 +1,4 @@
+import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 
@@ -42,5 +43,5 @@ export type UpkeepOptions = Omit<FileMergerOptions, 'codecs'>;
 
 /** `more` are tasks that know of the archive, and it not of them. */
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
-  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC } }), ...more], options.clock);
+  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC } }), ...more], options.clock);
 }

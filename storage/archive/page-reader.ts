@@ -22,19 +22,24 @@ interface OpenPage {
   readonly rowCount: number;
 }
 
-/** Opens a page: `bytes` are its header and content. */
+/** A page of a column with one value, or null, a row. */
 function open(bytes: Uint8Array, rowCount: number, encoding: number, where: string): OpenPage {
+  return { reader: openPage(bytes, rowCount, encoding, where).reader, rowCount };
+}
+
+/** Opens a page: `bytes` are its header and content. `valueCount` is how many it must have, where that is known. */
+export function openPage(bytes: Uint8Array, valueCount: number | undefined, encoding: number, where: string): { readonly reader: ByteReader; readonly valueCount: number } {
   const reader = new ByteReader(bytes);
   const header = readDataPageHeader(reader, where);
-  if (header.encoding !== encoding || header.valueCount !== rowCount) {
-    throw new DecodeError(`${where}: ${header.valueCount} values in encoding ${header.encoding}, want ${rowCount} in ${encoding}`);
+  if (header.encoding !== encoding || (valueCount !== undefined && header.valueCount !== valueCount)) {
+    throw new DecodeError(`${where}: ${header.valueCount} values in encoding ${header.encoding}, want ${valueCount ?? 'some'} in ${encoding}`);
   }
   if (header.plainBytes > PLAIN_BYTES_MAX) throw new DecodeError(`${where}: ${header.plainBytes} bytes, at most ${PLAIN_BYTES_MAX} are possible`);
   const packed = reader.take(header.bytes);
   if (!reader.done) throw new DecodeError(`${where}: ${reader.end - reader.position} bytes too many`);
   const crc = crc32(packed);
   if (crc !== header.crc) throw new DecodeError(`${where}: damaged, CRC-32 is ${crc}, want ${header.crc}`);
-  return { reader: new ByteReader(unpackFrame(packed, header.plainBytes, where)), rowCount };
+  return { reader: new ByteReader(unpackFrame(packed, header.plainBytes, where)), valueCount: header.valueCount };
 }
 
 function close({ reader }: OpenPage, where: string): void {

@@ -1,7 +1,7 @@
 import type { ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
-import { compileMatcher, literalValues } from '../model/compile-matcher.ts';
-import { compareLabels, compareStrings, labelsKey, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import type { ArchiveTableName } from '../catalog/table-definition.ts';
+import { compareLabels, labelsKey, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
@@ -9,14 +9,14 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import { mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
+import type { SeriesExemplars } from '../shard/select-exemplars.ts';
+import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archived-exemplars.ts';
+import { inTurns, partName, reading, SeriesTest, tooMuch } from './archive-reading.ts';
 import { orMissed, UNWATCHED, type ArchiveWatch } from './archive-watch.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import type { SeriesEntry } from './series-directory.ts';
 
 type ArchiveReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget' | 'archiveFilesPerQueryMax'>, number>>;
-
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
 
 /** A list of files is begun anew so often when files are replaced while it is read page by page. */
 const PLAN_TRIES = 4;
@@ -86,24 +86,31 @@ export class TenantArchive {
     return new TenantArchive(this.#options, [...this.#matchers, ...matchers]);
   }
 
+  /** Exemplars of the series that any of the selectors matches, out of files, by series in label order, oldest first, each once. */
+  async exemplars(request: ArchivedExemplarsRequest, watch = UNWATCHED): Promise<SeriesExemplars[]> {
+    const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
+    const selectors = request.selectors.map((matchers) => [...matchers, ...this.#matchers]);
+    return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors }, watch);
+  }
+
   /** Asks the catalog what there is from `startMs` to `endMs` (Unix ms, both inclusive). */
-  async plan(startMs: number, endMs: number): Promise<ArchivePlan> {
+  async plan(startMs: number, endMs: number, table: ArchiveTableName = 'samples'): Promise<ArchivePlan> {
     for (let attempt = 0; attempt < PLAN_TRIES; attempt++) {
-      const plan = await this.#plan(startMs, endMs);
+      const plan = await this.#plan(startMs, endMs, table);
       if (plan !== undefined) return plan;
     }
     throw new VarveError('unavailable', 'archive: its files change while they are listed; ask again');
   }
 
   /** `undefined` when files were replaced between two pages. */
-  async #plan(startMs: number, endMs: number): Promise<ArchivePlan | undefined> {
+  async #plan(startMs: number, endMs: number, table: ArchiveTableName): Promise<ArchivePlan | undefined> {
     const { archiveFilesPerQueryMax } = this.#options.limits;
     const files = new Map<string, ArchivedFile[]>();
     let count = 0;
     let after: ArchiveFilesRequest['after'];
     let removals: number | undefined;
     for (;;) {
-      const answer = await this.#options.files({ version: CATALOG_RPC_VERSION, startMs, endMs, after });
+      const answer = await this.#options.files({ version: CATALOG_RPC_VERSION, table, startMs, endMs, after });
       if (answer.removals !== (removals ??= answer.removals)) return undefined;
       for (const file of answer.files) {
         const known = files.get(file.shard);
@@ -154,14 +161,14 @@ export class TenantArchive {
   async #find(files: readonly ArchivedFile[], selectors: readonly (readonly Matcher[])[], startMs: number, endMs: number, watch: ArchiveWatch): Promise<Map<string, FoundSeries>> {
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
-    const readers = await inTurns(wanted, (file) => orMissed(watch, partName(file), () => this.#open(file, watch)));
+    const readers = await inTurns(wanted, (file) => orMissed(watch, partName('samples', file), () => this.#open(file, watch)));
     const found = new Map<string, FoundSeries>();
     const { archiveQueryEntriesMax } = this.#options.limits;
     let entries = 0;
     for (const [i, file] of wanted.entries()) {
       const reader = readers[i];
       if (reader === undefined) continue;
-      await orMissed(watch, partName(file), () => reading(async () => {
+      await orMissed(watch, partName('samples', file), () => reading(async () => {
         for (const entry of reader.series()) {
           if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
           if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
@@ -188,7 +195,7 @@ export class TenantArchive {
     const sources = new Map<FoundEntry, RunSource>();
     await inTurns([...byReader], async ([reader, founds]) => {
       const entries = founds.map(({ entry }) => entry);
-      const read = await orMissed(watch, partName(founds[0]!.file), () => reading(() => reader.read(entries, (bytes) => watch.fetched(bytes))));
+      const read = await orMissed(watch, partName('samples', founds[0]!.file), () => reading(() => reader.read(entries, (bytes) => watch.fetched(bytes))));
       if (read === undefined) missing.add(reader);
       else founds.forEach((found, i) => sources.set(found, read[i]!));
     });
@@ -208,37 +215,6 @@ export class TenantArchive {
   }
 }
 
-/** Whether series match all of some matchers. Answers for values are remembered: series share them. */
-class SeriesTest {
-  readonly #tests: readonly { readonly name: string; readonly test: (value: string) => boolean; readonly known: Map<string, boolean> }[];
-  /** The only metric names that can match, when they are known. */
-  readonly #metrics: readonly string[] | undefined;
-
-  constructor(matchers: readonly Matcher[]) {
-    this.#tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher), known: new Map() }));
-    this.#metrics = matchers.filter(({ name }) => name === METRIC_NAME).map(literalValues).find((values) => values !== undefined);
-  }
-
-  mayMatchFile({ firstMetric, lastMetric }: ArchivedFile): boolean {
-    return this.#metrics?.some((metric) => compareStrings(metric, firstMetric) >= 0 && compareStrings(metric, lastMetric) <= 0) ?? true;
-  }
-
-  matches(labels: Labels): boolean {
-    return this.#tests.every(({ name, test, known }) => {
-      const value = labelValue(labels, name);
-      let isMatch = known.get(value);
-      if (isMatch === undefined) known.set(value, (isMatch = test(value)));
-      return isMatch;
-    });
-  }
-}
-
-/** What a warning says of a file that is missing. */
-function partName({ key, shard, minTimeMs, maxTimeMs }: ArchivedFile): string {
-  const minute = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16);
-  return `samples of shard ${shard} from ${minute(minTimeMs)} to ${minute(maxTimeMs)} (file ${key})`;
-}
-
 /** A series' samples of several files as one, without what is outside of the range. */
 function partOf(sources: readonly RunSource[], startMs: number, endMs: number): Part | undefined {
   const parts = sources.flatMap((source): Part[] => {
@@ -250,25 +226,4 @@ function partOf(sources: readonly RunSource[], startMs: number, endMs: number): 
     return from === to ? [] : [{ ...source, from, to, hasStale: true }];
   });
   return parts.length <= 1 ? parts[0] : mergeParts(parts);
-}
-
-/** Runs `each` for all items, a few at a time; the answers are in their order. */
-async function inTurns<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) results.push(...(await Promise.all(items.slice(start, start + REQUESTS_AT_ONCE).map(each))));
-  return results;
-}
-
-/** What is damaged or away is an error that says so, never a series without samples. */
-async function reading<T>(body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    if (error instanceof VarveError) throw error;
-    throw new VarveError('unavailable', `archive: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
-function tooMuch(what: string, limit: string, value: number): VarveError {
-  return new VarveError('limit', `archive: ${what} (${limit} is ${value}): ask for less time or fewer series`);
 }

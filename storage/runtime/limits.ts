@@ -214,6 +214,11 @@ export const LIMITS = {
   /** Bytes of a file, which is one upload and in memory whole. Only histograms and values that do not compress reach it. */
   archiveFileBytesTarget: 8 * MIB,
 
+  /** Exemplars of one file, about 500 bytes each in memory. Of a window's, those that came last go into the archive: one file. */
+  archiveExemplarsPerFileMax: 32 * KIB,
+  /** Exemplars that one query may find in the archive: about 500 bytes each. */
+  queryExemplarsMax: 50_000,
+
   /** A shard's samples go into the archive an aligned window of this length at a time. */
   archiveWindowMs: 1 * HOUR_MS,
   /** How long after its end a window is closed: senders may bring samples until then, and clocks may differ a little. */

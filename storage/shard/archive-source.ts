@@ -1,10 +1,12 @@
 import type { Labels } from '../model/labels.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { ArchiveMark } from './archive-mark.ts';
+import type { Exemplars, StoredExemplar } from './exemplars.ts';
 import type { PieceGatherer } from './gather-pieces.ts';
 import type { LogHead } from './log-head.ts';
 import type { LogTails } from './log-tails.ts';
-import { oldestFrom, readWindow, type WindowSeries } from './read-window.ts';
+import { compareSeries, oldestFrom, readWindow, type WindowSeries } from './read-window.ts';
+import { selectExemplars, type SeriesExemplars } from './select-exemplars.ts';
 import type { Segments } from './segments.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 
@@ -17,7 +19,10 @@ export class ArchiveSource {
   readonly #tails: LogTails;
   readonly #gatherer: PieceGatherer;
 
-  constructor(sql: Sql, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer) {
+  readonly #exemplars: Exemplars;
+
+  constructor(sql: Sql, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer, exemplars: Exemplars) {
+    this.#exemplars = exemplars;
     this.mark = new ArchiveMark(sql);
     this.#segments = segments;
     this.#head = head;
@@ -41,5 +46,20 @@ export class ArchiveSource {
     // The index is another one after a clean-up of series.
     const sources = { index: this.#series.index, tails: this.#tails, gatherer: this.#gatherer };
     return readWindow(sources, Math.max(startMs, this.#segments.floorMs), endMs, from);
+  }
+
+  /**
+   * The exemplars from `startMs` to before `endMs`, by series in the order of `compareSeries`, at most the `exemplarsMax` that came last;
+   * `leftOut` says how many more there were.
+   */
+  readExemplars(startMs: number, endMs: number, exemplarsMax: number): { readonly series: readonly SeriesExemplars[]; readonly leftOut: number } {
+    const newest: StoredExemplar[] = [];
+    let count = 0;
+    for (const exemplar of this.#exemplars.stored()) {
+      if (exemplar.timestampMs >= startMs && exemplar.timestampMs < endMs) newest[count++ % exemplarsMax] = exemplar;
+    }
+    const sources = { stored: newest, table: this.#series.table, index: this.#series.index };
+    const series = selectExemplars(sources, undefined, startMs, endMs - 1).sort((a, b) => compareSeries(a.labels, b.labels));
+    return { series, leftOut: count - newest.length };
   }
 }

@@ -108,12 +108,12 @@ export class HotStore {
     this.#head.reserveSeries(this.#series.refLimit);
     this.#segments = new Segments(sql, limits);
     this.#gatherer = new PieceGatherer(this.#segments);
-    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer);
+    this.#exemplars = new Exemplars(sql, limits);
+    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer, this.#exemplars);
     this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch));
-    this.#exemplars = new Exemplars(sql, limits);
     this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
     const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
     this.#upkeep = new Upkeep(parts, retentionMs, isArchived ? this.archive.mark : undefined);

@@ -23,14 +23,14 @@ interface SelectSources {
   readonly index: SeriesIndex;
 }
 
-/** The exemplars within a time (Unix ms, both inclusive) of the series among `refs`, by series in label order. */
-export function selectExemplars({ stored, table, index }: SelectSources, refs: ReadonlySet<number>, startMs: number, endMs: number): SeriesExemplars[] {
+/** The exemplars within a time (Unix ms, both inclusive) of the series among `refs`, or of all, by series in label order. */
+export function selectExemplars({ stored, table, index }: SelectSources, refs: ReadonlySet<number> | undefined, startMs: number, endMs: number): SeriesExemplars[] {
   const found = new Map<number, Map<string, Exemplar>>();
   for (const { idLow, idHigh, idCheck, timestampMs, bitsLow, bitsHigh, labels } of stored) {
     if (timestampMs < startMs || timestampMs > endMs) continue;
     const ref = table.find(idLow, idHigh, idCheck);
     // A series that has gone has taken its labels with it.
-    if (ref <= NO_REF || !refs.has(ref)) continue;
+    if (ref <= NO_REF || refs?.has(ref) === false) continue;
     let ofSeries = found.get(ref);
     if (ofSeries === undefined) found.set(ref, (ofSeries = new Map()));
     const value = new Float64Array(Uint32Array.of(bitsLow, bitsHigh).buffer)[0]!;
@@ -39,4 +39,19 @@ export function selectExemplars({ stored, table, index }: SelectSources, refs: R
   return [...found]
     .map(([ref, exemplars]) => ({ labels: index.labelsOf(ref), exemplars: [...exemplars.values()].sort((a, b) => a.timestampMs - b.timestampMs) }))
     .sort((a, b) => compareLabels(a.labels, b.labels));
+}
+
+/** Exemplars of several places together: each series once, and each of its exemplars once, oldest first. In the order of the series' first place. */
+export function mergeExemplars(all: readonly SeriesExemplars[]): SeriesExemplars[] {
+  const bySeries = new Map<string, { readonly labels: Labels; readonly exemplars: Map<string, Exemplar> }>();
+  for (const { labels, exemplars } of all) {
+    const key = labelsKey(labels);
+    let series = bySeries.get(key);
+    if (series === undefined) bySeries.set(key, (series = { labels, exemplars: new Map() }));
+    for (const exemplar of exemplars) {
+      const value = Object.is(exemplar.value, -0) ? '-0' : String(exemplar.value);
+      series.exemplars.set(`${exemplar.timestampMs}:${value}:${labelsKey(exemplar.labels)}`, exemplar);
+    }
+  }
+  return Array.from(bySeries.values(), ({ labels, exemplars }) => ({ labels, exemplars: [...exemplars.values()].sort((a, b) => a.timestampMs - b.timestampMs) }));
 }

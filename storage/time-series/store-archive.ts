@@ -63,9 +63,9 @@ export class StoreArchive {
     this.keys = new ArchivedKeys(sql);
     this.reader = new ArchiveReader(store, this.files);
     sql.run('CREATE TABLE IF NOT EXISTS snapshot_place (snapshot TEXT PRIMARY KEY, closed_until_ms REAL, cuts INTEGER NOT NULL) WITHOUT ROWID');
-    const tablePrefix = `${archivePrefix(sql, settings.prefix, random)}/points`;
+    const prefix = archivePrefix(sql, settings.prefix, random);
     if (settings.uri !== undefined) {
-      this.table = new ArchiveTable({ definition: POINTS_TABLE, sql: catalogSql, store, clock, random, limits, prefix: tablePrefix, baseUri: settings.uri });
+      this.table = new ArchiveTable({ definition: POINTS_TABLE, sql: catalogSql, store, clock, random, limits, prefix: `${prefix}/points`, baseUri: settings.uri });
     }
     this.flusher = new Flusher({
       sql,
@@ -74,7 +74,7 @@ export class StoreArchive {
       clock,
       random,
       limits: { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs } as unknown as typeof LIMITS,
-      prefix: tablePrefix,
+      prefix,
       shard: SHARD,
       commit: (request) => this.#commit(request),
       seriesHashKey: async () => localHashKey(sql, random),

@@ -29,6 +29,9 @@ test('a window from planned to archived', async () => {
   expect(flusher.status().begun).toEqual({ task: hour(0), fileCount: 1, rowCount: 200, bytes: expect.any(Number) });
   await flusher.step();
   expect(flusher.status().begun).toMatchObject({ fileCount: 2, rowCount: 240 });
+  // Of exemplars there are none.
+  await flusher.step();
+  expect(flusher.status().begun).toMatchObject({ fileCount: 2, rowCount: 240 });
   await flusher.step();
   expect(flusher.status()).toMatchObject({ archivedUntilMs: START_MS + HOUR_MS, lagSeconds: (DUE_MS - START_MS - HOUR_MS) / 1000, begun: undefined, next: { task: hour(1), dueMs: DUE_MS + HOUR_MS } });
   // Nobody comes to archive the second hour for ten minutes.

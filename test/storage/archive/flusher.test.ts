@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import type { Sql } from '../../../storage/runtime/sql.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, lazily, seriesOf, START_MS, times } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
 /** The sum of what identifies a sample, so that every value is its own. */
@@ -186,16 +185,4 @@ async function expectNoneLeft(world: FlushWorld): Promise<void> {
 
 function bind(store: FlushWorld['objects']): FlushWorld['store'] {
   return { head: (key) => store.head(key), get: (key, range) => store.get(key, range), create: (key, body) => store.create(key, body), delete: (keys) => store.delete(keys), list: (prefix, cursor) => store.list(prefix, cursor) };
-}
-
-/** A port that asks for its target at each call. */
-function lazily(inner: Sql, target: () => Sql): Sql {
-  return {
-    all: (statement, ...parameters) => target().all(statement, ...parameters),
-    each: (statement, ...parameters) => target().each(statement, ...parameters),
-    run: (statement, ...parameters) => target().run(statement, ...parameters),
-    transaction: (body) => target().transaction(body),
-    rowsWritten: () => inner.rowsWritten(),
-    sizeBytes: () => inner.sizeBytes(),
-  };
 }

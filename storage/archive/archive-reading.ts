@@ -1,0 +1,62 @@
+import type { ArchivedFile } from '../catalog/archive-api.ts';
+import { compileMatcher, literalValues } from '../model/compile-matcher.ts';
+import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { VarveError } from '../runtime/errors.ts';
+
+/* What all readers of a tenant's archive have in common, whatever the table. */
+
+/** Requests to the object store at a time: an invocation may have six. */
+const REQUESTS_AT_ONCE = 6;
+
+/** Whether series match all of some matchers. Answers for values are remembered: series share them. */
+export class SeriesTest {
+  readonly #tests: readonly { readonly name: string; readonly test: (value: string) => boolean; readonly known: Map<string, boolean> }[];
+  /** The only metric names that can match, when they are known. */
+  readonly #metrics: readonly string[] | undefined;
+
+  constructor(matchers: readonly Matcher[]) {
+    this.#tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher), known: new Map() }));
+    this.#metrics = matchers.filter(({ name }) => name === METRIC_NAME).map(literalValues).find((values) => values !== undefined);
+  }
+
+  mayMatchFile({ firstMetric, lastMetric }: ArchivedFile): boolean {
+    return this.#metrics?.some((metric) => compareStrings(metric, firstMetric) >= 0 && compareStrings(metric, lastMetric) <= 0) ?? true;
+  }
+
+  matches(labels: Labels): boolean {
+    return this.#tests.every(({ name, test, known }) => {
+      const value = labelValue(labels, name);
+      let isMatch = known.get(value);
+      if (isMatch === undefined) known.set(value, (isMatch = test(value)));
+      return isMatch;
+    });
+  }
+}
+
+/** What a warning says of a file that is missing. `rows` is what it has: samples. */
+export function partName(rows: string, { key, shard, minTimeMs, maxTimeMs }: ArchivedFile): string {
+  const minute = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16);
+  return `${rows} of shard ${shard} from ${minute(minTimeMs)} to ${minute(maxTimeMs)} (file ${key})`;
+}
+
+/** Runs `each` for all items, a few at a time; the answers are in their order. */
+export async function inTurns<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) results.push(...(await Promise.all(items.slice(start, start + REQUESTS_AT_ONCE).map(each))));
+  return results;
+}
+
+/** What is damaged or away is an error that says so, never a series without samples. */
+export async function reading<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof VarveError) throw error;
+    throw new VarveError('unavailable', `archive: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+export function tooMuch(what: string, limit: string, value: number): VarveError {
+  return new VarveError('limit', `archive: ${what} (${limit} is ${value}): ask for less time or fewer series`);
+}
