@@ -1,14 +1,15 @@
 import { Hono } from 'hono';
 import type { Clock } from '../storage/runtime/clock.ts';
+import type { Random } from '../storage/runtime/random.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
-import { formatPlace, parsePlace } from './cdc-place.ts';
+import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 import { selectorParameters } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
-import { openTenant } from './tenant.ts';
+import { accessOf, openTenant } from './tenant.ts';
 
 /** Rows of a shard's log read at a time. */
 const ROWS_PER_READ = 64;
@@ -20,6 +21,7 @@ const CALLS_MAX = 800;
 export interface CdcServices {
   readonly router: ShardRouter;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /**
@@ -36,9 +38,11 @@ export function cdcRoutes(services: CdcServices): Hono {
       const parameters = new URL(raw.url).searchParams;
       const selectors = selectorParameters(parameters);
       const shards = await openTenant(services, context);
-      const place = placeOf(raw.headers.get('last-event-id') ?? parameters.get('cursor') ?? 'latest', shards.shardCount);
+      const isRestricted = accessOf(context).grant.matchers.length > 0;
+      const places = isRestricted ? new SealedPlaces(shards.secret, services.random) : plainPlaces;
+      const begin = await placeOf(raw.headers.get('last-event-id') ?? parameters.get('cursor') ?? 'latest', places, shards.shardCount);
       const style = { perSample: parameters.get('per_sample') === 'true' };
-      const feed = new ShardFeeds(shards, selectors, place, style);
+      const feed = new ShardFeeds({ shards, selectors, places, begin, style });
       return eventStream(feed.text(parameters.get('live') !== 'false', services.clock, raw.signal));
     } catch (error) {
       return failure(error, requestIdOf(context));
@@ -49,40 +53,46 @@ export function cdcRoutes(services: CdcServices): Hono {
 
 type Place = 'oldest' | 'latest' | readonly number[];
 
-function placeOf(text: string, shardCount: number): Place {
+async function placeOf(text: string, places: PlaceForm, shardCount: number): Promise<Place> {
   if (text === 'oldest' || text === 'latest') return text;
-  const cursors = parsePlace(text, shardCount);
+  const cursors = await places.parse(text, shardCount);
   if (cursors === undefined) throw badData(`invalid parameter "cursor": ${JSON.stringify(text.slice(0, 200))} is not the id of an event of ${shardCount} shards`);
   return cursors;
 }
 
+interface Feed {
+  readonly shards: TenantShards;
+  readonly selectors: ChangesShardRequest['selectors'];
+  readonly places: PlaceForm;
+  readonly begin: Place;
+  readonly style: EventStyle;
+}
+
 /** The feeds of a tenant's shards, read one after the other. Memory is one answer of one shard. */
 class ShardFeeds {
-  readonly #shards: TenantShards;
-  readonly #selectors: ChangesShardRequest['selectors'];
-  readonly #begin: Place;
-  readonly #style: EventStyle;
+  readonly #feed: Feed;
   #calls = 0;
 
-  constructor(shards: TenantShards, selectors: ChangesShardRequest['selectors'], begin: Place, style: EventStyle) {
-    this.#shards = shards;
-    this.#selectors = selectors;
-    this.#begin = begin;
-    this.#style = style;
+  constructor(feed: Feed) {
+    this.#feed = feed;
   }
 
   /** The stream's text, event by event. An event's id is where its shard's batch begins, the last one's where it ends: a batch is seen whole or again. */
   async *text(isLive: boolean, clock: Clock, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    const { places } = this.#feed;
     const cursors = await this.#firstCursors();
-    yield `retry: ${POLL_MS}\nid: ${formatPlace(cursors)}\n\n`;
+    // Without data it is no event, but the client remembers it: also where nothing matched.
+    const placeOnly = async (): Promise<string> => `id: ${await places.format(cursors)}\n\n`;
+    yield `retry: ${POLL_MS}\n${await placeOnly()}`;
     while (!signal.aborted && this.#calls + cursors.length <= CALLS_MAX) {
-      const before = formatPlace(cursors);
+      const before = cursors.join();
       for (let shard = 0; shard < cursors.length; shard++) yield* this.#read(shard, cursors);
-      if (formatPlace(cursors) !== before) {
-        // Without data it is no event, but the client remembers it: also where nothing matched.
-        yield `id: ${formatPlace(cursors)}\n\n`;
+      if (cursors.join() !== before) {
+        if (!places.isSealed) yield await placeOnly();
         continue;
       }
+      // A sealed place is told at every turn of the wait, whether anything was written or not.
+      if (places.isSealed) yield await placeOnly();
       if (!isLive) return;
       yield ': waiting\n\n';
       await clock.sleep(POLL_MS);
@@ -93,27 +103,28 @@ class ShardFeeds {
     const answer = await this.#changes(shard, cursors[shard]!);
     if (answer.status === 'resync') {
       cursors[shard] = answer.cursor;
-      yield `id: ${formatPlace(cursors)}\nevent: cdc.resync\ndata: ${resyncEvent(shard)}\n\n`;
+      yield `id: ${await this.#feed.places.format(cursors)}\nevent: cdc.resync\ndata: ${resyncEvent(shard)}\n\n`;
       return;
     }
     for (const batch of answer.batches) {
-      for (const event of insertEvents(batch, this.#style)) yield `id: ${formatPlace(cursors)}\nevent: cdc.insert\ndata: ${event}\n\n`;
+      let place: string | undefined;
+      for (const event of insertEvents(batch, this.#feed.style)) yield `id: ${(place ??= await this.#feed.places.format(cursors))}\nevent: cdc.insert\ndata: ${event}\n\n`;
       cursors[shard] = batch.sequence;
     }
   }
 
   async #firstCursors(): Promise<number[]> {
-    const begin = this.#begin;
+    const { begin, shards: tenant } = this.#feed;
     if (typeof begin !== 'string') return [...begin];
-    const shards = Array.from({ length: this.#shards.shardCount }, (_, shard) => shard);
+    const shards = Array.from({ length: tenant.shardCount }, (_, shard) => shard);
     const answers = await Promise.all(shards.map((shard) => this.#changes(shard, begin)));
     return answers.map(({ cursor }) => cursor);
   }
 
   #changes(shard: number, cursor: ChangesShardRequest['cursor']) {
     this.#calls++;
-    const request = { version: SHARD_RPC_VERSION, cursor, rowsMax: ROWS_PER_READ, selectors: this.#selectors };
-    return this.#shards.call(shard, (stub) => stub.changes(request));
+    const request = { version: SHARD_RPC_VERSION, cursor, rowsMax: ROWS_PER_READ, selectors: this.#feed.selectors };
+    return this.#feed.shards.call(shard, (stub) => stub.changes(request));
   }
 }
 

@@ -18,6 +18,8 @@ export interface ObjectNamespaces {
 export interface TenantShards {
   readonly tenant: string;
   readonly hasher: SeriesHasher;
+  /** Random bytes that only this tenant's Workers and objects know: for keys that are derived from them. */
+  readonly secret: Uint8Array<ArrayBuffer>;
   readonly shardCount: number;
   /** Calls one shard; see callObject. */
   call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
@@ -71,6 +73,7 @@ export class ShardRouter {
     return {
       tenant,
       archive: files && { files, shardNames },
+      secret: new Uint8Array(routing.seriesHashKey),
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,
       call: (shard, body) => callObject(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),

@@ -2,7 +2,7 @@ import type { CatalogApi } from '../catalog/catalog-api.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { TenantShards } from '../shard-router.ts';
-import type { LabelsShardRequest, ShardApi } from '../shard/shard-api.ts';
+import type { CardinalityShardAnswer, LabelsShardRequest, ShardApi } from '../shard/shard-api.ts';
 import { visibleMetadata, visibleNames } from './restricted-metadata.ts';
 
 type Restricted = { readonly [M in keyof ShardApi]?: (stub: ShardApi, matchers: readonly Matcher[]) => ShardApi[M] };
@@ -18,7 +18,7 @@ const RESTRICTED: Restricted = {
   labelValues: (stub, matchers) => (name, request) => stub.labelValues(name, withMatchers(request, matchers)),
   series: (stub, matchers) => (request) => stub.series(withMatchers(request, matchers)),
   selectExemplars: (stub, matchers) => (request) => stub.selectExemplars(withMatchers(request, matchers)),
-  cardinality: (stub, matchers) => (request) => stub.cardinality(withMatchers(request, matchers)),
+  cardinality: (stub, matchers) => async (request) => withoutExtent(await stub.cardinality(withMatchers(request, matchers))),
   changes: (stub, matchers) => (request) => stub.changes(withMatchers(request, matchers)),
 };
 
@@ -39,6 +39,7 @@ export function restrictShards(shards: TenantShards, matchers: readonly Matcher[
     tenant: shards.tenant,
     archive: shards.archive && { ...shards.archive, files: shards.archive.files.restrictedTo(matchers) },
     hasher: shards.hasher,
+    secret: shards.secret,
     ...restricted,
     catalog: (body) => shards.catalog((stub) => body(restrictCatalog(stub, names))),
   };
@@ -62,6 +63,11 @@ function refusingAll(allowed: (name: string) => unknown): object {
 
 function refusal(method: string): VarveError {
   return new VarveError('forbidden', `this key is restricted by label matchers, and ${method} cannot be restricted to the series that it may see`);
+}
+
+/** Times and segments are of everything that the shard holds, whoever's series it is: as if it held nothing. */
+function withoutExtent(answer: CardinalityShardAnswer): CardinalityShardAnswer {
+  return answer.status === 'refused' ? answer : { ...answer, minTimeMs: Infinity, maxTimeMs: -Infinity, segmentCount: 0 };
 }
 
 /** No selector means all series: then the matchers are the selector. */

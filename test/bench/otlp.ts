@@ -30,6 +30,7 @@ function forgetfulShards(): TenantShards {
   return {
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16).fill(7)),
+    secret: new Uint8Array(16),
     shardCount: 1,
     call: (_, body) => body(stub),
     catalog: (body) => body({ noteMetadata: async () => ({ replaced: 0 }) } as never),

@@ -6,6 +6,7 @@ import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { granted } from '../fakes/granted.ts';
 import { MemoryShards } from '../fakes/memory-shards.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
 
 const NOON = Date.UTC(2024, 0, 14, 12);
 
@@ -21,7 +22,7 @@ async function system(shardCount: number) {
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
   const clock = new FixedClock(NOON);
-  const routes = granted(cdcRoutes({ router, clock }));
+  const routes = granted(cdcRoutes({ router, clock, random: new SeededRandom(1) }));
   const write = (shard: number, labels: Record<string, string>, ...values: number[]): void => {
     const timestampsMs = values.map((_, i) => NOON + i * 1000);
     shards.storeOf(shards.shardNames[shard]!).appendLocal([{ labels: labelsFrom(labels), timestampsMs, values: Float64Array.from(values) }]);

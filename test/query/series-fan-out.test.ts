@@ -18,6 +18,7 @@ function shardsOver(stores: readonly HotStore[], ofOldRelease: readonly number[]
   const shards = {
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16)),
+    secret: new Uint8Array(16),
     shardCount: stores.length,
     calls: 0,
     call: <T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T> => {

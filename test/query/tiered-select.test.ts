@@ -33,6 +33,7 @@ function shardsOver(hot: () => HotStore, archive?: TenantArchive): TenantShards 
   return {
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16)),
+    secret: new Uint8Array(16),
     shardCount: 1,
     call: (_shard, body) => body(stub),
     catalog: () => Promise.reject(new Error('not asked')),
