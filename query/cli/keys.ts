@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -115,7 +116,18 @@ remote_write or remote_read:
 
     authorization:
       credentials: ${made.secret}
-${isRunning ? '' : '\nFrom its next start on, this Varve serves nobody without a key.\n'}`);
+${s3Credentials(made)}${isRunning ? '' : '\nFrom its next start on, this Varve serves nobody without a key.\n'}`);
+}
+
+/** What readers of the archive sign with; none for keys that may not read all of it. */
+function s3Credentials({ id, secret, scopes, match }: ShownKey & { readonly secret: string }): string {
+  if (!scopes.includes('read') || match !== undefined) return '';
+  return `
+As S3 credentials, for readers of the archive:
+
+    access key id      ${id}
+    secret access key  ${createHash('sha256').update(secret).digest('hex')}
+`;
 }
 
 async function list(client: KeysClient): Promise<void> {

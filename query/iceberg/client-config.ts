@@ -2,6 +2,7 @@ import { ADMIN_ACCESS_KEY_ID, LOCAL_ACCESS_KEY_ID, secretAccessKey } from '../..
 import { digestOf } from '../../storage/access/digest.ts';
 import { keyId } from '../../storage/access/key-text.ts';
 import type { AccessConfig } from '../../storage/runtime/access-config.ts';
+import { ACCESS_TOKEN_HEADER } from '../access/access-jwt.ts';
 import { readCredentials } from '../access/credentials.ts';
 import { S3_MOUNT } from '../s3/object-path.ts';
 
@@ -36,7 +37,8 @@ export class ClientConfig {
   async vended(request: Request): Promise<ClientProperties | undefined> {
     if (this.#endpoint !== undefined) return undefined;
     const secret = this.#access.isOpenOnLoopback ? credentialsOrNone(request.headers) : readCredentials(request.headers)?.secret;
-    if (secret === undefined && !this.#access.isOpenOnLoopback) return undefined;
+    const isAccessSession = this.#access.cloudflareAccess !== undefined && request.headers.has(ACCESS_TOKEN_HEADER);
+    if (secret === undefined && (isAccessSession || !this.#access.isOpenOnLoopback)) return undefined;
     // Where nobody needs a key, S3 clients still want to sign with something.
     const credentials = secret === undefined ? { id: 'open', key: 'open' } : { id: this.#accessKeyId(secret), key: secretAccessKey(await digestOf(secret)) };
     return { ...this.location(request), 's3.access-key-id': credentials.id, 's3.secret-access-key': credentials.key };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { freePort } from '../processes/free-port.ts';
+import { s3KeyOf } from '../query/s3/sign.ts';
 import { killAll, ROOT, VarveProcess } from './varve-process.ts';
 
 /*
@@ -53,6 +54,7 @@ test('made while Varve runs: it closes at once, goes on scraping itself, and a r
 
   const { id, secret, output } = await makeKey(settings, '--scopes', 'read,write', '--description', 'a test');
   expect(output).toContain(`Key ${id} of default: read, write\n\n  ${secret}\n`);
+  expect(output).toContain(`    access key id      ${id}\n    secret access key  ${s3KeyOf(secret).secretAccessKey}\n`);
   expect([await statusOf(varve.baseUrl), await statusOf(varve.baseUrl, secret)]).toEqual([401, 200]);
   const list = await keys(settings, 'list');
   expect(list.output).toMatch(new RegExp(`^${id}  default  read,write  valid  \\S+ \\d\\dh  a test$`, 'm'));

@@ -12,6 +12,7 @@ import { findReaders, type ReaderTools } from './reader-tools.ts';
 export interface ArchiveTally {
   passed: number;
   failed: number;
+  skipped: number;
 }
 
 const ADMIN_KEY = 'the-operator-of-this-run-0123456789abcdef';
@@ -31,11 +32,14 @@ interface Reader {
  * catalog and read it over S3, all with the tenant's key: their counts and sums must be PromQL's.
  */
 export async function runArchive(sandbox: Sandbox, say: (line: string) => void): Promise<ArchiveTally> {
-  const tally: ArchiveTally = { passed: 0, failed: 0 };
+  const tally: ArchiveTally = { passed: 0, failed: 0, skipped: 0 };
   const readers = readersOf(findReaders());
   for (const { name, missing } of readers) {
-    if (missing !== undefined) say(`skipped ${name}: ${missing}`);
+    if (missing === undefined) continue;
+    tally.skipped += TENANTS.length;
+    say(`skipped ${name}: ${missing}`);
   }
+  if (readers.every(({ missing }) => missing !== undefined)) return tally;
   const baseUrl = await startVarve(sandbox);
   for (const [index, tenant] of TENANTS.entries()) {
     const key = await makeKey(baseUrl, tenant);
