@@ -23,6 +23,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_ingest_late_samples_total: { type: 'counter', help: 'Samples too old for the hot tier, taken for the archive, by protocol.' },
   varve_ingest_influx_text_fields_total: { type: 'counter', help: 'Fields of the Influx line protocol that were texts, and no samples.' },
   varve_ingest_requests_without_room_total: { type: 'counter', help: 'Write requests that were asked to come again because others held too much memory: all of them, or their own tenant.' },
+  varve_object_bytes_total: { type: 'counter', help: 'Bytes of objects of the archive that were sent to S3 clients, as far as they stayed to hear.' },
   varve_ha_dropped_requests_total: { type: 'counter', help: 'Requests of replicas that are not elected, answered as success and not stored.' },
   varve_shard_up: { type: 'gauge', help: 'Whether the shard answered.' },
   varve_shard_batches_total: { type: 'counter', help: 'Batches accepted; those that arrive together share a WAL row.' },

@@ -27,7 +27,7 @@ export async function getObject(reader: ObjectReader, known: LruCache<string, Ob
   const condition = failedCondition(request.headers, info);
   if (condition === 412) throw new S3Error('PreconditionFailed', 412, 'the object is not the one that If-Match or If-Unmodified-Since asks for');
   if (condition === 304) return new Response(null, { status: 304, headers });
-  const range = readRange(request.headers.get('range') ?? undefined, info.sizeBytes);
+  const range = readRange(isRangeOf(info, request.headers) ? (request.headers.get('range') ?? undefined) : undefined, info.sizeBytes);
   if (range.kind === 'unsatisfiable') throw new S3Error('InvalidRange', 416, `the object has ${info.sizeBytes} bytes, and none of them are in the range`, { 'content-range': `bytes */${info.sizeBytes}` });
   const isPart = range.kind === 'part';
   if (isPart) headers['content-range'] = `bytes ${range.offset}-${range.offset + range.length - 1}/${info.sizeBytes}`;
@@ -50,6 +50,12 @@ function failedCondition(headers: Headers, { etag, uploadedMs }: ObjectInfo): 30
   if (ifMatch !== null ? !namesEtag(ifMatch, etag) : unmodifiedSince !== undefined && uploaded > unmodifiedSince) return 412;
   if (ifNoneMatch !== null ? namesEtag(ifNoneMatch, etag) : modifiedSince !== undefined && uploaded <= modifiedSince) return 304;
   return undefined;
+}
+
+/** Whether the object is the one that the client has a part of already: of another one it wants everything. */
+function isRangeOf({ etag, uploadedMs }: ObjectInfo, headers: Headers): boolean {
+  const ifRange = headers.get('if-range');
+  return ifRange === null || ifRange === `"${etag}"` || secondsOf(ifRange) === Math.floor(uploadedMs / 1000);
 }
 
 /** HTTP's dates have no fractions of a second. */

@@ -1,5 +1,6 @@
 import type { ObjectInfo, ObjectListPage, ObjectListRequest, ObjectReader } from '../../storage/object-reader.ts';
 import { S3Error } from './s3-error.ts';
+import { KEY_BYTES_MAX, utf8Length } from './object-path.ts';
 import { S3_NAMESPACE, xmlDocument } from './xml.ts';
 
 /** What S3 gives and R2 takes at most. */
@@ -28,6 +29,9 @@ export function readListRequest(parameters: URLSearchParams, keysBegin: string):
   if (!/^\d{1,9}$/.test(keysText)) throw new S3Error('InvalidArgument', 400, 'max-keys must be a whole number');
   const encoding = parameters.get('encoding-type');
   if (encoding !== null && encoding !== 'url') throw new S3Error('InvalidArgument', 400, 'encoding-type must be url');
+  for (const name of ['prefix', 'start-after', 'delimiter']) {
+    if (utf8Length(parameters.get(name) ?? '') > KEY_BYTES_MAX) throw new S3Error('InvalidArgument', 400, `${name} is longer than a key can be, which is ${KEY_BYTES_MAX} bytes`);
+  }
   return {
     prefix: parameters.get('prefix') ?? '',
     delimiter: parameters.get('delimiter') || undefined,

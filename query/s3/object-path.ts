@@ -1,7 +1,11 @@
 import { S3Error } from './s3-error.ts';
 
 /** R2's and S3's longest key, in UTF-8. */
-const KEY_BYTES_MAX = 1024;
+export const KEY_BYTES_MAX = 1024;
+
+export function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
 
 /** Where the endpoint is mounted. At least three characters: clients that take the first segment for the bucket want a name of that length. */
 export const S3_MOUNT = '/objects';
@@ -30,7 +34,7 @@ export function readObjectPath(wirePath: string, bucket: string): ObjectPath {
   if (name !== bucket) throw new S3Error('NoSuchBucket', 404, `the one bucket here is ${bucket}`);
   const key = slash < 0 ? '' : path.slice(slash + 1);
   if (key === '') return { kind: 'bucket' };
-  if (new TextEncoder().encode(key).length > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError', 400, `a key has at most ${KEY_BYTES_MAX} bytes`);
+  if (utf8Length(key) > KEY_BYTES_MAX) throw new S3Error('KeyTooLongError', 400, `a key has at most ${KEY_BYTES_MAX} bytes`);
   return { kind: 'object', key };
 }
 

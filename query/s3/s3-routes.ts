@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import type { Counters } from '../../storage/runtime/metrics.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
 import type { ObjectInfo, ObjectReader } from '../../storage/object-reader.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -15,6 +16,7 @@ export interface S3Services {
   readonly reader: ObjectReader;
   /** Name of the bucket in URLs. */
   readonly bucket: string;
+  readonly counters: Counters;
 }
 
 const XML = { 'content-type': 'application/xml' } as const;
@@ -31,7 +33,7 @@ const REGION = 'auto';
  * The bucket of the archive for S3 clients, to be mounted at S3_MOUNT: GetObject and HeadObject with ranges and conditions, ListObjectsV2,
  * GetBucketLocation, HeadBucket and ListBuckets. Nothing can be written. Everybody sees the archive of his key's tenant and nothing else.
  */
-export function s3Routes({ reader: store, bucket }: S3Services): Hono {
+export function s3Routes({ reader: store, bucket, counters }: S3Services): Hono {
   const reader = sayingUnavailable(store);
   const known = new LruCache<string, ObjectInfo>(LIMITS.objectInfoCacheEntriesMax);
   const serve = async (context: Context): Promise<Response> => {
@@ -42,7 +44,11 @@ export function s3Routes({ reader: store, bucket }: S3Services): Hono {
       if (other !== undefined) throw new S3Error('NotImplemented', 501, `there is nothing here for the parameter ${other}: objects are read and listed`);
       const path = readObjectPath(wirePathOf(request.url), bucket);
       const visible = visiblePrefix(context);
-      if (path.kind === 'object') return await getObject(reader, known, request, visible, path.key);
+      if (path.kind === 'object') {
+        const answer = await getObject(reader, known, request, visible, path.key);
+        if (answer.body !== null) counters.add('varve_object_bytes_total', {}, Number(answer.headers.get('content-length')));
+        return answer;
+      }
       if (request.method === 'HEAD') return new Response(null, { headers: { 'x-amz-bucket-region': REGION } });
       if (parameters.has('location')) return new Response(xmlDocument({ LocationConstraint: REGION }, S3_NAMESPACE), { headers: XML });
       // Clients that take the first segment of a path for the bucket list the mount: their keys begin with the bucket's name.

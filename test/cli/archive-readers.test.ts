@@ -130,6 +130,7 @@ function raw(target: string, tenant: string, method = 'GET'): Promise<string> {
 test('no spelling of a path leads out of the tenant’s archive', async () => {
   const own = '/objects/varve-archive/team-b/archive';
   const targets = [
+    `${own}/%00`, `${own}/x%0d%0ay`, `${own}/${'x'.repeat(900)}`, `${own}/${'x'.repeat(2000)}`, `${own}/\u007f`, `${own}/%ef%bf%bf`,
     `${own}/../../${dataFile}`, `${own}/%2e%2e/%2e%2e/${dataFile}`, `${own}/..%2f..%2f${dataFile}`, `${own}/%252e%252e/${dataFile}`, `${own}//../..//${dataFile}`, `${own}/..%5c..%5c${dataFile}`, `${own}%2f..%2f..%2f${dataFile}`,
     `/objects/varve-archive/./${dataFile}`, `/objects/varve-archive//${dataFile}`, `/objects//varve-archive/${dataFile}`, `/objects/varve-archive%2f${dataFile}`, `/objects/varve-archive/${dataFile.replace('team-a', 'team%2da')}`,
     `/objects/../objects/varve-archive/${dataFile}`, `/x/../objects/varve-archive/${dataFile}`, `/object%73/varve-archive/${dataFile}`, `//objects/varve-archive/${dataFile}`, `/objects/varve-archive/${dataFile}%00`, `/objects/varve-archive/${dataFile}?x=team-b/archive/`,

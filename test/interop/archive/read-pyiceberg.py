@@ -2,6 +2,7 @@
 
 import json
 import sys
+import urllib.request
 
 from pyiceberg.catalog import load_catalog
 from pyiceberg.expressions import And, EqualTo, GreaterThanOrEqual, LessThan
@@ -16,6 +17,23 @@ assert catalog.table_exists("metrics.samples") and not catalog.table_exists("met
 table = catalog.load_table("metrics.samples")
 assert by_credential.load_table("metrics.samples").metadata == table.metadata
 
+
+
+def object_bytes():
+    """Bytes of objects that the server has sent so far."""
+    request = urllib.request.Request(f"{task['baseUrl']}/metrics", headers={"authorization": f"Bearer {task['operatorKey']}"})
+    with urllib.request.urlopen(request) as answer:
+        return sum(float(line.rsplit(" ", 1)[1]) for line in answer.read().decode().splitlines() if line.startswith("varve_object_bytes_total"))
+
+
+def bytes_of(scan):
+    before = object_bytes()
+    scan.to_arrow()
+    return object_bytes() - before
+
+
+whole, narrow, short = bytes_of(table.scan()), bytes_of(table.scan(selected_fields=("timestamp",))), bytes_of(table.scan(row_filter=GreaterThanOrEqual("timestamp", task["to"])))
+assert narrow < 0.7 * whole and short < 0.8 * whole, f"all of the table took {whole} bytes, one column {narrow}, some of its days {short}"
 everything = table.scan(selected_fields=("metric", "value")).to_arrow()
 assert everything.column_names == ["metric", "value"]
 sums = everything.group_by("metric").aggregate([("value", "count"), ("value", "sum")]).to_pylist()

@@ -7,6 +7,8 @@ export interface ReaderTask {
   readonly key: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Sees the server's own metrics. */
+  readonly operatorKey: string;
   readonly metric: string;
   readonly zone: string;
   /** ISO 8601, UTC; the second excluded. */

@@ -48,7 +48,7 @@ export async function runArchive(sandbox: Sandbox, say: (line: string) => void):
     await data.published();
     const wanted = await data.answers();
     const task: ReaderTask = {
-      baseUrl: baseUrl.origin, bucket: BUCKET, tenant, key, accessKeyId: key.split('_')[1]!, secretAccessKey: createHash('sha256').update(key).digest('hex'),
+      baseUrl: baseUrl.origin, bucket: BUCKET, tenant, key, accessKeyId: key.split('_')[1]!, secretAccessKey: createHash('sha256').update(key).digest('hex'), operatorKey: ADMIN_KEY,
       metric: data.metric, zone: data.zone, from: data.selectedFrom.replace('Z', '+00:00'), to: data.selectedTo.replace('Z', '+00:00'),
     };
     for (const reader of readers) {

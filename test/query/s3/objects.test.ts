@@ -46,12 +46,22 @@ describe('an object', () => {
     expect([behind.status, behind.headers.get('content-range'), all(await textOf(behind), 'Code')]).toEqual([416, 'bytes */100', ['InvalidRange']]);
   });
 
+  test('comes whole where the part that a client has is of another object', async () => {
+    const etag = (await get(OBJECT)).headers.get('etag')!;
+    const uploaded = new Date(UPLOADED_MS).toUTCString();
+    for (const [ifRange, status] of [[etag, 206], [uploaded, 206], ['"x"', 200], [`W/${etag}`, 200], [new Date(UPLOADED_MS - 2000).toUTCString(), 200], ['', 200]] as const) {
+      expect((await get(OBJECT, { range: 'bytes=0-4', 'if-range': ifRange })).status, ifRange).toBe(status);
+    }
+  });
+
   test('costs one read of its bytes, and one look the first time', async () => {
     const system = await s3System();
     const ask = (range: string) => system.app.request(OBJECT, { headers: { authorization: `Bearer ${ADMIN_KEY}`, range } });
     const before = { ...system.store.counts };
     for (let i = 0; i < 9; i++) await (await ask(`bytes=${i}-${i}`)).arrayBuffer();
     expect([system.store.counts.head - before.head, system.store.counts.get - before.get, system.store.bytesRead]).toEqual([1, 9, 9]);
+    const metrics = await (await system.app.request('/metrics', { headers: { authorization: `Bearer ${ADMIN_KEY}` } })).text();
+    expect(metrics).toContain('\nvarve_object_bytes_total 9\n');
     await (await ask('bytes=100-')).text();
     expect(system.store.counts.get - before.get).toBe(9);
   });
@@ -173,7 +183,7 @@ describe('a list', () => {
   });
 
   test('bad parameters are said', async () => {
-    for (const query of ['max-keys=-1', 'max-keys=x', 'encoding-type=base64', 'continuation-token=%E2%82%AC', 'continuation-token=JUUy']) expect(all(await list(query), 'Code'), query).toEqual(['InvalidArgument']);
+    for (const query of ['max-keys=-1', 'max-keys=x', 'encoding-type=base64', 'continuation-token=%E2%82%AC', 'continuation-token=JUUy', `prefix=${'x'.repeat(1025)}`, `start-after=${'é'.repeat(513)}`]) expect(all(await list(query), 'Code'), query).toEqual(['InvalidArgument']);
   });
 });
 
