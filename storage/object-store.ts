@@ -4,6 +4,8 @@ export interface ObjectHead {
   readonly key: string;
   readonly sizeBytes: number;
   readonly etag: string;
+  /** When it was written, Unix milliseconds by the store's clock. */
+  readonly uploadedMs: number;
 }
 
 /** `done`, or `exists` when the condition did not hold. A throw means unknown: look with `head` before deciding anything. */
@@ -28,7 +30,7 @@ export interface ObjectStore {
 const R2_DELETE_KEYS_MAX = 1000;
 
 export function r2ObjectStore(bucket: R2Bucket): ObjectStore {
-  const headOf = (object: R2Object): ObjectHead => ({ key: object.key, sizeBytes: object.size, etag: object.etag });
+  const headOf = (object: R2Object): ObjectHead => ({ key: object.key, sizeBytes: object.size, etag: object.etag, uploadedMs: object.uploaded.getTime() });
   return {
     async head(key) {
       const object = await bucket.head(key);

@@ -16,6 +16,7 @@ import { MergeLedger, type MergedFile, type MergePlan } from './merge-ledger.ts'
 import { planMerge } from './merge-plan.ts';
 import { mergeSeries, type MergedSeries } from './merge-series.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
+import type { OpenPlan } from './orphan-sweep.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */
@@ -63,6 +64,11 @@ export class FileMerger {
     this.#ledger = new MergeLedger(options.sql);
     this.#pause = new RetryPause(options.clock);
     this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
+  }
+
+  openPlan(): OpenPlan | undefined {
+    const plan = this.#ledger.plan()?.plan;
+    return plan && { id: plan.id, files: plan.runs.flat() };
   }
 
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */

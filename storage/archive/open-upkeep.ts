@@ -1,6 +1,13 @@
+import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import type { ArchiveTableName } from '../catalog/table-definition.ts';
+import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import { ArchiveRetention } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
+import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
+import { RemovedFiles } from './removed-files.ts';
+import { SnapshotExpiry } from './snapshot-expiry.ts';
 
 /** Something that is done to the archive from time to time, in bounded pieces. */
 export interface UpkeepTask {
@@ -8,6 +15,8 @@ export interface UpkeepTask {
   nextDueMs(): number | undefined;
   /** Does one bounded piece of what is due. It may be called when nothing is. */
   step(): Promise<void>;
+  /** What is under way, if anything is. */
+  openPlan?(): OpenPlan | undefined;
 }
 
 /** All that a catalog's alarm does to the archive, beside its snapshots. */
@@ -39,9 +48,18 @@ export class ArchiveUpkeep {
   }
 }
 
-export type UpkeepOptions = Omit<FileMergerOptions, 'codecs'>;
+export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'> {
+  readonly tables: ArchiveTables;
+  /** How long a table keeps its rows, milliseconds; `undefined` for ever. */
+  readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
+}
 
 /** `more` are tasks that know of the archive, and it not of them. */
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
-  return new ArchiveUpkeep([new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC } }), ...more], options.clock);
+  const { tables, clock } = options;
+  const removed = new RemovedObjectsStore(options.sql);
+  const working: readonly UpkeepTask[] = [new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC } }), ...more];
+  const openPlans = (): OpenPlan[] => working.flatMap((task) => task.openPlan?.() ?? []);
+  const cleaning = [new ArchiveRetention(options), new SnapshotExpiry(tables, clock), new RemovedFiles({ ...options, removed, openPlans }), new OrphanSweep({ ...options, removed, openPlans })];
+  return new ArchiveUpkeep([...working, ...cleaning], clock);
 }

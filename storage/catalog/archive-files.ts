@@ -187,6 +187,16 @@ export class ArchiveFiles {
     return [...runs.values()].sort((a, b) => a.rank - b.rank || a.run - b.run);
   }
 
+  /** First day of the oldest partition of a table that queries read. */
+  oldestDay(table: ArchiveTableName): number | undefined {
+    return this.#sql.all<{ day: number }>('SELECT day FROM data_file WHERE removed_change IS NULL AND table_name = ? ORDER BY day LIMIT 1', table)[0]?.day;
+  }
+
+  /** Numbers of some of the files of a partition that queries read. */
+  filesOfDay(table: ArchiveTableName, day: number, limit: number): number[] {
+    return this.#sql.all<{ file: number }>('SELECT file FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day = ? ORDER BY file LIMIT ?', table, day, limit).map(({ file }) => file);
+  }
+
   /** Some files, whether queries read them or not, in the order given. */
   describe(files: readonly number[]): DataFile[] {
     const rows = this.#sql.all<{ file: number; description: string }>('SELECT file, description FROM data_file WHERE file IN (SELECT value FROM json_each(?))', JSON.stringify(files));

@@ -7,7 +7,7 @@ import { putObject } from '../put-object.ts';
 import { describeManifest, encodeManifest, encodeManifestList, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
 import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
 import type { TableDefinition } from './table-definition.ts';
-import { newTable, withSchema, withSnapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
+import { newTable, withoutSnapshots, withSchema, withSnapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
 
 type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveSnapshotAgeMs' | 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>, number>>;
 
@@ -90,13 +90,54 @@ export class ArchiveTable {
       nowMs: plan.nowMs,
       previousMetadata: state.metadata_key === null ? undefined : this.#uri(state.metadata_key),
       snapshotsMax: limits.archiveSnapshotsMax,
-      expireBeforeMs: plan.nowMs - limits.archiveSnapshotAgeMs,
+      expireThroughMs: plan.nowMs - limits.archiveSnapshotAgeMs,
     });
     const version = state.metadata_version + 1;
-    const metadataKey = this.#key(`${String(version).padStart(5, '0')}-${plan.id}.metadata.json`);
+    const metadataKey = this.#key(metadataName(version, plan.id));
     const text = JSON.stringify(metadata);
     await this.#put(metadataKey, new TextEncoder().encode(text));
     this.#advance(plan, version, { metadataKey, text }, () => this.#manifests.advance(plan, work, manifests, sequenceNumber));
+  }
+
+  /** When a snapshot beside the newest will be too old (Unix ms); `undefined` when there is none. */
+  expiryDueMs(): number | undefined {
+    const snapshots = this.current()?.metadata.snapshots ?? [];
+    return snapshots.length < 2 ? undefined : snapshots[0]!['timestamp-ms'] + this.#options.limits.archiveSnapshotAgeMs;
+  }
+
+  /** Lets snapshots that are too old leave the table's metadata. What only they have can be removed then: see `liveFrom`. */
+  async expire(): Promise<void> {
+    const { sql, definition, clock, random, limits } = this.#options;
+    const state = this.#state();
+    // A snapshot that is being written expires them too.
+    if (state.metadata === null || state.metadata_key === null || state.snapshot_plan !== null) return;
+    const nowMs = clock.nowMs();
+    const metadata = withoutSnapshots(JSON.parse(state.metadata) as TableMetadata, { expireThroughMs: nowMs - limits.archiveSnapshotAgeMs, nowMs, previousMetadata: this.#uri(state.metadata_key) });
+    const text = JSON.stringify(metadata);
+    const version = state.metadata_version + 1;
+    const key = this.#key(metadataName(version, randomId(random)));
+    await this.#put(key, new TextEncoder().encode(text));
+    // Commit point: this transaction. A crash before it, or another snapshot meanwhile, leaves an object that nobody refers to.
+    sql.transaction(() => {
+      const { metadata_version: now, snapshot_plan: plan } = this.#state();
+      if (now !== version - 1 || plan !== null) return;
+      sql.run('UPDATE archive_table SET metadata = ?, metadata_key = ?, metadata_version = ? WHERE name = ?', text, key, version, definition.name);
+    });
+  }
+
+  /** Sequence number of the oldest snapshot that the table still has: files and manifests that this or an earlier one was the first without are in none. */
+  get liveFrom(): number | undefined {
+    return this.current()?.metadata.snapshots[0]?.['sequence-number'];
+  }
+
+  /** Keys of metadata and manifest lists that the table refers to, and the id of the snapshot that is being written. */
+  references(): { readonly keys: ReadonlySet<string>; readonly planId: string | undefined } {
+    const { metadata, metadata_key: key, snapshot_plan: plan } = this.#state();
+    const planId = plan === null ? undefined : (JSON.parse(plan) as SnapshotPlan).id;
+    if (metadata === null || key === null) return { keys: new Set(), planId };
+    const { snapshots, 'metadata-log': log } = JSON.parse(metadata) as TableMetadata;
+    const locations = [...snapshots.map((snapshot) => snapshot['manifest-list']), ...log.map((entry) => entry['metadata-file'])];
+    return { keys: new Set([key, ...locations.map((location) => location.slice(this.#uri('').length))]), planId };
   }
 
   /** One after another: only one is in memory at a time. */
@@ -172,6 +213,10 @@ export class ArchiveTable {
   #uri(key: string): string {
     return `${this.#options.baseUri}/${key}`;
   }
+}
+
+function metadataName(version: number, id: string): string {
+  return `${String(version).padStart(5, '0')}-${id}.metadata.json`;
 }
 
 const NO_FILES: SnapshotTotals = { files: 0, rows: 0, bytes: 0 };

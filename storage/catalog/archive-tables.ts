@@ -20,6 +20,11 @@ export class ArchiveTables {
     return [...this.#tables].flatMap(([name, table]) => (table.current() === undefined ? [] : [name]));
   }
 
+  /** All tables, those without a snapshot too, in the order of the definitions. */
+  all(): readonly (readonly [ArchiveTableName, ArchiveTable])[] {
+    return [...this.#tables];
+  }
+
   /** `undefined` for a name that no table has. */
   get(name: string): ArchiveTable | undefined {
     return this.#tables.get(name as ArchiveTableName);

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
-import { openRollups } from '../warm/open-rollups.ts';
+import { openRollups, rollupRetentionMs } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -13,6 +13,7 @@ import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
 import { ArchiveTables } from './archive-tables.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
+import type { ArchiveTableName } from './table-definition.ts';
 import type {
   CatalogApi,
   ClaimReplicaAnswer,
@@ -57,12 +58,13 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
     this.#files = new ArchiveFiles(sql, LIMITS);
     this.#alarm = durableObjectAlarm(state.storage);
-    const { archiveUri } = readConfig(env);
+    const { archiveUri, archiveRetentionMs } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
-      const upkeep = { ...ports, files: this.#files, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
+      const retentionMsOf = (table: ArchiveTableName): number | undefined => rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs;
+      const upkeep = { ...ports, files: this.#files, tables: this.#tables, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING)]);
     }
   }

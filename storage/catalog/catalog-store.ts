@@ -177,6 +177,10 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     description TEXT NOT NULL,         -- data-file.ts
     cursor TEXT                        -- where the next file begins
   )`,
+  "CREATE INDEX data_file_key ON data_file (json_extract(description, '$.key'))",
+  "CREATE INDEX data_manifest_key ON data_manifest (json_extract(description, '$.key'))",
+  // When the object store is next searched for objects that nobody refers to (archive/orphan-sweep.ts).
+  'ALTER TABLE archive_state ADD COLUMN next_sweep_ms INTEGER',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -91,9 +91,9 @@ export interface NewSnapshot {
   readonly nowMs: number;
   /** Location of the metadata that this one follows. */
   readonly previousMetadata: string | undefined;
-  /** Snapshots that stay named: so many, and none from before a time (Unix ms), but always the newest. */
+  /** Snapshots that stay named: so many, and only those from behind a time (Unix ms), but always the newest. */
   readonly snapshotsMax: number;
-  readonly expireBeforeMs: number;
+  readonly expireThroughMs: number;
 }
 
 /** The table with one more snapshot. */
@@ -119,17 +119,31 @@ export function withSnapshot(table: TableMetadata, next: NewSnapshot): TableMeta
     'schema-id': table['current-schema-id'],
   };
   const { 'timestamp-ms': timestampMs } = snapshot;
-  const snapshots = [...table.snapshots.filter((each) => each['timestamp-ms'] >= next.expireBeforeMs), snapshot].slice(-next.snapshotsMax);
-  const kept = new Set(snapshots.map((each) => each['snapshot-id']));
-  const metadataLog = next.previousMetadata === undefined ? [] : [{ 'timestamp-ms': table['last-updated-ms'], 'metadata-file': next.previousMetadata }];
+  const snapshots = [...table.snapshots.filter((each) => each['timestamp-ms'] > next.expireThroughMs), snapshot].slice(-next.snapshotsMax);
   return {
     ...table,
     'last-sequence-number': snapshot['sequence-number'],
     'last-updated-ms': timestampMs,
     'current-snapshot-id': next.snapshotId,
     snapshots,
-    'snapshot-log': [...table['snapshot-log'].filter((entry) => kept.has(entry['snapshot-id'])), { 'timestamp-ms': timestampMs, 'snapshot-id': next.snapshotId }],
-    'metadata-log': [...table['metadata-log'], ...metadataLog].slice(-METADATA_LOG_MAX),
+    'snapshot-log': [...logOf(table, snapshots), { 'timestamp-ms': timestampMs, 'snapshot-id': next.snapshotId }],
+    'metadata-log': metadataLog(table, next.previousMetadata),
     refs: { main: { 'snapshot-id': next.snapshotId, type: 'branch' } },
   };
+}
+
+/** The table without its snapshots up to a time (Unix ms), the newest excepted. */
+export function withoutSnapshots(table: TableMetadata, { expireThroughMs, nowMs, previousMetadata }: Pick<NewSnapshot, 'expireThroughMs' | 'nowMs' | 'previousMetadata'>): TableMetadata {
+  const snapshots = table.snapshots.filter((each, i) => i === table.snapshots.length - 1 || each['timestamp-ms'] > expireThroughMs);
+  return { ...table, 'last-updated-ms': Math.max(nowMs, table['last-updated-ms']), snapshots, 'snapshot-log': logOf(table, snapshots), 'metadata-log': metadataLog(table, previousMetadata) };
+}
+
+function logOf(table: TableMetadata, snapshots: readonly Snapshot[]): TableMetadata['snapshot-log'] {
+  const kept = new Set(snapshots.map((each) => each['snapshot-id']));
+  return table['snapshot-log'].filter((entry) => kept.has(entry['snapshot-id']));
+}
+
+function metadataLog(table: TableMetadata, previousMetadata: string | undefined): TableMetadata['metadata-log'] {
+  const previous = previousMetadata === undefined ? [] : [{ 'timestamp-ms': table['last-updated-ms'], 'metadata-file': previousMetadata }];
+  return [...table['metadata-log'], ...previous].slice(-METADATA_LOG_MAX);
 }

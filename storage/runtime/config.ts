@@ -7,6 +7,7 @@ import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
 /** More shards than this on one tenant want a larger design than a constant. */
 const SHARDS_MAX = 64;
 
+const HOUR_MS = 3_600_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, y: 365 * 86_400_000 };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
@@ -18,6 +19,7 @@ export interface Variables extends AccessVariables, OtlpVariables {
   readonly VARVE_ARCHIVE_URI?: string;
   /** See warm/tiering-policy.ts. */
   readonly VARVE_TIERING?: string;
+  readonly VARVE_ARCHIVE_RETENTION?: string;
   readonly VARVE_ARCHIVE_S3_ENDPOINT?: string;
   readonly VARVE_CORS_ORIGIN?: string;
   readonly VARVE_HA_TRACKER?: string;
@@ -41,6 +43,8 @@ export interface Config {
   readonly importRetentionMs: number;
   /** Where readers of the Iceberg tables find the bucket's objects: what stands before their keys. `undefined`: nothing is archived. */
   readonly archiveUri: string | undefined;
+  /** How long the archive keeps samples; partitions leave whole. */
+  readonly archiveRetentionMs: number;
   /** The bucket of that place: its first name. */
   readonly archiveBucket: string;
   /** An S3 endpoint of the bucket that readers of the Iceberg tables use, with credentials of their own; `undefined`: Varve's (query/s3/). */
@@ -55,13 +59,16 @@ export interface Config {
 }
 
 export function readConfig(variables: Variables): Config {
-  const hotRetentionMs = readRetention(variables.VARVE_HOT_RETENTION);
+  // Not below what is still accepted and an hour to read it in: a sample must not be acknowledged and gone.
+  const hotRetentionMs = readRetention('VARVE_HOT_RETENTION', variables.VARVE_HOT_RETENTION, LIMITS.hotRetentionMs, { text: `${LIMITS.hotWindowMs / HOUR_MS + 1}h`, ms: LIMITS.hotWindowMs + HOUR_MS });
   const archiveUri = readArchive(variables);
   return {
     shardCount: readShardCount(variables.VARVE_SHARDS),
     hotRetentionMs,
     importRetentionMs: archiveUri === undefined ? hotRetentionMs : Math.min(hotRetentionMs, LIMITS.archiveGraceMs),
     archiveUri,
+    // What has just been archived must be readable for a day.
+    archiveRetentionMs: readRetention('VARVE_ARCHIVE_RETENTION', variables.VARVE_ARCHIVE_RETENTION, LIMITS.archiveRetentionMs, { text: '3d', ms: 72 * HOUR_MS }),
     archiveBucket: /^[^/]*\/\/([^/]+)/.exec(variables.VARVE_ARCHIVE_URI ?? ARCHIVE_URI)?.[1] ?? '',
     archiveS3Endpoint: readS3Endpoint(variables.VARVE_ARCHIVE_S3_ENDPOINT),
     access: readAccessConfig(variables),
@@ -80,15 +87,11 @@ function readShardCount(text = '1'): number {
   return shardCount;
 }
 
-/** Not below what is still accepted and an hour to read it in: a sample must not be acknowledged and gone. */
-function readRetention(text: string | undefined): number {
-  if (text === undefined) return LIMITS.hotRetentionMs;
+function readRetention(variable: string, text: string | undefined, defaultMs: number, least: { readonly text: string; readonly ms: number }): number {
+  if (text === undefined) return defaultMs;
   const parts = /^(\d+)([smhdwy])$/.exec(text);
-  const leastHours = LIMITS.hotWindowMs / 3_600_000 + 1;
   const retentionMs = parts === null ? NaN : Number(parts[1]) * UNIT_MS[parts[2]!]!;
-  if (!(retentionMs >= leastHours * 3_600_000)) {
-    throw new VarveError('bad-data', `VARVE_HOT_RETENTION is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${leastHours}h`);
-  }
+  if (!(retentionMs >= least.ms)) throw new VarveError('bad-data', `${variable} is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${least.text}`);
   return retentionMs;
 }
 

@@ -241,6 +241,20 @@ export const LIMITS = {
   archiveMergeRowsFactor: 4,
   /** Files that one merge takes: a day of the largest shard that is scraped every 15 s has 3,300. */
   archiveMergeFilesMax: 4096,
+  /** A partition whose end is longer ago leaves the archive, unless VARVE_ARCHIVE_RETENTION says otherwise. */
+  archiveRetentionMs: 365 * 24 * HOUR_MS,
+  /** Files of such a partition that leave with one commit. */
+  archiveRetentionFilesMax: 1024,
+  /** Objects of files that have left stay for so long: far longer than a query that has found them may take, or a reader of a snapshot. */
+  archiveRemovedDelayMs: 1 * HOUR_MS,
+  /** How often it is looked whether objects of files that have left may go. */
+  archiveRemovedCheckMs: 15 * MINUTE_MS,
+  /** Objects removed at a time: what R2 takes in one call. */
+  archiveRemovedPageMax: 1000,
+  /** Objects that nobody refers to are removed when they are so old: no instance of an object, nor a request of one, lives as long. */
+  archiveOrphanAgeMs: 3 * 24 * HOUR_MS,
+  /** How often the object store is searched for them, a page of 1,000 keys a step. */
+  archiveSweepPeriodMs: 24 * HOUR_MS,
   /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
   archiveMergeRowsTarget: 64 * KIB,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
@@ -417,6 +431,7 @@ assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
 assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 2 <= LIMITS.sqlRowBytesMax, 'a late batch fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
+assert(LIMITS.archiveRemovedDelayMs >= LIMITS.queryTimeoutMs * 2, 'a file stays for the queries that have found it');
 assert(LIMITS.archiveMergeDelayMs > LIMITS.archiveGraceMs + LIMITS.archiveWindowMs, 'what is merged is archived');
 assert(LIMITS.archiveMergeFilesMax * 2 <= LIMITS.archiveChangeFilesMax, 'a merge is one change: it makes at most as many files as it takes');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');

@@ -1,3 +1,4 @@
+import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import type { DataFile } from '../catalog/data-file.ts';
@@ -67,6 +68,11 @@ export class RollupBuilder {
     if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#options.limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
+  }
+
+  openPlan(): OpenPlan | undefined {
+    const plan = this.#ledger.plan()?.plan;
+    return plan && { id: plan.id, files: [...plan.runs.flat(), ...plan.replaced] };
   }
 
   /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */

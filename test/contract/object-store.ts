@@ -36,7 +36,7 @@ export function objectStoreContract(open: () => ObjectStore): void {
     expect(await store.create('made/all', body)).toBe('done');
     expect([...(await store.get('made/all'))!]).toEqual([...body]);
     const head = await store.head('made/all');
-    expect(head).toEqual({ key: 'made/all', sizeBytes: 256, etag: expect.stringMatching(/.+/) });
+    expect(head).toEqual({ key: 'made/all', sizeBytes: 256, etag: expect.stringMatching(/.+/), uploadedMs: expect.any(Number) });
     expect((await store.list('made/')).objects).toEqual([head]);
   });
 

@@ -1,28 +1,31 @@
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import type { ObjectHead, ObjectStore, PutOutcome } from '../../storage/object-store.ts';
 
 /** Objects in a map. Counts operations and bytes, so that a test can hold a reader to what it may cost. */
 export class MemoryObjectStore implements ObjectStore {
-  readonly #objects = new Map<string, Uint8Array>();
+  readonly #objects = new Map<string, StoredObject>();
   readonly #pageSize: number;
+  readonly #clock: Pick<Clock, 'nowMs'>;
   readonly counts = { head: 0, get: 0, create: 0, delete: 0, list: 0 };
   bytesRead = 0;
   bytesWritten = 0;
 
   /** Keys in one page of a listing; R2 has 1,000. */
-  constructor(pageSize = 1000) {
+  constructor(pageSize = 1000, clock: Pick<Clock, 'nowMs'> = { nowMs: () => 0 }) {
     this.#pageSize = pageSize;
+    this.#clock = clock;
   }
 
   async head(key: string): Promise<ObjectHead | undefined> {
     this.counts.head++;
-    const body = this.#objects.get(key);
-    return body === undefined ? undefined : headOf(key, body);
+    const object = this.#objects.get(key);
+    return object === undefined ? undefined : headOf(key, object);
   }
 
   async get(key: string, range?: { readonly offset: number; readonly length: number }): Promise<Uint8Array | undefined> {
     this.counts.get++;
-    const body = this.#objects.get(key);
+    const body = this.#objects.get(key)?.body;
     if (body === undefined) return undefined;
     const bytes = range === undefined ? body.slice() : body.slice(range.offset, range.offset + range.length);
     if (range !== undefined && bytes.length !== range.length) throw new Error(`object ${key}: got ${bytes.length} bytes, want ${range.length}`);
@@ -34,7 +37,7 @@ export class MemoryObjectStore implements ObjectStore {
     this.counts.create++;
     if (new TextEncoder().encode(key).length > 1024) throw new Error(`object key of more than 1,024 bytes`);
     if (this.#objects.has(key)) return 'exists';
-    this.#objects.set(key, body.slice());
+    this.#objects.set(key, { body: body.slice(), uploadedMs: this.#clock.nowMs() });
     this.bytesWritten += body.length;
     return 'done';
   }
@@ -53,6 +56,11 @@ export class MemoryObjectStore implements ObjectStore {
   }
 }
 
-function headOf(key: string, body: Uint8Array): ObjectHead {
-  return { key, sizeBytes: body.length, etag: createHash('md5').update(body).digest('hex') };
+interface StoredObject {
+  readonly body: Uint8Array;
+  readonly uploadedMs: number;
+}
+
+function headOf(key: string, { body, uploadedMs }: StoredObject): ObjectHead {
+  return { key, sizeBytes: body.length, etag: createHash('md5').update(body).digest('hex'), uploadedMs };
 }

@@ -69,7 +69,7 @@ describe('the objects of an Iceberg table', () => {
   test('metadata', () => {
     const empty = newTable(SAMPLES_TABLE, '11111111-2222-4333-8444-555555555555', 's3://bucket/default/archive/samples', DAY_MS);
     const metadata = withSnapshot(empty, {
-      snapshotId: 77, operation: 'append', manifestList: 's3://bucket/list.avro', added: { files: 2, rows: 3000, bytes: 4567 }, removed: { files: 0, rows: 0, bytes: 0 }, nowMs: 2 * DAY_MS, previousMetadata: undefined, snapshotsMax: 10, expireBeforeMs: 0,
+      snapshotId: 77, operation: 'append', manifestList: 's3://bucket/list.avro', added: { files: 2, rows: 3000, bytes: 4567 }, removed: { files: 0, rows: 0, bytes: 0 }, nowMs: 2 * DAY_MS, previousMetadata: undefined, snapshotsMax: 10, expireThroughMs: 0,
     });
     const text = textOf(new TextEncoder().encode(JSON.stringify(metadata)));
     expect(text).toContain('Iceberg table metadata, format version 2: s3://bucket/default/archive/samples');

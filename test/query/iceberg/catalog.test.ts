@@ -15,7 +15,7 @@ function metadata(snapshots: number): string {
     const added = { files: 1, rows: 10, bytes: 1000 };
     const removed = { files: 0, rows: 0, bytes: 0 };
     const snapshot = { snapshotId: i * 1e15, operation: 'append' as const, manifestList: `${LOCATION}/metadata/snap-${i}.avro`, added, removed, nowMs: NOON + i, previousMetadata: undefined };
-    table = withSnapshot(table, { ...snapshot, snapshotsMax: 100, expireBeforeMs: 0 });
+    table = withSnapshot(table, { ...snapshot, snapshotsMax: 100, expireThroughMs: 0 });
   }
   return JSON.stringify(table);
 }

@@ -1,5 +1,6 @@
 import { FileMerger } from '../../../storage/archive/file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
+import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
@@ -28,13 +29,14 @@ export const DAY_START_MS = dayOf(WINDOW_START_MS) * DAY_MS;
 /** A tenant's catalog and object store, each of which outlives the objects that serve it. */
 export class ArchiveWorld {
   readonly clock = new FixedClock(DAY_START_MS + 3 * DAY_MS);
-  readonly objects = new MemoryObjectStore();
+  readonly objects = new MemoryObjectStore(1000, this.clock);
   readonly database = new NodeSql();
   readonly limits: typeof LIMITS;
   store: ObjectStore = this.objects;
   files!: ArchiveFiles;
   merger!: FileMerger;
   tables!: ArchiveTables;
+  upkeep!: ArchiveUpkeep;
   #sequence = 0;
   #seed = 1;
 
@@ -52,6 +54,8 @@ export class ArchiveWorld {
     this.files = new ArchiveFiles(sql, limits);
     this.merger = new FileMerger({ sql, files: this.files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, codecs: { samples: SAMPLES_MERGE_CODEC } });
     this.tables = new ArchiveTables({ sql, store, clock, random, limits, prefix: 't/archive', baseUri: 's3://b' });
+    const seriesHashKey = (): Uint8Array => catalog.routing(1).seriesHashKey;
+    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionMsOf: () => 30 * DAY_MS, seriesHashKey });
   }
 
   /** Series, in order and of one day, as files of one commit of a shard. */
@@ -87,6 +91,25 @@ export class ArchiveWorld {
       await this.merger.step();
     }
     throw new Error(`the merge does not come to an end in ${stepsMax} steps`);
+  }
+
+  /** What the catalog's alarm does for so long: snapshots and upkeep, as they fall due. */
+  async live(forMs: number, stepsMax = 5000): Promise<void> {
+    const endMs = this.clock.nowMs() + forMs;
+    for (let step = 0; step < stepsMax; step++) {
+      if (this.tables.isBehind) {
+        await this.tables.publish();
+        continue;
+      }
+      const dueMs = this.upkeep.nextDueMs() ?? Infinity;
+      if (dueMs > endMs) {
+        this.clock.advance(endMs - this.clock.nowMs());
+        return;
+      }
+      if (dueMs > this.clock.nowMs()) this.clock.advance(dueMs - this.clock.nowMs());
+      await this.upkeep.step();
+    }
+    throw new Error(`more than ${stepsMax} steps in ${forMs} ms`);
   }
 
   /** Every sample as a query reads it, to the bit: `series time bits start`. */

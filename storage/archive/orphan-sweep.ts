@@ -1,0 +1,107 @@
+import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import type { ObjectStore } from '../object-store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+
+/** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
+export interface OpenPlan {
+  readonly id: string;
+  readonly files: readonly number[];
+}
+
+/** What objects that the catalog does not know may still be of. */
+export interface OpenWork {
+  /** Shard → sequence of its newest commit. */
+  readonly committed: ReadonlyMap<string, number>;
+  /** Of merges, deletions, roll-ups and snapshots that are under way. */
+  readonly planIds: ReadonlySet<string>;
+}
+
+const FLUSHED = /^data\/[^/]+\/(\d+)-(\d+)-(\d{8,})-\d{4,}-[0-9a-f]{32}(?:-\d+)?\.parquet$/;
+const REWRITTEN = /^data\/[^/]+\/\d+-\d+-(?:merged-|rewritten-)?\d{4,}-([0-9a-f]{32})\.parquet$/;
+const METADATA = /^metadata\/(?:snap-\d+-|\d{5,}-)?([0-9a-f]{32})(?:-m\d+\.avro|\.avro|\.metadata\.json)$/;
+
+/**
+ * Whether nobody will ever refer to an object that the catalog does not know. `path` is its key behind the table's prefix.
+ *
+ * A shard's flush writes its files long before it commits them, if the object store or the catalog is away for days: age says nothing of
+ * them. Their names have the flush's number, which is that of the commit, and no two flushes of a shard share one: so a file of a flush up
+ * to the newest commit is either known or will never be, and one behind it stays. Merges, deletions, roll-ups and snapshots are the catalog's own: the
+ * ids in the names are those of their plans, random for each, and what is of none that is stored was given up. A name of another kind is
+ * somebody else's, and stays.
+ */
+export function isOrphan(path: string, { committed, planIds }: OpenWork): boolean {
+  const flushed = FLUSHED.exec(path);
+  if (flushed !== null) return Number(flushed[3]) <= (committed.get(`${flushed[1]}/${flushed[2]}`) ?? 0);
+  const id = REWRITTEN.exec(path)?.[1] ?? METADATA.exec(path)?.[1];
+  return id !== undefined && !planIds.has(id);
+}
+
+export interface OrphanSweepOptions {
+  readonly removed: RemovedObjectsStore;
+  readonly tables: ArchiveTables;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly limits: Pick<typeof LIMITS, 'archiveOrphanAgeMs' | 'archiveSweepPeriodMs'>;
+  /** Keys begin with it: `tenant/archive`. */
+  readonly prefix: string;
+  /** The catalog's plans, snapshots left out. */
+  readonly openPlans: () => readonly OpenPlan[];
+}
+
+/**
+ * Searches the object store for objects that nobody refers to and removes them: a page of keys a step, all of them once in a day. An
+ * object must also have a certain age: an instance of the catalog that was replaced, and lives on for a while with an old view of the
+ * database, must not take the new one's work for nobody's.
+ */
+export class OrphanSweep {
+  readonly counters = { archive_orphans_removed_total: 0 };
+  readonly #options: OrphanSweepOptions;
+  readonly #pause: RetryPause;
+  /** Where the search has come to; after a restart it begins anew. */
+  #table = 0;
+  #cursor: string | undefined;
+
+  constructor(options: OrphanSweepOptions) {
+    this.#options = options;
+    this.#pause = new RetryPause(options.clock);
+  }
+
+  nextDueMs(): number | undefined {
+    const { removed } = this.#options;
+    return removed.isUsed ? Math.max(removed.nextSweepMs ?? -Infinity, this.#pause.untilMs) : undefined;
+  }
+
+  async step(): Promise<void> {
+    const { tables, store, removed, clock, limits, prefix } = this.#options;
+    const [name, table] = tables.all()[this.#table]!;
+    const tablePrefix = `${prefix}/${name}/`;
+    try {
+      const page = await port(() => store.list(tablePrefix, this.#cursor));
+      const old = page.objects.filter(({ uploadedMs }) => uploadedMs <= clock.nowMs() - limits.archiveOrphanAgeMs).map(({ key }) => key);
+      const known = removed.known(old);
+      const { keys, planId } = table.references();
+      const work = { committed: removed.committed(), planIds: new Set([...this.#options.openPlans().map(({ id }) => id), ...(planId === undefined ? [] : [planId])]) };
+      const orphans = old.filter((key) => !known.has(key) && !keys.has(key) && isOrphan(key.slice(tablePrefix.length), work));
+      if (orphans.length > 0) await port(() => store.delete(orphans));
+      this.counters.archive_orphans_removed_total += orphans.length;
+      this.#pause.succeeded();
+      this.#advance(page.cursor);
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.#pause.failed();
+      // A cursor may be what has failed: this table is begun anew.
+      this.#cursor = undefined;
+    }
+  }
+
+  #advance(cursor: string | undefined): void {
+    const { tables, removed, clock, limits } = this.#options;
+    this.#cursor = cursor;
+    if (cursor !== undefined || ++this.#table < tables.all().length) return;
+    this.#table = 0;
+    removed.nextSweepMs = clock.nowMs() + limits.archiveSweepPeriodMs;
+  }
+}

@@ -1,0 +1,62 @@
+import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import type { ObjectStore } from '../object-store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import type { OpenPlan } from './orphan-sweep.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+
+export interface RemovedFilesOptions {
+  readonly removed: RemovedObjectsStore;
+  readonly tables: ArchiveTables;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  /** The catalog's plans: what they read stays. */
+  readonly openPlans: () => readonly OpenPlan[];
+  readonly limits: Pick<typeof LIMITS, 'archiveRemovedDelayMs' | 'archiveRemovedCheckMs' | 'archiveRemovedPageMax'>;
+}
+
+/**
+ * Removes the objects of files and manifests that have left, when nobody can read them any more: queries that found them are over
+ * (archiveRemovedDelayMs), no plan wants them, and every snapshot that has them has left the table. First the objects, then what the catalog knows of them: a
+ * crash in between, or an answer that is lost, and they are removed again, which does nothing.
+ */
+export class RemovedFiles {
+  readonly counters = { archive_objects_removed_total: 0 };
+  readonly #options: RemovedFilesOptions;
+  readonly #pause: RetryPause;
+  #nextCheckMs = -Infinity;
+
+  constructor(options: RemovedFilesOptions) {
+    this.#options = options;
+    this.#pause = new RetryPause(options.clock);
+  }
+
+  nextDueMs(): number | undefined {
+    const { tables, removed } = this.#options;
+    return tables.all().some(([name]) => removed.has(name)) ? Math.max(this.#nextCheckMs, this.#pause.untilMs) : undefined;
+  }
+
+  async step(): Promise<void> {
+    const { tables, removed, store, clock, limits } = this.#options;
+    const inUse = this.#options.openPlans().flatMap(({ files }) => files);
+    for (const [name, table] of tables.all()) {
+      const { liveFrom } = table;
+      if (liveFrom === undefined) continue;
+      const gone = removed.next(name, { liveFrom, removedThroughMs: clock.nowMs() - limits.archiveRemovedDelayMs, inUse, limit: limits.archiveRemovedPageMax });
+      if (gone.keys.length === 0) continue;
+      try {
+        await port(() => store.delete(gone.keys));
+      } catch (error) {
+        if (!(error instanceof PortFailure)) throw error;
+        this.#pause.failed();
+        return;
+      }
+      removed.forget(gone);
+      this.#pause.succeeded();
+      this.counters.archive_objects_removed_total += gone.keys.length;
+      return;
+    }
+    this.#nextCheckMs = clock.nowMs() + limits.archiveRemovedCheckMs;
+  }
+}
