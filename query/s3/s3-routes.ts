@@ -78,8 +78,8 @@ function sayingUnavailable(store: ObjectReader): ObjectReader {
   return { head: (key) => tried(store.head(key)), open: (key, range) => tried(store.open(key, range)), list: (request) => tried(store.list(request)) };
 }
 
-/** What begins the keys that a request may see: its tenant's archive, or nothing for a key of all tenants. */
+/** What begins the keys that a request may see: its tenant's archive, or nothing for a key of all tenants that names none. */
 function visiblePrefix(context: Context): string {
   const { tenant, grant } = accessOf(context);
-  return grant.tenant === undefined ? '' : `${tenant}/archive/`;
+  return grant.tenant === undefined && context.req.header('x-scope-orgid') === undefined ? '' : `${tenant}/archive/`;
 }

@@ -208,7 +208,11 @@ describe('everything else', () => {
     }
     expect((await get(`${BUCKET}/team-a/${rest}`)).status).toBe(200);
     expect((await get(`${BUCKET}/team-a/${rest}`, { 'x-scope-orgid': 'default' })).status).toBe(403);
-    for (const tenant of ['default', 'team-ab']) expect((await get(`${BUCKET}/${tenant}/${rest}`, {}, ADMIN_KEY)).status).toBe(200);
+    for (const tenant of ['default', 'team-ab']) {
+      expect((await get(`${BUCKET}/${tenant}/${rest}`, {}, ADMIN_KEY)).status).toBe(200);
+      expect((await get(`${BUCKET}/${tenant}/${rest}`, { 'x-scope-orgid': tenant }, ADMIN_KEY)).status).toBe(200);
+      expect((await get(`${BUCKET}/${tenant}/${rest}`, { 'x-scope-orgid': 'team-a' }, ADMIN_KEY)).status).toBe(404);
+    }
   });
 
   test('paths that cannot be read, and keys that are too long', async () => {
