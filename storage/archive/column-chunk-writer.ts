@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { ColumnWriter } from '../chunk/index.ts';
 import { writeDataPageHeader, writeDictionaryPageHeader, type Bounds, type ColumnChunk, type Encoding, type PageHeader, type PageLocation, PLAIN } from './parquet-footer.ts';
-import { zstdFrame } from './zstd-frame.ts';
+import { tryZstdFrame, zstdFrame } from './zstd-frame.ts';
 
 /** Writes the pages of one column of one row group into a file, and notes what the footer says of them. */
 export class ColumnChunkWriter {
@@ -34,16 +34,28 @@ export class ColumnChunkWriter {
   dictionary(valueCount: number): void {
     this.#dictionaryOffset = this.#out.length;
     this.#encodings.add(PLAIN);
-    this.#write(writeDictionaryPageHeader, valueCount, PLAIN);
+    this.#write(writeDictionaryPageHeader, valueCount, PLAIN, zstdFrame(this.plain.written()));
   }
 
   page(firstRow: number, valueCount: number, encoding: Encoding, bounds?: Bounds): void {
+    this.#note(firstRow, valueCount, encoding, bounds, zstdFrame(this.plain.written()));
+  }
+
+  #note(firstRow: number, valueCount: number, encoding: Encoding, bounds: Bounds | undefined, packed: Uint8Array): void {
     const offset = this.#out.length;
     this.#encodings.add(encoding);
     this.#valueCount += valueCount;
-    this.#write(writeDataPageHeader, valueCount, encoding);
+    this.#write(writeDataPageHeader, valueCount, encoding, packed);
     this.#pages.push({ offset, bytes: this.#out.length - offset, firstRow });
     if (bounds !== undefined) this.#pageBounds.push(bounds);
+  }
+
+  /** A page whose content may be too large when it is compressed: then nothing is written, and the answer is false. */
+  tryPage(firstRow: number, valueCount: number, encoding: Encoding, bounds?: Bounds): boolean {
+    const packed = tryZstdFrame(this.plain.written());
+    if (packed === undefined) this.plain.clear();
+    else this.#note(firstRow, valueCount, encoding, bounds, packed);
+    return packed !== undefined;
   }
 
   /** `isAscending`: the bounds of pages rise. `nanCount` is for columns that can hold NaN. */
@@ -63,9 +75,8 @@ export class ColumnChunkWriter {
     };
   }
 
-  #write(writeHeader: (out: ColumnWriter, header: PageHeader) => void, valueCount: number, encoding: number): void {
+  #write(writeHeader: (out: ColumnWriter, header: PageHeader) => void, valueCount: number, encoding: number, packed: Uint8Array): void {
     const plain = this.plain.written();
-    const packed = zstdFrame(plain);
     const before = this.#out.length;
     writeHeader(this.#out, { plainBytes: plain.length, bytes: packed.length, crc: crc32(packed), valueCount, encoding });
     // As Parquet counts: headers, and content before compression.

@@ -6,49 +6,53 @@ import { signedVarint } from '../chunk/timestamps.ts';
 /*
  * Parquet's DELTA_BINARY_PACKED for timestamps: whole milliseconds here, microseconds in the file, as Iceberg wants them.
  *
- *   varint 128 (values a block) │ varint 4 (miniblocks a block) │ varint values │ zigzag varint first value
- *   per block: zigzag varint least difference │ u8 × 4 bit widths │ per miniblock 32 × (difference - least), packed, the lowest bit first
+ *   varint values a block │ varint 4 (miniblocks a block) │ varint values │ zigzag varint first value
+ *   per block: zigzag varint least difference │ u8 × 4 bit widths │ per miniblock its values: (difference - least), packed, the lowest bit first
+ *
+ * A column is one block, and its differences take whole bytes: so the differences of series that were scraped together are the same bytes
+ * wherever in the column they stand, and the compressor around them finds them again. With blocks of 128 and the least bits, which is what
+ * others write, no two series look alike to it (FORMAT.md has the figures). Such blocks are read all the same: earlier builds wrote them.
  *
  * Differences are exact as long as they stay below 2^53 µs, which is 285 years; the first value is a 64-bit number of its own.
  */
-const BLOCK_VALUES = 128;
+const BLOCK_UNIT = 128;
 const MINIBLOCKS = 4;
-const MINIBLOCK_VALUES = BLOCK_VALUES / MINIBLOCKS;
+const MINIBLOCK_UNIT = 32;
 const MICROS_PER_MS = 1000;
-const WIDTH_MAX = 53;
-
-const deltas = new Float64Array(BLOCK_VALUES);
+const WIDTH_MAX = 56;
 
 export function encodeTimestampsMicros(timestampsMs: Float64Array, start: number, end: number, out: ColumnWriter): void {
   const count = end - start;
-  out.unsigned(BLOCK_VALUES);
+  const blockValues = Math.max(1, Math.ceil((count - 1) / BLOCK_UNIT)) * BLOCK_UNIT;
+  out.unsigned(blockValues);
   out.unsigned(MINIBLOCKS);
   out.unsigned(count);
   writeZigzag64(BigInt(count === 0 ? 0 : timestampsMs[start]!) * BigInt(MICROS_PER_MS), out);
-  for (let at = start + 1; at < end; at += BLOCK_VALUES) {
-    const length = Math.min(BLOCK_VALUES, end - at);
-    let least = Infinity;
-    for (let i = 0; i < length; i++) {
-      const delta = timestampsMs[at + i]! - timestampsMs[at + i - 1]!;
-      deltas[i] = delta;
-      if (delta < least) least = delta;
-    }
-    out.signed(least * MICROS_PER_MS);
-    deltas.fill(least, length);
-    const widths = [0, 0, 0, 0];
-    for (let i = 0; i < length; i++) {
-      const rest = (deltas[i]! - least) * MICROS_PER_MS;
-      deltas[i] = rest;
-      const width = widthOf(rest);
-      const miniblock = Math.floor(i / MINIBLOCK_VALUES);
-      if (width > widths[miniblock]!) widths[miniblock] = width;
-    }
-    deltas.fill(0, length);
-    for (const width of widths) out.byte(width);
-    for (let miniblock = 0; miniblock < MINIBLOCKS && miniblock * MINIBLOCK_VALUES < length; miniblock++) {
-      pack(deltas, miniblock * MINIBLOCK_VALUES, widths[miniblock]!, out);
+  if (count <= 1) return;
+  let least = Infinity;
+  let greatest = -Infinity;
+  for (let i = start + 1; i < end; i++) {
+    const delta = timestampsMs[i]! - timestampsMs[i - 1]!;
+    if (delta < least) least = delta;
+    if (delta > greatest) greatest = delta;
+  }
+  const byteWidth = Math.ceil(widthOf((greatest - least) * MICROS_PER_MS) / 8);
+  const miniblockValues = blockValues / MINIBLOCKS;
+  const miniblocks = Math.ceil((count - 1) / miniblockValues);
+  out.signed(least * MICROS_PER_MS);
+  for (let miniblock = 0; miniblock < MINIBLOCKS; miniblock++) out.byte(miniblock < miniblocks ? byteWidth * 8 : 0);
+  const packed = new Uint8Array(miniblocks * miniblockValues * byteWidth);
+  let at = 0;
+  for (let i = start + 1; i < end; i++) {
+    const rest = (timestampsMs[i]! - timestampsMs[i - 1]! - least) * MICROS_PER_MS;
+    let word = rest % 2 ** 32;
+    for (let byte = 0; byte < byteWidth; byte++) {
+      if (byte === 4) word = Math.floor(rest / 2 ** 32);
+      packed[at++] = word & 0xff;
+      word >>>= 8;
     }
   }
+  out.append(packed);
 }
 
 /** Reads `count` timestamps into `target` from `at` on. */
@@ -56,14 +60,16 @@ export function decodeTimestampsMicros(reader: ByteReader, count: number, target
   const blockValues = reader.varint();
   const miniblocks = reader.varint();
   const total = reader.varint();
-  if (blockValues !== BLOCK_VALUES || miniblocks !== MINIBLOCKS || total !== count) {
-    throw new DecodeError(`timestamps: blocks of ${blockValues} in ${miniblocks}, ${total} values, want ${BLOCK_VALUES} in ${MINIBLOCKS}, ${count} values`);
+  const miniblockValues = blockValues / MINIBLOCKS;
+  if (blockValues === 0 || blockValues % BLOCK_UNIT !== 0 || miniblocks !== MINIBLOCKS || total !== count) {
+    throw new DecodeError(`timestamps: blocks of ${blockValues} in ${miniblocks}, ${total} values, want whole ${BLOCK_UNIT}s in ${MINIBLOCKS}, ${count} values`);
   }
   const firstMicros = readZigzag64(reader);
   if (count === 0) return;
   if (firstMicros % BigInt(MICROS_PER_MS) !== 0n) throw new DecodeError('timestamps: not whole milliseconds');
   const firstMs = Number(firstMicros / BigInt(MICROS_PER_MS));
   target[at] = firstMs;
+  const deltas = new Float64Array(Math.min(miniblockValues, count));
   /** Microseconds since the first. */
   let sinceFirst = 0;
   for (let done = 1; done < count; ) {
@@ -72,9 +78,10 @@ export function decodeTimestampsMicros(reader: ByteReader, count: number, target
     for (let miniblock = 0; miniblock < MINIBLOCKS && done < count; miniblock++) {
       const width = widths[miniblock]!;
       if (width > WIDTH_MAX) throw new DecodeError(`timestamps: differences of ${width} bits`);
-      const packed = reader.take((MINIBLOCK_VALUES * width) / 8);
-      const length = Math.min(MINIBLOCK_VALUES, count - done);
-      unpack(packed, width, length, deltas);
+      const packed = reader.take((miniblockValues / MINIBLOCK_UNIT) * (MINIBLOCK_UNIT / 8) * width);
+      const length = Math.min(miniblockValues, count - done);
+      if (width % 8 === 0) unpackBytes(packed, width / 8, length, deltas);
+      else unpack(packed, width, length, deltas);
       for (let i = 0; i < length; i++) {
         sinceFirst += least + deltas[i]!;
         target[at + done++] = firstMs + sinceFirst / MICROS_PER_MS;
@@ -88,29 +95,16 @@ function widthOf(value: number): number {
   return high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(value);
 }
 
-function pack(values: Float64Array, start: number, width: number, out: ColumnWriter): void {
-  if (width === 0) return;
-  // Below 2^8 wait for the next value: with up to 45 bits more all stays exact. Wider values go in two pieces.
-  let buffered = 0;
-  let bits = 0;
-  const push = (value: number, valueWidth: number): void => {
-    buffered += value * 2 ** bits;
-    bits += valueWidth;
-    while (bits >= 8) {
-      const rest = Math.floor(buffered / 256);
-      out.byte(buffered - rest * 256);
-      buffered = rest;
-      bits -= 8;
+function unpackBytes(packed: Uint8Array, byteWidth: number, count: number, target: Float64Array): void {
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    let value = 0;
+    let scale = 1;
+    for (let byte = 0; byte < byteWidth; byte++) {
+      value += packed[at++]! * scale;
+      scale *= 256;
     }
-  };
-  for (let i = start; i < start + MINIBLOCK_VALUES; i++) {
-    const value = values[i]!;
-    if (width <= 40) push(value, width);
-    else {
-      const high = Math.floor(value / 2 ** 32);
-      push(value - high * 2 ** 32, 32);
-      push(high, width - 32);
-    }
+    target[i] = value;
   }
 }
 

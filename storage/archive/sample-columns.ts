@@ -4,13 +4,18 @@ import type { ColumnChunkWriter } from './column-chunk-writer.ts';
 import { encodeTimestampsMicros } from './delta-binary-packed.ts';
 import { writeRun } from './hybrid-runs.ts';
 import type { ColumnWriter } from '../chunk/index.ts';
-import { DELTA_BINARY_PACKED, PLAIN, type Bounds, type ColumnChunk } from './parquet-footer.ts';
+import { DELTA_BINARY_PACKED, PLAIN, type Bounds, type ColumnChunk, type Encoding } from './parquet-footer.ts';
 import { PAGE_BYTES_TARGET } from './zstd-frame.ts';
 
 /* The columns of samples: timestamp, value, histogram, start timestamp. A row has a value or a histogram. */
 
-/** Rows of a page of numbers of 8 bytes. */
+/** Rows of a page of numbers of 8 bytes that surely compress into one frame. */
 export const SAMPLE_PAGE_ROWS = PAGE_BYTES_TARGET / 8;
+/**
+ * Rows of a page of numbers that compress well, as most do: the compressor sees more series at once (FORMAT.md has the figures), and a reader
+ * unpacks 128 KiB for one of them.
+ */
+const LARGE_PAGE_ROWS = 4 * SAMPLE_PAGE_ROWS;
 
 const MICROS_PER_MS = 1000n;
 
@@ -18,7 +23,7 @@ export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'times
   chunk.begin();
   let leastMs = Infinity;
   let greatestMs = -Infinity;
-  forPages(length, (start, end) => {
+  writeNumberPages(length, chunk, DELTA_BINARY_PACKED, (start, end) => {
     let pageLeastMs = Infinity;
     let pageGreatestMs = -Infinity;
     for (let i = start; i < end; i++) {
@@ -27,9 +32,9 @@ export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'times
       if (timestampMs > pageGreatestMs) pageGreatestMs = timestampMs;
     }
     encodeTimestampsMicros(timestampsMs, start, end, chunk.plain);
-    chunk.page(start, end - start, DELTA_BINARY_PACKED, timestampBounds(pageLeastMs, pageGreatestMs));
     leastMs = Math.min(leastMs, pageLeastMs);
     greatestMs = Math.max(greatestMs, pageGreatestMs);
+    return timestampBounds(pageLeastMs, pageGreatestMs);
   });
   return chunk.finish(0, timestampBounds(leastMs, greatestMs));
 }
@@ -40,27 +45,24 @@ export function writeValues({ bits, values, length }: Pick<SampleRun, 'bits' | '
   let nanCount = 0;
   let least = Infinity;
   let greatest = -Infinity;
-  let hasBounds = false;
-  forPages(length, (start, end) => {
-    const nulls = writeLevels(start, end, chunk.plain, (i) => bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH);
-    nullCount += nulls;
-    for (let i = start; i < end; i++) {
-      if (bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH) continue;
-      const value = values[i]!;
-      // Bounds know no NaN.
-      if (value !== value) nanCount++;
-      else {
-        hasBounds = true;
-        if (value < least) least = value;
-        if (value > greatest) greatest = value;
-      }
-      if (nulls > 0) appendBits(bits, i, i + 1, chunk.plain);
+  for (let i = 0; i < length; i++) {
+    const value = values[i]!;
+    if (bits[i * 2 + 1] === HISTOGRAM_BITS_HIGH) nullCount++;
+    // Bounds know no NaN.
+    else if (value !== value) nanCount++;
+    else {
+      if (value < least) least = value;
+      if (value > greatest) greatest = value;
     }
+  }
+  writeNumberPages(length, chunk, PLAIN, (start, end) => {
+    const nulls = writeLevels(start, end, chunk.plain, (i) => bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH);
     // As bits, so that stale markers survive.
     if (nulls === 0) appendBits(bits, start, end, chunk.plain);
-    chunk.page(start, end - start, PLAIN);
+    else for (let i = start; i < end; i++) if (bits[i * 2 + 1] !== HISTOGRAM_BITS_HIGH) appendBits(bits, i, i + 1, chunk.plain);
+    return undefined;
   });
-  const bounds = hasBounds ? { lower: doubleBytes(least === 0 ? -0 : least), upper: doubleBytes(greatest === 0 ? 0 : greatest) } : undefined;
+  const bounds = nullCount + nanCount < length ? { lower: doubleBytes(least === 0 ? -0 : least), upper: doubleBytes(greatest === 0 ? 0 : greatest) } : undefined;
   return chunk.finish(nullCount, bounds, { nanCount });
 }
 
@@ -121,6 +123,18 @@ export function writeStartTimestamps({ startsMs, length }: SampleRun, chunk: Col
     chunk.page(start, end - start, PLAIN);
   });
   return chunk.finish(nullCount, undefined);
+}
+
+/** Writes large pages, and in place of one that does not fit into a frame small ones. `content` may be asked for the same rows twice. */
+function writeNumberPages(length: number, chunk: ColumnChunkWriter, encoding: Encoding, content: (start: number, end: number) => Bounds | undefined): void {
+  for (let start = 0; start < length; start += LARGE_PAGE_ROWS) {
+    const end = Math.min(start + LARGE_PAGE_ROWS, length);
+    if (chunk.tryPage(start, end - start, encoding, content(start, end))) continue;
+    for (let from = start; from < end; from += SAMPLE_PAGE_ROWS) {
+      const to = Math.min(from + SAMPLE_PAGE_ROWS, end);
+      chunk.page(from, to - from, encoding, content(from, to));
+    }
+  }
 }
 
 export function forPages(length: number, each: (start: number, end: number) => void): void {

@@ -20,7 +20,7 @@ export interface SeriesRows {
 }
 
 /** Rows of a page: their indexes take little, and a page is what a reader skips. */
-const PAGE_ROWS = 4096;
+const PAGE_ROWS = 16_384;
 
 const encoder = new TextEncoder();
 

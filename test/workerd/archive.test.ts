@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
-import { unpackFrame, zstdFrame } from '../../storage/archive/zstd-frame.ts';
+import { tryZstdFrame, unpackFrame, zstdFrame } from '../../storage/archive/zstd-frame.ts';
 import { SamplesFileReader } from '../../storage/archive/samples-file-reader.ts';
 import { SamplesFileWriter } from '../../storage/archive/samples-file-writer.ts';
 import { r2ObjectStore } from '../../storage/object-store.ts';
@@ -17,6 +17,18 @@ test('pages of any size and content are packed and unpacked by workerd', () => {
       expect(new Uint8Array(unpackFrame(zstdFrame(plain), length, 'a page'))).toEqual(plain);
     }
   }
+});
+
+test('a large page is packed where it compresses, and said to be too large where not', () => {
+  const random = new SeededRandom(4);
+  const repeated = new Uint8Array(128 * 1024);
+  random.fill(repeated.subarray(0, 30_000));
+  for (let i = 30_000; i < repeated.length; i++) repeated[i] = repeated[i - 30_000]!;
+  const frame = tryZstdFrame(repeated)!;
+  expect(frame.length).toBeGreaterThan(30_000);
+  expect(new Uint8Array(unpackFrame(frame, repeated.length, 'a page'))).toEqual(repeated);
+  random.fill(repeated);
+  expect(tryZstdFrame(repeated)).toBeUndefined();
 });
 
 test('a file written by workerd is read out of R2 by ranges', { timeout: 30_000 }, async () => {
