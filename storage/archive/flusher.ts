@@ -10,6 +10,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
+import type { WindowSeries } from '../shard/read-window.ts';
 import type { Part } from '../shard/piece.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { ExemplarsFileWriter } from './exemplars-file-writer.ts';
@@ -25,6 +26,10 @@ import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 /** Objects under one key that another build has written before a plan is given up until somebody looks. */
 const KEY_TRIES = 3;
 const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
+
+/** Series read at a time: at first, when nobody knows how many samples they have, and at the most. */
+const GROUP_SERIES_FIRST = 64;
+const GROUP_SERIES_MAX = 1024;
 
 export interface FlusherOptions {
   readonly sql: Sql;
@@ -75,6 +80,8 @@ export class Flusher {
   #hasher: SeriesHasher | undefined;
   readonly #pause: RetryPause;
   #lastFailure = '';
+  /** Series read at a time: as many as have about a row group of samples. */
+  #groupSeries = GROUP_SERIES_FIRST;
   #isRunning = false;
 
   constructor(options: FlusherOptions) {
@@ -169,16 +176,16 @@ export class Flusher {
     const hasher = (this.#hasher ??= new SeriesHasher(await port(this.#options.seriesHashKey)));
     const done = this.#ledger.files();
     const { work } = plan;
-    const next = work.kind === 'window' ? this.#encodeNext(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
+    const next = work.kind === 'window' ? await this.#encodeNext(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
     const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, done.length, { table: next.table, file: next.file }), cursor: next.cursor };
     // A crash before this note writes the object again; behind it, the next one is next.
     this.#ledger.note(plan, done.length, flushed, next.isLast);
   }
 
   /** Of a window: its samples, in as many files as it takes, then its exemplars. */
-  #encodeNext(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
+  async #encodeNext(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
     if (last === undefined || last.cursor !== undefined) {
-      const samples = this.#encodeWindow(plan, startMs, endMs, last, hasher);
+      const samples = await this.#encodeWindow(plan, startMs, endMs, last, hasher);
       if (samples.file !== undefined) return samples;
     }
     return this.#encodeExemplars(plan, startMs, endMs, hasher);
@@ -194,31 +201,42 @@ export class Flusher {
     return { table: 'exemplars', file: writer.rowCount === 0 ? undefined : writer.finish(), cursor: undefined, isLast: true };
   }
 
-  #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): EncodedFile {
-    const { hot, limits, inFiles } = this.#options;
+  /** The next file of a window. Written a group of series at a time, others having their turn in between: about a row group of each. */
+  async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
+    const { hot, clock, limits } = this.#options;
     const writer = this.#writer(plan);
-    let cursor: FlushCursor | undefined;
-    if (startMs < endMs) {
-      for (const { labels, part } of hot.archive.readWindow(startMs, endMs, last?.cursor?.labels)) {
-        const isSplit = last?.cursor !== undefined && sameLabels(labels, last.cursor.labels);
-        const from = part.from + (isSplit ? last.cursor!.samplesTaken : 0);
-        if (from >= part.to) continue;
-        const { room } = writer;
-        if (room === 0) {
-          cursor = { labels, samplesTaken: from - part.from };
-          break;
-        }
-        const wanted = Math.min(part.to, from + room);
-        const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
-        writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
-        const to = from + own.to - own.from;
-        if (to === part.to) continue;
-        cursor = { labels, samplesTaken: to - part.from };
-        break;
-      }
+    let cursor = last?.cursor;
+    let isOver = startMs >= endMs;
+    while (!isOver && writer.room > 0) {
+      const { series, next } = hot.archive.readGroup(startMs, endMs, cursor?.labels, this.#groupSeries);
+      const rowsBefore = writer.rowCount;
+      const full = this.#addGroup(writer, series, cursor, hasher);
       hot.confirmCurrent();
+      cursor = full ?? (next && { labels: next, samplesTaken: 0 });
+      isOver = cursor === undefined;
+      const rowsEach = (writer.rowCount - rowsBefore) / this.#groupSeries;
+      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.floor(limits.archiveRowGroupRowsMax / Math.max(rowsEach, 1))));
+      if (!isOver && writer.room > 0) await clock.sleep(0);
     }
     return { table: this.#table, file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: false };
+  }
+
+  /** Adds series, the first of which may be in the file before up to the cursor; answers with where the next file begins when this one is full. */
+  #addGroup(writer: SamplesFileWriter, series: readonly WindowSeries[], cursor: FlushCursor | undefined, hasher: SeriesHasher): FlushCursor | undefined {
+    const { limits, inFiles } = this.#options;
+    for (const { labels, part } of series) {
+      const isSplit = cursor !== undefined && sameLabels(labels, cursor.labels);
+      const from = part.from + (isSplit ? cursor.samplesTaken : 0);
+      if (from >= part.to) continue;
+      const { room } = writer;
+      if (room === 0) return { labels, samplesTaken: from - part.from };
+      const wanted = Math.min(part.to, from + room);
+      const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
+      writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
+      const to = from + own.to - own.from;
+      if (to < part.to) return { labels, samplesTaken: to - part.from };
+    }
+    return undefined;
   }
 
   /** The file at a position among those of late batches: they are made anew each time, and are the same each time. */

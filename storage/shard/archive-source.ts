@@ -5,9 +5,10 @@ import type { Exemplars, StoredExemplar } from './exemplars.ts';
 import type { PieceGatherer } from './gather-pieces.ts';
 import type { LogHead } from './log-head.ts';
 import type { LogTails } from './log-tails.ts';
-import { compareSeries, oldestFrom, readWindow, type WindowSeries } from './read-window.ts';
+import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } from './read-window.ts';
 import { selectExemplars, type SeriesExemplars } from './select-exemplars.ts';
 import type { Segments } from './segments.ts';
+import type { SeriesIndex } from './series-index.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 
 /** What a hot store holds, as the archive takes it. */
@@ -18,6 +19,8 @@ export class ArchiveSource {
   readonly #series: SeriesRegistry;
   readonly #tails: LogTails;
   readonly #gatherer: PieceGatherer;
+  /** Of the window that was read last: 4 bytes a series. */
+  #order: { readonly index: SeriesIndex; readonly startMs: number; readonly refs: Uint32Array } | undefined;
 
   readonly #exemplars: Exemplars;
 
@@ -41,11 +44,16 @@ export class ArchiveSource {
     return oldestFrom(Math.max(this.mark.archivedUntilMs, this.#segments.floorMs), this.#segments.live, this.#head);
   }
 
-  /** See read-window.ts. The caller confirms that the store is current when it has read all. */
-  readWindow(startMs: number, endMs: number, from: Labels | undefined): Iterable<WindowSeries> {
-    // The index is another one after a clean-up of series.
-    const sources = { index: this.#series.index, tails: this.#tails, gatherer: this.#gatherer };
-    return readWindow(sources, Math.max(startMs, this.#segments.floorMs), endMs, from);
+  /**
+   * Some series of a window that is closed: see read-window.ts. Each call finds its place anew, so that the store may do other things between
+   * two; the caller confirms that it is current behind each.
+   */
+  readGroup(startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
+    const { index } = this.#series;
+    // The index is another one after a clean-up of series. A series that came later has no samples in a closed window.
+    if (this.#order === undefined || this.#order.index !== index || this.#order.startMs !== startMs) this.#order = { index, startMs, refs: archiveOrder(index) };
+    const sources = { index, tails: this.#tails, gatherer: this.#gatherer };
+    return readGroup(sources, this.#order.refs, Math.max(startMs, this.#segments.floorMs), endMs, from, seriesMax);
   }
 
   /**

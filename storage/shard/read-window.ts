@@ -6,9 +6,6 @@ import { mergeParts, type Part } from './piece.ts';
 import type { SegmentInfo } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
 
-/** Series whose samples are gathered at a time: an hour of them, scraped every 15 s, takes 4 MiB. */
-const GROUP_SERIES = 1024;
-
 /** The order of series in the archive: by metric, so that files and their parts can be skipped by it, then by all labels. */
 export function compareSeries(a: Labels, b: Labels): number {
   return compareStrings(labelValue(a, METRIC_NAME), labelValue(b, METRIC_NAME)) || compareLabels(a, b);
@@ -26,33 +23,46 @@ export interface WindowSources {
   readonly gatherer: PieceGatherer;
 }
 
-/** Every series with its samples from `startMs` to before `endMs`, in the order of `compareSeries`, beginning with the series `from`. */
-export function* readWindow({ index, tails, gatherer }: WindowSources, startMs: number, endMs: number, from: Labels | undefined): Generator<WindowSeries> {
+/** Some series of a window, and the labels of the first one behind them; `undefined` when there is none. */
+export interface WindowGroup {
+  readonly series: readonly WindowSeries[];
+  readonly next: Labels | undefined;
+}
+
+/** Refs of all series in the order of `compareSeries`. */
+export function archiveOrder(index: SeriesIndex): Uint32Array {
   const series = index
     .sortByLabels(index.select([]))
     .map((ref) => ({ ref, metric: index.metricNameOf(ref) }))
     // The sort is stable: within a metric labels stay in order.
     .sort((a, b) => compareStrings(a.metric, b.metric));
+  return Uint32Array.from(series, ({ ref }) => ref);
+}
+
+/** At most `seriesMax` series of an order from the series `from` on, those that have samples from `startMs` to before `endMs`. */
+export function readGroup({ index, tails, gatherer }: WindowSources, order: Uint32Array, startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
+  const start = from === undefined ? 0 : placeOf(index, order, from);
+  const group = [...order.subarray(start, start + seriesMax)];
+  const gathered = gatherer.gather(index, group, startMs, endMs - 1);
+  const series = group.flatMap((ref, i): WindowSeries[] => {
+    const parts = gathered[i] ?? [];
+    const log = tails.read(ref, startMs, endMs - 1);
+    if (log !== undefined) parts.push(log);
+    return parts.length === 0 ? [] : [{ labels: index.labelsOf(ref), part: parts.length === 1 ? parts[0]! : mergeParts(parts) }];
+  });
+  const next = order[start + seriesMax];
+  return { series, next: next === undefined ? undefined : index.labelsOf(next) };
+}
+
+/** Position of the first series that is not before `labels`. */
+function placeOf(index: SeriesIndex, order: Uint32Array, labels: Labels): number {
   let start = 0;
-  if (from !== undefined) {
-    let end = series.length;
-    while (start < end) {
-      const middle = (start + end) >>> 1;
-      if (compareSeries(index.labelsOf(series[middle]!.ref), from) < 0) start = middle + 1;
-      else end = middle;
-    }
+  for (let end = order.length; start < end; ) {
+    const middle = (start + end) >>> 1;
+    if (compareSeries(index.labelsOf(order[middle]!), labels) < 0) start = middle + 1;
+    else end = middle;
   }
-  for (; start < series.length; start += GROUP_SERIES) {
-    const group = series.slice(start, start + GROUP_SERIES).map(({ ref }) => ref);
-    const gathered = gatherer.gather(index, group, startMs, endMs - 1);
-    for (let i = 0; i < group.length; i++) {
-      const parts = gathered[i] ?? [];
-      const log = tails.read(group[i]!, startMs, endMs - 1);
-      if (log !== undefined) parts.push(log);
-      if (parts.length === 0) continue;
-      yield { labels: index.labelsOf(group[i]!), part: parts.length === 1 ? parts[0]! : mergeParts(parts) };
-    }
-  }
+  return start;
 }
 
 /** Time of the oldest sample from `fromMs` on (Unix ms), or earlier but not before `fromMs`; `undefined` when there is none. */
