@@ -2,15 +2,19 @@ import { Hono } from 'hono';
 import { DEFAULT_TENANT } from '../storage/access/tenant-name.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
+import type { Authenticator } from './access/authenticate.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { selfMetrics, visibleCounters } from './self-metrics.ts';
 import { openTenant } from './tenant.ts';
 import { BUILD_INFO } from './version.ts';
 
+const READY = 'Varve is Ready.\n';
+
 export interface AdminServices {
   readonly router: ShardRouter;
   readonly counters: Counters;
+  readonly authenticator: Authenticator;
 }
 
 /** Health and self-metrics, at the root as Prometheus has them. */
@@ -20,10 +24,13 @@ export function adminRoutes(services: AdminServices): Hono {
   routes.get('/version', (context) => context.json(BUILD_INFO));
   routes.get('/-/ready', async (context) => {
     try {
-      // Ready means that every shard wakes and answers. Everybody may ask, so it is always the same tenant: no stranger makes objects.
-      const shards = await services.router.tenant(DEFAULT_TENANT);
+      // Everybody may ask, and hears that requests are served. For who may use them, ready means that every shard wakes and answers: a
+      // stranger wakes nothing, and makes nothing.
+      const asking = await services.authenticator.authenticateIfShown(context.req.raw);
+      if (asking === undefined) return context.text(READY);
+      const shards = await services.router.tenant(asking.grant.tenant ?? DEFAULT_TENANT);
       await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.call(shard, (stub) => stub.stats())));
-      return context.text('Varve is Ready.\n');
+      return context.text(READY);
     } catch (error) {
       return context.text(`Varve is not ready: ${error instanceof Error ? error.message : String(error)}\n`, 503);
     }

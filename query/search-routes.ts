@@ -1,11 +1,13 @@
 import { Hono, type Context } from 'hono';
 import { compareStrings, METRIC_NAME } from '../storage/model/labels.ts';
+import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { answer } from './answer.ts';
 import { labelNames, labelValues, type LabelsQuery } from './label-fan-out.ts';
 import { booleanParameter, countParameter, selectorParameters, timeParameter } from './parameters.ts';
+import { metadataOf } from './metric-metadata.ts';
 import { ReadReport } from './read-report.ts';
 import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm } from './search-match.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
@@ -23,11 +25,11 @@ type Find = (shards: Shards, query: LabelsQuery, report: ReadReport) => Promise<
 /** Prometheus' search API, to be mounted at `/api/v1`: names that look like what was typed, as lines of JSON, best or first ones first. */
 export function searchRoutes(services: SearchServices): Hono {
   const routes = new Hono();
-  const route = (path: string, findOf: (parameters: URLSearchParams) => Find): void => {
-    routes.on(['GET', 'POST'], path, (context) => answer(context, (parameters) => search(services, context, parameters, findOf(parameters))));
+  const route = (path: string, findOf: (parameters: URLSearchParams) => Find, areMetrics = false): void => {
+    routes.on(['GET', 'POST'], path, (context) => answer(context, (parameters) => search(services, context, parameters, { find: findOf(parameters), areMetrics })));
   };
   const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, report)).strings();
-  route('/search/metric_names', () => valuesOf(METRIC_NAME));
+  route('/search/metric_names', () => valuesOf(METRIC_NAME), true);
   route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, report)).strings());
   route('/search/label_values', (parameters) => {
     const label = parameters.get('label') ?? '';
@@ -42,24 +44,34 @@ interface Found {
   readonly score: number;
 }
 
-async function search(services: SearchServices, context: Context, parameters: URLSearchParams, find: Find): Promise<Response> {
+interface Searched {
+  readonly find: Find;
+  /** Whether what is found are metrics, whose metadata may be asked for. */
+  readonly areMetrics: boolean;
+}
+
+async function search(services: SearchServices, context: Context, parameters: URLSearchParams, { find, areMetrics }: Searched): Promise<Response> {
   const nowMs = services.clock.nowMs();
   const startMs = timeParameter(parameters, 'start', nowMs - HOUR_MS);
   const endMs = timeParameter(parameters, 'end', nowMs);
   const selectors = selectorParameters(parameters);
   const score = nameScorer(termsOf(parameters));
-  const isScoreShown = booleanParameter(parameters, 'include_score', false);
+  const isScoreShown = searchBoolean(parameters, 'include_score', false);
+  const isMetadataShown = areMetrics && searchBoolean(parameters, 'include_metadata', false);
   const compare = orderOf(parameters);
   const { limit, batchSize } = sizesOf(parameters);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
-  const names = await find(await openTenant(services, context), { selectors, startMs, endMs, limit: 0 }, report);
+  const shards = await openTenant(services, context);
+  const names = await find(shards, { selectors, startMs, endMs, limit: 0 }, report);
   const found: Found[] = [];
   for (const name of names) {
     const points = score(name);
     if (points !== undefined) found.push({ name, score: points });
   }
   found.sort(compare);
-  const shown = found.slice(0, limit).map(({ name, score: points }) => (isScoreShown ? { name, score: points } : { name }));
+  const best = found.slice(0, limit);
+  const metadata = isMetadataShown ? await metadataOf(shards, best.map(({ name }) => name)) : undefined;
+  const shown = best.map(({ name, score: points }) => ({ name, ...(isScoreShown ? { score: points } : {}), ...told(metadata?.get(name)) }));
   const lines: unknown[] = [];
   for (let from = 0; from === 0 || from < shown.length; from += batchSize) {
     const warnings = from === 0 && report.warnings.length > 0 ? { warnings: report.warnings } : {};
@@ -69,13 +81,28 @@ async function search(services: SearchServices, context: Context, parameters: UR
   return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { headers: { 'content-type': 'application/x-ndjson; charset=utf-8' } });
 }
 
+/** What is known of a metric; Prometheus leaves out what is empty. */
+function told(entry: MetadataEntry | undefined): Readonly<Record<string, string>> {
+  if (entry === undefined) return {};
+  return Object.fromEntries(Object.entries({ type: entry.type, help: entry.help, unit: entry.unit }).filter(([, text]) => text !== ''));
+}
+
+/** Here Prometheus has words of its own. */
+function searchBoolean(parameters: URLSearchParams, name: string, fallback: boolean): boolean {
+  try {
+    return booleanParameter(parameters, name, fallback);
+  } catch {
+    throw badData(`invalid ${name} ${JSON.stringify(parameters.get(name))}: must be boolean`);
+  }
+}
+
 function termsOf(parameters: URLSearchParams) {
   const terms = parameters.getAll('search[]');
   if (terms.length > LIMITS.searchTermsMax) throw badData(`too many search[] terms: ${terms.length}, the limit searchTermsMax is ${LIMITS.searchTermsMax}`);
   const percent = countParameter(parameters, 'fuzz_threshold', 0, (text) => `invalid fuzz_threshold ${JSON.stringify(text)}: must be 0-100`, 100);
   const algorithm = (parameters.get('fuzz_alg') || 'subsequence') as FuzzAlgorithm;
   if (!FUZZ_ALGORITHMS.includes(algorithm)) throw badData(`unsupported fuzz_alg ${JSON.stringify(algorithm)}: must be one of [${FUZZ_ALGORITHMS.join(' ')}]`);
-  return { terms, algorithm, threshold: percent / 100, isCaseSensitive: booleanParameter(parameters, 'case_sensitive', true) };
+  return { terms, algorithm, threshold: percent / 100, isCaseSensitive: searchBoolean(parameters, 'case_sensitive', true) };
 }
 
 function orderOf(parameters: URLSearchParams): (a: Found, b: Found) => number {

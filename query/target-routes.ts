@@ -47,6 +47,16 @@ export function targetRoutes(services: TargetServices): Hono {
       return success({ yaml: `job_name: ${SELF_JOB}\nscrape_interval: ${SELF_INTERVAL}\nmetrics_path: /metrics\nscheme: http\n` });
     }),
   );
+  routes.get('/targets/relabel_steps', (context) =>
+    answer(context, (parameters) => {
+      const pool = parameters.get('scrapePool') ?? '';
+      if (pool === '') throw badData('no scrapePool parameter provided');
+      checkLabels(parameters.get('labels') ?? '');
+      if (pool !== SELF_JOB) throw badData(`error getting scrape config: scrape pool ${JSON.stringify(pool)} not found`);
+      // The one pool there may be relabels nothing.
+      return success({ steps: [] });
+    }),
+  );
   routes.get('/targets/metadata', (context) =>
     answer(context, (parameters) => {
       const limit = parameters.get('limit') ?? '';
@@ -57,6 +67,19 @@ export function targetRoutes(services: TargetServices): Hono {
     }),
   );
   return routes;
+}
+
+/** A label set as JSON: an object of strings. */
+function checkLabels(text: string): void {
+  if (text === '') throw badData('no labels parameter provided');
+  let labels: unknown;
+  try {
+    labels = JSON.parse(text);
+  } catch (error) {
+    throw badData(`error parsing labels: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const isLabels = typeof labels === 'object' && labels !== null && !Array.isArray(labels) && Object.values(labels).every((value) => typeof value === 'string');
+  if (!isLabels) throw badData('error parsing labels: want a JSON object whose values are strings');
 }
 
 interface Target {

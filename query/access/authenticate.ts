@@ -107,6 +107,13 @@ export class Authenticator {
     if (waitSeconds > 0) throw new VarveError('overloaded', `too many keys that are not valid came from your network (failuresPerMinuteMax); try again in ${waitSeconds} seconds`);
   }
 
+  /** The same of a request that need not be anybody's: `undefined` of whoever shows nothing, or nothing valid. Then no object has been asked. */
+  async authenticateIfShown(request: Request): Promise<Authenticated | undefined> {
+    const isShown = request.headers.has('authorization') || (this.#accessTokens !== undefined && request.headers.has(ACCESS_TOKEN_HEADER));
+    if (!isShown && !this.#config.isOpenOnLoopback) return undefined;
+    return this.authenticate(request).catch(() => undefined);
+  }
+
   /** Whether anybody can be let in by something that he has. */
   async #hasKeys(): Promise<boolean> {
     return this.#config.adminKey !== undefined || this.#accessTokens !== undefined || (await this.#keys.hasHadKeys());

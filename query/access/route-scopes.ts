@@ -60,6 +60,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/parse_query': 'read',
   '/api/v1/targets': 'read',
   '/api/v1/targets/metadata': 'read',
+  '/api/v1/targets/relabel_steps': 'read',
   '/api/v1/scrape_pools': 'read',
   '/api/v1/scrape_pools/config': 'read',
   '/api/v1/rules': 'read',

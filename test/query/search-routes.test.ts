@@ -61,6 +61,29 @@ describe('search', () => {
     expect(await lines('label_values?label=host&sort_by=alpha&sort_dir=dsc')).toEqual([names('h3', 'h2', 'h1', 'h0'), end()]);
   });
 
+  test('metadata of metrics, few or many, under their own names or their families', async () => {
+    const { api, lines } = await system();
+    const tenant = await api.router.tenant('default');
+    const entry = (metric: string, help: string, unit = '') => ({ metric, type: 'gauge' as const, help, unit });
+    const note = (...entries: ReturnType<typeof entry>[]) => tenant.catalog((stub) => stub.noteMetadata({ version: 1, entries }));
+    await note(entry('cpu_seconds', 'time', 'seconds'), entry('memory_bytes', ''), entry('other', 'of no series'), entry('latency', 'a histogram'));
+    api.write(0, { __name__: 'latency_bucket', le: '1' }, [1]);
+    const wanted = [
+      { name: 'cpu_count' },
+      { name: 'cpu_seconds', type: 'gauge', help: 'time', unit: 'seconds' },
+      { name: 'latency_bucket', type: 'gauge', help: 'a histogram' },
+      { name: 'memory_bytes', type: 'gauge' },
+      { name: 'my_cpu' },
+    ];
+    expect(await lines('metric_names?include_metadata=true')).toEqual([{ results: wanted }, end()]);
+    for (let i = 0; i < 20; i++) api.write(0, { __name__: `z${i}` }, [1]);
+    const [many] = (await lines('metric_names?include_metadata=1')) as [{ results: unknown[] }];
+    expect([many.results.length, many.results.slice(0, 5)]).toEqual([25, wanted]);
+    expect((await lines('metric_names?search[]=cpu_s&include_metadata=true&include_score=true'))[0]).toEqual({ results: [{ name: 'cpu_seconds', score: 1, type: 'gauge', help: 'time', unit: 'seconds' }] });
+    // Of metrics alone.
+    expect(await lines('label_names?search[]=host&include_metadata=true')).toEqual([names('host'), end()]);
+  });
+
   test('batches, limits, and an empty answer', async () => {
     const { lines } = await system();
     expect(await lines('label_values?label=host&batch_size=2')).toEqual([names('h0', 'h1'), names('h2', 'h3'), end()]);
@@ -81,6 +104,8 @@ describe('search', () => {
       ['metric_names?sort_by=alpha&sort_dir=up', 'invalid sort_dir "up": must be "asc" or "dsc"'],
       ['metric_names?limit=-1', 'invalid limit "-1": must be non-negative integer'],
       ['metric_names?limit=10001', 'limit 10001 exceeds the limit searchResultsMax of 10000'],
+      ['metric_names?include_metadata=perhaps', 'invalid include_metadata "perhaps": must be boolean'],
+      ['metric_names?case_sensitive=2', 'invalid case_sensitive "2": must be boolean'],
       ['metric_names?batch_size=x', 'invalid batch_size "x": must be non-negative integer'],
       [`metric_names?${'search[]=a&'.repeat(33)}`, 'too many search[] terms: 33, the limit searchTermsMax is 32'],
     ];

@@ -37,6 +37,7 @@ describe('targets', () => {
     expect(await data('/api/v1/targets')).toEqual({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} });
     expect(await data('/api/v1/scrape_pools')).toEqual({ scrapePools: [] });
     expect(await data('/api/v1/targets/metadata')).toEqual([]);
+    expect(await data(`/api/v1/targets/relabel_steps?scrapePool=varve&labels=${encodeURIComponent('{"__address__":"x"}')}`)).toEqual({ steps: [] });
   });
 
   test('the self-scrape is read from what it wrote', async () => {
@@ -55,6 +56,12 @@ describe('targets', () => {
     expect(((await api.data('/api/v1/scrape_pools/config?scrapePool=varve')) as { yaml: string }).yaml).toContain('job_name: varve');
     expect((await api.get('/api/v1/scrape_pools/config?scrapePool=x')).status).toBe(404);
     expect((await api.get('/api/v1/targets/metadata?limit=x')).json['error']).toBe('limit must be a number');
+    const refused = async (parameters: string): Promise<unknown> => (await api.get(`/api/v1/targets/relabel_steps?${parameters}`)).json['error'];
+    expect(await refused('')).toBe('no scrapePool parameter provided');
+    expect(await refused('scrapePool=varve')).toBe('no labels parameter provided');
+    expect(await refused('scrapePool=varve&labels=[]')).toBe('error parsing labels: want a JSON object whose values are strings');
+    expect(await refused('scrapePool=varve&labels=x')).toMatch(/^error parsing labels: /);
+    expect(await refused('scrapePool=x&labels={}')).toBe('error getting scrape config: scrape pool "x" not found');
     // Ten minutes later nobody has heard of it.
     api.clock.advance(600_000);
     expect(await api.data('/api/v1/targets')).toMatchObject({ activeTargets: [] });

@@ -39,6 +39,33 @@ function everyRoute(): { method: string; path: string; rule: ReturnType<typeof r
     .map(({ method, path }) => ({ method: method === 'ALL' ? 'GET' : method, path: path.replace(/:\w+(?:\{[^}]*\})?/g, 'x').replace('*', 'x'), rule: routeRule(path) }));
 }
 
+describe('readiness', () => {
+  const ready = async (variables: Parameters<typeof nodeApp>[0], url: string, headers: Record<string, string> = {}) => {
+    const { app, shards, keyring } = nodeApp(variables);
+    const answer = await app.request(url, { headers });
+    return { status: answer.status, text: await answer.text(), woken: shards.shardNames, keyringCalls: keyring.calls.size };
+  };
+
+  test('is told to everybody, and only who may use the shards wakes them', async () => {
+    const isReady = { status: 200, text: 'Varve is Ready.\n' };
+    const keyed = { VARVE_ADMIN_KEY: ADMIN_KEY, VARVE_SHARDS: '2' };
+    expect(await ready(keyed, 'https://example.com/-/ready')).toMatchObject({ ...isReady, woken: [], keyringCalls: 0 });
+    expect(await ready({}, 'https://example.com/-/ready')).toMatchObject({ ...isReady, woken: [], keyringCalls: 0 });
+    expect(await ready(keyed, 'https://example.com/-/ready', { authorization: 'Bearer wrong' })).toMatchObject({ ...isReady, woken: [] });
+    expect(await ready(keyed, 'https://example.com/-/ready', bearer)).toMatchObject({ ...isReady, woken: ['default/shard/1/0', 'default/shard/1/1'] });
+    expect(await ready({ VARVE_OPEN: 'loopback' }, 'http://127.0.0.1/-/ready')).toMatchObject({ ...isReady, woken: ['default/shard/1/0'] });
+    expect(await ready({ VARVE_OPEN: 'loopback' }, 'https://rebound.example/-/ready')).toMatchObject({ ...isReady, woken: [] });
+  });
+
+  test('is denied to who may use a shard that does not answer', async () => {
+    const { app, shards } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
+    shards.faults.push('lose-request', 'lose-request');
+    const answer = await app.request('/-/ready', { headers: bearer });
+    expect([answer.status, await answer.text()]).toEqual([503, expect.stringMatching(/^Varve is not ready: shard 0 cannot be reached/)]);
+    expect((await app.request('/-/ready', { headers: bearer })).status).toBe(200);
+  });
+});
+
 describe('without a key in the request', () => {
   test('nothing but health is answered', async () => {
     const { app, shards } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });

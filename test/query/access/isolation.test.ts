@@ -115,7 +115,7 @@ function readRequests(): ReadRequest[] {
     `query=${everyLabel}&match[]=${everyLabel}&match[]=${encodeURIComponent('{team="y"}')}&cursor=oldest&per_sample=true&${times}`,
     `query=${encodeURIComponent(`count({__name__=~"${MARK}.*"}) or count by (team) ({team=~".*"}) or info(a_total)`)}&cursor=latest&${times}`,
     `query=${encodeURIComponent(`label_replace(${MARK}_metric, "q", "$1", "team", "(.*)") or absent(${MARK}_metric)`)}&${times}`,
-    `metric=${MARK}_metric&match_target={}&search[]=${MARK}&search[]=t&include_metadata=true&include_score=true&label=team&name=${MARK}_label&prefix=z&${times}`,
+    `metric=${MARK}_metric&match_target={}&scrapePool=varve&labels=${encodeURIComponent('{}')}&search[]=${MARK}&search[]=t&include_metadata=true&include_score=true&label=team&name=${MARK}_label&prefix=z&${times}`,
     times,
   ];
   const names = ['team', '__name__', `${MARK}_label`, 'x'];
