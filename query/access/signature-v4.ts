@@ -101,7 +101,7 @@ function canonicalRequest({ signedHeaders, expiresMs }: SignedRequest, request: 
   const needed = ['host', ...[...headers.keys()].filter((name) => name.startsWith('x-amz-'))];
   const unsigned = needed.find((name) => !signedHeaders.includes(name));
   if (unsigned !== undefined) throw new S3Error('AccessDenied', 403, `the header ${unsigned} is not signed`);
-  const valueOf = (name: string): string => (headers.get(name) ?? (name === 'host' ? new URL(url).host : '')).trim().replaceAll(/ +/g, ' ');
+  const valueOf = (name: string): string => (sentHeader(request, name) ?? (name === 'host' ? new URL(url).host : '')).trim().replaceAll(/ +/g, ' ');
   const isPresigned = expiresMs !== undefined;
   const payload = headers.get('x-amz-content-sha256') ?? (isPresigned ? UNSIGNED_PAYLOAD : undefined);
   if (payload === undefined) throw new S3Error('InvalidRequest', 400, 'the header x-amz-content-sha256 is missing');
@@ -114,6 +114,12 @@ function canonicalRequest({ signedHeaders, expiresMs }: SignedRequest, request: 
     signedHeaders.join(';'),
     payload,
   ].join('\n');
+}
+
+/** A header as the client has sent it: Cloudflare puts its own `Accept-Encoding` in the place of the client's, which some SDKs sign. */
+function sentHeader(request: Request, name: string): string | null {
+  const sent = name === 'accept-encoding' ? (request as { readonly cf?: { readonly clientAcceptEncoding?: string } }).cf?.clientAcceptEncoding : undefined;
+  return sent ?? request.headers.get(name);
 }
 
 /** Each segment encoded once, whatever spelling the client has sent. */

@@ -41,6 +41,12 @@ describe('signed in the header', () => {
     expect(await ask(OBJECT, signed({}, OBJECT, 'HEAD'), 'HEAD')).toEqual([200, undefined]);
   });
 
+  test('with an Accept-Encoding that Cloudflare has replaced on the way', async () => {
+    const headers = signed({ headers: { 'accept-encoding': 'identity' } });
+    const arrived = (sent: string): Request => Object.assign(new Request(OBJECT, { headers: { ...headers, 'accept-encoding': 'gzip, br' } }), { cf: { clientAcceptEncoding: sent } });
+    expect([(await system.app.fetch(arrived('identity'))).status, (await system.app.fetch(arrived('gzip'))).status]).toEqual([200, 403]);
+  });
+
   test('by the operator, who sees all tenants', async () => {
     const operator = { ...s3KeyOf(`x_admin_${ADMIN_KEY}`), accessKeyId: 'admin', secretAccessKey: s3KeyOf(ADMIN_KEY).secretAccessKey };
     for (const tenant of ['team-a', 'default']) {
