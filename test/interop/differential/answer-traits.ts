@@ -1,3 +1,4 @@
+import type { AnswerSeries } from '../../bench/prometheus-api.ts';
 import type { Answer } from './answers.ts';
 
 /* What can be said of answers by looking at their values. */
@@ -12,10 +13,6 @@ export function textOf(answer: Answer): string {
 /** An error's text without the place in the query, and without the parameter's name before it. */
 export function withoutPlace(text: string): string {
   return text.replace(/^.*?\d+:\d+: /, '');
-}
-
-export function isSinglePoints(answer: Answer): boolean {
-  return answer.kind === 'data' && answer.series.every(({ points }) => points.length === 1);
 }
 
 export function isEmpty(answer: Answer): boolean {
@@ -54,12 +51,19 @@ export function agree(wanted: Answer, got: Answer, passes: (wanted: number, got:
   });
 }
 
-/** Somewhere NaN stands for a number. */
-export function isNaNInstead(wanted: Answer, got: Answer): boolean {
-  if (wanted.kind === 'error' || got.kind === 'error') return false;
-  const byKey = new Map(got.series.map((series) => [series.key, series.points]));
-  return wanted.series.some(({ key, points }) => {
-    const others = new Map(byKey.get(key));
-    return points.some(([timestampSeconds, value]) => !Number.isNaN(value) && Number.isNaN(others.get(timestampSeconds)));
-  });
+/** Whether each point of an answer is one of the others'. */
+export function isAmong(answer: Answer, others: readonly Answer[]): boolean {
+  if (answer.kind === 'error') return false;
+  const points = new Set(others.flatMap((other) => (other.kind === 'error' ? [] : pointsOf(other.series))));
+  return pointsOf(answer.series).every((point) => points.has(point));
+}
+
+function pointsOf(series: readonly AnswerSeries[]): string[] {
+  return series.flatMap(({ key, points }) => points.map((point) => `${key} ${point.join(' ')}`));
+}
+
+/** Without metric names, which come first in a series' labels. */
+export function withoutNames(answer: Answer): Answer {
+  if (answer.kind === 'error') return answer;
+  return { ...answer, series: answer.series.map(({ key, points }) => ({ key: key.replace(/^\[\["__name__","[^"]*"\],?/, '['), points })) };
 }

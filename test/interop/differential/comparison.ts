@@ -2,6 +2,7 @@ import { type Expr, parseExpr, unwrapParens } from '../../../promql/parser/index
 import type { Answer, AnsweringServer } from './answers.ts';
 import { type Difference, differenceOf, orderDifferenceOf } from './difference.ts';
 import { EXCEPTIONS, type Exception } from './exceptions.ts';
+import type { Answers } from './investigation.ts';
 import type { Query } from './random-queries.ts';
 
 /** One query asked of both. */
@@ -19,8 +20,11 @@ export async function compare(query: Query, wantedFrom: AnsweringServer, gotFrom
   const tree = parsed(query.expression);
   const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined);
   if (difference === undefined) return { query, wanted, got, difference, exception: undefined };
-  const ask = (expression: string): Promise<Answer> => wantedFrom.ask({ ...query, expression });
-  const finding = { expression: query.expression, tree, wanted, got, difference, ask };
+  const askBoth = async (asked: Query): Promise<Answers> => {
+    const [wantedAnswer, gotAnswer] = await Promise.all([wantedFrom.ask(asked), gotFrom.ask(asked)]);
+    return { wanted: wantedAnswer, got: gotAnswer };
+  };
+  const finding = { query, tree, wanted, got, difference, askBoth };
   for (const exception of EXCEPTIONS) {
     if (await exception.covers(finding)) return { query, wanted, got, difference, exception };
   }

@@ -5,6 +5,7 @@ import { SeededRandom } from '../../fakes/seeded-random.ts';
 import type { Answer } from './answers.ts';
 import { differenceOf, orderDifferenceOf } from './difference.ts';
 import { EXCEPTIONS, type Finding } from './exceptions.ts';
+import type { Answers } from './investigation.ts';
 import { Grammar } from './grammar.ts';
 import { invalidExpression } from './invalid-expressions.ts';
 import { randomData } from './random-data.ts';
@@ -133,24 +134,40 @@ describe('differences', () => {
 });
 
 describe('exceptions', () => {
-  const excuse = async (expression: string, wanted: Answer, got: Answer, inner: Answer = vector()): Promise<string | undefined> => {
+  /** The name of the exception, where every other query gets the answers of `inner`. */
+  const excuse = async (expression: string, wanted: Answer, got: Answer, inner: Answers = { wanted, got }): Promise<string | undefined> => {
     const difference = differenceOf(wanted, got)!;
-    const finding: Finding = { expression, tree: parseExpr(expression), wanted, got, difference, ask: () => Promise.resolve(inner) };
+    const finding: Finding = { query: { expression, timeMs: 1_000 }, tree: parseExpr(expression), wanted, got, difference, askBoth: () => Promise.resolve(inner) };
     for (const exception of EXCEPTIONS) if (await exception.covers(finding)) return exception.name;
     return undefined;
   };
+  const both = (answer: Answer): Answers => ({ wanted: answer, got: answer });
+  const refused = (text: string): Answer => ({ kind: 'error', errorType: 'execution', text });
 
   test('do not cover what nobody has explained', async () => {
     expect(await excuse('rate(requests_total[5m])', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
+    expect(await excuse('rate(temperature[5m])', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
     expect(await excuse('sum(temperature)', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
-    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), vector(['a', 1], ['b', 2]))).toBeUndefined();
-    expect(await excuse('temperature + limit', vector(['a', 1]), { kind: 'error', errorType: 'execution', text: 'multiple matches for labels' })).toBeUndefined();
+    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), both(vector(['a', 1], ['b', 2])))).toBeUndefined();
+    expect(await excuse('temperature + limit', vector(['a', 1]), refused('multiple matches for labels'))).toBeUndefined();
+    expect(await excuse('temperature > limit', vector(['a', 1]), refused('multiple matches for labels'), both(vector()))).toBeUndefined();
+    expect(await excuse('stddev(odd)', vector(['a', 1]), vector(['a', Number.NaN]))).toBeUndefined();
+    expect(await excuse('predict_linear(level[5m] @ 9, 60)', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
+    expect(await excuse('topk(scalar(level), level @ 9)', vector(['a', 1]), vector(['b', 1]), { wanted: vector(['a', 1]), got: vector() })).toBeUndefined();
+    expect(await excuse('level atan2 odd', vector(['[["__name__","level"],["a","1"]]', 1]), vector(['[["a","1"]]', 2]))).toBeUndefined();
+    expect(await excuse('last_over_time(level[5m:1m])', vector(['a', 1]), vector())).toBeUndefined();
+    expect(await excuse('timestamp(level @ 9 offset 5m)', vector(['a', 1]), vector(), { wanted: vector(['a', 1]), got: vector() })).toBeUndefined();
   });
 
   test('cover what is explained', async () => {
-    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), vector(['a', 1], ['b', 1]))).toBe('ties');
-    expect(await excuse('stddev(odd)', vector(['a', 0]), vector(['a', Number.NaN]))).toBe('spread of an infinity');
+    expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), both(vector(['a', 1], ['b', 1])))).toBe('ties');
+    expect(await excuse('stddev(odd) + 1', vector(['a', 1]), vector(['a', Number.NaN]), { wanted: vector(['a', 0]), got: vector(['a', Number.NaN]) })).toBe('spread of an infinity');
     expect(await excuse('sum(level)', vector(['a', 1e-3]), vector(['a', 1.000001e-3]))).toBe('cancelled digits');
-    expect(await excuse('rate(temperature[5m])', vector(['a', 1]), vector(['a', 2]))).toBe('rate of what is no counter');
+    expect(await excuse('rate(temperature[5m])', vector(['a', 1]), vector(['a', 0.8]))).toBe('rate of what is no counter');
+    expect(await excuse('temperature > limit', vector(['a', 1]), refused('multiple matches for labels'), both(refused('multiple matches for labels')))).toBe('filters match one to one');
+    expect(await excuse('predict_linear(level[5m] @ 9, 60)', vector(['a', 1]), vector(['a', 2]), both(vector(['a', 1])))).toBe('predictions from a pinned window');
+    expect(await excuse('level atan2 odd', vector(['[["__name__","level"],["a","1"]]', 1]), vector(['[["a","1"]]', 1]))).toBe('atan2 drops the name');
+    expect(await excuse('timestamp(level @ 9 offset 5m)', vector(), vector(['a', 1]))).toBe('timestamp of a shifted, pinned selector');
+    expect(await excuse('last_over_time(level[30s:1m])', refused('no'), vector())).toBe('a subquery without a step');
   });
 });

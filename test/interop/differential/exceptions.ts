@@ -1,22 +1,24 @@
 import { type Expr, printExpression } from '../../../promql/parser/index.ts';
-import { agree, areNearby, hasTies, isEmpty, isNaNInstead, isSinglePoints, textOf, withoutPlace } from './answer-traits.ts';
+import { agree, areNearby, hasTies, isAmong, isEmpty, textOf, withoutNames, withoutPlace } from './answer-traits.ts';
 import type { Answer } from './answers.ts';
-import type { Difference } from './difference.ts';
+import { type Difference, differenceOf } from './difference.ts';
+import { answersAtInstants, areSame, type AskBoth, bareParts, differOnlyBy, partsOf } from './investigation.ts';
 import { OLD_TEXTS } from './old-texts.ts';
+import type { Query } from './random-queries.ts';
 import {
-  contains, isAggregate, isBool, isChanging, isFilter, isNamed, isPinned, isPinnedPrediction, isRateOfOther, isShiftedPinnedTimestamp,
-  isShorterThanStep, isSum, ranked, sumsSquares,
+  asBool, contains, innermost, isAggregate, isAtan2, isBesidePinned, isBool, isFilter, isNamed, isPinnedPrediction, isRateOfOther,
+  isShiftedPinnedTimestamp, isShorterThanStep, isSum, operandOf, replacedWithin, sumsSquares, withoutOffset,
 } from './tree-traits.ts';
 
 /** A difference with all that is known about it. `tree` is missing when Varve's parser refuses the query. */
 export interface Finding {
-  readonly expression: string;
+  readonly query: Query;
   readonly tree: Expr | undefined;
   readonly wanted: Answer;
   readonly got: Answer;
   readonly difference: Difference;
-  /** Prometheus' answer to another expression at the same times. */
-  readonly ask: (expression: string) => Promise<Answer>;
+  /** What both say to another query. */
+  readonly askBoth: AskBoth;
 }
 
 /** A way in which Prometheus 2.42 and 3.14 rightly differ. */
@@ -24,6 +26,13 @@ export interface Exception {
   readonly name: string;
   readonly reason: string;
   readonly covers: (finding: Finding) => boolean | Promise<boolean>;
+}
+
+/** Two samples, one interval apart and more than 1.1 away from the edges: at most 2.1 intervals are 1.5 now. */
+const LESS_EXTRAPOLATED_MIN = 0.7;
+
+function areHalfATurnApart(a: number, b: number): boolean {
+  return Math.abs(Math.abs(a - b) - Math.PI) < 1e-12;
 }
 
 export const EXCEPTIONS: readonly Exception[] = [
@@ -42,28 +51,41 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     name: 'filters match one to one',
     reason: 'since 3.9 a comparison checks that a match is unique before it filters, not only among what is left',
-    covers: ({ tree, got, difference }) =>
-      difference.kind === 'only got refuses' && textOf(got).startsWith('multiple matches for labels') && contains(tree, isFilter),
+    covers: async ({ query, tree, got, difference, askBoth }) => {
+      if (difference.kind !== 'only got refuses' || !textOf(got).startsWith('multiple matches for labels')) return false;
+      // With `bool`, nothing is filtered: then 2.42 finds the several matches too.
+      const answers = await answersAtInstants(partsOf(tree, isFilter).map((part) => replacedWithin(part, asBool)), query, askBoth);
+      return answers.some(({ wanted }) => textOf(wanted).includes('multiple matches for labels'));
+    },
   },
   {
     name: 'spread of an infinity',
     reason: 'stddev and stdvar of a group whose first value is infinite are NaN now; 2.42 says 0 when it is the only one',
-    covers: ({ tree, wanted, got }) => contains(tree, isAggregate('stddev', 'stdvar')) && isNaNInstead(wanted, got),
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data') return false;
+      const answers = await answersAtInstants(partsOf(tree, innermost(isAggregate('stddev', 'stdvar'))), query, askBoth);
+      return differOnlyBy(answers, (wanted, got) => wanted === 0 && Number.isNaN(got));
+    },
   },
   {
     name: 'ties',
-    reason: 'which of several equal series topk and bottomk keep is left open',
-    covers: async ({ tree, difference, ask }) => {
-      if (difference.kind !== 'data') return false;
-      const answers = await Promise.all(ranked(tree).map((expr) => ask(printExpression(expr))));
+    reason: 'which of several equal series topk and bottomk keep is left open, and with it whether labels collide later',
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data' && difference.kind !== 'only got refuses' && difference.kind !== 'only wanted refuses') return false;
+      const ranked = partsOf(tree, isAggregate('topk', 'bottomk')).map((part) => replacedWithin(part, operandOf));
+      const answers = await Promise.all(ranked.map((expr) => askBoth({ ...query, expression: printExpression(expr) })));
       // A subquery cannot be asked for at all steps of a range query: what it holds remains unknown.
-      return answers.some((answer) => answer.kind === 'error' || hasTies(answer));
+      return answers.some(({ wanted }) => wanted.kind === 'error' || hasTies(wanted));
     },
   },
   {
     name: 'timestamp of a shifted, pinned selector',
-    reason: 'where @ pins the selector in timestamp(), Prometheus forgets the offset beside it',
-    covers: ({ tree }) => contains(tree, isShiftedPinnedTimestamp),
+    reason: 'where @ pins the selector in timestamp(), Prometheus forgets the offset beside it, but not when it reads the samples',
+    covers: async ({ query, tree, askBoth }) => {
+      const parts = bareParts(tree, isShiftedPinnedTimestamp);
+      const [shifted, unshifted] = await Promise.all([parts, parts.map(withoutOffset)].map((asked) => answersAtInstants(asked, query, askBoth)));
+      return shifted!.length > 0 && shifted!.every(({ wanted, got }, index) => isAmong(wanted, [got, unshifted![index]!.got]));
+    },
   },
   {
     name: 'a wrong expression that never runs',
@@ -73,12 +95,16 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     name: 'a subquery without a step',
     reason: 'where no step falls into a subquery over something that is the same at every step, Prometheus answers with the next one, which lies in the future',
-    covers: ({ tree, wanted, got }) => isShorterThanStep(tree) && isSinglePoints(wanted) && isEmpty(got),
+    covers: async ({ query, tree, askBoth }) => {
+      const answers = await answersAtInstants(bareParts(tree, isShorterThanStep), query, askBoth);
+      return answers.some(({ wanted, got }) => isEmpty(got) && !isEmpty(wanted));
+    },
   },
   {
     name: 'a parameter beside a pinned operand',
     reason: '2.42 takes an aggregation for the same at every step when @ pins its operand, even if its parameter changes',
-    covers: ({ tree }) => contains(tree, (expr) => expr.kind === 'aggregate' && isChanging(expr.param) && contains(expr.expr, isPinned)),
+    covers: async ({ query, tree, difference, askBoth }) =>
+      difference.kind === 'data' && areSame(await answersAtInstants(bareParts(tree, isBesidePinned), query, askBoth)),
   },
   {
     name: 'cancelled digits',
@@ -92,33 +118,42 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     name: 'the sign of a zero',
-    reason: 'the compensation of a sum now makes 0 of -0, which shows where something is divided by it',
-    covers: ({ tree, wanted, got }) => contains(tree, isSum) && agree(wanted, got, (a, b) => Math.abs(a) === Math.abs(b)),
+    reason: 'the compensation of a sum now makes 0 of -0, which shows where something is divided by it, or an angle is made of it',
+    covers: ({ tree, wanted, got }) =>
+      contains(tree, isSum) && agree(wanted, got, (a, b) => Math.abs(a) === Math.abs(b) || (contains(tree, isAtan2) && areHalfATurnApart(a, b))),
   },
   {
     name: 'rate of what is no counter',
     reason: 'the extrapolation to zero now also bounds half an interval; counters are made so that it never matters, other series are not',
-    covers: ({ tree, difference }) => difference.kind === 'data' && contains(tree, isRateOfOther),
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data') return false;
+      const answers = await answersAtInstants(partsOf(tree, isRateOfOther), query, askBoth);
+      return differOnlyBy(answers, (wanted, got) => got / wanted >= LESS_EXTRAPOLATED_MIN && got / wanted <= 1);
+    },
   },
   {
     name: 'predictions from a pinned window',
     reason: '2.42 lets the window of predict_linear slide from step to step although @ pins it',
-    covers: ({ tree, difference }) => difference.kind === 'data' && contains(tree, isPinnedPrediction),
+    covers: async ({ query, tree, difference, askBoth }) =>
+      difference.kind === 'data' && areSame(await answersAtInstants(bareParts(tree, isPinnedPrediction), query, askBoth)),
   },
   {
     name: 'atan2 drops the name',
     reason: 'between vectors 2.42 forgets to; queries are made so that there is none, shrunk ones are not',
-    covers: ({ tree, difference }) => difference.kind === 'data' && contains(tree, (expr) => expr.kind === 'binary' && expr.op === 'atan2' && isNamed(expr)),
+    covers: ({ tree, wanted, got, difference }) =>
+      difference.kind === 'data' &&
+      contains(tree, (expr) => expr.kind === 'binary' && expr.op === 'atan2' && isNamed(expr)) &&
+      differenceOf(withoutNames(wanted), withoutNames(got)) === undefined,
   },
   {
     name: 'a longer name',
     reason: 'holt_winters is double_exponential_smoothing now, and what stands behind it has moved',
-    covers: ({ expression, wanted, got, difference }) =>
-      difference.kind === 'error text' && expression.includes('double_exponential_smoothing') && withoutPlace(textOf(wanted)) === withoutPlace(textOf(got)),
+    covers: ({ query, wanted, got, difference }) =>
+      difference.kind === 'error text' && query.expression.includes('double_exponential_smoothing') && withoutPlace(textOf(wanted)) === withoutPlace(textOf(got)),
   },
   {
     name: 'other words for a mistake',
     reason: 'durations have become expressions and numbers, and the parser says so',
-    covers: ({ wanted, difference }) => difference.kind === 'error text' && OLD_TEXTS.some((pattern) => pattern.test(textOf(wanted))),
+    covers: ({ wanted, got, difference }) => difference.kind === 'error text' && OLD_TEXTS.some(([old, now]) => old.test(textOf(wanted)) && now.test(textOf(got))),
   },
 ];

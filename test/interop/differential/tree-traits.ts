@@ -18,7 +18,7 @@ export function isBool(expr: Expr): boolean {
   return expr.kind === 'binary' && expr.returnBool;
 }
 
-export function isPinned(expr: Expr): boolean {
+function isPinned(expr: Expr): boolean {
   return (expr.kind === 'vector' || expr.kind === 'subquery') && expr.at !== undefined;
 }
 
@@ -32,24 +32,43 @@ export function isAggregate(...ops: readonly AggregateOp[]): (expr: Expr) => boo
   return (expr) => expr.kind === 'aggregate' && ops.includes(expr.op);
 }
 
-export function isChanging(param: Expr | undefined): boolean {
+function isChanging(param: Expr | undefined): boolean {
   return param !== undefined && contains(param, (expr) => expr.kind === 'call');
 }
 
+/** An aggregation with a parameter that changes from step to step, over something that @ may pin. */
+export function isBesidePinned(expr: Expr): boolean {
+  return expr.kind === 'aggregate' && isChanging(expr.param) && contains(expr.expr, isPinned);
+}
+
+export function isAtan2(expr: Expr): boolean {
+  return expr.kind === 'binary' && expr.op === 'atan2';
+}
+
+/** Those that have none of their kind inside. */
+export function innermost(predicate: (expr: Expr) => boolean): (expr: Expr) => boolean {
+  return (expr) => predicate(expr) && !childrenOf(expr).some((child) => contains(child, predicate));
+}
+
+/** A filter as a question. */
+export function asBool(filter: Expr): Expr {
+  return filter.kind === 'binary' ? { ...filter, returnBool: true } : filter;
+}
+
+export function operandOf(aggregate: Expr): Expr {
+  return aggregate.kind === 'aggregate' ? aggregate.expr : aggregate;
+}
+
 /** A subquery whose range need not hold any step. */
-export function isShorterThanStep(tree: Expr | undefined): boolean {
-  const subquery = tree === undefined ? undefined : unwrapParens(tree);
-  if (subquery?.kind !== 'subquery') return false;
-  const { rangeMs, stepMs = DEFAULT_STEP_MS } = subquery;
+export function isShorterThanStep(expr: Expr): boolean {
+  if (expr.kind !== 'subquery') return false;
+  const { rangeMs, stepMs = DEFAULT_STEP_MS } = expr;
   return typeof rangeMs === 'number' && typeof stepMs === 'number' && rangeMs < stepMs;
 }
 
-/** The operands of topk and bottomk; in a subquery, all that it has of them. */
-export function ranked(tree: Expr | undefined): Expr[] {
-  if (tree === undefined) return [];
-  const below = childrenOf(tree).flatMap(ranked);
-  if (tree.kind === 'subquery') return below.map((expr) => (expr.kind === 'subquery' ? expr : { ...tree, expr }));
-  return tree.kind === 'aggregate' && (tree.op === 'topk' || tree.op === 'bottomk') ? [tree.expr, ...below] : below;
+/** Something in place of the expression that a subquery or parentheses hold, or of itself. */
+export function replacedWithin(expr: Expr, replace: (inner: Expr) => Expr): Expr {
+  return expr.kind === 'subquery' || expr.kind === 'paren' ? { ...expr, expr: replacedWithin(expr.expr, replace) } : replace(expr);
 }
 
 /** Functions of a range that sum squares or products. */
@@ -61,6 +80,12 @@ export function isShiftedPinnedTimestamp(expr: Expr): boolean {
   if (expr.kind !== 'call' || expr.name !== 'timestamp') return false;
   const arg = expr.args[0] === undefined ? undefined : unwrapParens(expr.args[0]);
   return arg?.kind === 'vector' && arg.at !== undefined && arg.offsetMs !== 0;
+}
+
+/** `timestamp` of a selector without its offset. */
+export function withoutOffset(call: Expr): Expr {
+  const arg = call.kind === 'call' && call.args[0] !== undefined ? unwrapParens(call.args[0]) : undefined;
+  return call.kind === 'call' && arg?.kind === 'vector' ? { ...call, args: [{ ...arg, offsetMs: 0 }] } : call;
 }
 
 /** rate or increase, but not of a selector of one of the counters. */
