@@ -96,7 +96,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/', federateRoutes({ router, clock }));
   app.route('/iceberg', icebergRoutes({ openTenant: (context) => openTenant(services, context), config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
   app.route('/iceberg', oauthRoutes(authenticator));
-  app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, counters }));
+  app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, keysBegin: config.archiveKeysBegin, counters }));
   app.route('/', adminRoutes({ router, counters, authenticator }));
   app.notFound(notFound(app));
   return app;

@@ -8,13 +8,11 @@ import { S3Error } from './s3-error.ts';
  * in many ranges is looked up once; `visible` begins all keys that the reader may see.
  */
 export async function getObject(reader: ObjectReader, known: LruCache<string, ObjectInfo>, request: Request, visible: string, key: string): Promise<Response> {
-  // Whether the object of another tenant exists is not told.
-  const missing = (): S3Error => new S3Error('NoSuchKey', 404, 'there is no object with this key that this key may read');
-  if (!key.startsWith(visible)) throw missing();
+  if (!key.startsWith(visible)) throw noSuchKey();
   const isHead = request.method === 'HEAD';
   // What is remembered of an object may be that of one that is gone: opening it will tell, and for HEAD nothing is opened.
   const info = (isHead ? undefined : known.get(key)) ?? (await reader.head(key));
-  if (info === undefined) throw missing();
+  if (info === undefined) throw noSuchKey();
   known.set(key, info, 1);
   const headers: Record<string, string> = {
     etag: `"${info.etag}"`,
@@ -37,7 +35,12 @@ export async function getObject(reader: ObjectReader, known: LruCache<string, Ob
   const body = await reader.open(key, isPart ? range : undefined);
   if (body !== undefined) return new Response(body, { status, headers });
   known.delete(key);
-  throw missing();
+  throw noSuchKey();
+}
+
+/** Whether the object of another tenant exists is not told. */
+export function noSuchKey(): S3Error {
+  return new S3Error('NoSuchKey', 404, 'there is no object with this key that the request may read');
 }
 
 /** Which of a request's conditions does not hold, as the status that says so (RFC 9110, section 13.2.2); `undefined`: the object is sent. */

@@ -14,7 +14,7 @@ export interface ListRequest {
   readonly startAfter: string | undefined;
   readonly continuationToken: string | undefined;
   readonly isUrlEncoded: boolean;
-  /** What stands before keys in the request and in its answer: nothing, or the bucket's name and a slash where the client takes the mount for the bucket. */
+  /** What stands before the store's keys in the request and in its answer: mostly nothing, or the bucket's name and a slash where the client takes the mount for the bucket. */
   readonly keysBegin: string;
 }
 

@@ -6,7 +6,7 @@ import { LruCache } from '../../storage/runtime/lru-cache.ts';
 import type { ObjectInfo, ObjectReader } from '../../storage/object-reader.ts';
 import { requestIdOf } from '../request-id.ts';
 import { accessOf } from '../tenant.ts';
-import { getObject } from './get-object.ts';
+import { getObject, noSuchKey } from './get-object.ts';
 import { listObjects, listingXml, readListRequest } from './list-objects.ts';
 import { readObjectPath, wirePathOf } from './object-path.ts';
 import { S3Error, s3Failure } from './s3-error.ts';
@@ -16,6 +16,8 @@ export interface S3Services {
   readonly reader: ObjectReader;
   /** Name of the bucket in URLs. */
   readonly bucket: string;
+  /** What stands before the store's keys in URLs; mostly nothing. */
+  readonly keysBegin: string;
   readonly counters: Counters;
 }
 
@@ -33,7 +35,7 @@ const REGION = 'auto';
  * The bucket of the archive for S3 clients, to be mounted at S3_MOUNT: GetObject and HeadObject with ranges and conditions, ListObjectsV2,
  * GetBucketLocation, HeadBucket and ListBuckets. Nothing can be written. Everybody sees the archive of his key's tenant and nothing else.
  */
-export function s3Routes({ reader: store, bucket, counters }: S3Services): Hono {
+export function s3Routes({ reader: store, bucket, keysBegin, counters }: S3Services): Hono {
   const reader = sayingUnavailable(store);
   const known = new LruCache<string, ObjectInfo>(LIMITS.objectInfoCacheEntriesMax);
   const serve = async (context: Context): Promise<Response> => {
@@ -45,7 +47,8 @@ export function s3Routes({ reader: store, bucket, counters }: S3Services): Hono 
       const path = readObjectPath(wirePathOf(request.url), bucket);
       const visible = visiblePrefix(context);
       if (path.kind === 'object') {
-        const answer = await getObject(reader, known, request, visible, path.key);
+        if (!path.key.startsWith(keysBegin)) throw noSuchKey();
+        const answer = await getObject(reader, known, request, visible, path.key.slice(keysBegin.length));
         if (answer.body !== null) counters.add('varve_object_bytes_total', {}, Number(answer.headers.get('content-length')));
         return answer;
       }
@@ -53,7 +56,7 @@ export function s3Routes({ reader: store, bucket, counters }: S3Services): Hono 
       if (parameters.has('location')) return new Response(xmlDocument({ LocationConstraint: REGION }, S3_NAMESPACE), { headers: XML });
       // Clients that take the first segment of a path for the bucket list the mount: their keys begin with the bucket's name.
       if (path.kind === 'bucket' || parameters.has('list-type')) {
-        const wanted = readListRequest(parameters, path.kind === 'bucket' ? '' : `${bucket}/`);
+        const wanted = readListRequest(parameters, (path.kind === 'bucket' ? '' : `${bucket}/`) + keysBegin);
         return new Response(listingXml(bucket, wanted, await listObjects(reader, visible, wanted)), { headers: XML });
       }
       const buckets = { ListAllMyBucketsResult: { Owner: { ID: 'varve' }, Buckets: { Bucket: { Name: bucket, CreationDate: new Date(0).toISOString() } } } };

@@ -45,8 +45,9 @@ export interface Config {
   readonly archiveUri: string | undefined;
   /** How long the archive keeps samples; partitions leave whole. */
   readonly archiveRetentionMs: number;
-  /** The bucket of that place: its first name. */
+  /** The bucket of that place, its first name; and what the rest of it is to keys there: `''`, or names that end with a slash. */
   readonly archiveBucket: string;
+  readonly archiveKeysBegin: string;
   /** An S3 endpoint of the bucket that readers of the Iceberg tables use, with credentials of their own; `undefined`: Varve's (query/s3/). */
   readonly archiveS3Endpoint: string | undefined;
   readonly access: AccessConfig;
@@ -69,7 +70,7 @@ export function readConfig(variables: Variables): Config {
     archiveUri,
     // What has just been archived must be readable for a day.
     archiveRetentionMs: readRetention('VARVE_ARCHIVE_RETENTION', variables.VARVE_ARCHIVE_RETENTION, LIMITS.archiveRetentionMs, { text: '3d', ms: 72 * HOUR_MS }),
-    archiveBucket: /^[^/]*\/\/([^/]+)/.exec(variables.VARVE_ARCHIVE_URI ?? ARCHIVE_URI)?.[1] ?? '',
+    ...readBucket(variables.VARVE_ARCHIVE_URI),
     archiveS3Endpoint: readS3Endpoint(variables.VARVE_ARCHIVE_S3_ENDPOINT),
     access: readAccessConfig(variables),
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
@@ -96,6 +97,11 @@ function readRetention(variable: string, text: string | undefined, defaultMs: nu
 }
 
 const ARCHIVE_URI = 's3://varve-archive';
+
+function readBucket(uri = ARCHIVE_URI): Pick<Config, 'archiveBucket' | 'archiveKeysBegin'> {
+  const [, archiveBucket = '', below = ''] = /^[^/]*\/\/([^/]+)\/?(.*)$/.exec(uri) ?? [];
+  return { archiveBucket, archiveKeysBegin: below === '' ? '' : `${below}/` };
+}
 
 function readS3Endpoint(text: string | undefined): string | undefined {
   if (text === undefined || (URL.canParse(text) && /^https?:\/\/[^/?#]+(?:\/[^?#]*[^/?#])?$/.test(text))) return text;

@@ -235,6 +235,20 @@ describe('everything else', () => {
     expect((await get(OBJECT)).status).toBe(200);
   });
 
+  test('a place below the bucket is a part of every key', async () => {
+    const system = await s3System({ VARVE_ADMIN_KEY: ADMIN_KEY, VARVE_ARCHIVE_URI: 's3://mine/below/it' });
+    const key = await system.makeKey({ scopes: ['read'], tenant: 'team-a' });
+    const ask = async (path: string): Promise<[number, string]> => {
+      const answer = await system.app.request(`${BASE}${path}`, { headers: { authorization: `Bearer ${key}` } });
+      return [answer.status, await answer.text()];
+    };
+    const object = 'team-a/archive/samples/metadata/00001-x.metadata.json';
+    expect([await ask(`/mine/below/it/${object}`), (await ask(`/mine/${object}`))[0], (await ask(`/mine/below/it/${object.replace('team-a', 'default')}`))[0]]).toEqual([[200, '{}'], 404, 404]);
+    expect(all((await ask('/mine?list-type=2&delimiter=/'))[1], 'Prefix').slice(1)).toEqual(['below/']);
+    expect(all((await ask('/mine?list-type=2&prefix=below/it/team-a/archive/samples/metadata/'))[1], 'Key')).toEqual([`below/it/${object}`]);
+    expect(all((await ask('?list-type=2&prefix=mine/below/it/'))[1], 'Key')).toHaveLength(13);
+  });
+
   test('a store that is away is worth trying again, and says nothing of itself', async () => {
     const system = await s3System();
     vi.spyOn(console, 'error').mockImplementation(() => {});

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
 
 test('without variables everything has its default', () => {
-  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionMs, importRetentionMs: LIMITS.hotRetentionMs, archiveUri: undefined, archiveBucket: 'varve-archive', archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
+  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionMs, importRetentionMs: LIMITS.hotRetentionMs, archiveUri: undefined, archiveBucket: 'varve-archive', archiveKeysBegin: '', archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
 });
 
 test.each([['25h', 90_000_000], ['2d', 172_800_000], ['1w', 604_800_000], ['1y', 31_536_000_000]])('a retention of %s', (text, retentionMs) => {
@@ -22,6 +22,13 @@ test('a retention of the archive', () => {
 
 test.each(['0', '65', '1.5', 'many'])('%s shards are refused', (text) => {
   expect(() => readConfig({ VARVE_SHARDS: text })).toThrow('a whole number from 1 to 64');
+});
+
+test('the bucket of the archive, and where its objects are read', () => {
+  expect(readConfig({ VARVE_ARCHIVE_URI: 's3://mine' })).toMatchObject({ archiveBucket: 'mine', archiveKeysBegin: '', archiveS3Endpoint: undefined });
+  expect(readConfig({ VARVE_ARCHIVE_URI: 's3://mine/below/it' })).toMatchObject({ archiveBucket: 'mine', archiveKeysBegin: 'below/it/' });
+  for (const endpoint of ['https://0123.r2.cloudflarestorage.com', 'http://localhost:9000', 'https://proxy.example/s3']) expect(readConfig({ VARVE_ARCHIVE_S3_ENDPOINT: endpoint }).archiveS3Endpoint).toBe(endpoint);
+  for (const bad of ['', 'r2', 's3://mine', 'https://', 'https://x/', 'https://x?y', 'ftp://x']) expect(() => readConfig({ VARVE_ARCHIVE_S3_ENDPOINT: bad }), bad).toThrow('VARVE_ARCHIVE_S3_ENDPOINT is');
 });
 
 test('the archive is off, on, or a mistake', () => {
