@@ -11,6 +11,7 @@ import { durableObjectSql, type Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer } from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
+import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
 import { ArchiveTables } from './archive-tables.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type { ArchiveTableName } from './table-definition.ts';
@@ -63,9 +64,10 @@ export class Catalog extends DurableObject implements CatalogApi {
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
-      const retentionMsOf = (table: ArchiveTableName): number | undefined => rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs;
+      // All of the table of metadata is of today, whenever it was written.
+      const retentionMsOf = (table: ArchiveTableName): number | undefined => (table === 'metadata' ? undefined : (rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs));
       const upkeep = { ...ports, files: this.#files, tables: this.#tables, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
-      this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING)]);
+      this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
     }
   }
 
@@ -74,7 +76,10 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer> {
-    return this.#change(() => this.#metadata.note(request.entries, systemClock.nowMs()));
+    const { addedCount } = this.#metadata;
+    const answer = this.#change(() => this.#metadata.note(request.entries, systemClock.nowMs()));
+    if (this.#metadata.addedCount > addedCount) await this.#arm();
+    return answer;
   }
 
   async metadata(request: MetadataRequest): Promise<MetadataAnswer> {
@@ -118,6 +123,11 @@ export class Catalog extends DurableObject implements CatalogApi {
     await this.#alarm.setNoLaterThan(Math.max(dueMs, systemClock.nowMs() + PUBLISH_RETRY_MS));
     await this.#tables.publish();
     await this.#upkeep.step();
+    await this.#arm();
+  }
+
+  /** Sets the alarm for what will be due, if anything will be. */
+  async #arm(): Promise<void> {
     const nextMs = this.#nextDueMs();
     if (nextMs !== undefined) await this.#alarm.setNoLaterThan(Math.max(nextMs, systemClock.nowMs()));
   }

@@ -181,6 +181,14 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   "CREATE INDEX data_manifest_key ON data_manifest (json_extract(description, '$.key'))",
   // When the object store is next searched for objects that nobody refers to (archive/orphan-sweep.ts).
   'ALTER TABLE archive_state ADD COLUMN next_sweep_ms INTEGER',
+  `CREATE TABLE metadata_archive (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    changes INTEGER NOT NULL,          -- how often metadata came that was not there
+    archived_changes INTEGER NOT NULL, -- changes up to this one are in the table \`metadata\` of the archive
+    taken_ms INTEGER,                  -- when that was written, Unix milliseconds
+    plan TEXT                          -- archive/metadata-snapshots.ts: one that is being written
+  )`,
+  'INSERT INTO metadata_archive (id, changes, archived_changes) SELECT 1, count(*), 0 FROM metric_metadata',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -13,6 +13,11 @@ interface Row extends Record<string, string | number> {
   readonly noted_ms: number;
 }
 
+/** An entry, and when it was last sent (Unix milliseconds), exact to `metadataRenewMs`. */
+export interface NotedMetadata extends MetadataEntry {
+  readonly notedMs: number;
+}
+
 /** What goes at a time when the table is full: finding the oldest reads it all. */
 const EVICTED_FRACTION = 1 / 64;
 
@@ -26,6 +31,7 @@ export class MetadataStore {
   readonly #limits: MetadataLimits;
   /** Rows of the table, counted at the first need. */
   #count: number | undefined;
+  #added = 0;
 
   /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
   constructor(sql: Sql, limits: MetadataLimits) {
@@ -38,9 +44,17 @@ export class MetadataStore {
     // Commit point: this transaction. A crash before it leaves nothing, and the sender, who got no answer, sends again.
     return this.#sql.transaction(() => {
       let replaced = 0;
+      const before = this.#added;
       for (const entry of entries) replaced += this.#noteOne(entry, nowMs);
+      // What the archive's table follows (archive/metadata-snapshots.ts).
+      if (this.#added > before) this.#sql.run('UPDATE metadata_archive SET changes = changes + 1 WHERE id = 1');
       return { version: CATALOG_RPC_VERSION, replaced: replaced + this.#makeRoom() };
     });
+  }
+
+  /** Rises when there is something new, since waking. */
+  get addedCount(): number {
+    return this.#added;
   }
 
   /** How many older entries of the metric made room: 0 or 1. */
@@ -60,6 +74,7 @@ export class MetadataStore {
       sql.run('DELETE FROM metric_metadata WHERE metric = ? AND type = ? AND unit = ? AND help = ?', metric, oldest.type, oldest.unit, oldest.help);
     }
     sql.run('INSERT INTO metric_metadata (metric, type, unit, help, noted_ms) VALUES (?, ?, ?, ?, ?)', metric, type, unit, help, nowMs);
+    this.#added++;
     this.#count = before + (oldest === undefined ? 1 : 0);
     return oldest === undefined ? 0 : 1;
   }
@@ -82,27 +97,35 @@ export class MetadataStore {
   }
 
   /** A page of entries by metric name, the newest of a metric first; whole metrics only. */
-  read({ metric, after, metricsMax, perMetricMax }: MetadataRequest): MetadataAnswer {
+  read(request: MetadataRequest): MetadataAnswer {
+    const { entries, more } = this.#read(request);
+    return { version: CATALOG_RPC_VERSION, entries: entries.map(({ metric, type, help, unit }) => ({ metric, type, help, unit })), more };
+  }
+
+  /** The entries of some metrics behind a name, with when they were last sent; `more` says whether there are others behind them. */
+  page(after: string): { readonly entries: readonly NotedMetadata[]; readonly more: boolean } {
+    return this.#read({ metric: undefined, after, metricsMax: Infinity, perMetricMax: Infinity });
+  }
+
+  #read({ metric, after, metricsMax, perMetricMax }: Omit<MetadataRequest, 'version'>): { readonly entries: readonly NotedMetadata[]; readonly more: boolean } {
     const rows =
       metric === undefined
         ? this.#sql.each<Row>('SELECT metric, type, unit, help, noted_ms FROM metric_metadata WHERE metric > ? ORDER BY metric, noted_ms DESC', after)
         : this.#sql.each<Row>('SELECT metric, type, unit, help, noted_ms FROM metric_metadata WHERE metric = ? ORDER BY noted_ms DESC', metric);
-    const entries: MetadataEntry[] = [];
+    const entries: NotedMetadata[] = [];
     let characters = 0;
     let metrics = 0;
     let ofMetric = 0;
     for (const row of rows) {
       if (row.metric !== entries.at(-1)?.metric) {
-        if (metrics === metricsMax || characters >= this.#limits.metadataPageCharactersTarget) {
-          return { version: CATALOG_RPC_VERSION, entries, more: true };
-        }
+        if (metrics === metricsMax || characters >= this.#limits.metadataPageCharactersTarget) return { entries, more: true };
         metrics++;
         ofMetric = 0;
       }
       if (ofMetric++ >= perMetricMax) continue;
-      entries.push({ metric: row.metric, type: row.type as MetricType, help: row.help, unit: row.unit });
+      entries.push({ metric: row.metric, type: row.type as MetricType, help: row.help, unit: row.unit, notedMs: row.noted_ms });
       characters += row.metric.length + row.unit.length + row.help.length;
     }
-    return { version: CATALOG_RPC_VERSION, entries, more: false };
+    return { entries, more: false };
   }
 }

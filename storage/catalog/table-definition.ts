@@ -1,7 +1,7 @@
 import { dayOf } from './data-file.ts';
 
 /** Tables of a tenant's archive, by name, whose keys begin with `tenant/archive/NAME`; `points` is that of a TimeSeriesStore. */
-export type ArchiveTableName = 'samples' | 'rollup_1m' | 'rollup_5m' | 'rollup_1h' | 'exemplars' | 'points';
+export type ArchiveTableName = 'samples' | 'rollup_1m' | 'rollup_5m' | 'rollup_1h' | 'exemplars' | 'metadata' | 'points';
 
 export interface IcebergField {
   readonly id: number;

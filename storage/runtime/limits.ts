@@ -109,6 +109,11 @@ export const LIMITS = {
   /** Characters of entries in one call to or from the catalog. */
   metadataPageCharactersTarget: 1 * MIB,
 
+  /** The archive's table of metadata is written anew no more often than this. */
+  metadataTableIntervalMs: 1 * HOUR_MS,
+  /** Characters of entries in one file of it: about 16 MB in memory on their way. A large fleet has one such file. */
+  metadataFileCharactersTarget: 4 * MIB,
+
   // —— pairs of replicas ——
   /** No other replica is elected before the elected one has been silent for so long. Mimir's default. */
   haFailoverMs: 30_000,
