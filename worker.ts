@@ -26,8 +26,10 @@ import { LruCache } from './storage/runtime/lru-cache.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
-import { ShardRouter, type OpenArchive } from './storage/shard-router.ts';
+import { ShardRouter, type OpenArchive, type OpenWarm } from './storage/shard-router.ts';
+import type { RollupFileReader } from './storage/warm/rollup-file-reader.ts';
 import { readTieringPolicy } from './storage/warm/tiering-policy.ts';
+import { WarmArchive } from './storage/warm/warm-archive.ts';
 
 export { Catalog } from './storage/catalog/catalog-object.ts';
 export { Keyring } from './storage/access/keyring-object.ts';
@@ -53,6 +55,7 @@ function appOf(env: Env): Hono {
     },
     config.shardCount,
     config.archiveUri === undefined ? undefined : openArchive(env.ARCHIVE),
+    config.archiveUri === undefined ? undefined : openWarm(env.ARCHIVE),
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
   const counters = new Counters();
@@ -72,6 +75,13 @@ function openArchive(bucket: R2Bucket): OpenArchive {
   const store = r2ObjectStore(bucket);
   const cache: ReaderCache = new LruCache(LIMITS.archiveTailCacheBytesMax);
   return (files) => new TenantArchive({ store, cache, limits: LIMITS, files });
+}
+
+/** Its roll-ups, likewise. */
+function openWarm(bucket: R2Bucket): OpenWarm {
+  const store = r2ObjectStore(bucket);
+  const cache = new LruCache<string, RollupFileReader>(LIMITS.rollupTailCacheBytesMax);
+  return (asks) => new WarmArchive({ store, cache, limits: LIMITS, ...asks });
 }
 
 let app: Hono | undefined;

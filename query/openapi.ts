@@ -10,6 +10,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   step: 'Resolution: seconds or a duration such as 15s.',
   timeout: 'Evaluation ends with an error after this: seconds or a duration.',
   limit: 'At most so many results; 0 means no limit. A warning says when there were more.',
+  max_source_resolution: 'The coarsest roll-ups that may answer where they do not say the same as samples: "auto" (a fifth of the step), 5m, 1h; 0s for samples alone.',
   lookback_delta: 'How far back an instant selector looks for a sample: seconds or a duration.',
   stats: 'true or all: statistics of the query are part of the answer.',
   explain: 'plan or analyze: the plan of the query is part of the answer.',

@@ -111,6 +111,20 @@ export function lookbackParameter(parameters: URLSearchParams): number | undefin
   return lookbackMs > 0 ? lookbackMs : undefined;
 }
 
+/**
+ * The coarsest roll-ups (ms) that the caller takes where they do not say the same as samples; `undefined` when nothing is said. Thanos'
+ * parameter: `auto` is a fifth of the step; 0 is samples and nothing else. An instant query has no step: then its windows alone decide.
+ */
+export function maxSourceResolutionParameter(parameters: URLSearchParams, stepMs: number | undefined): number | undefined {
+  const text = parameters.get('max_source_resolution') ?? '';
+  if (text === '') return undefined;
+  if (text === 'auto') return stepMs === undefined ? Infinity : stepMs / 5;
+  const resolutionMs = parseDuration(text);
+  if (typeof resolutionMs === 'string') throw invalidParameter('max_source_resolution', resolutionMs);
+  if (resolutionMs < 0) throw invalidParameter('max_source_resolution', 'it must be "auto", 0s or a resolution such as 5m or 1h');
+  return resolutionMs;
+}
+
 /** Milliseconds, or what is wrong with the text. */
 function parseDuration(text: string): number | string {
   const wrong = `cannot parse ${JSON.stringify(text)} to a valid duration`;

@@ -14,6 +14,7 @@ import {
   explainParameter,
   limitParameter,
   lookbackParameter,
+  maxSourceResolutionParameter,
   queryParameter,
   rangeParameters,
   timeParameter,
@@ -54,26 +55,28 @@ export function prometheusRoutes(given: QueryServices): Hono {
 async function instantQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
-  const { engine, query, options, report } = await prepare(services, context, parameters);
+  const { engine, query, options, report } = await prepare(services, context, parameters, undefined);
   return queryAnswer(() => engine.instant(query, { ...options, timeMs }), { services, parameters, limit, report });
 }
 
 async function rangeQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const range = rangeParameters(parameters);
-  const { engine, query, options, report } = await prepare(services, context, parameters);
+  const { engine, query, options, report } = await prepare(services, context, parameters, range.stepMs);
   return queryAnswer(() => engine.range(query, { ...options, ...range }), { services, parameters, limit, report });
 }
 
-async function prepare(services: QueryRoutes, context: Context, parameters: URLSearchParams) {
+/** `stepMs` is `undefined` for an instant query. */
+async function prepare(services: QueryRoutes, context: Context, parameters: URLSearchParams, stepMs: number | undefined) {
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const explain = explainParameter(parameters);
+  const maxSourceResolutionMs = maxSourceResolutionParameter(parameters, stepMs);
   const { clock, parsed } = services;
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
-  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax, { report, clock });
+  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });
@@ -100,7 +103,7 @@ async function queryAnswer(run: () => Promise<QueryResult>, { services, paramete
   const stats = asked === '' ? undefined : statsJson(result, report, services.clock.elapsedMs() - startMs);
   const warnings = [...report.warnings, ...limited.annotations.warnings];
   if (!['', 'true', 'all'].includes(asked)) warnings.push(`the value ${JSON.stringify(asked)} of the parameter "stats" is deprecated: use "true" or "all"`);
-  return streamed(successText(queryData(limited, stats), { warnings, infos: limited.annotations.infos, explain: limited.explanation }));
+  return streamed(successText(queryData(limited, stats), { warnings, infos: [...report.infos, ...limited.annotations.infos], explain: limited.explanation }));
 }
 
 /**

@@ -6,6 +6,10 @@ export class ReadReport {
   readonly allowsPartial: boolean;
   /** What is told of raw samples in the archive. */
   readonly cold: TierReport;
+  /** What is told of roll-ups. */
+  readonly warm: TierReport;
+  /** Resolution → whether the answer is the same as from samples. */
+  readonly #rolledUp = new Map<string, boolean>();
   readonly #shards = new Set<number>();
   readonly #missing = new Map<number, string>();
   #calls = 0;
@@ -16,6 +20,7 @@ export class ReadReport {
   constructor(allowsPartial: boolean) {
     this.allowsPartial = allowsPartial;
     this.cold = new TierReport(allowsPartial);
+    this.warm = new TierReport(allowsPartial);
   }
 
   /** One call of a shard was answered. */
@@ -36,6 +41,18 @@ export class ReadReport {
     this.#missing.set(shard, reason);
   }
 
+  /** Roll-ups of a resolution (`5m`) are read in place of samples. */
+  rolledUp(resolution: string, isExact: boolean): void {
+    this.#rolledUp.set(resolution, isExact && this.#rolledUp.get(resolution) !== false);
+  }
+
+  /** One line for each resolution of roll-ups that the answer is made from. */
+  get infos(): string[] {
+    return [...this.#rolledUp].map(([resolution, isExact]) =>
+      isExact ? `the answer is made from roll-ups of ${resolution}, and is the same as from samples` : `the answer is made from roll-ups of ${resolution}, as max_source_resolution allows, and is near that from samples`,
+    );
+  }
+
   /** Time spent waiting for shards (ms): calls side by side count one by one. */
   get waitedMs(): number {
     return this.#waitedMs;
@@ -44,15 +61,16 @@ export class ReadReport {
   /** One line for each shard and each file whose samples are missing. */
   get warnings(): string[] {
     const shards = [...this.#missing].sort(([a], [b]) => a - b).map(([shard, reason]) => `the answer is incomplete: series of shard ${shard} are missing: ${reason}`);
-    return [...shards, ...this.cold.warnings];
+    return [...shards, ...this.warm.warnings, ...this.cold.warnings];
   }
 
   /** For `stats`: sums over all tiers, and each tier by itself. Objects are files of the archive. */
   toJson(): Readonly<Record<string, unknown>> {
     const hot = { samples: this.#samples, bytes: this.#bytes, calls: this.#calls, shards: this.#shards.size, shardsMissing: this.#missing.size };
     const cold = this.cold.toJson();
-    const tiers = [...(hot.shards > 0 ? ['hot'] : []), ...(cold.objects > 0 ? ['cold'] : [])];
-    return { tiers, samples: hot.samples + cold.samples, bytes: hot.bytes + cold.bytes, objects: cold.objects, hot, cold };
+    const warm = this.warm.toJson();
+    const tiers = [...(hot.shards > 0 ? ['hot'] : []), ...(warm.objects > 0 ? ['warm'] : []), ...(cold.objects > 0 ? ['cold'] : [])];
+    return { tiers, samples: hot.samples + warm.samples + cold.samples, bytes: hot.bytes + warm.bytes + cold.bytes, objects: warm.objects + cold.objects, hot, warm, cold };
   }
 }
 

@@ -4,23 +4,26 @@ import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
 import { SHARD_RPC_VERSION, type SelectShardRequest, type SelectShardAnswer } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
 import { mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import { ReadReport } from './read-report.ts';
 import { selectTiers, type HotSelect } from './tiered-select.ts';
+import { selectSummaries, type SummarySelect } from './tiered-summaries.ts';
 
 /** One tenant as a series source: all shards asked side by side, and the archive for what has left them, merged in label order. */
 export class HotSource implements SeriesSource {
   readonly #shards: TenantShards;
   readonly #samplesMax: number;
   readonly #watch: Watch;
+  readonly #maxSourceResolutionMs: number | undefined;
 
-  /** `samplesMax` bounds the samples of one select. */
-  constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }) {
+  /** `samplesMax` bounds the samples of one select; `maxSourceResolutionMs`: see SummarySelect. */
+  constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }, maxSourceResolutionMs?: number) {
     this.#shards = shards;
     this.#samplesMax = samplesMax;
     this.#watch = watch;
+    this.#maxSourceResolutionMs = maxSourceResolutionMs;
   }
 
   select(request: SelectRequest, signal: AbortSignal | undefined): AsyncIterable<RawSeries> {
@@ -31,11 +34,19 @@ export class HotSource implements SeriesSource {
     const { archive } = this.#shards;
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
       const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);
-      return selectTiers(archive, { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax }, hot, this.#watch.report.cold);
+      const range = { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax };
+      return request.windows === undefined ? selectTiers(archive, range, hot, this.#watch.report.cold) : this.#selectWindows(archive, { ...range, windows: request.windows }, hot);
     }
     const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
     // A series lives on one shard: no two streams have the same labels.
     return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  /** From roll-ups where these may answer, and from samples elsewhere. */
+  async *#selectWindows(archive: ArchiveTier, request: Omit<SummarySelect, 'maxSourceResolutionMs'>, hot: HotSelect): AsyncGenerator<RawSeries> {
+    const { report } = this.#watch;
+    const summaries = await selectSummaries(archive, { ...request, maxSourceResolutionMs: this.#maxSourceResolutionMs }, hot, report);
+    yield* summaries ?? selectTiers(archive, request, hot, report.cold);
   }
 }
 

@@ -4,14 +4,24 @@ import type { ArchivedSeries, ArchivePlan, ArchiveSelect } from '../storage/arch
 import { decodeHistogram } from '../storage/chunk/index.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { compareLabels } from '../storage/model/labels.ts';
+import type { Matcher } from '../storage/model/matcher.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import { payloadOf } from '../storage/shard/payloads.ts';
 import type { ArchiveTier } from '../storage/shard-router.ts';
 import { WHOLE_ARCHIVE } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 
-/** Asks a shard that is live for its samples from a time on; all that it has had since `completeFromMs`, or it refuses. */
-export type HotSelect = (shard: number, from: { readonly startMs: number; readonly completeFromMs?: number }) => AsyncIterable<RawSeries>;
+/** What is asked of a shard in place of what the request says. */
+export interface HotRange {
+  readonly startMs: number;
+  /** It must have all since then, or it refuses. */
+  readonly completeFromMs?: number;
+  readonly endMs?: number;
+  readonly matchers?: readonly Matcher[];
+}
+
+/** Asks a shard that is live for its samples from a time on. */
+export type HotSelect = (shard: number, range: HotRange) => AsyncIterable<RawSeries>;
 
 /** Which part of a query's range a shard answers, and which files answer the rest. Pure: see `planTiers`. */
 export interface ShardTiers {
@@ -25,12 +35,14 @@ export interface ShardTiers {
 /** Cuts a range, shard by shard, where its files end. `live` are the shards of today, by name: those of earlier maps have files alone. */
 export function planTiers(plan: ArchivePlan, live: readonly string[], startMs: number, endMs: number): ShardTiers[] {
   const names = [...new Set([...live, ...plan.files.keys()])];
-  return names.map((shard) => {
-    const untilMs = plan.archivedUntilMs.get(shard) ?? -Infinity;
-    const number = live.indexOf(shard);
-    const hotStartMs = Math.max(startMs, untilMs);
-    return { shard, hot: number < 0 || hotStartMs > endMs ? undefined : { number, startMs: hotStartMs }, coldEndMs: Math.min(endMs, untilMs - 1) };
-  });
+  return names.map((shard) => tiersOf(shard, plan.archivedUntilMs, live, startMs, endMs));
+}
+
+export function tiersOf(shard: string, archivedUntilMs: ReadonlyMap<string, number>, live: readonly string[], startMs: number, endMs: number): ShardTiers {
+  const untilMs = archivedUntilMs.get(shard) ?? -Infinity;
+  const number = live.indexOf(shard);
+  const hotStartMs = Math.max(startMs, untilMs);
+  return { shard, hot: number < 0 || hotStartMs > endMs ? undefined : { number, startMs: hotStartMs }, coldEndMs: Math.min(endMs, untilMs - 1) };
 }
 
 /** Series of both tiers, in label order. A series lives on one shard of a map, so its samples in files come before those of its shard. */
@@ -44,7 +56,7 @@ export async function* selectTiers({ files: archive, shardNames }: ArchiveTier, 
   else {
     for (const tiers of planTiers(plan, shardNames, startMs, endMs)) {
       const files = plan.files.get(tiers.shard) ?? [];
-      if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(toRaw(archive.select(files, { ...request, endMs: tiers.coldEndMs }, watch)));
+      if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(rawSeriesOf(archive.select(files, { ...request, endMs: tiers.coldEndMs }, watch)));
       if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, { startMs: tiers.hot.startMs, completeFromMs: tiers.hot.startMs }));
     }
   }
@@ -59,7 +71,8 @@ export async function* selectTiers({ files: archive, shardNames }: ArchiveTier, 
   if (open.length > 0) yield joinSeries(open);
 }
 
-async function* toRaw(series: AsyncIterable<ArchivedSeries>): AsyncGenerator<RawSeries> {
+/** As PromQL wants them. */
+export async function* rawSeriesOf(series: AsyncIterable<ArchivedSeries>): AsyncGenerator<RawSeries> {
   for await (const { labels, part } of series) yield rawSeries(labels, part);
 }
 
@@ -79,7 +92,7 @@ function rawSeries(labels: RawSeries['labels'], { timestampsMs, bits, payloads, 
 }
 
 /** Pieces of one series as one, in the order of time. Where shards of two maps have files of the same time, each timestamp comes once. */
-function joinSeries(pieces: readonly RawSeries[]): RawSeries {
+export function joinSeries(pieces: readonly RawSeries[]): RawSeries {
   if (pieces.length === 1) return pieces[0]!;
   const sorted = [...pieces].sort((a, b) => a.timestampsMs[0]! - b.timestampsMs[0]!);
   const order = sorted.flatMap((piece, at) => Array.from(piece.timestampsMs, (timeMs, i) => ({ timeMs, at, i })));

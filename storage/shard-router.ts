@@ -1,12 +1,13 @@
 import type { TenantArchive } from './archive/tenant-archive.ts';
 import { callObject } from './call-object.ts';
-import type { ArchiveFilesAnswer, ArchiveFilesRequest } from './catalog/archive-api.ts';
+import type { ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest } from './catalog/archive-api.ts';
 import type { CatalogApi, TenantRouting } from './catalog/catalog-api.ts';
 import { SeriesHasher } from './model/series-id.ts';
 import { must } from './runtime/assert.ts';
 import { LIMITS } from './runtime/limits.ts';
 import { LruCache } from './runtime/lru-cache.ts';
 import type { ShardApi } from './shard/shard-api.ts';
+import type { WarmArchive } from './warm/warm-archive.ts';
 
 /** Stubs of the objects, by name: what the RPC port needs of the platform. A new stub is made for each call; one that threw is dead. */
 export interface ObjectNamespaces {
@@ -31,6 +32,8 @@ export interface TenantShards {
 
 export interface ArchiveTier {
   readonly files: TenantArchive;
+  /** Roll-ups of it; `undefined` where they are not read. */
+  readonly warm?: WarmArchive | undefined;
   /** Names of the shards in the archive (`epoch/number`), by their numbers. */
   readonly shardNames: readonly string[];
 }
@@ -38,19 +41,24 @@ export interface ArchiveTier {
 /** Makes a tenant's archive over what asks its catalog. */
 export type OpenArchive = (ask: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>) => TenantArchive;
 
+/** Makes what reads a tenant's roll-ups, likewise. */
+export type OpenWarm = (asks: { readonly days: (request: RollupDaysRequest) => Promise<RollupDaysAnswer>; readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer> }) => WarmArchive;
+
 /** Finds the shards of tenants. Routing never changes once made (maps are only added), so an isolate asks the catalog once a tenant. */
 export class ShardRouter {
   readonly #namespaces: ObjectNamespaces;
   readonly #defaultShardCount: number;
   readonly #openArchive: OpenArchive | undefined;
+  readonly #openWarm: OpenWarm | undefined;
   /**
    * What has been opened, never promises: a promise belongs to the request that made it, and when that request's client hangs up, workerd
    * never settles it. Everybody who waits for it would wait for ever.
    */
   readonly #tenants = new LruCache<string, TenantShards>(LIMITS.tenantsOpenMax);
 
-  constructor(namespaces: ObjectNamespaces, defaultShardCount: number, openArchive?: OpenArchive) {
+  constructor(namespaces: ObjectNamespaces, defaultShardCount: number, openArchive?: OpenArchive, openWarm?: OpenWarm) {
     this.#openArchive = openArchive;
+    this.#openWarm = openWarm;
     this.#namespaces = namespaces;
     this.#defaultShardCount = defaultShardCount;
   }
@@ -68,11 +76,13 @@ export class ShardRouter {
       callObject(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
     const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
-    const files = this.#openArchive?.((request) => catalog((stub) => stub.archiveFiles(request)));
+    const askFiles = (request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> => catalog((stub) => stub.archiveFiles(request));
+    const files = this.#openArchive?.(askFiles);
+    const warm = this.#openWarm?.({ files: askFiles, days: (request) => catalog((stub) => stub.rollupDays(request)) });
     const shardNames = Array.from({ length: map.shardCount }, (_, shard) => `${map.epoch}/${shard}`);
     return {
       tenant,
-      archive: files && { files, shardNames },
+      archive: files && { files, warm, shardNames },
       secret: new Uint8Array(routing.seriesHashKey),
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,

@@ -37,7 +37,7 @@ export function restrictShards(shards: TenantShards, matchers: readonly Matcher[
   const names = async (): Promise<ReadonlySet<string>> => (visible ??= await visibleNames(restricted));
   return {
     tenant: shards.tenant,
-    archive: shards.archive && { ...shards.archive, files: shards.archive.files.restrictedTo(matchers) },
+    archive: shards.archive && { shardNames: shards.archive.shardNames, files: shards.archive.files.restrictedTo(matchers), warm: shards.archive.warm?.restrictedTo(matchers) },
     hasher: shards.hasher,
     secret: shards.secret,
     ...restricted,

@@ -1,4 +1,5 @@
 import type { DataFile } from './data-file.ts';
+import type { RollupTableName } from './rollup-tables.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /*
@@ -67,6 +68,32 @@ export interface ArchiveFilesAnswer {
   readonly last: ArchivePosition | undefined;
   /** By shard: all its samples before this (Unix ms) are in files. Shards that have archived nothing are not here. */
   readonly archivedUntilMs: Readonly<Record<string, number>>;
+}
+
+export interface RollupDaysRequest {
+  readonly version: number;
+  /** Days since 1970 of the starts of buckets, both inclusive. */
+  readonly firstDay: number;
+  readonly lastDay: number;
+}
+
+/** Days that follow each other, of a table and a shard, whose roll-ups are up to date and were made by the same rules. */
+export interface RollupDaysEntry {
+  readonly table: RollupTableName;
+  readonly shard: string;
+  readonly firstDay: number;
+  readonly lastDay: number;
+  readonly policy: number;
+}
+
+export interface RollupDaysAnswer {
+  readonly version: number;
+  readonly days: readonly RollupDaysEntry[];
+  /** The rules of each policy that is named, as JSON (warm/tiering-policy.ts). */
+  readonly policies: readonly { readonly policy: number; readonly rules: string }[];
+  /** As in ArchiveFilesAnswer. */
+  readonly archivedUntilMs: Readonly<Record<string, number>>;
+  readonly removals: number;
 }
 
 export interface ArchiveStatusRequest {

@@ -1,4 +1,4 @@
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer, ArchiveStatusRequest } from './archive-api.ts';
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest, ArchiveStatusAnswer, ArchiveStatusRequest } from './archive-api.ts';
 import type { MetadataEntry } from '../model/metadata.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
@@ -74,6 +74,8 @@ export interface CatalogApi {
   archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer>;
   /** Which files of the archive may have samples of a range, a page at a time. */
   archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer>;
+  /** Which days have roll-ups that are up to date. */
+  rollupDays(request: RollupDaysRequest): Promise<RollupDaysAnswer>;
   /** What the archive has, by table and day. Reads a row for each file: for people, not for scrapes. */
   archiveStatus(request: ArchiveStatusRequest): Promise<ArchiveStatusAnswer>;
   /** The Iceberg tables that have a snapshot. */

@@ -8,7 +8,7 @@ import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql, type Sql } from '../runtime/sql.ts';
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer } from './archive-api.ts';
+import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer, RollupDaysAnswer, RollupDaysRequest } from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
 import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
@@ -28,6 +28,7 @@ import type {
 import { CatalogStore } from './catalog-store.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
+import { rollupDays } from './rollup-days.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
 /** What the object needs of the Worker's environment. */
@@ -98,6 +99,10 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> {
     return this.#files.files(request);
+  }
+
+  async rollupDays(request: RollupDaysRequest): Promise<RollupDaysAnswer> {
+    return rollupDays(this.#sql, request);
   }
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {

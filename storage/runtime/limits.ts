@@ -288,6 +288,8 @@ export const LIMITS = {
   rollupDaysMax: 4,
   /** A day is rolled up when no samples of it have come for so long: imports come in many commits. */
   rollupSettleMs: 15 * MINUTE_MS,
+  /** Tails of files of roll-ups that an isolate remembers: those of a year of hours. */
+  rollupTailCacheBytesMax: 8 * MIB,
 
   // —— changes on their way to a queue ——
   /** A queue takes 128 KB a message, its own attributes included. */

@@ -1,5 +1,6 @@
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { archiveStatus } from '../../storage/catalog/archive-status.ts';
+import { rollupDays } from '../../storage/catalog/rollup-days.ts';
 import { CATALOG_RPC_VERSION, type CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
@@ -76,6 +77,7 @@ export class MemoryShards implements ObjectNamespaces {
         }),
       archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
       archiveFiles: (request) => call('archiveFiles', ({ files }) => files.files(request)),
+      rollupDays: (request) => call('rollupDays', ({ sql }) => rollupDays(sql, request)),
       tables: () => call('tables', () => ({ version: CATALOG_RPC_VERSION, names: [...(this.tables.get(name)?.keys() ?? [])] })),
       loadTable: (request) =>
         call('loadTable', (): LoadTableAnswer => {

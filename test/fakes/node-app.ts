@@ -10,6 +10,7 @@ import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { buildApp } from '../../query/app.ts';
 import { TenantArchive } from '../../storage/archive/tenant-archive.ts';
+import { WarmArchive } from '../../storage/warm/warm-archive.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
@@ -44,7 +45,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const metadata = new MetadataSink(LIMITS, clock, counters);
   // Nobody who sends falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
-  const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })));
+  const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })), archive && ((asks) => new WarmArchive({ store: archive, cache: new LruCache(1), limits, ...asks })));
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
   const admission = new Admission(config.limitsOf, LIMITS, patient);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));

@@ -61,6 +61,7 @@ describe('stats', () => {
       bytes: expect.any(Number),
       objects: 0,
       hot: { samples: 2, bytes: expect.any(Number), calls: 2, shards: 2, shardsMissing: 0 },
+      warm: { samples: 0, bytes: 0, requests: 0, objects: 0, missing: 0 },
       cold: { samples: 0, bytes: 0, requests: 0, objects: 0, missing: 0 },
     });
     expect(stats['sources']!['bytes']).toBeGreaterThan(0);

@@ -1,0 +1,32 @@
+import type { Sql } from '../runtime/sql.ts';
+import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
+import { CATALOG_RPC_VERSION } from './catalog-api.ts';
+import type { RollupTableName } from './rollup-tables.ts';
+
+interface DayRow extends Record<string, string | number> {
+  readonly table_name: RollupTableName;
+  readonly shard: string;
+  readonly day: number;
+  readonly policy: number;
+}
+
+/** Which days have roll-ups that no sample has come for since, out of a catalog's database. */
+export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): RollupDaysAnswer {
+  const rows = sql.each<DayRow>(
+    `SELECT table_name, shard, day, policy FROM rollup_day LEFT JOIN rollup_source USING (shard, day)
+      WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file) ORDER BY table_name, shard, day`,
+    firstDay,
+    lastDay,
+  );
+  const days: RollupDaysEntry[] = [];
+  for (const { table_name: table, shard, day, policy } of rows) {
+    const last = days.at(-1);
+    if (last?.table === table && last.shard === shard && last.policy === policy && last.lastDay === day - 1) days[days.length - 1] = { ...last, lastDay: day };
+    else days.push({ table, shard, firstDay: day, lastDay: day, policy });
+  }
+  const named = [...new Set(days.map(({ policy }) => policy))];
+  const policies = sql.all<{ policy: number; rules: string }>('SELECT policy, rules FROM rollup_policy WHERE policy IN (SELECT value FROM json_each(?))', JSON.stringify(named));
+  const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
+  const { removals } = sql.all<{ removals: number }>('SELECT removals FROM archive_state WHERE id = 1')[0]!;
+  return { version: CATALOG_RPC_VERSION, days, policies, archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])), removals };
+}
