@@ -55,8 +55,13 @@ function namePattern(pattern: string): (name: string) => boolean {
   }
 }
 
+/** How long samples can be queried, as a duration: files keep them for longer than shards. */
+function retention({ archiveUri, archiveRetentionMs, hotRetentionMs }: Config): string {
+  return formatDurationMs(archiveUri === undefined ? hotRetentionMs : archiveRetentionMs);
+}
+
 /** The part of the configuration that has a place in Prometheus' file. JSON strings are YAML strings. */
-function configYaml({ hotRetentionMs }: Config): string {
+function configYaml(config: Config): string {
   return [
     'global:',
     '  scrape_interval: 15s',
@@ -65,13 +70,13 @@ function configYaml({ hotRetentionMs }: Config): string {
     '  tsdb:',
     `    out_of_order_time_window: ${formatDurationMs(LIMITS.hotWindowMs)}`,
     '    retention:',
-    `      time: ${formatDurationMs(hotRetentionMs)}`,
+    `      time: ${retention(config)}`,
     '',
   ].join('\n');
 }
 
 /** Prometheus' flags that have a counterpart here, with the values that hold. */
-function flags({ hotRetentionMs, corsOrigin }: Config): Readonly<Record<string, string>> {
+function flags(config: Config): Readonly<Record<string, string>> {
   return {
     'enable-feature': 'promql-experimental-functions,promql-duration-expr,promql-extended-range-selectors,promql-delayed-name-removal',
     'query.lookback-delta': formatDurationMs(LIMITS.lookbackMs),
@@ -79,8 +84,8 @@ function flags({ hotRetentionMs, corsOrigin }: Config): Readonly<Record<string, 
     'query.timeout': formatDurationMs(LIMITS.queryTimeoutMs),
     'storage.remote.read-max-bytes-in-frame': String(LIMITS.remoteReadFrameBytesTarget),
     'storage.remote.read-sample-limit': String(LIMITS.remoteReadSamplesMax),
-    'storage.tsdb.retention.time': formatDurationMs(hotRetentionMs),
-    'web.cors.origin': corsOrigin,
+    'storage.tsdb.retention.time': retention(config),
+    'web.cors.origin': config.corsOrigin,
     'web.enable-admin-api': 'true',
     'web.enable-lifecycle': 'false',
     'web.enable-remote-write-receiver': 'true',
@@ -103,7 +108,7 @@ function runtimeInfo({ clock, config, startedMs }: StatusServices): unknown {
     GOMEMLIMIT: ISOLATE_BYTES,
     GOGC: '',
     GODEBUG: '',
-    storageRetention: formatDurationMs(config.hotRetentionMs),
+    storageRetention: retention(config),
     applicationVersion: VARVE_VERSION,
   };
 }

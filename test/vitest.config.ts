@@ -11,8 +11,8 @@ const OPEN = { VARVE_OPEN: 'loopback' };
 /** What must hold however many shards a tenant has: run with one and with four. */
 const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/query-api.test.ts'];
 
-/** What needs the archive: run with it on. */
-const ARCHIVED = ['test/workerd/archived/**/*.test.ts'];
+/** What must hold without an archive too. */
+const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/import.test.ts'];
 
 export default defineConfig({
   test: {
@@ -24,7 +24,7 @@ export default defineConfig({
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
-        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], exclude: ARCHIVED },
+        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
       },
       {
         root,
@@ -33,8 +33,8 @@ export default defineConfig({
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'on' } } })],
-        test: { name: 'workerd-archive', include: [...ARCHIVED, 'test/workerd/life-of-a-sample.test.ts'] },
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'off' } } })],
+        test: { name: 'workerd-hot', include: FOR_ANY_TIERS },
       },
     ],
   },

@@ -60,9 +60,9 @@ export interface Config {
 }
 
 export function readConfig(variables: Variables): Config {
-  // Not below what is still accepted and an hour to read it in: a sample must not be acknowledged and gone.
-  const hotRetentionMs = readRetention('VARVE_HOT_RETENTION', variables.VARVE_HOT_RETENTION, LIMITS.hotRetentionMs, { text: `${LIMITS.hotWindowMs / HOUR_MS + 1}h`, ms: LIMITS.hotWindowMs + HOUR_MS });
   const archiveUri = readArchive(variables);
+  // Not below what is still accepted and an hour to read it in: a sample must not be acknowledged and gone.
+  const hotRetentionMs = readRetention('VARVE_HOT_RETENTION', variables.VARVE_HOT_RETENTION, archiveUri === undefined ? LIMITS.hotRetentionMs : LIMITS.hotRetentionArchivedMs, { text: `${LIMITS.hotWindowMs / HOUR_MS + 1}h`, ms: LIMITS.hotWindowMs + HOUR_MS });
   return {
     shardCount: readShardCount(variables.VARVE_SHARDS),
     hotRetentionMs,
@@ -108,8 +108,8 @@ function readS3Endpoint(text: string | undefined): string | undefined {
   throw new VarveError('bad-data', `VARVE_ARCHIVE_S3_ENDPOINT is ${JSON.stringify(text)}; it must be like https://ACCOUNT.r2.cloudflarestorage.com, without a slash at its end`);
 }
 
-/** Once on it stays on: what is archived is not in the hot tier for ever. */
-function readArchive({ VARVE_ARCHIVE = 'off', VARVE_ARCHIVE_URI = ARCHIVE_URI }: Variables): string | undefined {
+/** Not to be turned off again: what is archived is not in the hot tier for ever. */
+function readArchive({ VARVE_ARCHIVE = 'on', VARVE_ARCHIVE_URI = ARCHIVE_URI }: Variables): string | undefined {
   if (VARVE_ARCHIVE !== 'on' && VARVE_ARCHIVE !== 'off') {
     throw new VarveError('bad-data', `VARVE_ARCHIVE is ${JSON.stringify(VARVE_ARCHIVE)}; it must be on or off`);
   }

@@ -168,10 +168,12 @@ export const LIMITS = {
   /** New series in one definition block: at most one row of `sqlRowBytesMax`. */
   seriesBlockBytesTarget: 1 * MIB,
   /**
-   * Segments whose newest sample is older than this are dropped. Prometheus' default, as long as there is no archive to take them; series
-   * stay in the index for as long, so shards with much churn want less (VARVE_HOT_RETENTION).
+   * Segments whose newest sample is older than this are dropped, where nothing is archived: Prometheus' default. Series stay in the index for
+   * as long, so shards with much churn want less (VARVE_HOT_RETENTION).
    */
   hotRetentionMs: 15 * 24 * HOUR_MS,
+  /** The same with an archive: files answer for what is older than its grace, and the rest is room for it to be late. Nothing is dropped that is not archived. */
+  hotRetentionArchivedMs: 36 * HOUR_MS,
   /** A log whose first sample was accepted longer ago than this is sealed, so that a quiet shard wakes quickly and its samples can expire. */
   logAgeMsMax: 2 * HOUR_MS,
   /** Runs of segments merged at a time; each is a row open in memory. */

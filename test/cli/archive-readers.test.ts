@@ -30,7 +30,7 @@ interface LoadedTable {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'varve-readers-'));
-  varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: folder, VARVE_ARCHIVE: 'on', VARVE_ADMIN_KEY: ADMIN_KEY }).ready();
+  varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: folder, VARVE_ADMIN_KEY: ADMIN_KEY }).ready();
   for (const tenant of ['team-a', 'team-b']) {
     const made = await call('/api/v1/admin/keys', ADMIN_KEY, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ tenant, scopes: ['read', 'write'] }) });
     keys[tenant] = ((await made.json()) as { data: { secret: string } }).data.secret;

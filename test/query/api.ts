@@ -14,7 +14,7 @@ export interface Settings {
 
 /** The whole Worker over shards in memory, at noon and open on loopback, as a client sees it. */
 export async function memoryApi({ shardCount = 1, limits = LIMITS, corsOrigin = '.*', archive }: Settings = {}) {
-  const variables = { VARVE_SHARDS: String(shardCount), VARVE_OPEN: 'loopback', VARVE_CORS_ORIGIN: corsOrigin };
+  const variables = { VARVE_SHARDS: String(shardCount), VARVE_OPEN: 'loopback', VARVE_CORS_ORIGIN: corsOrigin, VARVE_ARCHIVE: archive === undefined ? 'off' : 'on' };
   const { app, shards, clock, router } = nodeApp(variables, undefined, NOON, limits, archive);
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryApi, NOON } from './api.ts';
+import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 
 describe('what the server says of itself', () => {
   test('build, configuration, flags, run time', async () => {
@@ -15,6 +16,11 @@ describe('what the server says of itself', () => {
       startTime: '2024-01-14T12:00:00.000Z', serverTime: '2024-01-14T12:01:00.000Z', storageRetention: '15d', reloadConfigSuccess: true, corruptionCount: 0,
     });
     expect(await data('/api/v1/status/walreplay')).toEqual({ min: 0, max: 0, current: 0 });
+  });
+
+  test('retention is that of the archive where there is one', async () => {
+    const { data } = await memoryApi({ archive: new MemoryObjectStore() });
+    expect(await data('/api/v1/status/runtimeinfo')).toMatchObject({ storageRetention: '1y' });
   });
 
   test('features are booleans by category', async () => {

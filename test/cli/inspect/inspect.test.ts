@@ -19,7 +19,7 @@ async function inspect(...args: string[]): Promise<{ readonly code: number | nul
 
 test('a data folder, an object by its key, a shard', { timeout: 60_000 }, async () => {
   expect(await inspect()).toMatchObject({ code: 2, errors: expect.stringContaining('no data folder') });
-  const varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: folder, VARVE_ARCHIVE: 'on' }).ready();
+  const varve = await new VarveProcess({ PORT: String(await freePort()), DATA_DIR: folder }).ready();
   const oldMs = Date.now() - 5 * 86_400_000;
   const lines = Array.from({ length: 40 }, (_, i) => `inspected{pod="p${i % 4}"} ${i} ${oldMs + i * 1000}`);
   const imported = await fetch(`${varve.baseUrl}/api/v1/import/prometheus`, { method: 'POST', body: `${lines.join('\n')}\n` });

@@ -88,7 +88,7 @@ function readersOf(tools: ReaderTools): readonly Reader[] {
 async function startVarve(sandbox: Sandbox): Promise<URL> {
   const port = await freePort();
   const command = varveCommand(port, sandbox.makeFolder('varve'), join(sandbox.folder, 'varve.log'));
-  await sandbox.start({ ...command, env: { ...command.env, VARVE_ARCHIVE: 'on', VARVE_ADMIN_KEY: ADMIN_KEY } });
+  await sandbox.start({ ...command, env: { ...command.env, VARVE_ADMIN_KEY: ADMIN_KEY } });
   return new URL(`http://127.0.0.1:${port}`);
 }
 

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
 
 test('without variables everything has its default', () => {
-  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionMs, importRetentionMs: LIMITS.hotRetentionMs, archiveUri: undefined, archiveBucket: 'varve-archive', archiveKeysBegin: '', archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
+  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionArchivedMs, importRetentionMs: LIMITS.archiveGraceMs, archiveUri: 's3://varve-archive', archiveBucket: 'varve-archive', archiveKeysBegin: '', archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
 });
 
 test.each([['25h', 90_000_000], ['2d', 172_800_000], ['1w', 604_800_000], ['1y', 31_536_000_000]])('a retention of %s', (text, retentionMs) => {
@@ -32,9 +32,9 @@ test('the bucket of the archive, and where its objects are read', () => {
 });
 
 test('the archive is off, on, or a mistake', () => {
-  expect(readConfig({ VARVE_ARCHIVE: 'off' }).archiveUri).toBeUndefined();
+  expect(readConfig({ VARVE_ARCHIVE: 'off' })).toMatchObject({ archiveUri: undefined, hotRetentionMs: LIMITS.hotRetentionMs, importRetentionMs: LIMITS.hotRetentionMs });
   // What is older than the grace is not to go into the hot tier, whose windows are closed by then.
-  expect(readConfig({ VARVE_ARCHIVE: 'on' })).toMatchObject({ archiveUri: 's3://varve-archive', hotRetentionMs: LIMITS.hotRetentionMs, importRetentionMs: LIMITS.archiveGraceMs });
+  expect(readConfig({ VARVE_ARCHIVE: 'on' })).toMatchObject({ archiveUri: 's3://varve-archive', hotRetentionMs: LIMITS.hotRetentionArchivedMs, importRetentionMs: LIMITS.archiveGraceMs });
   expect(readConfig({ VARVE_ARCHIVE: 'on', VARVE_ARCHIVE_URI: 's3://mine/below' }).archiveUri).toBe('s3://mine/below');
   expect(() => readConfig({ VARVE_ARCHIVE: 'yes' })).toThrow('VARVE_ARCHIVE is "yes"; it must be on or off');
   expect(() => readConfig({ VARVE_ARCHIVE: 'on', VARVE_ARCHIVE_URI: 'mine/' })).toThrow('VARVE_ARCHIVE_URI is "mine/"');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ask, instant, list, metric, series, write } from '../client.ts';
 
 /*
- * The archive in the real runtime: with VARVE_ARCHIVE=on samples of any age are imported, go through a shard's late queue into files in R2 and
+ * The archive in the real runtime: samples of any age are imported, go through a shard's late queue into files in R2 and
  * into the Iceberg table, and are answered along with what the shard holds. Only old samples can show it: a window is closed after a day.
  */
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
