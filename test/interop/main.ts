@@ -36,7 +36,7 @@ const QUERIES = 10_000;
 const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
-const CLIENT_CHECKS = 22;
+const CLIENT_CHECKS = 38;
 const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp', 'archive'] as const;
 
 function say(line: string): void {

@@ -4,6 +4,7 @@ import { findPeers } from '../../bench/peers.ts';
 import type { Tools } from '../packages.ts';
 import type { Check } from './check.ts';
 import { writeClientData } from './client-data.ts';
+import { codemirrorChecks } from './codemirror.ts';
 import { grafanaChecks } from './grafana.ts';
 import { promtoolChecks } from './promtool.ts';
 import { remoteReadChecks } from './remote-read.ts';
@@ -15,10 +16,12 @@ export async function runClients(sandbox: Sandbox, tools: Tools, say: (line: str
   const data = await writeClientData(baseUrl, Date.now());
   const vmalert = findCommand('vmalert');
   if (vmalert === undefined) say('vmalert is not installed: skipped (Debian and Ubuntu have it in the package victoria-metrics)');
+  const codemirror = codemirrorChecks(sandbox.folder, baseUrl, say);
   const clients: Readonly<Record<string, Check[]>> = {
     grafana: grafanaChecks(baseUrl, data),
     promtool: await promtoolChecks(sandbox.folder, tools.promtool, baseUrl, data),
     'prometheus over remote read': await remoteReadChecks(sandbox, tools.prometheus, tools.promtool, baseUrl, data),
+    ...(codemirror === undefined ? {} : { 'codemirror-promql': codemirror }),
     // Last: its rules write series.
     ...(vmalert === undefined ? {} : { vmalert: await vmalertChecks(sandbox, vmalert, baseUrl) }),
   };
