@@ -18,6 +18,7 @@ Varve is ready. Data in ${dataDir}
 
   Query API    ${base}/api/v1/query      (also the URL of a Grafana data source of type Prometheus: ${base})
   Metrics      ${base}/metrics
+  SQL          ${base}/iceberg                (Iceberg REST catalog of the archive: DuckDB, PyIceberg, ClickHouse, Spark)
   Health       ${base}/-/ready
 
 Point a Prometheus at it (prometheus.yml):

@@ -5,7 +5,8 @@
  * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
  * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
  * `--only` with the name of one of the six runs that one; `--queries`, `--seed` and `--query` (the number of a
- * single one) are the latter's. `--install` gets the packages (root on Debian) and readers of Iceberg (`--spark` that one too); `--subject prometheus`
+ * single one) are the latter's. `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
+ * (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
 import { parseArgs } from 'node:util';
@@ -127,6 +128,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       install: { type: 'boolean', default: false },
+      'install-readers': { type: 'boolean', default: false },
       spark: { type: 'boolean', default: false },
       subject: { type: 'string', default: 'varve' },
       only: { type: 'string' },
@@ -148,7 +150,7 @@ async function main(): Promise<void> {
   };
   const comparisons = suites.filter((suite) => suite !== 'otlp' && suite !== 'archive');
   if (values.install && comparisons.length > 0) installPackages(say);
-  if (values.install && suites.includes('archive')) installReaders(say, values.spark);
+  if (values['install-readers']) installReaders(say, values.spark);
   const tally: Tally = { passed: 0, failed: 0 };
   let skipped = 0;
   const count = ({ passed, failed }: Tally): void => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { findCommand } from '../../processes/find-command.ts';
 
 /*
- * Readers of Iceberg tables that are not ours. They are large, and no part of Varve: `--install` gets them from their registries into a folder
+ * Readers of Iceberg tables that are not ours. They are large, and no part of Varve: `--install-readers` gets them from their registries into a folder
  * that later runs find again.
  */
 const CACHE = process.env['VARVE_INTEROP_CACHE'] ?? join(import.meta.dirname, '../../../.build/interop');

@@ -67,7 +67,7 @@ export async function runArchive(sandbox: Sandbox, say: (line: string) => void):
 
 function readersOf(tools: ReaderTools): readonly Reader[] {
   const here = (file: string): string => join(import.meta.dirname, file);
-  const missing = (isThere: boolean): string | undefined => (isThere ? undefined : 'it is not installed (--install gets it)');
+  const missing = (isThere: boolean): string | undefined => (isThere ? undefined : 'it is not installed (--install-readers gets it)');
   return [
     { name: 'DuckDB on Parquet files', missing: missing(tools.hasDuckDb), command: (task) => [process.execPath, here('read-duckdb.ts'), tools.nodeFolder, JSON.stringify(task)] },
     {
@@ -79,7 +79,7 @@ function readersOf(tools: ReaderTools): readonly Reader[] {
     { name: 'PyIceberg', missing: missing(tools.pyIceberg !== undefined), command: (task) => [tools.pyIceberg!, here('read-pyiceberg.py'), JSON.stringify(task)] },
     {
       name: 'Spark',
-      missing: tools.spark === undefined ? 'it is not installed (--install --spark gets it, where there are Java and Maven)' : undefined,
+      missing: tools.spark === undefined ? 'it is not installed (--install-readers --spark gets it, where there are Java and Maven)' : undefined,
       command: (task) => [tools.spark!.python, here('read-spark.py'), JSON.stringify(task), ...tools.spark!.jars],
     },
   ];
