@@ -10,6 +10,7 @@ import { type Report, formatReport, writeJsonReport } from './report.ts';
 import { benchRows } from './rows.ts';
 import { benchSize } from './size/size.ts';
 import { benchStore } from './store.ts';
+import { benchTiers } from './tiers/tiers.ts';
 
 const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: string) => void) => Promise<Report>>> = {
   api: benchApi,
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: st
   memory: benchMemory,
   append: benchAppend,
   store: benchStore,
+  tiers: benchTiers,
 };
 
 /** Progress goes to standard error, so that standard output holds the report and nothing else. */

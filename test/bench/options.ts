@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
-export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store'] as const;
+export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {
@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly seed: number;
   /** Ingest: how many samples are sent, rounded up to whole scrapes. */
   readonly samples: number | undefined;
-  /** Append: only with so many series. */
+  /** Append: only with so many series. Tiers: so many to be queried. */
   readonly series: number | undefined;
   /** Ingest: connections at once. */
   readonly connections: number;
@@ -37,13 +37,13 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --json FILE        write the report as data too
   --seed N           another load of the same shape (1)
   --samples N        ingest, rows, append: how many samples (24,000,000; 4,000,000; 8,000,000)
-  --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000)
+  --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000); tiers: queried ones (10,000)
   --connections N    ingest: connections at once (4)
-  --runs N           query, api: how often each is timed (30; api: 20)
-  --scrapes N        size: how many scrapes are captured (2,000)
-  --interval MS      size: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
-  --keep FILE        size: keep the capture
-  --capture FILE     size: take one that was kept`;
+  --runs N           query, api, tiers: how often each is timed (30; api: 20)
+  --scrapes N        size, tiers: how many scrapes are captured (2,000)
+  --interval MS      size, tiers: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
+  --keep FILE        size, tiers: keep the capture
+  --capture FILE     size, tiers: take one that was kept`;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
