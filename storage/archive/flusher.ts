@@ -28,8 +28,12 @@ const KEY_TRIES = 3;
 const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
 
 /** Series read at a time: at first, when nobody knows how many samples they have, and at the most. */
-const GROUP_SERIES_FIRST = 64;
+const GROUP_SERIES_FIRST = 16;
 const GROUP_SERIES_MAX = 1024;
+/** A group has about this part of a row group. */
+const GROUPS_PER_ROW_GROUP = 4;
+/** Between two groups: long enough for a write that comes in to be done with all its turns, and not to wait for one group at each of them. */
+const GROUP_PAUSE_MS = 10;
 
 export interface FlusherOptions {
   readonly sql: Sql;
@@ -80,7 +84,7 @@ export class Flusher {
   #hasher: SeriesHasher | undefined;
   readonly #pause: RetryPause;
   #lastFailure = '';
-  /** Series read at a time: as many as have about a row group of samples. */
+  /** Series read at a time. */
   #groupSeries = GROUP_SERIES_FIRST;
   #isRunning = false;
 
@@ -201,7 +205,7 @@ export class Flusher {
     return { table: 'exemplars', file: writer.rowCount === 0 ? undefined : writer.finish(), cursor: undefined, isLast: true };
   }
 
-  /** The next file of a window. Written a group of series at a time, others having their turn in between: about a row group of each. */
+  /** The next file of a window. Written a group of series at a time, others having their turn in between. */
   async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
     const { hot, clock, limits } = this.#options;
     const writer = this.#writer(plan);
@@ -215,8 +219,8 @@ export class Flusher {
       cursor = full ?? (next && { labels: next, samplesTaken: 0 });
       isOver = cursor === undefined;
       const rowsEach = (writer.rowCount - rowsBefore) / this.#groupSeries;
-      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.floor(limits.archiveRowGroupRowsMax / Math.max(rowsEach, 1))));
-      if (!isOver && writer.room > 0) await clock.sleep(0);
+      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.floor(limits.archiveRowGroupRowsMax / GROUPS_PER_ROW_GROUP / Math.max(rowsEach, 1))));
+      if (!isOver && writer.room > 0) await clock.sleep(GROUP_PAUSE_MS);
     }
     return { table: this.#table, file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: false };
   }
