@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: Varve beside Debian's prometheus and victoria-metrics, one at a time, on the same seeded load; README.md has the menu. */
 import { benchApi } from './api.ts';
 import { benchAppend } from './append.ts';
+import { benchCost } from './cost/cost.ts';
 import { benchIngest } from './ingest.ts';
 import { benchMemory } from './memory.ts';
 import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<BenchName, (options: BenchOptions, say: (line: st
   append: benchAppend,
   store: benchStore,
   tiers: benchTiers,
+  cost: benchCost,
 };
 
 /** Progress goes to standard error, so that standard output holds the report and nothing else. */

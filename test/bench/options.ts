@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
-export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers'] as const;
+export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 export interface BenchOptions {

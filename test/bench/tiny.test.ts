@@ -11,7 +11,7 @@ import { afterAll, expect, test } from 'vitest';
 const directory = mkdtempSync(join(tmpdir(), 'varve-bench-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-test.each(['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers'])('bench -- %s --tiny', { timeout: 90_000 }, (name) => {
+test.each(['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'])('bench -- %s --tiny', { timeout: 90_000 }, (name) => {
   const json = join(directory, `${name}.json`);
   const run = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts'), name, '--tiny', '--peers', 'varve', '--json', json], { encoding: 'utf8' });
   expect(run.status, run.stdout + run.stderr).toBe(0);
