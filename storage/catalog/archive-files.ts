@@ -227,12 +227,25 @@ export class ArchiveFiles {
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
   }
 
-  /** Notes which days' roll-ups want files that have just been added: a bucket has its end in it, which may be the first moment of a day. Inside the caller's transaction. */
+  /**
+   * Notes which days' roll-ups want files that have just been added: a bucket has its end in it, which may be the first moment of a day. Not
+   * where roll-ups have outlived the samples of their day: made again, they would have the new ones alone. Inside the caller's transaction.
+   */
   #noteSources(files: readonly DataFile[], shard: string, nowMs: number): void {
     const samples = files.filter(({ table = 'samples' }) => table === 'samples');
     const [{ last_file: last }] = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1') as [{ last_file: number }];
     const days = new Set(samples.flatMap(({ minTimeMs, maxTimeMs }) => [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]));
-    for (const day of days) this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, ?, ?)', shard, day, last, nowMs);
+    for (const day of days) {
+      const [{ outlived }] = this.#sql.all<{ outlived: number }>(
+        `SELECT EXISTS (SELECT 1 FROM rollup_day WHERE shard = ?1 AND day = ?2)
+          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1) AND file <= ?3) AS outlived`,
+        shard,
+        day,
+        last - files.length,
+      ) as [{ outlived: number }];
+      if (outlived === 1) continue;
+      this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, ?, ?)', shard, day, last, nowMs);
+    }
   }
 
   /** Inside the caller's transaction. */

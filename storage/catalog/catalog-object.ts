@@ -67,7 +67,7 @@ export class Catalog extends DurableObject implements CatalogApi {
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
       // All of the table of metadata is of today, whenever it was written.
       const retentionMsOf = (table: ArchiveTableName): number | undefined => (table === 'metadata' ? undefined : (rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs));
-      const upkeep = { ...ports, files: this.#files, tables: this.#tables, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
+      const upkeep = { ...ports, samplesRetentionMs: archiveRetentionMs, files: this.#files, tables: this.#tables, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
     }
   }

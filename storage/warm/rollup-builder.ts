@@ -14,7 +14,7 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
 import { RollupLedger, type RollupPlan } from './rollup-ledger.ts';
-import { planRollup, rollupDueMs, type RollupWork, type WantedTable } from './rollup-plan.ts';
+import { planRollup, rollupDueMs, type RollupLimits, type RollupWork, type WantedTable } from './rollup-plan.ts';
 import { hasResolution, type WarmPolicy } from './tiering-policy.ts';
 
 /** Failures in a row after which a plan is given up and made anew: its files may have been replaced and removed meanwhile. */
@@ -34,6 +34,8 @@ export interface RollupBuilderOptions {
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Uint8Array;
   readonly policy: WarmPolicy;
+  /** How long samples are in files. */
+  readonly samplesRetentionMs: number;
 }
 
 /**
@@ -51,12 +53,14 @@ export class RollupBuilder {
   readonly #ledger: RollupLedger;
   readonly #pause: RetryPause;
   readonly #tables: readonly WantedTable[];
+  readonly #limits: RollupLimits;
   #encoder: RollupEncoder | undefined;
 
   constructor(options: RollupBuilderOptions) {
     this.#options = options;
     this.#ledger = new RollupLedger(options.sql);
     this.#pause = new RetryPause(options.clock);
+    this.#limits = { ...options.limits, samplesRetentionMs: options.samplesRetentionMs };
     this.#tables = ROLLUP_TABLES.filter(({ resolution }) => hasResolution(options.policy, resolution)).map((table) => {
       const definition = tableDefinition(table.name);
       return { ...table, retentionMs: options.policy.retentionMs[table.resolution], partitionOf: (day) => partitionDay(definition, day * DAY_MS) };
@@ -66,7 +70,7 @@ export class RollupBuilder {
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
     if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
-    const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#options.limits);
+    const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
   }
 
@@ -94,8 +98,8 @@ export class RollupBuilder {
   }
 
   #begin(): void {
-    const { sql, clock, random, limits, policy } = this.#options;
-    const work = planRollup(this.#ledger.state(), this.#tables, clock.nowMs(), limits);
+    const { sql, clock, random, policy } = this.#options;
+    const work = planRollup(this.#ledger.state(), this.#tables, clock.nowMs(), this.#limits);
     if (work === undefined) return;
     const runs = this.#runsOf(work);
     sql.transaction(() => {

@@ -37,6 +37,8 @@ export interface RollupLimits {
   readonly archiveWindowMs: number;
   readonly rollupSettleMs: number;
   readonly rollupDaysMax: number;
+  /** How long samples are in files; days of which some may have left are not made again. */
+  readonly samplesRetentionMs: number;
 }
 
 /** What to roll up next: some days of one partition of one shard. */
@@ -57,7 +59,7 @@ const DAY_MS = 86_400_000;
  */
 export function planRollup(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): RollupWork | undefined {
   for (const table of tables) {
-    const missing = missingDays(state, table, nowMs);
+    const missing = missingDays(state, table, nowMs, limits);
     const first = missing.find((source) => dueMs(source, limits) <= nowMs && isArchived(source, state, limits));
     if (first === undefined) continue;
     const partition = table.partitionOf(first.day);
@@ -71,14 +73,15 @@ export function planRollup(state: RollupState, tables: readonly WantedTable[], n
 export function rollupDueMs(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): number | undefined {
   let soonestMs = Infinity;
   for (const table of tables) {
-    for (const source of missingDays(state, table, nowMs)) if (isArchived(source, state, limits)) soonestMs = Math.min(soonestMs, dueMs(source, limits));
+    for (const source of missingDays(state, table, nowMs, limits)) if (isArchived(source, state, limits)) soonestMs = Math.min(soonestMs, dueMs(source, limits));
   }
   return soonestMs === Infinity ? undefined : soonestMs;
 }
 
-function missingDays({ sources, done }: RollupState, table: WantedTable, nowMs: number): DaySource[] {
+function missingDays({ sources, done }: RollupState, table: WantedTable, nowMs: number, { samplesRetentionMs }: RollupLimits): DaySource[] {
+  const keptMs = Math.min(table.retentionMs, samplesRetentionMs);
   const known = new Map((done.get(table.name) ?? []).map(({ shard, day, throughFile }) => [`${shard} ${day}`, throughFile]));
-  return sources.filter(({ shard, day, newestFile }) => (known.get(`${shard} ${day}`) ?? 0) < newestFile && (day + 1) * DAY_MS > nowMs - table.retentionMs);
+  return sources.filter(({ shard, day, newestFile }) => (known.get(`${shard} ${day}`) ?? 0) < newestFile && (day + 1) * DAY_MS > nowMs - keptMs);
 }
 
 function isArchived({ shard, day }: DaySource, { archivedUntilMs }: RollupState, { archiveWindowMs }: RollupLimits): boolean {

@@ -76,7 +76,7 @@ class Tiers {
 
   async rollUp(policy: WarmPolicy = DEFAULT_WARM_POLICY): Promise<void> {
     const { catalogSql: sql, files, objects: store, clock, limits } = this.world;
-    const builder = new RollupBuilder({ sql, files, store, clock, random: new SeededRandom(this.world.clock.nowMs()), limits, prefix: 'default/archive', seriesHashKey: () => new Uint8Array(16), policy });
+    const builder = new RollupBuilder({ sql, files, store, clock, random: new SeededRandom(this.world.clock.nowMs()), limits, prefix: 'default/archive', seriesHashKey: () => new Uint8Array(16), policy, samplesRetentionMs: 365 * 24 * HOUR_MS });
     for (let dueMs = builder.nextDueMs(); dueMs !== undefined; dueMs = builder.nextDueMs()) {
       if (dueMs > clock.nowMs()) clock.advance(dueMs - clock.nowMs());
       await builder.step();

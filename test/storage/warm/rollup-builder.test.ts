@@ -99,6 +99,19 @@ describe('roll-ups', () => {
     await expectBuckets(world, [0]);
   });
 
+  test('that have outlived the samples of their day are not made again of what comes late', async () => {
+    const random = new SeededRandom(5);
+    const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
+    await world.rollUpAll();
+    const before = await world.bucketsOf('rollup_1h');
+    const remove = world.liveFiles().map(({ file }) => file);
+    expect(world.files.replace({ id: 'expired', table: 'samples', remove, add: [], nowMs: 0 })).toBe('done');
+    await world.commit(samplesOf(LABELS, random, 7));
+    await world.rollUpAll();
+    expect(world.freshDays('rollup_1h')).toEqual([0]);
+    expect(await world.bucketsOf('rollup_1h')).toEqual(before);
+  });
+
   test('follow the policy, series by series', async () => {
     const policy = readTieringPolicy('{"a":{"warm":{"aggregates":["max"],"rules":[{"match":{"pod":"=~p[0-3]"},"resolution":["1h"]},{"match":{"pod":"p4"},"resolution":[]}]}}}')('a');
     const world = await filled(new RollupWorld(SMALL, policy), new SeededRandom(4), [0, 1, 2, 3]);

@@ -41,7 +41,7 @@ export class RollupWorld extends ArchiveWorld {
     const { clock, limits, store, files, policy } = this;
     const random = new SeededRandom(100 + this.#wakes++);
     const catalog = new CatalogStore(sql, random);
-    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy });
+    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy, samplesRetentionMs: 365 * DAY_MS });
   }
 
   /** Series of one day, in order. */
