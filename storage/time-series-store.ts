@@ -77,6 +77,9 @@ const PRUNES_PER_RETENTION = 16;
  * - Retention works along with writes and never by a timer: a store that nobody writes to costs nothing, and keeps what it has.
  * - `rollup` adds roll-ups and removes nothing; raw values leave by `prune`, `compact` and retention. `aggregate` takes raw values where they
  *   are all there and roll-ups where some are gone, and says which (`source`).
+ * - With the option `archive` values that are older than the hot retention move into a bucket, with their roll-ups, as open Parquet files that
+ *   are an Iceberg table; what reads them answers as before. They move along with writes, or when `maintain` is called, by an alarm of the
+ *   object's own: `const nextMs = await store.maintain(); if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs)`.
  * - Errors about what the caller passed are VarveErrors, and nothing has changed.
  */
 export class TimeSeriesStore<T = number> {
@@ -256,10 +259,9 @@ export class TimeSeriesStore<T = number> {
       return { key, labels, value: storedValue(value), givenMs: timestamp === undefined ? undefined : timestampMs(timestamp, 'the timestamp') };
     });
     this.#maintain(checked.length);
-    writePoints(
-      this.#engine,
-      checked.map(({ key, value, givenMs }) => ({ key, value, timestampMs: givenMs ?? this.#ownTime(key) })),
-    );
+    const points = checked.map(({ key, value, givenMs }) => ({ key, value, timestampMs: givenMs ?? this.#ownTime(key) }));
+    writePoints(this.#engine, points);
+    this.#engine.noteWritten(points.reduce((oldest, { timestampMs: timeMs }) => Math.min(oldest, timeMs), Infinity));
   }
 
   /** Now, or the next millisecond that the key has no value at: within one event the clock stands still. */

@@ -1,5 +1,5 @@
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
-import { partitionEndDay, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
@@ -12,6 +12,8 @@ export interface ArchiveRetentionOptions {
   readonly limits: Pick<typeof LIMITS, 'archiveRetentionFilesMax'>;
   /** How long a table keeps its rows, milliseconds; `undefined` for ever. */
   readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
+  /** Those of a tenant, unless given. */
+  readonly definitions?: readonly TableDefinition[];
 }
 
 const DAY_MS = 86_400_000;
@@ -23,20 +25,23 @@ const DAY_MS = 86_400_000;
 export class ArchiveRetention {
   readonly counters = { archive_expired_files_total: 0 };
   readonly #options: ArchiveRetentionOptions;
+  readonly #definitions: readonly TableDefinition[];
 
   constructor(options: ArchiveRetentionOptions) {
     this.#options = options;
+    this.#definitions = options.definitions ?? TABLE_DEFINITIONS;
   }
 
   nextDueMs(): number | undefined {
-    const due = TABLE_DEFINITIONS.flatMap(({ name }) => this.#dueMs(name)?.dueMs ?? []);
+    const due = this.#definitions.flatMap((definition) => this.#dueMs(definition)?.dueMs ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
   async step(): Promise<void> {
     const { files, clock, random, limits } = this.#options;
-    for (const { name: table } of TABLE_DEFINITIONS) {
-      const oldest = this.#dueMs(table);
+    for (const definition of this.#definitions) {
+      const { name: table } = definition;
+      const oldest = this.#dueMs(definition);
       if (oldest === undefined || oldest.dueMs > clock.nowMs()) continue;
       const remove = files.filesOfDay(table, oldest.day, limits.archiveRetentionFilesMax);
       if (files.replace({ id: randomId(random), table, remove, add: [], nowMs: clock.nowMs() }) === 'done') this.counters.archive_expired_files_total += remove.length;
@@ -44,10 +49,10 @@ export class ArchiveRetention {
     }
   }
 
-  #dueMs(table: ArchiveTableName): { readonly day: number; readonly dueMs: number } | undefined {
-    const retentionMs = this.#options.retentionMsOf(table);
-    const definition = TABLE_DEFINITIONS.find(({ name }) => name === table)!;
-    const day = retentionMs === undefined ? undefined : this.#options.files.oldestDay(table);
+  #dueMs(definition: TableDefinition): { readonly day: number; readonly dueMs: number } | undefined {
+    const { name } = definition;
+    const retentionMs = this.#options.retentionMsOf(name);
+    const day = retentionMs === undefined ? undefined : this.#options.files.oldestDay(name);
     return day === undefined ? undefined : { day, dueMs: partitionEndDay(definition, day) * DAY_MS + retentionMs! };
   }
 }

@@ -1,7 +1,7 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
-import { ArchiveRetention } from './archive-retention.ts';
+import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
@@ -54,12 +54,25 @@ export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'> {
   readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
 }
 
+const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC };
+
 /** `more` are tasks that know of the archive, and it not of them. */
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
+  return new ArchiveUpkeep(withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more]), options.clock);
+}
+
+export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey'> & Pick<ArchiveRetentionOptions, 'definitions'>;
+
+/** The same for an archive whose small files stay as they are. */
+export function openCleaning(options: CleaningOptions): ArchiveUpkeep {
+  return new ArchiveUpkeep(withCleaning(options, []), options.clock);
+}
+
+/** What makes files, and behind it what lets them go. */
+function withCleaning(options: CleaningOptions, working: readonly UpkeepTask[]): UpkeepTask[] {
   const { tables, clock } = options;
   const removed = new RemovedObjectsStore(options.sql);
-  const working: readonly UpkeepTask[] = [new FileMerger({ ...options, codecs: { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC } }), ...more];
   const openPlans = (): OpenPlan[] => working.flatMap((task) => task.openPlan?.() ?? []);
   const cleaning = [new ArchiveRetention(options), new SnapshotExpiry(tables, clock), new RemovedFiles({ ...options, removed, openPlans }), new OrphanSweep({ ...options, removed, openPlans })];
-  return new ArchiveUpkeep([...working, ...cleaning], clock);
+  return [...working, ...cleaning];
 }

@@ -1,18 +1,20 @@
 import { ArchiveTable, type ArchiveTableOptions } from './archive-table.ts';
-import type { ArchiveTableName } from './table-definition.ts';
+import type { ArchiveTableName, TableDefinition } from './table-definition.ts';
 import { TABLE_DEFINITIONS } from './table-definitions.ts';
 
 export interface ArchiveTablesOptions extends Omit<ArchiveTableOptions, 'definition' | 'prefix'> {
   /** All keys of the archive begin with this: `tenant/archive`. */
   readonly prefix: string;
+  /** Those of a tenant, unless given. */
+  readonly definitions?: readonly TableDefinition[];
 }
 
 /** A tenant's Iceberg tables. */
 export class ArchiveTables {
   readonly #tables: ReadonlyMap<ArchiveTableName, ArchiveTable>;
 
-  constructor({ prefix, ...options }: ArchiveTablesOptions) {
-    this.#tables = new Map(TABLE_DEFINITIONS.map((definition) => [definition.name, new ArchiveTable({ ...options, definition, prefix: `${prefix}/${definition.name}` })]));
+  constructor({ prefix, definitions = TABLE_DEFINITIONS, ...options }: ArchiveTablesOptions) {
+    this.#tables = new Map(definitions.map((definition) => [definition.name, new ArchiveTable({ ...options, definition, prefix: `${prefix}/${definition.name}` })]));
   }
 
   /** Names of the tables that have a snapshot, in the order of the definitions. */

@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -311,21 +312,8 @@ export const LIMITS = {
   queueTimeoutMs: 30_000,
   queueBackoffMsMax: 5 * MINUTE_MS,
 
-  // —— a TimeSeriesStore in somebody's Durable Object ——
-  /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 3 MiB. */
-  storeLogEntriesMax: 128 * KIB,
-  /** Samples of a series decoded at a time by `range` and `aggregate`: 16 bytes each. */
-  storePageSamples: 1024,
-  /** Rows of one series in files that are read together: 16 bytes each, and as many again where pages hold others too. */
-  storeArchiveRowsTarget: 256 * KIB,
-  /** Tails of files that a store remembers, in bytes. */
-  storeTailCacheBytesMax: 2 * MIB,
-  /** Values of one bucket kept for exact percentiles: 8 bytes each, 16 MB. */
-  aggregateBucketSamplesMax: 2_000_000,
-  /** Buckets in one answer of `aggregate`. */
-  aggregateBucketsMax: 100_000,
-  /** Answers of `getAsOf` remembered, in characters of their JSON text and 64 for each: a few MB. */
-  asOfCacheCharactersMax: 1 * MIB,
+  // —— a TimeSeriesStore in somebody's Durable Object: a file of its own ——
+  ...TIME_SERIES_STORE_LIMITS,
 
   // —— tenants and keys ——
   /** Mimir's limit on a tenant's name. */

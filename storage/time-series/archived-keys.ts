@@ -68,6 +68,11 @@ export class ArchivedKeys {
     }
   }
 
+  /** Forgets the keys that have nothing from a time on. */
+  forgetBefore(timeMs: number): void {
+    this.#sql.run('DELETE FROM archived_key WHERE newest_ms < ?', timeMs);
+  }
+
   /** Hides the archived raw values of a key before a time, if there can be any, inside the caller's transaction. */
   hideBefore(key: string, beforeMs: number): void {
     const known = this.of(key);

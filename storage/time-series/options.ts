@@ -44,8 +44,8 @@ export interface StoreArchivePlace {
   /** What all keys begin with; random, and remembered, unless given. Two stores must not have the same. */
   readonly prefix?: string;
   /**
-   * What stands before a key in the locations that readers of Iceberg tables follow, such as `s3://my-bucket`. With it the files are an
-   * Iceberg table too, whose metadata is under `PREFIX/points/metadata`.
+   * The files are an Iceberg table, whose metadata is under `PREFIX/points/metadata`. This stands before a key in the locations that its
+   * readers follow, as in `s3://my-bucket`.
    */
   readonly uri?: string;
 }
@@ -54,7 +54,7 @@ export interface StoreArchivePlace {
 export interface ArchiveSettings {
   readonly store: ObjectStore;
   readonly prefix: string | undefined;
-  readonly uri: string | undefined;
+  readonly uri: string;
   /** Values move a window of this length at a time, when all of it is older than the grace. */
   readonly windowMs: number;
   readonly graceMs: number;
@@ -79,6 +79,7 @@ export interface StoreSettings {
   readonly random: Random;
 }
 
+const ARCHIVE_URI = 's3://archive';
 /** Hot retention of a store with an archive, unless given. */
 const ARCHIVED_HOT_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
@@ -116,11 +117,11 @@ export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
 type TierSettings = { readonly hotMs: number } & Pick<StoreSettings, 'warmMs' | 'coldMs' | 'rollupBucketMs' | 'rollupAggregates'>;
 
 function archiveSettings(archive: NonNullable<TimeSeriesStoreOptions['archive']>, { hotMs, warmMs, coldMs, rollupBucketMs, rollupAggregates }: TierSettings): ArchiveSettings {
-  const { bucket, prefix, uri }: StoreArchivePlace = 'bucket' in archive ? archive : { bucket: archive };
+  const { bucket, prefix, uri = ARCHIVE_URI }: StoreArchivePlace = 'bucket' in archive ? archive : { bucket: archive };
   if (prefix !== undefined && (prefix === '' || prefix.endsWith('/') || new TextEncoder().encode(prefix).length > PREFIX_BYTES_MAX)) {
     throw badData(`the archive's prefix is ${JSON.stringify(prefix)}; want up to ${PREFIX_BYTES_MAX} bytes without a slash at the end`);
   }
-  if (uri !== undefined && !/^[a-z0-9]+:\/\/[^\s]*[^\s/]$/.test(uri)) throw badData(`the archive's uri is ${JSON.stringify(uri)}; want one such as 's3://my-bucket', without a slash at the end`);
+  if (!/^[a-z0-9]+:\/\/[^\s]*[^\s/]$/.test(uri)) throw badData(`the archive's uri is ${JSON.stringify(uri)}; want one such as 's3://my-bucket', without a slash at the end`);
   if (coldMs !== undefined && coldMs < hotMs) throw badData(`the cold retention of ${coldMs} ms is shorter than the hot one of ${hotMs} ms`);
   const rollup = warmMs === undefined ? undefined : { bucketMs: rollupBucketMs, aggregates: rollupAggregates };
   // A window moves whole, with its roll-ups: no bucket may be of two windows.

@@ -1,8 +1,9 @@
 import { Flusher } from '../archive/flusher.ts';
+import { openCleaning, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { ArchiveFiles } from '../catalog/archive-files.ts';
-import { ArchiveTable } from '../catalog/archive-table.ts';
+import { ArchiveTables } from '../catalog/archive-tables.ts';
 import { CatalogStore } from '../catalog/catalog-store.ts';
 import { POINTS_TABLE } from '../catalog/points-table.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -49,9 +50,12 @@ export class StoreArchive {
   readonly files: ArchiveFiles;
   readonly keys: ArchivedKeys;
   readonly reader: ArchiveReader;
-  /** The files as an Iceberg table; undefined where nobody has said what its locations begin with. */
-  readonly table: ArchiveTable | undefined;
+  /** The files as an Iceberg table. */
+  readonly tables: ArchiveTables;
+  /** What lets files, snapshots and objects go. */
+  readonly upkeep: ArchiveUpkeep;
   readonly #options: StoreArchiveOptions;
+  #keysFromMs = -Infinity;
 
   constructor(options: StoreArchiveOptions) {
     this.#options = options;
@@ -64,9 +68,9 @@ export class StoreArchive {
     this.reader = new ArchiveReader(store, this.files);
     sql.run('CREATE TABLE IF NOT EXISTS snapshot_place (snapshot TEXT PRIMARY KEY, closed_until_ms REAL, cuts INTEGER NOT NULL) WITHOUT ROWID');
     const prefix = archivePrefix(sql, settings.prefix, random);
-    if (settings.uri !== undefined) {
-      this.table = new ArchiveTable({ definition: POINTS_TABLE, sql: catalogSql, store, clock, random, limits, prefix: `${prefix}/points`, baseUri: settings.uri });
-    }
+    const ports = { sql: catalogSql, store, clock, random, limits, prefix, definitions: [POINTS_TABLE] };
+    this.tables = new ArchiveTables({ ...ports, baseUri: settings.uri });
+    this.upkeep = openCleaning({ ...ports, files: this.files, tables: this.tables, retentionMsOf: () => filesRetentionMs(settings) });
     this.flusher = new Flusher({
       sql,
       hot,
@@ -89,6 +93,16 @@ export class StoreArchive {
     const { coldMs, warmMs } = this.#options.settings;
     const keepMs = isRolledUp ? (warmMs ?? coldMs) : coldMs;
     return keepMs === undefined ? -Infinity : Math.floor((this.#options.clock.nowMs() - keepMs) / DAY_MS) * DAY_MS;
+  }
+
+  /** One piece of the upkeep that is due. */
+  async maintain(): Promise<void> {
+    await this.upkeep.step();
+    const retainedFromMs = Math.min(this.retainedFromMs(false), this.retainedFromMs(true));
+    // It moves once a day.
+    if (retainedFromMs === this.#keysFromMs) return;
+    this.keys.forgetBefore(retainedFromMs);
+    this.#keysFromMs = retainedFromMs;
   }
 
   /** Notes where the archive stands as a snapshot is taken, inside the caller's transaction. */
@@ -124,10 +138,15 @@ export class StoreArchive {
     }
     // Commit point of the catalog: this transaction. It is done again after a crash behind it, and changes nothing then.
     sql.transaction(() => {
-      this.files.commit(request);
+      this.files.commit(request, this.#options.clock.nowMs());
       this.keys.note(seen);
     });
   }
+}
+
+/** Values and roll-ups are in the same files: those go when neither is wanted any more. */
+function filesRetentionMs({ coldMs, warmMs }: ArchiveSettings): number | undefined {
+  return coldMs === undefined ? undefined : Math.max(coldMs, warmMs ?? 0);
 }
 
 /** What all keys of the archive begin with: chosen once, since files do not move. */

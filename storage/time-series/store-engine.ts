@@ -64,6 +64,9 @@ export class StoreEngine {
   #changes = 0;
   #moving: Promise<number> | undefined;
   #publishRetryAtMs = -Infinity;
+  /** Since when, and until when, a history may be loading. */
+  #unsettledSinceMs = -Infinity;
+  #settledFromMs = -Infinity;
   /** What is remembered beside the parts, and forgotten with them. */
   readonly #asOf = new AsOfCache(LIMITS.asOfCacheCharactersMax);
   #asOfRetainedFromMs = -Infinity;
@@ -235,8 +238,9 @@ export class StoreEngine {
   /** When there is something to do (Unix ms); undefined when there never will be unless something is written. */
   nextDueMs(): number | undefined {
     return this.read(({ hot, archive }) => {
-      const publishDueMs = archive?.table?.isBehind === true ? this.#publishRetryAtMs : Infinity;
-      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archive?.flusher.nextDueMs() ?? Infinity, publishDueMs);
+      const publishDueMs = archive?.tables.isBehind === true ? this.#publishRetryAtMs : Infinity;
+      const moveDueMs = Math.max(archive?.flusher.nextDueMs() ?? Infinity, this.#settledFromMs);
+      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs);
       return dueMs === Infinity ? undefined : dueMs;
     });
   }
@@ -257,9 +261,20 @@ export class StoreEngine {
     return (this.#moving ??= this.#move().finally(() => (this.#moving = undefined)));
   }
 
-  /** The same without waiting. */
+  /**
+   * Values have come, the oldest of this time (Unix ms). Where it is due to move, others of its kind may follow, and a window that has moved
+   * takes none: who loads a history, value by value, is given time to finish.
+   */
+  noteWritten(oldestMs: number): void {
+    const nowMs = this.#ports.clock.nowMs();
+    if (this.#archiveSettings === undefined || oldestMs >= nowMs - this.#archiveSettings.graceMs) return;
+    if (nowMs > this.#settledFromMs) this.#unsettledSinceMs = nowMs;
+    this.#settledFromMs = Math.min(nowMs + LIMITS.storeSettleMs, this.#unsettledSinceMs + LIMITS.storeSettleMsMax);
+  }
+
+  /** The same beside a write, without waiting. */
   moveBeside(): void {
-    if (this.#moving !== undefined || this.#isWaitingToMove()) return;
+    if (this.#moving !== undefined || this.#isWaitingToMove() || !this.#isDue(this.#settledFromMs)) return;
     // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
     this.moveDue().catch(() => undefined);
   }
@@ -276,7 +291,7 @@ export class StoreEngine {
   }
 
   #isWaitingToMove(): boolean {
-    return this.read(({ archive }) => (archive?.flusher.nextDueMs() ?? Infinity) > this.#ports.clock.nowMs() && !this.#isPublishDue(archive?.table));
+    return this.read(({ archive }) => archive === undefined || !(this.#isDue(archive.flusher.nextDueMs()) || this.#isPublishDue(archive) || this.#isDue(archive.upkeep.nextDueMs())));
   }
 
   async #move(): Promise<number> {
@@ -285,12 +300,14 @@ export class StoreEngine {
       const parts = this.#open();
       if (parts.archive === undefined) return 0;
       if (parts.hot.archive.mark.archivedUntilMs > parts.hot.floorMs) samplesMoved += pruneArchived(this);
-      const { flusher, table } = parts.archive;
-      const isFlushDue = (flusher.nextDueMs() ?? Infinity) <= this.#ports.clock.nowMs();
-      if (!isFlushDue && !this.#isPublishDue(table)) return samplesMoved;
+      const { archive } = parts;
+      const isFlushDue = this.#isDue(archive.flusher.nextDueMs());
+      const isPublishDue = this.#isPublishDue(archive);
+      if (!isFlushDue && !isPublishDue && !this.#isDue(archive.upkeep.nextDueMs())) return samplesMoved;
       try {
-        if (isFlushDue) await flusher.step();
-        else await this.#publish(table!);
+        if (isFlushDue) await archive.flusher.step();
+        else if (isPublishDue) await this.#publish(archive);
+        else await archive.maintain();
       } catch (error) {
         this.#forget();
         throw error;
@@ -301,15 +318,19 @@ export class StoreEngine {
     }
   }
 
+  #isDue(dueMs: number | undefined): boolean {
+    return (dueMs ?? Infinity) <= this.#ports.clock.nowMs();
+  }
+
   /** Behind the windows: one snapshot for all that have moved. */
-  #isPublishDue(table: StoreArchive['table']): boolean {
-    return table?.isBehind === true && this.#publishRetryAtMs <= this.#ports.clock.nowMs();
+  #isPublishDue({ tables }: StoreArchive): boolean {
+    return tables.isBehind && this.#isDue(this.#publishRetryAtMs);
   }
 
   /** Values are readable without it, so a failure waits. */
-  async #publish(table: NonNullable<StoreArchive['table']>): Promise<void> {
+  async #publish({ tables }: StoreArchive): Promise<void> {
     try {
-      await table.publish();
+      await tables.publish();
       this.#publishRetryAtMs = -Infinity;
     } catch {
       this.#publishRetryAtMs = this.#ports.clock.nowMs() + PUBLISH_RETRY_MS;

@@ -57,7 +57,7 @@ async function expectSettled(world: World, expected: unknown, where: string): Pr
   expect(keys.filter((key) => key.includes('/data/')), where).toEqual(known.sort());
   // Manifest, manifest list and metadata of one snapshot, or of two when a fault came between windows.
   expect(keys.length - known.length, where).toBeGreaterThanOrEqual(3);
-  expect(world.sql.all('SELECT 1 AS one FROM timeseries_catalog_archive_table WHERE snapshot_plan IS NULL AND metadata_version > 0'), where).toHaveLength(1);
+  expect(world.sql.all("SELECT 1 AS one FROM timeseries_catalog_archive_table WHERE name = 'points' AND snapshot_plan IS NULL AND metadata_version > 0"), where).toHaveLength(1);
   expect(world.sql.all('SELECT 1 AS one FROM timeseries_flush_plan'), where).toEqual([]);
   expect(world.sql.all<{ n: number }>('SELECT count(*) AS n FROM timeseries_document')[0]!.n, where).toBeLessThan(13);
 }

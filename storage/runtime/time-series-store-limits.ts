@@ -1,0 +1,26 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The bounds of a TimeSeriesStore in somebody's Durable Object: the part of LIMITS (limits.ts) that is its own. */
+export const TIME_SERIES_STORE_LIMITS = {
+  /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 3 MiB. */
+  storeLogEntriesMax: 128 * KIB,
+  /** Samples of a series decoded at a time by `range` and `aggregate`: 16 bytes each. */
+  storePageSamples: 1024,
+  /** Behind old values, beside which a store with an archive moves nothing for as long: who loads a history may have more of it. */
+  storeSettleMs: 1 * MINUTE_MS,
+  /** And no longer than this, however many come. */
+  storeSettleMsMax: 24 * HOUR_MS,
+  /** Rows of one series in files that are read together: 16 bytes each, and as many again where pages hold others too. */
+  storeArchiveRowsTarget: 256 * KIB,
+  /** Tails of files that a store remembers, in bytes. */
+  storeTailCacheBytesMax: 2 * MIB,
+  /** Values of one bucket kept for exact percentiles: 8 bytes each, 16 MB. */
+  aggregateBucketSamplesMax: 2_000_000,
+  /** Buckets in one answer of `aggregate`. */
+  aggregateBucketsMax: 100_000,
+  /** Answers of `getAsOf` remembered, in characters of their JSON text and 64 for each: a few MB. */
+  asOfCacheCharactersMax: 1 * MIB,
+} as const;
