@@ -8,23 +8,30 @@ export const UNKNOWN = -1;
 const START = 0;
 const INITIAL_ENTRIES = 4096;
 const INITIAL_BYTES = 256 * 1024;
-/** Words of an entry beside its bytes: hash, position and length of the bytes, the entry that followed it last time, the group. */
+/** Words of an entry beside its bytes: hash, position and length of the bytes, the entry that followed it last time, its parent. */
 const ENTRY_WORDS = 7;
 const HASH_AT = 0;
 const BYTES_AT = 3;
 const LENGTH_AT = 4;
 const NEXT_AT = 5;
-const GROUP_AT = 6;
+const PARENT_AT = 6;
+/** Tenants as parents are numbered from here on, entries below. */
+const FIRST_ROOT = 0x80000000;
 /** In BYTES_AT, where the bytes are not kept. */
 const NO_BYTES = 0xffffffff;
+/** In LENGTH_AT beside the length, where the bytes must not be compared as doubles. */
+const NOT_AS_DOUBLES = 0x80000000;
 
 /**
- * Numbers for runs of bytes that come again and again: an entry a run, recognised in the steady state without hashing.
+ * Numbers for runs of bytes that come again and again: an entry a run, recognised in the steady state without hashing. Whoever keeps more of
+ * a run keeps it by its number.
  *
  * Senders send the same things in the same order again and again. So each entry remembers which one followed it, and the first thing tried
  * is to compare the next run's bytes with those of that entry: exact, in the order of memory, and three times cheaper than hashing them.
  * Where the guess is wrong, or the bytes are not kept, the bytes' hash decides; it is keyed, 96 bits long, and compared in full. An entry
  * belongs to one tenant: the same bytes of another are another entry.
+ *
+ * What is told apart by more than one run is an entry under another one, its parent.
  *
  * Bounded: when it is full nothing is added, until so many runs have been missed that the old ones must be gone (`isExhausted`); then its
  * owner clears it. (Replacing one by one would lose every entry just before its turn comes, when there are more runs than entries.)
@@ -36,14 +43,16 @@ export class ByteKeys {
   #count = 1;
   /** Entry number in a bucket, 0 where it is free; at most half full, a power of two. */
   #buckets = new Uint32Array(INITIAL_ENTRIES * 2);
-  #bytes = new Int32Array(INITIAL_BYTES / 4);
+  /** Bytes of the entries, each from a multiple of eight on; two views. */
+  #doubles = new Float64Array(INITIAL_BYTES / 8);
+  #bytes = new Uint8Array(this.#doubles.buffer);
   #bytesLength = 0;
   #previous = START;
   #missesWhileFull = 0;
   /** Tenants by the hasher that holds their key. */
   readonly #tenants = new WeakMap<SeriesHasher, number>();
   #tenantCount = 0;
-  #group = 0;
+  #root = FIRST_ROOT;
   #hasher: SeriesHasher | undefined;
 
   constructor(entriesMax: number, bytesMax: number) {
@@ -53,27 +62,27 @@ export class ByteKeys {
 
   /** Begins a request of the tenant whose key `hasher` holds. */
   begin(hasher: SeriesHasher): void {
-    let tenant = this.#tenants.get(hasher);
-    if (tenant === undefined) this.#tenants.set(hasher, (tenant = this.#tenantCount++));
-    this.beginGroup(hasher, tenant);
+    let root = this.#tenants.get(hasher);
+    if (root === undefined) this.#tenants.set(hasher, (root = FIRST_ROOT + this.#tenantCount++));
+    this.beginGroup(hasher, root);
   }
 
   /** The same with a number of the caller's for whatever the entries belong to: an owner uses either this or `begin`. */
   beginGroup(hasher: SeriesHasher, group: number): void {
-    this.#group = group;
+    this.#root = group;
     this.#hasher = hasher;
   }
 
   /** The entry of the bytes from `start` to `end`, or UNKNOWN, and then the hasher's words are their hash. Asked for in request order. */
-  find(view: DataView, start: number, end: number): number {
+  find(view: DataView, start: number, end: number, parent = this.#root): number {
     const guess = this.#entries[this.#previous * ENTRY_WORDS + NEXT_AT]!;
-    if (guess !== START && this.#isSame(guess, view, start, end)) {
+    if (guess !== START && this.#isSame(guess, view, start, end, parent)) {
       this.#previous = guess;
       return guess;
     }
     const hasher = must(this.#hasher, 'find before begin');
     hasher.hashSpan(view, start, end);
-    const entry = this.#findHash(hasher.words);
+    const entry = this.#findHash(hasher.words, parent);
     if (entry !== UNKNOWN) this.#follow(entry);
     return entry;
   }
@@ -84,7 +93,7 @@ export class ByteKeys {
   }
 
   /** An entry for bytes that have none and whose hash is `hash`; UNKNOWN when it is full. */
-  add(view: DataView, start: number, end: number, hash: Uint32Array): number {
+  add(view: DataView, start: number, end: number, hash: Uint32Array, parent = this.#root): number {
     if (this.#count > this.#entriesMax) {
       this.#missesWhileFull++;
       return UNKNOWN;
@@ -93,10 +102,9 @@ export class ByteKeys {
     if (this.#count * ENTRY_WORDS > this.#entries.length) this.#grow();
     const at = entry * ENTRY_WORDS;
     this.#entries.set(hash.subarray(0, SERIES_ID_WORDS), at + HASH_AT);
-    this.#entries[at + BYTES_AT] = this.#keepBytes(view, start, end);
-    this.#entries[at + LENGTH_AT] = end - start;
+    this.#keepBytes(at, view, start, end);
     this.#entries[at + NEXT_AT] = START;
-    this.#entries[at + GROUP_AT] = this.#group;
+    this.#entries[at + PARENT_AT] = parent;
     this.#place(entry);
     this.#follow(entry);
     return entry;
@@ -107,69 +115,77 @@ export class ByteKeys {
     this.#previous = entry;
   }
 
-  #isSame(entry: number, view: DataView, start: number, end: number): boolean {
+  #isSame(entry: number, view: DataView, start: number, end: number, parent: number): boolean {
     const at = entry * ENTRY_WORDS;
     const kept = this.#entries[at + BYTES_AT]!;
     const length = this.#entries[at + LENGTH_AT]!;
-    if (length !== end - start || kept === NO_BYTES || this.#entries[at + GROUP_AT] !== this.#group) return false;
-    const bytes = this.#bytes;
-    let word = kept | 0;
+    if ((length & ~NOT_AS_DOUBLES) !== end - start || kept === NO_BYTES || this.#entries[at + PARENT_AT] !== parent) return false;
     let position = start | 0;
-    // Four words at a time, one branch for all four.
-    for (const last = position + length - 16; position <= last; position += 16, word += 4) {
-      const difference =
-        (view.getInt32(position, true) ^ bytes[word]!) |
-        (view.getInt32(position + 4, true) ^ bytes[word + 1]!) |
-        (view.getInt32(position + 8, true) ^ bytes[word + 2]!) |
-        (view.getInt32(position + 12, true) ^ bytes[word + 3]!);
-      if (difference !== 0) return false;
-    }
-    for (let shift = 0; position < end; position++) {
-      if (view.getUint8(position) !== ((bytes[word]! >>> shift) & 0xff)) return false;
-      shift += 8;
-      if (shift === 32) {
-        shift = 0;
-        word++;
+    let byte = kept | 0;
+    if (length >= NOT_AS_DOUBLES) return this.#isSameTail(byte, view, position, end);
+    // Eight bytes a comparison, as doubles: those that are kept are no zeros and no NaN, and all other doubles equal nothing but themselves.
+    const doubles = this.#doubles;
+    let double = byte >> 3;
+    for (; position + 32 <= end; position += 32, double += 4) {
+      if (
+        view.getFloat64(position, true) !== doubles[double] ||
+        view.getFloat64(position + 8, true) !== doubles[double + 1] ||
+        view.getFloat64(position + 16, true) !== doubles[double + 2] ||
+        view.getFloat64(position + 24, true) !== doubles[double + 3]
+      ) {
+        return false;
       }
     }
+    for (; position + 8 <= end; position += 8, double++) if (view.getFloat64(position, true) !== doubles[double]) return false;
+    byte = double << 3;
+    return this.#isSameTail(byte, view, position, end);
+  }
+
+  #isSameTail(byte: number, view: DataView, position: number, end: number): boolean {
+    const bytes = this.#bytes;
+    for (; position < end; position++, byte++) if (view.getUint8(position) !== bytes[byte]) return false;
     return true;
   }
 
-  #keepBytes(view: DataView, start: number, end: number): number {
-    const words = (end - start + 3) >>> 2;
-    if ((this.#bytesLength + words) * 4 > this.#bytesMax) return NO_BYTES;
-    if (this.#bytesLength + words > this.#bytes.length) {
-      const larger = new Int32Array(Math.max(this.#bytesLength + words, this.#bytes.length * 2));
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
+  /** Keeps the bytes of the entry whose words begin at `at`, if there is room. */
+  #keepBytes(at: number, view: DataView, start: number, end: number): void {
+    const length = end - start;
     const kept = this.#bytesLength;
-    this.#bytesLength += words;
-    for (let word = 0; word < words; word++) {
-      let value = 0;
-      for (let i = 0; i < 4; i++) {
-        const position = start + word * 4 + i;
-        if (position < end) value |= view.getUint8(position) << (i * 8);
-      }
-      this.#bytes[kept + word] = value;
+    const keptEnd = (kept + length + 7) & ~7;
+    this.#entries[at + BYTES_AT] = NO_BYTES;
+    this.#entries[at + LENGTH_AT] = length;
+    if (keptEnd > this.#bytesMax) return;
+    if (keptEnd > this.#bytes.length) {
+      const larger = new Float64Array(Math.max(keptEnd, this.#bytes.length * 2) / 8);
+      larger.set(this.#doubles);
+      this.#doubles = larger;
+      this.#bytes = new Uint8Array(larger.buffer);
     }
-    return kept;
+    this.#bytes.set(new Uint8Array(view.buffer, view.byteOffset + start, length), kept);
+    this.#bytesLength = keptEnd;
+    this.#entries[at + BYTES_AT] = kept;
+    for (let i = kept / 8; i < (kept + length - 7) / 8; i++) {
+      const double = this.#doubles[i]!;
+      if (double === 0 || Number.isNaN(double)) this.#entries[at + LENGTH_AT] = length + NOT_AS_DOUBLES;
+    }
   }
 
-  #findHash(hash: Uint32Array): number {
+  #findHash(hash: Uint32Array, parent: number): number {
     const entries = this.#entries;
     const mask = this.#buckets.length - 1;
-    for (let bucket = hash[0]! & mask; ; bucket = (bucket + 1) & mask) {
+    for (let bucket = bucketOf(hash[0]!, parent) & mask; ; bucket = (bucket + 1) & mask) {
       const entry = this.#buckets[bucket]!;
       if (entry === 0) return UNKNOWN;
-      const at = entry * ENTRY_WORDS + HASH_AT;
-      if (entries[at] === hash[0] && entries[at + 1] === hash[1] && entries[at + 2] === hash[2] && this.#entries[entry * ENTRY_WORDS + GROUP_AT] === this.#group) return entry;
+      const at = entry * ENTRY_WORDS;
+      const isSameHash = entries[at + HASH_AT] === hash[0] && entries[at + HASH_AT + 1] === hash[1] && entries[at + HASH_AT + 2] === hash[2];
+      if (isSameHash && entries[at + PARENT_AT] === parent) return entry;
     }
   }
 
   #place(entry: number): void {
     const mask = this.#buckets.length - 1;
-    let bucket = this.#entries[entry * ENTRY_WORDS + HASH_AT]! & mask;
+    const at = entry * ENTRY_WORDS;
+    let bucket = bucketOf(this.#entries[at + HASH_AT]!, this.#entries[at + PARENT_AT]!) & mask;
     while (this.#buckets[bucket] !== 0) bucket = (bucket + 1) & mask;
     this.#buckets[bucket] = entry;
   }
@@ -183,7 +199,7 @@ export class ByteKeys {
     for (let entry = 1; entry < this.#count - 1; entry++) this.#place(entry);
   }
 
-  /** Forgets everything: entries are given anew from 1. */
+  /** Forgets everything: entries are given anew from 1. Never within a request. */
   clear(): void {
     this.#count = 1;
     this.#buckets.fill(0);
@@ -192,4 +208,9 @@ export class ByteKeys {
     this.#entries[NEXT_AT] = START;
     this.#missesWhileFull = 0;
   }
+}
+
+/** Runs that many parents share (attributes of other metrics, bounds of other histograms) are spread by their parents. */
+function bucketOf(hash: number, parent: number): number {
+  return hash ^ Math.imul(parent, 0x9e3779b1);
 }

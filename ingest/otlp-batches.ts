@@ -6,13 +6,14 @@ import { float64Bits } from '../storage/model/sample.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { UNKNOWN } from './byte-keys.ts';
 import type { PointExemplar } from './otlp-exemplars.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import { VALUE_PART, type SeriesPart } from './otlp-parts.ts';
 import type { OtlpSeriesSink } from './otlp-series.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdColumns, UNKNOWN, type SeriesIdCache } from './series-id-cache.ts';
+import { SeriesIdColumns, type SeriesIdCache } from './series-id-cache.ts';
 import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
 
 const KIND_NUMBERS: Readonly<Record<MetricKind, number>> = { gauge: 0, sum: 1, histogram: 2, 'exponential-histogram': 3, summary: 4 };

@@ -5,7 +5,8 @@ import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import { SeriesIdCache, UNKNOWN, type SeriesIdColumns } from './series-id-cache.ts';
+import { UNKNOWN } from './byte-keys.ts';
+import { SeriesIdCache, type SeriesIdColumns } from './series-id-cache.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
@@ -31,7 +32,6 @@ export class WriteMessagesV1 implements WriteMessages {
     decodeWriteRequest(plain, this.columns);
   }
 
-  /** Those that the cache does not know go the slow way, once: parse, check, hash. */
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
     const { seriesCount, labelsStart, labelsEnd } = this.columns;
     const cache = this.#cache;
@@ -43,21 +43,23 @@ export class WriteMessagesV1 implements WriteMessages {
       const end = labelsEnd[series]!;
       ids.isRefused[series] = 0;
       const entry = cache.find(view, start, end);
-      if (entry !== UNKNOWN) {
-        cache.copyId(entry, ids, series);
-        continue;
-      }
-      const rawHash = hasher.words.slice();
-      const labels = this.labels(series);
-      if ('invalid' in labels) {
-        ids.isRefused[series] = 1;
-        refuse(series, () => labels.invalid);
-        continue;
-      }
-      hasher.hashLabels(this.#gate.storedLabels(labels));
-      ids.set(series, hasher.words);
-      cache.add(view, start, end, rawHash, hasher.words);
+      if (entry !== UNKNOWN) cache.copyId(entry, ids, series);
+      else this.#introduce(hasher, view, series, ids, refuse);
     }
+  }
+
+  /** The slow way, once: parse, check, hash. Apart from the loop, which must not make a closure's context for each series. */
+  #introduce(hasher: SeriesHasher, view: DataView, series: number, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
+    const rawHash = hasher.words.slice();
+    const labels = this.labels(series);
+    if ('invalid' in labels) {
+      ids.isRefused[series] = 1;
+      refuse(series, () => labels.invalid);
+      return;
+    }
+    hasher.hashLabels(this.#gate.storedLabels(labels));
+    ids.set(series, hasher.words);
+    this.#cache.add(view, this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!, rawHash, hasher.words);
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */

@@ -87,7 +87,11 @@ export class WriteMessagesV2 implements WriteMessages {
       const hasHistograms = histogram > firstHistogram;
       ids.isRefused[index] = 0;
       let invalid: string | undefined;
-      const [start, end, type, help, unit] = [refsStart[index]!, refsEnd[index]!, metadataType[index]!, helpRef[index]!, unitRef[index]!];
+      const start = refsStart[index]!;
+      const end = refsEnd[index]!;
+      const type = metadataType[index]!;
+      const help = helpRef[index]!;
+      const unit = unitRef[index]!;
       if (table === NO_TABLE) invalid = this.#lookUp(hasher, index, !hasSamples && hasHistograms, ids);
       else if (!repeated.find(view, start, end, type, help, unit, ids, index)) {
         invalid = this.#lookUp(hasher, index, !hasSamples && hasHistograms, ids);
@@ -98,8 +102,7 @@ export class WriteMessagesV2 implements WriteMessages {
       }
       if (invalid === undefined) continue;
       ids.isRefused[index] = 1;
-      const reason = invalid;
-      refuse(index, () => reason);
+      refuse(index, reasonOf(invalid));
     }
   }
 
@@ -279,6 +282,11 @@ export class WriteMessagesV2 implements WriteMessages {
     const unnoted = this.#unnoted.get(hasher);
     for (const entry of entries) unnoted?.delete(metadataKey(entry));
   }
+}
+
+/** Apart from the loop that uses it, which must not make a closure's context for each series. */
+function reasonOf(invalid: string): () => string {
+  return () => invalid;
 }
 
 function metadataKey({ metric, type, help, unit }: MetadataEntry): string {

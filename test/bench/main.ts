@@ -2,10 +2,10 @@
 import { benchApi } from './api.ts';
 import { benchAppend } from './append.ts';
 import { benchCost } from './cost/cost.ts';
+import { benchDoors } from './doors.ts';
 import { benchIngest } from './ingest.ts';
 import { benchMemory } from './memory.ts';
 import { type BenchName, type BenchOptions, USAGE, UsageError, parseOptions } from './options.ts';
-import { benchOtlp } from './otlp.ts';
 import { benchQuery } from './query.ts';
 import { type Report, formatReport, writeJsonReport } from './report.ts';
 import { benchRows } from './rows.ts';
@@ -33,8 +33,8 @@ function say(line: string): void {
 
 async function main(): Promise<void> {
   const [bench, ...args] = process.argv.slice(2);
-  // Measures one door in this process: it has no peers, and no options in common with the others.
-  if (bench === 'otlp') return benchOtlp(args, (line) => process.stdout.write(`${line}\n`));
+  // Measures the doors in this process: it has no peers, and no options in common with the others.
+  if (bench === 'doors') return benchDoors(args, (line) => process.stdout.write(`${line}\n`));
   const options = parseOptions(process.argv.slice(2));
   const report = await BENCHES[options.bench](options, say);
   process.stdout.write(`${formatReport(report)}\n`);

@@ -30,7 +30,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
-       npm run bench -- otlp [--tiny] [--json FILE]
+       npm run bench -- doors [--tiny] [--json FILE]
   --peers NAMES      which servers, comma separated: ${PEER_NAMES.join(',')}
   --repeat N         start and measure each server N times, show medians (3; tiny: 1)
   --tiny             a few seconds only, to see that it works

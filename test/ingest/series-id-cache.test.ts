@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { SeriesIdCache, SeriesIdColumns, UNKNOWN } from '../../ingest/series-id-cache.ts';
+import { ByteKeys, UNKNOWN } from '../../ingest/byte-keys.ts';
+import { SeriesIdCache, SeriesIdColumns } from '../../ingest/series-id-cache.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 
@@ -95,4 +96,29 @@ test('it grows', () => {
   const many = Array.from({ length: 20_000 }, (_, i) => `many-${i}`);
   expect(ask(cache, 0, many)).toBe(0);
   expect(ask(cache, 0, many)).toBe(20_000);
+});
+
+test('bytes that are zeros, minus zeros or no numbers as doubles are compared as bytes', () => {
+  const bytesOf = (...words: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);
+  const runs = [bytesOf(0, 0), bytesOf(0, 0x80000000), bytesOf(1, 0x7ff00000), bytesOf(2, 0x7ff00000), bytesOf(0, 0x7ff80000), bytesOf(0, 0x7ff80000, 0, 0), bytesOf(0, 0x7ff80000, 0, 0x80000000), bytesOf(7, 7, 0, 0), bytesOf(7, 7, 0, 0x80000000)];
+  const keys = new ByteKeys(100, 10_000);
+  const hasher = hashers[0]!;
+  const numbersOf = (): number[] => {
+    keys.begin(hasher);
+    return runs.map((run) => {
+      const view = new DataView(run.buffer);
+      const known = keys.find(view, 0, run.length);
+      return known === UNKNOWN ? keys.add(view, 0, run.length, hasher.words) : known;
+    });
+  };
+  const numbers = numbersOf();
+  expect(new Set(numbers).size).toBe(runs.length);
+  expect(numbersOf()).toEqual(numbers);
+  // The guess is the run that followed: each of them asked for in the place of each other.
+  const number = new Map(runs.map((run, i) => [run, numbers[i]!]));
+  for (const before of runs) {
+    for (const run of runs) {
+      for (const asked of [before, run]) expect(keys.find(new DataView(asked.buffer), 0, asked.length)).toBe(number.get(asked));
+    }
+  }
 });
