@@ -26,6 +26,8 @@ export interface OtlpOutcome {
   readonly stored: StoredCounts;
   /** Data points in the request. */
   readonly pointCount: number;
+  /** Data points that are not stored, or not all of them. */
+  readonly refusedPointCount: number;
   /** Counts data points, as far as the door has refused them; what shards refuse comes in samples. */
   readonly rejections: Rejections;
 }
@@ -80,7 +82,7 @@ export class OtlpIngest {
     const nowMs = this.#clock.nowMs();
     const limits = this.#admission.limits(shards.tenant);
     const walk = { times: new TimeBounds(nowMs, limits), limits };
-    const { batches, metadata, pointCount, seriesCount, sampleCount } = decoding(() => {
+    const { batches, metadata, pointCount, seriesCount, sampleCount, points } = decoding(() => {
       const message = this.#messageOf(plainBody, encoding);
       this.#batches.beginRequest(shards, message, nowMs, rejections);
       try {
@@ -99,11 +101,12 @@ export class OtlpIngest {
       });
     this.#admission.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
     held.hold(messageBytes(batches));
+    const refusedHere = rejections.samples;
     const [counts] = await Promise.all([
-      Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections))),
+      Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
       this.#noteMetadata(shards, metadata),
     ]);
-    return { stored: counts.reduce(addCounts, NOTHING_STORED), pointCount, rejections };
+    return { stored: counts.reduce(addCounts, NOTHING_STORED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
   }
 
   /** A failure fails the request: it is sent again, and samples that are stored by then do not change. */

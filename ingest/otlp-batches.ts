@@ -11,6 +11,7 @@ import type { PointExemplar } from './otlp-exemplars.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import { VALUE_PART, type SeriesPart } from './otlp-parts.ts';
 import type { OtlpSeriesSink } from './otlp-series.ts';
+import { NO_POINT, RefusedPoints } from './refused-points.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns, type SeriesIdCache } from './series-id-cache.ts';
@@ -22,6 +23,18 @@ const singleBytes = new DataView(Uint8Array.from({ length: 256 }, (_, i) => i).b
 const TARGET_INFO = new DataView(new TextEncoder().encode('target_info').buffer);
 const NO_ID = new Uint32Array(3);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
+
+const INITIAL_SERIES = 4096;
+
+/** What has been collected of a request. */
+export interface CollectedRequest {
+  readonly batches: OutgoingBatch[];
+  readonly metadata: MetadataEntry[];
+  readonly pointCount: number;
+  readonly seriesCount: number;
+  readonly sampleCount: number;
+  readonly points: RefusedPoints;
+}
 
 /**
  * Collects a request's samples into one batch a shard. Ids are remembered by the bytes of resource, scope, metric and attributes, each
@@ -47,6 +60,11 @@ export class OtlpBatches implements OtlpSeriesSink {
   #source = 0;
   #samples = 0;
   #pointCount = 0;
+  /** Number of the point that is read, and by series that of its point, NO_POINT for those of a resource. */
+  #pointNumber = -1;
+  #pointOf = new Uint32Array(INITIAL_SERIES);
+  /** Numbers of the points that have been refused here, when series of theirs may have been taken. */
+  #refusedPoints = new Set<number>();
   /** Entries of the cache for where the walk is. */
   #resource = UNKNOWN;
   #scope = UNKNOWN;
@@ -74,6 +92,8 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#metadataPeriod = (1 + Math.floor((nowMs * 4) / this.#limits.metadataRenewMs) + this.#timesForgotten * 2 ** 20) >>> 0;
     this.#source = this.#samples = this.#pointCount = 0;
+    this.#pointNumber = -1;
+    if (this.#refusedPoints.size > 0) this.#refusedPoints = new Set();
     this.#outgoing = [];
     this.#metadata = [];
     while (this.#batches.length < shards.shardCount) this.#batches.push(new SampleBatch());
@@ -83,12 +103,13 @@ export class OtlpBatches implements OtlpSeriesSink {
   }
 
   /** What has been collected; the batches are free for the next request. */
-  finish(): { readonly batches: OutgoingBatch[]; readonly metadata: MetadataEntry[]; readonly pointCount: number; readonly seriesCount: number; readonly sampleCount: number } {
+  finish(): CollectedRequest {
     this.#batches.forEach((batch, shard) => {
       if (batch.seriesCount > 0) this.#outgoing.push(toOutgoing(batch, shard));
       batch.clear();
     });
-    const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount: this.#source, sampleCount: this.#samples };
+    const points = new RefusedPoints(this.#pointOf.slice(0, this.#source), this.#refusedPoints);
+    const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount: this.#source, sampleCount: this.#samples, points };
     this.#outgoing = [];
     this.#metadata = [];
     this.#view = NO_VIEW;
@@ -127,6 +148,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#attributesStart = point.attributesStart;
     this.#attributesEnd = point.attributesEnd;
     this.#field = field;
+    this.#pointNumber++;
     this.#isPointRefused = false;
     this.#point = isSingle ? UNKNOWN : this.#entryUnder(this.#metric, this.#view, point.attributesStart, point.attributesEnd);
   }
@@ -148,7 +170,7 @@ export class OtlpBatches implements OtlpSeriesSink {
       if (parent !== UNKNOWN && isWhole) this.#cache.add(this.#view, this.#attributesStart, this.#attributesEnd, this.#rawHash, this.#shards.hasher.words, parent);
       else if (parent !== UNKNOWN) this.#cache.add(part.key, part.keyStart, part.keyEnd, this.#rawHash, this.#shards.hasher.words, parent);
     }
-    this.#openSeries();
+    this.#openSeries(this.#pointNumber);
     if (isDelta) this.#open!.markDelta();
   }
 
@@ -159,13 +181,13 @@ export class OtlpBatches implements OtlpSeriesSink {
       const labels = this.#labels.ofTargetInfo();
       if (labels === undefined || 'invalid' in labels) {
         if (labels !== undefined) this.warn(() => `target_info was left out: ${labels.invalid}`);
-        this.#source++;
+        this.#nextSource(NO_POINT);
         return;
       }
       this.#hash(labels);
       if (this.#resource !== UNKNOWN) this.#cache.add(TARGET_INFO, 0, TARGET_INFO.byteLength, this.#rawHash, this.#shards.hasher.words, this.#resource);
     }
-    this.#openSeries();
+    this.#openSeries(NO_POINT);
   }
 
   float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {
@@ -235,17 +257,30 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#ids.set(this.#source, this.#shards.hasher.words);
   }
 
-  #openSeries(): void {
+  #openSeries(point: number): void {
     const { shardCount } = this.#shards;
     this.#openShard = shardCount === 1 ? 0 : this.#ids.high[this.#source]! % shardCount;
     this.#open = this.#batches[this.#openShard]!;
-    this.#open.beginSeries(this.#source++, this.#ids);
+    this.#open.beginSeries(this.#nextSource(point), this.#ids);
+  }
+
+  /** The number of the next series, which is of the point. */
+  #nextSource(point: number): number {
+    const source = this.#source++;
+    if (source >= this.#pointOf.length) {
+      const larger = new Uint32Array(this.#pointOf.length * 2);
+      larger.set(this.#pointOf);
+      this.#pointOf = larger;
+    }
+    this.#pointOf[source] = point;
+    return source;
   }
 
   #refuseSeries(reason: string): void {
-    this.#source++;
+    this.#nextSource(this.#pointNumber);
     if (!this.#isPointRefused) this.#rejections.add('bad-data', 1, () => `metric ${this.#labels.sentName()}: ${reason}`);
     this.#isPointRefused = true;
+    this.#refusedPoints.add(this.#pointNumber);
   }
 
   #countSample(): void {

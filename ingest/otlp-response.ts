@@ -26,10 +26,9 @@ const utf8 = new TextEncoder();
  * 200 when anything is stored: senders must not send a partial success again, and what was refused is counted and said in it. When nothing
  * is, the reason's own status, by which they do (429, 503) or do not (400).
  */
-export function otlpResponse({ stored, pointCount, rejections }: OtlpOutcome, encoding: OtlpEncoding): Response {
+export function otlpResponse({ stored, pointCount, refusedPointCount: rejected, rejections }: OtlpOutcome, encoding: OtlpEncoding): Response {
   if (rejections.isEmpty) return answer(200, encoding, { json: {}, protobuf: () => {} });
   const storedCount = stored.samples + stored.histograms;
-  const rejected = Math.min(rejections.samples, pointCount);
   const message = rejections.reasons();
   if (storedCount === 0 && rejected > 0) return otlpError(rejections.kind, `${rejected} data points refused: ${message}`, encoding);
   const errorMessage = rejected === 0 ? message : `${rejected} of ${pointCount} data points refused: ${message}`;

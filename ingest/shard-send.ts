@@ -46,13 +46,15 @@ const LABEL_ROUNDS_MAX = 2;
 
 /**
  * Sends a batch until the shard has it, with the labels of series that it does not know. Answers how much is stored.
- * A throw means that it is unknown whether the batch was stored; sending it again is harmless.
+ * A throw means that it is unknown whether the batch was stored; sending it again is harmless. `refused` hears of the series, by their
+ * positions in the request, of which the shard has left something out.
  */
 export async function sendBatch(
   shards: TenantShards,
   batch: OutgoingBatch,
   labelsOf: (sources: readonly number[]) => Labels[],
   rejections: Rejections,
+  refused: (sources: Uint32Array) => void = () => {},
 ): Promise<StoredCounts> {
   let message = batch.message;
   for (let round = 0; round <= LABEL_ROUNDS_MAX; round++) {
@@ -60,9 +62,11 @@ export async function sendBatch(
     switch (answer.status) {
       case 'stored':
         for (const { kind, samples, message: reason } of answer.refusals) rejections.add(kind, samples, () => reason);
+        if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => batch.sources[position]!));
         return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
       case 'refused':
         rejections.add('bad-data', batch.sampleCount, () => answer.message);
+        refused(batch.sources);
         return NOTHING_STORED;
       case 'unknown-series': {
         const positions = [...answer.positions];

@@ -8,6 +8,9 @@ const wrangler = { configPath: `${root}/wrangler.toml` };
 /** As npm start runs it where there are no keys. */
 const OPEN = { VARVE_OPEN: 'loopback' };
 
+/** For tenant-limits.test.ts. */
+const CAPPED = JSON.stringify({ capped: { activeSeriesMax: 2 } });
+
 /** What must hold however many shards a tenant has: run with one and with four. */
 const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/query-api.test.ts'];
 
@@ -23,7 +26,7 @@ export default defineConfig({
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
         test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
       },
       {

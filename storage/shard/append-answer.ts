@@ -17,6 +17,7 @@ export interface RefusalReasons {
 /** The answer to a batch that has been taken, but for what the reasons name. */
 export function storedAnswer(batch: AppendMessage, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
   const { refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = reasons.outcome;
+  const refusedSeries = reasons.outcome.refusedSeries;
   const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder - histogramsRefused;
   return {
     status: 'stored',
@@ -24,6 +25,7 @@ export function storedAnswer(batch: AppendMessage, exemplarsStored: number, reas
     histogramsStored: batch.payloads.length - histogramsRefused,
     exemplarsStored,
     refusals: refusalsOf(reasons, limits),
+    ...(refusedSeries.length === 0 ? {} : { refusedSeries: Uint32Array.from(refusedSeries) }),
   };
 }
 

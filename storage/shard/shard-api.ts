@@ -25,6 +25,8 @@ export type AppendAnswer =
       readonly histogramsStored: number;
       readonly exemplarsStored: number;
       readonly refusals: readonly AppendRefusal[];
+      /** Positions of the series of which something was left out, rising; absent when there are none, and from shards of an older release. */
+      readonly refusedSeries?: Uint32Array;
     }
   /** Nothing was stored: send the batch again with the labels of the series at these positions. */
   | { readonly status: 'unknown-series'; readonly positions: Uint32Array }

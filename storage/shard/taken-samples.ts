@@ -16,7 +16,11 @@ export interface TakenBatch {
   /** Differences that came behind newer ones, and were not there before: there is no place for them in the sum. */
   readonly refusedByOrder: number;
   readonly histogramsRefused: number;
+  /** Positions in the batch of the series that the refused samples are of, rising. */
+  readonly refusedSeries: readonly number[];
 }
+
+const NO_SERIES: readonly number[] = [];
 
 /** What `take` looks samples up in. */
 export interface TakeContext {
@@ -97,12 +101,16 @@ export class TakenSamples implements LogBatch {
     let refusedByAge = 0;
     let refusedByOrder = 0;
     let histogramsRefused = 0;
+    /** Made when the first one comes. */
+    let refusedSeries: number[] | undefined;
     /** Series that have had a sample taken, made when the first one is found to be sent again. */
     let takenRefs: Set<number> | undefined;
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = seriesRefs[i]!;
       const end = batch.sampleEnd[i]!;
+      const refusedBefore = refusedByAge + refusedByOrder;
       if (ref === REFUSED_REF) {
+        (refusedSeries ??= []).push(i);
         refusedWithSeries += end - sample;
         if (payloads.length > 0) for (; sample < end; sample++) histogramsRefused += isHistogram(batch, sample);
         sample = end;
@@ -142,9 +150,10 @@ export class TakenSamples implements LogBatch {
         if (this.startsMs !== undefined) this.startsMs[taken] = startMs;
         taken++;
       }
+      if (refusedByAge + refusedByOrder > refusedBefore) (refusedSeries ??= []).push(i);
     }
     this.sampleCount = taken;
-    return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused };
+    return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, refusedSeries: refusedSeries ?? NO_SERIES };
   }
 
   #addPayload(payload: Uint8Array): number {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { NO_POINT, RefusedPoints } from '../../ingest/refused-points.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
+import { limitsWith } from '../fakes/limits-with.ts';
 import {
   CUMULATIVE,
   DELTA,
@@ -117,6 +119,31 @@ describe('delta temporality is added up', () => {
       'h_count 0=3 1000=6',
       'h_sum 0=1.5 1000=3',
     ]);
+  });
+});
+
+describe('points that a shard refuses, in whole or in part', () => {
+  const bounds = [1, 2];
+  const point = (job: string): number[] => histogramPoint({ ...AT, count: 3, sum: 1.5, counts: [1, 1, 1], bounds, attributes: { job } });
+
+  test('are counted once each, however many series they are', async () => {
+    // Of five series a point, the first has all, the second one, the third none; and then a gauge.
+    const stack = new OtlpStack({ limits: limitsWith({ activeSeriesMax: 6 }) });
+    const request = metricsRequest(resourceMetrics({}, [histogram('h', [point('a'), point('b'), point('c')]), gauge('g', [numberPoint({ ...AT, value: 1 }), numberPoint(AT)])]));
+    for (let i = 0; i < 2; i++) {
+      const { refusedPointCount, pointCount, rejections, stored } = await stack.write(request);
+      expect([refusedPointCount, pointCount, stored.samples]).toEqual([4, 5, 6]);
+      expect(rejections.reasons()).toContain('activeSeriesMax is 6');
+    }
+  });
+
+  test('but not those that have been refused before, nor what is of no point', () => {
+    const points = new RefusedPoints(Uint32Array.of(0, 0, 1, 1, NO_POINT, 2), new Set([1]));
+    points.add(Uint32Array.of(1, 2, 4));
+    points.add(Uint32Array.of(0));
+    expect(points.count).toBe(1);
+    points.add(Uint32Array.of(5));
+    expect(points.count).toBe(2);
   });
 });
 

@@ -164,6 +164,7 @@ describe('limits', () => {
         histogramsStored: 0,
         exemplarsStored: 0,
         refusals: [{ kind: 'limit', samples: 3, message: '2 new series refused: the shard holds 2 series, the limit activeSeriesMax is 2' }],
+        refusedSeries: Uint32Array.of(2, 3),
       });
     }
     expect(dump(reopened())).toEqual(modelOf(one(1, 1), one(2, 2), one(2, 2, DOWN)));
