@@ -181,9 +181,7 @@ function readSpan(reader: WireReader, end: number): WireSpan {
     const tag = reader.varint(end);
     if (tag === SPAN_OFFSET) span.offset = reader.sint32(end);
     else if (tag === SPAN_LENGTH) span.length = reader.varint(end);
-    else {
-      reader.skipUnknown(tag, end, SPAN_FIELDS);
-    }
+    else reader.skipUnknown(tag, end, SPAN_FIELDS);
   }
   return span;
 }

@@ -1,6 +1,5 @@
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './write-columns.ts';
-
+import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):
@@ -19,7 +18,6 @@ import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } 
 const REQUEST_FIELDS = (1 << 1) | (1 << 3);
 const SERIES_FIELDS = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4);
 const LABEL_FIELDS = (1 << 1) | (1 << 2);
-const SAMPLE_FIELDS = (1 << 1) | (1 << 2);
 const EXEMPLAR_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
 const METADATA_FIELDS = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 5);
 
@@ -31,8 +29,6 @@ const SERIES_EXEMPLAR = fieldTag(3, WIRE_BYTES);
 const SERIES_HISTOGRAM = fieldTag(4, WIRE_BYTES);
 const LABEL_NAME = fieldTag(1, WIRE_BYTES);
 const LABEL_VALUE = fieldTag(2, WIRE_BYTES);
-const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
-const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
 const EXEMPLAR_LABEL = fieldTag(1, WIRE_BYTES);
 const EXEMPLAR_VALUE = fieldTag(2, WIRE_FIXED64);
 const EXEMPLAR_TIMESTAMP = fieldTag(3, WIRE_VARINT);
@@ -103,9 +99,7 @@ class Walker {
         const fieldEnd = reader.length(end);
         columns.addMetadata(reader.position, fieldEnd);
         reader.position = fieldEnd;
-      } else {
-        reader.skipUnknown(tag, end, REQUEST_FIELDS);
-      }
+      } else reader.skipUnknown(tag, end, REQUEST_FIELDS);
     }
   }
 
@@ -138,9 +132,7 @@ class Walker {
         if (tag === SERIES_EXEMPLAR) columns.addExemplar(index, reader.position, fieldEnd);
         else columns.addHistogram(index, reader.position, fieldEnd);
         reader.position = fieldEnd;
-      } else {
-        reader.skipUnknown(tag, end, SERIES_FIELDS);
-      }
+      } else reader.skipUnknown(tag, end, SERIES_FIELDS);
     }
     columns.sampleStart[index + 1] = columns.sampleCount;
   }
@@ -173,21 +165,7 @@ class Walker {
       reader.position = end;
       return;
     }
-    // Proto3 leaves out zeros: a sample without a value field is 0.
-    columns.valueBits[index * 2] = 0;
-    columns.valueBits[index * 2 + 1] = 0;
-    columns.timestampsMs[index] = 0;
-    while (reader.position < end) {
-      const tag = reader.varint(end);
-      if (tag === SAMPLE_VALUE) {
-        reader.skipField(tag, end);
-        columns.valueBits[index * 2] = reader.view.getUint32(reader.position - 8, true);
-        columns.valueBits[index * 2 + 1] = reader.view.getUint32(reader.position - 4, true);
-      } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
-      else {
-        reader.skipUnknown(tag, end, SAMPLE_FIELDS);
-      }
-    }
+    readSample(reader, end, columns, index);
   }
 }
 
@@ -215,9 +193,7 @@ function readLabel(reader: WireReader, end: number, labels: string[]): void {
       if (tag === LABEL_NAME) name = text;
       else value = text;
       reader.position = textEnd;
-    } else {
-      reader.skipUnknown(tag, end, LABEL_FIELDS);
-    }
+    } else reader.skipUnknown(tag, end, LABEL_FIELDS);
   }
   labels.push(name, value);
 }
@@ -243,9 +219,7 @@ export function readExemplar(bytes: Uint8Array, start: number, end: number): Wir
       bitsLow = reader.view.getUint32(reader.position - 8, true);
       bitsHigh = reader.view.getUint32(reader.position - 4, true);
     } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
-    else {
-      reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
-    }
+    else reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
   }
   return { labels, bitsLow, bitsHigh, timestampMs };
 }
@@ -270,9 +244,7 @@ export function readMetadata(bytes: Uint8Array, start: number, end: number): Wir
       const textEnd = reader.length(end);
       texts.set(tag, reader.text(reader.position, textEnd));
       reader.position = textEnd;
-    } else {
-      reader.skipUnknown(tag, end, METADATA_FIELDS);
-    }
+    } else reader.skipUnknown(tag, end, METADATA_FIELDS);
   }
   return { type, metric: texts.get(METADATA_FAMILY) ?? '', help: texts.get(METADATA_HELP) ?? '', unit: texts.get(METADATA_UNIT) ?? '' };
 }

@@ -1,5 +1,5 @@
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './write-columns.ts';
+import { grown, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 2.0, message io.prometheus.write.v2.Request (remote_write_spec_2_0.md and prompb/io/prometheus/write/v2):
@@ -17,7 +17,6 @@ import { grown, PLAIN_SAMPLE_BYTES, readPlainSample, WriteColumns } from './writ
 /** Fields that mean something to us where they stand, one bit a number. */
 const REQUEST_FIELDS = (1 << 4) | (1 << 5);
 const SERIES_FIELDS = 0x7e;
-const SAMPLE_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
 const EXEMPLAR_FIELDS = (1 << 1) | (1 << 2) | (1 << 3);
 const METADATA_FIELDS = (1 << 1) | (1 << 3) | (1 << 4);
 
@@ -30,9 +29,6 @@ const SERIES_HISTOGRAM = fieldTag(3, WIRE_BYTES);
 const SERIES_EXEMPLAR = fieldTag(4, WIRE_BYTES);
 const SERIES_METADATA = fieldTag(5, WIRE_BYTES);
 const SERIES_CREATED = fieldTag(6, WIRE_VARINT);
-const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
-const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
-const SAMPLE_START = fieldTag(3, WIRE_VARINT);
 const EXEMPLAR_VALUE = fieldTag(2, WIRE_FIXED64);
 const EXEMPLAR_TIMESTAMP = fieldTag(3, WIRE_VARINT);
 const METADATA_TYPE = fieldTag(1, WIRE_VARINT);
@@ -123,9 +119,7 @@ class Walker {
       const tag = reader.varint(end);
       if (tag === REQUEST_SERIES) this.#series(reader.length(end));
       else if (tag === REQUEST_SYMBOL) this.#symbol(reader.length(end));
-      else {
-        reader.skipUnknown(tag, end, REQUEST_FIELDS);
-      }
+      else reader.skipUnknown(tag, end, REQUEST_FIELDS);
     }
     if (columns.symbolCount > 0 && columns.symbolEnd[0] !== columns.symbolStart[0]) throw reader.error('the first symbol is not empty');
   }
@@ -242,23 +236,8 @@ class Walker {
     if (index >= columns.timestampsMs.length) columns.growSamples();
     columns.startsMs[index] = 0;
     if (end - start === PLAIN_SAMPLE_BYTES && readPlainSample(reader, start, columns, index)) return;
-    // Proto3 leaves out zeros: a sample without a value field is 0.
-    columns.valueBits[index * 2] = 0;
-    columns.valueBits[index * 2 + 1] = 0;
-    columns.timestampsMs[index] = 0;
     reader.position = start;
-    while (reader.position < end) {
-      const tag = reader.varint(end);
-      if (tag === SAMPLE_VALUE) {
-        reader.skipField(tag, end);
-        columns.valueBits[index * 2] = reader.view.getUint32(reader.position - 8, true);
-        columns.valueBits[index * 2 + 1] = reader.view.getUint32(reader.position - 4, true);
-      } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
-      else if (tag === SAMPLE_START) columns.startsMs[index] = reader.int64(end);
-      else {
-        reader.skipUnknown(tag, end, SAMPLE_FIELDS);
-      }
-    }
+    readSample(reader, end, columns, index, columns.startsMs);
   }
 
   #metadata(index: number, start: number, end: number): void {
@@ -284,9 +263,7 @@ class Walker {
       if (field === METADATA_TYPE) type = reader.int32(end);
       else if (field === METADATA_HELP) helpRef = reader.varint(end);
       else if (field === METADATA_UNIT) unitRef = reader.varint(end);
-      else {
-        reader.skipUnknown(field, end, METADATA_FIELDS);
-      }
+      else reader.skipUnknown(field, end, METADATA_FIELDS);
       position = reader.position;
     }
     columns.metadataType[index] = type;
@@ -318,9 +295,7 @@ export function readExemplar(reader: WireReader, start: number, end: number): Wi
       bitsLow = reader.view.getUint32(reader.position - 8, true);
       bitsHigh = reader.view.getUint32(reader.position - 4, true);
     } else if (tag === EXEMPLAR_TIMESTAMP) timestampMs = reader.int64(end);
-    else {
-      reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
-    }
+    else reader.skipUnknown(tag, end, EXEMPLAR_FIELDS);
   }
   return { refs, bitsLow, bitsHigh, timestampMs };
 }

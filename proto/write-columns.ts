@@ -1,5 +1,5 @@
 import { DecodeError } from './decode-error.ts';
-import type { WireReader } from './wire-reader.ts';
+import { fieldMask, fieldTag, WIRE_FIXED64, WIRE_VARINT, type WireReader } from './wire-reader.ts';
 
 const INITIAL_SERIES = 4096;
 
@@ -123,4 +123,28 @@ export function readPlainSample(reader: WireReader, at: number, columns: WriteCo
   columns.valueBits[index * 2] = view.getUint32(at + 1, true);
   columns.valueBits[index * 2 + 1] = view.getUint32(at + 5, true);
   return true;
+}
+
+const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
+const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
+const SAMPLE_START = fieldTag(3, WIRE_VARINT);
+const SAMPLE_FIELDS = fieldMask(1, 2);
+const SAMPLE_FIELDS_WITH_START = fieldMask(1, 2, 3);
+
+/** Reads a sample of any form, from the reader's position to `end`, into the columns; with `startsMs`, as 2.0 has it, its start timestamp too. */
+export function readSample(reader: WireReader, end: number, columns: WriteColumns, index: number, startsMs?: Float64Array): void {
+  // Proto3 leaves out zeros: a sample without a value field is 0.
+  columns.valueBits[index * 2] = 0;
+  columns.valueBits[index * 2 + 1] = 0;
+  columns.timestampsMs[index] = 0;
+  while (reader.position < end) {
+    const tag = reader.varint(end);
+    if (tag === SAMPLE_VALUE) {
+      const at = reader.fixed64(end);
+      columns.valueBits[index * 2] = reader.view.getUint32(at, true);
+      columns.valueBits[index * 2 + 1] = reader.view.getUint32(at + 4, true);
+    } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
+    else if (tag === SAMPLE_START && startsMs !== undefined) startsMs[index] = reader.int64(end);
+    else reader.skipUnknown(tag, end, startsMs === undefined ? SAMPLE_FIELDS : SAMPLE_FIELDS_WITH_START);
+  }
 }
