@@ -1,11 +1,10 @@
 import { Sandbox } from '../processes/sandbox.ts';
 import { diskUsageBytes } from './disk-usage.ts';
-import { type LoadFigures, sendLoad } from './load.ts';
+import { type LoadFigures, type LoadProtocol, sendLoad } from './load.ts';
 import type { BenchOptions } from './options.ts';
 import { type Peer, type RunningPeer, findPeers } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { PrometheusApi } from './prometheus-api.ts';
-import type { WriteProtocol } from './remote-write-body.ts';
 import type { Measure, PeerRuns, Report, Run } from './report.ts';
 import { COUNTED_METRIC, type Shape, podShape } from './shapes.ts';
 import { percentile } from './statistics.ts';
@@ -31,6 +30,9 @@ const MEASURES: readonly Measure[] = [
   { key: 'rw2CpuRatio', title: 'remote write 2.0: CPU, times that of 1.0', digits: 2, hasRatio: false },
   { key: 'rw2SamplesPerSecond', title: 'remote write 2.0: samples/s', digits: 0, hasRatio: false },
   { key: 'rw2WireBytesPerSample', title: 'remote write 2.0: bytes on the wire per sample', digits: 1, hasRatio: false },
+  { key: 'otlpCpuSecondsPerMillion', title: 'OTLP: CPU-seconds per million data points', digits: 2, hasRatio: false },
+  { key: 'otlpSamplesPerSecond', title: 'OTLP: data points/s', digits: 0, hasRatio: false },
+  { key: 'otlpWireBytesPerSample', title: 'OTLP: bytes on the wire per data point', digits: 1, hasRatio: false },
   { key: 'wireBytesPerSample', title: 'bytes on the wire per sample', digits: 1, hasRatio: false },
   { key: 'generatorCpuSecondsPerMillion', title: "load generator's own CPU-s per million", digits: 2, hasRatio: false },
   { key: 'retryCount', title: 'requests sent again', digits: 0, hasRatio: false },
@@ -56,18 +58,18 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
       // Made anew for each run, so that its newest scrape is recent; only the timestamps differ.
       const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
-      const measure = async (protocol: WriteProtocol): Promise<Run> => {
+      const measure = async (protocol: LoadProtocol): Promise<Run> => {
         const { run, problem } = await ingestOnce(peer, shape, options.connections, protocol);
         say(`${progress}, ${protocol}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
         if (problem !== undefined) {
           isSound = false;
-          notes.push(`${peer.name}, run ${repetition}, remote write ${protocol}: ${problem}`);
+          notes.push(`${peer.name}, run ${repetition}, ${protocol}: ${problem}`);
         }
         return run;
       };
       const run = await measure('1.0');
-      // The other peers' Debian versions know no 2.0.
-      runs.push(peer.name === 'varve' ? { ...run, ...besideRw1(await measure('2.0'), run) } : run);
+      // The other peers' Debian versions know neither 2.0 nor OTLP.
+      runs.push(peer.name === 'varve' ? { ...run, ...besideRw1(await measure('2.0'), run), ...ofOtlp(await measure('otlp')) } : run);
     }
     measured.push({ peer, runs });
   }
@@ -75,7 +77,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   return {
     bench: 'ingest',
     title:
-      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0 to a server of its own: ${seriesCount.toLocaleString('en-US')} series, ` +
+      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0 and by OTLP to servers of their own: ${seriesCount.toLocaleString('en-US')} series, ` +
       `2,000 a request, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
       `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
     load: { sampleCount, seriesCount, scrapeCount, seriesPerRequest: 2_000, connections: options.connections, seed: options.seed },
@@ -86,7 +88,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   };
 }
 
-async function ingestOnce(peer: Peer, shape: Shape, connections: number, protocol: WriteProtocol): Promise<{ run: Run; problem: string | undefined }> {
+async function ingestOnce(peer: Peer, shape: Shape, connections: number, protocol: LoadProtocol): Promise<{ run: Run; problem: string | undefined }> {
   const sandbox = new Sandbox('bench');
   try {
     const server = await peer.start(sandbox);
@@ -112,6 +114,14 @@ function besideRw1(run: Run, rw1: Run): Run {
     rw2CpuRatio: run['cpuSecondsPerMillion']! / rw1['cpuSecondsPerMillion']!,
     rw2SamplesPerSecond: run['samplesPerSecond']!,
     rw2WireBytesPerSample: run['wireBytesPerSample']!,
+  };
+}
+
+function ofOtlp(run: Run): Run {
+  return {
+    otlpCpuSecondsPerMillion: run['cpuSecondsPerMillion']!,
+    otlpSamplesPerSecond: run['samplesPerSecond']!,
+    otlpWireBytesPerSample: run['wireBytesPerSample']!,
   };
 }
 

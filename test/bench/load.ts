@@ -1,5 +1,6 @@
 import { type HttpAnswer, http, keepAliveAgent } from '../processes/http.ts';
 import { sleep } from '../processes/sleep.ts';
+import { OtlpBody } from './otlp-body.ts';
 import { RemoteWriteBody, WRITE_HEADERS, type WriteProtocol } from './remote-write-body.ts';
 import type { SeriesShape, Shape } from './shapes.ts';
 import { ValueGenerator } from './values.ts';
@@ -18,17 +19,20 @@ export interface LoadFigures {
 
 const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = 100;
+/** OTLP is sent as protobuf, not compressed, which is how the SDKs send it by default. */
+export type LoadProtocol = WriteProtocol | 'otlp';
+
 /** The series of one request: always the same ones, so that only their values and timestamps change. */
 class RequestGroup {
   readonly sampleCount: number;
-  readonly body: RemoteWriteBody;
+  readonly body: RemoteWriteBody | OtlpBody;
   readonly #generator: ValueGenerator;
   /** Settles when the group's latest request has been answered. */
   latest: Promise<void> = Promise.resolve();
 
-  constructor(series: readonly SeriesShape[], seed: number, protocol: WriteProtocol) {
+  constructor(series: readonly SeriesShape[], seed: number, protocol: LoadProtocol) {
     this.sampleCount = series.length;
-    this.body = new RemoteWriteBody(series, protocol);
+    this.body = protocol === 'otlp' ? new OtlpBody(series) : new RemoteWriteBody(series, protocol);
     this.#generator = new ValueGenerator(series, seed);
   }
 
@@ -43,14 +47,15 @@ class RequestGroup {
  * The requests of a scrape may pass one another, but a group's next request waits for the answer to its last: no series' samples are ever
  * out of order.
  */
-export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: WriteProtocol = '1.0'): Promise<LoadFigures> {
-  const headers = { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy', 'user-agent': 'varve-bench' };
+export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: LoadProtocol = '1.0'): Promise<LoadFigures> {
+  const own = protocol === 'otlp' ? { 'content-type': 'application/x-protobuf' } : { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy' };
+  const headers = { ...own, 'user-agent': 'varve-bench' };
   const groups: RequestGroup[] = [];
   for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
     groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length, protocol));
   }
   const agent = keepAliveAgent(connections);
-  const url = new URL('/api/v1/write', baseUrl);
+  const url = new URL(protocol === 'otlp' ? '/v1/metrics' : '/api/v1/write', baseUrl);
   const requestMs: number[] = [];
   let retryCount = 0;
   let sampleCount = 0;
