@@ -29,14 +29,26 @@ export interface WindowGroup {
   readonly next: Labels | undefined;
 }
 
-/** Refs of all series in the order of `compareSeries`. */
+/** Refs of all series in the order of `compareSeries`. Many series have one metric: names are compared once each, and series are counted into place. */
 export function archiveOrder(index: SeriesIndex): Uint32Array {
-  const series = index
-    .sortByLabels(index.select([]))
-    .map((ref) => ({ ref, metric: index.metricNameOf(ref) }))
-    // The sort is stable: within a metric labels stay in order.
-    .sort((a, b) => compareStrings(a.metric, b.metric));
-  return Uint32Array.from(series, ({ ref }) => ref);
+  const refs = index.sortByLabels(index.select([]));
+  const metrics = refs.map((ref) => index.metricNameOf(ref));
+  const nextPlace = new Map<string, number>();
+  for (const metric of metrics) nextPlace.set(metric, (nextPlace.get(metric) ?? 0) + 1);
+  let place = 0;
+  for (const metric of [...nextPlace.keys()].sort(compareStrings)) {
+    const count = nextPlace.get(metric)!;
+    nextPlace.set(metric, place);
+    place += count;
+  }
+  // Within a metric labels stay in order.
+  const order = new Uint32Array(refs.length);
+  for (const [i, metric] of metrics.entries()) {
+    const at = nextPlace.get(metric)!;
+    order[at] = refs[i]!;
+    nextPlace.set(metric, at + 1);
+  }
+  return order;
 }
 
 /** At most `seriesMax` series of an order from the series `from` on, those that have samples from `startMs` to before `endMs`. */
