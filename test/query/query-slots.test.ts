@@ -82,4 +82,8 @@ test('over HTTP: many at once are all answered, one at a time; what fails frees 
   const statuses = await Promise.all([...paths, ...paths].map(ask));
   expect(statuses).toEqual([...Array(2)].flatMap(() => [200, 400, 200, 200, 400, 200, 200, 200]));
   expect(await ask('query?query=1')).toBe(200);
+  // All but the first had to wait: each of these routes is bounded.
+  const metrics = await (await app.request('http://127.0.0.1/metrics')).text();
+  expect(metrics).toContain(`varve_query_waits_total ${paths.length * 2 - 1}\n`);
+  expect(metrics).not.toContain('varve_query_refusals_total');
 });
