@@ -1,11 +1,12 @@
 import { Hono, type Context } from 'hono';
+import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
 import { systemClock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import { SHARD_RPC_VERSION, type LabelsShardRequest, type SegmentSummary } from '../storage/shard/shard-api.ts';
+import { SHARD_RPC_VERSION, type DeleteShardAnswer, type LabelsShardRequest, type SegmentSummary } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
-import { archivableBeforeMs, mayBeArchived } from './archived-labels.ts';
+import { mayBeArchived } from './archived-labels.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
 import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { success } from './respond.ts';
@@ -28,8 +29,8 @@ export function tsdbRoutes(services: TenantServices): Hono {
   );
   routes.get('/status/tsdb/blocks', (context) => answer(context, async () => success({ blocks: await blocks(await openTenant(services, context)) })));
   routes.on(CHANGE, '/admin/tsdb/delete_series', (context) => answer(context, (parameters) => deleteSeries(services, context, parameters)));
-  // Deleted samples are gone from the segments when the deletion has been answered: nothing is left to clean.
-  routes.on(CHANGE, '/admin/tsdb/clean_tombstones', (context) => answer(context, () => new Response(null, { status: 204 })));
+  // What is deleted is gone from the shards at once; in the archive's files it goes by and by.
+  routes.on(CHANGE, '/admin/tsdb/clean_tombstones', (context) => answer(context, async () => cleanTombstones(await openTenant(services, context))));
   routes.on(CHANGE, '/admin/tsdb/snapshot', (context) => answer(context, async () => success({ name: await snapshot(await openTenant(services, context)) })));
   return routes;
 }
@@ -68,17 +69,33 @@ async function deleteSeries(services: TenantServices, context: Context, paramete
   const selectors = aboutParameter('match[]', () => selectorParameters(parameters));
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs, limit: 0 };
   const shards = await openTenant(services, context);
-  if (shards.archive !== undefined && mayBeArchived(startMs, systemClock)) {
-    // What is in files would stay, and come back in answers.
-    throw new VarveError('execution', `delete_series: samples of more than a day ago are in the archive, where they cannot be deleted; give a start after ${new Date(archivableBeforeMs(systemClock)).toISOString()}`);
-  }
-  await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => deleteOnShard(shards, shard, request)));
+  const answers = await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => deleteOnShard(shards, shard, request)));
+  // Behind the shards: files of flushes that have begun by now may have what was deleted, those of later ones have not.
+  if (shards.archive !== undefined && mayBeArchived(startMs, systemClock)) await deleteInArchive(shards, shards.archive.shardNames, request, answers);
   return new Response(null, { status: 204 });
 }
 
-async function deleteOnShard(shards: TenantShards, shard: number, request: LabelsShardRequest): Promise<void> {
+async function deleteOnShard(shards: TenantShards, shard: number, request: LabelsShardRequest): Promise<DeleteShardAnswer> {
   // Each step rewrites rows until there are none: a step that finds nothing is the last.
-  while ((await shards.call(shard, (stub) => stub.deleteSeries(request))).more);
+  for (;;) {
+    const answer = await shards.call(shard, (stub) => stub.deleteSeries(request));
+    if (!answer.more) return answer;
+  }
+}
+
+async function deleteInArchive(shards: TenantShards, shardNames: readonly string[], { selectors, startMs, endMs }: LabelsShardRequest, answers: readonly DeleteShardAnswer[]): Promise<void> {
+  if (answers.some(({ isLateWaiting }) => isLateWaiting)) {
+    throw new VarveError('unavailable', 'delete_series: samples of this time have just been accepted and wait for the archive, where they can be deleted; ask again in some minutes');
+  }
+  const flushes = Object.fromEntries(shardNames.map((name, shard) => [name, answers[shard]!.flushesBegun]));
+  const answer = await shards.catalog((stub) => stub.archiveDelete({ version: CATALOG_RPC_VERSION, selectors, startMs, endMs, flushes }));
+  if (answer.status === 'refused') throw new VarveError('limit', `delete_series: ${answer.message}`);
+}
+
+/** Shards keep no tombstones; the archive's files are written anew, a piece a call. */
+async function cleanTombstones(shards: TenantShards): Promise<Response> {
+  if (shards.archive !== undefined) while ((await shards.catalog((stub) => stub.archiveClean({ version: CATALOG_RPC_VERSION }))).more);
+  return new Response(null, { status: 204 });
 }
 
 /** A snapshot of each shard, one after the other; the name lists their ids in the order of shards. `skip_head` changes nothing: the log is sealed. */

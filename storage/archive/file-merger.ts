@@ -48,7 +48,7 @@ export interface FileMergerOptions {
  *
  * A crash before the plan: nothing has begun. Behind it, or behind an object: the same bytes go to the same key again, which is found as it
  * should be. Behind a note: the next file is next. Before or behind the replacement: it is done again, which is known by the plan's id and
- * changes nothing. Nothing is deleted here: the files that were merged are removed when nobody reads them any more (archive-cleanup.ts).
+ * changes nothing. Nothing is deleted here: the files that were merged are removed when nobody reads them any more (removed-files.ts).
  */
 export class FileMerger {
   readonly counters = { archive_merges_total: 0, archive_merged_files_total: 0, archive_merge_failures_total: 0, archive_merges_given_up_total: 0 };

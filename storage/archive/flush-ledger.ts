@@ -12,10 +12,13 @@ export interface FlushPlan {
   readonly work: FlushWork;
 }
 
-/** Where the next file of a window begins: with this series, behind so many of its samples. */
+/** Where the next file of a window begins: with this series, behind a time (Unix ms), of which samples may be deleted meanwhile. */
 export interface FlushCursor {
   readonly labels: Labels;
-  readonly samplesTaken: number;
+  /** `undefined` before the first of its samples. */
+  readonly takenThroughMs?: number | undefined;
+  /** As flushes of before had it instead: so many of its samples are taken. */
+  readonly samplesTaken?: number;
 }
 
 /** A file that is in the object store, and where the next one begins. */

@@ -11,7 +11,7 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import type { WindowSeries } from '../shard/read-window.ts';
-import type { Part } from '../shard/piece.ts';
+import { lowerBound, type Part } from '../shard/piece.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { ExemplarsFileWriter } from './exemplars-file-writer.ts';
 import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
@@ -216,7 +216,7 @@ export class Flusher {
       const rowsBefore = writer.rowCount;
       const full = this.#addGroup(writer, series, cursor, hasher);
       hot.confirmCurrent();
-      cursor = full ?? (next && { labels: next, samplesTaken: 0 });
+      cursor = full ?? (next && { labels: next });
       isOver = cursor === undefined;
       const rowsEach = (writer.rowCount - rowsBefore) / this.#groupSeries;
       this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.floor(limits.archiveRowGroupRowsMax / GROUPS_PER_ROW_GROUP / Math.max(rowsEach, 1))));
@@ -229,16 +229,15 @@ export class Flusher {
   #addGroup(writer: SamplesFileWriter, series: readonly WindowSeries[], cursor: FlushCursor | undefined, hasher: SeriesHasher): FlushCursor | undefined {
     const { limits, inFiles } = this.#options;
     for (const { labels, part } of series) {
-      const isSplit = cursor !== undefined && sameLabels(labels, cursor.labels);
-      const from = part.from + (isSplit ? cursor.samplesTaken : 0);
+      const from = cursor === undefined || !sameLabels(labels, cursor.labels) ? part.from : placeBehind(part, cursor);
       if (from >= part.to) continue;
       const { room } = writer;
-      if (room === 0) return { labels, samplesTaken: from - part.from };
+      if (room === 0) return { labels };
       const wanted = Math.min(part.to, from + room);
       const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
       writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
       const to = from + own.to - own.from;
-      if (to < part.to) return { labels, samplesTaken: to - part.from };
+      if (to < part.to) return { labels, takenThroughMs: part.timestampsMs[to - 1]! };
     }
     return undefined;
   }
@@ -325,4 +324,9 @@ interface EncodedFile {
   /** Where the next file begins. */
   readonly cursor: FlushCursor | undefined;
   readonly isLast: boolean;
+}
+
+/** Position of the first sample of a part that is not taken. */
+function placeBehind(part: Part, { takenThroughMs, samplesTaken = 0 }: FlushCursor): number {
+  return takenThroughMs === undefined ? part.from + samplesTaken : Math.max(part.from, lowerBound(part.timestampsMs, takenThroughMs + 1, part.to));
 }

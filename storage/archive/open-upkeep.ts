@@ -1,6 +1,7 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import type { Tombstones } from '../catalog/tombstones.ts';
 import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
@@ -8,6 +9,7 @@ import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
 import { RemovedFiles } from './removed-files.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
+import { TombstoneExecutor } from './tombstone-executor.ts';
 
 /** Something that is done to the archive from time to time, in bounded pieces. */
 export interface UpkeepTask {
@@ -22,18 +24,25 @@ export interface UpkeepTask {
 /** All that a catalog's alarm does to the archive, beside its snapshots. */
 export class ArchiveUpkeep {
   readonly #tasks: readonly UpkeepTask[];
+  readonly #executor: TombstoneExecutor | undefined;
   readonly #clock: FileMergerOptions['clock'];
   /** Which task has its turn next, so that none waits for ever for another. */
   #turn = 0;
 
-  constructor(tasks: readonly UpkeepTask[], clock: FileMergerOptions['clock']) {
+  constructor(tasks: readonly UpkeepTask[], clock: FileMergerOptions['clock'], executor?: TombstoneExecutor) {
     this.#tasks = tasks;
+    this.#executor = executor;
     this.#clock = clock;
   }
 
   nextDueMs(): number | undefined {
     const due = this.#tasks.flatMap((task) => task.nextDueMs() ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** Carries a piece of the deletions out at once; whether there is more. Throws when the object store does not answer. */
+  async cleanTombstones(): Promise<boolean> {
+    return (await this.#executor?.clean()) ?? false;
   }
 
   /** One piece of one task that is due. */
@@ -52,16 +61,18 @@ export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'> {
   readonly tables: ArchiveTables;
   /** How long a table keeps its rows, milliseconds; `undefined` for ever. */
   readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
+  readonly tombstones: Tombstones;
 }
 
 const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC };
 
 /** `more` are tasks that know of the archive, and it not of them. */
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
-  return new ArchiveUpkeep(withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more]), options.clock);
+  const executor = new TombstoneExecutor(options);
+  return new ArchiveUpkeep([executor, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
 }
 
-export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey'> & Pick<ArchiveRetentionOptions, 'definitions'>;
+export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
 /** The same for an archive whose small files stay as they are. */
 export function openCleaning(options: CleaningOptions): ArchiveUpkeep {

@@ -2,7 +2,7 @@ import type { Labels } from '../model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { assert } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import type { RunSource } from '../shard/sample-run.ts';
+import { SampleRun, type RunSource } from '../shard/sample-run.ts';
 import { RowGroupWriter } from './row-group-writer.ts';
 import { SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SeriesFileWriter, type SeriesFile } from './series-file-writer.ts';
@@ -48,6 +48,18 @@ export class SamplesFileWriter {
       if (this.#group.rowCount >= archiveRowGroupRowsMax || this.#group.payloadBytes >= archiveRowGroupPayloadBytesTarget) this.#file.noteGroup(this.#group.write());
     }
     this.#note(labels, source, from, to);
+  }
+
+  /** Adds stretches of a series' samples, by rising time, as one; nothing when there are none. */
+  addStretches(labels: Labels, id: Uint8Array, source: RunSource, stretches: readonly { readonly from: number; readonly to: number }[]): void {
+    if (stretches.length === 0) return;
+    if (stretches.length === 1) {
+      this.add(labels, id, source, stretches[0]!.from, stretches[0]!.to);
+      return;
+    }
+    const run = new SampleRun();
+    for (const { from, to } of stretches) run.append(source, from, to);
+    this.add(labels, id, run, 0, run.length);
   }
 
   #note(labels: Labels, { timestampsMs, bits, payloads, startsMs }: RunSource, from: number, to: number): void {

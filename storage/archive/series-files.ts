@@ -7,6 +7,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { LruCache } from '../runtime/lru-cache.ts';
 import { inTurns, partName, reading, SeriesTest, tooMuch } from './archive-reading.ts';
 import { orMissed, type ArchiveWatch } from './archive-watch.ts';
+import { coversAll, DeletionTest, type DeletedRange } from './deleted-samples.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { SeriesFileRef } from './series-file-reader.ts';
 
@@ -40,6 +41,8 @@ export interface FoundEntry<Reader> {
   readonly file: ArchivedFile;
   readonly reader: Reader;
   readonly entry: SeriesEntry;
+  /** What of its rows is deleted, though the file has them. */
+  readonly deleted: readonly DeletedRange[];
 }
 
 export interface FoundSeries<Reader> {
@@ -77,14 +80,17 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
     for (const [i, file] of wanted.entries()) {
       const reader = readers[i];
       if (reader === undefined) continue;
+      const deletions = file.deletions === undefined ? undefined : new DeletionTest(file.deletions);
       await orMissed(watch, partName(this.#options.rows, file), () => reading(async () => {
         for (const entry of reader.series()) {
           if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
+          const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
+          if (coversAll(deleted, entry.minTimeMs, entry.maxTimeMs)) continue;
           if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
           const key = labelsKey(entry.labels);
           let series = found.get(key);
           if (series === undefined) found.set(key, (series = { labels: entry.labels, entries: [], rowCount: 0 }));
-          series.entries.push({ file, reader, entry });
+          series.entries.push({ file, reader, entry, deleted });
           series.rowCount += entry.rowCount;
         }
       }));

@@ -7,12 +7,13 @@ import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
-import { mergeParts, type Part } from '../shard/piece.ts';
+import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import type { SeriesExemplars } from '../shard/select-exemplars.ts';
 import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archived-exemplars.ts';
 import { tooMuch } from './archive-reading.ts';
 import { UNWATCHED } from './archive-watch.ts';
+import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SeriesFiles } from './series-files.ts';
 
@@ -124,7 +125,7 @@ export class TenantArchive {
     const found = await this.#series.find(files, { selectors: [matchers], startMs, endMs }, watch);
     let samples = 0;
     for await (const { labels, rows } of this.#series.read(found.values(), (reader, entries, onFetch) => reader.read(entries, onFetch), watch)) {
-      const part = partOf(rows.map((read) => read.rows), startMs, endMs);
+      const part = partOf(rows.map(({ rows: source, entry }) => ({ source, deleted: entry.deleted })), startMs, endMs);
       if (part === undefined) continue;
       watch.read(part.to - part.from);
       samples += part.to - part.from;
@@ -140,15 +141,12 @@ export class TenantArchive {
   }
 }
 
-/** A series' samples of several files as one, without what is outside of the range. */
-function partOf(sources: readonly RunSource[], startMs: number, endMs: number): Part | undefined {
-  const parts = sources.flatMap((source): Part[] => {
-    const { timestampsMs } = source;
-    let from = 0;
-    let to = timestampsMs.length;
-    while (from < to && timestampsMs[from]! < startMs) from++;
-    while (to > from && timestampsMs[to - 1]! > endMs) to--;
-    return from === to ? [] : [{ ...source, from, to, hasStale: true }];
+/** A series' samples of several files as one, without what is outside of the range, or deleted. */
+function partOf(sources: readonly { readonly source: RunSource; readonly deleted: readonly DeletedRange[] }[], startMs: number, endMs: number): Part | undefined {
+  const parts = sources.flatMap(({ source, deleted }): Part[] => {
+    const from = lowerBound(source.timestampsMs, startMs);
+    const to = lowerBound(source.timestampsMs, endMs + 1);
+    return stretchesOutside(source.timestampsMs, from, to, deleted).map((stretch) => ({ ...source, ...stretch, hasStale: true }));
   });
   return parts.length <= 1 ? parts[0] : mergeParts(parts);
 }

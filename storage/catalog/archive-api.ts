@@ -1,3 +1,4 @@
+import type { Matcher } from '../model/matcher.ts';
 import type { DataFile } from './data-file.ts';
 import type { RollupTableName } from './rollup-tables.ts';
 import type { ArchiveTableName } from './table-definition.ts';
@@ -43,6 +44,38 @@ export interface ArchivePosition {
   readonly file: number;
 }
 
+/** Samples that are deleted, though files may still have them. */
+export interface ArchiveDeletion {
+  /** Series that all matchers of any of these match. */
+  readonly selectors: readonly (readonly Matcher[])[];
+  /** Unix milliseconds, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Deletes samples of the archive; of equal requests each does it anew. */
+export interface ArchiveDeleteRequest extends ArchiveDeletion {
+  readonly version: number;
+  /** By shard: files of its flushes up to this one may have samples from before the deletion (DeleteShardAnswer). */
+  readonly flushes: Readonly<Record<string, number>>;
+}
+
+export type ArchiveDeleteAnswer =
+  /** From now on no query reads them. */
+  | { readonly version: number; readonly status: 'deleted' }
+  /** Over a limit, which the message names. */
+  | { readonly version: number; readonly status: 'refused'; readonly message: string };
+
+export interface ArchiveCleanRequest {
+  readonly version: number;
+}
+
+/** `more`: deletions are left that files still have samples of. */
+export interface ArchiveCleanAnswer {
+  readonly version: number;
+  readonly more: boolean;
+}
+
 /** A file that may have samples in the range, as a query needs it. */
 export interface ArchivedFile {
   readonly shard: string;
@@ -57,6 +90,8 @@ export interface ArchivedFile {
   readonly maxTimeMs: number;
   readonly firstMetric: string;
   readonly lastMetric: string;
+  /** What of its rows is deleted. A file of roll-ups has buckets that were made with samples of these. */
+  readonly deletions?: readonly ArchiveDeletion[];
 }
 
 export interface ArchiveFilesAnswer {

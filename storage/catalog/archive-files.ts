@@ -1,4 +1,4 @@
-import type { LIMITS } from '../runtime/limits.ts';
+import { LIMITS } from '../runtime/limits.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
@@ -7,6 +7,7 @@ import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-fil
 import { partitionDay, type ArchiveTableName } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
 import type { SnapshotOperation } from './table-metadata.ts';
+import { Tombstones } from './tombstones.ts';
 
 type ArchiveFilesLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPageMax' | 'archiveChangeFilesMax'>, number>>;
 
@@ -23,6 +24,8 @@ export interface FilesReplacement {
   readonly add: readonly DataFile[];
   /** Unix milliseconds. */
   readonly nowMs: number;
+  /** What comes has nothing of the tombstones up to this one; `undefined`: what those that leave have nothing of. */
+  readonly cleanThrough?: number;
 }
 
 /** Files of a partition and a shard that are sorted: no series of a later one comes before one of an earlier one, though it may be cut between them. */
@@ -49,12 +52,15 @@ interface FilePlace {
   readonly rank: number | undefined;
   readonly run: number | undefined;
   readonly position: number | undefined;
+  /** Tombstones up to this one have nothing in it. */
+  readonly cleanThrough: number;
 }
 
 interface FileRow extends Record<string, string | number> {
   readonly day: number;
   readonly file: number;
   readonly rank: number;
+  readonly clean_through: number;
   readonly shard: string;
   readonly description: string;
 }
@@ -63,6 +69,7 @@ interface RemovedRow extends Record<string, string | number | null> {
   readonly rank: number;
   readonly run: number;
   readonly position: number;
+  readonly clean_through: number;
   readonly shard: string;
   readonly description: string;
   readonly removed_change: number | null;
@@ -76,11 +83,13 @@ interface RemovedRow extends Record<string, string | number | null> {
 export class ArchiveFiles {
   readonly #sql: Sql;
   readonly #limits: ArchiveFilesLimits;
+  readonly #tombstones: Tombstones;
 
   /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
   constructor(sql: Sql, limits: ArchiveFilesLimits) {
     this.#sql = sql;
     this.#limits = limits;
+    this.#tombstones = new Tombstones(sql, LIMITS);
   }
 
   /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. `nowMs` is Unix ms. */
@@ -91,7 +100,7 @@ export class ArchiveFiles {
       const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
       if (known !== undefined && sequence <= known.sequence) return;
       // Shards of before there were several tables do not name theirs.
-      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined }, this.#nextChange());
+      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
       this.#noteSources(files, shard, nowMs);
       const untilMs = archivedUntilMs ?? known?.archived_until_ms ?? null;
       this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs);
@@ -102,17 +111,17 @@ export class ArchiveFiles {
    * Replaces files by others, or by none, or brings some that take nobody's place. Doing it twice is doing it once, but for the last. `conflict`: something else has taken one of the files away meanwhile, and
    * nothing is changed.
    */
-  replace({ id, table, remove, shard: owner, add, nowMs }: FilesReplacement): 'done' | 'conflict' {
+  replace({ id, table, remove, shard: owner, add, nowMs, cleanThrough: cleaned }: FilesReplacement): 'done' | 'conflict' {
     assert(remove.length > 0 || (add.length > 0 && owner !== undefined), 'files that take the place of none have a shard');
     assert(remove.length + add.length <= this.#limits.archiveChangeFilesMax, `${remove.length} files replaced by ${add.length} in one change`);
     // Commit point of a replacement: this transaction. Before it queries read the old files, behind it the new ones; the objects of the old
-    // ones stay for those who are reading them (archive-cleanup.ts).
+    // ones stay for those who are reading them (archive/removed-files.ts).
     return this.#sql.transaction(() => {
       if (remove.length === 0) {
-        this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined }, this.#nextChange());
+        this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined, cleanThrough: 0 }, this.#nextChange());
         return 'done';
       }
-      const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
+      const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, clean_through, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
       if (rows.length > 0 && rows.every(({ removed_by: by }) => by === id)) return 'done';
       if (rows.length !== remove.length || rows.some(({ removed_change: change }) => change !== null)) return 'conflict';
       const [{ shard, run, position }] = rows as [RemovedRow];
@@ -125,9 +134,10 @@ export class ArchiveFiles {
       this.#sql.run('INSERT INTO archive_change (table_name, change, operation) VALUES (?, ?, ?)', table, change, operation);
       this.#sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
       this.#sql.run('UPDATE data_file SET removed_change = ?, removed_ms = ?, removed_by = ? WHERE file IN (SELECT value FROM json_each(?))', change, nowMs, id, JSON.stringify(remove));
+      const cleanThrough = cleaned ?? rows.reduce((least, row) => Math.min(least, row.clean_through), Infinity);
       // One that takes the place of one has it in the run too: it has its series, or some of them.
       const isRewrite = remove.length === 1 && add.length === 1;
-      this.#add(add, { shard, rank, run: isRewrite ? run : undefined, position: isRewrite ? position : undefined }, change);
+      this.#add(add, { shard, rank, run: isRewrite ? run : undefined, position: isRewrite ? position : undefined, cleanThrough }, change);
       return 'done';
     });
   }
@@ -137,21 +147,23 @@ export class ArchiveFiles {
     const definition = tableDefinition(table);
     const files: ArchivedFile[] = [];
     const firstDay = Math.max(partitionDay(definition, startMs), after?.day ?? -Infinity);
+    const pending = this.#tombstones.pending().filter((each) => each.startMs <= endMs && each.endMs >= startMs);
     const rows = this.#sql.each<FileRow>(
-      'SELECT day, file, rank, shard, description FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? ORDER BY day, file',
+      'SELECT day, file, rank, clean_through, shard, description FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? ORDER BY day, file',
       table,
       firstDay,
       partitionDay(definition, endMs),
     );
     let seen = 0;
     let last: { day: number; file: number } | undefined;
-    for (const { day, file, rank, shard, description } of rows) {
+    for (const { day, file, rank, clean_through: cleanThrough, shard, description } of rows) {
       if (after !== undefined && day === after.day && file <= after.file) continue;
       if (seen++ === this.#limits.archiveFilesPageMax) return this.#answer(files, last);
       last = { day, file };
       const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = decodeDataFile(description);
       if (maxTimeMs < startMs || minTimeMs > endMs) continue;
-      files.push({ shard, file, rank, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric });
+      const deletions = pending.filter((each) => each.tombstone > cleanThrough && each.startMs <= maxTimeMs && each.endMs >= minTimeMs).map(({ selectors, startMs: fromMs, endMs: toMs }) => ({ selectors, startMs: fromMs, endMs: toMs }));
+      files.push({ shard, file, rank, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, ...(deletions.length === 0 ? {} : { deletions }) });
     }
     return this.#answer(files, undefined);
   }
@@ -205,13 +217,13 @@ export class ArchiveFiles {
   }
 
   /** Inside the caller's transaction. */
-  #add(files: readonly DataFile[], { shard, rank, run, position }: FilePlace, change: number): void {
+  #add(files: readonly DataFile[], { shard, rank, run, position, cleanThrough }: FilePlace, change: number): void {
     let { last_file: last } = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
     for (const file of files) {
       last++;
       const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
       this.#sql.run(
-        'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, clean_through, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
         last,
         file.table,
         day,
@@ -219,12 +231,27 @@ export class ArchiveFiles {
         rank ?? last,
         run ?? change,
         position ?? last,
+        cleanThrough,
         encodeDataFile(file),
         change,
       );
       this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     }
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
+  }
+
+  /**
+   * A deletion has left fewer samples of a file than it had: roll-ups of its days are to be made again, or, where nothing is left of a day, are
+   * not to be read any more. Inside the caller's transaction.
+   */
+  noteFewer({ minTimeMs, maxTimeMs }: DataFile, shard: string, nowMs: number): void {
+    // A number of its own, behind those of all files that roll-ups were made of.
+    this.#sql.run('UPDATE archive_state SET last_file = last_file + 1 WHERE id = 1');
+    for (const day of new Set([dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)])) {
+      const isLeft = this.#sql.all("SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ? AND day IN (?, ?) LIMIT 1", shard, day, day + 1).length > 0;
+      if (isLeft) this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) SELECT ?, ?, last_file, ? FROM archive_state', shard, day, nowMs);
+      else this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
+    }
   }
 
   /**

@@ -1,4 +1,17 @@
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest, ArchiveStatusAnswer, ArchiveStatusRequest } from './archive-api.ts';
+import type {
+  ArchiveCleanAnswer,
+  ArchiveCleanRequest,
+  ArchiveCommitAnswer,
+  ArchiveCommitRequest,
+  ArchiveDeleteAnswer,
+  ArchiveDeleteRequest,
+  ArchiveFilesAnswer,
+  ArchiveFilesRequest,
+  ArchiveStatusAnswer,
+  ArchiveStatusRequest,
+  RollupDaysAnswer,
+  RollupDaysRequest,
+} from './archive-api.ts';
 import type { MetadataEntry } from '../model/metadata.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
@@ -72,6 +85,10 @@ export interface CatalogApi {
   metadata(request: MetadataRequest): Promise<MetadataAnswer>;
   /** Takes a shard's files into the archive; harmless to repeat. */
   archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer>;
+  /** Deletes samples of the archive, for all who ask from then on; each call does it anew. */
+  archiveDelete(request: ArchiveDeleteRequest): Promise<ArchiveDeleteAnswer>;
+  /** Carries a bounded piece of what was deleted out in files. */
+  archiveClean(request: ArchiveCleanRequest): Promise<ArchiveCleanAnswer>;
   /** Which files of the archive may have samples of a range, a page at a time. */
   archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer>;
   /** Which days have roll-ups that are up to date. */

@@ -8,7 +8,18 @@ import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql, type Sql } from '../runtime/sql.ts';
-import type { ArchiveCommitAnswer, ArchiveCommitRequest, ArchiveFilesAnswer, ArchiveFilesRequest, ArchiveStatusAnswer, RollupDaysAnswer, RollupDaysRequest } from './archive-api.ts';
+import type {
+  ArchiveCleanAnswer,
+  ArchiveCommitAnswer,
+  ArchiveCommitRequest,
+  ArchiveDeleteAnswer,
+  ArchiveDeleteRequest,
+  ArchiveFilesAnswer,
+  ArchiveFilesRequest,
+  ArchiveStatusAnswer,
+  RollupDaysAnswer,
+  RollupDaysRequest,
+} from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
 import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
@@ -29,6 +40,7 @@ import { CatalogStore } from './catalog-store.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { rollupDays } from './rollup-days.ts';
+import { Tombstones } from './tombstones.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
 /** What the object needs of the Worker's environment. */
@@ -45,6 +57,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #metadata: MetadataStore;
   readonly #elections: HaElections;
   readonly #files: ArchiveFiles;
+  readonly #tombstones: Tombstones;
   /** `undefined` where nothing is archived. */
   readonly #tables: ArchiveTables | undefined;
   readonly #upkeep: ArchiveUpkeep | undefined;
@@ -59,6 +72,7 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#metadata = new MetadataStore(sql, LIMITS);
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
     this.#files = new ArchiveFiles(sql, LIMITS);
+    this.#tombstones = new Tombstones(sql, LIMITS);
     this.#alarm = durableObjectAlarm(state.storage);
     const { archiveUri, archiveRetentionMs } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
@@ -67,7 +81,7 @@ export class Catalog extends DurableObject implements CatalogApi {
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
       // All of the table of metadata is of today, whenever it was written.
       const retentionMsOf = (table: ArchiveTableName): number | undefined => (table === 'metadata' ? undefined : (rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs));
-      const upkeep = { ...ports, samplesRetentionMs: archiveRetentionMs, files: this.#files, tables: this.#tables, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
+      const upkeep = { ...ports, samplesRetentionMs: archiveRetentionMs, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
     }
   }
@@ -103,6 +117,20 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async rollupDays(request: RollupDaysRequest): Promise<RollupDaysAnswer> {
     return rollupDays(this.#sql, request);
+  }
+
+  async archiveDelete(request: ArchiveDeleteRequest): Promise<ArchiveDeleteAnswer> {
+    const refusal = this.#change(() => this.#tombstones.add(request, systemClock.nowMs()));
+    if (refusal !== undefined) return { version: CATALOG_RPC_VERSION, status: 'refused', message: refusal };
+    if (this.#upkeep !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs());
+    return { version: CATALOG_RPC_VERSION, status: 'deleted' };
+  }
+
+  async archiveClean(): Promise<ArchiveCleanAnswer> {
+    const more = (await this.#upkeep?.cleanTombstones()) ?? false;
+    // The Iceberg tables follow.
+    if (this.#upkeep !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
+    return { version: CATALOG_RPC_VERSION, more };
   }
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {

@@ -189,6 +189,17 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     plan TEXT                          -- archive/metadata-snapshots.ts: one that is being written
   )`,
   'INSERT INTO metadata_archive (id, changes, archived_changes) SELECT 1, count(*), 0 FROM metric_metadata',
+  // Deletions that are not carried out in all files yet (tombstones.ts).
+  `CREATE TABLE tombstone (
+    tombstone INTEGER PRIMARY KEY,     -- rising
+    selectors TEXT NOT NULL,           -- JSON: of each the matchers
+    start_ms INTEGER NOT NULL,         -- Unix milliseconds, both inclusive
+    end_ms INTEGER NOT NULL,
+    flushes TEXT NOT NULL,             -- JSON: by shard the newest flush that may have samples from before it
+    noted_ms INTEGER NOT NULL
+  )`,
+  'ALTER TABLE data_file ADD COLUMN clean_through INTEGER NOT NULL DEFAULT 0', // tombstones up to this one have nothing in the file
+  'ALTER TABLE archive_state ADD COLUMN last_tombstone INTEGER NOT NULL DEFAULT 0',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

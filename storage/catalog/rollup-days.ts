@@ -10,11 +10,12 @@ interface DayRow extends Record<string, string | number> {
   readonly policy: number;
 }
 
-/** Which days have roll-ups that no sample has come for since, out of a catalog's database. */
+/** Which days have roll-ups that no sample has come for since, nor gone by a deletion, out of a catalog's database. */
 export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): RollupDaysAnswer {
   const rows = sql.each<DayRow>(
     `SELECT table_name, shard, day, policy FROM rollup_day LEFT JOIN rollup_source USING (shard, day)
-      WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file) ORDER BY table_name, shard, day`,
+      WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file)
+        AND NOT EXISTS (SELECT 1 FROM tombstone WHERE start_ms <= (day + 1) * 86400000 AND end_ms >= day * 86400000) ORDER BY table_name, shard, day`,
     firstDay,
     lastDay,
   );

@@ -1,5 +1,6 @@
 import { assert } from './assert.ts';
 import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
+import { UPKEEP_LIMITS } from './upkeep-limits.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -239,32 +240,8 @@ export const LIMITS = {
   archiveSnapshotFilesMax: 4096,
   /** Files that a manifest of an Iceberg table names, about 600 bytes each: it is written anew, and in memory whole, when one of them leaves. */
   archiveManifestFilesMax: 512,
-  /** Files that come and go with one change of the archive that replaces or drops files: about 20 µs each in one transaction. */
-  archiveChangeFilesMax: 8192,
-  /** A partition is merged when it has been over for so long: by then shards have archived all of it, unless the object store was away. */
-  archiveMergeDelayMs: 25 * HOUR_MS + 30 * MINUTE_MS,
-  /** Runs of files that a partition of a shard has before they are merged: two or three cost a query little. */
-  archiveMergeRunsMin: 4,
-  /** Merged with later runs is what has at most so many times their rows: what is written again grows each time. */
-  archiveMergeRowsFactor: 4,
-  /** Files that one merge takes: a day of the largest shard that is scraped every 15 s has 3,300. */
-  archiveMergeFilesMax: 4096,
   /** A partition whose end is longer ago leaves the archive, unless VARVE_ARCHIVE_RETENTION says otherwise. */
   archiveRetentionMs: 365 * 24 * HOUR_MS,
-  /** Files of such a partition that leave with one commit. */
-  archiveRetentionFilesMax: 1024,
-  /** Objects of files that have left stay for so long: far longer than a query that has found them may take, or a reader of a snapshot. */
-  archiveRemovedDelayMs: 1 * HOUR_MS,
-  /** How often it is looked whether objects of files that have left may go. */
-  archiveRemovedCheckMs: 15 * MINUTE_MS,
-  /** Objects removed at a time: what R2 takes in one call. */
-  archiveRemovedPageMax: 1000,
-  /** Objects that nobody refers to are removed when they are so old: no instance of an object, nor a request of one, lives as long. */
-  archiveOrphanAgeMs: 3 * 24 * HOUR_MS,
-  /** How often the object store is searched for them, a page of 1,000 keys a step. */
-  archiveSweepPeriodMs: 24 * HOUR_MS,
-  /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
-  archiveMergeRowsTarget: 64 * KIB,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
   archiveFilesPerQueryMax: 10_000,
   /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */
@@ -279,6 +256,8 @@ export const LIMITS = {
   archiveSnapshotsMax: 100,
   /** Older snapshots leave the table, except for its newest: the files that only they have can then be removed. */
   archiveSnapshotAgeMs: 24 * HOUR_MS,
+
+  ...UPKEEP_LIMITS,
 
   // —— roll-ups ——
   /** Rows of a row group of roll-ups: few, so that the columns which one series is read from stand close together and come with one request. */

@@ -26,6 +26,11 @@ export class ArchiveMark {
     return this.#closedUntilMs;
   }
 
+  /** Number of the newest flush that has begun; 0 when none has. */
+  get flushesBegun(): number {
+    return this.#sql.all<{ next_flush: number }>('SELECT next_flush FROM shard_state WHERE id = 1')[0]!.next_flush - 1;
+  }
+
   /** Inside the caller's transaction. */
   close(untilMs: number): void {
     if (untilMs <= this.#closedUntilMs) return;

@@ -318,7 +318,8 @@ export class HotStore {
   /** Deletes samples of the series that match (shard-api.ts). Those that come later, of any time, are taken. */
   deleteSeries({ selectors, startMs, endMs }: LabelsShardRequest): DeleteShardAnswer {
     const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
-    return { status: 'deleted', ...this.#upkeep.deleteRange({ refs, startMs, endMs }) };
+    const removed = this.#upkeep.deleteRange({ refs, startMs, endMs });
+    return { status: 'deleted', ...removed, flushesBegun: this.archive.mark.flushesBegun, isLateWaiting: this.late.overlaps(startMs, endMs) };
   }
 
   /** Keeps only each series' newest samples, of all series or of those that are meant, and returns how many were removed. */

@@ -124,6 +124,11 @@ export class LateQueue {
     return heads;
   }
 
+  /** Whether samples of a time (Unix ms, both inclusive) may wait. */
+  overlaps(startMs: number, endMs: number): boolean {
+    return this.#sql.all('SELECT 1 FROM late_batch WHERE length(batch) > 0 AND oldest_ms <= ? AND newest_ms >= ? LIMIT 1', endMs, startMs).length > 0;
+  }
+
   /** The batch of a sequence, which waits. */
   batch(sequence: number): ArrayBuffer {
     const [row] = this.#sql.all<{ batch: ArrayBuffer }>('SELECT batch FROM late_batch WHERE sequence = ?', sequence);

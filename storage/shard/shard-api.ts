@@ -113,7 +113,15 @@ export type CardinalityShardAnswer =
   | { readonly status: 'refused'; readonly message: string };
 
 /** A step of a deletion is durable; `more` says that rows are left to look at, and the same is to be asked again. */
-export type DeleteShardAnswer = { readonly status: 'deleted'; readonly samplesRemoved: number; readonly more: boolean };
+export interface DeleteShardAnswer {
+  readonly status: 'deleted';
+  readonly samplesRemoved: number;
+  readonly more: boolean;
+  /** Number of the newest flush that has begun: files of flushes up to it may have samples that are deleted here, those behind it have none. */
+  readonly flushesBegun: number;
+  /** Samples of the time wait for the archive in the late queue, where nothing is deleted. */
+  readonly isLateWaiting: boolean;
+}
 
 /** What is known of a live segment row without reading it. */
 export interface SegmentSummary {

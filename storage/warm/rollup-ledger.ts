@@ -114,8 +114,9 @@ export class RollupLedger {
     });
   }
 
-  /** A day without samples has nothing to roll up. */
+  /** A day without samples has nothing to roll up, nor roll-ups: where a deletion has taken all of them, those that were made are not read any more. */
   forget(shard: string, day: number): void {
+    this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
     this.#sql.run('DELETE FROM rollup_source WHERE shard = ? AND day = ?', shard, day);
   }
 

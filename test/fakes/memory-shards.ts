@@ -1,3 +1,4 @@
+import type { ArchiveDeleteAnswer } from '../../storage/catalog/archive-api.ts';
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { archiveStatus } from '../../storage/catalog/archive-status.ts';
 import { rollupDays } from '../../storage/catalog/rollup-days.ts';
@@ -6,6 +7,7 @@ import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
 import type { LoadTableAnswer } from '../../storage/catalog/table-api.ts';
+import { Tombstones } from '../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
@@ -76,6 +78,13 @@ export class MemoryShards implements ObjectNamespaces {
           return { version: CATALOG_RPC_VERSION };
         }),
       archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
+      archiveDelete: (request) =>
+        call('archiveDelete', ({ sql }): ArchiveDeleteAnswer => {
+          const message = new Tombstones(sql, this.#limits).add(request, this.nowMs);
+          return message === undefined ? { version: CATALOG_RPC_VERSION, status: 'deleted' } : { version: CATALOG_RPC_VERSION, status: 'refused', message };
+        }),
+      // No upkeep runs here.
+      archiveClean: () => call('archiveClean', () => ({ version: CATALOG_RPC_VERSION, more: false })),
       archiveFiles: (request) => call('archiveFiles', ({ files }) => files.files(request)),
       rollupDays: (request) => call('rollupDays', ({ sql }) => rollupDays(sql, request)),
       tables: () => call('tables', () => ({ version: CATALOG_RPC_VERSION, names: [...(this.tables.get(name)?.keys() ?? [])] })),

@@ -8,6 +8,7 @@ import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
+import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { formatLabels, type Labels } from '../../../storage/model/labels.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -37,6 +38,7 @@ export class ArchiveWorld {
   merger!: FileMerger;
   tables!: ArchiveTables;
   upkeep!: ArchiveUpkeep;
+  tombstones!: Tombstones;
   #sequence = 0;
   #seed = 1;
 
@@ -54,8 +56,14 @@ export class ArchiveWorld {
     this.files = new ArchiveFiles(sql, limits);
     this.merger = new FileMerger({ sql, files: this.files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, codecs: { samples: SAMPLES_MERGE_CODEC } });
     this.tables = new ArchiveTables({ sql, store, clock, random, limits, prefix: 't/archive', baseUri: 's3://b' });
+    this.tombstones = new Tombstones(sql, limits);
     const seriesHashKey = (): Uint8Array => catalog.routing(1).seriesHashKey;
-    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionMsOf: () => 30 * DAY_MS, seriesHashKey });
+    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionMsOf: () => 30 * DAY_MS, tombstones: this.tombstones, seriesHashKey });
+  }
+
+  /** Number of the newest commit. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   /** Series, in order and of one day, as files of one commit of a shard. */

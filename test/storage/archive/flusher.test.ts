@@ -75,6 +75,22 @@ describe('a flush', () => {
     await expectAll(world);
   });
 
+  test('samples that are deleted while a window is half in files take no others with them', async () => {
+    for (let steps = 2; steps < 8; steps++) {
+      const world = filled();
+      for (let step = 0; step < steps; step++) await world.flusher.step();
+      const flushesBegun = world.hot.archive.mark.flushesBegun;
+      // Of each series the first forty minutes of the first window and the second: files were cut within series.
+      const [startMs, endMs] = [START_MS, START_MS + 70 * 60_000];
+      const answer = world.hot.deleteSeries({ version: 1, selectors: [[]], startMs, endMs, limit: 0 });
+      expect(answer).toMatchObject({ flushesBegun, isLateWaiting: false });
+      await world.settle();
+      const kept = [...world.acknowledged].filter((line) => Number(line.split(' ').at(-2)) > endMs || Number(line.split(' ').at(-2)) < startMs);
+      // What was in files by then is for the catalog's tombstone.
+      expect(await world.readAll()).toEqual(expect.arrayContaining(kept));
+    }
+  });
+
   test('a shard without samples has nothing to do', async () => {
     const world = new FlushWorld();
     expect(world.flusher.nextDueMs()).toBeUndefined();

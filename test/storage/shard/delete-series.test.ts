@@ -36,7 +36,7 @@ test('of two samples under one timestamp neither comes back', () => {
 test('both ends are included, and no selector deletes nothing', () => {
   const store = new HotStore(new NodeSql(), LIMITS);
   write(store, [{ labels: named('m', { i: 'a' }), samples: [[1, 1], [2, 2], [3, 3], [4, 4]] }]);
-  expect(store.deleteSeries({ version: SHARD_RPC_VERSION, selectors: [], startMs: 0, endMs: 9, limit: 0 })).toEqual({ status: 'deleted', samplesRemoved: 0, more: false });
+  expect(store.deleteSeries({ version: SHARD_RPC_VERSION, selectors: [], startMs: 0, endMs: 9, limit: 0 })).toEqual({ status: 'deleted', samplesRemoved: 0, more: false, flushesBegun: 0, isLateWaiting: false });
   expect(deleteSeries(store, { matchers: is('a'), startMs: 2, endMs: 3 }).removed).toBe(2);
   expect(dump(store)[0]![1].map((text) => text.split(':')[0])).toEqual(['1', '4']);
   expect(store.stats().counters['samples_deleted_total']).toBe(2);

@@ -1,0 +1,148 @@
+import type { ArchiveFiles } from '../catalog/archive-files.ts';
+import { partitionFolder } from '../catalog/table-definition.ts';
+import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
+import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
+import type { DataFile } from '../catalog/data-file.ts';
+import { SeriesHasher } from '../model/series-id.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { putObject } from '../put-object.ts';
+import { must } from '../runtime/assert.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { randomId, type Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { SamplesFileReader } from './samples-file-reader.ts';
+import { SamplesFileWriter } from './samples-file-writer.ts';
+import type { SeriesEntry } from './series-directory.ts';
+import { seriesIdBytes } from './series-id-bytes.ts';
+
+export interface TombstoneExecutorOptions {
+  readonly sql: Sql;
+  readonly tombstones: Tombstones;
+  readonly files: ArchiveFiles;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: typeof LIMITS;
+  /** Keys begin with it: `tenant/archive`. */
+  readonly prefix: string;
+  /** Key of the tenant's series ids. */
+  readonly seriesHashKey: () => Uint8Array;
+}
+
+/** How often it is looked whether a tombstone that no file has anything of may be forgotten. */
+const FINISH_CHECK_MS = 5 * 60_000;
+
+/**
+ * Carries deletions out in the archive's files, a few files a step: one that has samples of them is written anew without, and takes the
+ * old one's place. Queries do not read what is deleted before that either (TenantArchive). There is no plan: an object that is written, and
+ * whose replacement does not follow in the same step, is nobody's, and the next try writes another.
+ */
+export class TombstoneExecutor {
+  readonly counters = { archive_rewritten_files_total: 0, archive_deleted_samples_total: 0, archive_rewrite_failures_total: 0 };
+  readonly #options: TombstoneExecutorOptions;
+  readonly #pause: RetryPause;
+  #hasher: SeriesHasher | undefined;
+  #isRunning = false;
+  #nextFinishMs = -Infinity;
+
+  constructor(options: TombstoneExecutorOptions) {
+    this.#options = options;
+    this.#pause = new RetryPause(options.clock);
+  }
+
+  nextDueMs(): number | undefined {
+    const { tombstones } = this.#options;
+    if (tombstones.pending().length === 0) return undefined;
+    return Math.max(tombstones.unclean(1).length > 0 ? -Infinity : this.#nextFinishMs, this.#pause.untilMs);
+  }
+
+  async step(): Promise<void> {
+    if (this.#isRunning || !this.#pause.isOver) return;
+    try {
+      await this.clean();
+      this.#pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.archive_rewrite_failures_total++;
+      this.#pause.failed();
+    }
+  }
+
+  /** The same at once, for somebody who waits: whether there is more to do. Throws when the object store does not answer. */
+  async clean(): Promise<boolean> {
+    const { tombstones, clock, limits } = this.#options;
+    if (this.#isRunning) return true;
+    this.#isRunning = true;
+    try {
+      for (const file of tombstones.unclean(limits.archiveTombstoneFilesPerStep)) if (await this.#cleanFile(file)) break;
+      const isLeft = tombstones.finish();
+      this.#nextFinishMs = clock.nowMs() + FINISH_CHECK_MS;
+      return isLeft && tombstones.unclean(1).length > 0;
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** Whether it had to be written anew. */
+  async #cleanFile(unclean: UncleanFile): Promise<boolean> {
+    const { sql, files, store, clock, random, tombstones, prefix } = this.#options;
+    const { file, shard, day, description } = unclean;
+    const through = must(unclean.tombstones.at(-1), 'a tombstone').tombstone;
+    const reader = await port(() => SamplesFileReader.open(store, description));
+    const test = new DeletionTest(unclean.tombstones);
+    const entries = await port(async () => [...reader.series()]);
+    if (!entries.some(({ labels, minTimeMs, maxTimeMs }) => test.rangesOf(labels, minTimeMs, maxTimeMs).length > 0)) {
+      tombstones.markClean(file, through);
+      return false;
+    }
+    const writer = await this.#rewrite(reader, entries, test, shard);
+    const removed = description.rowCount - writer.rowCount;
+    if (removed === 0) {
+      tombstones.markClean(file, through);
+      return true;
+    }
+    const id = randomId(random);
+    const add: DataFile[] = [];
+    if (writer.rowCount > 0) {
+      const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = writer.finish();
+      const key = `${prefix}/samples/data/${partitionFolder(SAMPLES_TABLE, day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
+      // Commit point of the object: the store's own. Nobody else has the key.
+      if ((await port(() => putObject(store, key, bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
+      add.push({ table: 'samples', key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
+    }
+    // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
+    // meanwhile, merged with others, it is they that are written anew.
+    const outcome = sql.transaction(() => {
+      const done = files.replace({ id, table: 'samples', remove: [file], add, nowMs: clock.nowMs(), cleanThrough: through });
+      if (done === 'done') files.noteFewer(description, shard, clock.nowMs());
+      return done;
+    });
+    if (outcome === 'done') {
+      this.counters.archive_rewritten_files_total++;
+      this.counters.archive_deleted_samples_total += removed;
+    }
+    return true;
+  }
+
+  async #rewrite(reader: SamplesFileReader, entries: readonly SeriesEntry[], test: DeletionTest, shard: string): Promise<SamplesFileWriter> {
+    const { limits } = this.#options;
+    const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
+    // What is left of a file fits one: the bounds of bytes are for samples that come from many.
+    const writer = new SamplesFileWriter({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER }, { 'varve.shard': shard });
+    for (let start = 0, end = 0; start < entries.length; start = end) {
+      let rows = 0;
+      while (end < entries.length && (end === start || rows + entries[end]!.rowCount <= limits.archiveMergeRowsTarget)) rows += entries[end++]!.rowCount;
+      const batch = entries.slice(start, end);
+      const sources = await port(() => reader.read(batch));
+      batch.forEach(({ labels, minTimeMs, maxTimeMs }, i) => {
+        const { timestampsMs } = sources[i]!;
+        const kept = stretchesOutside(timestampsMs, 0, timestampsMs.length, test.rangesOf(labels, minTimeMs, maxTimeMs));
+        writer.addStretches(labels, seriesIdBytes(hasher, labels), sources[i]!, kept);
+      });
+    }
+    return writer;
+  }
+}

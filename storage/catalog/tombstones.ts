@@ -1,0 +1,127 @@
+import type { LIMITS } from '../runtime/limits.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
+import type { DataFile } from './data-file.ts';
+import { decodeDataFile } from './data-file.ts';
+
+/** A deletion that is not carried out in all files yet. */
+export interface Tombstone extends ArchiveDeletion {
+  readonly tombstone: number;
+  readonly flushes: Readonly<Record<string, number>>;
+}
+
+/** A file that a deletion is not carried out in. */
+export interface UncleanFile {
+  readonly file: number;
+  readonly shard: string;
+  /** First day of its partition. */
+  readonly day: number;
+  readonly description: DataFile;
+  /** Those that it may have samples of, by rising number. */
+  readonly tombstones: readonly Tombstone[];
+}
+
+interface TombstoneRow extends Record<string, string | number> {
+  readonly tombstone: number;
+  readonly selectors: string;
+  readonly start_ms: number;
+  readonly end_ms: number;
+  readonly flushes: string;
+}
+
+/**
+ * Deletions of samples that are in files: queries apply them from their commit on, the upkeep carries them out file by file
+ * (archive/tombstone-executor.ts), and then they are forgotten. Each file knows up to which tombstone it is clean. One that is committed
+ * later is clean of those that its flush began behind.
+ */
+export class Tombstones {
+  readonly #sql: Sql;
+  readonly #limits: Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>;
+
+  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  constructor(sql: Sql, limits: Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>) {
+    this.#sql = sql;
+    this.#limits = limits;
+  }
+
+  /** Returns why not, if it cannot be taken. */
+  add({ selectors, startMs, endMs, flushes }: ArchiveDeleteRequest, nowMs: number): string | undefined {
+    const { archiveTombstonesMax, archiveTombstoneCharactersMax } = this.#limits;
+    const text = JSON.stringify(selectors);
+    if (text.length > archiveTombstoneCharactersMax) return `the selectors have ${text.length} characters as JSON, the limit archiveTombstoneCharactersMax is ${archiveTombstoneCharactersMax}`;
+    const { count } = this.#sql.all<{ count: number }>('SELECT count(*) AS count FROM tombstone')[0]!;
+    if (count >= archiveTombstonesMax) return `${count} deletions wait to be carried out in the archive's files, the limit archiveTombstonesMax is ${archiveTombstonesMax}: ask again later, or call clean_tombstones`;
+    // Commit point of a deletion: this transaction. A crash before it leaves what the archive has, and no answer: it is asked for again.
+    this.#sql.transaction(() => {
+      this.#sql.run('UPDATE archive_state SET last_tombstone = last_tombstone + 1, removals = removals + 1 WHERE id = 1');
+      this.#sql.run(
+        'INSERT INTO tombstone (tombstone, selectors, start_ms, end_ms, flushes, noted_ms) SELECT last_tombstone, ?, ?, ?, ?, ? FROM archive_state',
+        text, Math.max(startMs, -TIME_MS_MAX), Math.min(endMs, TIME_MS_MAX), JSON.stringify(flushes), nowMs,
+      );
+    });
+    return undefined;
+  }
+
+  /** By rising number. */
+  pending(): Tombstone[] {
+    return this.#sql.all<TombstoneRow>('SELECT tombstone, selectors, start_ms, end_ms, flushes FROM tombstone ORDER BY tombstone').map((row) => ({
+      tombstone: row.tombstone,
+      selectors: JSON.parse(row.selectors) as Tombstone['selectors'],
+      startMs: row.start_ms,
+      endMs: row.end_ms,
+      flushes: JSON.parse(row.flushes) as Tombstone['flushes'],
+    }));
+  }
+
+  /** The newest tombstone that files of a flush have nothing of. A shard that a deletion does not name is one that began behind it. */
+  cleanThroughOf(shard: string, flush: number): number {
+    // A shard's flushes rise with the tombstones, so those that a flush began behind are the first ones.
+    const first = this.pending().find(({ flushes }) => flush <= (flushes[shard] ?? -Infinity));
+    return first === undefined ? this.#last() : first.tombstone - 1;
+  }
+
+  /** Some files of samples that may have something of a tombstone; the oldest tombstone first. */
+  unclean(limit: number): UncleanFile[] {
+    const pending = this.pending();
+    for (const { tombstone, startMs, endMs } of pending) {
+      const rows = this.#sql.all<{ file: number; shard: string; day: number; description: string; clean_through: number }>(
+        `SELECT file, shard, day, description, clean_through FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND clean_through < ?
+          AND day >= ? AND day <= ? AND json_extract(description, '$.maxTimeMs') >= ? AND json_extract(description, '$.minTimeMs') <= ? ORDER BY day, file LIMIT ?`,
+        tombstone, Math.floor(startMs / DAY_MS), Math.floor(endMs / DAY_MS), startMs, endMs, limit,
+      );
+      if (rows.length === 0) continue;
+      return rows.map(({ file, shard, day, description, clean_through: clean }) => {
+        const described = decodeDataFile(description);
+        const own = pending.filter((each) => each.tombstone > clean && each.startMs <= described.maxTimeMs && each.endMs >= described.minTimeMs);
+        return { file, shard, day, description: described, tombstones: own };
+      });
+    }
+    return [];
+  }
+
+  /** A file has nothing of the tombstones up to one. */
+  markClean(file: number, tombstone: number): void {
+    this.#sql.run('UPDATE data_file SET clean_through = ? WHERE file = ? AND clean_through < ?', tombstone, file, tombstone);
+  }
+
+  /** Forgets the tombstones that no file has anything of, nor one that a shard may yet commit. Returns whether any is left. */
+  finish(): boolean {
+    const committed = new Map(this.#sql.all<{ shard: string; sequence: number }>('SELECT shard, sequence FROM archive_shard').map(({ shard, sequence }) => [shard, sequence]));
+    const [oldest] = this.unclean(1);
+    for (const { tombstone, flushes } of this.pending()) {
+      const isOpen = oldest !== undefined && tombstone >= oldest.tombstones[0]!.tombstone;
+      const isAwaited = Object.entries(flushes).some(([shard, flush]) => (committed.get(shard) ?? 0) < flush);
+      if (isOpen || isAwaited) return true;
+      this.#sql.run('DELETE FROM tombstone WHERE tombstone = ?', tombstone);
+    }
+    return false;
+  }
+
+  #last(): number {
+    return this.#sql.all<{ last_tombstone: number }>('SELECT last_tombstone FROM archive_state WHERE id = 1')[0]!.last_tombstone;
+  }
+}
+
+const DAY_MS = 86_400_000;
+/** Whole milliseconds that a database holds exactly. */
+const TIME_MS_MAX = 2 ** 53 - 1;

@@ -1,0 +1,37 @@
+const KIB = 1024;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The bounds of what a catalog's alarm does to the archive: a part of LIMITS (limits.ts). */
+export const UPKEEP_LIMITS = {
+  /** Files that come and go with one change of the archive that replaces or drops files: about 20 µs each in one transaction. */
+  archiveChangeFilesMax: 8192,
+  /** A partition is merged when it has been over for so long: by then shards have archived all of it, unless the object store was away. */
+  archiveMergeDelayMs: 25 * HOUR_MS + 30 * MINUTE_MS,
+  /** Runs of files that a partition of a shard has before they are merged: two or three cost a query little. */
+  archiveMergeRunsMin: 4,
+  /** Merged with later runs is what has at most so many times their rows: what is written again grows each time. */
+  archiveMergeRowsFactor: 4,
+  /** Files that one merge takes: a day of the largest shard that is scraped every 15 s has 3,300. */
+  archiveMergeFilesMax: 4096,
+  /** Files of such a partition that leave with one commit. */
+  archiveRetentionFilesMax: 1024,
+  /** Objects of files that have left stay for so long: far longer than a query that has found them may take, or a reader of a snapshot. */
+  archiveRemovedDelayMs: 1 * HOUR_MS,
+  /** How often it is looked whether objects of files that have left may go. */
+  archiveRemovedCheckMs: 15 * MINUTE_MS,
+  /** Objects removed at a time: what R2 takes in one call. */
+  archiveRemovedPageMax: 1000,
+  /** Objects that nobody refers to are removed when they are so old: no instance of an object, nor a request of one, lives as long. */
+  archiveOrphanAgeMs: 3 * 24 * HOUR_MS,
+  /** How often the object store is searched for them, a page of 1,000 keys a step. */
+  archiveSweepPeriodMs: 24 * HOUR_MS,
+  /** Deletions that wait to be carried out in files: every query looks at those of its time. */
+  archiveTombstonesMax: 256,
+  /** Of a deletion's selectors, as JSON. */
+  archiveTombstoneCharactersMax: 64 * KIB,
+  /** Files that one step of a deletion looks at: their directories alone, and of one that has samples of it all. */
+  archiveTombstoneFilesPerStep: 8,
+  /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
+  archiveMergeRowsTarget: 64 * KIB,
+} as const;

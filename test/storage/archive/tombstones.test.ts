@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest';
+import { stretchesOutside } from '../../../storage/archive/deleted-samples.ts';
+import type { ArchiveDeleteRequest } from '../../../storage/catalog/archive-api.ts';
+import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
+import { METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
+import type { Matcher } from '../../../storage/model/matcher.ts';
+import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
+import { randomSeries } from './random-series.ts';
+
+const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90, archiveRemovedCheckMs: 8 * HOUR_MS };
+
+const metric = (name: string): Matcher => ({ name: METRIC_NAME, type: '=', value: name });
+
+/** Deletes in the archive, after shards whose flushes up to the newest commit have begun. */
+function remove(world: ArchiveWorld, matcher: Matcher, startMs: number, endMs: number, flushes: ArchiveDeleteRequest['flushes'] = { '1/0': world.sequence }): void {
+  expect(world.tombstones.add({ version: 1, selectors: [[matcher]], startMs, endMs, flushes }, world.clock.nowMs())).toBeUndefined();
+}
+
+/** What is left of lines of `readAll`. */
+function without(lines: readonly string[], name: string, startMs: number, endMs: number): string[] {
+  return lines.filter((line) => {
+    const [, time] = /^.* (\d+) [0-9a-f:]+ \d+$/.exec(line)!;
+    const isMetric = line.split(' ', 2)[1]!.startsWith(name) && !/[a-z0-9_]/i.test(line.split(' ')[1]!.charAt(name.length));
+    return !(isMetric && Number(time) >= startMs && Number(time) <= endMs);
+  });
+}
+
+async function filled(seed: number, hours = [0, 1, 2, 1, 24, 25]): Promise<{ world: ArchiveWorld; labels: Labels[]; random: SeededRandom }> {
+  const world = new ArchiveWorld(SMALL);
+  const random = new SeededRandom(seed);
+  const labels = randomSeries(random, 12, 1).map((each) => each.labels);
+  for (const hour of hours) await world.commit(samplesOf(labels, random, hour));
+  return { world, labels, random };
+}
+
+describe('samples of the archive that are deleted', () => {
+  test('no query reads them from then on, and files lose them by and by, whatever else is done to those', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const { world, labels, random } = await filled(seed);
+      for (let round = 0; round < 4; round++) {
+        const name = `m${random.below(8)}`;
+        const startMs = DAY_START_MS + random.below(26) * HOUR_MS + random.below(600_000);
+        const endMs = startMs + random.below(2 * HOUR_MS);
+        const before = await world.readAll();
+        remove(world, metric(name), startMs, endMs);
+        const left = without(before, name, startMs, endMs);
+        expect(await world.readAll()).toEqual(left);
+        if (random.oneIn(2)) await world.mergeAll();
+        for (let i = random.below(3); i > 0; i--) await world.upkeep.step();
+        expect(await world.readAll()).toEqual(left);
+        // What comes again behind the deletion stays.
+        if (random.oneIn(2)) await world.commit(samplesOf(labels, random, 1));
+      }
+      const left = await world.readAll();
+      await world.live(5 * DAY_MS);
+      expect(await world.readAll()).toEqual(left);
+      expect(world.tombstones.pending()).toEqual([]);
+      const rows = world.liveFiles().reduce((sum, { rowCount }) => sum + rowCount, 0);
+      expect(rows).toBeGreaterThanOrEqual(left.length);
+      expect(world.tables.get('samples')!.current()!.metadata.snapshots.at(-1)!.summary['total-records']).toBe(String(rows));
+      expect(await world.upkeep.cleanTombstones()).toBe(false);
+    }
+  });
+
+  test('a flush that had begun before, and is committed behind it, brings nothing back; one that began behind it does', async () => {
+    const { world, labels, random } = await filled(3);
+    const everything: Matcher = { name: 'nobody', type: '=', value: '' };
+    // The next flush had begun, the one behind it not.
+    remove(world, everything, 0, 1e15, { '1/0': world.sequence + 1 });
+    expect(await world.readAll()).toEqual([]);
+    await world.live(HOUR_MS);
+    expect(world.liveFiles()).toEqual([]);
+    expect(world.tombstones.pending().length).toBe(1);
+    await world.commit(samplesOf(labels, random, 3));
+    expect(world.liveFiles().length).toBeGreaterThan(0);
+    expect(await world.readAll()).toEqual([]);
+    await world.commit(samplesOf(labels, random, 4));
+    const left = await world.readAll();
+    expect(left.length).toBeGreaterThan(0);
+    await world.live(HOUR_MS);
+    expect(await world.readAll()).toEqual(left);
+    expect(world.tombstones.pending()).toEqual([]);
+    expect(world.liveFiles().reduce((sum, { rowCount }) => sum + rowCount, 0)).toBe(left.length);
+  });
+
+  test('roll-ups that were made with them are not read', async () => {
+    const { world } = await filled(5, [0, 24]);
+    const day = DAY_START_MS / DAY_MS;
+    const sql = world.database;
+    for (const each of [day, day + 1]) {
+      sql.run("INSERT INTO rollup_day (table_name, shard, day, through_file, policy) VALUES ('rollup_5m', '1/0', ?, 1000, 1)", each);
+      sql.run("INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES ('1/0', ?, 900, 0)", each);
+    }
+    sql.run('UPDATE archive_state SET last_file = 1000');
+    const upToDate = (): number[] => rollupDays(sql, { version: 1, firstDay: day - 1, lastDay: day + 2 }).days.flatMap(({ firstDay, lastDay }) => [firstDay, lastDay]);
+    expect(upToDate()).toEqual([day, day + 1]);
+    // Of the first day alone. While it waits, and when files have lost samples, roll-ups are to be made again.
+    remove(world, { name: 'nobody', type: '=', value: '' }, DAY_START_MS + 1, DAY_START_MS + 12 * HOUR_MS);
+    expect(upToDate()).toEqual([day + 1, day + 1]);
+    await world.live(HOUR_MS);
+    expect(world.tombstones.pending()).toEqual([]);
+    expect(upToDate()).toEqual([day + 1, day + 1]);
+  });
+
+  test('too many that wait, and selectors that are too long, are refused', () => {
+    const world = new ArchiveWorld({ archiveTombstonesMax: 1, archiveTombstoneCharactersMax: 100 });
+    const request = { version: 1, selectors: [[metric('a')]], startMs: 0, endMs: 1, flushes: { '1/0': 5 } };
+    expect(world.tombstones.add({ ...request, selectors: [[metric('x'.repeat(100))]] }, 0)).toContain('archiveTombstoneCharactersMax is 100');
+    expect(world.tombstones.add(request, 0)).toBeUndefined();
+    expect(world.tombstones.add(request, 0)).toContain('archiveTombstonesMax is 1');
+  });
+
+  test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', async (when) => {
+    for (let call = 0; ; call++) {
+      const { world } = await filled(5, [0, 1, 24]);
+      const store = new FaultyObjectStore(world.objects, { call, when });
+      world.store = store;
+      world.wake();
+      const left = without(await world.readAll(), 'm1', 0, 1e15);
+      remove(world, metric('m1'), 0, 1e15);
+      await world.live(HOUR_MS).catch(() => world.live(HOUR_MS));
+      expect(await world.readAll()).toEqual(left);
+      expect(world.tombstones.pending()).toEqual([]);
+      if (store.calls <= call) break;
+    }
+  });
+
+  test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 60_000 }, async (when) => {
+    for (let call = 0; ; call += 13) {
+      const { world } = await filled(5, [0, 1, 24]);
+      const left = without(await world.readAll(), 'm1', 0, 1e15);
+      remove(world, metric('m1'), 0, 1e15);
+      let sql: FaultySql | undefined;
+      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
+      const setUp = sql!.calls;
+      try {
+        world.wake((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
+        await world.live(HOUR_MS);
+      } catch (error) {
+        if (!(error instanceof InjectedFault)) throw error;
+      }
+      const isOver = !sql!.isBroken;
+      world.wake();
+      expect(await world.readAll()).toEqual(left);
+      await world.live(HOUR_MS);
+      expect(await world.readAll()).toEqual(left);
+      expect(world.tombstones.pending()).toEqual([]);
+      if (isOver) break;
+    }
+  });
+});
+
+test('what is left outside of ranges', () => {
+  const f = (...ranges: [number, number][]): string =>
+    stretchesOutside(Float64Array.of(10, 20, 30, 40, 50), 0, 5, ranges.map(([startMs, endMs]) => ({ startMs, endMs }))).map(({ from, to }) => `${from}-${to}`).join(' ');
+  expect(f()).toBe('0-5');
+  expect(f([0, 100])).toBe('');
+  expect(f([0, 9])).toBe('0-5');
+  expect(f([20, 20])).toBe('0-1 2-5');
+  expect(f([10, 20], [15, 35])).toBe('3-5');
+  expect(f([15, 35], [20, 25], [50, 60])).toBe('0-1 3-4');
+});
