@@ -83,7 +83,10 @@ export const LIMITS = {
    * decompressors hold window, pieces and result at once, which at Prometheus' 32 MiB would be most of an isolate.
    */
   otlpUncompressedBytesMax: 16 * MIB,
-  /** Series, and parts of them, whose ids a Worker remembers by their bytes: 40 bytes each, so 10 MiB. A histogram takes one a bucket. */
+  /**
+   * Series, and parts of them, whose ids a Worker remembers by their bytes: 40 bytes each, so 10 MiB. A histogram takes one a bucket. Of what is
+   * beyond, the ids are computed from the attributes each time, at some ten times the CPU; nothing else changes.
+   */
   otlpIdCacheEntriesMax: 256 * KIB,
   /** Attributes of a resource, a scope, a data point or an exemplar, as encoded: what the labels of one series can need, and some room. */
   otlpAttributesBytesMax: 256 * KIB,
