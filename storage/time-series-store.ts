@@ -303,11 +303,19 @@ export class TimeSeriesStore<T = number> {
       if (timestamp === Infinity) return;
       if (document === undefined) yield { key, timestamp, value: cursor.value as T };
       else {
-        const text = document.kind === 'archived' ? document.text : this.#engine.documentText(timestamp, document.id);
+        const text = document.kind === 'archived' ? document.text : (this.#engine.documentText(timestamp, document.id) ?? (await this.#movedText(key, timestamp)));
         // Removed since the page was read.
         if (text !== undefined) yield { key, timestamp, value: JSON.parse(text) as T };
       }
     }
+  }
+
+  /** The document of a sample that has moved into the archive since its page was read; undefined when it has not. */
+  async #movedText(key: string, timeMs: number): Promise<string | undefined> {
+    if (!this.#engine.hasArchive) return undefined;
+    const cursor = rawCursor(this.#engine, key, timeMs, timeMs);
+    while (cursor.isWaiting) await cursor.load();
+    return cursor.document?.kind === 'archived' ? cursor.document.text : undefined;
   }
 
   #prune(beforeMs: number): number {
