@@ -88,7 +88,7 @@ function archiveJson({ tables, archivedUntilMs }: ArchiveStatusAnswer) {
 function tableJson({ table, days, unpublishedFiles, snapshot }: ArchiveTableStatus) {
   return {
     table,
-    tier: table === 'samples' ? 'cold' : 'warm',
+    tier: table.startsWith('rollup_') ? 'warm' : 'cold',
     files: sum(days, 'fileCount'),
     samples: sum(days, 'rowCount'),
     bytes: sum(days, 'bytes'),

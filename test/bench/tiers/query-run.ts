@@ -21,6 +21,7 @@ export const QUESTIONS: readonly Question[] = [
   { key: 'coldDay', title: 'one series × 1 day from cold', askedMs: 100, query: one, days: 1, stepMs: 60_000, samples: SAMPLES_PER_DAY },
   { key: 'coldDayRate', title: 'rate(5m) of one series × 1 day from cold', askedMs: undefined, query: (series) => `rate(${one(series)}[5m])`, days: 1, stepMs: 60_000, samples: undefined },
   { key: 'coldWeek', title: 'one series × 7 days from cold', askedMs: undefined, query: one, days: 7, stepMs: 600_000, samples: undefined },
+  { key: 'warmWeek', title: 'sum_over_time(1h) of one series × 7 days, from roll-ups if there are any', askedMs: 50, query: (series) => `sum_over_time(${one(series)}[1h])`, days: 7, stepMs: 3_600_000, samples: undefined },
   { key: 'coldSum', title: 'sum of 100 series × 6 hours from cold', askedMs: undefined, query: (series) => `sum(${fleetMetric(series)})`, days: 0.25, stepMs: 60_000, samples: undefined },
 ];
 
