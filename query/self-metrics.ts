@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import type { CatalogStats } from '../storage/catalog/catalog-api.ts';
 import { Counters, renderMetrics, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
 import type { ShardStats } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
@@ -55,6 +56,24 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_archive_failures_total: { type: 'counter', help: 'Times the object store or the catalog did not answer a flush; it is tried again.' },
   varve_shard_archive_lag_seconds: { type: 'gauge', help: 'Age of the oldest sample that is not in the archive; a day and some minutes are as it should be.' },
   varve_shard_archive_overdue_seconds: { type: 'gauge', help: 'How late the window of that sample is: 0 until the plan would have it archived.' },
+  varve_catalog_up: { type: 'gauge', help: 'Whether the catalog answered, where there is an archive.' },
+  varve_catalog_archive_merges_total: { type: 'counter', help: 'Times the files of a day were merged into few.' },
+  varve_catalog_archive_merged_files_total: { type: 'counter', help: 'Files that merges made.' },
+  varve_catalog_archive_merge_failures_total: { type: 'counter', help: 'Times the object store did not answer a merge; it is tried again.' },
+  varve_catalog_archive_merges_given_up_total: { type: 'counter', help: 'Merges given up, since their files had changed or one could not be read; the files stay as they are.' },
+  varve_catalog_archive_expired_files_total: { type: 'counter', help: 'Files that left with their day when their retention was over.' },
+  varve_catalog_archive_objects_removed_total: { type: 'counter', help: 'Objects removed that files or snapshots had been, and nobody reads any more.' },
+  varve_catalog_archive_orphans_removed_total: { type: 'counter', help: 'Objects removed that nothing referred to: left by a crash.' },
+  varve_catalog_archive_rewritten_files_total: { type: 'counter', help: 'Files written anew without samples that were deleted.' },
+  varve_catalog_archive_deleted_samples_total: { type: 'counter', help: 'Samples that went that way.' },
+  varve_catalog_archive_rewrite_failures_total: { type: 'counter', help: 'Times the object store did not answer meanwhile; it is tried again.' },
+  varve_catalog_metadata_tables_total: { type: 'counter', help: 'Times the table of metadata was written.' },
+  varve_catalog_rollup_plans_total: { type: 'counter', help: 'Days of a shard that were rolled up, by table.' },
+  varve_catalog_rollup_files_total: { type: 'counter', help: 'Files of roll-ups written.' },
+  varve_catalog_rollup_buckets_total: { type: 'counter', help: 'Buckets in them.' },
+  varve_catalog_rollup_samples_total: { type: 'counter', help: 'Samples that were rolled up.' },
+  varve_catalog_rollup_failures_total: { type: 'counter', help: 'Times the object store did not answer a roll-up; it is tried again.' },
+  varve_catalog_rollups_given_up_total: { type: 'counter', help: 'Roll-ups given up, since their files had changed; they are planned anew.' },
   varve_shard_queue_messages_total: { type: 'counter', help: 'Messages of changes that the queue CDC_QUEUE has taken; some perhaps again.' },
   varve_shard_queue_resyncs_total: { type: 'counter', help: 'Times the queue was told that changes are missing, since it fell behind what the log still has.' },
   varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },
@@ -72,13 +91,19 @@ export async function selfMetrics(shards: TenantShards, counters: Counters): Pro
   return renderMetrics(await selfMetricSamples(shards, counters), SELF_METRICS);
 }
 
-/** What all shards say, and what this isolate has counted. A shard that does not answer is shown as down. */
+/** What all shards and the catalog say, and what this isolate has counted. A shard that does not answer is shown as down. */
 export async function selfMetricSamples(shards: TenantShards, counters: Counters): Promise<MetricSample[]> {
   const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
   const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch(() => undefined)));
   const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
   for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard]));
+  if (shards.archive !== undefined) samples.push(...catalogSamples(await shards.catalog((stub) => stub.stats()).catch(() => undefined)));
   return samples;
+}
+
+function catalogSamples(stats: CatalogStats | undefined): MetricSample[] {
+  const values = Object.entries(stats?.counters ?? {});
+  return [{ name: 'varve_catalog_up', labels: {}, value: stats === undefined ? 0 : 1 }, ...values.map(([name, value]) => ({ name: `varve_catalog_${name}`, labels: {}, value }))];
 }
 
 function shardSamples(shard: number, stats: ShardStats | undefined): MetricSample[] {

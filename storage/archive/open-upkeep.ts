@@ -19,6 +19,8 @@ export interface UpkeepTask {
   step(): Promise<void>;
   /** What is under way, if anything is. */
   openPlan?(): OpenPlan | undefined;
+  /** What it has done since the object woke, by name. */
+  readonly counters?: Readonly<Record<string, number>>;
 }
 
 /** All that a catalog's alarm does to the archive, beside its snapshots. */
@@ -33,6 +35,11 @@ export class ArchiveUpkeep {
     this.#tasks = tasks;
     this.#executor = executor;
     this.#clock = clock;
+  }
+
+  /** What all tasks have done since the object woke, by name. */
+  get counters(): Readonly<Record<string, number>> {
+    return Object.assign({}, ...this.#tasks.map(({ counters }) => counters)) as Readonly<Record<string, number>>;
   }
 
   nextDueMs(): number | undefined {

@@ -76,6 +76,12 @@ export type ClaimReplicaAnswer =
   /** Over a limit, which the message names. */
   | { readonly version: number; readonly status: 'refused'; readonly message: string };
 
+export interface CatalogStats {
+  readonly version: number;
+  /** What has been done to the archive since the object woke, by name. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
 /** A tenant's catalog as its callers see it: the RPC port. */
 export interface CatalogApi {
   /** The routing, made at the first call: `shardCount` only counts then. */
@@ -95,6 +101,8 @@ export interface CatalogApi {
   rollupDays(request: RollupDaysRequest): Promise<RollupDaysAnswer>;
   /** What the archive has, by table and day. Reads a row for each file: for people, not for scrapes. */
   archiveStatus(request: ArchiveStatusRequest): Promise<ArchiveStatusAnswer>;
+  /** What /metrics shows of the catalog. */
+  stats(): Promise<CatalogStats>;
   /** The Iceberg tables that have a snapshot. */
   tables(): Promise<TablesAnswer>;
   /** The newest metadata of an Iceberg table. */

@@ -28,6 +28,7 @@ import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 import type {
   CatalogApi,
+  CatalogStats,
   ClaimReplicaAnswer,
   ClaimReplicaRequest,
   MetadataAnswer,
@@ -135,6 +136,10 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {
     return archiveStatus(this.#sql);
+  }
+
+  async stats(): Promise<CatalogStats> {
+    return { version: CATALOG_RPC_VERSION, counters: this.#upkeep?.counters ?? {} };
   }
 
   async tables(): Promise<TablesAnswer> {

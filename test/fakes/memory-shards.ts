@@ -45,6 +45,8 @@ export class MemoryShards implements ObjectNamespaces {
   catalogsAreDown = false;
   /** What every shard says of its flush: there is none here. */
   flushStatus: FlushStatus | undefined;
+  /** What every catalog says that it has done. */
+  catalogCounters: Readonly<Record<string, number>> = {};
   /** Called before every append reaches its shard. */
   onAppend: (shard: string) => void = () => {};
   /** Iceberg tables by name, of catalogs by name, as a test has put them there. */
@@ -78,6 +80,7 @@ export class MemoryShards implements ObjectNamespaces {
           return { version: CATALOG_RPC_VERSION };
         }),
       archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
+      stats: () => call('stats', () => ({ version: CATALOG_RPC_VERSION, counters: this.catalogCounters })),
       archiveDelete: (request) =>
         call('archiveDelete', ({ sql }): ArchiveDeleteAnswer => {
           const message = new Tombstones(sql, this.#limits).add(request, this.nowMs);

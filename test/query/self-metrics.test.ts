@@ -3,6 +3,8 @@ import dashboard from '../../query/dashboards/varve.json' with { type: 'json' };
 import { childrenOf, parseExpr, type Expr } from '../../promql/parser/index.ts';
 import { SELF_METRICS, selfMetricSamples } from '../../query/self-metrics.ts';
 import { Counters, metricFamilies, renderMetrics } from '../../storage/runtime/metrics.ts';
+import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
+import { RollupWorld } from '../storage/warm/rollup-world.ts';
 import { memoryApi } from './api.ts';
 
 /** The metric that a sample belongs to. */
@@ -22,6 +24,22 @@ describe('/metrics', () => {
       expect(help.length, name).toBeGreaterThan(10);
       expect(name.endsWith('_total'), name).toBe(type === 'counter');
     }
+  });
+
+  test('what the catalog has done to the archive, and whether it answers', async () => {
+    const api = await memoryApi({ archive: new MemoryObjectStore() });
+    api.shards.catalogCounters = { archive_merges_total: 3 };
+    expect(await (await api.ask('/metrics')).text()).toMatch(/\nvarve_catalog_up 1\n[^]*\nvarve_catalog_archive_merges_total 3\n/);
+    api.shards.catalogsAreDown = true;
+    expect(await (await api.ask('/metrics')).text()).toContain('\nvarve_catalog_up 0\n');
+    expect(await (await (await memoryApi()).ask('/metrics')).text()).not.toContain('varve_catalog_up');
+  });
+
+  test('everything that upkeep counts has its name', () => {
+    const { upkeep, builder } = new RollupWorld();
+    const names = Object.keys({ ...upkeep.counters, ...builder.counters });
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.filter((name) => SELF_METRICS[`varve_catalog_${name}`] === undefined)).toEqual([]);
   });
 
   test('durations are a histogram by route', async () => {

@@ -14,7 +14,7 @@ function routerOver(answers: readonly (() => Promise<TenantRouting>)[]): { route
   const shard = (): never => {
     throw new Error('nothing else is asked here');
   };
-  const catalog = { routing: (): Promise<TenantRouting> => answers[Math.min(calls++, answers.length - 1)]!(), noteMetadata: shard, metadata: shard, archiveCommit: shard, archiveDelete: shard, archiveClean: shard, archiveFiles: shard, rollupDays: shard, archiveStatus: shard, claimReplica: shard, tables: shard, loadTable: shard };
+  const catalog = { routing: (): Promise<TenantRouting> => answers[Math.min(calls++, answers.length - 1)]!(), noteMetadata: shard, metadata: shard, archiveCommit: shard, archiveDelete: shard, archiveClean: shard, archiveFiles: shard, rollupDays: shard, archiveStatus: shard, stats: shard, claimReplica: shard, tables: shard, loadTable: shard };
   return { router: new ShardRouter({ catalog: () => catalog, shard }, 1), calls: () => calls };
 }
 
