@@ -46,7 +46,7 @@ function readHeader(header: string, headers: Headers): SignedRequest {
   const parts = /^AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})$/.exec(header.trim());
   if (parts === null) throw malformed('it must have Credential, SignedHeaders and Signature');
   const time = headers.get('x-amz-date') ?? '';
-  return { ...readCredential(parts[1]!, time, malformed), expiresMs: undefined, signedHeaders: parts[2]!.split(';'), signature: bytesOf(parts[3]!) };
+  return { ...readCredential(parts[1]!, time, malformed), expiresMs: undefined, signedHeaders: readHeaderNames(parts[2]!, malformed), signature: bytesOf(parts[3]!) };
 }
 
 function readPresigned(query: URLSearchParams): SignedRequest {
@@ -61,8 +61,15 @@ function readPresigned(query: URLSearchParams): SignedRequest {
   if (!/^\d{1,6}$/.test(expires) || Number(expires) < 1 || Number(expires) > PRESIGNED_SECONDS_MAX) throw malformed(`X-Amz-Expires must be from 1 to ${PRESIGNED_SECONDS_MAX}`);
   const signature = parameter('X-Amz-Signature');
   if (!/^[0-9a-f]{64}$/.test(signature)) throw malformed('X-Amz-Signature must be 64 hexadecimal digits');
-  const signedHeaders = parameter('X-Amz-SignedHeaders').split(';');
+  const signedHeaders = readHeaderNames(parameter('X-Amz-SignedHeaders'), malformed);
   return { ...readCredential(parameter('X-Amz-Credential'), parameter('X-Amz-Date'), malformed), expiresMs: Number(expires) * 1000, signedHeaders, signature: bytesOf(signature) };
+}
+
+/** Names of headers in lower case, with semicolons between: what is none cannot be looked up either. */
+function readHeaderNames(text: string, malformed: (why: string) => S3Error): string[] {
+  const names = text.split(';');
+  if (!names.every((name) => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))) throw malformed('what is signed must be names of headers in lower case, with semicolons between them');
+  return names;
 }
 
 function readCredential(credential: string, time: string, malformed: (why: string) => S3Error): Pick<SignedRequest, 'accessKeyId' | 'day' | 'region' | 'time' | 'timeMs'> {

@@ -83,6 +83,8 @@ describe('signed in the header', () => {
   refused('two signatures', () => ({ ...signed(), authorization: `${signed()['authorization']}, ${signed()['authorization']}` }), 'AuthorizationHeaderMalformed', 400);
   refused('nothing but the scheme', () => ({ authorization: 'AWS4-HMAC-SHA256' }), 'AuthorizationHeaderMalformed', 400);
   refused('a header as long as a page', () => ({ ...signed(), authorization: `${signed()['authorization']!.replace('host', `host;${'x'.repeat(LIMITS.signatureBytesMax)}`)}` }), 'AuthorizationHeaderMalformed', 400);
+  refused('a name that no header has', () => ({ ...signed(), authorization: signed()['authorization']!.replace('host;', 'host;a:b;') }), 'AuthorizationHeaderMalformed', 400);
+  refused('a header without a name', () => ({ ...signed(), authorization: signed()['authorization']!.replace('host;', 'host;;') }), 'AuthorizationHeaderMalformed', 400);
   refused('nobody', () => ({}), 'AccessDenied');
   refused('a bearer token that is no key', () => ({ authorization: 'Bearer x' }), 'AccessDenied');
 });
@@ -105,6 +107,7 @@ describe('presigned', () => {
     expect(await ask(good.replace('X-Amz-Expires=60', 'X-Amz-Expires=600'), {})).toEqual([403, 'SignatureDoesNotMatch']);
     expect(await ask(`${good}&response-content-type=text/html`, {})).toEqual([403, 'SignatureDoesNotMatch']);
     expect(await ask(`${good}&X-Amz-Signature=${'0'.repeat(64)}`, {})).toEqual([400, 'AuthorizationQueryParametersError']);
+    expect(await ask(good.replace('X-Amz-SignedHeaders=host', 'X-Amz-SignedHeaders=host%3Ba%20b'), {})).toEqual([400, 'AuthorizationQueryParametersError']);
     expect(await ask(good.replace(/&X-Amz-Expires=60/, ''), {})).toEqual([400, 'AuthorizationQueryParametersError']);
     expect(await ask(good, { authorization: `Bearer ${key}` })).toEqual([400, 'InvalidArgument']);
     expect(await ask(good, { 'x-amz-security-token': 'x' })).toEqual([403, 'AccessDenied']);
