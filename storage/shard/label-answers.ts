@@ -17,10 +17,14 @@ interface KnownStrings {
   readonly json: Uint8Array;
 }
 
+/** What an entry takes beside its texts: objects, and its place in the map. */
+const ENTRY_BYTES = 256;
+
 /** Stands for the label names themselves; no label has this name. */
 const NAMES = '';
 
 const utf8 = new TextEncoder();
+const NO_STRINGS = utf8.encode('[]');
 
 /**
  * Answers of label requests. What all series have is kept ready as the bytes of the answer: names and values are only ever added, so it is
@@ -73,10 +77,12 @@ export class LabelAnswers {
     const count = name === NAMES ? index.labelNameCount : index.labelValueCount(name);
     const known = this.#known.get(name);
     if (known !== undefined && known.index === index && known.strings.length === count) return known;
+    // A name that nobody has is quickly answered, and there is no end of those: none is kept.
+    if (count === 0) return { index, strings: [], json: NO_STRINGS };
     const strings = sortStrings(name === NAMES ? index.labelNames(undefined) : index.labelValues(name, undefined));
     const made = { index, strings, json: utf8.encode(JSON.stringify(strings)) };
     // The strings are the index's own; here is a reference to each.
-    this.#known.set(name, made, made.json.length + strings.length * 8);
+    this.#known.set(name, made, ENTRY_BYTES + name.length * 2 + made.json.length + strings.length * 8);
     return made;
   }
 

@@ -64,3 +64,15 @@ test('more than an answer may carry is refused, and says so', () => {
   expect(store.labelValues('__name__', EVERYTHING)).toEqual({ status: 'refused', message: expect.stringMatching(/^the answer takes 231 bytes, the limit labelStringsBytesMax is 50: /) });
   expect(values(store, '__name__', { ...EVERYTHING, limit: 2 })).toHaveLength(2);
 });
+
+test('names that no series has push out nothing that is kept ready, and are not kept themselves', () => {
+  const store = new HotStore(new NodeSql(), limitsWith({ labelStringsCacheBytesMax: 1000 }));
+  write(store, [{ labels: named('m', { a: 'b' }), samples: [[1, 1]] }]);
+  const bytes = (): unknown => {
+    const answer = store.labelValues('a', EVERYTHING);
+    return answer.status === 'strings' ? answer.json : answer;
+  };
+  const first = bytes();
+  for (let i = 0; i < 1000; i++) expect(values(store, `no_such_label_${i}`)).toEqual([]);
+  expect(bytes()).toBe(first);
+});
