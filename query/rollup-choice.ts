@@ -58,19 +58,30 @@ export function cutRange(shard: string, candidates: readonly RollupCandidate[], 
     days: new Set<number>(),
   }));
   const rest: { startMs: number; endMs: number }[] = [];
-  // A day's buckets have what is later than its beginning, and the first moment of the day behind.
-  for (let day = dayOf(startMs - 1); day <= dayOf(endMs - 1); day++) {
-    const chosen = usable.find(({ spans }) => spans.some(({ firstDay, lastDay }) => firstDay <= day && day <= lastDay));
+  for (const [firstDay, endDay] of stretchesOfDays(usable.flatMap(({ spans }) => spans), startMs, endMs)) {
+    const chosen = usable.find(({ spans }) => spans.some((span) => span.firstDay <= firstDay && firstDay <= span.lastDay));
     if (chosen !== undefined) {
-      chosen.days.add(day);
+      for (let day = firstDay; day < endDay; day++) chosen.days.add(day);
       continue;
     }
-    const [from, to] = [Math.max(startMs, day * DAY_MS + 1), Math.min(endMs, (day + 1) * DAY_MS)];
+    const [from, to] = [Math.max(startMs, firstDay * DAY_MS + 1), Math.min(endMs, endDay * DAY_MS)];
     const last = rest.at(-1);
     if (last?.endMs === from - 1) rest[rest.length - 1] = { startMs: last.startMs, endMs: to };
     else rest.push({ startMs: from, endMs: to });
   }
   return { shard, rollups: usable.flatMap(({ candidate, days }) => (days.size === 0 ? [] : [{ candidate, days }])), rest };
+}
+
+/**
+ * The days of a range, cut wherever a span begins or ends: behind the last day of each stretch stands its end. A range may be of millions of
+ * days, of which few have roll-ups: they are never gone through one by one.
+ */
+function stretchesOfDays(spans: readonly RollupDays[], startMs: number, endMs: number): [firstDay: number, endDay: number][] {
+  // A day's buckets have what is later than its beginning, and the first moment of the day behind.
+  const [first, end] = [dayOf(startMs - 1), dayOf(endMs - 1) + 1];
+  const inside = spans.flatMap(({ firstDay, lastDay }) => [firstDay, lastDay + 1]).filter((day) => day > first && day < end);
+  const cuts = [...new Set([first, ...inside, end])].sort((a, b) => a - b);
+  return cuts.slice(1).map((cut, i) => [cuts[i]!, cut]);
 }
 
 /** Ranges of several shards as one list of ranges that do not touch, at most `countMax` of them. */
