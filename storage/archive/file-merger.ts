@@ -108,9 +108,10 @@ export class FileMerger {
       const partition = files.changedPartition(definition.name, nowDay);
       if (partition === undefined || partitionEndDay(definition, partition.day) > nowDay) continue;
       const runs = planMerge(files.runs(partition), limits);
+      const isWorthIt = runs !== undefined && files.mayBeJoined(definition.name, runs.flatMap((run) => run.files));
       sql.transaction(() => {
-        // Marked again with the next files that come, those of the merge among them.
-        if (runs === undefined) files.unmark(partition);
+        // Marked again with the next files that come, those of the merge among them, and when a deletion is carried out that has to be first.
+        if (!isWorthIt) files.unmark(partition);
         else this.#ledger.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
       });
       return;

@@ -65,13 +65,16 @@ interface FileRow extends Record<string, string | number> {
   readonly description: string;
 }
 
-interface RemovedRow extends Record<string, string | number | null> {
+interface CleanRow extends Record<string, string | number | null> {
+  readonly clean_through: number;
+  readonly description: string;
+}
+
+interface RemovedRow extends CleanRow {
   readonly rank: number;
   readonly run: number;
   readonly position: number;
-  readonly clean_through: number;
   readonly shard: string;
-  readonly description: string;
   readonly removed_change: number | null;
   readonly removed_by: string | null;
 }
@@ -109,7 +112,7 @@ export class ArchiveFiles {
 
   /**
    * Replaces files by others, or by none, or brings some that take nobody's place. Doing it twice is doing it once, but for the last. `conflict`: something else has taken one of the files away meanwhile, and
-   * nothing is changed.
+   * nothing is changed; nor may files be joined of which some have what is deleted, and others what came behind that.
    */
   replace({ id, table, remove, shard: owner, add, nowMs, cleanThrough: cleaned }: FilesReplacement): 'done' | 'conflict' {
     assert(remove.length > 0 || (add.length > 0 && owner !== undefined), 'files that take the place of none have a shard');
@@ -124,6 +127,8 @@ export class ArchiveFiles {
       const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, clean_through, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
       if (rows.length > 0 && rows.every(({ removed_by: by }) => by === id)) return 'done';
       if (rows.length !== remove.length || rows.some(({ removed_change: change }) => change !== null)) return 'conflict';
+      const cleanThrough = cleaned ?? (add.length === 0 ? 0 : this.#cleanThroughOf(table, rows));
+      if (cleanThrough === undefined) return 'conflict';
       const [{ shard, run, position }] = rows as [RemovedRow];
       assert(add.length === 0 || rows.every((row) => row.shard === shard), 'files of one shard are replaced at a time');
       const rank = rows.reduce((last, row) => Math.max(last, row.rank), 0);
@@ -134,7 +139,6 @@ export class ArchiveFiles {
       this.#sql.run('INSERT INTO archive_change (table_name, change, operation) VALUES (?, ?, ?)', table, change, operation);
       this.#sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
       this.#sql.run('UPDATE data_file SET removed_change = ?, removed_ms = ?, removed_by = ? WHERE file IN (SELECT value FROM json_each(?))', change, nowMs, id, JSON.stringify(remove));
-      const cleanThrough = cleaned ?? rows.reduce((least, row) => Math.min(least, row.clean_through), Infinity);
       // One that takes the place of one has it in the run too: it has its series, or some of them.
       const isRewrite = remove.length === 1 && add.length === 1;
       this.#add(add, { shard, rank, run: isRewrite ? run : undefined, position: isRewrite ? position : undefined, cleanThrough }, change);
@@ -197,6 +201,18 @@ export class ArchiveFiles {
       runs.set(run, known);
     }
     return [...runs.values()].sort((a, b) => a.rank - b.rank || a.run - b.run);
+  }
+
+  /** Whether files may become one: see `replace`. */
+  mayBeJoined(table: ArchiveTableName, files: readonly number[]): boolean {
+    const rows = this.#sql.all<CleanRow>('SELECT clean_through, description FROM data_file WHERE file IN (SELECT value FROM json_each(?))', JSON.stringify(files));
+    return this.#cleanThroughOf(table, rows) !== undefined;
+  }
+
+  /** Deletions are of samples alone. */
+  #cleanThroughOf(table: ArchiveTableName, rows: readonly CleanRow[]): number | undefined {
+    if (table !== 'samples') return 0;
+    return this.#tombstones.cleanThroughOfAll(rows.map(({ clean_through: cleanThrough, description }) => ({ cleanThrough, ...decodeDataFile(description) })));
   }
 
   /** First day of the oldest partition of a table that queries read. */

@@ -21,6 +21,13 @@ export interface UncleanFile {
   readonly tombstones: readonly Tombstone[];
 }
 
+/** A file of samples, and up to which tombstone it is clean. */
+export interface StoredFile {
+  readonly cleanThrough: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+}
+
 interface TombstoneRow extends Record<string, string | number> {
   readonly tombstone: number;
   readonly selectors: string;
@@ -80,6 +87,19 @@ export class Tombstones {
     return first === undefined ? this.#last() : first.tombstone - 1;
   }
 
+  /**
+   * The newest tombstone that none of some files has anything of, were they one; `undefined` when there is none to be told: a deletion that is
+   * not carried out in one of them has nothing of another, whose samples came behind it and would be taken for deleted.
+   */
+  cleanThroughOfAll(files: readonly StoredFile[]): number | undefined {
+    const pending = this.pending();
+    const isOfTime = (file: StoredFile, { startMs, endMs }: Tombstone): boolean => file.minTimeMs <= endMs && file.maxTimeMs >= startMs;
+    const first = pending.find((each) => files.some((file) => file.cleanThrough < each.tombstone && isOfTime(file, each)));
+    if (first === undefined) return this.#last();
+    const isMixed = pending.some((each) => each.tombstone >= first.tombstone && files.some((file) => file.cleanThrough >= each.tombstone && isOfTime(file, each)));
+    return isMixed ? undefined : first.tombstone - 1;
+  }
+
   /** Some files of samples that may have something of a tombstone; the oldest tombstone first. */
   unclean(limit: number): UncleanFile[] {
     const pending = this.pending();
@@ -99,9 +119,12 @@ export class Tombstones {
     return [];
   }
 
-  /** A file has nothing of the tombstones up to one. */
+  /** A file has nothing of the tombstones up to one. A merge that has waited for that may go on. */
   markClean(file: number, tombstone: number): void {
-    this.#sql.run('UPDATE data_file SET clean_through = ? WHERE file = ? AND clean_through < ?', tombstone, file, tombstone);
+    this.#sql.transaction(() => {
+      this.#sql.run('UPDATE data_file SET clean_through = ? WHERE file = ? AND clean_through < ?', tombstone, file, tombstone);
+      this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) SELECT table_name, day, shard FROM data_file WHERE file = ? AND removed_change IS NULL', file);
+    });
   }
 
   /** Forgets the tombstones that no file has anything of, nor one that a shard may yet commit. Returns whether any is left. */

@@ -65,6 +65,28 @@ describe('samples of the archive that are deleted', () => {
     }
   });
 
+  test('what comes again behind a deletion stays, also when it is merged with files that still have what was deleted', async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const { world, labels, random } = await filled(seed, [1, 1, 1, 1]);
+      remove(world, { name: 'nobody', type: '=', value: '' }, DAY_START_MS, DAY_START_MS + DAY_MS);
+      expect(await world.readAll()).toEqual([]);
+      await world.commit(samplesOf(labels, random, 1));
+      const again = await world.readAll();
+      expect(again.length).toBeGreaterThan(0);
+      await world.mergeAll();
+      expect(await world.readAll()).toEqual(again);
+      await world.live(HOUR_MS);
+      expect(await world.readAll()).toEqual(again);
+      expect(world.tombstones.pending()).toEqual([]);
+      // Files that nothing waits for any more are merged as ever.
+      for (let i = 0; i < 4; i++) await world.commit(samplesOf(labels, random, 1));
+      const all = await world.readAll();
+      await world.live(HOUR_MS);
+      expect(await world.readAll()).toEqual(all);
+      expect(world.files.runs({ table: 'samples', day: DAY_START_MS / DAY_MS, shard: '1/0' }).length).toBe(1);
+    }
+  });
+
   test('a flush that had begun before, and is committed behind it, brings nothing back; one that began behind it does', async () => {
     const { world, labels, random } = await filled(3);
     const everything: Matcher = { name: 'nobody', type: '=', value: '' };
