@@ -112,7 +112,10 @@ function once(body: () => void): () => void {
   };
 }
 
-/** Runs requests of routes that are bounded in a slot of their tenant, up to the first byte of the answer. Stands behind `authorize`. */
+/**
+ * Runs requests of routes that are bounded in a slot of their tenant, until the answer has left: what is streamed is read, and kept, while it
+ * is sent. Stands behind `authorize`.
+ */
 export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
   return async (context, next) => {
     if (!BOUNDED_ROUTES.has(routePath(context, -1))) return next();
@@ -122,11 +125,42 @@ export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
     } catch (error) {
       return failure(error, requestIdOf(context));
     }
+    let isStreamed = false;
     try {
       await next();
+      const { res } = context;
+      // What has a length is at hand; and nobody reads the body of an answer to HEAD.
+      if (res.body !== null && !res.headers.has('content-length') && context.req.raw.method !== 'HEAD') {
+        context.res = undefined;
+        context.res = new Response(tellingEnd(res.body, free), res);
+        isStreamed = true;
+      }
     } finally {
-      free();
+      if (!isStreamed) free();
     }
     return undefined;
   };
+}
+
+/** A body that says when it has been read to its end, or will not be. */
+function tellingEnd(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const source: UnderlyingSource<Uint8Array> = {
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+      } catch (error) {
+        ended();
+        throw error;
+      }
+      ended();
+      controller.close();
+    },
+    async cancel(reason) {
+      ended();
+      await reader.cancel(reason);
+    },
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
 }

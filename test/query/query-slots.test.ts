@@ -87,3 +87,44 @@ test('over HTTP: many at once are all answered, one at a time; what fails frees 
   expect(metrics).toContain(`varve_query_waits_total ${paths.length * 2 - 1}\n`);
   expect(metrics).not.toContain('varve_query_refusals_total');
 });
+
+describe('a streamed answer', () => {
+  const BASE = 'http://127.0.0.1/api/v1';
+
+  /** An app of one slot with an answer that does not leave in one piece. */
+  async function streaming() {
+    const { app, clock } = nodeApp({ VARVE_OPEN: 'loopback', VARVE_TENANT_LIMITS: '{"*":{"queriesAtOnceMax":1}}' });
+    clock.sleep = (durationMs) => new TurningClock(NOON).sleep(durationMs);
+    const body = Array.from({ length: 4000 }, (_, i) => `m{pod="${String(i).padStart(60, 'p')}"} 1\n`).join('');
+    expect((await app.request(`${BASE}/import/prometheus`, { method: 'POST', body })).status).toBe(204);
+    const begin = async (init: RequestInit = {}): Promise<Response> => app.request(`${BASE}/series?match[]=m`, init);
+    const next = async (): Promise<number> => (await app.request(`${BASE}/query?query=1`)).status;
+    return { begin, next };
+  }
+
+  test('keeps its slot until it has left, whole and unchanged', async () => {
+    const { begin, next } = await streaming();
+    const answer = await begin();
+    expect([answer.status, answer.headers.get('content-type'), answer.headers.get('content-length')]).toEqual([200, 'application/json', null]);
+    expect(await next()).toBe(503);
+    const { data } = (await answer.json()) as { readonly data: readonly unknown[] };
+    expect(data).toHaveLength(4000);
+    expect(await next()).toBe(200);
+  });
+
+  test('gives it back when nobody wants the rest', async () => {
+    const { begin, next } = await streaming();
+    const reader = (await begin()).body!.getReader();
+    await reader.read();
+    expect(await next()).toBe(503);
+    await reader.cancel();
+    expect(await next()).toBe(200);
+    const hangUp = new AbortController();
+    await begin({ signal: hangUp.signal });
+    expect(await next()).toBe(503);
+    hangUp.abort();
+    expect(await next()).toBe(200);
+    expect((await begin({ method: 'HEAD' })).status).toBe(200);
+    expect(await next()).toBe(200);
+  });
+});
