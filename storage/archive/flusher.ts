@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import type { DataFile } from '../catalog/data-file.ts';
@@ -23,8 +24,6 @@ import { SamplesFileWriter } from './samples-file-writer.ts';
 import type { SeriesFile } from './series-file-writer.ts';
 import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 
-/** Objects under one key that another build has written before a plan is given up until somebody looks. */
-const KEY_TRIES = 3;
 const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
 
 /** Series read at a time: at first, when nobody knows how many samples they have, and at the most. */
@@ -269,16 +268,17 @@ export class Flusher {
     const { store, prefix, shard } = this.#options;
     const day = new Date(file.minTimeMs).toISOString().slice(0, 10);
     const name = `${prefix}/${table}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
-    for (let attempt = 0; attempt < KEY_TRIES; attempt++) {
-      const key = `${name}${attempt === 0 ? '' : `-${attempt}`}.parquet`;
-      // Commit point of the object: the store's own. Another body under the key is of a build that encodes otherwise: it is left alone.
+    // Another body under the first key is of a build that encodes otherwise, or has what has left the shard meanwhile, by a deletion or as
+    // exemplars do: it is left alone, and what the second key says of the bytes keeps a flush from running out of keys.
+    for (const key of [`${name}.parquet`, `${name}-${crc32(file.bytes)}.parquet`]) {
+      // Commit point of the object: the store's own.
       if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
       this.counters.archived_files_total++;
       this.counters[table === 'exemplars' ? 'archived_exemplars_total' : 'archived_samples_total'] += file.rowCount;
       const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
       return { table, key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
     }
-    throw new PortFailure(`${KEY_TRIES} objects named ${name} have other bytes`);
+    throw new PortFailure(`objects named ${name} have other bytes`);
   }
 
   async #finish(plan: FlushPlan): Promise<void> {

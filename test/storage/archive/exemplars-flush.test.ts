@@ -70,6 +70,43 @@ test('of too many the newest go, and the rest is counted', async () => {
   expect(world.flusher.counters).toMatchObject({ archived_exemplars_total: 10, archived_exemplars_left_out_total: 110 });
 });
 
+test('exemplars make room for others while the object store stores and does not answer: the flush still comes to its end', async () => {
+  const world = filled({ exemplarRowsMax: 24, exemplarRowBytesTarget: 300 });
+  const { objects } = world;
+  const lost = (): never => {
+    throw new Error('Network connection lost.');
+  };
+  let isAnswering = true;
+  let unanswered = 0;
+  world.store = {
+    head: (key) => objects.head(key),
+    get: async (key, range) => (isAnswering ? objects.get(key, range) : lost()),
+    create: async (key, body) => {
+      isAnswering = true;
+      const outcome = await objects.create(key, body);
+      if (outcome === 'exists' || unanswered === 6 || !key.includes('/exemplars/')) return outcome;
+      unanswered++;
+      isAnswering = false;
+      return lost();
+    },
+    delete: (keys) => objects.delete(keys),
+    list: (prefix, cursor) => objects.list(prefix, cursor),
+  };
+  world.wake();
+  for (let step = 0; step < 40; step++) {
+    const before = unanswered;
+    await world.flusher.step();
+    world.clock.advance(20 * 60_000);
+    if (unanswered === before) continue;
+    const timeMs = world.clock.nowMs();
+    write(world.hot, [{ labels: named('m_a', { series: 'a' }), samples: [[timeMs, 1]], exemplars: Array.from({ length: 12 }, (_, i) => [timeMs + i, i, named('', { trace_id: `${timeMs}` }).slice(2)] as const) }]);
+  }
+  expect(unanswered).toBe(6);
+  await world.settle();
+  expect(world.flusher.status()).toMatchObject({ begun: undefined, failure: undefined });
+  expect(world.hot.archive.mark.archivedUntilMs).toBeGreaterThanOrEqual(START_MS + HOUR_MS);
+});
+
 test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', async (when) => {
   for (let call = 0; ; call++) {
     const world = filled();
