@@ -1,4 +1,6 @@
+import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 
 /** A body of a declared length that is no longer than this is counted as held before it has arrived: reading it in one go is cheapest. */
@@ -22,6 +24,16 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
   if (body !== undefined) return body;
   await discard(reader, bytesMax * DISCARD_FACTOR);
   throw new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
+}
+
+/** Runs what reads a body, and gives it up when it takes longer: somebody who sends a byte a second must not hold memory, or a turn, for as long as he likes. */
+export async function readInTime<T>(clock: Clock, msMax: number, read: () => Promise<T>): Promise<T | 'expired'> {
+  const watch = new IdleWatch(clock, msMax);
+  try {
+    return await watch.within(read);
+  } finally {
+    watch.stop();
+  }
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;

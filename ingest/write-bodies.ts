@@ -2,8 +2,7 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
-import { IdleWatch } from './idle-watch.ts';
-import { readBody } from './read-body.ts';
+import { readBody, readInTime } from './read-body.ts';
 import { RequestMemory, type Holding } from './request-memory.ts';
 
 /** Reads the bodies of remote write and OTLP, each within its time and all within the memory that there is for them. */
@@ -28,16 +27,10 @@ export class WriteBodies {
     }
   }
 
-  /** Somebody who sends a byte a second must not hold memory and a connection for as long as he likes. */
   async #read(request: Request, bytesMax: number, limitName: string, held: Holding): Promise<Uint8Array> {
     const { writeBodyMsMax } = this.#limits;
-    const watch = new IdleWatch(this.#clock, writeBodyMsMax);
-    try {
-      const body = await watch.within(() => readBody(request, bytesMax, limitName, held));
-      if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
-      return body;
-    } finally {
-      watch.stop();
-    }
+    const body = await readInTime(this.#clock, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
+    if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
+    return body;
   }
 }

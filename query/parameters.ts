@@ -2,9 +2,10 @@ import type { ExplainMode } from '../promql/engine.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
 import { matcherMatchesEmpty } from '../storage/model/compile-matcher.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
+import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import { readBody } from '../ingest/read-body.ts';
+import { readBody, readInTime } from '../ingest/read-body.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
 const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
@@ -16,16 +17,23 @@ export const TIME_MS_MAX = 8.64e15;
  * Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. A body that is no form
  * says nothing, as in Prometheus.
  */
-export async function readParameters(request: Request): Promise<URLSearchParams> {
+export async function readParameters(request: Request, clock: Clock = systemClock): Promise<URLSearchParams> {
   const url = urlParameters(request.url);
   if (request.method !== 'POST') return url;
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
   if (contentType !== 'application/x-www-form-urlencoded') return url;
-  const body = await readBody(request, LIMITS.queryBodyBytesMax, 'queryBodyBytesMax');
-  const merged = new URLSearchParams(new TextDecoder().decode(body));
+  const merged = new URLSearchParams(new TextDecoder().decode(await readForm(request, clock)));
   for (const [name, value] of url) merged.append(name, value);
   return merged;
+}
+
+/** A query has its turn already while its form arrives. */
+async function readForm(request: Request, clock: Clock): Promise<Uint8Array> {
+  const { queryBodyBytesMax, queryBodyMsMax } = LIMITS;
+  const body = await readInTime(clock, queryBodyMsMax, () => readBody(request, queryBodyBytesMax, 'queryBodyBytesMax'));
+  if (body === 'expired') throw new VarveError('timeout', `the form has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
+  return body;
 }
 
 /** The parameters in a request's URL. The whole of it has been parsed before the request got here; once more would cost as much as a small query's tree. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { durationParameter, limitParameter, lookbackParameter, rangeParameters, readParameters, requiredDuration, requiredTime, selectorParameters, timeParameter } from '../../query/parameters.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { WaitingClock } from '../fakes/waiting-clock.ts';
 
 const one = (name: string, value: string): URLSearchParams => new URLSearchParams([[name, value]]);
 
@@ -132,6 +134,25 @@ describe('where parameters come from', () => {
     expect((await readParameters(new Request('http://x/', { method: 'POST', headers: form, body: 'q=a+b%2Bc%e4%b8%96&r=%zz' }))).getAll('q')).toEqual(['a b+c世']);
     const broken = new Request('http://x/', { method: 'POST', headers: form, body: Uint8Array.of(0x71, 0x3d, 0xff) });
     expect((await readParameters(broken)).get('q')).toBe('\ufffd');
+  });
+
+  test('a form that does not arrive is given up, and one that takes its time is not', async () => {
+    const clock = new WaitingClock(0);
+    const reading = (body: ReadableStream<Uint8Array>) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock);
+    const late = reading(new ReadableStream<Uint8Array>()).catch((error: VarveError) => `${error.kind}: ${error.message}`);
+    const slow = reading(
+      new ReadableStream<Uint8Array>({
+        start: (controller) =>
+          void clock.sleep(LIMITS.queryBodyMsMax / 2).then(() => {
+            controller.enqueue(new TextEncoder().encode('a=1'));
+            controller.close();
+          }),
+      }),
+    );
+    await clock.advance(LIMITS.queryBodyMsMax / 2);
+    expect((await slow).toString()).toBe('a=1');
+    await clock.advance(LIMITS.queryBodyMsMax / 2);
+    expect(await late).toBe('timeout: the form has not arrived within queryBodyMsMax (30000 ms); send it again');
   });
 
   test('a body of another type says nothing', async () => {
