@@ -41,7 +41,7 @@ export interface TimeSeriesStoreOptions {
 
 export interface StoreArchivePlace {
   readonly bucket: R2Bucket | ObjectStore;
-  /** What all keys begin with; random, and remembered, unless given. Two stores must not have the same. */
+  /** What all keys begin with; random, and remembered, unless given. Two stores must not have the same: each removes files there that it does not know. */
   readonly prefix?: string;
   /**
    * The files are an Iceberg table, whose metadata is under `PREFIX/points/metadata`. This stands before a key in the locations that its
