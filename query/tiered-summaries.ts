@@ -11,6 +11,7 @@ import { WHOLE_ARCHIVE } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import type { ReadReport } from './read-report.ts';
 import { cutRange, rollupCandidates, unionOf, type RollupCandidate, type ShardCut } from './rollup-choice.ts';
+import { SeriesFromSamples } from './series-from-samples.ts';
 import { bucketPartsOf, SummaryBuilder } from './summary-builder.ts';
 import { joinSeries, rawSeriesOf, selectTiers, tiersOf, type HotSelect } from './tiered-select.ts';
 
@@ -103,13 +104,21 @@ async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelec
       if (live !== undefined) own(hot(live.number, { startMs: live.startMs, endMs: range.endMs, ...(raw === undefined ? {} : { completeFromMs: live.startMs }) }));
     }
   }
+  const instead = new SeriesFromSamples((more) => {
+    const matchers = [...request.matchers, ...more];
+    return selectTiers(tier, { ...request, matchers }, (shard, from) => hot(shard, { ...from, matchers }), report.cold);
+  });
   let rows = 0;
-  for await (const pieces of bySeries(mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels)))) {
-    const series = await seriesOf(pieces, parts, () => rawOf(tier, request, pieces[0]!.labels, hot, report));
-    if (series === undefined) continue;
-    rows += series.timestampsMs.length;
-    if (rows > request.samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${request.samplesMax})`);
-    yield series;
+  try {
+    for await (const pieces of bySeries(mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels)))) {
+      const series = await seriesOf(pieces, parts, () => instead.find(pieces[0]!.labels));
+      if (series === undefined) continue;
+      rows += series.timestampsMs.length;
+      if (rows > request.samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${request.samplesMax})`);
+      yield series;
+    }
+  } finally {
+    await instead.close();
   }
 }
 
@@ -173,14 +182,4 @@ function summarize(pieces: readonly Piece[], parts: ReadonlySet<SummaryPart>): R
     else builder.addBuckets(buckets!, from!, to!, resolutionMs!);
   }
   return builder.finish(pieces[0]!.labels);
-}
-
-/** One series from samples alone. */
-async function rawOf(tier: ArchiveTier, request: SummarySelect, labels: Labels, hot: HotSelect, report: ReadReport): Promise<RawSeries | undefined> {
-  const matchers = Array.from({ length: labels.length / 2 }, (_, i) => ({ name: labels[i * 2]!, type: '=' as const, value: labels[i * 2 + 1]! }));
-  const all = [...request.matchers, ...matchers];
-  for await (const series of selectTiers(tier, { ...request, matchers: all }, (shard, from) => hot(shard, { ...from, matchers: all }), report.cold)) {
-    if (compareLabels(series.labels, labels) === 0) return series;
-  }
-  return undefined;
 }
