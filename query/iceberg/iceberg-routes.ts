@@ -91,7 +91,7 @@ export function icebergRoutes({ openTenant, config }: IcebergServices): Hono {
     routes.get(`${table}/credentials`, answered(async (context) => {
       const { metadataLocation } = await findTable(await catalog(context), context.req.param('table')!);
       const vended = await config.vended(context.req.raw);
-      return Response.json({ 'storage-credentials': vended === undefined ? [] : [{ prefix: tableLocation(metadataLocation), config: vended }] });
+      return Response.json({ 'storage-credentials': vended === undefined ? [] : [{ prefix: tableLocation(metadataLocation), config: vended }] }, { headers: { 'cache-control': 'no-store' } });
     }));
     routes.post(`${table}/metrics`, answered(async (context) => {
       await discardBody(context.req.raw, LIMITS.icebergBodyBytesMax);
@@ -143,7 +143,7 @@ function loadTable(context: Context, { metadataLocation, metadata }: FoundTable,
   if (snapshots !== 'all' && snapshots !== 'refs') throw badData('snapshots must be all or refs');
   // Metadata never changes where it stands; what is vended goes with the client's own key. Weak, since answers may be compressed on the way.
   const etag = `W/"${metadataLocation.slice(metadataLocation.lastIndexOf('/') + 1)}-${snapshots}"`;
-  const headers = { etag, 'cache-control': 'private, no-cache', 'content-type': 'application/json' };
+  const headers = { etag, 'cache-control': vended === undefined ? 'private, no-cache' : 'no-store', 'content-type': 'application/json' };
   const known = context.req.header('if-none-match');
   if (known?.split(',').some((one) => one.trim().replace(/^W\//, '') === etag.slice(2)) === true) return new Response(null, { status: 304, headers });
   const rest = { config: vended ?? {}, ...(vended === undefined ? {} : { 'storage-credentials': [{ prefix: tableLocation(metadataLocation), config: vended }] }) };

@@ -130,9 +130,14 @@ describe.each(['/v1', '/v1/team-a'])('%s', (base) => {
   test('credentials for those who ask: the S3 form of their own key', async () => {
     const { accessKeyId, secretAccessKey } = s3KeyOf(key);
     const properties = { 's3.endpoint': 'https://varve.example/objects', 's3.access-key-id': accessKeyId, 's3.secret-access-key': secretAccessKey };
-    const { json } = await ask(`${base}/namespaces/metrics/tables/samples`, { 'x-iceberg-access-delegation': 'remote-signing, vended-credentials' });
+    const { json, headers } = await ask(`${base}/namespaces/metrics/tables/samples`, { 'x-iceberg-access-delegation': 'remote-signing, vended-credentials' });
+    // What holds a secret stays in no cache.
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect((await ask(`${base}/namespaces/metrics/tables/samples`)).headers.get('cache-control')).toBe('private, no-cache');
     expect(json).toMatchObject({ config: properties, 'storage-credentials': [{ prefix: LOCATION, config: properties }] });
-    expect((await ask(`${base}/namespaces/metrics/tables/samples/credentials`)).json).toMatchObject({ 'storage-credentials': [{ prefix: LOCATION, config: properties }] });
+    const alone = await ask(`${base}/namespaces/metrics/tables/samples/credentials`);
+    expect(alone.headers.get('cache-control')).toBe('no-store');
+    expect(alone.json).toMatchObject({ 'storage-credentials': [{ prefix: LOCATION, config: properties }] });
   });
 
   test('a report of a scan is taken and thrown away', async () => {
