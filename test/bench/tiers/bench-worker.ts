@@ -1,11 +1,13 @@
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import type { DataFile } from '../../../storage/catalog/data-file.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
 import worker, { Catalog as RealCatalog, Shard as RealShard, type Env } from '../../../worker.ts';
 import { DAY_MS, fleetFile, SERIES_PER_FILE } from './fleet-days.ts';
 
 /*
- * The Worker that `bench -- tiers` measures: the real one, and beside it two paths of the bench. `/bench/clock` moves the time of the isolate,
- * objects included, so that a window is over when the bench says so; `/bench/load` writes files with the archive's own writer and commits them.
+ * The Worker that `bench -- tiers` measures: the real one, and beside it three paths of the bench. `/bench/clock` moves the time of the isolate,
+ * objects included, so that a window is over when the bench says so; `/bench/load` writes files with the archive's own writer and commits them;
+ * `/bench/rollups` counts the days that each table of roll-ups has.
  */
 const systemNow = Date.now;
 let offsetMs = 0;
@@ -46,6 +48,10 @@ export class Catalog extends RealCatalog {
   constructor(state: DurableObjectState, env: Env) {
     super(shifted(state), env);
   }
+
+  async clockMoved(): Promise<void> {
+    await this.alarm();
+  }
 }
 
 /** Of the bench's own commits: rises, whatever shards commit. */
@@ -62,9 +68,22 @@ async function load(env: Env, day: number, first: number, end: number): Promise<
     files.push({ table: 'samples', key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
     bytes += file.bytes.length;
   }
-  const catalog = env.CATALOG.get(env.CATALOG.idFromName('default/catalog'));
-  await catalog.archiveCommit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: sequence++, files, archivedUntilMs: (day + 1) * DAY_MS });
+  // A day is rolled up when the first window of the next one is archived too.
+  const archivedUntilMs = (day + 1) * DAY_MS + LIMITS.archiveWindowMs;
+  await catalogOf(env).archiveCommit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: sequence++, files, archivedUntilMs });
   return bytes;
+}
+
+function catalogOf(env: Env): Catalog {
+  return env.CATALOG.get(env.CATALOG.idFromName('default/catalog')) as unknown as Catalog;
+}
+
+/** By table, how many days of a range have roll-ups. */
+async function rolledUpDays(env: Env, firstDay: number, lastDay: number): Promise<Record<string, number>> {
+  const { days } = await catalogOf(env).rollupDays({ version: CATALOG_RPC_VERSION, firstDay, lastDay });
+  const counts: Record<string, number> = {};
+  for (const span of days) counts[span.table] = (counts[span.table] ?? 0) + span.lastDay - span.firstDay + 1;
+  return counts;
 }
 
 export default {
@@ -75,9 +94,12 @@ export default {
       case '/bench/clock':
         offsetMs = number('offset');
         await (env.SHARD.get(env.SHARD.idFromName('default/shard/1/0')) as unknown as Shard).clockMoved();
+        await catalogOf(env).clockMoved();
         return Response.json(Date.now());
       case '/bench/load':
         return Response.json(await load(env, number('day'), number('first'), number('end')));
+      case '/bench/rollups':
+        return Response.json(await rolledUpDays(env, number('first'), number('last')));
       default:
         return worker.fetch(request, env);
     }

@@ -10,6 +10,18 @@ export const FLEET_INTERVAL_MS = 30_000;
 export const DAY_MS = 86_400_000;
 export const SAMPLES_PER_DAY = DAY_MS / FLEET_INTERVAL_MS;
 const HOSTS = 100;
+/** A few series, of a metric of their own, have as many days as roll-ups are kept. */
+export const FIRST_LONG_SERIES = 900_000;
+export const LONG_SERIES = 10;
+
+/** What is loaded. Days since 1970. */
+export interface Fleet {
+  readonly series: number;
+  readonly firstDay: number;
+  readonly days: number;
+  /** The long series begin here and end where the others do. */
+  readonly firstLongDay: number;
+}
 
 export function fleetMetric(series: number): string {
   return `fleet_${String(Math.floor(series / HOSTS)).padStart(4, '0')}_value`;

@@ -9,6 +9,7 @@ import { sizeInPeer } from '../size/peer-size.ts';
 import { BenchServer } from './bench-server.ts';
 import { coldSize } from './cold-size.ts';
 import { DAY_MS, SAMPLES_PER_DAY } from './fleet-days.ts';
+import { loadFleet, rollUpFleet } from './load-fleet.ts';
 import { flushRun } from './flush-run.ts';
 import { QUESTIONS, queryRun } from './query-run.ts';
 
@@ -16,12 +17,10 @@ const SCRAPES = 2_000;
 const INTERVAL_MS = 250;
 const SERIES = 10_000;
 const DAYS = 7;
-/** The catalog merges files and rolls them up when a day is over; queries are timed behind that, if it ends. */
-const UPKEEP_MS = 300_000;
-/** Loaded in one request: some twenty files. */
-const SERIES_PER_LOAD = 1_820;
+/** Roll-ups of an hour are kept for 365 days, up to today. */
+const LONG_DAYS = 362;
 const FULL = { pods: 400, scrapes: 240, runs: 30 };
-const TINY = { pods: 4, scrapes: 20, runs: 3, series: 200, days: 2 };
+const TINY = { pods: 4, scrapes: 20, runs: 3, series: 200, days: 2, longDays: 5 };
 
 const MEASURES: readonly Measure[] = [
   { key: 'coldBytes', title: 'cold: bytes a sample, labels included (asked: ≤ 2 × VictoriaMetrics, ≤ 0.7 × Prometheus)', digits: 3, hasRatio: true },
@@ -56,7 +55,9 @@ export async function benchTiers(options: BenchOptions, say: (line: string) => v
   }
   const run: Record<string, number> = { coldBytes: size.bytes / size.sampleCount };
   const sandbox = new Sandbox('tiers');
-  const fleet = { series: options.series ?? (isTiny ? TINY.series : SERIES), days: isTiny ? TINY.days : DAYS, firstDay: 0 };
+  const days = isTiny ? TINY.days : DAYS;
+  const endDay = Math.floor(Date.now() / DAY_MS) - 2;
+  const fleet = { series: options.series ?? (isTiny ? TINY.series : SERIES), days, firstDay: endDay - days, firstLongDay: endDay - (isTiny ? TINY.longDays : LONG_DAYS) };
   let queryNotes: readonly string[];
   try {
     const server = await BenchServer.start(sandbox);
@@ -64,10 +65,8 @@ export async function benchTiers(options: BenchOptions, say: (line: string) => v
     server.close();
     // Another server: what queries read is none of what was flushed.
     const reader = await BenchServer.start(sandbox);
-    fleet.firstDay = Math.floor(Date.now() / DAY_MS) - 2 - fleet.days;
     await loadFleet(reader, fleet, say);
-    say('waiting for what the catalog makes of it');
-    await reader.processes.settle(isTiny ? 5_000 : UPKEEP_MS);
+    await rollUpFleet(reader, fleet, say);
     const answered = await queryRun(reader, fleet, options.runs ?? (isTiny ? TINY.runs : FULL.runs), say);
     Object.assign(run, answered.run);
     queryNotes = answered.notes;
@@ -98,14 +97,6 @@ async function realSeries(options: BenchOptions, say: (line: string) => void): P
   const captured = await captureScrapes({ intervalMs: options.intervalMs ?? INTERVAL_MS, scrapeCount: options.scrapes ?? SCRAPES, seed: options.seed }, say);
   if (options.keepCapture !== undefined) writeCapture(options.keepCapture, captured);
   return captured;
-}
-
-async function loadFleet(server: BenchServer, { series, days, firstDay }: { readonly series: number; readonly days: number; readonly firstDay: number }, say: (line: string) => void): Promise<void> {
-  let bytes = 0;
-  for (let day = firstDay; day < firstDay + days; day++) {
-    for (let first = 0; first < series; first += SERIES_PER_LOAD) bytes += (await server.ask('/bench/load', { day, first, end: Math.min(series, first + SERIES_PER_LOAD) })).json as number;
-    say(`loaded ${day - firstDay + 1} of ${days} days, ${(bytes / ((day - firstDay + 1) * series * SAMPLES_PER_DAY)).toFixed(2)} bytes a sample`);
-  }
 }
 
 function count(number: number): string {
