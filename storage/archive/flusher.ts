@@ -31,8 +31,8 @@ const GROUP_SERIES_FIRST = 16;
 const GROUP_SERIES_MAX = 1024;
 /** A group has about this part of a row group. */
 const GROUPS_PER_ROW_GROUP = 4;
-/** Between two groups: long enough for a write that comes in to be done with all its turns, and not to wait for one group at each of them. */
-const GROUP_PAUSE_MS = 10;
+/** Between two groups or columns: long enough for a write that comes in to be done with all its turns, and not to wait for one piece at each of them. */
+const PAUSE_MS = 10;
 
 export interface FlusherOptions {
   readonly sql: Sql;
@@ -204,7 +204,7 @@ export class Flusher {
     return { table: 'exemplars', file: writer.rowCount === 0 ? undefined : writer.finish(), cursor: undefined, isLast: true };
   }
 
-  /** The next file of a window. Written a group of series at a time, others having their turn in between. */
+  /** The next file of a window. Read a group of series at a time and written column by column, others having their turn in between. */
   async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
     const { hot, clock, limits } = this.#options;
     const writer = this.#writer(plan);
@@ -217,24 +217,36 @@ export class Flusher {
       hot.confirmCurrent();
       cursor = full ?? (next && { labels: next });
       isOver = cursor === undefined;
-      const rowsEach = (writer.rowCount - rowsBefore) / this.#groupSeries;
-      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.floor(limits.archiveRowGroupRowsMax / GROUPS_PER_ROW_GROUP / Math.max(rowsEach, 1))));
-      if (!isOver && writer.room > 0) await clock.sleep(GROUP_PAUSE_MS);
+      // Of a group that was not taken whole, those before its place count.
+      const taken = full === undefined ? this.#groupSeries : 1 + series.findIndex(({ labels }) => sameLabels(labels, full.labels));
+      const rowsEach = (writer.rowCount - rowsBefore) / taken;
+      await this.#writeInTurns(writer);
+      const wantedRows = Math.min(limits.archiveRowGroupRowsMax / GROUPS_PER_ROW_GROUP, writer.rowGroupRoom);
+      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.ceil(wantedRows / Math.max(rowsEach, 1))));
+      if (!isOver && writer.room > 0) await clock.sleep(PAUSE_MS);
     }
+    writer.end();
+    await this.#writeInTurns(writer);
     return { table: this.#table, file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: false };
   }
 
-  /** Adds series, the first of which may be in the file before up to the cursor; answers with where the next file begins when this one is full. */
+  /** What is read of the hot store is in the writer by now: what others do meanwhile changes nothing. */
+  async #writeInTurns(writer: SamplesFileWriter): Promise<void> {
+    while (writer.writeSome()) await this.#options.clock.sleep(PAUSE_MS);
+  }
+
+  /** Adds series, the first of which may be in the file before up to the cursor; answers with where to go on when a row group or the file is full. */
   #addGroup(writer: SamplesFileWriter, series: readonly WindowSeries[], cursor: FlushCursor | undefined, hasher: SeriesHasher): FlushCursor | undefined {
     const { limits, inFiles } = this.#options;
     for (const { labels, part } of series) {
       const from = cursor === undefined || !sameLabels(labels, cursor.labels) ? part.from : placeBehind(part, cursor);
       if (from >= part.to) continue;
+      if (writer.isBehind) return { labels };
       const { room } = writer;
       if (room === 0) return { labels };
       const wanted = Math.min(part.to, from + room);
       const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
-      writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
+      writer.collect(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
       const to = from + own.to - own.from;
       if (to < part.to) return { labels, takenThroughMs: part.timestampsMs[to - 1]! };
     }

@@ -8,7 +8,9 @@ import { writeLabels, writeMetrics, writeSeriesIds, type SeriesRows } from './se
 
 /** Collects series, in order, and writes their rows as one row group. */
 export class RowGroupWriter {
-  readonly #run = new SampleRun();
+  #run = new SampleRun();
+  /** Taken up again when the next row group begins. */
+  #spare: SampleRun | undefined;
   readonly #chunk: ColumnChunkWriter;
   #series: SeriesRows[] = [];
   #payloadBytes = 0;
@@ -37,20 +39,41 @@ export class RowGroupWriter {
 
   /** Writes what was collected, at least one row, and begins anew. */
   write(): RowGroup {
+    const writing = this.writeInTurns();
+    for (;;) {
+      const { done, value } = writing.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same in as many turns as there are columns. What is added meanwhile is of the next row group, which must not be written before this one is. */
+  writeInTurns(): Iterator<void, RowGroup> {
     const run = this.#run;
-    const chunk = this.#chunk;
     const series = this.#series;
+    this.#run = this.#spare ?? new SampleRun();
+    this.#spare = undefined;
+    this.#series = [];
+    this.#payloadBytes = 0;
+    return this.#columns(run, series);
+  }
+
+  *#columns(run: SampleRun, series: readonly SeriesRows[]): Generator<void, RowGroup> {
+    const chunk = this.#chunk;
     const metrics = writeMetrics(series, chunk);
+    yield;
     const labels = writeLabels(series, chunk);
+    yield;
     const ids = writeSeriesIds(series, chunk);
+    yield;
     const timestamps = writeTimestamps(run, chunk);
+    yield;
     const values = writeValues(run, chunk);
+    yield;
     const histograms = writeHistograms(run, chunk);
     const starts = writeStartTimestamps(run, chunk);
     const rowCount = run.length;
     run.clear();
-    this.#series = [];
-    this.#payloadBytes = 0;
+    this.#spare = run;
     return { rowCount, columns: [metrics, ...labels, ids, timestamps, values, histograms, starts] };
   }
 }

@@ -39,6 +39,24 @@ describe('a flush', () => {
     expect(world.flusher.nextDueMs()).toBe(START_MS + 3 * HOUR_MS + archiveGraceMs);
   });
 
+  test('what is written between two columns of a row group changes no file', async () => {
+    const [quiet, busy] = [filled(), filled()];
+    let turns = 0;
+    busy.clock.sleep = async (durationMs) => {
+      busy.clock.advance(durationMs);
+      busy.write(seriesOf(9), [busy.clock.nowMs()], value);
+      if (++turns % 10 === 0) for (let i = 0; i < 10; i++) busy.hot.maintain();
+    };
+    await quiet.settle();
+    await busy.settle();
+    // Five columns of each of the row groups: 240 rows and 480, 50 in each.
+    expect(turns).toBeGreaterThan(5 * (5 + 10));
+    await expectAll(busy);
+    const bodies = (world: FlushWorld): Promise<unknown> =>
+      Promise.all(world.files.files({ version: 1, startMs: 0, endMs: START_MS + 2 * HOUR_MS - 1, after: undefined }).files.map(async ({ key }) => [key, await world.objects.get(key)]));
+    expect(await bodies(busy)).toEqual(await bodies(quiet));
+  }, 20_000);
+
   test('what the archive has leaves the hot tier when its time is over, what it has not stays', async () => {
     const world = filled();
     await world.settle();

@@ -35,6 +35,22 @@ function textOf({ timestampsMs, bits, payloads, startsMs }: RunSource): string[]
 
 const SMALL = { ...LIMITS, archiveRowGroupRowsMax: 700 } as unknown as typeof LIMITS;
 
+test.each([1, 2, 3, 4])('written in turns it is the same bytes, seed %i', (seed) => {
+  const random = new SeededRandom(seed);
+  const series = randomSeries(random, 40, 200);
+  const writer = new SamplesFileWriter(SMALL, { 'varve.tenant': 'default' });
+  let turns = 0;
+  for (const { labels, id, source } of series) {
+    writer.collect(labels, id, source, 0, source.timestampsMs.length);
+    while (writer.isBehind) turns += writer.writeSome() ? 1 : 0;
+  }
+  writer.end();
+  while (writer.isBehind) turns += writer.writeSome() ? 1 : 0;
+  const whole = write(series, SMALL);
+  expect(turns).toBeGreaterThan(5 * Math.floor(whole.rowCount / 700 / 2));
+  expect(writer.finish()).toEqual(whole);
+});
+
 describe('what was written is read', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %i', async (seed) => {
     const random = new SeededRandom(seed);
