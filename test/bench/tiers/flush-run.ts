@@ -20,8 +20,9 @@ interface FlushOptions {
 }
 
 /**
- * Two windows are filled a day ago by the bench's clock, and then fall due one after the other: the first is flushed by itself, which tells the CPU
- * that it takes; the second while as many samples as before come in, which tells what requests wait.
+ * Three windows are filled a day ago by the bench's clock, and then fall due one after the other: the first is flushed by itself, which tells the CPU
+ * that it takes; the second while as many samples as before come in, which tells what requests wait; the third while the isolate's memory is
+ * looked at.
  */
 export async function flushRun(server: BenchServer, options: FlushOptions, say: (line: string) => void): Promise<Run> {
   const { podCount, scrapeCount } = options;
@@ -29,11 +30,11 @@ export async function flushRun(server: BenchServer, options: FlushOptions, say: 
   const shapeAt = (firstScrapeMs: number): Shape => ({ ...podShape({ seed: options.seed, podCount, scrapeCount, nowMs: firstScrapeMs }), firstScrapeMs });
   const clockTo = (timeMs: number): Promise<unknown> => server.ask('/bench/clock', { offset: timeMs - Date.now() });
   const samples = podCount * SERIES_PER_POD * scrapeCount;
-  for (const window of [0, 1]) {
+  for (const window of [0, 1, 2]) {
     const firstScrapeMs = windowStartMs + window * HOUR_MS;
     await clockTo(firstScrapeMs + scrapeCount * SCRAPE_INTERVAL_MS);
     await sendLoad(shapeAt(firstScrapeMs), server.baseUrl, CONNECTIONS);
-    say(`filled window ${window + 1} of 2 with ${samples.toLocaleString('en-US')} samples`);
+    say(`filled window ${window + 1} of 3 with ${samples.toLocaleString('en-US')} samples`);
   }
   await server.processes.settle(30_000);
 
@@ -51,6 +52,12 @@ export async function flushRun(server: BenchServer, options: FlushOptions, say: 
   await clockTo(windowStartMs + DUE_MS + HOUR_MS);
   const [beside] = await Promise.all([sendLoad(shapeAt(windowStartMs + DUE_MS), server.baseUrl, CONNECTIONS), flushed(server, windowStartMs + 2 * HOUR_MS)]);
   const peakMebibytes = server.processes.stopSampling() / 2 ** 20;
+  await server.processes.settle(10_000);
+  const heap = await server.heapGrowth(async () => {
+    await clockTo(windowStartMs + DUE_MS + 2 * HOUR_MS);
+    await flushed(server, windowStartMs + 3 * HOUR_MS);
+  });
+  say(`flushed window 3, the heap looked at ${heap.looks} times`);
   const p99 = (requestMs: readonly number[]): number => percentile([...requestMs], 0.99);
   return {
     flushMillionPerCpuSecond: samples / 1e6 / flushCpuSeconds,
@@ -59,6 +66,8 @@ export async function flushRun(server: BenchServer, options: FlushOptions, say: 
     ingestMaxAloneMs: Math.max(...alone.requestMs),
     ingestMaxFlushMs: Math.max(...beside.requestMs),
     peakMebibytes,
+    flushHeapMebibytes: heap.mostBytes / 2 ** 20,
+    flushHeapLeftMebibytes: (heap.mostLeftBytes ?? NaN) / 2 ** 20,
   };
 }
 

@@ -67,6 +67,12 @@ export async function queryRun(server: BenchServer, fleet: Fleet, runs: number, 
     notes.push(line);
     if (askedMs !== undefined && !(run[key]! < askedMs)) notes.push(`${title} takes more than the ${askedMs} ms that were asked`);
   }
+  const heap = await server.heapGrowth(async () => {
+    for (const question of QUESTIONS) for (let turn = 0; turn < runs; turn++) await askOne(server, fleet, question, turn);
+  });
+  run['queryHeapMebibytes'] = heap.mostBytes / 2 ** 20;
+  run['queryHeapLeftMebibytes'] = (heap.mostLeftBytes ?? NaN) / 2 ** 20;
+  say(`all of them again, the heap looked at ${heap.looks} times: at most ${run['queryHeapMebibytes'].toFixed(1)} MiB more, behind a collection ${run['queryHeapLeftMebibytes'].toFixed(1)}`);
   return { run, notes };
 }
 

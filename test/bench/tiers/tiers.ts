@@ -29,6 +29,10 @@ const MEASURES: readonly Measure[] = [
   { key: 'ingestP99FlushMs', title: 'ingest: 99th during a flush, ms (asked: ≤ 2 × without)', digits: 1, hasRatio: false },
   { key: 'ingestMaxAloneMs', title: 'ingest: longest, ms', digits: 1, hasRatio: false },
   { key: 'ingestMaxFlushMs', title: 'ingest: longest during a flush, ms', digits: 1, hasRatio: false },
+  { key: 'flushHeapLeftMebibytes', title: 'heap during a flush, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
+  { key: 'flushHeapMebibytes', title: 'heap during a flush, garbage included: MiB more than before', digits: 1, hasRatio: false },
+  { key: 'queryHeapLeftMebibytes', title: 'heap during the queries below, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
+  { key: 'queryHeapMebibytes', title: 'heap during the queries below, garbage included: MiB more than before', digits: 1, hasRatio: false },
   ...QUESTIONS.flatMap(({ key, title, askedMs }): Measure[] => [
     { key, title: `${title}: median, ms${askedMs === undefined ? '' : ` (asked: < ${askedMs})`}`, digits: 1, hasRatio: false },
     { key: `${key}First`, title: `${title}: the first, ms`, digits: 1, hasRatio: false },

@@ -1,0 +1,101 @@
+import { sleep } from '../../processes/sleep.ts';
+
+const ANSWER_WAIT_MS = 30_000;
+const LOOK_EACH_MS = 5;
+
+interface HeapUsage {
+  readonly usedSize: number;
+  readonly backingStorageSize?: number;
+}
+
+/** Between two looks that is how much less there is when something was collected. */
+const COLLECTED_BYTES = 1e6;
+
+/** Beyond what there was before, in bytes. */
+export interface HeapGrowth {
+  /** Garbage that nobody has collected yet is in it. */
+  readonly mostBytes: number;
+  /** Right behind a collection, where the most was left; `undefined` when nothing was collected. What is alive is no more. */
+  readonly mostLeftBytes: number | undefined;
+  readonly looks: number;
+}
+
+/**
+ * What the heap of the Worker's isolate takes, objects included, as its inspector says: V8's, and array buffers. workerd collects nothing when the
+ * inspector asks.
+ */
+export class HeapProbe {
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<number, (result: unknown) => void>();
+  #id = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener('message', (event: MessageEvent) => {
+      const data: unknown = event.data;
+      const { id, result } = JSON.parse(String(data)) as { readonly id?: number; readonly result?: unknown };
+      if (id === undefined) return;
+      this.#waiting.get(id)?.(result);
+      this.#waiting.delete(id);
+    });
+  }
+
+  static async connect(port: number): Promise<HeapProbe> {
+    const targets = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as readonly { readonly webSocketDebuggerUrl: string }[];
+    const [target] = targets;
+    if (target === undefined) throw new Error('the inspector knows no isolate');
+    const socket = new WebSocket(target.webSocketDebuggerUrl);
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener('open', () => resolve(), { once: true });
+      socket.addEventListener('error', () => reject(new Error('the inspector refuses')), { once: true });
+    });
+    return new HeapProbe(socket);
+  }
+
+  /** Bytes in use now. */
+  async usedBytes(): Promise<number> {
+    const { usedSize, backingStorageSize = 0 } = (await this.#call('Runtime.getHeapUsage')) as HeapUsage;
+    return usedSize + backingStorageSize;
+  }
+
+  async growth(work: () => Promise<unknown>): Promise<HeapGrowth> {
+    const beforeBytes = await this.usedBytes();
+    let mostBytes = 0;
+    let mostLeftBytes: number | undefined;
+    let looks = 0;
+    let isOver = false;
+    const watch = async (): Promise<void> => {
+      for (let lastBytes = 0; !isOver; looks++) {
+        const bytes = (await this.usedBytes()) - beforeBytes;
+        mostBytes = Math.max(mostBytes, bytes);
+        if (bytes < lastBytes - COLLECTED_BYTES) mostLeftBytes = Math.max(mostLeftBytes ?? bytes, bytes);
+        lastBytes = bytes;
+        await sleep(LOOK_EACH_MS);
+      }
+    };
+    const watching = watch();
+    try {
+      await work();
+    } finally {
+      isOver = true;
+      await watching;
+    }
+    return { mostBytes, mostLeftBytes, looks };
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #call(method: string): Promise<unknown> {
+    const id = ++this.#id;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${method}: no answer`)), ANSWER_WAIT_MS);
+      this.#waiting.set(id, (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      });
+      this.#socket.send(JSON.stringify({ id, method }));
+    });
+  }
+}
