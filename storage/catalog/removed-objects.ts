@@ -30,7 +30,7 @@ export class RemovedObjectsStore {
     this.#sql = sql;
   }
 
-  /** Whether a table has any. */
+  /** Whether objects of a table wait to be removed. */
   has(table: ArchiveTableName): boolean {
     const files = this.#sql.all('SELECT 1 FROM data_file WHERE table_name = ? AND removed_change IS NOT NULL LIMIT 1', table);
     return files.length > 0 || this.#sql.all('SELECT 1 FROM data_manifest WHERE table_name = ? AND removed_sequence IS NOT NULL LIMIT 1', table).length > 0;
