@@ -64,6 +64,10 @@ try {
   check('the newest value', (await query('smoke_total', timeMs)) === '57', await query('smoke_total', timeMs));
   check('a rate', Math.abs(Number(await query('rate(smoke_total[2m])', timeMs)) - 0.2) < 1e-9, await query('rate(smoke_total[2m])', timeMs));
   check('the self-scrape', (await query('up{job="varve"}', Date.now())) === '1', await query('up{job="varve"}', Date.now()));
+  // Nobody asks meanwhile: a quiet shard must not forget what it has counted.
+  await new Promise((done) => setTimeout(done, 34_000));
+  const ownRate = await query('rate(varve_shard_samples_appended_total[5m])', Date.now());
+  check('half a minute on, the rate of its own samples', Number(ownRate) > 0, ownRate);
   await stop(server);
   server = await start();
   check('the newest value after a restart', (await query('smoke_total', timeMs)) === '57', await query('smoke_total', timeMs));
