@@ -29,7 +29,8 @@ test('compatibility date and flags', () => {
 test('objects and buckets', () => {
   const objects = all(toml, /^name = "([A-Z_]+)"\nclass_name = "(\w+)"/gm);
   expect(objects).toHaveLength(3);
-  expect(all(serve, /\b([A-Z_]+): \{ className: '(\w+)', useSQLite: true \}/g)).toEqual(objects);
+  expect(all(serve, /\b([A-Z_]+): \{ className: '(\w+)', \.\.\.OBJECT_OPTIONS \}/g)).toEqual(objects);
+  expect(serve).toMatch(/^const OBJECT_OPTIONS = \{ useSQLite: true, /m);
   const buckets = all(toml, /^binding = "([A-Z_]+)"\nbucket_name = "([^"]+)"/gm);
   expect(buckets).toHaveLength(1);
   expect(all(serve, /r2Buckets: \{ ([A-Z_]+): '([^']+)' \}/g)).toEqual(buckets);
