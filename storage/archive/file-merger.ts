@@ -12,11 +12,11 @@ import { LruCache } from '../runtime/lru-cache.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { MergeCodec, MergeReader } from './merge-codec.ts';
-import { MergeLedger, type MergedFile, type MergePlan } from './merge-ledger.ts';
-import { planMerge } from './merge-plan.ts';
+import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
 import { mergeSeries, type MergedSeries } from './merge-series.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
+import { PlanLedger } from './plan-ledger.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */
@@ -53,7 +53,7 @@ export interface FileMergerOptions {
 export class FileMerger {
   readonly counters = { archive_merges_total: 0, archive_merged_files_total: 0, archive_merge_failures_total: 0, archive_merges_given_up_total: 0 };
   readonly #options: FileMergerOptions;
-  readonly #ledger: MergeLedger;
+  readonly #plans: PlanLedger<MergePlan, MergeCursor>;
   readonly #pause: RetryPause;
   /** Directories of files that the next step goes on with. */
   readonly #readers: LruCache<string, MergeReader<unknown>>;
@@ -61,19 +61,19 @@ export class FileMerger {
 
   constructor(options: FileMergerOptions) {
     this.#options = options;
-    this.#ledger = new MergeLedger(options.sql);
+    this.#plans = new PlanLedger(options.sql, 'merge');
     this.#pause = new RetryPause(options.clock);
     this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
   }
 
   openPlan(): OpenPlan | undefined {
-    const plan = this.#ledger.plan()?.plan;
+    const plan = this.#plans.plan()?.plan;
     return plan && { id: plan.id, files: plan.runs.flat() };
   }
 
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
-    if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
+    if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     let dueMs = Infinity;
     for (const definition of TABLE_DEFINITIONS) {
       const changed = this.#options.codecs[definition.name] && this.#options.files.changedPartition(definition.name, Infinity);
@@ -85,7 +85,7 @@ export class FileMerger {
   /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */
   async step(): Promise<void> {
     if (!this.#pause.isOver) return;
-    const known = this.#ledger.plan();
+    const known = this.#plans.plan();
     try {
       if (known === undefined) this.#begin();
       else if (!known.isEncoded) await this.#writeNext(known.plan);
@@ -112,18 +112,18 @@ export class FileMerger {
       sql.transaction(() => {
         // Marked again with the next files that come, those of the merge among them, and when a deletion is carried out that has to be first.
         if (!isWorthIt) files.unmark(partition);
-        else this.#ledger.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
+        else this.#plans.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
       });
       return;
     }
   }
 
   async #writeNext(plan: MergePlan): Promise<void> {
-    const { position, cursor } = this.#ledger.progress();
+    const { position, cursor } = this.#plans.progress();
     const { store, prefix } = this.#options;
     const merged = await this.#encodeNext(plan, cursor);
     if (merged === undefined) {
-      this.#ledger.note(plan, position, undefined);
+      this.#plans.note(plan, position, undefined, true);
       return;
     }
     const { bytes, ...described } = merged.file;
@@ -137,12 +137,12 @@ export class FileMerger {
     }
     const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = described;
     const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
-    this.#ledger.note(plan, position, { file, cursor: merged.cursor });
+    this.#plans.note(plan, position, { file, cursor: merged.cursor }, merged.cursor === undefined);
     this.counters.archive_merged_files_total++;
   }
 
   /** The next file's bytes, and where the one behind it begins; `undefined` when there is nothing left. */
-  async #encodeNext(plan: MergePlan, cursor: MergedFile['cursor']): Promise<{ readonly file: ReturnType<ReturnType<MergeCodec<unknown>['writer']>['finish']>; readonly cursor: MergedFile['cursor'] } | undefined> {
+  async #encodeNext(plan: MergePlan, cursor: MergeCursor | undefined): Promise<{ readonly file: ReturnType<ReturnType<MergeCodec<unknown>['writer']>['finish']>; readonly cursor: MergeCursor | undefined } | undefined> {
     const { files, limits } = this.#options;
     const codec = this.#codec(plan);
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
@@ -197,8 +197,8 @@ export class FileMerger {
 
   #finish(plan: MergePlan): void {
     const { files, clock } = this.#options;
-    const outcome = files.replace({ id: plan.id, table: plan.table, remove: plan.runs.flat(), add: this.#ledger.files(), nowMs: clock.nowMs() });
-    this.#ledger.end(plan);
+    const outcome = files.replace({ id: plan.id, table: plan.table, remove: plan.runs.flat(), add: this.#plans.files(), nowMs: clock.nowMs() });
+    this.#plans.end(plan);
     // Somebody has taken files away meanwhile: what is there now is looked at again.
     if (outcome === 'done') this.counters.archive_merges_total++;
     else this.counters.archive_merges_given_up_total++;
@@ -207,7 +207,7 @@ export class FileMerger {
   #giveUp(plan: MergePlan): void {
     const { sql, files } = this.#options;
     sql.transaction(() => {
-      this.#ledger.end(plan);
+      this.#plans.end(plan);
       files.unmark(plan);
     });
     this.counters.archive_merges_given_up_total++;

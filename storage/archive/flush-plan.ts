@@ -1,3 +1,4 @@
+import type { Labels } from '../model/labels.ts';
 import type { LateHead } from '../shard/late-queue.ts';
 
 /** What a shard has for the archive. Times are Unix milliseconds. */
@@ -19,6 +20,24 @@ export interface FlushLimits {
 export type FlushWork =
   | { readonly kind: 'window'; readonly startMs: number; readonly endMs: number }
   | { readonly kind: 'late'; readonly sequences: readonly number[] };
+
+/** A piece of work that was begun. */
+export interface FlushPlan {
+  /** Rises by one with each plan of the shard: the catalog knows a commit by it. */
+  readonly flush: number;
+  /** Random: part of the keys. */
+  readonly id: string;
+  readonly work: FlushWork;
+}
+
+/** Where the next file of a window begins: with this series, behind a time (Unix ms), of which samples may be deleted meanwhile. */
+export interface FlushCursor {
+  readonly labels: Labels;
+  /** `undefined` before the first of its samples. */
+  readonly takenThroughMs?: number | undefined;
+  /** As flushes of before had it instead: so many of its samples are taken. */
+  readonly samplesTaken?: number;
+}
 
 /**
  * What to flush next; `undefined` when nothing is due. Windows of time that are over, and past a grace in which senders may still bring

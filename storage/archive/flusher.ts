@@ -15,9 +15,9 @@ import type { WindowSeries } from '../shard/read-window.ts';
 import { lowerBound, type Part } from '../shard/piece.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
 import { ExemplarsFileWriter } from './exemplars-file-writer.ts';
-import { FlushLedger, type FlushCursor, type FlushedFile, type FlushPlan } from './flush-ledger.ts';
-import { flushDueMs, planFlush, windowDueMs, type FlushState, type FlushWork } from './flush-plan.ts';
+import { flushDueMs, planFlush, windowDueMs, type FlushCursor, type FlushPlan, type FlushState, type FlushWork } from './flush-plan.ts';
 import { lateSeriesByDay } from './late-series.ts';
+import { PlanLedger, type PlanProgress } from './plan-ledger.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
@@ -79,7 +79,7 @@ export class Flusher {
     archive_failures_total: 0,
   };
   readonly #options: FlusherOptions;
-  readonly #ledger: FlushLedger;
+  readonly #plans: PlanLedger<FlushPlan, FlushCursor>;
   #hasher: SeriesHasher | undefined;
   readonly #pause: RetryPause;
   #lastFailure = '';
@@ -89,7 +89,7 @@ export class Flusher {
 
   constructor(options: FlusherOptions) {
     this.#options = options;
-    this.#ledger = new FlushLedger(options.sql);
+    this.#plans = new PlanLedger(options.sql, 'flush');
     this.#pause = new RetryPause(options.clock);
   }
 
@@ -106,8 +106,8 @@ export class Flusher {
   status(): FlushStatus {
     const { hot, limits, clock } = this.#options;
     const { archivedUntilMs, closedUntilMs } = hot.archive.mark;
-    const begun = this.#ledger.plan();
-    const files = begun === undefined ? [] : this.#ledger.files().map(({ file }) => file);
+    const begun = this.#plans.plan();
+    const files = begun === undefined ? [] : this.#plans.files();
     const state = this.#state();
     const behind = begun === undefined ? state : stateBehind(state, begun.plan.work);
     const dueMs = flushDueMs(behind, limits);
@@ -130,7 +130,7 @@ export class Flusher {
   /** When there is something to do (Unix ms); `undefined` when there never will be unless something is written. */
   nextDueMs(): number | undefined {
     if (this.#isRunning) return undefined;
-    const dueMs = this.#ledger.plan() === undefined ? flushDueMs(this.#state(), this.#options.limits) : -Infinity;
+    const dueMs = this.#plans.plan() === undefined ? flushDueMs(this.#state(), this.#options.limits) : -Infinity;
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
   }
 
@@ -142,7 +142,7 @@ export class Flusher {
     if (this.#isRunning || !this.#pause.isOver) return;
     this.#isRunning = true;
     try {
-      const known = this.#ledger.plan();
+      const known = this.#plans.plan();
       if (known === undefined) this.#begin();
       else if (!known.isEncoded) await this.#writeNext(known.plan);
       else await this.#finish(known.plan);
@@ -170,25 +170,26 @@ export class Flusher {
     // The plan is stored, and the window closed, in one transaction: from here on what it reads does not change.
     sql.transaction(() => {
       hot.confirmCurrent();
-      this.#ledger.begin({ flush: this.#ledger.nextFlush(), id: randomId(random), work });
+      this.#plans.begin({ flush: hot.archive.mark.beginFlush(), id: randomId(random), work });
       if (work.kind === 'window') hot.archive.mark.close(work.endMs);
     });
   }
 
   async #writeNext(plan: FlushPlan): Promise<void> {
     const hasher = (this.#hasher ??= new SeriesHasher(await port(this.#options.seriesHashKey)));
-    const done = this.#ledger.files();
+    const progress = this.#plans.progress();
+    const { position } = progress;
     const { work } = plan;
-    const next = work.kind === 'window' ? await this.#encodeNext(plan, work.startMs, work.endMs, done.at(-1), hasher) : this.#encodeLate(plan, work.sequences, done.length, hasher);
-    const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, done.length, { table: next.table, file: next.file }), cursor: next.cursor };
+    const next = work.kind === 'window' ? await this.#encodeNext(plan, work.startMs, work.endMs, progress, hasher) : this.#encodeLate(plan, work.sequences, position, hasher);
+    const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, position, { table: next.table, file: next.file }), cursor: next.cursor };
     // A crash before this note writes the object again; behind it, the next one is next.
-    this.#ledger.note(plan, done.length, flushed, next.isLast);
+    this.#plans.note(plan, position, flushed, next.isLast);
   }
 
   /** Of a window: its samples, in as many files as it takes, then its exemplars. */
-  async #encodeNext(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
-    if (last === undefined || last.cursor !== undefined) {
-      const samples = await this.#encodeWindow(plan, startMs, endMs, last, hasher);
+  async #encodeNext(plan: FlushPlan, startMs: number, endMs: number, { position, cursor }: PlanProgress<FlushCursor>, hasher: SeriesHasher): Promise<EncodedFile> {
+    if (position === 0 || cursor !== undefined) {
+      const samples = await this.#encodeWindow(plan, startMs, endMs, cursor, hasher);
       if (samples.file !== undefined) return samples;
     }
     return this.#encodeExemplars(plan, startMs, endMs, hasher);
@@ -205,10 +206,10 @@ export class Flusher {
   }
 
   /** The next file of a window. Read a group of series at a time and written column by column, others having their turn in between. */
-  async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, last: FlushedFile | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
+  async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, from: FlushCursor | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
     const { hot, clock, limits } = this.#options;
     const writer = this.#writer(plan);
-    let cursor = last?.cursor;
+    let cursor = from;
     let isOver = startMs >= endMs;
     while (!isOver && writer.room > 0) {
       const { series, next } = hot.archive.readGroup(startMs, endMs, cursor?.labels, this.#groupSeries);
@@ -297,10 +298,10 @@ export class Flusher {
     const { sql, hot, shard, commit } = this.#options;
     const { work, flush } = plan;
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
-    await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#ledger.files().map(({ file }) => file), archivedUntilMs }));
+    await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#plans.files(), archivedUntilMs }));
     // Commit point on the shard: this transaction. From here on the hot tier may forget what the catalog has; before it, the commit is sent again.
     sql.transaction(() => {
-      this.#ledger.end(plan);
+      this.#plans.end(plan);
       if (work.kind === 'window') hot.archive.mark.archived(work.endMs);
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });

@@ -1,4 +1,21 @@
-import type { FileRun } from '../catalog/archive-files.ts';
+import type { FileRun, ShardPartition } from '../catalog/archive-files.ts';
+import type { Labels } from '../model/labels.ts';
+
+/** A merge that was begun. */
+export interface MergePlan extends ShardPartition {
+  /** Random: part of the keys. */
+  readonly id: string;
+  /** Numbers of the files of each run, in order; the runs by rising rank. */
+  readonly runs: readonly (readonly number[])[];
+}
+
+/** Where the next file of a merge begins: with this series, behind so many of its rows. */
+export interface MergeCursor {
+  readonly labels: Labels;
+  readonly rowsTaken: number;
+  /** For each run the position of the first file that may have something of it. */
+  readonly places: readonly number[];
+}
 
 export interface MergePlanLimits {
   readonly archiveMergeRunsMin: number;

@@ -2,7 +2,7 @@ import type { DataFile } from '../catalog/data-file.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import { compareSeries } from '../shard/read-window.ts';
 import type { MergeReader } from './merge-codec.ts';
-import type { MergeCursor } from './merge-ledger.ts';
+import type { MergeCursor } from './merge-plan.ts';
 import type { SeriesEntry } from './series-directory.ts';
 
 /** Where rows of a series are. */

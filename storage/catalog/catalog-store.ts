@@ -134,7 +134,7 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (table_name, day, shard)
   ) WITHOUT ROWID`,
   'INSERT INTO changed_partition (table_name, day, shard) SELECT DISTINCT table_name, day, shard FROM data_file WHERE removed_change IS NULL',
-  // The merge that is under way, if one is (archive/merge-ledger.ts), and the files of it that are in the object store.
+  // The merge that is under way, if one is (archive/plan-ledger.ts), and the files of it that are in the object store.
   `CREATE TABLE merge_plan (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     plan TEXT NOT NULL,

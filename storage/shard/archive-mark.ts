@@ -31,6 +31,13 @@ export class ArchiveMark {
     return this.#sql.all<{ next_flush: number }>('SELECT next_flush FROM shard_state WHERE id = 1')[0]!.next_flush - 1;
   }
 
+  /** The next flush begins: its number. Inside the caller's transaction. */
+  beginFlush(): number {
+    const flush = this.flushesBegun + 1;
+    this.#sql.run('UPDATE shard_state SET next_flush = ? WHERE id = 1', flush + 1);
+    return flush;
+  }
+
   /** Inside the caller's transaction. */
   close(untilMs: number): void {
     if (untilMs <= this.#closedUntilMs) return;

@@ -1,4 +1,6 @@
 import type { OpenPlan } from '../archive/orphan-sweep.ts';
+import type { MergeCursor } from '../archive/merge-plan.ts';
+import { PlanLedger } from '../archive/plan-ledger.ts';
 import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import type { DataFile } from '../catalog/data-file.ts';
@@ -13,8 +15,8 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
-import { RollupLedger, type RollupPlan } from './rollup-ledger.ts';
-import { planRollup, rollupDueMs, type RollupLimits, type RollupWork, type WantedTable } from './rollup-plan.ts';
+import { RollupLedger } from './rollup-ledger.ts';
+import { planRollup, rollupDueMs, type RollupLimits, type RollupPlan, type RollupWork, type WantedTable } from './rollup-plan.ts';
 import { hasResolution, type WarmPolicy } from './tiering-policy.ts';
 
 /** Failures in a row after which a plan is given up and made anew: its files may have been replaced and removed meanwhile. */
@@ -51,6 +53,7 @@ export class RollupBuilder {
   readonly counters = { rollup_plans_total: 0, rollup_files_total: 0, rollup_buckets_total: 0, rollup_samples_total: 0, rollup_failures_total: 0, rollups_given_up_total: 0 };
   readonly #options: RollupBuilderOptions;
   readonly #ledger: RollupLedger;
+  readonly #plans: PlanLedger<RollupPlan, MergeCursor>;
   readonly #pause: RetryPause;
   readonly #tables: readonly WantedTable[];
   readonly #limits: RollupLimits;
@@ -59,6 +62,7 @@ export class RollupBuilder {
   constructor(options: RollupBuilderOptions) {
     this.#options = options;
     this.#ledger = new RollupLedger(options.sql);
+    this.#plans = new PlanLedger(options.sql, 'rollup');
     this.#pause = new RetryPause(options.clock);
     this.#limits = { ...options.limits, samplesRetentionMs: options.samplesRetentionMs };
     this.#tables = ROLLUP_TABLES.filter(({ resolution }) => hasResolution(options.policy, resolution)).map((table) => {
@@ -69,20 +73,20 @@ export class RollupBuilder {
 
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
-    if (this.#ledger.plan() !== undefined) return this.#pause.untilMs;
+    if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
   }
 
   openPlan(): OpenPlan | undefined {
-    const plan = this.#ledger.plan()?.plan;
+    const plan = this.#plans.plan()?.plan;
     return plan && { id: plan.id, files: [...plan.runs.flat(), ...plan.replaced] };
   }
 
   /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */
   async step(): Promise<void> {
     if (!this.#pause.isOver) return;
-    const known = this.#ledger.plan();
+    const known = this.#plans.plan();
     try {
       if (known === undefined) this.#begin();
       else if (!known.isEncoded) await this.#writeNext(known.plan);
@@ -108,7 +112,7 @@ export class RollupBuilder {
       if (empty.length === work.days.length) return;
       const replaced = this.#options.files.runs({ table: work.table, day: work.partition, shard: work.shard }).flatMap(({ files }) => files);
       const days = work.days.filter((day) => !empty.includes(day));
-      this.#ledger.begin({ ...work, days, id: randomId(random), runs: runs.map(({ files }) => files), replaced, rules: JSON.stringify(policy.rules) });
+      this.#plans.begin({ ...work, days, id: randomId(random), runs: runs.map(({ files }) => files), replaced, rules: JSON.stringify(policy.rules) });
     });
   }
 
@@ -128,12 +132,12 @@ export class RollupBuilder {
   }
 
   async #writeNext(plan: RollupPlan): Promise<void> {
-    const { position, cursor } = this.#ledger.progress();
+    const { position, cursor } = this.#plans.progress();
     const { store, prefix, files, limits } = this.#options;
     const encoder = (this.#encoder ??= new RollupEncoder({ store, limits, hasher: new SeriesHasher(this.#options.seriesHashKey()) }));
     const made = await encoder.encodeNext(plan, { runs: plan.runs.map((run) => files.describe(run)), replaced: files.describe(plan.replaced) }, cursor);
     if (made === undefined) {
-      this.#ledger.note(plan, position, undefined);
+      this.#plans.note(plan, position, undefined, true);
       return;
     }
     const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = made.file;
@@ -145,7 +149,7 @@ export class RollupBuilder {
       return;
     }
     const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
-    this.#ledger.note(plan, position, { file, cursor: made.cursor });
+    this.#plans.note(plan, position, { file, cursor: made.cursor }, made.cursor === undefined);
     this.counters.rollup_files_total++;
     this.counters.rollup_buckets_total += rowCount;
     this.counters.rollup_samples_total += made.sampleCount;
@@ -153,13 +157,13 @@ export class RollupBuilder {
 
   #finish(plan: RollupPlan): void {
     const { sql, files, clock } = this.#options;
-    const add = this.#ledger.files();
+    const add = this.#plans.files();
     // Commit point of roll-ups: this transaction. Before it queries have the old ones of the partition, if any, behind it the new ones.
     const outcome = sql.transaction(() => {
       const isNothing = add.length === 0 && plan.replaced.length === 0;
       const replaced = isNothing ? 'done' : files.replace({ id: plan.id, table: plan.table, shard: plan.shard, remove: plan.replaced, add, nowMs: clock.nowMs() });
       if (replaced === 'done') this.#ledger.done(plan);
-      this.#ledger.end(plan);
+      this.#plans.end(plan);
       return replaced;
     });
     // Somebody has taken files away meanwhile: what is there now is looked at again.
@@ -168,7 +172,7 @@ export class RollupBuilder {
   }
 
   #giveUp(plan: RollupPlan): void {
-    this.#ledger.end(plan);
+    this.#plans.end(plan);
     this.counters.rollups_given_up_total++;
   }
 }

@@ -1,5 +1,5 @@
 import type { MergeReader } from '../archive/merge-codec.ts';
-import type { MergeCursor } from '../archive/merge-ledger.ts';
+import type { MergeCursor } from '../archive/merge-plan.ts';
 import { mergeSeries, type MergedSeries, type SeriesPlace } from '../archive/merge-series.ts';
 import { port, PortFailure } from '../archive/port-failure.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
@@ -17,7 +17,7 @@ import { BucketFold } from './bucket-fold.ts';
 import { foldGroup, inOrderOfTime, joinBuckets, touchesDays, type RollupRows } from './roll-up-series.ts';
 import { ALL_BUCKET_PARTS, RollupFileReader } from './rollup-file-reader.ts';
 import { RollupFileWriter } from './rollup-file-writer.ts';
-import type { RollupPlan } from './rollup-ledger.ts';
+import type { RollupPlan } from './rollup-plan.ts';
 import { aggregatesOf, type WarmRule } from './tiering-policy.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */

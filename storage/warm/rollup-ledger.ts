@@ -1,26 +1,5 @@
-import { decodeDataFile, encodeDataFile, type DataFile } from '../catalog/data-file.ts';
-
-import type { MergeCursor } from '../archive/merge-ledger.ts';
 import type { Sql } from '../runtime/sql.ts';
-import type { RolledUpDay, RollupState, RollupWork } from './rollup-plan.ts';
-
-/** Roll-ups that were begun. They are stored before anything of them is made, so that after a crash the same files get the same keys. */
-export interface RollupPlan extends RollupWork {
-  /** Random: part of the keys. */
-  readonly id: string;
-  /** Numbers of the files of samples, as runs, by rising rank. */
-  readonly runs: readonly (readonly number[])[];
-  /** Numbers of the partition's files of roll-ups, whose place the new ones take: what they have of other days is kept. */
-  readonly replaced: readonly number[];
-  /** What is rolled up, as `WarmRule[]`. */
-  readonly rules: string;
-}
-
-/** A file that is in the object store, and where the next one begins. */
-export interface RolledUpFile {
-  readonly file: DataFile;
-  readonly cursor: MergeCursor | undefined;
-}
+import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
 
 interface SourceRow extends Record<string, string | number> {
   readonly shard: string;
@@ -36,7 +15,7 @@ interface DayRow extends Record<string, string | number> {
   readonly through_file: number;
 }
 
-/** What a catalog's database knows of roll-ups: what there is to make them from, what is made, what is being made. */
+/** What a catalog's database knows of roll-ups: what there is to make them from, and what is made. */
 export class RollupLedger {
   readonly #sql: Sql;
 
@@ -62,38 +41,6 @@ export class RollupLedger {
     };
   }
 
-  plan(): { readonly plan: RollupPlan; readonly isEncoded: boolean } | undefined {
-    const [row] = this.#sql.all<{ plan: string; is_encoded: number }>('SELECT plan, is_encoded FROM rollup_plan WHERE id = 1');
-    return row === undefined ? undefined : { plan: JSON.parse(row.plan) as RollupPlan, isEncoded: row.is_encoded === 1 };
-  }
-
-  files(): DataFile[] {
-    return this.#sql.all<{ description: string }>('SELECT description FROM rollup_file ORDER BY position').map(({ description }) => decodeDataFile(description));
-  }
-
-  /** How many files are written, and where the next one begins. */
-  progress(): { readonly position: number; readonly cursor: MergeCursor | undefined } {
-    const [last] = this.#sql.all<{ position: number; cursor: string | null }>('SELECT position, cursor FROM rollup_file ORDER BY position DESC LIMIT 1');
-    if (last === undefined) return { position: 0, cursor: undefined };
-    return { position: last.position + 1, cursor: last.cursor === null ? undefined : (JSON.parse(last.cursor) as MergeCursor) };
-  }
-
-  begin(plan: RollupPlan): void {
-    this.#sql.run('INSERT INTO rollup_plan (id, plan, is_encoded) VALUES (1, ?, 0)', JSON.stringify(plan));
-  }
-
-  /** Notes a file, if there is one left to write, and whether it is the last. */
-  note(plan: RollupPlan, position: number, made: RolledUpFile | undefined): void {
-    this.#sql.transaction(() => {
-      this.#mustBe(plan);
-      if (made !== undefined) {
-        const cursor = made.cursor === undefined ? null : JSON.stringify(made.cursor);
-        this.#sql.run('INSERT INTO rollup_file (position, description, cursor) VALUES (?, ?, ?)', position, encodeDataFile(made.file), cursor);
-      }
-      if (made?.cursor === undefined) this.#sql.run('UPDATE rollup_plan SET is_encoded = 1 WHERE id = 1');
-    });
-  }
-
   /** The days of a plan are in its table. Inside the caller's transaction. */
   done({ table, shard, days, rules }: RollupPlan): void {
     this.#sql.run('INSERT OR IGNORE INTO rollup_policy (rules) VALUES (?)', rules);
@@ -105,24 +52,9 @@ export class RollupLedger {
     }
   }
 
-  /** Done, or given up: what was written then is left to the clean-up. */
-  end(plan: RollupPlan): void {
-    this.#sql.transaction(() => {
-      this.#mustBe(plan);
-      this.#sql.run('DELETE FROM rollup_plan');
-      this.#sql.run('DELETE FROM rollup_file');
-    });
-  }
-
   /** A day without samples has nothing to roll up, nor roll-ups: where a deletion has taken all of them, those that were made are not read any more. */
   forget(shard: string, day: number): void {
     this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
     this.#sql.run('DELETE FROM rollup_source WHERE shard = ? AND day = ?', shard, day);
   }
-
-  /** An instance of the catalog that has been replaced, and lives on, must not go on with what another has taken over. */
-  #mustBe(plan: RollupPlan): void {
-    if (this.plan()?.plan.id !== plan.id) throw new Error('this instance of the catalog has been replaced');
-  }
 }
-

@@ -51,6 +51,18 @@ export interface RollupWork {
   readonly days: readonly { readonly day: number; readonly throughFile: number }[];
 }
 
+/** Roll-ups that were begun. */
+export interface RollupPlan extends RollupWork {
+  /** Random: part of the keys. */
+  readonly id: string;
+  /** Numbers of the files of samples, as runs, by rising rank. */
+  readonly runs: readonly (readonly number[])[];
+  /** Numbers of the partition's files of roll-ups, whose place the new ones take: what they have of other days is kept. */
+  readonly replaced: readonly number[];
+  /** What is rolled up, as `WarmRule[]`. */
+  readonly rules: string;
+}
+
 const DAY_MS = 86_400_000;
 
 /**
