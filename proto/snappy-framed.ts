@@ -1,3 +1,4 @@
+import { crc32c } from './crc32c.ts';
 import { DecodeError } from './decode-error.ts';
 import { snappyPlainLength, type SnappyDecode } from './snappy.ts';
 
@@ -53,16 +54,8 @@ export function decodeSnappyFramed(bytes: Uint8Array, decodeBlock: SnappyDecode,
   return all;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32C (Castagnoli), rotated and shifted by a constant as the format wants it. */
+/** CRC-32C, rotated and shifted by a constant as the format wants it. */
 export function maskedCrc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
-  crc = (crc ^ 0xffffffff) >>> 0;
+  const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0;
 }
