@@ -19,8 +19,8 @@ const UNKNOWN_CODE = 2;
 /** OTLP's own path, and where Prometheus, Mimir, Greptime and VictoriaMetrics have it: senders keep their configuration. */
 export const OTLP_PATHS = ['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const;
 
-const MESSAGE_BYTES_MAX = 64 * 1024;
-const utf8 = new TextEncoder();
+/** Of an answer's text: what senders log of it is less. */
+const MESSAGE_CHARACTERS_MAX = 16 * 1024;
 
 /**
  * 200 when anything is stored: senders must not send a partial success again, and what was refused is counted and said in it. When nothing
@@ -34,14 +34,11 @@ export function otlpResponse({ stored, pointCount, refusedPointCount: rejected, 
   const errorMessage = rejected === 0 ? message : `${rejected} of ${pointCount} data points refused: ${message}`;
   return answer(200, encoding, {
     json: { partialSuccess: { rejectedDataPoints: String(rejected), errorMessage } },
-    protobuf: (writer) => {
-      writer.varint((1 << 3) | 2);
-      const begun = writer.begin();
-      writer.varint(1 << 3);
-      writer.varint(rejected);
-      writeText(writer, 2, errorMessage);
-      writer.end(begun);
-    },
+    protobuf: (writer) =>
+      writer.message(1, () => {
+        writer.int64(1, rejected);
+        writer.string(2, errorMessage.slice(0, MESSAGE_CHARACTERS_MAX));
+      }),
   });
 }
 
@@ -51,9 +48,8 @@ export function otlpError(kind: ErrorKind, message: string, encoding: OtlpEncodi
   return answer(status, encoding, {
     json: { code, message },
     protobuf: (writer) => {
-      writer.varint(1 << 3);
-      writer.varint(code);
-      writeText(writer, 2, message);
+      writer.int64(1, code);
+      writer.string(2, message.slice(0, MESSAGE_CHARACTERS_MAX));
     },
     retryAfterSeconds,
   });
@@ -76,14 +72,7 @@ function answer(status: number, encoding: OtlpEncoding, message: Message): Respo
   const headers: Record<string, string> = { 'content-type': MEDIA_TYPES[encoding] };
   if (status === 429 || status === 503) headers['retry-after'] = String(message.retryAfterSeconds);
   if (encoding === 'json') return new Response(JSON.stringify(message.json), { status, headers });
-  const writer = new ProtobufWriter(MESSAGE_BYTES_MAX * 2);
+  const writer = new ProtobufWriter();
   message.protobuf(writer);
   return new Response(writer.written().slice(), { status, headers });
-}
-
-function writeText(writer: ProtobufWriter, field: number, text: string): void {
-  const bytes = utf8.encode(text.slice(0, MESSAGE_BYTES_MAX / 4));
-  writer.varint((field << 3) | 2);
-  writer.varint(bytes.length);
-  writer.raw(bytes);
 }

@@ -37,7 +37,7 @@ export class JsonToProtobuf {
   readonly #depthMax: number;
 
   constructor(limits: JsonLimits) {
-    this.#writer = new ProtobufWriter(limits.bytesMax);
+    this.#writer = new ProtobufWriter({ what: 'OTLP JSON', bytesMax: limits.bytesMax });
     this.#depthMax = limits.depthMax;
   }
 
@@ -108,7 +108,7 @@ export class JsonToProtobuf {
         writer.varint(reader.boolean() ? 1 : 0);
         break;
       case 'double':
-        writer.double(double(reader, field));
+        writer.float64(double(reader, field));
         break;
       case 'fixed64':
       case 'sfixed64':

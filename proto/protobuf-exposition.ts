@@ -1,5 +1,6 @@
 import type { ReadHistogram } from './histogram-chunk.ts';
-import { MessageWriter } from './message-writer.ts';
+import { writeLabels, writeSpans } from './prometheus-parts.ts';
+import { ProtobufWriter } from './protobuf-writer.ts';
 import { writeVarint } from './varint.ts';
 
 /*
@@ -27,7 +28,7 @@ const LENGTH_BYTES_MAX = 10;
 /** Writes families one after the other. */
 export class ProtobufExpositionWriter {
   readonly #parts: Uint8Array<ArrayBuffer>[] = [];
-  readonly #family = new MessageWriter();
+  readonly #family = new ProtobufWriter();
 
   family(name: string, type: FamilyType, metrics: readonly ExposedMetric[]): void {
     const out = this.#family;
@@ -44,24 +45,19 @@ export class ProtobufExpositionWriter {
   }
 }
 
-function writeMetric(out: MessageWriter, { labels, timestampMs, value, histogram }: ExposedMetric): void {
-  for (let i = 0; i < labels.length; i += 2) {
-    out.message(1, () => {
-      out.string(1, labels[i]!);
-      out.string(2, labels[i + 1]!);
-    });
-  }
-  if (histogram === undefined) out.message(5, () => out.float(1, value));
+function writeMetric(out: ProtobufWriter, { labels, timestampMs, value, histogram }: ExposedMetric): void {
+  writeLabels(out, 1, labels);
+  if (histogram === undefined) out.message(5, () => out.double(1, value));
   out.int64(6, timestampMs);
   if (histogram !== undefined) out.message(7, () => writeHistogram(out, histogram));
 }
 
-function writeHistogram(out: MessageWriter, histogram: ReadHistogram): void {
-  out.float(2, histogram.sum);
-  out.float(4, histogram.count);
-  out.int64(5, zigzag(histogram.schema));
-  out.float(6, histogram.zeroThreshold);
-  out.float(8, histogram.zeroCount);
+function writeHistogram(out: ProtobufWriter, histogram: ReadHistogram): void {
+  out.double(2, histogram.sum);
+  out.double(4, histogram.count);
+  out.sint64(5, histogram.schema);
+  out.double(6, histogram.zeroThreshold);
+  out.double(8, histogram.zeroCount);
   writeSpans(out, 9, histogram.negativeSpans);
   writeCounts(out, 11, histogram.negativeBuckets);
   const isBare = histogram.positiveSpans.length === 0 && histogram.negativeSpans.length === 0 && histogram.zeroThreshold === 0;
@@ -71,19 +67,6 @@ function writeHistogram(out: MessageWriter, histogram: ReadHistogram): void {
 }
 
 /** Repeated fields that proto2 does not pack. */
-function writeCounts(out: MessageWriter, field: number, counts: readonly number[]): void {
-  for (const count of counts) out.float(field, count);
-}
-
-function writeSpans(out: MessageWriter, field: number, spans: ReadHistogram['positiveSpans']): void {
-  for (const { offset, length } of spans) {
-    out.message(field, () => {
-      out.int64(1, zigzag(offset));
-      out.int64(2, length);
-    });
-  }
-}
-
-function zigzag(value: number): number {
-  return value >= 0 ? value * 2 : -value * 2 - 1;
+function writeCounts(out: ProtobufWriter, field: number, counts: readonly number[]): void {
+  for (const count of counts) out.double(field, count);
 }

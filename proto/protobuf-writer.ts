@@ -1,20 +1,39 @@
 import { DecodeError } from './decode-error.ts';
-import { varintLength, writeVarint } from './varint.ts';
+import { varintLength, writeInt64, writeVarint, zigzag } from './varint.ts';
+import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './wire-reader.ts';
 
 const INITIAL_BYTES = 16 * 1024;
 const VARINT_BYTES_MAX = 10;
 /** Memory above this is given back: one large message must not hold it for good. */
 const KEEP_BYTES_MAX = 1024 * 1024;
+const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
+const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
+const SAMPLE_BYTES_MAX = 1 + 9 + 1 + VARINT_BYTES_MAX;
+const utf8 = new TextEncoder();
 
-/** Builds a protobuf message of at most `bytesMax` bytes, in memory that is kept from message to message. */
+/** How long a message may be that is made of what somebody has sent. `what` it was stands in front of the error. */
+export interface MessageBound {
+  readonly what: string;
+  readonly bytesMax: number;
+}
+
+/**
+ * Builds a protobuf message in memory that is kept from message to message: by whole fields, or piece by piece where the field is only known
+ * when it runs.
+ */
 export class ProtobufWriter {
-  readonly #bytesMax: number;
+  readonly #bound: MessageBound;
   #bytes = new Uint8Array(INITIAL_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+  /** A message beyond the bound is a DecodeError. */
+  constructor(bound: MessageBound = { what: '', bytesMax: Infinity }) {
+    this.#bound = bound;
+  }
+
+  get length(): number {
+    return this.#length;
   }
 
   clear(): void {
@@ -24,9 +43,69 @@ export class ProtobufWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** What has been written: a view that is good until the next `clear`. */
-  written(): Uint8Array {
+  /** What has been written: a view that is good until the next write. */
+  written(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  string(field: number, text: string): void {
+    this.#tag(field, WIRE_BYTES);
+    const begun = this.begin();
+    this.#reserve(text.length * 3);
+    this.#length += utf8.encodeInto(text, this.#bytes.subarray(this.#length)).written;
+    this.end(begun);
+  }
+
+  bytes(field: number, content: Uint8Array): void {
+    this.#tag(field, WIRE_BYTES);
+    this.varint(content.length);
+    this.raw(content);
+  }
+
+  int64(field: number, value: number): void {
+    this.#tag(field, WIRE_VARINT);
+    this.#reserve(VARINT_BYTES_MAX);
+    this.#length = writeInt64(this.#bytes, this.#length, value);
+  }
+
+  /** A number of the kind that protobuf calls sint32 or sint64. */
+  sint64(field: number, value: number): void {
+    this.int64(field, zigzag(value));
+  }
+
+  /** A double that is a number, whichever NaN it may be. */
+  double(field: number, value: number): void {
+    this.#tag(field, WIRE_FIXED64);
+    this.float64(value);
+  }
+
+  /** Packed doubles; none are no field. */
+  doubles(field: number, values: readonly number[]): void {
+    if (values.length === 0) return;
+    this.#tag(field, WIRE_BYTES);
+    this.varint(values.length * 8);
+    for (const value of values) this.float64(value);
+  }
+
+  /** A message within; `body` writes its fields. */
+  message(field: number, body: () => void): void {
+    this.#tag(field, WIRE_BYTES);
+    const begun = this.begin();
+    body();
+    this.end(begun);
+  }
+
+  /** Prometheus' message Sample: the bits of its value, low word first, so that a NaN keeps its payload, and its time. One call a sample: there are many. */
+  sample(field: number, bitsLow: number, bitsHigh: number, timestampMs: number): void {
+    this.#tag(field, WIRE_BYTES);
+    this.#reserve(SAMPLE_BYTES_MAX);
+    const begun = this.#length;
+    this.#bytes[begun + 1] = SAMPLE_VALUE;
+    this.#view.setUint32(begun + 2, bitsLow, true);
+    this.#view.setUint32(begun + 6, bitsHigh, true);
+    this.#bytes[begun + 10] = SAMPLE_TIMESTAMP;
+    this.#length = writeInt64(this.#bytes, begun + 11, timestampMs);
+    this.#bytes[begun] = this.#length - begun - 1;
   }
 
   /** An unsigned integer below 2^53. */
@@ -38,12 +117,7 @@ export class ProtobufWriter {
   /** Two's complement in 64 bits. */
   varint64(value: bigint): void {
     this.#reserve(VARINT_BYTES_MAX);
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
-    }
-    this.#bytes[this.#length++] = Number(rest);
+    this.#length = writeInt64(this.#bytes, this.#length, value);
   }
 
   fixed64(value: bigint): void {
@@ -52,7 +126,7 @@ export class ProtobufWriter {
     this.#length += 8;
   }
 
-  double(value: number): void {
+  float64(value: number): void {
     this.#reserve(8);
     this.#view.setFloat64(this.#length, value, true);
     this.#length += 8;
@@ -83,11 +157,16 @@ export class ProtobufWriter {
     writeVarint(this.#bytes, begun, length);
   }
 
+  #tag(field: number, wireType: number): void {
+    this.varint(fieldTag(field, wireType));
+  }
+
   #reserve(bytes: number): void {
     const wanted = this.#length + bytes;
     if (wanted <= this.#bytes.length) return;
-    if (wanted > this.#bytesMax) throw new DecodeError(`OTLP JSON: the message takes more than ${this.#bytesMax} bytes; send smaller requests`);
-    const larger = new Uint8Array(Math.min(Math.max(this.#bytes.length * 2, wanted), this.#bytesMax));
+    const { what, bytesMax } = this.#bound;
+    if (wanted > bytesMax) throw new DecodeError(`${what}: the message takes more than ${bytesMax} bytes; send smaller requests`);
+    const larger = new Uint8Array(Math.min(Math.max(this.#bytes.length * 2, wanted), bytesMax));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);

@@ -2,7 +2,8 @@ import { crc32c } from './crc32c.ts';
 import { DecodeError } from './decode-error.ts';
 import { BitWriter } from './bit-writer.ts';
 import { encodeHistogramChunk, type ReadHistogram } from './histogram-chunk.ts';
-import { MessageWriter } from './message-writer.ts';
+import { writeLabels, writeSpans } from './prometheus-parts.ts';
+import { ProtobufWriter } from './protobuf-writer.ts';
 import { ByteReader, varintLength, writeVarint } from './varint.ts';
 import { XOR_CHUNK_SAMPLES_MAX, XorChunkWriter } from './xor-chunk.ts';
 
@@ -133,7 +134,7 @@ function int64(reader: ByteReader): number {
 
 /** A ReadResponse: a QueryResult for each query, in order. */
 export class ReadResponseWriter {
-  readonly #out = new MessageWriter();
+  readonly #out = new ProtobufWriter();
 
   get bytes(): number {
     return this.#out.length;
@@ -141,10 +142,10 @@ export class ReadResponseWriter {
 
   async result(series: AsyncIterable<ReadSeries>): Promise<void> {
     // Series come one by one, and the length of what holds them stands before them: each result is written apart.
-    const result = new MessageWriter();
+    const result = new ProtobufWriter();
     for await (const { labels, timestampsMs, valueBits, histograms } of series) {
       result.message(1, () => {
-        writeLabels(result, labels);
+        writeLabels(result, 1, labels);
         for (let i = 0; i < timestampsMs.length; i++) {
           const histogram = histograms?.[i];
           if (histogram === undefined) result.sample(2, valueBits[i * 2]!, valueBits[i * 2 + 1]!, timestampsMs[i]!);
@@ -160,25 +161,16 @@ export class ReadResponseWriter {
   }
 }
 
-function writeLabels(out: MessageWriter, labels: readonly string[]): void {
-  for (let i = 0; i < labels.length; i += 2) {
-    out.message(1, () => {
-      out.string(1, labels[i]!);
-      out.string(2, labels[i + 1]!);
-    });
-  }
-}
-
 /** In the order of the protocol's enumeration. */
 const RESET_HINTS = ['unknown', 'reset', 'not-reset', 'gauge'] as const;
 
 /** Prometheus' message Histogram, in its form with float counts. */
-function writeHistogram(out: MessageWriter, histogram: ReadHistogram, timestampMs: number): void {
-  out.float(2, histogram.count);
-  out.float(3, histogram.sum);
-  out.int64(4, zigzag(histogram.schema));
-  out.float(5, histogram.zeroThreshold);
-  out.float(7, histogram.zeroCount);
+function writeHistogram(out: ProtobufWriter, histogram: ReadHistogram, timestampMs: number): void {
+  out.double(2, histogram.count);
+  out.double(3, histogram.sum);
+  out.sint64(4, histogram.schema);
+  out.double(5, histogram.zeroThreshold);
+  out.double(7, histogram.zeroCount);
   writeSpans(out, 8, histogram.negativeSpans);
   out.doubles(10, histogram.negativeBuckets);
   writeSpans(out, 11, histogram.positiveSpans);
@@ -186,19 +178,6 @@ function writeHistogram(out: MessageWriter, histogram: ReadHistogram, timestampM
   out.int64(14, RESET_HINTS.indexOf(histogram.counterResetHint));
   out.int64(15, timestampMs);
   out.doubles(16, histogram.customValues);
-}
-
-function writeSpans(out: MessageWriter, field: number, spans: ReadHistogram['positiveSpans']): void {
-  for (const { offset, length } of spans) {
-    out.message(field, () => {
-      out.int64(1, zigzag(offset));
-      out.int64(2, length);
-    });
-  }
-}
-
-function zigzag(value: number): number {
-  return value >= 0 ? value * 2 : -value * 2 - 1;
 }
 
 /** `Chunk.Encoding`. */
@@ -210,14 +189,14 @@ const FLOAT_HISTOGRAM = 3;
  * does not fit goes on, with its labels, in the next one.
  */
 export async function* readFrames(series: AsyncIterable<ReadSeries>, queryIndex: number, bytesTarget: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const out = new MessageWriter();
+  const out = new ProtobufWriter();
   const chunks = new XorChunkWriter();
   const bits = new BitWriter();
   for await (const { labels, timestampsMs, valueBits, histograms } of series) {
     for (let from = 0; from < timestampsMs.length; ) {
       out.clear();
       out.message(1, () => {
-        writeLabels(out, labels);
+        writeLabels(out, 1, labels);
         do {
           const histogram = histograms?.[from];
           const to = histogram === undefined ? floatsEnd(histograms, from, timestampsMs.length) : from + 1;

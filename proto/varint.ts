@@ -12,6 +12,20 @@ export function writeVarint(bytes: Uint8Array, position: number, value: number):
   return position;
 }
 
+/** Appends an int64 as protobuf has it: negative numbers in two's complement, which takes ten bytes. Returns the position behind it. */
+export function writeInt64(bytes: Uint8Array, position: number, value: number | bigint): number {
+  if (typeof value === 'number' && value >= 0) return writeVarint(bytes, position, value);
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest >= 0x80n; rest >>= 7n) bytes[position++] = Number(rest & 0x7fn) | 0x80;
+  bytes[position++] = Number(rest);
+  return position;
+}
+
+/** A signed integer of at most 52 bits as an unsigned one, small where it is near zero. */
+export function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+
 export function varintLength(value: number): number {
   let length = 1;
   while (value >= 0x80) {

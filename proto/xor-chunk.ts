@@ -1,4 +1,4 @@
-import { writeVarint } from './varint.ts';
+import { writeVarint, zigzag } from './varint.ts';
 
 /** Samples in one chunk at most: what Prometheus' head makes, and what readers expect. */
 export const XOR_CHUNK_SAMPLES_MAX = 120;
@@ -27,8 +27,7 @@ export class XorChunkWriter {
     this.#leading = NO_WINDOW;
     this.#trailing = 0;
     let time = timestampsMs[from]!;
-    // Zigzag, as Go's signed varints.
-    this.#bits = writeVarint(bytes, 2, time >= 0 ? time * 2 : -time * 2 - 1) * 8;
+    this.#bits = writeVarint(bytes, 2, zigzag(time)) * 8;
     let low = valueBits[from * 2]!;
     let high = valueBits[from * 2 + 1]!;
     this.#write(high, 32);
