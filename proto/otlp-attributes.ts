@@ -1,4 +1,3 @@
-import { DecodeError } from './decode-error.ts';
 import { fieldMask, WireReader, WIRE_BYTES, WIRE_FIXED64 } from './wire-reader.ts';
 
 /*
@@ -9,7 +8,6 @@ import { fieldMask, WireReader, WIRE_BYTES, WIRE_FIXED64 } from './wire-reader.t
  *   ArrayValue    1: AnyValue values
  *   KeyValueList  1: KeyValue values
  */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const FIELD_1 = (1 << 3) | WIRE_BYTES;
 const FIELD_2 = (2 << 3) | WIRE_BYTES;
 
@@ -17,11 +15,7 @@ type JsonValue = string | number | boolean | null | bigint | readonly JsonValue[
 
 /** The text of a span; DecodeError when it is not UTF-8. */
 export function readText(bytes: Uint8Array, start: number, end: number): string {
-  try {
-    return utf8.decode(bytes.subarray(start, end));
-  } catch {
-    throw new DecodeError(`OTLP: invalid UTF-8 at byte ${start}`);
-  }
+  return new WireReader(bytes, 'OTLP').text(start, end);
 }
 
 /**
@@ -51,15 +45,9 @@ export function readScopeName(bytes: Uint8Array, start: number, end: number): { 
   let version = '';
   while (cursor.position < end) {
     const tag = cursor.tag(end);
-    if (tag !== FIELD_1 && tag !== FIELD_2) {
-      cursor.skipUnknown(tag, end, fieldMask(1, 2));
-      continue;
-    }
-    const fieldEnd = cursor.length(end);
-    const text = readText(bytes, cursor.position, fieldEnd);
-    if (tag === FIELD_1) name = text;
-    else version = text;
-    cursor.position = fieldEnd;
+    if (tag === FIELD_1) name = cursor.string(end);
+    else if (tag === FIELD_2) version = cursor.string(end);
+    else cursor.skipUnknown(tag, end, fieldMask(1, 2));
   }
   return { name, version };
 }
@@ -70,14 +58,9 @@ function keyValue(cursor: WireReader, end: number, depthLeft: number): [string, 
   let value: JsonValue = null;
   while (cursor.position < end) {
     const tag = cursor.tag(end);
-    if (tag !== FIELD_1 && tag !== FIELD_2) {
-      cursor.skipUnknown(tag, end, fieldMask(1, 2));
-      continue;
-    }
-    const fieldEnd = cursor.length(end);
-    if (tag === FIELD_1) key = readText(cursor.bytes, cursor.position, fieldEnd);
-    else value = anyValue(cursor, fieldEnd, depthLeft);
-    cursor.position = fieldEnd;
+    if (tag === FIELD_1) key = cursor.string(end);
+    else if (tag === FIELD_2) value = anyValue(cursor, cursor.length(end), depthLeft);
+    else cursor.skipUnknown(tag, end, fieldMask(1, 2));
   }
   return [key, value];
 }
@@ -88,27 +71,33 @@ function anyValue(cursor: WireReader, end: number, depthLeft: number): JsonValue
   while (cursor.position < end) {
     const tag = cursor.tag(end);
     switch (tag) {
+      case FIELD_1:
+        value = cursor.string(end);
+        break;
       case 2 << 3:
         value = cursor.int32(end) !== 0;
-        continue;
+        break;
       case 3 << 3:
-        value = int64(cursor, end);
-        continue;
+        value = cursor.exactInt64(end);
+        break;
       case (4 << 3) | WIRE_FIXED64:
-        value = cursor.view.getFloat64(cursor.fixed64(end), true);
-        continue;
+        value = cursor.float64(end);
+        break;
+      case (5 << 3) | WIRE_BYTES:
+        value = arrayValue(cursor, cursor.length(end), depthLeft - 1);
+        break;
+      case (6 << 3) | WIRE_BYTES:
+        value = new Map(keyValueList(cursor, cursor.length(end), depthLeft - 1));
+        break;
+      case (7 << 3) | WIRE_BYTES: {
+        const bytesEnd = cursor.length(end);
+        value = base64(cursor.bytes.subarray(cursor.position, bytesEnd));
+        cursor.position = bytesEnd;
+        break;
+      }
+      default:
+        cursor.skipUnknown(tag, end, fieldMask(1, 2, 3, 4, 5, 6, 7));
     }
-    const field = tag >>> 3;
-    if ((tag & 7) !== WIRE_BYTES || (field !== 1 && (field < 5 || field > 7))) {
-      cursor.skipUnknown(tag, end, fieldMask(1, 2, 3, 4, 5, 6, 7));
-      continue;
-    }
-    const fieldEnd = cursor.length(end);
-    if (field === 1) value = readText(cursor.bytes, cursor.position, fieldEnd);
-    else if (field === 5) value = arrayValue(cursor, fieldEnd, depthLeft - 1);
-    else if (field === 6) value = new Map(keyValueList(cursor, fieldEnd, depthLeft - 1));
-    else value = base64(cursor.bytes.subarray(cursor.position, fieldEnd));
-    cursor.position = fieldEnd;
   }
   return value;
 }
@@ -131,18 +120,6 @@ function keyValueList(cursor: WireReader, end: number, depthLeft: number): [stri
     else cursor.skipUnknown(tag, end, fieldMask(1));
   }
   return values;
-}
-
-/** Exact, since it is printed. */
-function int64(cursor: WireReader, end: number): bigint {
-  let value = 0n;
-  for (let shift = 0n; ; shift += 7n) {
-    if (cursor.position >= end) throw cursor.cutOff(end);
-    if (shift > 63n) throw cursor.error('a varint above 64 bits');
-    const byte = cursor.bytes[cursor.position++]!;
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return BigInt.asIntN(64, value);
-  }
 }
 
 function textOf(value: JsonValue): string {

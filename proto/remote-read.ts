@@ -4,7 +4,8 @@ import { BitWriter } from './bit-writer.ts';
 import { encodeHistogramChunk, type ReadHistogram } from './histogram-chunk.ts';
 import { writeLabels, writeSpans } from './prometheus-parts.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
-import { ByteReader, varintLength, writeVarint } from './varint.ts';
+import { varintLength, writeVarint } from './varint.ts';
+import { fieldTag, WIRE_BYTES, WIRE_VARINT, WireReader } from './wire-reader.ts';
 import { XOR_CHUNK_SAMPLES_MAX, XorChunkWriter } from './xor-chunk.ts';
 
 /*
@@ -45,91 +46,63 @@ export interface ReadSeries {
   readonly histograms: readonly (ReadHistogram | undefined)[] | undefined;
 }
 
+const REQUEST_QUERY = fieldTag(1, WIRE_BYTES);
+const REQUEST_TYPE = fieldTag(2, WIRE_VARINT);
+const REQUEST_TYPES = fieldTag(2, WIRE_BYTES);
+const QUERY_START = fieldTag(1, WIRE_VARINT);
+const QUERY_END = fieldTag(2, WIRE_VARINT);
+const QUERY_MATCHER = fieldTag(3, WIRE_BYTES);
+const MATCHER_TYPE = fieldTag(1, WIRE_VARINT);
+const MATCHER_NAME = fieldTag(2, WIRE_BYTES);
+const MATCHER_VALUE = fieldTag(3, WIRE_BYTES);
+
 export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
+  const reader = new WireReader(bytes, 'remote read');
   const queries: ReadQuery[] = [];
   const accepted: number[] = [];
-  eachField(bytes, (field, reader, wireType) => {
-    if (field === 1 && wireType === 2) queries.push(decodeQuery(chunk(reader)));
-    else if (field === 2 && wireType === 0) accepted.push(reader.varint());
-    else if (field === 2 && wireType === 2) {
+  for (const end = bytes.length; reader.position < end; ) {
+    const tag = reader.tag(end);
+    if (tag === REQUEST_QUERY) queries.push(decodeQuery(reader, reader.length(end)));
+    else if (tag === REQUEST_TYPE) accepted.push(reader.varint(end));
+    else if (tag === REQUEST_TYPES) {
       // Packed, as proto3 has it.
-      for (const packed = new ByteReader(chunk(reader)); !packed.done; ) accepted.push(packed.varint());
-    } else skip(reader, wireType);
-  });
+      for (const last = reader.length(end); reader.position < last; ) accepted.push(reader.varint(last));
+    } else reader.skipField(tag, end);
+  }
   const known = accepted.find((type) => RESPONSE_TYPES[type] !== undefined);
   if (known === undefined && accepted.length > 0) throw new DecodeError(`none of the accepted response types ${accepted.join(', ')} is known; want 0 (samples) or 1 (streamed XOR chunks)`);
   return { queries, responseType: RESPONSE_TYPES[known ?? 0]! };
 }
 
-function decodeQuery(bytes: Uint8Array): ReadQuery {
+/** Times are the nearest doubles: those beyond 2^53 stand for the beginning and the end of all time. */
+function decodeQuery(reader: WireReader, end: number): ReadQuery {
   let startMs = 0;
   let endMs = 0;
   const matchers: ReadMatcher[] = [];
-  eachField(bytes, (field, reader, wireType) => {
-    if (field === 1 && wireType === 0) startMs = int64(reader);
-    else if (field === 2 && wireType === 0) endMs = int64(reader);
-    else if (field === 3 && wireType === 2) matchers.push(decodeMatcher(chunk(reader)));
-    else skip(reader, wireType);
-  });
+  while (reader.position < end) {
+    const tag = reader.tag(end);
+    if (tag === QUERY_START) startMs = Number(reader.exactInt64(end));
+    else if (tag === QUERY_END) endMs = Number(reader.exactInt64(end));
+    else if (tag === QUERY_MATCHER) matchers.push(decodeMatcher(reader, reader.length(end)));
+    else reader.skipField(tag, end);
+  }
   return { startMs, endMs, matchers };
 }
 
-function decodeMatcher(bytes: Uint8Array): ReadMatcher {
+function decodeMatcher(reader: WireReader, end: number): ReadMatcher {
   let type = 0;
   let name = '';
   let value = '';
-  eachField(bytes, (field, reader, wireType) => {
-    if (field === 1 && wireType === 0) type = reader.varint();
-    else if (field === 2 && wireType === 2) name = text(reader);
-    else if (field === 3 && wireType === 2) value = text(reader);
-    else skip(reader, wireType);
-  });
+  while (reader.position < end) {
+    const tag = reader.tag(end);
+    if (tag === MATCHER_TYPE) type = reader.varint(end);
+    else if (tag === MATCHER_NAME) name = reader.string(end);
+    else if (tag === MATCHER_VALUE) value = reader.string(end);
+    else reader.skipField(tag, end);
+  }
   const known = MATCH_TYPES[type];
   if (known === undefined) throw new DecodeError(`matcher type ${type}, want 0 to ${MATCH_TYPES.length - 1}`);
   return { name, type: known, value };
-}
-
-function eachField(bytes: Uint8Array, take: (field: number, reader: ByteReader, wireType: number) => void): void {
-  const reader = new ByteReader(bytes);
-  while (!reader.done) {
-    const tag = reader.varint();
-    take(Math.floor(tag / 8), reader, tag % 8);
-  }
-}
-
-function skip(reader: ByteReader, wireType: number): void {
-  if (wireType === 0) int64(reader);
-  else if (wireType === 1) reader.take(8);
-  else if (wireType === 2) reader.take(reader.varint());
-  else if (wireType === 5) reader.take(4);
-  else throw new DecodeError(`wire type ${wireType} at byte ${reader.position}`);
-}
-
-function chunk(reader: ByteReader): Uint8Array {
-  return reader.take(reader.varint());
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function text(reader: ByteReader): string {
-  const at = reader.position;
-  try {
-    return utf8.decode(chunk(reader));
-  } catch (error) {
-    if (error instanceof DecodeError) throw error;
-    throw new DecodeError(`text at byte ${at} is not UTF-8`);
-  }
-}
-
-/** An int64 as the nearest double: times beyond 2^53 stand for the beginning and the end of all time. */
-function int64(reader: ByteReader): number {
-  let value = 0n;
-  for (let shift = 0n; shift < 70n; shift += 7n) {
-    const byte = reader.byte();
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return Number(BigInt.asIntN(64, value));
-  }
-  throw new DecodeError(`varint at byte ${reader.position} is longer than ten bytes`);
 }
 
 /** A ReadResponse: a QueryResult for each query, in order. */

@@ -187,13 +187,9 @@ function readLabel(reader: WireReader, end: number, labels: string[]): void {
   let value = '';
   while (reader.position < end) {
     const tag = reader.varint(end);
-    if (tag === LABEL_NAME || tag === LABEL_VALUE) {
-      const textEnd = reader.length(end);
-      const text = reader.text(reader.position, textEnd);
-      if (tag === LABEL_NAME) name = text;
-      else value = text;
-      reader.position = textEnd;
-    } else reader.skipUnknown(tag, end, LABEL_FIELDS);
+    if (tag === LABEL_NAME) name = reader.string(end);
+    else if (tag === LABEL_VALUE) value = reader.string(end);
+    else reader.skipUnknown(tag, end, LABEL_FIELDS);
   }
   labels.push(name, value);
 }
@@ -234,17 +230,15 @@ export interface WireMetadata {
 
 export function readMetadata(bytes: Uint8Array, start: number, end: number): WireMetadata {
   const reader = new WireReader(bytes, REMOTE_WRITE);
-  let type = 0;
-  const texts = new Map<number, string>();
+  const metadata = { type: 0, metric: '', help: '', unit: '' };
   reader.position = start;
   while (reader.position < end) {
     const tag = reader.varint(end);
-    if (tag === METADATA_TYPE) type = reader.int32(end);
-    else if (tag === METADATA_FAMILY || tag === METADATA_HELP || tag === METADATA_UNIT) {
-      const textEnd = reader.length(end);
-      texts.set(tag, reader.text(reader.position, textEnd));
-      reader.position = textEnd;
-    } else reader.skipUnknown(tag, end, METADATA_FIELDS);
+    if (tag === METADATA_TYPE) metadata.type = reader.int32(end);
+    else if (tag === METADATA_FAMILY) metadata.metric = reader.string(end);
+    else if (tag === METADATA_HELP) metadata.help = reader.string(end);
+    else if (tag === METADATA_UNIT) metadata.unit = reader.string(end);
+    else reader.skipUnknown(tag, end, METADATA_FIELDS);
   }
-  return { type, metric: texts.get(METADATA_FAMILY) ?? '', help: texts.get(METADATA_HELP) ?? '', unit: texts.get(METADATA_UNIT) ?? '' };
+  return metadata;
 }

@@ -85,27 +85,17 @@ export class WireReader {
 
   /** A signed 64-bit varint as a number; beyond ±2^53 it is refused: no timestamp is there. */
   int64(end: number): number {
-    // As #varint64, but in locals: every sample has one.
-    const bytes = this.bytes;
-    let low = 0;
-    let high = 0;
-    let byte = 0x80;
-    let position = this.position;
-    for (let shift = 0; byte >= 0x80; shift += 7) {
-      if (position >= end) throw this.cutOff(end);
-      if (shift > 63) throw this.error(`a varint above 64 bits at byte ${this.position}`);
-      byte = bytes[position++]!;
-      const part = byte & 0x7f;
-      if (shift < 28) low |= part << shift;
-      else if (shift === 28) {
-        low |= part << 28;
-        high = part >>> 4;
-      } else high |= part << (shift - 32);
-    }
-    const value = high * 2 ** 32 + (low >>> 0);
-    if (!Number.isSafeInteger(value)) throw this.error(`the timestamp at byte ${this.position} is out of range`);
-    this.position = position;
+    const start = this.position;
+    this.#varint64(end);
+    const value = this.#high * 2 ** 32 + (this.#low >>> 0);
+    if (!Number.isSafeInteger(value)) throw this.error(`the timestamp at byte ${start} is out of range`);
     return value;
+  }
+
+  /** A signed 64-bit varint as it is. */
+  exactInt64(end: number): bigint {
+    this.#varint64(end);
+    return (BigInt(this.#high) << 32n) | BigInt(this.#low >>> 0);
   }
 
   /** An unsigned 64-bit varint as a number, rounded above 2^53. */
@@ -227,7 +217,15 @@ export class WireReader {
     if (this.position > end) throw this.cutOff(end);
   }
 
-  /** The next `length` bytes as text, which must be UTF-8. */
+  /** The text of a length-delimited field whose length is next. */
+  string(parentEnd: number): string {
+    const end = this.length(parentEnd);
+    const text = this.text(this.position, end);
+    this.position = end;
+    return text;
+  }
+
+  /** The bytes from `start` to `end` as text, which must be UTF-8. */
   text(start: number, end: number): string {
     try {
       return utf8.decode(this.bytes.subarray(start, end));
