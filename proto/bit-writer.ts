@@ -28,6 +28,13 @@ export class BitWriter {
     this.write(value, 32);
   }
 
+  /** A base-128 varint of an unsigned integer below 2^53. */
+  varint(value: number): void {
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.write((rest % 0x80) | 0x80, 8);
+    this.write(rest, 8);
+  }
+
   double(value: number): void {
     scratch.setFloat64(0, value);
     this.write(scratch.getUint32(0), 32);

@@ -1,9 +1,8 @@
-import { writeVarint, zigzag } from './varint.ts';
+import { BitWriter } from './bit-writer.ts';
+import { zigzag } from './varint.ts';
 
 /** Samples in one chunk at most: what Prometheus' head makes, and what readers expect. */
 export const XOR_CHUNK_SAMPLES_MAX = 120;
-/** At most: the count, the first sample, and then 4 + 64 bits of time and 2 + 5 + 6 + 64 bits of value a sample. */
-const CHUNK_BYTES_MAX = 2 + 10 + 8 + XOR_CHUNK_SAMPLES_MAX * 19;
 /** No value has set a window yet. */
 const NO_WINDOW = 0xff;
 
@@ -13,29 +12,27 @@ const NO_WINDOW = 0xff;
  * changed in their bits.
  */
 export class XorChunkWriter {
-  readonly #bytes = new Uint8Array(CHUNK_BYTES_MAX);
-  /** Bits written. */
-  #bits = 0;
+  readonly #out = new BitWriter();
   #leading = NO_WINDOW;
   #trailing = 0;
 
   /** One chunk of the samples from `from` to `to` (not included), at most XOR_CHUNK_SAMPLES_MAX. `valueBits` has two words a sample, low first. */
   encode(timestampsMs: Float64Array, valueBits: Uint32Array, from: number, to: number): Uint8Array<ArrayBuffer> {
-    const bytes = this.#bytes.fill(0);
-    bytes[0] = (to - from) >>> 8;
-    bytes[1] = to - from;
+    const out = this.#out;
+    out.clear();
+    out.write(to - from, 16);
     this.#leading = NO_WINDOW;
     this.#trailing = 0;
     let time = timestampsMs[from]!;
-    this.#bits = writeVarint(bytes, 2, zigzag(time)) * 8;
+    out.varint(zigzag(time));
     let low = valueBits[from * 2]!;
     let high = valueBits[from * 2 + 1]!;
-    this.#write(high, 32);
-    this.#write(low, 32);
+    out.write(high, 32);
+    out.write(low, 32);
     let distance = 0;
     for (let i = from + 1; i < to; i++) {
       const next = timestampsMs[i]! - time;
-      if (i === from + 1) this.#bits = writeVarint(bytes, this.#bits / 8, next) * 8;
+      if (i === from + 1) out.varint(next);
       else this.#time(next - distance);
       distance = next;
       time = timestampsMs[i]!;
@@ -43,61 +40,47 @@ export class XorChunkWriter {
       low = valueBits[i * 2]!;
       high = valueBits[i * 2 + 1]!;
     }
-    return bytes.slice(0, Math.ceil(this.#bits / 8));
+    return out.finish();
   }
 
   #time(change: number): void {
-    if (change === 0) this.#write(0, 1);
-    else if (fits(change, 14)) this.#writeTwo(0b10, 2, change, 14);
-    else if (fits(change, 17)) this.#writeTwo(0b110, 3, change, 17);
-    else if (fits(change, 20)) this.#writeTwo(0b1110, 4, change, 20);
+    if (change === 0) this.#out.write(0, 1);
+    else if (fits(change, 14)) this.#prefixed(0b10, 2, change, 14);
+    else if (fits(change, 17)) this.#prefixed(0b110, 3, change, 17);
+    else if (fits(change, 20)) this.#prefixed(0b1110, 4, change, 20);
     else {
-      this.#write(0b1111, 4);
-      this.#write(Math.floor(change / 2 ** 32) >>> 0, 32);
-      this.#write(change >>> 0, 32);
+      this.#out.write(0b1111, 4);
+      this.#out.writeLong(change, 64);
     }
+  }
+
+  #prefixed(prefix: number, prefixBits: number, value: number, bits: number): void {
+    this.#out.write(prefix, prefixBits);
+    this.#out.write(value, bits);
   }
 
   #value(low: number, high: number): void {
     if ((low | high) === 0) {
-      this.#write(0, 1);
+      this.#out.write(0, 1);
       return;
     }
     // The window's start has five bits.
     const leading = Math.min(31, high === 0 ? 32 + Math.clz32(low) : Math.clz32(high));
     const trailing = low === 0 ? 32 + trailingZeros(high) : trailingZeros(low);
-    if (this.#leading !== NO_WINDOW && leading >= this.#leading && trailing >= this.#trailing) this.#write(0b10, 2);
+    if (this.#leading !== NO_WINDOW && leading >= this.#leading && trailing >= this.#trailing) this.#out.write(0b10, 2);
     else {
       this.#leading = leading;
       this.#trailing = trailing;
-      this.#write(0b11, 2);
-      this.#write(leading, 5);
+      this.#out.write(0b11, 2);
+      this.#out.write(leading, 5);
       // 64 bits are written as none: a window is never empty.
-      this.#write((64 - leading - trailing) & 63, 6);
+      this.#out.write((64 - leading - trailing) & 63, 6);
     }
     const length = 64 - this.#leading - this.#trailing;
     const shift = this.#trailing;
     const shiftedLow = shift === 0 ? low : shift >= 32 ? high >>> (shift - 32) : (low >>> shift) | (high << (32 - shift));
-    if (length > 32) this.#write(shift >= 32 ? 0 : high >>> shift, length - 32);
-    this.#write(shiftedLow, Math.min(length, 32));
-  }
-
-  #writeTwo(prefix: number, prefixBits: number, value: number, bits: number): void {
-    this.#write(prefix, prefixBits);
-    this.#write(value, bits);
-  }
-
-  /** The lowest `count` bits of a number, the highest of them first. */
-  #write(value: number, count: number): void {
-    for (let left = count; left > 0; ) {
-      const room = 8 - (this.#bits & 7);
-      const taken = Math.min(room, left);
-      const part = (value >>> (left - taken)) & ((1 << taken) - 1);
-      const at = this.#bits >>> 3;
-      this.#bytes[at] = this.#bytes[at]! | (part << (room - taken));
-      this.#bits += taken;
-      left -= taken;
-    }
+    if (length > 32) this.#out.write(shift >= 32 ? 0 : high >>> shift, length - 32);
+    this.#out.write(shiftedLow, Math.min(length, 32));
   }
 }
 
