@@ -137,22 +137,13 @@ class Walker {
     columns.sampleStart[index + 1] = columns.sampleCount;
   }
 
-  /**
-   * A label behind other fields: legal protobuf that no known sender writes. The columns want the labels in one run, so this one is moved
-   * up to the others, and what lay between moves down behind it. The message is ours to change; its length stays the same.
-   */
+  /** A label behind other fields. The columns want the labels in one run, so this one joins the others. */
   #scatteredLabel(index: number, seriesEnd: number): void {
     const columns = this.#columns;
     const reader = this.#reader;
     const fieldStart = reader.position - 1;
     const fieldEnd = reader.length(seriesEnd);
-    const field = this.#bytes.slice(fieldStart, fieldEnd);
-    const gapStart = columns.labelsEnd[index]!;
-    this.#bytes.copyWithin(gapStart + field.length, gapStart, fieldStart);
-    this.#bytes.set(field, gapStart);
-    columns.labelsEnd[index] = gapStart + field.length;
-    columns.histograms.move(index, field.length);
-    columns.exemplars.move(index, field.length);
+    columns.labelsEnd[index] = columns.moveUp(this.#bytes, index, columns.labelsEnd[index]!, fieldStart, fieldStart, fieldEnd);
     reader.position = fieldEnd;
   }
 

@@ -213,19 +213,10 @@ class Walker {
     }
   }
 
-  /**
-   * References that stand one by one, or in several fields: legal protobuf that few senders write. The columns want them in one run, so
-   * these are moved up to the others, and what lay between moves down behind them. The message is ours to change; its length stays the same.
-   */
+  /** References that stand one by one, or in several fields. The columns want them in one run, so these join the others. */
   #scatteredRefs(index: number, fieldStart: number, contentStart: number, contentEnd: number): void {
     const columns = this.#columns;
-    const content = this.#bytes.slice(contentStart, contentEnd);
-    const gapStart = columns.refsEnd[index]!;
-    this.#bytes.copyWithin(gapStart + content.length, gapStart, fieldStart);
-    this.#bytes.set(content, gapStart);
-    columns.refsEnd[index] = gapStart + content.length;
-    columns.histograms.move(index, content.length);
-    columns.exemplars.move(index, content.length);
+    columns.refsEnd[index] = columns.moveUp(this.#bytes, index, columns.refsEnd[index]!, fieldStart, contentStart, contentEnd);
     this.#reader.position = contentEnd;
   }
 

@@ -89,6 +89,20 @@ export class WriteColumns {
     this.#add(this.exemplars, 'exemplars', series, start, end);
   }
 
+  /**
+   * Moves bytes of a series, from `start` to `end` within the field that begins at `fieldStart`, up to `gapStart`, and what lay between down
+   * behind them: repeated fields that lie apart, which is legal protobuf that few senders write. The length of the message stays the same.
+   * Answers with the end of the moved bytes.
+   */
+  moveUp(bytes: Uint8Array, series: number, gapStart: number, fieldStart: number, start: number, end: number): number {
+    const moved = bytes.slice(start, end);
+    bytes.copyWithin(gapStart + moved.length, gapStart, fieldStart);
+    bytes.set(moved, gapStart);
+    this.histograms.move(series, moved.length);
+    this.exemplars.move(series, moved.length);
+    return gapStart + moved.length;
+  }
+
   #add(spans: FieldSpans, what: string, series: number, start: number, end: number): void {
     this.checkGrowth(spans.count, what);
     spans.add(series, start, end);
