@@ -1,3 +1,4 @@
+import { grown } from '../proto/grown.ts';
 import { must } from '../storage/runtime/assert.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 
@@ -191,9 +192,7 @@ export class ByteKeys {
   }
 
   #grow(): void {
-    const entries = new Uint32Array(this.#entries.length * 2);
-    entries.set(this.#entries);
-    this.#entries = entries;
+    this.#entries = grown(this.#entries);
     this.#buckets = new Uint32Array(this.#buckets.length * 2);
     // The newest entry is placed by the caller.
     for (let entry = 1; entry < this.#count - 1; entry++) this.#place(entry);

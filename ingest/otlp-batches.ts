@@ -1,3 +1,4 @@
+import { grown } from '../proto/grown.ts';
 import type { MetricHeader, MetricKind, Span } from '../proto/otlp-metrics.ts';
 import type { Point } from '../proto/otlp-points.ts';
 import type { Labels } from '../storage/model/labels.ts';
@@ -267,11 +268,7 @@ export class OtlpBatches implements OtlpSeriesSink {
   /** The number of the next series, which is of the point. */
   #nextSource(point: number): number {
     const source = this.#source++;
-    if (source >= this.#pointOf.length) {
-      const larger = new Uint32Array(this.#pointOf.length * 2);
-      larger.set(this.#pointOf);
-      this.#pointOf = larger;
-    }
+    if (source >= this.#pointOf.length) this.#pointOf = grown(this.#pointOf);
     this.#pointOf[source] = point;
     return source;
   }

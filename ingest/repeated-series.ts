@@ -1,3 +1,4 @@
+import { grown } from '../proto/grown.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import { ByteKeys, UNKNOWN } from './byte-keys.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
@@ -43,11 +44,7 @@ export class RepeatedSeries {
     if (entry === UNKNOWN) entry = this.#keys.add(view, start, end, hasher.words);
     if (entry === UNKNOWN) return;
     const at = entry * ENTRY_WORDS;
-    if (at + ENTRY_WORDS > this.#words.length) {
-      const words = new Uint32Array(this.#words.length * 2);
-      words.set(this.#words);
-      this.#words = words;
-    }
+    if (at + ENTRY_WORDS > this.#words.length) this.#words = grown(this.#words);
     this.#words.set([ids.low[index]!, ids.high[index]!, ids.check[index]!, type, help, unit], at);
   }
 

@@ -1,3 +1,4 @@
+import { grown } from '../proto/grown.ts';
 import { ColumnWriter } from '../storage/chunk/index.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
@@ -110,11 +111,6 @@ export class SampleBatch implements SampleColumns {
   }
 
   #growSeries(): void {
-    const grown = (column: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const larger = new Uint32Array(column.length * 2);
-      larger.set(column);
-      return larger;
-    };
     this.idLow = grown(this.idLow);
     this.idHigh = grown(this.idHigh);
     this.idCheck = grown(this.idCheck);
@@ -124,15 +120,8 @@ export class SampleBatch implements SampleColumns {
   }
 
   #growSamples(): void {
-    const timestampsMs = new Float64Array(this.timestampsMs.length * 2);
-    timestampsMs.set(this.timestampsMs);
-    this.timestampsMs = timestampsMs;
-    const valueBits = new Uint32Array(this.valueBits.length * 2);
-    valueBits.set(this.valueBits);
-    this.valueBits = valueBits;
-    if (this.startsMs === undefined) return;
-    const startsMs = new Float64Array(timestampsMs.length);
-    startsMs.set(this.startsMs);
-    this.startsMs = startsMs;
+    this.timestampsMs = grown(this.timestampsMs);
+    this.valueBits = grown(this.valueBits);
+    if (this.startsMs !== undefined) this.startsMs = grown(this.startsMs);
   }
 }

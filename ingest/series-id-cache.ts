@@ -1,3 +1,4 @@
+import { grown } from '../proto/grown.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import { ByteKeys, UNKNOWN } from './byte-keys.ts';
 
@@ -55,11 +56,7 @@ export class SeriesIdCache {
     const entry = this.#keys.add(view, start, end, hash, parent);
     if (entry === UNKNOWN) return UNKNOWN;
     const at = entry * SERIES_ID_WORDS;
-    if (at + SERIES_ID_WORDS > this.#ids.length) {
-      const ids = new Uint32Array(this.#ids.length * 2);
-      ids.set(this.#ids);
-      this.#ids = ids;
-    }
+    if (at + SERIES_ID_WORDS > this.#ids.length) this.#ids = grown(this.#ids);
     this.#ids.set(id.subarray(0, SERIES_ID_WORDS), at);
     return entry;
   }

@@ -1,3 +1,4 @@
+import { grown } from './grown.ts';
 import { COUNT, Point, readUint64, SUM } from './otlp-points.ts';
 import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type WireReader } from './wire-reader.ts';
 
@@ -21,10 +22,8 @@ export class PointNumbers {
     const index = this.length++;
     if (index >= this.values.length) {
       if (this.length > this.#lengthMax) return;
-      const larger = new Float64Array(this.values.length * 2);
-      larger.set(this.values);
-      this.values = larger;
-      this.view = new DataView(larger.buffer);
+      this.values = grown(this.values);
+      this.view = new DataView(this.values.buffer);
     }
     this.values[index] = value;
   }

@@ -1,3 +1,4 @@
+import { grown } from './grown.ts';
 import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type WireReader } from './wire-reader.ts';
 
 /*
@@ -109,12 +110,6 @@ export abstract class Point {
     this.exemplarStart[index] = cursor.position;
     this.exemplarEnd[index] = cursor.position = exemplarEnd;
   }
-}
-
-function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2);
-  larger.set(column);
-  return larger;
 }
 
 /**

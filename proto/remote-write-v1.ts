@@ -1,5 +1,6 @@
+import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { FieldSpans, grown, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { FieldSpans, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):

@@ -1,5 +1,6 @@
+import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { grown, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 2.0, message io.prometheus.write.v2.Request (remote_write_spec_2_0.md and prompb/io/prometheus/write/v2):
@@ -71,16 +72,12 @@ export class RequestColumns extends WriteColumns {
     this.metadataType = grown(this.metadataType);
     this.helpRef = grown(this.helpRef);
     this.unitRef = grown(this.unitRef);
-    const createdMs = new Float64Array(this.seriesCapacity);
-    createdMs.set(this.createdMs);
-    this.createdMs = createdMs;
+    this.createdMs = grown(this.createdMs);
   }
 
   override growSamples(): void {
     super.growSamples();
-    const startsMs = new Float64Array(this.timestampsMs.length);
-    startsMs.set(this.startsMs);
-    this.startsMs = startsMs;
+    this.startsMs = grown(this.startsMs);
   }
 
   growSymbols(): void {

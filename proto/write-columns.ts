@@ -1,4 +1,5 @@
 import { DecodeError } from './decode-error.ts';
+import { grown } from './grown.ts';
 import { fieldMask, fieldTag, WIRE_FIXED64, WIRE_VARINT, type WireReader } from './wire-reader.ts';
 
 const INITIAL_SERIES = 4096;
@@ -71,9 +72,7 @@ export class WriteColumns {
 
   growSamples(): void {
     this.checkGrowth(this.timestampsMs.length, 'samples');
-    const timestamps = new Float64Array(this.timestampsMs.length * 2);
-    timestamps.set(this.timestampsMs);
-    this.timestampsMs = timestamps;
+    this.timestampsMs = grown(this.timestampsMs);
     this.valueBits = grown(this.valueBits);
   }
 
@@ -107,12 +106,6 @@ export class WriteColumns {
     this.checkGrowth(spans.count, what);
     spans.add(series, start, end);
   }
-}
-
-export function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2);
-  larger.set(column);
-  return larger;
 }
 
 /**
