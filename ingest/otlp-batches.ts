@@ -123,7 +123,7 @@ export class OtlpBatches implements OtlpSeriesSink {
   }
 
   beginResource(resource: Span): void {
-    this.#resource = this.#scope = this.#entry(this.#view, resource.start, resource.end);
+    this.#resource = this.#scope = this.#entryUnder(undefined, this.#view, resource.start, resource.end);
   }
 
   beginScope(scope: Span, schemaUrl: Span): void {
@@ -226,15 +226,8 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#rejections.add('bad-data', 0, reason);
   }
 
-  /** The entry of a span under the tenant, made when it is new. */
-  #entry(view: DataView, start: number, end: number): number {
-    const found = this.#cache.find(view, start, end);
-    if (found !== UNKNOWN) return found;
-    this.#rawHash.set(this.#shards.hasher.words);
-    return this.#cache.add(view, start, end, this.#rawHash, NO_ID);
-  }
-
-  #entryUnder(parent: number, view: DataView, start: number, end: number): number {
+  /** The entry of a span under another one, or under the tenant (`undefined`), made when it is new. */
+  #entryUnder(parent: number | undefined, view: DataView, start: number, end: number): number {
     if (parent === UNKNOWN) return UNKNOWN;
     const found = this.#cache.find(view, start, end, parent);
     if (found !== UNKNOWN) return found;
