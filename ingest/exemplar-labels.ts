@@ -18,7 +18,7 @@ export function exemplarLabels(raw: readonly string[], { exemplarLabelRunesMax }
     runes += runeCount(name, exemplarLabelRunesMax) + runeCount(value, exemplarLabelRunesMax);
     pairs.push([name, value]);
   }
-  if (runes > exemplarLabelRunesMax) return { invalid: `the labels of an exemplar have more characters than the limit exemplarLabelRunesMax of ${exemplarLabelRunesMax}` };
+  if (runes > exemplarLabelRunesMax) return { invalid: `the labels of an exemplar have more than the limit exemplarLabelRunesMax of ${exemplarLabelRunesMax} characters` };
   pairs.sort((a, b) => compareStrings(a[0], b[0]));
   for (let i = 1; i < pairs.length; i++) {
     if (pairs[i]![0] === pairs[i - 1]![0]) return { invalid: `label name "${pairs[i]![0]}" of an exemplar is not unique` };
@@ -27,7 +27,7 @@ export function exemplarLabels(raw: readonly string[], { exemplarLabelRunesMax }
 }
 
 /** Characters, not UTF-16 units; what is surely too long is not counted out. */
-function runeCount(text: string, max: number): number {
+export function runeCount(text: string, max: number): number {
   if (text.length > max * 2) return max + 1;
   let count = 0;
   for (const _ of text) count++;

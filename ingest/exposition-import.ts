@@ -3,12 +3,12 @@ import { ExpositionLine } from '../proto/text-exposition.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry, MetricType } from '../storage/model/metadata.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { exemplarLabels } from './exemplar-labels.ts';
 import type { ImportSeries } from './import-batches.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
 import { StartedPoints } from './started-points.ts';
 import { importSeries, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
-import { normalizeLabels } from './validate.ts';
 
 const METRIC_TYPES: Readonly<Record<string, MetricType>> = {
   counter: 'counter',
@@ -31,9 +31,6 @@ interface Family {
 
 /** What an entry without any text takes, about. */
 const FAMILY_CHARACTERS = 64;
-
-/** OpenMetrics 1.0 bounds the labels of an exemplar in characters. */
-const EXEMPLAR_CHARACTERS_MAX = 128;
 
 /** Imports Prometheus' text format or OpenMetrics. A bad line is counted and quoted, and costs nothing else. */
 export class ExpositionImport implements LineFormat {
@@ -119,14 +116,12 @@ export class ExpositionImport implements LineFormat {
   #readExemplar(bytes: Uint8Array, timestampMs: number, number: number): { labels: Labels; timestampMs: number; value: number } | undefined {
     const line = this.#line;
     const raw = line.exemplarLabels(bytes);
-    // An exemplar has no metric's name: one that is put in and taken out again makes the rules of series those of exemplars.
-    const labels = 'invalid' in raw ? raw : normalizeLabels(['__name__', 'exemplar', ...raw], this.#context.limits);
-    const reason = 'invalid' in labels ? labels.invalid : [...labels.slice(2).join('')].length > EXEMPLAR_CHARACTERS_MAX ? `its labels have more than ${EXEMPLAR_CHARACTERS_MAX} characters` : undefined;
-    if (reason !== undefined || 'invalid' in labels) {
-      this.#context.rejections.add('bad-data', 0, () => `line ${number}: the exemplar is refused, the sample is not: ${reason}`);
+    const labels = 'invalid' in raw ? raw : exemplarLabels(raw, this.#context.limits);
+    if ('invalid' in labels) {
+      this.#context.rejections.add('bad-data', 0, () => `line ${number}: the exemplar is refused, the sample is not: ${labels.invalid}`);
       return undefined;
     }
-    return { labels: withoutName(labels), timestampMs: Number.isNaN(line.exemplarTimestampMs) ? timestampMs : line.exemplarTimestampMs, value: line.exemplarValue };
+    return { labels, timestampMs: Number.isNaN(line.exemplarTimestampMs) ? timestampMs : line.exemplarTimestampMs, value: line.exemplarValue };
   }
 
   #takeComment(bytes: Uint8Array, start: number, end: number): void {
@@ -154,9 +149,4 @@ export class ExpositionImport implements LineFormat {
     }
     this.#family = undefined;
   }
-}
-
-function withoutName(labels: Labels): Labels {
-  const at = labels.indexOf('__name__');
-  return [...labels.slice(0, at), ...labels.slice(at + 2)];
 }

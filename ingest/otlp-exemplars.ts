@@ -1,4 +1,6 @@
 import { labelsFrom, type Labels } from '../storage/model/labels.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import { runeCount } from './exemplar-labels.ts';
 
 /** An exemplar on its way to a series. */
 export interface PointExemplar {
@@ -7,15 +9,12 @@ export interface PointExemplar {
   readonly labels: Labels;
 }
 
-/** OpenMetrics 1.0 allows an exemplar's labels this many characters, names and values together. */
-const CHARACTERS_MAX = 128;
-
 /** Ids first; the attributes join them only when all fit, since half of them could mislead. */
-export function exemplarLabels(traceId: string, spanId: string, attributes: ReadonlyMap<string, string>): Labels {
+export function exemplarLabels(traceId: string, spanId: string, attributes: ReadonlyMap<string, string>, { exemplarLabelRunesMax }: Pick<typeof LIMITS, 'exemplarLabelRunesMax'>): Labels {
   const ids: [string, string][] = [];
   if (traceId !== '') ids.push(['trace_id', traceId]);
   if (spanId !== '') ids.push(['span_id', spanId]);
   const all = [...attributes, ...ids];
-  const characters = all.reduce((sum, [name, value]) => sum + [...name].length + [...value].length, 0);
-  return labelsFrom(characters <= CHARACTERS_MAX ? all : ids);
+  const runes = all.flat().reduce((sum, text) => sum + runeCount(text, exemplarLabelRunesMax), 0);
+  return labelsFrom(runes <= exemplarLabelRunesMax ? all : ids);
 }

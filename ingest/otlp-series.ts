@@ -251,7 +251,7 @@ export class OtlpSeries implements MetricsVisitor {
         const timestampMs = sentMs === 0 ? point.timeMs : sentMs;
         const outside = this.#times!.refusal(timestampMs);
         if (outside !== undefined) throw new DecodeError(outside);
-        exemplars.push({ timestampMs, value, labels: exemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes)) });
+        exemplars.push({ timestampMs, value, labels: exemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         this.#sink.warn(() => `an exemplar was left out: ${error.message}`);

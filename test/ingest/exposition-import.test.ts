@@ -136,10 +136,12 @@ describe('OpenMetrics', () => {
 
   test('a bad exemplar costs the exemplar', async () => {
     const stack = new ImportStack();
-    const outcome = await stack.openMetrics(`a_total 1 # {x=1} 1\nb_total 2 # {t="${'y'.repeat(128)}"} 1\n# EOF`);
-    expect(stack.stored()).toEqual(['a_total 0=1', 'b_total 0=2']);
+    // A name of capitals sorts before those of small letters and underscores.
+    const outcome = await stack.openMetrics(`a_total 1 # {x=1} 1\nb_total 2 # {t="${'y'.repeat(128)}"} 1\nc_total 3 # {T="${'y'.repeat(128)}"} 1\n# EOF`);
+    expect(stack.stored()).toEqual(['a_total 0=1', 'b_total 0=2', 'c_total 0=3']);
+    expect(outcome.stored.exemplars).toBe(0);
     expect(outcome.rejections.samples).toBe(0);
-    expect(outcome.rejections.message(2)).toMatch(/line 1: the exemplar is refused.*line 2: .*128 characters/);
+    expect(outcome.rejections.message(2)).toMatch(/line 1: the exemplar is refused.*line 2: .*128 characters.*line 3: .*128 characters/);
   });
 });
 
