@@ -1,3 +1,5 @@
+import { OTLP_PATHS } from '../ingest/otlp-response.ts';
+
 /** One path of the API as the OpenAPI document describes it. */
 export interface Operation {
   /** As the router has it. */
@@ -67,10 +69,8 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write, 1.0 and 2.0 by content type.', answer: 'none', body: [PROTOBUF] },
   { path: '/api/v1/push', methods: SEND, summary: 'The same, where Mimir has it.', answer: 'none', body: [PROTOBUF] },
   { path: '/v1/prometheus/write', methods: SEND, summary: 'The same, where GreptimeDB has it.', answer: 'none', body: [PROTOBUF] },
-  ...['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'].map(
-    (path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, JSON_TYPE] }),
-  ),
-  { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format.', answer: 'none', body: [TEXT] },
+  ...OTLP_PATHS.map((path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, JSON_TYPE] })),
+  { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format, or in OpenMetrics.', answer: 'none', body: [TEXT, 'application/openmetrics-text'] },
   ...['', '/influx'].flatMap((prefix): Operation[] => [
     { path: `${prefix}/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
     { path: `${prefix}/api/v2/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
@@ -93,11 +93,11 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/objects', methods: READ, summary: 'Buckets as S3 lists them.', answer: XML },
   { path: '/objects/*', methods: READ, summary: 'An object of the archive, or a list of them, as S3 does it.', parameters: ['list-type', 'prefix', 'delimiter', 'max-keys', 'start-after', 'continuation-token', 'encoding-type', 'location'], answer: BYTES },
   { path: '/api/v1/admin/keys', methods: BOTH, summary: 'Lists keys (GET) and makes one (POST).', body: [JSON_TYPE] },
-  { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.', answer: 'none' },
+  { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.' },
   { path: '/api/v1/admin/tsdb/delete_series', methods: CHANGE, summary: 'Deletes samples by matcher and time.', parameters: ['match[]', 'start', 'end'], answer: 'none' },
-  { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Nothing to do: deleted samples are gone.', answer: 'none' },
+  { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Removes deleted samples from the archive’s files now, which happens by and by otherwise.', answer: 'none' },
   { path: '/api/v1/admin/tsdb/snapshot', methods: CHANGE, summary: 'Takes a snapshot of every shard.', parameters: ['skip_head'] },
-  { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text.', parameters: ['match[]'], answer: TEXT },
+  { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text or delimited protobuf.', parameters: ['match[]'], answer: TEXT },
   { path: '/metrics', methods: READ, summary: 'The server’s own metrics.', answer: TEXT },
   { path: '/version', methods: READ, summary: 'The version.', answer: JSON_TYPE },
   { path: '/-/healthy', methods: READ, summary: 'Whether the server runs.', answer: TEXT },

@@ -1,7 +1,8 @@
+import { LIMITS } from '../storage/runtime/limits.ts';
 import { API_OPERATIONS, type Operation } from './openapi-operations.ts';
 import { VARVE_VERSION } from './version.ts';
 
-/** What every parameter that several operations share means. */
+/** What parameters mean that are not said by others. */
 const PARAMETERS: Readonly<Record<string, string>> = {
   query: 'A PromQL expression.',
   time: 'Evaluation time: Unix seconds or RFC 3339. Now by default.',
@@ -16,7 +17,13 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   explain: 'plan or analyze: the plan of the query is part of the answer.',
   partial_response: 'true: parts of the data that cannot be read are named in warnings instead of failing the request.',
   'match[]': 'A series selector; may be given several times, and any of them counts.',
-  'search[]': 'A term; may be given up to 32 times, and any of them counts.',
+  'search[]': `A term; may be given up to ${LIMITS.searchTermsMax} times, and any of them counts.`,
+  cursor: 'Where to begin: oldest, latest (the default), or the id of an event.',
+  per_sample: 'true: an event for each sample.',
+  live: 'false: ends when everything has been told.',
+  db: 'Becomes the label db, where a line has no tag of that name.',
+  bucket: 'As db.',
+  precision: 'The unit of timestamps: ns (the default), us, ms or s.',
 };
 
 /** Parameters that are not Prometheus'. */
@@ -87,7 +94,8 @@ function success(answer: NonNullable<Operation['answer']>): Record<string, unkno
 
 function parameterObject(name: string): Parameter {
   const schema = name.endsWith('[]') ? ({ type: 'array', items: { type: 'string' } } as const) : ({ type: 'string' } as const);
-  return { name, in: 'query', description: PARAMETERS[name] ?? PARAMETER_OF_OTHERS.has(name) ? `The parameter ${name}, as in S3 or in Iceberg’s REST catalog.` : `The parameter ${name}, as in Prometheus.`, schema };
+  const whose = PARAMETER_OF_OTHERS.has(name) ? 'S3 or in Iceberg’s REST catalog' : 'Prometheus';
+  return { name, in: 'query', description: PARAMETERS[name] ?? `The parameter ${name}, as in ${whose}.`, schema };
 }
 
 /** Block YAML of plain JSON values; strings in JSON's quotes, which YAML reads alike. */

@@ -19,6 +19,10 @@ test('the document is YAML of the usual form', async () => {
   const text = await answer.text();
   expect(text).toMatch(/^openapi: "3\.1\.0"\ninfo:\n {2}title: "Varve"\n/);
   expect(text).toContain('\n  "/api/v1/label/{name}/values":\n    get:\n      operationId: "getApiV1LabelNameValues"\n');
+  const descriptions = (name: string) => [...text.matchAll(new RegExp(` name: "${name}"\\n +in: "query"\\n +description: "([^"]*)"`, 'g'))].map(([, words]) => words);
+  expect(new Set(descriptions('step'))).toEqual(new Set(['Resolution: seconds or a duration such as 15s.']));
+  expect(new Set(descriptions('fuzz_alg'))).toEqual(new Set(['The parameter fuzz_alg, as in Prometheus.']));
+  expect(new Set(descriptions('max-keys'))).toEqual(new Set(['The parameter max-keys, as in S3 or in Iceberg’s REST catalog.']));
   for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^ *(?:- *)*(?:(?:[\w$]+|"[^"]+"|'\d+'):)?(?: (?:"(?:[^"\\]|\\.)*"|\[\]|\{\}|true|false|\d+))?$/);
   const ids = [...text.matchAll(/operationId: "(\w+)"/g)].map(([, id]) => id);
   expect(ids).toHaveLength(described.size);
