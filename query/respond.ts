@@ -1,30 +1,11 @@
-import { VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 import { ByteText } from './byte-text.ts';
+import { errorAnswer } from './error-answers.ts';
 
 /** Prometheus' warning where `limit` has left something out. */
 export const TRUNCATED = 'results truncated due to limit';
 
 /** Annotations shown at most, of each kind; the rest is counted in one more line, as Prometheus does. */
 const ANNOTATIONS_MAX = 10;
-
-/**
- * The one mapping from what went wrong to the query API's error types and status codes (Prometheus' `web/api/v1`). 503 and 429 invite a
- * retry, 4xx do not. An unavailable part is 503 and not Prometheus' 500: it is worth trying again.
- */
-const QUERY_ERRORS: Readonly<Record<ErrorKind, { readonly errorType: string; readonly status: number }>> = {
-  'bad-data': { errorType: 'bad_data', status: 400 },
-  unauthenticated: { errorType: 'unauthorized', status: 401 },
-  forbidden: { errorType: 'forbidden', status: 403 },
-  'not-found': { errorType: 'not_found', status: 404 },
-  'not-supported': { errorType: 'bad_data', status: 415 },
-  'too-large': { errorType: 'bad_data', status: 413 },
-  limit: { errorType: 'execution', status: 422 },
-  overloaded: { errorType: 'unavailable', status: 503 },
-  execution: { errorType: 'execution', status: 422 },
-  timeout: { errorType: 'timeout', status: 503 },
-  canceled: { errorType: 'canceled', status: 499 },
-  unavailable: { errorType: 'unavailable', status: 503 },
-};
 
 export interface Notes {
   readonly warnings?: readonly string[];
@@ -144,21 +125,10 @@ function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Ar
   return { bytes: text.written().slice(), done };
 }
 
-/** The error envelope. What is not a VarveError is our own fault: it is logged, and the client learns no more than the id to look for. */
+/** The error envelope. */
 export function failure(error: unknown, requestId?: string): Response {
-  if (error instanceof VarveError) {
-    const { errorType, status } = QUERY_ERRORS[error.kind];
-    const answer = errorEnvelope(errorType, status, error.message);
-    if (error.retryAfterSeconds !== undefined) answer.headers.set('retry-after', String(error.retryAfterSeconds));
-    return answer;
-  }
-  if (error instanceof Error && error.name === 'TimeoutError') return failure(new VarveError('timeout', 'query timed out in expression evaluation'));
-  if (error instanceof Error && error.name === 'AbortError') return failure(new VarveError('canceled', 'query was canceled in expression evaluation'));
-  const about = requestId === undefined ? '' : ` (request ${requestId})`;
-  console.error(`internal error${about}:`, error);
-  return errorEnvelope('internal', 500, `internal error${about}`);
-}
-
-function errorEnvelope(errorType: string, status: number, message: string): Response {
-  return whole(utf8.encode(JSON.stringify({ status: 'error', errorType, error: message })), status);
+  const { status, code, message, headers } = errorAnswer(error, 'prometheus', requestId);
+  const answer = whole(utf8.encode(JSON.stringify({ status: 'error', errorType: code, error: message })), status);
+  for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
+  return answer;
 }

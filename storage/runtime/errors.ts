@@ -1,6 +1,7 @@
 /**
  * Errors that are not ours: a client's input, a limit, a part of the system that is away. `kind` alone decides the HTTP answer, in one
- * place (`query/respond.ts` and `ingest/write-outcome.ts`); the message says what, why, the limit's name and value, and whether to retry.
+ * place for those who read (`query/error-answers.ts`) and one for those who write (`ingest/write-outcome.ts`); the message says what, why,
+ * the limit's name and value, and whether to retry.
  */
 export type ErrorKind =
   | 'bad-data' // the request is wrong; sending it again is useless
