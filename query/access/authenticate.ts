@@ -5,6 +5,7 @@ import type { AccessConfig } from '../../storage/runtime/access-config.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Secret } from '../../storage/runtime/secret.ts';
 import { ACCESS_TOKEN_HEADER, AccessTokenVerifier } from './access-jwt.ts';
 import { readCredentials, unauthenticated } from './credentials.ts';
@@ -104,10 +105,12 @@ export class Authenticator {
   #checkFailures(source: string | undefined): void {
     const waitSeconds = this.#failures.waitSeconds(source);
     // 503 and not 401: the key may well be valid, and a sender that is told otherwise drops its samples.
-    if (waitSeconds > 0) throw new VarveError('overloaded', `too many keys that are not valid came from your network (failuresPerMinuteMax); try again in ${waitSeconds} seconds`);
+    if (waitSeconds === 0) return;
+    const message = `too many keys that are not valid came from your network (failuresPerMinuteMax is ${LIMITS.failuresPerMinuteMax}); try again in ${waitSeconds} seconds`;
+    throw new VarveError('overloaded', message, { retryAfterSeconds: waitSeconds });
   }
 
-  /** The same of a request that need not be anybody's: `undefined` of whoever shows nothing, or nothing valid. Then no object has been asked. */
+  /** As `authenticate`, of a request that need not be anybody's: `undefined` of whoever shows nothing, or nothing valid. Then no object has been asked. */
   async authenticateIfShown(request: Request): Promise<Authenticated | undefined> {
     const isShown = request.headers.has('authorization') || (this.#accessTokens !== undefined && request.headers.has(ACCESS_TOKEN_HEADER));
     if (!isShown && !this.#config.isOpenOnLoopback) return undefined;

@@ -65,5 +65,5 @@ function refusalIn(error: unknown, needed: ReadonlySet<Scope>, context: Context)
 
 function writerRefusal({ kind, message, retryAfterSeconds }: VarveError, context: Context): Response {
   const isOtlp = matchedRoutes(context).some(({ path }) => (OTLP_PATHS as readonly string[]).includes(path));
-  return isOtlp ? otlpError(kind, message, otlpEncodingOf(context.req.header('content-type')) ?? 'json', retryAfterSeconds) : writeError(kind, message);
+  return isOtlp ? otlpError(kind, message, otlpEncodingOf(context.req.header('content-type')) ?? 'json', retryAfterSeconds) : writeError(kind, message, retryAfterSeconds);
 }

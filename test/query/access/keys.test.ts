@@ -263,7 +263,13 @@ describe('the keyring is asked rarely', () => {
     expect(keyring.callsOf('verify') - before).toBe(LIMITS.failuresPerMinuteMax);
     expect((await from('203.0.113.7', secret)).status).toBe(200);
     expect((await from('203.0.113.8', unknown.at(-1)!)).status).toBe(401);
-    clock.advance(60_000);
+    clock.advance(20_000);
+    for (const path of ['/api/v1/query?query=1', '/api/v1/write', '/v1/metrics', '/iceberg/v1/config', '/objects/varve-archive/x']) {
+      const method = path.includes('write') || path.includes('metrics') ? 'POST' : 'GET';
+      const refused = await api.system.app.request(path, { method, headers: { authorization: `Bearer ${unknown.at(-1)!}`, 'cf-connecting-ip': '203.0.113.7' } });
+      expect([path, refused.status, refused.headers.get('retry-after')]).toEqual([path, 503, '40']);
+    }
+    clock.advance(40_000);
     expect((await from('203.0.113.7', unknown.at(-1)!)).status).toBe(401);
   });
 
