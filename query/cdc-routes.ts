@@ -5,10 +5,9 @@ import { badData } from '../storage/runtime/errors.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
+import { answer } from './answer.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 import { selectorParameters } from './parameters.ts';
-import { requestIdOf } from './request-id.ts';
-import { failure } from './respond.ts';
 import { accessOf, openTenant } from './tenant.ts';
 
 /** Rows of a shard's log read at a time. */
@@ -32,10 +31,9 @@ export interface CdcServices {
  */
 export function cdcRoutes(services: CdcServices): Hono {
   const routes = new Hono();
-  routes.get('/cdc', async (context) => {
-    try {
+  routes.get('/cdc', (context) =>
+    answer(context, async (parameters) => {
       const { raw } = context.req;
-      const parameters = new URL(raw.url).searchParams;
       const selectors = selectorParameters(parameters);
       const shards = await openTenant(services, context);
       const isRestricted = accessOf(context).grant.matchers.length > 0;
@@ -44,10 +42,8 @@ export function cdcRoutes(services: CdcServices): Hono {
       const style = { perSample: parameters.get('per_sample') === 'true' };
       const feed = new ShardFeeds({ shards, selectors, places, begin, style });
       return eventStream(feed.text(parameters.get('live') !== 'false', services.clock, raw.signal));
-    } catch (error) {
-      return failure(error, requestIdOf(context));
-    }
-  });
+    }),
+  );
   return routes;
 }
 

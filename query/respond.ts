@@ -96,23 +96,6 @@ export async function streamedAsync(write: (text: ByteText, bytesTarget: number)
   return new Response(body, { headers: JSON_HEADERS });
 }
 
-/** An answer whose text is found out bit by bit. An error on the way ends the connection, so that nobody takes half of it for all. */
-export function jsonStream(parts: AsyncGenerator<string>): Response {
-  const utf8 = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      for (;;) {
-        const part = await parts.next();
-        if (part.done === true) return controller.close();
-        if (part.value === '') continue;
-        return controller.enqueue(utf8.encode(part.value));
-      }
-    },
-    cancel: async () => void (await parts.return(undefined)),
-  });
-  return new Response(body, { headers: JSON_HEADERS });
-}
-
 function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
   text.clear();
   let done = false;

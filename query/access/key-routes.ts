@@ -7,7 +7,8 @@ import { callObject } from '../../storage/call-object.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Random } from '../../storage/runtime/random.ts';
-import { failure, success } from '../respond.ts';
+import { answer } from '../answer.ts';
+import { success } from '../respond.ts';
 import { accessOf } from '../tenant.ts';
 import type { KeyringStub, KeyVerifier } from './key-verifier.ts';
 import { readNewKeyRequest } from './new-key-request.ts';
@@ -24,17 +25,15 @@ export interface KeyServices {
  */
 export function keyRoutes({ keyring, verifier, random }: KeyServices): Hono {
   const routes = new Hono();
-  routes.get('/keys', async (context) => {
-    try {
+  routes.get('/keys', (context) =>
+    answer(context, async () => {
       const { tenant } = accessOf(context).grant;
       const keys = await callObject(() => keyring().list({ version: KEYRING_RPC_VERSION, tenant }), 'keyring');
       return success(keys.map(shownKey));
-    } catch (error) {
-      return failure(error);
-    }
-  });
-  routes.post('/keys', async (context) => {
-    try {
+    }),
+  );
+  routes.post('/keys', (context) =>
+    answer(context, async () => {
       const request = context.req.raw;
       // Not what a form of somebody else's page can send.
       const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
@@ -43,28 +42,24 @@ export function keyRoutes({ keyring, verifier, random }: KeyServices): Hono {
       const wanted = readNewKeyRequest(await readBody(request, LIMITS.keyRequestBytesMax, 'keyRequestBytesMax'), grant, tenant);
       const { id, text } = newKey(random);
       const call = { version: KEYRING_RPC_VERSION, id, digest: await digestOf(text), createdBy: grant.holder, ...wanted };
-      const answer = await callObject(() => keyring().create(call), 'keyring');
-      if (answer.status === 'refused') throw new VarveError('limit', answer.message);
+      const made = await callObject(() => keyring().create(call), 'keyring');
+      if (made.status === 'refused') throw new VarveError('limit', made.message);
       verifier.forget();
-      return notStored(success({ secret: text, ...shownKey(answer.key) }));
-    } catch (error) {
-      return failure(error);
-    }
-  });
-  routes.delete('/keys/:id', async (context) => {
-    try {
+      return notStored(success({ secret: text, ...shownKey(made.key) }));
+    }),
+  );
+  routes.delete('/keys/:id', (context) =>
+    answer(context, async () => {
       const id = context.req.param('id');
       const { grant } = accessOf(context);
       const call = { version: KEYRING_RPC_VERSION, id, tenant: grant.tenant, revokedBy: grant.holder };
       // A whole key in the URL would be in logs: it is neither looked up nor repeated.
-      const answer = isKeyId(id) ? await callObject(() => keyring().revoke(call), 'keyring') : { status: 'unknown' as const };
-      if (answer.status === 'unknown') throw new VarveError('not-found', 'there is no key with this id');
+      const revoked = isKeyId(id) ? await callObject(() => keyring().revoke(call), 'keyring') : { status: 'unknown' as const };
+      if (revoked.status === 'unknown') throw new VarveError('not-found', 'there is no key with this id');
       verifier.forget();
-      return success(shownKey(answer.key));
-    } catch (error) {
-      return failure(error);
-    }
-  });
+      return success(shownKey(revoked.key));
+    }),
+  );
   return routes;
 }
 
@@ -90,7 +85,7 @@ function quotedName(name: string): string {
   return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : JSON.stringify(name);
 }
 
-function notStored(answer: Response): Response {
-  answer.headers.set('cache-control', 'no-store');
-  return answer;
+function notStored(response: Response): Response {
+  response.headers.set('cache-control', 'no-store');
+  return response;
 }

@@ -4,6 +4,7 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Authenticator } from '../access/authenticate.ts';
 import { readCredentials } from '../access/credentials.ts';
+import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
 
 const CLIENT_CREDENTIALS = 'client_credentials';
@@ -28,7 +29,7 @@ export function oauthRoutes(authenticator: Authenticator): Hono {
     } catch (error) {
       if (error instanceof VarveError && error.kind === 'unauthenticated') return oauthError('invalid_client', 401, error.message);
       if (error instanceof VarveError && (error.kind === 'bad-data' || error.kind === 'too-large')) return oauthError('invalid_request', 400, error.message);
-      return failure(error);
+      return failure(error, requestIdOf(context));
     }
   });
 }
