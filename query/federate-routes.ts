@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import type { RawSeries } from '../promql/series-source.ts';
 import { PROTOBUF_EXPOSITION, ProtobufExpositionWriter, type FamilyType } from '../proto/protobuf-exposition.ts';
 import { isCustomSchema, type FloatHistogram } from '../storage/model/histogram.ts';
-import { compareLabels, compareStrings, dropLabels, isLegacyLabelName, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
+import { compareLabels, compareStrings, dropLabels, isLegacyLabelName, isLegacyMetricName, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
@@ -133,10 +133,6 @@ function textExposition(samples: readonly Newest[]): string {
     text += `${isPlain ? name : ''}{${pairs.join(',')}} ${formatValue(value)} ${timestampMs}\n`;
   }
   return text;
-}
-
-function isLegacyMetricName(name: string): boolean {
-  return /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
 }
 
 function quoted(text: string): string {

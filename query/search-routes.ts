@@ -4,6 +4,7 @@ import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { labelNames, labelValues, type LabelsQuery } from './label-fan-out.ts';
 import { booleanParameter, countParameter, selectorParameters, timeParameter } from './parameters.ts';
@@ -19,8 +20,7 @@ export interface SearchServices extends TenantServices {
   readonly clock: Clock;
 }
 
-type Shards = Awaited<ReturnType<typeof openTenant>>;
-type Find = (shards: Shards, query: LabelsQuery, report: ReadReport) => Promise<readonly string[]>;
+type Find = (shards: TenantShards, query: LabelsQuery, report: ReadReport) => Promise<readonly string[]>;
 
 /** Prometheus' search API, to be mounted at `/api/v1`: names that look like what was typed, as lines of JSON, best or first ones first. */
 export function searchRoutes(services: SearchServices): Hono {

@@ -1,6 +1,7 @@
 import type { Grant } from '../../storage/access/access.ts';
 import { isKeyId, keyId } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord, type KeyringApi } from '../../storage/access/keyring-api.ts';
+import { hexOf } from '../../storage/access/signing-key.ts';
 import { callObject } from '../../storage/call-object.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -48,7 +49,7 @@ export class KeyVerifier {
   /** A key's grant, if it is known here to be valid. */
   recall(digest: Uint8Array): Grant | undefined {
     const nowMs = this.#clock.nowMs();
-    const known = this.#valid.get(hex(digest));
+    const known = this.#valid.get(hexOf(digest));
     if (known === undefined || known.untilMs <= nowMs || isExpired(known.key, nowMs)) return undefined;
     return toGrant(known.key);
   }
@@ -56,7 +57,7 @@ export class KeyVerifier {
   /** Whether a text cannot be a valid key, as far as that is known here: no object is asked. */
   isKnownInvalid(text: string, digest: Uint8Array): boolean {
     if (keyId(text) === undefined) return true;
-    const untilMs = this.#invalid.get(hex(digest));
+    const untilMs = this.#invalid.get(hexOf(digest));
     return untilMs !== undefined && untilMs > this.#clock.nowMs();
   }
 
@@ -67,11 +68,11 @@ export class KeyVerifier {
     const answer = await callObject(() => this.#keyring().verify({ version: KEYRING_RPC_VERSION, id, digest }), 'keyring');
     const nowMs = this.#clock.nowMs();
     if (answer.status === 'invalid') {
-      this.#invalid.set(hex(digest), nowMs + LIMITS.keyMissCacheMs, 1);
+      this.#invalid.set(hexOf(digest), nowMs + LIMITS.keyMissCacheMs, 1);
       return undefined;
     }
     this.#hasHadKeys = true;
-    this.#valid.set(hex(digest), { key: answer.key, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
+    this.#valid.set(hexOf(digest), { key: answer.key, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
     return toGrant(answer.key);
   }
 
@@ -128,8 +129,4 @@ function toGrant({ id, tenant, scopes, matchers }: KeyRecord): Grant {
 
 function isExpired(key: KeyRecord, nowMs: number): boolean {
   return key.expiresMs !== undefined && key.expiresMs <= nowMs;
-}
-
-function hex(digest: Uint8Array): string {
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

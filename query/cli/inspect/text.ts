@@ -22,5 +22,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Buffer.from(bytes).toString('hex');
 }
