@@ -1,3 +1,5 @@
+import { compareLabels, type Labels } from '../storage/model/labels.ts';
+
 /**
  * Merges streams that are each in order into one. All streams are started at once, so that the first answers are fetched side by side.
  * Stopping early stops every stream.
@@ -20,4 +22,17 @@ export async function* mergeSorted<T>(streams: readonly AsyncIterable<T>[], comp
   } finally {
     await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
   }
+}
+
+/** Out of a stream in label order what has the same labels, together. */
+export async function* bySeries<T extends { readonly labels: Labels }>(stream: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let open: T[] = [];
+  for await (const one of stream) {
+    if (open.length > 0 && compareLabels(open[0]!.labels, one.labels) !== 0) {
+      yield open;
+      open = [];
+    }
+    open.push(one);
+  }
+  if (open.length > 0) yield open;
 }

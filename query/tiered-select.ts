@@ -9,7 +9,7 @@ import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import { payloadOf } from '../storage/shard/payloads.ts';
 import type { ArchiveTier } from '../storage/shard-router.ts';
 import { WHOLE_ARCHIVE } from './archived-labels.ts';
-import { mergeSorted } from './merge-series-sets.ts';
+import { bySeries, mergeSorted } from './merge-series-sets.ts';
 
 /** What is asked of a shard in place of what the request says. */
 export interface HotRange {
@@ -60,15 +60,7 @@ export async function* selectTiers({ files: archive, shardNames }: ArchiveTier, 
       if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, { startMs: tiers.hot.startMs, completeFromMs: tiers.hot.startMs }));
     }
   }
-  let open: RawSeries[] = [];
-  for await (const series of mergeSorted([...cold, ...behind], (a, b) => compareLabels(a.labels, b.labels))) {
-    if (open.length > 0 && compareLabels(open[0]!.labels, series.labels) !== 0) {
-      yield joinSeries(open);
-      open = [];
-    }
-    open.push(series);
-  }
-  if (open.length > 0) yield joinSeries(open);
+  for await (const pieces of bySeries(mergeSorted([...cold, ...behind], (a, b) => compareLabels(a.labels, b.labels)))) yield joinSeries(pieces);
 }
 
 /** As PromQL wants them. */
@@ -95,22 +87,47 @@ function rawSeries(labels: RawSeries['labels'], { timestampsMs, bits, payloads, 
 export function joinSeries(pieces: readonly RawSeries[]): RawSeries {
   if (pieces.length === 1) return pieces[0]!;
   const sorted = [...pieces].sort((a, b) => a.timestampsMs[0]! - b.timestampsMs[0]!);
-  const order = sorted.flatMap((piece, at) => Array.from(piece.timestampsMs, (timeMs, i) => ({ timeMs, at, i })));
+  const joined = concatenated(sorted);
   const isInOrder = sorted.every((piece, i) => i === 0 || piece.timestampsMs[0]! > sorted[i - 1]!.timestampsMs.at(-1)!);
-  if (!isInOrder) order.sort((a, b) => a.timeMs - b.timeMs || a.at - b.at);
-  const kept = isInOrder ? order : order.filter(({ timeMs }, i) => order[i + 1]?.timeMs !== timeMs);
-  const bits = new Uint32Array(kept.length * 2);
-  const isStale = sorted.some((piece) => piece.isStale !== undefined) ? new Uint8Array(kept.length) : undefined;
-  const histograms = sorted.some((piece) => piece.histograms !== undefined) ? new Array<FloatHistogram | undefined>(kept.length).fill(undefined) : undefined;
-  const startTimestampsMs = sorted.some((piece) => piece.startTimestampsMs !== undefined) ? new Float64Array(kept.length) : undefined;
-  const bitsOf = sorted.map(({ values }) => new Uint32Array(values.buffer, values.byteOffset, values.length * 2));
-  kept.forEach(({ at, i }, place) => {
-    bits[place * 2] = bitsOf[at]![i * 2]!;
-    bits[place * 2 + 1] = bitsOf[at]![i * 2 + 1]!;
-    const piece = sorted[at]!;
-    if (isStale !== undefined) isStale[place] = piece.isStale?.[i] ?? 0;
-    if (histograms !== undefined) histograms[place] = piece.histograms?.[i];
-    if (startTimestampsMs !== undefined) startTimestampsMs[place] = piece.startTimestampsMs?.[i] ?? 0;
+  return isInOrder ? joined : inOrder(joined);
+}
+
+function concatenated(pieces: readonly RawSeries[]): RawSeries {
+  const length = pieces.reduce((sum, { timestampsMs }) => sum + timestampsMs.length, 0);
+  const timestampsMs = new Float64Array(length);
+  // Copied whole, which keeps the bits of NaN as they are.
+  const values = new Float64Array(length);
+  const isStale = pieces.some((piece) => piece.isStale !== undefined) ? new Uint8Array(length) : undefined;
+  const histograms = pieces.some((piece) => piece.histograms !== undefined) ? new Array<FloatHistogram | undefined>(length).fill(undefined) : undefined;
+  const startTimestampsMs = pieces.some((piece) => piece.startTimestampsMs !== undefined) ? new Float64Array(length) : undefined;
+  let at = 0;
+  for (const piece of pieces) {
+    timestampsMs.set(piece.timestampsMs, at);
+    values.set(piece.values, at);
+    isStale?.set(piece.isStale ?? [], at);
+    startTimestampsMs?.set(piece.startTimestampsMs ?? [], at);
+    for (const [i, histogram] of piece.histograms?.entries() ?? []) histograms![at + i] = histogram;
+    at += piece.timestampsMs.length;
+  }
+  return { labels: pieces[0]!.labels, timestampsMs, values, isStale, histograms, startTimestampsMs };
+}
+
+/** The samples sorted by time, of those with the same time the last. */
+function inOrder({ labels, timestampsMs, values, isStale, histograms, startTimestampsMs }: RawSeries): RawSeries {
+  const order = [...timestampsMs.keys()].sort((a, b) => timestampsMs[a]! - timestampsMs[b]! || a - b);
+  const kept = order.filter((at, i) => i === order.length - 1 || timestampsMs[order[i + 1]!] !== timestampsMs[at]);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  const keptBits = new Uint32Array(kept.length * 2);
+  kept.forEach((at, i) => {
+    keptBits[i * 2] = bits[at * 2]!;
+    keptBits[i * 2 + 1] = bits[at * 2 + 1]!;
   });
-  return { labels: sorted[0]!.labels, timestampsMs: Float64Array.from(kept, ({ timeMs }) => timeMs), values: new Float64Array(bits.buffer), isStale, histograms, startTimestampsMs };
+  return {
+    labels,
+    timestampsMs: Float64Array.from(kept.map((at) => timestampsMs[at]!)),
+    values: new Float64Array(keptBits.buffer),
+    isStale: isStale && Uint8Array.from(kept.map((at) => isStale[at]!)),
+    histograms: histograms && kept.map((at) => histograms[at]),
+    startTimestampsMs: startTimestampsMs && Float64Array.from(kept.map((at) => startTimestampsMs[at]!)),
+  };
 }

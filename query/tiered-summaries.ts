@@ -8,7 +8,7 @@ import type { ArchiveTier } from '../storage/shard-router.ts';
 import type { BucketColumns } from '../storage/warm/bucket-columns.ts';
 import { withWarmPlan, type WarmArchive, type WarmPlan, type WarmSeries } from '../storage/warm/warm-archive.ts';
 import { WHOLE_ARCHIVE } from './archived-labels.ts';
-import { mergeSorted } from './merge-series-sets.ts';
+import { bySeries, mergeSorted } from './merge-series-sets.ts';
 import type { ReadReport } from './read-report.ts';
 import { cutRange, rollupCandidates, unionOf, type RollupCandidate, type ShardCut } from './rollup-choice.ts';
 import { SeriesFromSamples } from './series-from-samples.ts';
@@ -142,19 +142,6 @@ async function planRaw({ files }: ArchiveTier, { cuts, archivedUntilMs }: Summar
 
 async function* piecesOf<T>(series: AsyncIterable<T>, labelsOf: (series: T) => Labels, toPiece: (series: T) => Omit<Piece, 'labels'>): AsyncGenerator<Piece> {
   for await (const one of series) yield { labels: labelsOf(one), ...toPiece(one) };
-}
-
-/** Pieces of one series together. */
-async function* bySeries(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece[]> {
-  let open: Piece[] = [];
-  for await (const piece of pieces) {
-    if (open.length > 0 && compareLabels(open[0]!.labels, piece.labels) !== 0) {
-      yield open;
-      open = [];
-    }
-    open.push(piece);
-  }
-  if (open.length > 0) yield open;
 }
 
 /** A series without buckets is its samples. */
