@@ -1,5 +1,5 @@
 import { compareLabels, compareStrings, type Labels } from '../storage/model/labels.ts';
-import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
 import type { SeriesShardAnswer } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { archivedLabels } from './archived-labels.ts';
@@ -7,6 +7,7 @@ import type { ByteText } from './byte-text.ts';
 import { toLabelsRequest, type LabelsQuery } from './label-fan-out.ts';
 import { ListSets, PageSets, SharedTexts, type LabelSets } from './label-sets.ts';
 import type { ReadReport } from './read-report.ts';
+import { askShard } from './shard-fan-out.ts';
 
 /** Where a merge stands in one of its sources. */
 interface Cursor {
@@ -37,15 +38,8 @@ export class SeriesMerge {
   /** Asks all sources for their first page: what is away, or refuses, is known before the answer begins. */
   static async open(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<SeriesMerge> {
     const shared = new SharedTexts();
-    const ask = async (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> => {
-      try {
-        return await shards.call(shard, (stub) => stub.series({ ...toLabelsRequest(query), after }));
-      } catch (error) {
-        if (!isMissingPart(error) || !report.allowsPartial) throw error;
-        report.missed(shard, error.message);
-        return undefined;
-      }
-    };
+    const ask = (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> =>
+      askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after }), report);
     const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
     const firsts = await Promise.all(numbers.map((shard) => ask(shard)));
     const cursors = firsts.map((answer, shard) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(shard, after) }, answer, shared));

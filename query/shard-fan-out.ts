@@ -2,7 +2,7 @@ import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../
 import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
-import { SHARD_RPC_VERSION, type SelectShardRequest, type SelectShardAnswer } from '../storage/shard/shard-api.ts';
+import { SHARD_RPC_VERSION, type SelectShardRequest, type ShardApi } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
 import { mayBeArchived } from './archived-labels.ts';
@@ -105,12 +105,8 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
   async #fetchPage(request: SelectShardRequest): Promise<void> {
     const { report, clock } = this.#watch;
     const startMs = clock.elapsedMs();
-    let answer: SelectShardAnswer;
-    try {
-      answer = await this.#shards.call(this.#shard, (stub) => stub.select(request));
-    } catch (error) {
-      if (!isMissingPart(error) || !report.allowsPartial) throw error;
-      report.missed(this.#shard, error.message);
+    const answer = await askShard(this.#shards, this.#shard, (stub) => stub.select(request), report);
+    if (answer === undefined) {
       this.#request = undefined;
       return;
     }
@@ -134,15 +130,22 @@ function tooManySamples(samplesMax: number): VarveError {
   return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
 }
 
-/** The answers of all shards, side by side; of those that could be read where the report allows that. */
-export async function askAll<T>(shards: TenantShards, ask: Parameters<typeof shards.call<T>>[1], report: ReadReport): Promise<T[]> {
-  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
-  const answers = await Promise.allSettled(numbers.map((shard) => shards.call(shard, ask)));
-  return answers.flatMap((answer, shard) => {
-    if (answer.status === 'fulfilled') return [answer.value];
-    const error: unknown = answer.reason;
+type Ask<T> = (stub: ShardApi) => Promise<T>;
+
+/** The answer of a shard; `undefined` when it cannot be read and the report takes that. */
+export async function askShard<T>(shards: TenantShards, shard: number, ask: Ask<T>, report: ReadReport): Promise<T | undefined> {
+  try {
+    return await shards.call(shard, ask);
+  } catch (error) {
     if (!isMissingPart(error) || !report.allowsPartial) throw error;
     report.missed(shard, error.message);
-    return [];
-  });
+    return undefined;
+  }
+}
+
+/** The answers of all shards, side by side; of those that could be read where the report allows that. */
+export async function askAll<T extends object>(shards: TenantShards, ask: Ask<T>, report: ReadReport): Promise<T[]> {
+  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
+  const answers = await Promise.all(numbers.map((shard) => askShard(shards, shard, ask, report)));
+  return answers.filter((answer) => answer !== undefined);
 }
