@@ -1,4 +1,5 @@
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
+import { tooManySamples } from '../storage/archive/archive-reading.ts';
 import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
@@ -124,10 +125,6 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
 export interface Watch {
   readonly report: ReadReport;
   readonly clock: Clock;
-}
-
-function tooManySamples(samplesMax: number): VarveError {
-  return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
 }
 
 type Ask<T> = (stub: ShardApi) => Promise<T>;

@@ -1,9 +1,10 @@
 import type { RawSeries, SummaryPart, WindowHint } from '../promql/series-source.ts';
+import { tooManySamples } from '../storage/archive/archive-reading.ts';
 import { orMissed } from '../storage/archive/archive-watch.ts';
 import type { ArchivePlan, ArchiveSelect } from '../storage/archive/tenant-archive.ts';
 import type { ArchivedFile } from '../storage/catalog/archive-api.ts';
 import { compareLabels, type Labels } from '../storage/model/labels.ts';
-import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
+import { isMissingPart } from '../storage/runtime/errors.ts';
 import type { ArchiveTier } from '../storage/shard-router.ts';
 import type { BucketColumns } from '../storage/warm/bucket-columns.ts';
 import { withWarmPlan, type WarmArchive, type WarmPlan, type WarmSeries } from '../storage/warm/warm-archive.ts';
@@ -114,7 +115,7 @@ async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelec
       const series = await seriesOf(pieces, parts, () => instead.find(pieces[0]!.labels));
       if (series === undefined) continue;
       rows += series.timestampsMs.length;
-      if (rows > request.samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${request.samplesMax})`);
+      if (rows > request.samplesMax) throw tooManySamples(request.samplesMax);
       yield series;
     }
   } finally {

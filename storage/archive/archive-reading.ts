@@ -57,6 +57,11 @@ export async function reading<T>(body: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Of one select, whichever tier's samples are the last straw. */
+export function tooManySamples(samplesMax: number): VarveError {
+  return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
+}
+
 export function tooMuch(what: string, limit: string, value: number): VarveError {
   return new VarveError('limit', `archive: ${what} (${limit} is ${value}): ask for less time or fewer series`);
 }

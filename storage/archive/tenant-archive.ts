@@ -11,7 +11,7 @@ import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import type { SeriesExemplars } from '../shard/select-exemplars.ts';
 import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archived-exemplars.ts';
-import { tooMuch } from './archive-reading.ts';
+import { tooManySamples, tooMuch } from './archive-reading.ts';
 import { UNWATCHED } from './archive-watch.ts';
 import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
@@ -129,7 +129,7 @@ export class TenantArchive {
       if (part === undefined) continue;
       watch.read(part.to - part.from);
       samples += part.to - part.from;
-      if (samples > samplesMax) throw new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
+      if (samples > samplesMax) throw tooManySamples(samplesMax);
       yield { labels, part };
     }
   }
