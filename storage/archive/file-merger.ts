@@ -17,6 +17,7 @@ import { mergeSeries, type MergedSeries } from './merge-series.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 import { PlanLedger } from './plan-ledger.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */
@@ -126,18 +127,15 @@ export class FileMerger {
       this.#plans.note(plan, position, undefined, true);
       return;
     }
-    const { bytes, ...described } = merged.file;
     const definition = tableDefinition(plan.table);
     const key = `${prefix}/${plan.table}/data/${partitionFolder(definition, plan.day)}/${plan.shard.replace('/', '-')}-merged-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
     // Commit point of the object: the store's own.
-    if ((await port(() => putObject(store, key, bytes))) === 'different') {
+    if ((await port(() => putObject(store, key, merged.file.bytes))) === 'different') {
       // Another build had begun this plan and encodes otherwise: a new plan has other keys.
       this.#giveUp(plan);
       return;
     }
-    const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = described;
-    const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
-    this.#plans.note(plan, position, { file, cursor: merged.cursor }, merged.cursor === undefined);
+    this.#plans.note(plan, position, { file: dataFileOf(merged.file, plan.table, key), cursor: merged.cursor }, merged.cursor === undefined);
     this.counters.archive_merged_files_total++;
   }
 

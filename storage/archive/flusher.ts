@@ -21,7 +21,7 @@ import { PlanLedger, type PlanProgress } from './plan-ledger.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
-import type { SeriesFile } from './series-file-writer.ts';
+import { dataFileOf, type SeriesFile } from './series-file-writer.ts';
 import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 
 const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
@@ -288,8 +288,7 @@ export class Flusher {
       if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
       this.counters.archived_files_total++;
       this.counters[table === 'exemplars' ? 'archived_exemplars_total' : 'archived_samples_total'] += file.rowCount;
-      const { tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
-      return { table, key, sizeBytes: file.bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
+      return dataFileOf(file, table, key);
     }
     throw new PortFailure(`objects named ${name} have other bytes`);
   }

@@ -12,6 +12,7 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { encodeMetadataFile } from './metadata-file.ts';
 import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { dataFileOf } from './series-file-writer.ts';
 
 /** The catalog itself: what it writes is of no shard. */
 const SHARD = '0/0';
@@ -113,11 +114,11 @@ export class MetadataSnapshots {
 
   async #put({ id, takenMs }: SnapshotPlan, position: number, entries: readonly NotedMetadata[]): Promise<DataFile | undefined> {
     const { store, prefix } = this.#options;
-    const { bytes, seriesCount: _, ...described } = encodeMetadataFile(entries, takenMs);
+    const file = encodeMetadataFile(entries, takenMs);
     const key = `${prefix}/metadata/data/${partitionFolder(METADATA_TABLE, partitionDay(METADATA_TABLE, takenMs))}/${SHARD.replace('/', '-')}-${String(position).padStart(4, '0')}-${id}.parquet`;
     // Commit point of the object: the store's own.
-    if ((await port(() => putObject(store, key, bytes))) === 'different') return undefined;
-    return { table: 'metadata', key, sizeBytes: bytes.length, ...described };
+    if ((await port(() => putObject(store, key, file.bytes))) === 'different') return undefined;
+    return dataFileOf(file, 'metadata', key);
   }
 
   #finish({ id, changes, takenMs }: SnapshotPlan, add: readonly DataFile[]): void {

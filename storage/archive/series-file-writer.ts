@@ -1,4 +1,5 @@
-import type { ColumnStatistics } from '../catalog/data-file.ts';
+import type { ColumnStatistics, DataFile } from '../catalog/data-file.ts';
+import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { ColumnWriter } from '../chunk/index.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
 import { assert } from '../runtime/assert.ts';
@@ -22,6 +23,12 @@ export interface SeriesFile {
   /** Series directory, page indexes and footer: what a reader fetches first, from the end. */
   readonly tailBytes: number;
   readonly columns: readonly ColumnStatistics[];
+}
+
+/** A file of a table as the catalog takes it, once the object store has it under a key. */
+export function dataFileOf(file: SeriesFile, table: ArchiveTableName, key: string): DataFile {
+  const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = file;
+  return { table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
 }
 
 /**

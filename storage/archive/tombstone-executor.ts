@@ -16,6 +16,7 @@ import { port, PortFailure, RetryPause } from './port-failure.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
 import type { SeriesEntry } from './series-directory.ts';
+import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
 export interface TombstoneExecutorOptions {
@@ -107,11 +108,11 @@ export class TombstoneExecutor {
     const id = randomId(random);
     const add: DataFile[] = [];
     if (writer.rowCount > 0) {
-      const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = writer.finish();
+      const rewritten = writer.finish();
       const key = `${prefix}/samples/data/${partitionFolder(SAMPLES_TABLE, day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
       // Commit point of the object: the store's own. Nobody else has the key.
-      if ((await port(() => putObject(store, key, bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
-      add.push({ table: 'samples', key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
+      if ((await port(() => putObject(store, key, rewritten.bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
+      add.push(dataFileOf(rewritten, 'samples', key));
     }
     // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
     // meanwhile, merged with others, it is they that are written anew.

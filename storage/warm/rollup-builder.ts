@@ -2,8 +2,8 @@ import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import type { MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
 import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
+import { dataFileOf } from '../archive/series-file-writer.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
-import type { DataFile } from '../catalog/data-file.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
@@ -140,18 +140,16 @@ export class RollupBuilder {
       this.#plans.note(plan, position, undefined, true);
       return;
     }
-    const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = made.file;
     const key = `${prefix}/${plan.table}/data/${partitionFolder(tableDefinition(plan.table), plan.partition)}/${plan.shard.replace('/', '-')}-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
     // Commit point of the object: the store's own.
-    if ((await port(() => putObject(store, key, bytes))) === 'different') {
+    if ((await port(() => putObject(store, key, made.file.bytes))) === 'different') {
       // Another build had begun this plan and encodes otherwise: a new plan has other keys.
       this.#giveUp(plan);
       return;
     }
-    const file: DataFile = { table: plan.table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns };
-    this.#plans.note(plan, position, { file, cursor: made.cursor }, made.cursor === undefined);
+    this.#plans.note(plan, position, { file: dataFileOf(made.file, plan.table, key), cursor: made.cursor }, made.cursor === undefined);
     this.counters.rollup_files_total++;
-    this.counters.rollup_buckets_total += rowCount;
+    this.counters.rollup_buckets_total += made.file.rowCount;
     this.counters.rollup_samples_total += made.sampleCount;
   }
 
