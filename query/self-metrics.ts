@@ -53,6 +53,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_archived_files_total: { type: 'counter', help: 'Files of samples that were written into the object store.' },
   varve_shard_archived_samples_total: { type: 'counter', help: 'Samples in them.' },
   varve_shard_archive_commits_total: { type: 'counter', help: 'Times the catalog took files, or learned that there are none for some time.' },
+  varve_shard_archive_flushes_begun_again_total: { type: 'counter', help: 'Flushes numbered anew, since the catalog had later ones of the shard: its storage began anew, or went back to an earlier state.' },
   varve_shard_archive_failures_total: { type: 'counter', help: 'Times the object store or the catalog did not answer a flush; it is tried again.' },
   varve_shard_archive_lag_seconds: { type: 'gauge', help: 'Age of the oldest sample that is not in the archive; a day and some minutes are as it should be.' },
   varve_shard_archive_overdue_seconds: { type: 'gauge', help: 'How late the window of that sample is: 0 until the plan would have it archived.' },

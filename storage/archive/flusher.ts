@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
+import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
@@ -46,7 +46,7 @@ export interface FlusherOptions {
   /** The shard within its tenant: `epoch/number`. */
   readonly shard: string;
   /** Hands files to the tenant's catalog. Doing it twice is doing it once. */
-  readonly commit: (request: ArchiveCommitRequest) => Promise<unknown>;
+  readonly commit: (request: ArchiveCommitRequest) => Promise<ArchiveCommitOutcome | { readonly status?: undefined }>;
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Promise<Uint8Array>;
   /** Of samples; `samples` unless given. */
@@ -68,6 +68,9 @@ export interface FlusherOptions {
  * A crash before the plan: nothing has begun. Behind it, or behind an object: the same bytes go to the same key again, which is found as it
  * should be. Behind a note: the next file is next. Before or behind the commit: it is sent again, and the catalog knows its number. Behind
  * `archived`: done. What the object store or the catalog does not answer is tried again later; nothing is ever deleted here.
+ *
+ * Where the catalog knows flushes with greater numbers, and not this one, the shard's storage began anew or has gone back to an earlier
+ * state: the plan is forgotten, and its samples, which are in the hot tier or the late queue as before, are flushed behind those.
  */
 export class Flusher {
   readonly counters = {
@@ -76,6 +79,7 @@ export class Flusher {
     archived_exemplars_total: 0,
     archived_exemplars_left_out_total: 0,
     archive_commits_total: 0,
+    archive_flushes_begun_again_total: 0,
     archive_failures_total: 0,
   };
   readonly #options: FlusherOptions;
@@ -297,7 +301,11 @@ export class Flusher {
     const { sql, hot, shard, commit } = this.#options;
     const { work, flush } = plan;
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
-    await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#plans.files(), archivedUntilMs }));
+    const answer = await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#plans.files(), archivedUntilMs }));
+    if (answer.status === 'behind') {
+      this.#beginAgain(plan, answer.sequence);
+      return;
+    }
     // Commit point on the shard: this transaction. From here on the hot tier may forget what the catalog has; before it, the commit is sent again.
     sql.transaction(() => {
       this.#plans.end(plan);
@@ -305,6 +313,16 @@ export class Flusher {
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });
     this.counters.archive_commits_total++;
+  }
+
+  /** Its objects are left to the clean-up: their names have a number that the catalog takes for done. */
+  #beginAgain(plan: FlushPlan, knownFlush: number): void {
+    const { sql, hot } = this.#options;
+    sql.transaction(() => {
+      this.#plans.end(plan);
+      hot.archive.mark.skipFlushes(knownFlush);
+    });
+    this.counters.archive_flushes_begun_again_total++;
   }
 
   #writer(plan: FlushPlan): SamplesFileWriter {

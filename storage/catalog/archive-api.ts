@@ -12,7 +12,7 @@ export interface ArchiveCommitRequest {
   readonly version: number;
   /** Name of the shard within its tenant: `epoch/number`. */
   readonly shard: string;
-  /** Rises with each of the shard's commits. One that the catalog has seen is done, and doing it again changes nothing. */
+  /** Rises with each of the shard's commits. One whose files the catalog has is done, and doing it again changes nothing. */
   readonly sequence: number;
   /**
    * Of any tables. Behind all files of earlier commits: of equal timestamps of a series the one in the later file counts. Those of one table
@@ -23,9 +23,17 @@ export interface ArchiveCommitRequest {
   readonly archivedUntilMs: number | undefined;
 }
 
-export interface ArchiveCommitAnswer {
-  readonly version: number;
-}
+export type ArchiveCommitOutcome =
+  /** The catalog has the files, from now on or from before. */
+  | { readonly status: 'committed' }
+  /**
+   * Nothing is changed: the catalog has commits of the shard up to `sequence`, and these files are in none of them. The shard's storage began
+   * anew, or has gone back to an earlier state: its samples are to come again, in files of their own, with a greater sequence.
+   */
+  | { readonly status: 'behind'; readonly sequence: number };
+
+/** Catalogs of an older release say nothing, and take what is behind for done. */
+export type ArchiveCommitAnswer = { readonly version: number } & (ArchiveCommitOutcome | { readonly status?: undefined });
 
 export interface ArchiveFilesRequest {
   readonly version: number;

@@ -1,9 +1,10 @@
 import { LIMITS } from '../runtime/limits.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
-import type { ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
+import type { ArchiveCommitOutcome, ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { RemovedObjectsStore } from './removed-objects.ts';
 import { partitionDay, type ArchiveTableName } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
 import type { SnapshotOperation } from './table-metadata.ts';
@@ -87,26 +88,35 @@ export class ArchiveFiles {
   readonly #sql: Sql;
   readonly #limits: ArchiveFilesLimits;
   readonly #tombstones: Tombstones;
+  readonly #removed: RemovedObjectsStore;
 
   /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
   constructor(sql: Sql, limits: ArchiveFilesLimits) {
     this.#sql = sql;
     this.#limits = limits;
     this.#tombstones = new Tombstones(sql, LIMITS);
+    this.#removed = new RemovedObjectsStore(sql);
   }
 
   /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. `nowMs` is Unix ms. */
-  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest, nowMs = 0): void {
+  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest, nowMs = 0): ArchiveCommitOutcome {
     // Commit point of a flush: this transaction. A crash before it leaves files that no one refers to, and the shard, which has their keys in
     // its plan, commits again; a crash behind it leaves a shard that does not know, and commits again too, which the sequence makes nothing.
-    this.#sql.transaction(() => {
+    return this.#sql.transaction(() => {
       const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
-      if (known !== undefined && sequence <= known.sequence) return;
+      if (known !== undefined && sequence <= known.sequence) {
+        // Keys are of one plan alone, so files that are known are those of a repeat. Of one that comes when their objects are gone, long after
+        // they were merged with others, the samples come once more, which changes no answer.
+        const isRepeat = this.#removed.known(files.map(({ key }) => key)).size === files.length;
+        return isRepeat ? { status: 'committed' } : { status: 'behind', sequence: known.sequence };
+      }
       // Shards of before there were several tables do not name theirs.
       if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
       this.#noteSources(files, shard, nowMs);
-      const untilMs = archivedUntilMs ?? known?.archived_until_ms ?? null;
-      this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs);
+      // A shard that began anew archives times again that are in files: the mark stays, or the hot tier would be asked for them.
+      const untilMs = Math.max(archivedUntilMs ?? -Infinity, known?.archived_until_ms ?? -Infinity);
+      this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs === -Infinity ? null : untilMs);
+      return { status: 'committed' };
     });
   }
 

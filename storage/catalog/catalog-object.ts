@@ -107,9 +107,9 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer> {
-    this.#change(() => this.#files.commit(request, systemClock.nowMs()));
+    const outcome = this.#change(() => this.#files.commit(request, systemClock.nowMs()));
     if (this.#tables !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
-    return { version: CATALOG_RPC_VERSION };
+    return { version: CATALOG_RPC_VERSION, ...outcome };
   }
 
   async archiveFiles(request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> {

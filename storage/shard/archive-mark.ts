@@ -38,6 +38,11 @@ export class ArchiveMark {
     return flush;
   }
 
+  /** Numbers up to this one are taken, by flushes that this storage knows nothing of. Inside the caller's transaction. */
+  skipFlushes(through: number): void {
+    if (through > this.flushesBegun) this.#sql.run('UPDATE shard_state SET next_flush = ? WHERE id = 1', through + 1);
+  }
+
   /** Inside the caller's transaction. */
   close(untilMs: number): void {
     if (untilMs <= this.#closedUntilMs) return;

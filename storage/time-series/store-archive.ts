@@ -1,7 +1,7 @@
 import { Flusher } from '../archive/flusher.ts';
 import { openCleaning, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
-import type { ArchiveCommitRequest } from '../catalog/archive-api.ts';
+import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ArchiveTables } from '../catalog/archive-tables.ts';
 import { CatalogStore } from '../catalog/catalog-store.ts';
@@ -129,7 +129,7 @@ export class StoreArchive {
   }
 
   /** The store's own catalog takes the files. A failure is tried again by the flusher. */
-  async #commit(request: ArchiveCommitRequest): Promise<void> {
+  async #commit(request: ArchiveCommitRequest): Promise<ArchiveCommitOutcome> {
     const { sql, settings } = this.#options;
     const seen = new SeenKeys();
     for (const file of request.files) {
@@ -137,9 +137,10 @@ export class StoreArchive {
       for (const { labels, minTimeMs, maxTimeMs } of reader.series()) seen.add(labels, minTimeMs, maxTimeMs);
     }
     // Commit point of the catalog: this transaction. It is done again after a crash behind it, and changes nothing then.
-    sql.transaction(() => {
-      this.files.commit(request, this.#options.clock.nowMs());
+    return sql.transaction(() => {
+      const outcome = this.files.commit(request, this.#options.clock.nowMs());
       this.keys.note(seen);
+      return outcome;
     });
   }
 }

@@ -74,11 +74,7 @@ export class MemoryShards implements ObjectNamespaces {
       routing: (shardCount) => call('routing', ({ catalog }) => catalog.routing(shardCount)),
       noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
       metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
-      archiveCommit: (request) =>
-        call('archiveCommit', ({ files }) => {
-          files.commit(request);
-          return { version: CATALOG_RPC_VERSION };
-        }),
+      archiveCommit: (request) => call('archiveCommit', ({ files }) => ({ version: CATALOG_RPC_VERSION, ...files.commit(request) })),
       archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
       stats: () => call('stats', () => ({ version: CATALOG_RPC_VERSION, counters: this.catalogCounters })),
       archiveDelete: (request) =>

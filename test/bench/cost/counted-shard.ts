@@ -81,7 +81,7 @@ export async function countShard(seriesCount: number, seriesPerAppend: number, s
     sql, hot, store: objects, clock, random, limits: LIMITS, prefix: 'default/archive', shard: '1/0',
     commit: async (request) => {
       catalogCalls++;
-      files.commit(request, clock.nowMs());
+      return files.commit(request, clock.nowMs());
     },
     seriesHashKey: async () => new Uint8Array(16),
   });

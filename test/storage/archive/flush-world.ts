@@ -26,7 +26,8 @@ export type CommitFault = 'lose-request' | 'lose-answer' | undefined;
 export class FlushWorld {
   readonly clock = new FixedClock(START_MS);
   readonly objects = new MemoryObjectStore();
-  readonly database = new NodeSql();
+  /** Another one is a shard whose storage began anew, or has gone back. */
+  database = new NodeSql();
   readonly catalogSql = new NodeSql();
   readonly limits: typeof LIMITS;
   /** Sample → how often it was acknowledged: `series time value`. */
@@ -74,8 +75,9 @@ export class FlushWorld {
       commit: async (request) => {
         const fault = this.commitFault(this.commits++);
         if (fault === 'lose-request') throw new Error('Network connection lost.');
-        this.files.commit(structuredClone(request));
+        const outcome = this.files.commit(structuredClone(request));
         if (fault === 'lose-answer') throw new Error('Network connection lost.');
+        return outcome;
       },
       seriesHashKey: async () => new Uint8Array(16),
     });

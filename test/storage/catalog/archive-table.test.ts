@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ArchiveCommitOutcome } from '../../../storage/catalog/archive-api.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
 import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
@@ -54,7 +55,7 @@ function wake(database: NodeSql, store: ObjectStore, random = new SeededRandom(1
   return { sql, files, table };
 }
 
-const commit = (files: ArchiveFiles, sequence: number, added: readonly DataFile[], archivedUntilMs?: number, shard = '1/0'): void =>
+const commit = (files: ArchiveFiles, sequence: number, added: readonly DataFile[], archivedUntilMs?: number, shard = '1/0'): ArchiveCommitOutcome =>
   files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: added, archivedUntilMs });
 
 const all = { version: CATALOG_RPC_VERSION, startMs: 0, endMs: 1e15, after: undefined };
