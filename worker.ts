@@ -13,6 +13,7 @@ import { buildApp } from './query/app.ts';
 import { failure } from './query/respond.ts';
 import { KEYRING_NAME } from './storage/access/keyring-api.ts';
 import type { Keyring } from './storage/access/keyring-object.ts';
+import { leaversBy } from './storage/archive/series-retention.ts';
 import { TenantArchive, type ReaderCache } from './storage/archive/tenant-archive.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { r2ObjectReader } from './storage/object-reader.ts';
@@ -28,8 +29,9 @@ import { systemRandom } from './storage/runtime/random.ts';
 import type { Shard } from './storage/shard/shard-object.ts';
 import { ShardRouter, type OpenArchive, type OpenWarm } from './storage/shard-router.ts';
 import type { RollupFileReader } from './storage/warm/rollup-file-reader.ts';
-import { readTieringPolicy } from './storage/warm/tiering-policy.ts';
-import { WarmArchive } from './storage/warm/warm-archive.ts';
+import { readTieringPolicy, type PolicyOfTenant } from './storage/warm/read-tiering-policy.ts';
+import { keptDays, retentionOf } from './storage/warm/tiering-policy.ts';
+import { WarmArchive, type WarmArchiveOptions } from './storage/warm/warm-archive.ts';
 
 export { Catalog } from './storage/catalog/catalog-object.ts';
 export { Keyring } from './storage/access/keyring-object.ts';
@@ -46,16 +48,16 @@ export interface Env extends Variables {
 /** The Worker of one isolate (its routes are in query/app.ts), made at its first request: bindings do not change while it lives. */
 function appOf(env: Env): Hono {
   const config = readConfig(env);
-  // Catalogs go by it, one a tenant; a mistake in it is told here, before anything is served.
-  readTieringPolicy(env.VARVE_TIERING);
+  // Catalogs and shards go by it too; a mistake in it is told here, before anything is served.
+  const policyOf = readTieringPolicy(env.VARVE_TIERING, config.archiveRetentionMs);
   const router = new ShardRouter(
     {
       catalog: namedObjects(env.CATALOG),
       shard: namedObjects(env.SHARD),
     },
     config.shardCount,
-    config.archiveUri === undefined ? undefined : openArchive(env.ARCHIVE),
-    config.archiveUri === undefined ? undefined : openWarm(env.ARCHIVE),
+    config.archiveUri === undefined ? undefined : openArchive(env.ARCHIVE, policyOf),
+    config.archiveUri === undefined ? undefined : openWarm(env.ARCHIVE, policyOf),
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
   const counters = new Counters();
@@ -64,24 +66,30 @@ function appOf(env: Env): Hono {
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, systemClock, counters));
   const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, gate);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
-  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMs: config.importRetentionMs });
+  // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
+  const hotRetentionMsOf = (tenant: string): number => (config.archiveUri === undefined ? policyOf(tenant).hotRetentionMs : undefined) ?? config.importRetentionMs;
+  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMsOf });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE) });
 }
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */
-function openArchive(bucket: R2Bucket): OpenArchive {
+function openArchive(bucket: R2Bucket, policyOf: PolicyOfTenant): OpenArchive {
   const store = r2ObjectStore(bucket);
   const cache: ReaderCache = new LruCache(LIMITS.archiveTailCacheBytesMax);
-  return (files) => new TenantArchive({ store, cache, limits: LIMITS, files });
+  return (files, tenant) => new TenantArchive({ store, cache, limits: LIMITS, files, leaversOf: leaversBy(retentionOf(policyOf(tenant)), systemClock) });
 }
 
 /** Its roll-ups, likewise. */
-function openWarm(bucket: R2Bucket): OpenWarm {
+function openWarm(bucket: R2Bucket, policyOf: PolicyOfTenant): OpenWarm {
   const store = r2ObjectStore(bucket);
   const cache = new LruCache<string, RollupFileReader>(LIMITS.rollupTailCacheBytesMax);
-  return (asks) => new WarmArchive({ store, cache, limits: LIMITS, ...asks });
+  return (asks, tenant) => {
+    const policy = policyOf(tenant);
+    const keptOf: WarmArchiveOptions['keptOf'] = (table, selector) => keptDays(policy, table, selector, systemClock.nowMs());
+    return new WarmArchive({ store, cache, limits: LIMITS, ...asks, leaversOf: leaversBy(retentionOf(policy), systemClock), keptOf });
+  };
 }
 
 let app: Hono | undefined;

@@ -44,7 +44,8 @@ interface ImportServices {
   readonly limits: typeof LIMITS;
   readonly counters: Counters;
   readonly metadata: MetadataSink;
-  readonly hotRetentionMs: number;
+  /** How old samples of a tenant may be that go to its shards. */
+  readonly hotRetentionMsOf: (tenant: string) => number;
 }
 
 /** Takes streamed bodies of lines, in constant memory: decompress, cut into lines, parse, batch, send. */
@@ -80,11 +81,11 @@ export class ImportDoor {
     { defaultTimestampMs, extraLabels }: ImportOptions,
     formatOf: (context: ImportContext) => LineFormat,
   ): Promise<ImportOutcome> {
-    const { clock, admission, hotRetentionMs } = this.#services;
+    const { clock, admission, hotRetentionMsOf } = this.#services;
     const limits = admission.limits(shards.tenant);
     const slot = await this.#slots.take();
     const rejections = new Rejections(limits.writeErrorsQuotedMax);
-    const batches = new ImportBatches(shards, clock, limits, hotRetentionMs, rejections);
+    const batches = new ImportBatches(shards, clock, limits, hotRetentionMsOf(shards.tenant), rejections);
     const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
     try {
       await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards, (samples) =>

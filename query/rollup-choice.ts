@@ -54,7 +54,7 @@ export function cutRange(shard: string, candidates: readonly RollupCandidate[], 
   const aggregates: readonly RollupAggregate[] = [...parts];
   const usable = candidates.map((candidate) => ({
     candidate,
-    spans: known.filter((days) => days.table === candidate.name && days.shard === shard && covers(days.rules, selector, candidate.resolution, aggregates)),
+    spans: known.filter((days) => days.table === candidate.name && days.shard === shard && covers(days.rules, selector, candidate.resolution, aggregates, days.hasSamples !== false)),
     days: new Set<number>(),
   }));
   const rest: { startMs: number; endMs: number }[] = [];

@@ -63,9 +63,9 @@ export async function selectSummaries(tier: ArchiveTier, request: SummarySelect,
 
 async function planSummaries(warm: WarmArchive, live: readonly string[], candidates: readonly RollupCandidate[], request: SummarySelect, parts: ReadonlySet<SummaryPart>): Promise<SummaryPlan> {
   const { matchers, startMs, endMs } = request;
-  return withWarmPlan(warm, startMs, endMs, async (plan): Promise<SummaryPlan | undefined> => {
+  const selector = [...matchers, ...warm.matchers];
+  return withWarmPlan(warm, { startMs, endMs, selector }, async (plan): Promise<SummaryPlan | undefined> => {
     const names = [...new Set([...live, ...plan.days.map(({ shard }) => shard), ...plan.archivedUntilMs.keys()])];
-    const selector = [...matchers, ...warm.matchers];
     const cuts = names.map((shard) => cutRange(shard, candidates, plan.days, { selector, parts, startMs, endMs }));
     const files = new Map<string, readonly ArchivedFile[]>();
     for (const { candidate } of cuts.flatMap(({ rollups }) => rollups)) {
@@ -93,7 +93,7 @@ async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelec
       const files = plan.files.get(candidate.name)!.filter((file) => file.shard === shard);
       // Of buckets that end in the range: where windows are whole, these are the ones that lie in it.
       const range = { startMs: request.startMs - candidate.resolutionMs, endMs: request.endMs - candidate.resolutionMs };
-      const found = warm.select(files, { matchers: request.matchers, days, ...range, parts: bucketPartsOf(parts) }, report.warm);
+      const found = warm.select(files, { table: candidate.name, matchers: request.matchers, days, ...range, parts: bucketPartsOf(parts) }, report.warm);
       streams.push(piecesOf(found, ({ labels }) => labels, (series) => ({ shard, samples: undefined, warm: { ...series, candidate } })));
     }
     for (const range of rest) {

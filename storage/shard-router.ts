@@ -39,10 +39,10 @@ export interface ArchiveTier {
 }
 
 /** Makes a tenant's archive over what asks its catalog. */
-export type OpenArchive = (ask: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>) => TenantArchive;
+export type OpenArchive = (ask: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>, tenant: string) => TenantArchive;
 
 /** Makes what reads a tenant's roll-ups, likewise. */
-export type OpenWarm = (asks: { readonly days: (request: RollupDaysRequest) => Promise<RollupDaysAnswer>; readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer> }) => WarmArchive;
+export type OpenWarm = (asks: { readonly days: (request: RollupDaysRequest) => Promise<RollupDaysAnswer>; readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer> }, tenant: string) => WarmArchive;
 
 /** Finds the shards of tenants. Routing never changes once made (maps are only added), so an isolate asks the catalog once a tenant. */
 export class ShardRouter {
@@ -77,8 +77,8 @@ export class ShardRouter {
     const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
     const askFiles = (request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> => catalog((stub) => stub.archiveFiles(request));
-    const files = this.#openArchive?.(askFiles);
-    const warm = this.#openWarm?.({ files: askFiles, days: (request) => catalog((stub) => stub.rollupDays(request)) });
+    const files = this.#openArchive?.(askFiles, tenant);
+    const warm = this.#openWarm?.({ files: askFiles, days: (request) => catalog((stub) => stub.rollupDays(request)) }, tenant);
     const shardNames = Array.from({ length: map.shardCount }, (_, shard) => `${map.epoch}/${shard}`);
     return {
       tenant,

@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'storage/chunk': ['proto', 'storage/model', 'storage/runtime'],
   'storage/shard': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk'],
   // The shell of the object, where shard and archive meet.
-  'storage/shard/shard-object.ts': ['storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/archive/open-flusher.ts'],
+  'storage/shard/shard-object.ts': ['storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/archive/open-flusher.ts', 'storage/warm/read-tiering-policy.ts'],
   'storage/catalog': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/object-store.ts', 'storage/put-object.ts'],
   // The shell of the object, where catalog and archive meet.
   'storage/catalog/catalog-object.ts': ['storage/runtime', 'storage/catalog', 'storage/object-store.ts', 'storage/archive/open-upkeep.ts', 'storage/archive/metadata-snapshots.ts', 'storage/warm/open-rollups.ts'],

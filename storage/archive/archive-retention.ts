@@ -1,17 +1,17 @@
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
-import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
+import { partitionEndDay, type TableDefinition } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
+import type { RetentionOf } from './series-retention.ts';
 
 export interface ArchiveRetentionOptions {
   readonly files: ArchiveFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: Pick<typeof LIMITS, 'archiveRetentionFilesMax'>;
-  /** How long a table keeps its rows, milliseconds; `undefined` for ever. */
-  readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
+  readonly retentionOf: RetentionOf;
   /** Those of a tenant, unless given. */
   readonly definitions?: readonly TableDefinition[];
 }
@@ -19,7 +19,7 @@ export interface ArchiveRetentionOptions {
 const DAY_MS = 86_400_000;
 
 /**
- * Lets partitions leave the archive when their end is longer ago than the retention, whole: one transaction of the catalog for some of their
+ * Lets partitions leave the archive when their end is longer ago than the retention, the longest where series have several, whole: one transaction of the catalog for some of their
  * files. Queries do not see those from then on; their objects are removed later, as of all files that leave (removed-files.ts).
  */
 export class ArchiveRetention {
@@ -51,7 +51,7 @@ export class ArchiveRetention {
 
   #dueMs(definition: TableDefinition): { readonly day: number; readonly dueMs: number } | undefined {
     const { name } = definition;
-    const retentionMs = this.#options.retentionMsOf(name);
+    const retentionMs = this.#options.retentionOf(name)?.longestMs;
     const day = retentionMs === undefined ? undefined : this.#options.files.oldestDay(name);
     return day === undefined ? undefined : { day, dueMs: partitionEndDay(definition, day) * DAY_MS + retentionMs! };
   }

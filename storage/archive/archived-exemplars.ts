@@ -1,4 +1,6 @@
 import type { ArchivedFile } from '../catalog/archive-api.ts';
+import { EXEMPLARS_TABLE } from '../catalog/exemplars-table.ts';
+import { partitionDay } from '../catalog/table-definition.ts';
 import { compareLabels, labelsKey, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -7,6 +9,7 @@ import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/se
 import type { ArchiveWatch } from './archive-watch.ts';
 import { orMissed } from './archive-watch.ts';
 import { ExemplarsFileReader } from './exemplars-file-reader.ts';
+import type { LeaversOf } from './series-retention.ts';
 import { inTurns, partName, reading, SeriesTest } from './archive-reading.ts';
 
 export interface ArchivedExemplarsRequest {
@@ -15,11 +18,13 @@ export interface ArchivedExemplarsRequest {
   readonly startMs: number;
   readonly endMs: number;
   readonly exemplarsMax: number;
+  /** Which series are not to be seen any more, though files have them; `undefined`: all are. */
+  readonly leaversOf?: LeaversOf | undefined;
 }
 
 /** Exemplars of the series that any of the selectors matches, out of some files, by series in label order, oldest first, each once. */
 export async function selectArchivedExemplars(store: ObjectStore, files: readonly ArchivedFile[], request: ArchivedExemplarsRequest, watch: ArchiveWatch): Promise<SeriesExemplars[]> {
-  const { selectors, startMs, endMs, exemplarsMax } = request;
+  const { selectors, startMs, endMs, exemplarsMax, leaversOf } = request;
   const tests = selectors.map((matchers) => new SeriesTest(matchers));
   const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
   const found = new Map<string, { readonly labels: Labels; exemplars: Exemplar[] }>();
@@ -30,7 +35,8 @@ export async function selectArchivedExemplars(store: ObjectStore, files: readonl
         watch.opened(file.key);
         const reader = await ExemplarsFileReader.open(store, file);
         watch.fetched(file.tailBytes);
-        const entries = [...reader.series()].filter((entry) => entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs && tests.some((test) => test.matches(entry.labels)));
+        const hasLeft = leaversOf?.('exemplars', partitionDay(EXEMPLARS_TABLE, file.minTimeMs));
+        const entries = [...reader.series()].filter((entry) => entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs && tests.some((test) => test.matches(entry.labels)) && hasLeft?.(entry.labels) !== true);
         const read = await reader.read(entries, (bytes) => watch.fetched(bytes));
         entries.forEach(({ labels }, i) => {
           const inRange = read[i]!.filter(({ timestampMs }) => timestampMs >= startMs && timestampMs <= endMs);

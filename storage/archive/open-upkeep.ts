@@ -1,11 +1,11 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
-import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { Tombstones } from '../catalog/tombstones.ts';
 import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
+import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
 import { RemovedFiles } from './removed-files.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
@@ -66,9 +66,10 @@ export class ArchiveUpkeep {
 
 export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'> {
   readonly tables: ArchiveTables;
-  /** How long a table keeps its rows, milliseconds; `undefined` for ever. */
-  readonly retentionMsOf: (table: ArchiveTableName) => number | undefined;
+  readonly retentionOf: SeriesExpiryOptions['retentionOf'];
   readonly tombstones: Tombstones;
+  /** Of tables that the archive does not know how to write. */
+  readonly moreCodecs?: SeriesExpiryOptions['codecs'];
 }
 
 const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC };
@@ -76,10 +77,11 @@ const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC 
 /** `more` are tasks that know of the archive, and it not of them. */
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
   const executor = new TombstoneExecutor(options);
-  return new ArchiveUpkeep([executor, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
+  const expiry = new SeriesExpiry({ ...options, codecs: { ...CODECS, ...options.moreCodecs } });
+  return new ArchiveUpkeep([executor, expiry, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
 }
 
-export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones'> & Pick<ArchiveRetentionOptions, 'definitions'>;
+export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'moreCodecs'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
 /** The same for an archive whose small files stay as they are. */
 export function openCleaning(options: CleaningOptions): ArchiveUpkeep {

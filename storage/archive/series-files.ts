@@ -1,4 +1,6 @@
 import type { ArchivedFile } from '../catalog/archive-api.ts';
+import { partitionDay, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { tableDefinition } from '../catalog/table-definitions.ts';
 import { compareLabels, labelsKey, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -10,6 +12,7 @@ import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 import { coversAll, DeletionTest, type DeletedRange } from './deleted-samples.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { SeriesFileRef } from './series-file-reader.ts';
+import type { LeaversOf } from './series-retention.ts';
 
 export type SeriesReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget'>, number>>;
 
@@ -26,11 +29,14 @@ export interface SeriesFilesOptions<Reader extends OpenSeriesFile> {
   readonly limits: SeriesReadLimits;
   /** What files have, for messages: `samples`. */
   readonly rows: string;
+  /** Which series are not to be seen any more, though files have them; `undefined`: all are. */
+  readonly leaversOf?: LeaversOf | undefined;
   readonly open: (store: ObjectStore, ref: SeriesFileRef) => Promise<Reader>;
 }
 
-/** What is looked for in files. Times are Unix milliseconds, both inclusive, as the files' directories have them. */
+/** What is looked for in files of a table. Times are Unix milliseconds, both inclusive, as the files' directories have them. */
 export interface SeriesQuery {
+  readonly table: ArchiveTableName;
   /** Series that any of them matches. */
   readonly selectors: readonly (readonly Matcher[])[];
   readonly startMs: number;
@@ -70,7 +76,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
   }
 
   /** Series of some files by a key of their labels, in no order. */
-  async find(files: readonly ArchivedFile[], { selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
+  async find(files: readonly ArchivedFile[], { table, selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
     const readers = await inTurns(wanted, (file) => orMissed(watch, partName(this.#options.rows, file), () => this.#open(file, watch)));
@@ -81,9 +87,10 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
       const reader = readers[i];
       if (reader === undefined) continue;
       const deletions = file.deletions === undefined ? undefined : new DeletionTest(file.deletions);
+      const hasLeft = this.#options.leaversOf?.(table, partitionDay(tableDefinition(table), file.minTimeMs));
       await orMissed(watch, partName(this.#options.rows, file), () => reading(async () => {
         for (const entry of reader.series()) {
-          if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels))) continue;
+          if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels)) || hasLeft?.(entry.labels) === true) continue;
           const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
           if (coversAll(deleted, entry.minTimeMs, entry.maxTimeMs)) continue;
           if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);

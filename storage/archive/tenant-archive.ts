@@ -16,6 +16,7 @@ import { UNWATCHED } from './archive-watch.ts';
 import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SeriesFiles } from './series-files.ts';
+import type { LeaversOf } from './series-retention.ts';
 
 type ArchiveReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget' | 'archiveFilesPerQueryMax'>, number>>;
 
@@ -30,6 +31,8 @@ export interface TenantArchiveOptions {
   readonly cache: ReaderCache;
   readonly limits: ArchiveReadLimits;
   readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>;
+  /** Which series are not to be seen any more, though files have them; `undefined`: all are. */
+  readonly leaversOf?: LeaversOf | undefined;
 }
 
 /** What the archive has of a range of time. */
@@ -81,7 +84,7 @@ export class TenantArchive {
   async exemplars(request: ArchivedExemplarsRequest, watch = UNWATCHED): Promise<SeriesExemplars[]> {
     const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
     const selectors = request.selectors.map((matchers) => [...matchers, ...this.#matchers]);
-    return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors }, watch);
+    return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors, leaversOf: this.#options.leaversOf }, watch);
   }
 
   /** Asks the catalog what there is from `startMs` to `endMs` (Unix ms, both inclusive). */
@@ -122,7 +125,7 @@ export class TenantArchive {
    * cannot be read fails it, or is missing from the answer where the watch takes that.
    */
   async *select(files: readonly ArchivedFile[], { matchers, startMs, endMs, samplesMax }: ArchiveSelect, watch = UNWATCHED): AsyncGenerator<ArchivedSeries> {
-    const found = await this.#series.find(files, { selectors: [matchers], startMs, endMs }, watch);
+    const found = await this.#series.find(files, { table: 'samples', selectors: [matchers], startMs, endMs }, watch);
     let samples = 0;
     for await (const { labels, rows } of this.#series.read(found.values(), (reader, entries, onFetch) => reader.read(entries, onFetch), watch)) {
       const part = partOf(rows.map(({ rows: source, entry }) => ({ source, deleted: entry.deleted })), startMs, endMs);
@@ -136,7 +139,7 @@ export class TenantArchive {
 
   /** Labels of the series of some files that any of the selectors matches, none meaning all, and that may have samples in the range; in no order. */
   async labels(files: readonly ArchivedFile[], { selectors, startMs, endMs }: ArchiveLabels, watch = UNWATCHED): Promise<Labels[]> {
-    const found = await this.#series.find(files, { selectors: selectors.length === 0 ? [[]] : selectors, startMs, endMs }, watch);
+    const found = await this.#series.find(files, { table: 'samples', selectors: selectors.length === 0 ? [[]] : selectors, startMs, endMs }, watch);
     return Array.from(found.values(), ({ labels }) => labels);
   }
 }

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
-import { openRollups, rollupRetentionMs } from '../warm/open-rollups.ts';
+import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -25,7 +25,6 @@ import { archiveStatus } from './archive-status.ts';
 import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
 import { ArchiveTables } from './archive-tables.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import type { ArchiveTableName } from './table-definition.ts';
 import type {
   CatalogApi,
   CatalogStats,
@@ -80,10 +79,9 @@ export class Catalog extends DurableObject implements CatalogApi {
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
-      // All of the table of metadata is of today, whenever it was written.
-      const retentionMsOf = (table: ArchiveTableName): number | undefined => (table === 'metadata' ? undefined : (rollupRetentionMs(table, tenant, env.VARVE_TIERING) ?? archiveRetentionMs));
-      const upkeep = { ...ports, samplesRetentionMs: archiveRetentionMs, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionMsOf, seriesHashKey: () => this.#store.routing(1).seriesHashKey };
-      this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, tenant, env.VARVE_TIERING), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
+      const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
+      const upkeep = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+      this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
     }
   }
 

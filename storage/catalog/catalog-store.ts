@@ -200,6 +200,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   )`,
   'ALTER TABLE data_file ADD COLUMN clean_through INTEGER NOT NULL DEFAULT 0', // tombstones up to this one have nothing in the file
   'ALTER TABLE archive_state ADD COLUMN last_tombstone INTEGER NOT NULL DEFAULT 0',
+  // Series that have left by their age, though their partition has not, are not in the file (expired-files.ts).
+  "ALTER TABLE data_file ADD COLUMN expired TEXT NOT NULL DEFAULT ''",
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -6,6 +6,7 @@ import { LIMITS } from '../runtime/limits.ts';
 import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { openFlusher, type FlusherEnv } from '../archive/open-flusher.ts';
+import { readTieringPolicy } from '../warm/read-tiering-policy.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
@@ -52,11 +53,13 @@ export class Shard extends DurableObject implements ShardApi {
   constructor(state: DurableObjectState, env: ShardEnv) {
     super(state, env as never);
     const { hotRetentionMs, limitsOf, archiveUri } = readConfig(env);
-    const { activeSeriesMax } = limitsOf(tenantOf(state.id.name));
+    const tenant = tenantOf(state.id.name);
+    const { activeSeriesMax } = limitsOf(tenant);
+    const retentionMs = readTieringPolicy(env.VARVE_TIERING)(tenant).hotRetentionMs ?? hotRetentionMs;
     const sql = durableObjectSql(state.storage);
     const alarm = durableObjectAlarm(state.storage);
     const isArchived = archiveUri !== undefined;
-    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs: hotRetentionMs, isArchived });
+    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);

@@ -1,6 +1,7 @@
 import { Flusher } from '../archive/flusher.ts';
 import { openCleaning, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
+import { SeriesRetention } from '../archive/series-retention.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ArchiveTables } from '../catalog/archive-tables.ts';
@@ -70,7 +71,7 @@ export class StoreArchive {
     const prefix = archivePrefix(sql, settings.prefix, random);
     const ports = { sql: catalogSql, store, clock, random, limits, prefix, definitions: [POINTS_TABLE] };
     this.tables = new ArchiveTables({ ...ports, baseUri: settings.uri });
-    this.upkeep = openCleaning({ ...ports, files: this.files, tables: this.tables, retentionMsOf: () => filesRetentionMs(settings) });
+    this.upkeep = openCleaning({ ...ports, files: this.files, tables: this.tables, retentionOf: () => filesRetention(settings) });
     this.flusher = new Flusher({
       sql,
       hot,
@@ -146,8 +147,8 @@ export class StoreArchive {
 }
 
 /** Values and roll-ups are in the same files: those go when neither is wanted any more. */
-function filesRetentionMs({ coldMs, warmMs }: ArchiveSettings): number | undefined {
-  return coldMs === undefined ? undefined : Math.max(coldMs, warmMs ?? 0);
+function filesRetention({ coldMs, warmMs }: ArchiveSettings): SeriesRetention | undefined {
+  return coldMs === undefined ? undefined : SeriesRetention.ofAll(Math.max(coldMs, warmMs ?? 0));
 }
 
 /** What all keys of the archive begin with: chosen once, since files do not move. */

@@ -1,15 +1,15 @@
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
-import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { RollupBuilder, type RollupBuilderOptions } from './rollup-builder.ts';
-import { readTieringPolicy } from './tiering-policy.ts';
+import { ROLLUP_MERGE_CODEC } from './rollup-merge-codec.ts';
+import type { TieringPolicy } from './tiering-policy.ts';
 
-/** What keeps a tenant's roll-ups up, by the policy that the variable VARVE_TIERING has for it. */
-export function openRollups(options: Omit<RollupBuilderOptions, 'policy'>, tenant: string, tiering: string | undefined): RollupBuilder {
-  return new RollupBuilder({ ...options, policy: readTieringPolicy(tiering)(tenant) });
-}
+export { readTieringPolicy } from './read-tiering-policy.ts';
+export { retentionOf } from './tiering-policy.ts';
 
-/** How long a tenant keeps the roll-ups of a table, milliseconds; `undefined` for a table of something else. */
-export function rollupRetentionMs(table: ArchiveTableName, tenant: string, tiering: string | undefined): number | undefined {
-  const rollup = ROLLUP_TABLES.find(({ name }) => name === table);
-  return rollup && readTieringPolicy(tiering)(tenant).retentionMs[rollup.resolution];
+/** How the tables of roll-ups are written anew without the series that have left. */
+export const ROLLUP_CODECS = Object.fromEntries(ROLLUP_TABLES.map(({ name }) => [name, ROLLUP_MERGE_CODEC]));
+
+/** What keeps a tenant's roll-ups up. */
+export function openRollups(options: Omit<RollupBuilderOptions, 'policy'>, { warm }: TieringPolicy): RollupBuilder {
+  return new RollupBuilder({ ...options, policy: warm });
 }

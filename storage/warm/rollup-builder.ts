@@ -3,6 +3,7 @@ import type { MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
 import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
+import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
@@ -36,8 +37,8 @@ export interface RollupBuilderOptions {
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Uint8Array;
   readonly policy: WarmPolicy;
-  /** How long samples are in files. */
-  readonly samplesRetentionMs: number;
+  /** How long tables keep their rows; that of samples says which days are not to be made again. */
+  readonly retentionOf: RetentionOf;
 }
 
 /**
@@ -64,10 +65,10 @@ export class RollupBuilder {
     this.#ledger = new RollupLedger(options.sql);
     this.#plans = new PlanLedger(options.sql, 'rollup');
     this.#pause = new RetryPause(options.clock);
-    this.#limits = { ...options.limits, samplesRetentionMs: options.samplesRetentionMs };
+    this.#limits = { ...options.limits, samplesRetentionMs: options.retentionOf('samples')?.longestMs ?? Infinity };
     this.#tables = ROLLUP_TABLES.filter(({ resolution }) => hasResolution(options.policy, resolution)).map((table) => {
       const definition = tableDefinition(table.name);
-      return { ...table, retentionMs: options.policy.retentionMs[table.resolution], partitionOf: (day) => partitionDay(definition, day * DAY_MS) };
+      return { ...table, retentionMs: options.retentionOf(table.name)?.longestMs ?? Infinity, partitionOf: (day) => partitionDay(definition, day * DAY_MS) };
     });
   }
 
@@ -133,8 +134,8 @@ export class RollupBuilder {
 
   async #writeNext(plan: RollupPlan): Promise<void> {
     const { position, cursor } = this.#plans.progress();
-    const { store, prefix, files, limits } = this.#options;
-    const encoder = (this.#encoder ??= new RollupEncoder({ store, limits, hasher: new SeriesHasher(this.#options.seriesHashKey()) }));
+    const { store, prefix, files, limits, clock, retentionOf } = this.#options;
+    const encoder = (this.#encoder ??= new RollupEncoder({ store, limits, hasher: new SeriesHasher(this.#options.seriesHashKey()), leaversOf: leaversBy(retentionOf, clock) }));
     const made = await encoder.encodeNext(plan, { runs: plan.runs.map((run) => files.describe(run)), replaced: files.describe(plan.replaced) }, cursor);
     if (made === undefined) {
       this.#plans.note(plan, position, undefined, true);

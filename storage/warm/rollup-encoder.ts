@@ -5,8 +5,10 @@ import { port, PortFailure } from '../archive/port-failure.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import { seriesIdBytes } from '../archive/series-id-bytes.ts';
 import type { SeriesFile } from '../archive/series-file-writer.ts';
+import type { LeaversOf } from '../archive/series-retention.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import type { Labels } from '../model/labels.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { must } from '../runtime/assert.ts';
@@ -44,6 +46,8 @@ export interface RollupEncoderOptions {
   readonly store: ObjectStore;
   readonly limits: typeof LIMITS;
   readonly hasher: SeriesHasher;
+  /** Whose roll-ups are not made any more, and of whom there are no samples to make them of. */
+  readonly leaversOf: LeaversOf;
 }
 
 /** Makes the files of a plan: series by series, with one file of each run open at a time, and a bounded number of rows in memory. */
@@ -60,26 +64,30 @@ export class RollupEncoder {
 
   /** The next file; `undefined` when there is nothing left. `runs` are the plan's files of samples, `replaced` those of roll-ups. */
   async encodeNext(plan: RollupPlan, { runs, replaced }: { readonly runs: readonly (readonly DataFile[])[]; readonly replaced: readonly DataFile[] }, cursor: MergeCursor | undefined): Promise<EncodedRollups | undefined> {
-    const { limits, hasher } = this.#options;
+    const { limits, hasher, leaversOf } = this.#options;
     const table = must(ROLLUP_TABLES.find(({ name }) => name === plan.table), `a table ${plan.table}`);
     const kept = aggregatesOf(JSON.parse(plan.rules) as WarmRule[], table.resolution);
     const fold = new BucketFold(table.resolutionMs, limits.rollupPercentileSamplesMax, new Set());
     const writer = new RollupFileWriter(limits, { 'varve.shard': plan.shard, 'varve.rollup': plan.id });
     const days = plan.days.map(({ day }) => day);
+    const hasLeft = leaversOf(plan.table, plan.partition);
+    const daysOf = daysWithSamples(days, leaversOf);
     const made = new BucketColumns();
     let sampleCount = 0;
     for await (const { series, places, rows } of this.#readSeries(mergeSeries([...runs, replaced], (file) => this.#open(file), cursor), days)) {
       const { labels, filePlaces } = series;
+      if (hasLeft?.(labels) === true) continue;
       const finish = (): EncodedRollups => ({ file: writer.finish(), cursor: { labels, rowsTaken: 0, places: filePlaces }, sampleCount });
       if (sampleCount >= limits.rollupStepSamplesTarget && writer.rowCount > 0) return finish();
       made.clear();
       const aggregates = kept(labels);
-      if (aggregates !== undefined) {
+      const own = daysOf(labels);
+      if (aggregates !== undefined && own.length > 0) {
         fold.begin(aggregates);
-        sampleCount += await this.#fold(places.filter(({ reader }) => !this.#bucketReaders.has(reader)), rows, days, fold, made);
+        sampleCount += await this.#fold(places.filter(({ reader }) => !this.#bucketReaders.has(reader)), rows, own, fold, made);
         fold.finish(made);
       }
-      const joined = joinBuckets(places.flatMap((place) => rows.get(place)?.buckets ?? []), made, days);
+      const joined = joinBuckets(places.flatMap((place) => rows.get(place)?.buckets ?? []), made, own);
       if (joined.length === 0) continue;
       if (joined.length > writer.room && writer.rowCount > 0) return finish();
       writer.add(labels, seriesIdBytes(hasher, labels), joined);
@@ -174,4 +182,11 @@ export class RollupEncoder {
     this.#bucketReaders.add(reader);
     return reader;
   }
+}
+
+/** Of some days those that a series has all its samples of: where they have left, what was made of them stays as it is. */
+function daysWithSamples(days: readonly number[], leaversOf: LeaversOf): (labels: Labels) => readonly number[] {
+  const tests = days.map((day) => ({ day, hasLeft: leaversOf('samples', day) }));
+  if (tests.every(({ hasLeft }) => hasLeft === undefined)) return () => days;
+  return (labels) => tests.filter(({ hasLeft }) => hasLeft?.(labels) !== true).map(({ day }) => day);
 }

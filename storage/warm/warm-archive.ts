@@ -1,6 +1,7 @@
 import { tooMuch } from '../archive/archive-reading.ts';
 import { UNWATCHED, type ArchiveWatch } from '../archive/archive-watch.ts';
 import { SeriesFiles, type SeriesReadLimits } from '../archive/series-files.ts';
+import type { LeaversOf } from '../archive/series-retention.ts';
 import type { ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import { dayOf } from '../catalog/data-file.ts';
@@ -13,7 +14,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { LruCache } from '../runtime/lru-cache.ts';
 import type { BucketColumns } from './bucket-columns.ts';
 import { RollupFileReader, type BucketPart } from './rollup-file-reader.ts';
-import type { WarmRule } from './tiering-policy.ts';
+import type { KeptDays, WarmRule } from './tiering-policy.ts';
 
 type WarmLimits = SeriesReadLimits & Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPerQueryMax'>, number>>;
 
@@ -26,6 +27,10 @@ export interface WarmArchiveOptions {
   readonly limits: WarmLimits;
   readonly days: (request: RollupDaysRequest) => Promise<RollupDaysAnswer>;
   readonly files: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>;
+  /** Which series are not to be seen any more, though files have them; `undefined`: all are. */
+  readonly leaversOf?: LeaversOf | undefined;
+  /** Which days a query may count on; `undefined`: on all. */
+  readonly keptOf?: ((table: RollupTableName, selector: readonly Matcher[]) => KeptDays) | undefined;
 }
 
 /** Days that a table has of a shard, all made by the same rules and up to date with the samples that are in files. */
@@ -36,6 +41,8 @@ export interface RollupDays {
   readonly firstDay: number;
   readonly lastDay: number;
   readonly rules: readonly WarmRule[];
+  /** Whether there may be samples of these days that are asked for; unless it is said, there may. */
+  readonly hasSamples?: boolean;
 }
 
 /** What there is of roll-ups in a range of time. */
@@ -48,6 +55,7 @@ export interface WarmPlan {
 }
 
 export interface WarmSelect {
+  readonly table: RollupTableName;
   readonly matchers: readonly Matcher[];
   /** Only buckets of these days (since 1970). */
   readonly days: ReadonlySet<number>;
@@ -84,15 +92,25 @@ export class WarmArchive {
     return new WarmArchive(this.#options, [...this.matchers, ...matchers]);
   }
 
-  /** Asks the catalog which days there are from `startMs` to `endMs` (Unix ms, both inclusive). */
-  async plan(startMs: number, endMs: number): Promise<WarmPlan> {
+  /** Asks the catalog which days there are from `startMs` to `endMs` (Unix ms, both inclusive) that have all of what a selector may match. */
+  async plan(startMs: number, endMs: number, selector: readonly Matcher[] = []): Promise<WarmPlan> {
     const answer = await this.#options.days({ version: CATALOG_RPC_VERSION, firstDay: dayOf(startMs), lastDay: dayOf(endMs) });
     const rules = new Map(answer.policies.map(({ policy, rules: text }) => [policy, JSON.parse(text) as WarmRule[]]));
     return {
-      days: answer.days.map(({ policy, ...days }) => ({ ...days, rules: rules.get(policy)! })),
+      days: answer.days.flatMap(({ policy, ...days }) => this.#kept({ ...days, rules: rules.get(policy)! }, selector)),
       archivedUntilMs: new Map(Object.entries(answer.archivedUntilMs)),
       removals: answer.removals,
     };
+  }
+
+  #kept(days: RollupDays, selector: readonly Matcher[]): RollupDays[] {
+    const kept = this.#options.keptOf?.(days.table, selector);
+    if (kept === undefined) return [days];
+    const spans = [
+      { ...days, lastDay: Math.min(days.lastDay, kept.samplesFromDay - 1), hasSamples: false },
+      { ...days, firstDay: Math.max(days.firstDay, kept.samplesFromDay, kept.completeFromDay) },
+    ];
+    return spans.filter(({ firstDay, lastDay }) => firstDay <= lastDay);
   }
 
   /** The files of a table in a range; `undefined` when files have been replaced or have left since the plan was made. */
@@ -111,8 +129,8 @@ export class WarmArchive {
   }
 
   /** Matching series of some files, in label order, of each file by itself. */
-  async *select(files: readonly ArchivedFile[], { matchers, days, startMs, endMs, parts }: WarmSelect, watch: ArchiveWatch = UNWATCHED): AsyncGenerator<WarmSeries> {
-    const found = await this.#series.find(files, { selectors: [matchers], startMs, endMs }, watch);
+  async *select(files: readonly ArchivedFile[], { table, matchers, days, startMs, endMs, parts }: WarmSelect, watch: ArchiveWatch = UNWATCHED): AsyncGenerator<WarmSeries> {
+    const found = await this.#series.find(files, { table, selectors: [matchers], startMs, endMs }, watch);
     for await (const { labels, rows } of this.#series.read(found.values(), (reader, entries, onFetch) => reader.read(entries, parts, onFetch), watch)) {
       for (const { entry, rows: buckets } of rows) {
         const stretches = stretchesOf(buckets, days, startMs, endMs);
@@ -138,10 +156,17 @@ function stretchesOf({ startMs: starts, length }: BucketColumns, days: ReadonlyS
   return stretches;
 }
 
+/** What roll-ups are wanted for. Times are Unix milliseconds, both inclusive. */
+export interface WarmRange {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly selector: readonly Matcher[];
+}
+
 /** Runs what needs a plan and the files that fit it, again when they have changed meanwhile. */
-export async function withWarmPlan<T>(warm: WarmArchive, startMs: number, endMs: number, body: (plan: WarmPlan) => Promise<T | undefined>): Promise<T> {
+export async function withWarmPlan<T>(warm: WarmArchive, { startMs, endMs, selector }: WarmRange, body: (plan: WarmPlan) => Promise<T | undefined>): Promise<T> {
   for (let attempt = 0; attempt < PLAN_TRIES; attempt++) {
-    const result = await body(await warm.plan(startMs, endMs));
+    const result = await body(await warm.plan(startMs, endMs, selector));
     if (result !== undefined) return result;
   }
   throw new VarveError('unavailable', 'roll-ups: their files change while they are listed; ask again');

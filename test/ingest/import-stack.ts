@@ -34,7 +34,7 @@ export class ImportStack {
     // The system's bounds are made small by tests that are not about tenants'.
     const { importBodyBytesMax, labelsPerSeriesMax } = limits;
     const admission = new Admission(limitsOf ?? (() => ({ ...DEFAULT_TENANT_LIMITS, importBodyBytesMax, labelsPerSeriesMax })), limits, this.clock);
-    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, hotRetentionMs: LIMITS.hotRetentionMs });
+    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, hotRetentionMsOf: () => LIMITS.hotRetentionMs });
   }
 
   tenant(): Promise<TenantShards> {

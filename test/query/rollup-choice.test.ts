@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { WindowHint } from '../../promql/series-source.ts';
 import { maxSourceResolutionParameter } from '../../query/parameters.ts';
 import { cutRange, rollupCandidates, unionOf } from '../../query/rollup-choice.ts';
-import { DEFAULT_WARM_POLICY, readTieringPolicy } from '../../storage/warm/tiering-policy.ts';
+import { readTieringPolicy } from '../../storage/warm/read-tiering-policy.ts';
+import { DEFAULT_WARM_POLICY } from '../../storage/warm/tiering-policy.ts';
+import type { RollupDays } from '../../storage/warm/warm-archive.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -51,8 +53,8 @@ describe('which roll-ups may answer', () => {
 
 describe('what a range is cut into', () => {
   const candidates = rollupCandidates([window(HOUR, DAY, HOUR, 24)], undefined);
-  const days = (table: 'rollup_5m' | 'rollup_1h', firstDay: number, lastDay: number, rules = DEFAULT_WARM_POLICY.rules, shard = '1/0') => ({ table, shard, firstDay, lastDay, rules });
-  const cut = (known: readonly ReturnType<typeof days>[], startMs: number, endMs: number) => {
+  const days = (table: 'rollup_5m' | 'rollup_1h', firstDay: number, lastDay: number, rules = DEFAULT_WARM_POLICY.rules, shard = '1/0'): RollupDays => ({ table, shard, firstDay, lastDay, rules });
+  const cut = (known: readonly RollupDays[], startMs: number, endMs: number) => {
     const { rollups, rest } = cutRange('1/0', candidates, known, { selector: [{ name: 'job', type: '=', value: 'a' }], parts: new Set(['max']), startMs, endMs });
     return { ...Object.fromEntries(rollups.map((each) => [each.candidate.resolution, [...each.days]])), rest: rest.map((range) => [range.startMs, range.endMs]) };
   };
@@ -77,9 +79,14 @@ describe('what a range is cut into', () => {
   });
 
   test('days of another shard, or of rules that leave out what is asked for, are none', () => {
-    const { rules } = readTieringPolicy('{"t":{"warm":{"aggregates":["min"]}}}')('t');
-    const noisy = readTieringPolicy('{"t":{"warm":{"rules":[{"match":{"job":"a"},"resolution":[]}]}}}')('t');
+    const { rules } = readTieringPolicy('{"t":{"warm":{"aggregates":["min"]}}}')('t').warm;
+    const noisy = readTieringPolicy('{"t":{"warm":{"rules":[{"match":{"job":"a"},"resolution":[]}]}}}')('t').warm;
     expect(cut([days('rollup_1h', 1, 1, rules), days('rollup_1h', 2, 2, noisy.rules), days('rollup_1h', 3, 3, undefined, '1/1')], DAY + 1, 4 * DAY)).toEqual({ rest: [[DAY + 1, 4 * DAY]] });
+  });
+
+  test('where there are no samples, rules that leave out all of a resolution do not matter', () => {
+    const noisy = readTieringPolicy('{"t":{"warm":{"rules":[{"match":{"job":"a"},"resolution":[]}]}}}')('t').warm;
+    expect(cut([{ ...days('rollup_1h', 1, 1, noisy.rules), hasSamples: false }, days('rollup_1h', 2, 2, noisy.rules)], DAY + 1, 3 * DAY)).toEqual({ '1h': [1], rest: [[2 * DAY + 1, 3 * DAY]] });
   });
 
   test('ranges of several shards are listed once', () => {

@@ -4,6 +4,7 @@ import { SUMMARY_FUNCTIONS } from '../../promql/functions/over-summaries.ts';
 import { ReadReport } from '../../query/read-report.ts';
 import { HotSource } from '../../query/shard-fan-out.ts';
 import { restrictShards } from '../../storage/access/restricted-shards.ts';
+import { leaversBy, SeriesRetention } from '../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../storage/archive/tenant-archive.ts';
 import { rollupDays } from '../../storage/catalog/rollup-days.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
@@ -14,8 +15,9 @@ import { LruCache } from '../../storage/runtime/lru-cache.ts';
 import type { ShardApi } from '../../storage/shard/shard-api.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { RollupBuilder } from '../../storage/warm/rollup-builder.ts';
-import { DEFAULT_WARM_POLICY, readTieringPolicy, type WarmPolicy } from '../../storage/warm/tiering-policy.ts';
-import { WarmArchive } from '../../storage/warm/warm-archive.ts';
+import { readTieringPolicy } from '../../storage/warm/read-tiering-policy.ts';
+import { DEFAULT_WARM_POLICY, keptDays, retentionOf, type TieringPolicy, type WarmPolicy } from '../../storage/warm/tiering-policy.ts';
+import { WarmArchive, type WarmArchiveOptions } from '../../storage/warm/warm-archive.ts';
 import { MemorySeriesSource } from '../fakes/memory-series-source.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, START_MS } from '../storage/archive/flush-world.ts';
@@ -31,6 +33,8 @@ class Tiers {
   /** The same samples, never moved. */
   readonly raw = new MemorySeriesSource();
   report = new ReadReport(false);
+  /** How long what is there is kept. */
+  policy: TieringPolicy = readTieringPolicy(undefined)('default');
   /** Called between the plan of roll-ups and what is read by it. */
   onFiles: () => Promise<void> = async () => undefined;
 
@@ -76,7 +80,7 @@ class Tiers {
 
   async rollUp(policy: WarmPolicy = DEFAULT_WARM_POLICY): Promise<void> {
     const { catalogSql: sql, files, objects: store, clock, limits } = this.world;
-    const builder = new RollupBuilder({ sql, files, store, clock, random: new SeededRandom(this.world.clock.nowMs()), limits, prefix: 'default/archive', seriesHashKey: () => new Uint8Array(16), policy, samplesRetentionMs: 365 * 24 * HOUR_MS });
+    const builder = new RollupBuilder({ sql, files, store, clock, random: new SeededRandom(this.world.clock.nowMs()), limits, prefix: 'default/archive', seriesHashKey: () => new Uint8Array(16), policy, retentionOf: () => SeriesRetention.ofAll(365 * 24 * HOUR_MS) });
     for (let dueMs = builder.nextDueMs(); dueMs !== undefined; dueMs = builder.nextDueMs()) {
       if (dueMs > clock.nowMs()) clock.advance(dueMs - clock.nowMs());
       await builder.step();
@@ -86,7 +90,9 @@ class Tiers {
   get shards(): TenantShards {
     const { world } = this;
     const stub = { select: (request) => Promise.resolve(structuredClone(world.hot.select(request))) } as Partial<ShardApi> as ShardApi;
-    const options = { store: world.objects, limits: world.limits };
+    const { policy } = this;
+    const options = { store: world.objects, limits: world.limits, leaversOf: leaversBy(retentionOf(policy), world.clock) };
+    const keptOf: WarmArchiveOptions['keptOf'] = (table, selector) => keptDays(policy, table, selector, world.clock.nowMs());
     const files: ConstructorParameters<typeof TenantArchive>[0]['files'] = async (request) => {
       if (request.table !== undefined) await this.onFiles();
       return structuredClone(world.files.files(request));
@@ -96,7 +102,7 @@ class Tiers {
       archive: {
         shardNames: ['1/0'],
         files: new TenantArchive({ ...options, cache: new LruCache(1 << 20), files }),
-        warm: new WarmArchive({ ...options, cache: new LruCache(1 << 20), files, days: async (request) => structuredClone(rollupDays(world.catalogSql, request)) }),
+        warm: new WarmArchive({ ...options, cache: new LruCache(1 << 20), files, keptOf, days: async (request) => structuredClone(rollupDays(world.catalogSql, request)) }),
       },
     };
   }
@@ -246,7 +252,7 @@ describe('what changes', () => {
   });
 
   test('what a policy leaves out is read as samples', async () => {
-    const policy = readTieringPolicy('{"t":{"warm":{"resolution":"1h","aggregates":["max"],"rules":[{"match":{"pod":"p1"},"resolution":[]}]}}}')('t');
+    const policy = readTieringPolicy('{"t":{"warm":{"resolution":"1h","aggregates":["max"],"rules":[{"match":{"pod":"p1"},"resolution":[]}]}}}')('t').warm;
     const tiers = await Tiers.filled(4, policy);
     const infosOf = async (text: string): Promise<number> => {
       const answer = await tiers.ask(text, range);
@@ -258,5 +264,32 @@ describe('what changes', () => {
     expect(await infosOf('min_over_time(requests_total{pod="p2"}[1h])')).toBe(0);
     expect(await infosOf('max_over_time(requests_total{pod="p1"}[1h])')).toBe(0);
     expect(await infosOf('max_over_time(requests_total{pod="p2"}[5m])')).toBe(0);
+  });
+
+  test('of series whose roll-ups have left, samples are read, and those that have left themselves are not there', async () => {
+    const tiers = await Tiers.filled(4);
+    tiers.policy = readTieringPolicy('{"t":{"warm":{"retention":"30d"},"rules":[{"match":{"pod":"p1"},"warm":{"retention":"3d"}},{"match":{"pod":"p2"},"cold":{"retention":"5d"}}]}}')('t');
+    const tiersOf = async (text: string): Promise<unknown> => {
+      const answer = await tiers.ask(text, range);
+      expectSame(answer, text);
+      return tiers.report.toJson()['tiers'];
+    };
+    expect(await tiersOf('max_over_time(requests_total[5m])')).toEqual(['warm']);
+    tiers.world.clock.advance(8 * 24 * HOUR_MS);
+    expect(await tiersOf('max_over_time(requests_total{pod="p1"}[5m])')).toEqual(['cold']);
+    expect(await tiersOf('max_over_time(requests_total{pod="p3"}[5m])')).toEqual(['warm']);
+    const of = async (text: string): Promise<[number, number]> => {
+      const { got, want } = await tiers.ask(text, range);
+      return [got.size, want.size];
+    };
+    // Of p2 there are roll-ups alone, and what the shard has.
+    const [warm, all] = await of('max_over_time(requests_total{pod="p2"}[1h])');
+    expect(warm).toBe(all);
+    const [left, before] = await of('last_over_time(requests_total{pod="p2"}[7m])');
+    expect(left).toBeLessThan(before / 2);
+    // Those of p1 have left where p2 has no samples: a query of both says what samples say.
+    const [both] = await of('max_over_time(requests_total{pod=~"p1|p2"}[1h])');
+    const [one] = await of('max_over_time(requests_total{pod="p1"}[1h])');
+    expect(both).toBeGreaterThan(one);
   });
 });

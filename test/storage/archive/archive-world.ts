@@ -2,6 +2,7 @@ import { FileMerger } from '../../../storage/archive/file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
 import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
+import { leaversBy, SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
@@ -39,6 +40,8 @@ export class ArchiveWorld {
   tables!: ArchiveTables;
   upkeep!: ArchiveUpkeep;
   tombstones!: Tombstones;
+  /** Of all tables; after a change the catalog must wake. */
+  retention = SeriesRetention.ofAll(30 * DAY_MS);
   #sequence = 0;
   #seed = 1;
 
@@ -58,7 +61,7 @@ export class ArchiveWorld {
     this.tables = new ArchiveTables({ sql, store, clock, random, limits, prefix: 't/archive', baseUri: 's3://b' });
     this.tombstones = new Tombstones(sql, limits);
     const seriesHashKey = (): Uint8Array => catalog.routing(1).seriesHashKey;
-    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionMsOf: () => 30 * DAY_MS, tombstones: this.tombstones, seriesHashKey });
+    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionOf: () => this.retention, tombstones: this.tombstones, seriesHashKey });
   }
 
   /** Number of the newest commit. */
@@ -122,7 +125,7 @@ export class ArchiveWorld {
 
   /** Every sample as a query reads it, to the bit: `series time bits start`. */
   async readAll(): Promise<string[]> {
-    const archive = new TenantArchive({ store: this.objects, cache: new LruCache(1e6), limits: this.limits, files: async (request) => this.files.files(request) });
+    const archive = new TenantArchive({ store: this.objects, cache: new LruCache(1e6), limits: this.limits, files: async (request) => this.files.files(request), leaversOf: leaversBy(() => this.retention, this.clock) });
     const plan = await archive.plan(0, 1e15);
     const lines: string[] = [];
     for (const [shard, files] of plan.files) {

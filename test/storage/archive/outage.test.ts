@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { UNWATCHED } from '../../../storage/archive/archive-watch.ts';
+import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
@@ -26,7 +27,7 @@ test('the object store is down for 24 hours', { timeout: 60_000 }, async () => {
   const random = new SeededRandom(9);
   const ports = { sql, store, clock, random, limits, prefix: 'default/archive' };
   const tables = new ArchiveTables({ ...ports, baseUri: 's3://b' });
-  const upkeep = openUpkeep({ ...ports, files, tables, tombstones: new Tombstones(sql, limits), retentionMsOf: () => 365 * 24 * HOUR_MS, seriesHashKey: () => new Uint8Array(16) });
+  const upkeep = openUpkeep({ ...ports, files, tables, tombstones: new Tombstones(sql, limits), retentionOf: () => SeriesRetention.ofAll(365 * 24 * HOUR_MS), seriesHashKey: () => new Uint8Array(16) });
   /** What the alarms of shard and catalog do in an hour of which a minute is a try; a table that cannot be written rings again. */
   const anHour = async (): Promise<void> => {
     for (let minute = 0; minute < 60; minute += 5) {

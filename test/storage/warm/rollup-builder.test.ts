@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Labels } from '../../../storage/model/labels.ts';
 import type { Sql } from '../../../storage/runtime/sql.ts';
-import { readTieringPolicy } from '../../../storage/warm/tiering-policy.ts';
+import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
+import { retentionOf } from '../../../storage/warm/tiering-policy.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -112,8 +113,58 @@ describe('roll-ups', () => {
     expect(await world.bucketsOf('rollup_1h')).toEqual(before);
   });
 
+  test('of series whose samples have left are kept when late samples of others come, and leave by their own rules', async () => {
+    const random = new SeededRandom(6);
+    const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
+    await world.rollUpAll();
+    const policy = readTieringPolicy('{"a":{"rules":[{"match":{"__name__":"m0"},"warm":{"retention":{"5m":"20d","1h":"25d"}},"cold":{"retention":"4d"}}],"warm":{"retention":"300d"}}}')('a');
+    world.retentionOf = retentionOf(policy);
+    world.wake();
+    world.clock.advance(7 * DAY_MS);
+    expect(await world.expireAll()).toBeGreaterThan(0);
+    const isOfM0 = (line: string): boolean => line.startsWith('m0{');
+    const samples = (await world.readAll()).filter((line) => line.includes(' m0{'));
+    expect(samples).toEqual([]);
+    const before = (await world.bucketsOf('rollup_5m')).filter(isOfM0);
+    expect(before.length).toBeGreaterThan(0);
+    // Late ones of all series: those of m0 have left before they came.
+    await world.commit(samplesOf(LABELS, random, 7));
+    await world.expireAll();
+    await world.rollUpAll();
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    const after = await world.bucketsOf('rollup_5m');
+    expect(after.filter(isOfM0)).toEqual(before);
+    expect(after.filter((line) => !isOfM0(line))).toEqual(world.expectedBuckets('rollup_5m', [0]).filter((line) => !isOfM0(line)));
+    // Hours leave by month, fives by day.
+    world.clock.advance(12 * DAY_MS);
+    await world.expireAll();
+    expect((await world.bucketsOf('rollup_5m')).filter(isOfM0)).toEqual([]);
+    expect((await world.bucketsOf('rollup_5m')).length).toBeGreaterThan(0);
+    expect((await world.bucketsOf('rollup_1h')).filter(isOfM0).length).toBeGreaterThan(0);
+    world.clock.advance(31 * DAY_MS);
+    await world.expireAll();
+    expect((await world.bucketsOf('rollup_1h')).filter(isOfM0)).toEqual([]);
+    expect((await world.bucketsOf('rollup_1h')).length).toBeGreaterThan(0);
+  });
+
+  test('of a day whose samples have all left stay to be read, whatever comes late', async () => {
+    const random = new SeededRandom(7);
+    const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
+    await world.rollUpAll();
+    const before = await world.bucketsOf('rollup_5m');
+    world.retentionOf = retentionOf(readTieringPolicy('{"a":{"rules":[{"match":{"__name__":"=~m.*"},"cold":{"retention":"4d"}}],"warm":{"retention":"300d"}}}')('a'));
+    world.wake();
+    world.clock.advance(7 * DAY_MS);
+    await world.commit(samplesOf(LABELS, random, 7));
+    await world.expireAll();
+    expect(world.liveFiles()).toEqual([]);
+    await world.rollUpAll();
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    expect(await world.bucketsOf('rollup_5m')).toEqual(before);
+  });
+
   test('follow the policy, series by series', async () => {
-    const policy = readTieringPolicy('{"a":{"warm":{"aggregates":["max"],"rules":[{"match":{"pod":"=~p[0-3]"},"resolution":["1h"]},{"match":{"pod":"p4"},"resolution":[]}]}}}')('a');
+    const policy = readTieringPolicy('{"a":{"warm":{"aggregates":["max"],"rules":[{"match":{"pod":"=~p[0-3]"},"resolution":["1h"]},{"match":{"pod":"p4"},"resolution":[]}]}}}')('a').warm;
     const world = await filled(new RollupWorld(SMALL, policy), new SeededRandom(4), [0, 1, 2, 3]);
     await world.rollUpAll();
     await expectBuckets(world, [0]);

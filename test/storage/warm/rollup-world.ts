@@ -1,4 +1,7 @@
 import { expect } from 'vitest';
+import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
+import { SeriesExpiry } from '../../../storage/archive/series-expiry.ts';
+import { SeriesRetention, type RetentionOf } from '../../../storage/archive/series-retention.ts';
 import { dayOf } from '../../../storage/catalog/data-file.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
@@ -11,6 +14,7 @@ import { SampleRun } from '../../../storage/shard/sample-run.ts';
 import { BucketColumns, isMissing } from '../../../storage/warm/bucket-columns.ts';
 import { BucketFold } from '../../../storage/warm/bucket-fold.ts';
 import { RollupBuilder } from '../../../storage/warm/rollup-builder.ts';
+import { ROLLUP_CODECS } from '../../../storage/warm/open-rollups.ts';
 import { ALL_BUCKET_PARTS, RollupFileReader } from '../../../storage/warm/rollup-file-reader.ts';
 import { RollupLedger } from '../../../storage/warm/rollup-ledger.ts';
 import { ROLLUP_NUMBERS } from '../../../storage/warm/rollup-schema.ts';
@@ -23,7 +27,9 @@ import type { TestSeries } from '../archive/random-series.ts';
 /** Files of samples in a catalog, and the roll-ups that are made of them; all samples are remembered, to compare. */
 export class RollupWorld extends ArchiveWorld {
   builder!: RollupBuilder;
+  expiry!: SeriesExpiry;
   policy: WarmPolicy;
+  retentionOf: RetentionOf = () => SeriesRetention.ofAll(365 * DAY_MS);
   readonly #samples = new Map<string, { readonly labels: Labels; readonly run: SampleRun }>();
   #wakes = 0;
 
@@ -38,10 +44,12 @@ export class RollupWorld extends ArchiveWorld {
     // The constructor of the world below wakes before there is a policy.
     if (this.policy === undefined) return;
     const sql = wrap(new NodeSql(this.database.database));
+    const codecs = { samples: SAMPLES_MERGE_CODEC, ...ROLLUP_CODECS };
     const { clock, limits, store, files, policy } = this;
     const random = new SeededRandom(100 + this.#wakes++);
     const catalog = new CatalogStore(sql, random);
-    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy, samplesRetentionMs: 365 * DAY_MS });
+    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy, retentionOf: this.retentionOf });
+    this.expiry = new SeriesExpiry({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, retentionOf: this.retentionOf, codecs });
   }
 
   /** Series of one day, in order. */
@@ -65,6 +73,15 @@ export class RollupWorld extends ArchiveWorld {
       await this.builder.step();
     }
     throw new Error(`roll-ups do not come to an end in ${stepsMax} steps`);
+  }
+
+  /** What the alarm does for series that leave before their partition does, until nothing is due. */
+  async expireAll(stepsMax = 3000): Promise<number> {
+    for (let step = 0; step < stepsMax; step++) {
+      if ((this.expiry.nextDueMs() ?? Infinity) > this.clock.nowMs()) return step;
+      await this.expiry.step();
+    }
+    throw new Error(`series do not come to an end of leaving in ${stepsMax} steps`);
   }
 
   /** Days that a table has and that are up to date. */

@@ -1,0 +1,186 @@
+import type { ArchiveFiles } from '../catalog/archive-files.ts';
+import type { DataFile } from '../catalog/data-file.ts';
+import { ExpiredFiles, type ExpiredSpan, type ExpiringFile } from '../catalog/expired-files.ts';
+import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { tableDefinition } from '../catalog/table-definitions.ts';
+import { SeriesHasher } from '../model/series-id.ts';
+import { xxhash64 } from '../model/xxhash64.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { putObject } from '../put-object.ts';
+import { must } from '../runtime/assert.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { randomId, type Random } from '../runtime/random.ts';
+import type { Sql } from '../runtime/sql.ts';
+import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+import type { SeriesEntry } from './series-directory.ts';
+import { seriesIdBytes } from './series-id-bytes.ts';
+import { oldestKept, type RetentionOf, type SeriesRetention } from './series-retention.ts';
+
+export interface SeriesExpiryOptions {
+  readonly sql: Sql;
+  readonly files: ArchiveFiles;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: typeof LIMITS;
+  /** Keys begin with it: `tenant/archive`. */
+  readonly prefix: string;
+  /** Key of the tenant's series ids. */
+  readonly seriesHashKey: () => Uint8Array;
+  readonly retentionOf: RetentionOf;
+  /** Of tables without a codec no series leave before their partition does. */
+  readonly codecs: Readonly<Partial<Record<ArchiveTableName, MergeCodec<unknown>>>>;
+}
+
+interface Span extends ExpiredSpan {
+  /** That of the series which have left. */
+  readonly retention: SeriesRetention;
+  readonly retentionMs: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Writes files anew without the series that have left a partition before it leaves itself, because a rule keeps them for a shorter time: once
+ * for each time that rules have, a file or a few directories a step. Queries have not read those since the hour struck (SeriesFiles).
+ * There is no plan: an object that is written, and whose replacement does not follow in the same step, is nobody's, and the next try writes
+ * another.
+ */
+export class SeriesExpiry {
+  readonly counters = { archive_expiry_rewritten_files_total: 0, archive_expired_rows_total: 0, archive_expiry_failures_total: 0 };
+  readonly #options: SeriesExpiryOptions;
+  readonly #expired: ExpiredFiles;
+  readonly #pause: RetryPause;
+  readonly #tables: readonly { readonly table: ArchiveTableName; readonly retention: SeriesRetention }[];
+  #hasher: SeriesHasher | undefined;
+  #isRunning = false;
+  /** What was found out for a state of the catalog: until then, or the next commit, there is nothing to do. */
+  #known: { readonly change: number; readonly dueMs: number | undefined } | undefined;
+
+  constructor(options: SeriesExpiryOptions) {
+    this.#options = options;
+    this.#expired = new ExpiredFiles(options.sql);
+    this.#pause = new RetryPause(options.clock);
+    this.#tables = (Object.keys(options.codecs) as ArchiveTableName[]).flatMap((table) => {
+      const retention = options.retentionOf(table);
+      return retention === undefined || retention.retentionsMs.length === 1 ? [] : [{ table, retention }];
+    });
+  }
+
+  nextDueMs(): number | undefined {
+    if (this.#tables.length === 0) return undefined;
+    const dueMs = this.#dueMs();
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
+  }
+
+  async step(): Promise<void> {
+    if (this.#isRunning || !this.#pause.isOver || this.#tables.length === 0) return;
+    this.#isRunning = true;
+    try {
+      await this.#cleanSome();
+      this.#pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.archive_expiry_failures_total++;
+      this.#pause.failed();
+    } finally {
+      this.#known = undefined;
+      this.#isRunning = false;
+    }
+  }
+
+  async #cleanSome(): Promise<void> {
+    for (const span of this.#spans()) {
+      const due = this.#expired.due(span, this.#options.limits.archiveTombstoneFilesPerStep);
+      for (const file of due) if (await this.#clean(file, span)) return;
+      if (due.length > 0) return;
+    }
+  }
+
+  #dueMs(): number | undefined {
+    const { clock } = this.#options;
+    const change = this.#expired.lastChange();
+    if (this.#known?.change === change && (this.#known.dueMs ?? Infinity) > clock.nowMs()) return this.#known.dueMs;
+    const dueMs = this.#findDueMs();
+    this.#known = { change, dueMs };
+    return dueMs;
+  }
+
+  #findDueMs(): number | undefined {
+    let soonestMs = Infinity;
+    for (const span of this.#spans()) {
+      if (this.#expired.due(span, 1).length > 0) return -Infinity;
+      const next = this.#expired.firstPartition(span.table, span.endDay);
+      if (next !== undefined) soonestMs = Math.min(soonestMs, partitionEndDay(tableDefinition(span.table), next) * DAY_MS + span.retentionMs);
+    }
+    return soonestMs === Infinity ? undefined : soonestMs;
+  }
+
+  /** Of each table as many as there are retentions, but for the longest: with that partitions leave whole. */
+  #spans(): Span[] {
+    const nowMs = this.#options.clock.nowMs();
+    return this.#tables.flatMap(({ table, retention }) =>
+      retention.retentionsMs.slice(0, -1).map((retentionMs, i): Span => {
+        const oldest = (ms: number): number => oldestKept(tableDefinition(table), ms, nowMs);
+        return { table, retention, retentionMs, firstDay: oldest(retention.retentionsMs[i + 1]!), endDay: oldest(retentionMs), mark: markOf(retention, retentionMs) };
+      }),
+    );
+  }
+
+  /** Whether it had to be written anew. */
+  async #clean({ file, shard, day, description }: ExpiringFile, { table, retention, retentionMs, mark }: Span): Promise<boolean> {
+    const { sql, files, store, clock, random, prefix } = this.#options;
+    const codec = must(this.#options.codecs[table], `a codec for ${table}`);
+    const reader = await port(() => codec.open(store, description));
+    const entries = await port(async () => [...reader.series()]);
+    const kept = entries.filter(({ labels }) => retention.of(labels) > retentionMs);
+    if (kept.length === entries.length) {
+      this.#expired.mark(file, mark);
+      return false;
+    }
+    const id = randomId(random);
+    const add: DataFile[] = [];
+    if (kept.length > 0) {
+      const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = (await this.#rewrite(codec, reader, kept, shard)).finish();
+      const key = `${prefix}/${table}/data/${partitionFolder(tableDefinition(table), day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
+      // Commit point of the object: the store's own. Nobody else has the key.
+      if ((await port(() => putObject(store, key, bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
+      add.push({ table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
+    }
+    // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
+    // meanwhile, merged with others, it is they that are written anew.
+    const outcome = sql.transaction(() => {
+      const done = files.replace({ id, table, remove: [file], add, nowMs: clock.nowMs() });
+      if (done !== 'done') return done;
+      if (add.length > 0) this.#expired.markNewest(mark);
+      else if (table === 'samples') this.#expired.noteGone(description, shard);
+      return done;
+    });
+    if (outcome === 'done') {
+      this.counters.archive_expiry_rewritten_files_total++;
+      this.counters.archive_expired_rows_total += description.rowCount - (add[0]?.rowCount ?? 0);
+    }
+    return true;
+  }
+
+  async #rewrite(codec: MergeCodec<unknown>, reader: MergeReader<unknown>, entries: readonly SeriesEntry[], shard: string): Promise<MergeWriter<unknown>> {
+    const { limits } = this.#options;
+    const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
+    // What is left of a file fits one: the bounds of bytes are for rows that come from many.
+    const writer = codec.writer({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER } as typeof LIMITS, { 'varve.shard': shard });
+    for (let start = 0, end = 0; start < entries.length; start = end) {
+      let rowCount = 0;
+      while (end < entries.length && (end === start || rowCount + entries[end]!.rowCount <= limits.archiveMergeRowsTarget)) rowCount += entries[end++]!.rowCount;
+      const batch = entries.slice(start, end);
+      const rows = await port(() => reader.read(batch));
+      batch.forEach(({ labels }, i) => writer.add(labels, seriesIdBytes(hasher, labels), rows[i], 0, codec.lengthOf(rows[i])));
+    }
+    return writer;
+  }
+}
+
+function markOf(retention: SeriesRetention, retentionMs: number): string {
+  return xxhash64(new TextEncoder().encode(retention.textOf(retentionMs))).toString(16).padStart(16, '0');
+}

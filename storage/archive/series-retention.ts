@@ -1,0 +1,99 @@
+import { partitionDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
+import { tableDefinition } from '../catalog/table-definitions.ts';
+import { compileMatcher } from '../model/compile-matcher.ts';
+import { labelValue, type Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { assert, must } from '../runtime/assert.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** How long a table keeps the rows of the series that all of some matchers match. */
+export interface RetentionRule {
+  readonly matchers: readonly Matcher[];
+  readonly retentionMs: number;
+}
+
+/** Whether a series' rows have left. */
+export type LeaverTest = (labels: Labels) => boolean;
+
+/** How long a table keeps its rows; `undefined` for ever. */
+export type RetentionOf = (table: ArchiveTableName) => SeriesRetention | undefined;
+
+/** Which series' rows have left a partition (its first day), though files may have them still; `undefined` when none have. */
+export type LeaversOf = (table: ArchiveTableName, partition: number) => LeaverTest | undefined;
+
+/**
+ * How long a table keeps its rows, series by series: the first rule that matches a series counts. As partitions leave whole, so do the rows of
+ * a series in one: when its end is longer ago than the retention. So of a series a partition has all or nothing.
+ */
+export class SeriesRetention {
+  readonly shortestMs: number;
+  readonly longestMs: number;
+  /** All that rules have, rising, each once. */
+  readonly retentionsMs: readonly number[];
+  readonly #rules: readonly (RetentionRule & { readonly tests: readonly { readonly name: string; readonly test: (value: string) => boolean }[] })[];
+
+  /** The last rule matches everything. */
+  constructor(rules: readonly RetentionRule[]) {
+    assert(rules.at(-1)?.matchers.length === 0, 'the last rule of a retention matches everything');
+    this.#rules = rules.map((rule) => ({ ...rule, tests: rule.matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) })) }));
+    this.retentionsMs = [...new Set(rules.map(({ retentionMs }) => retentionMs))].sort((a, b) => a - b);
+    this.shortestMs = this.retentionsMs[0]!;
+    this.longestMs = this.retentionsMs.at(-1)!;
+  }
+
+  static ofAll(retentionMs: number): SeriesRetention {
+    return new SeriesRetention([{ matchers: [], retentionMs }]);
+  }
+
+  /** Milliseconds. */
+  of(labels: Labels): number {
+    const rule = this.#rules.find(({ tests }) => tests.every(({ name, test }) => test(labelValue(labels, name))));
+    return must(rule, 'a rule for every series').retentionMs;
+  }
+
+  /** What has left a partition, when it is the rules up to a retention whose series have: equal texts leave the same behind. */
+  textOf(retentionMs: number): string {
+    return JSON.stringify(this.#rules.map((rule) => [rule.matchers.map(({ name, type, value }) => [name, type, value]), rule.retentionMs <= retentionMs]));
+  }
+}
+
+/** First day of the oldest partition that is kept. */
+export function oldestKept(definition: TableDefinition, retentionMs: number, nowMs: number): number {
+  return partitionDay(definition, nowMs - retentionMs);
+}
+
+/** Where all series are kept for as long, none leaves before its partition does, and nobody is asked. */
+export function leaversBy(retentionOf: RetentionOf, clock: Clock): LeaversOf {
+  return (table, partition) => {
+    const retention = retentionOf(table);
+    if (retention === undefined || retention.shortestMs === retention.longestMs) return undefined;
+    const definition = tableDefinition(table);
+    const nowMs = clock.nowMs();
+    if (partition >= oldestKept(definition, retention.shortestMs, nowMs)) return undefined;
+    const left = new Set(retention.retentionsMs.filter((retentionMs) => partition < oldestKept(definition, retentionMs, nowMs)));
+    return (labels) => left.has(retention.of(labels));
+  };
+}
+
+/** Rules that may be the first to match some series that a selector selects. */
+export function mayApply<Rule extends { readonly matchers: readonly Matcher[] }>(rules: readonly Rule[], selector: readonly Matcher[]): Rule[] {
+  const found: Rule[] = [];
+  for (const rule of rules) {
+    const relations = rule.matchers.map((matcher) => relationOf(matcher, selector));
+    if (relations.includes('never')) continue;
+    found.push(rule);
+    if (relations.every((relation) => relation === 'always')) break;
+  }
+  return found;
+}
+
+/** Whether what a selector selects is matched by a rule's matcher. */
+function relationOf(matcher: Matcher, selector: readonly Matcher[]): 'always' | 'never' | 'perhaps' {
+  const test = compileMatcher(matcher);
+  for (const { name, type, value } of selector) {
+    if (name !== matcher.name) continue;
+    if (type === '=') return test(value) ? 'always' : 'never';
+    if (type === matcher.type && value === matcher.value) return 'always';
+  }
+  return 'perhaps';
+}

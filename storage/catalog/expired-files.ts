@@ -1,0 +1,76 @@
+import type { Sql } from '../runtime/sql.ts';
+import { dayOf, decodeDataFile, type DataFile } from './data-file.ts';
+import type { ArchiveTableName } from './table-definition.ts';
+
+/** A file that may have rows of series whose time is over. */
+export interface ExpiringFile {
+  readonly file: number;
+  readonly shard: string;
+  /** First day (since 1970) of its partition. */
+  readonly day: number;
+  readonly description: DataFile;
+}
+
+/** Partitions of a table by their first days, of which the same series have left. */
+export interface ExpiredSpan {
+  readonly table: ArchiveTableName;
+  readonly firstDay: number;
+  /** Not itself. */
+  readonly endDay: number;
+  /** Says which series these are: a file that has it is without them. */
+  readonly mark: string;
+}
+
+/** What a catalog's database knows of series that leave before their partition does: which files are without them (archive/series-expiry.ts). */
+export class ExpiredFiles {
+  readonly #sql: Sql;
+
+  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Rises with each commit. */
+  lastChange(): number {
+    return this.#sql.all<{ last_change: number }>('SELECT last_change FROM archive_state WHERE id = 1')[0]!.last_change;
+  }
+
+  /** Some of the files of a span that nobody has looked at, the oldest partition first. */
+  due({ table, firstDay, endDay, mark }: ExpiredSpan, limit: number): ExpiringFile[] {
+    return this.#sql
+      .all<{ file: number; shard: string; day: number; description: string }>(
+        'SELECT file, shard, day, description FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day < ? AND expired != ? ORDER BY day, file LIMIT ?',
+        table, firstDay, endDay, mark, limit,
+      )
+      .map(({ description, ...file }) => ({ ...file, description: decodeDataFile(description) }));
+  }
+
+  /** First day of the oldest partition with files, from a day on. */
+  firstPartition(table: ArchiveTableName, fromDay: number): number | undefined {
+    return this.#sql.all<{ day: number }>('SELECT day FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? ORDER BY day LIMIT 1', table, fromDay)[0]?.day;
+  }
+
+  /** A file has nothing of the series that a mark means. */
+  mark(file: number, mark: string): void {
+    this.#sql.run('UPDATE data_file SET expired = ? WHERE file = ?', mark, file);
+  }
+
+  /** The same of the file that has just come. Inside the caller's transaction. */
+  markNewest(mark: string): void {
+    this.#sql.run('UPDATE data_file SET expired = ? WHERE file = (SELECT last_file FROM archive_state WHERE id = 1)', mark);
+  }
+
+  /**
+   * All of a file's samples have left by their age. Of a day that has none any more, what was rolled up is all there is, and is read: late
+   * samples that came for it have left too. Inside the caller's transaction.
+   */
+  noteGone({ minTimeMs, maxTimeMs }: DataFile, shard: string): void {
+    for (const day of new Set([dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)])) {
+      this.#sql.run(
+        `DELETE FROM rollup_source WHERE shard = ?1 AND day = ?2
+          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1))`,
+        shard, day,
+      );
+    }
+  }
+}
