@@ -8,9 +8,11 @@ export interface WriteRequestSeries {
   readonly values: readonly number[] | Float64Array;
 }
 
+const out = new ProtobufWriter();
+
 /** Encodes a WriteRequest (its fields: remote-write-v1.ts), uncompressed: for the self-scrape, tools and tests. */
 export function encodeWriteRequest(series: readonly WriteRequestSeries[]): Uint8Array {
-  const out = new ProtobufWriter();
+  out.clear();
   for (const { labels, timestampsMs, values } of series) {
     const floats = values instanceof Float64Array ? values : Float64Array.from(values);
     const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length * 2);

@@ -13,7 +13,6 @@ const HEX_DIGIT = /[0-9a-fA-F]/;
 const NUMBER_BYTES_MAX = 400;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const latin1 = new TextDecoder('latin1');
 
 /**
  * A strict reader of JSON (RFC 8259) over bytes, token by token: no tree, no objects, and nothing of what is skipped is kept. It never
@@ -24,7 +23,7 @@ export class JsonReader {
   readonly #format: string;
   readonly #depthMax: number;
   position = 0;
-  /** The content of the last string read: bytes `textStart` to `textEnd`, still escaped if `isEscaped`. */
+  /** The content of the last string or number read: bytes `textStart` to `textEnd`, still escaped if `isEscaped`. */
   textStart = 0;
   textEnd = 0;
   isEscaped = false;
@@ -89,7 +88,7 @@ export class JsonReader {
     this.position = position + 1;
   }
 
-  /** The text of the last string read. */
+  /** The text of the last string or number read. */
   text(): string {
     let text: string;
     try {
@@ -111,33 +110,33 @@ export class JsonReader {
     this.#literal('null');
   }
 
-  /** Reads a number and answers with its text. */
-  number(): string {
+  /** Reads a number, whose text `textStart` to `textEnd` then is. */
+  number(): void {
     this.peek();
     const bytes = this.bytes;
     const start = this.position;
-    let position = start;
-    const digits = (): number => {
-      const first = position;
-      while (bytes[position]! >= 0x30 && bytes[position]! <= 0x39) position++;
-      if (position === first) throw this.error('something that is no JSON value');
-      return first;
-    };
-    if (bytes[position] === 0x2d) position++;
-    const first = digits();
+    const first = bytes[start] === 0x2d ? start + 1 : start;
+    let position = this.#digitsEnd(first);
     if (bytes[first] === 0x30 && position - first > 1) throw this.error('a number with a leading zero');
-    if (bytes[position] === 0x2e) {
-      position++;
-      digits();
-    }
+    if (bytes[position] === 0x2e) position = this.#digitsEnd(position + 1);
     if (bytes[position] === 0x65 || bytes[position] === 0x45) {
       position++;
       if (bytes[position] === 0x2b || bytes[position] === 0x2d) position++;
-      digits();
+      position = this.#digitsEnd(position);
     }
     if (position - start > NUMBER_BYTES_MAX) throw this.error(`a number of more than ${NUMBER_BYTES_MAX} digits`);
-    this.position = position;
-    return latin1.decode(bytes.subarray(start, position));
+    this.textStart = start;
+    this.position = this.textEnd = position;
+    this.isEscaped = false;
+  }
+
+  /** The end of a run of digits, of which there must be one. */
+  #digitsEnd(start: number): number {
+    const bytes = this.bytes;
+    let position = start;
+    while (bytes[position]! >= 0x30 && bytes[position]! <= 0x39) position++;
+    if (position === start) throw this.error('something that is no JSON value');
+    return position;
   }
 
   /** Reads over a value of any kind. */

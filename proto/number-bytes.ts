@@ -8,6 +8,8 @@ const PLUS = 0x2b;
 const MINUS = 0x2d;
 /** A whole number of this many digits is below 2^53, and so exact. */
 const EXACT_DIGITS = 15;
+/** One of this many is below 2^64. */
+const WORDS_DIGITS = 19;
 /** Powers of ten up to 10^22 are exact doubles, so one division by them rounds once, as parsing the text would. */
 const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => Number(`1e${exponent}`));
 /** No number that means something is longer; a longer one would only cost time. */
@@ -36,6 +38,41 @@ export function parseFloatBytes(bytes: Uint8Array, start: number, end: number): 
   if (digits === 0 || digits > EXACT_DIGITS) return parseFloatText(bytes, start, end);
   const value = dotAt < 0 ? mantissa : mantissa / POWERS_OF_TEN[end - dotAt - 1]!;
   return first === MINUS ? -value : value;
+}
+
+/** A whole number of at most 15 digits, with or without a minus; `undefined` when it is none. */
+export function parseShortInteger(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const isNegative = bytes[start] === MINUS;
+  const first = isNegative ? start + 1 : start;
+  if (end === first || end - first > EXACT_DIGITS) return undefined;
+  let value = 0;
+  for (let position = first; position < end; position++) {
+    const digit = bytes[position]! - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return isNegative ? -value : value;
+}
+
+/** A whole number of 1 to 19 digits, all of which fit 64 bits, into two words, the low one first; false when it is none. */
+export function parseWords(bytes: Uint8Array, start: number, end: number, words: Uint32Array): boolean {
+  if (end === start || end - start > WORDS_DIGITS) return false;
+  // The last nine digits and those before them are each exact.
+  const split = Math.max(start, end - 9);
+  let above = 0;
+  let below = 0;
+  for (let position = start; position < end; position++) {
+    const digit = bytes[position]! - ZERO;
+    if (digit < 0 || digit > 9) return false;
+    if (position < split) above = above * 10 + digit;
+    else below = below * 10 + digit;
+  }
+  // above · 10^9 + below, of which no step is beyond 2^53: in units of 2^15 first.
+  const units = Math.floor(above / 0x8000) * 1e9;
+  const low = (units % 0x20000) * 0x8000 + (above % 0x8000) * 1e9 + below;
+  words[0] = low % 2 ** 32;
+  words[1] = Math.floor(units / 0x20000) + Math.floor(low / 2 ** 32);
+  return true;
 }
 
 function parseFloatText(bytes: Uint8Array, start: number, end: number): number | undefined {

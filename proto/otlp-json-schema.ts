@@ -1,3 +1,5 @@
+import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './wire-reader.ts';
+
 /*
  * The messages of ExportMetricsServiceRequest as a table, for the JSON door: names, numbers and types as in opentelemetry/proto. The
  * protobuf door has them in its code (otlp-metrics.ts), where speed is.
@@ -6,6 +8,8 @@ export type ScalarType = 'string' | 'base64' | 'hex' | 'bool' | 'double' | 'fixe
 
 export interface Field {
   readonly number: number;
+  /** What stands in front of it in protobuf; repeated scalars are packed. */
+  readonly tag: number;
   /** As JSON has it, lowerCamelCase, and as the .proto file has it; protobuf's JSON parsers take either. */
   readonly name: string;
   readonly originalName: string;
@@ -25,14 +29,29 @@ export interface MessageType {
 }
 
 const utf8 = new TextEncoder();
+const WIRE_TYPES: Readonly<Record<ScalarType, number>> = {
+  string: WIRE_BYTES,
+  base64: WIRE_BYTES,
+  hex: WIRE_BYTES,
+  bool: WIRE_VARINT,
+  double: WIRE_FIXED64,
+  fixed64: WIRE_FIXED64,
+  sfixed64: WIRE_FIXED64,
+  uint64: WIRE_VARINT,
+  int64: WIRE_VARINT,
+  uint32: WIRE_VARINT,
+  sint32: WIRE_VARINT,
+  enum: WIRE_VARINT,
+};
 
 function field(number: number, originalName: string, type: Field['type'], names?: readonly string[]): Field {
   const name = originalName.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return { number, name, originalName, nameBytes: utf8.encode(name), originalNameBytes: utf8.encode(originalName), type, isRepeated: false, names };
+  const tag = fieldTag(number, typeof type === 'string' ? WIRE_TYPES[type] : WIRE_BYTES);
+  return { number, tag, name, originalName, nameBytes: utf8.encode(name), originalNameBytes: utf8.encode(originalName), type, isRepeated: false, names };
 }
 
 function repeated(number: number, originalName: string, type: Field['type']): Field {
-  return { ...field(number, originalName, type), isRepeated: true };
+  return { ...field(number, originalName, type), tag: fieldTag(number, WIRE_BYTES), isRepeated: true };
 }
 
 function message(...fields: readonly Field[]): MessageType {

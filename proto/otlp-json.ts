@@ -1,7 +1,8 @@
 import { JsonReader } from './json-reader.ts';
 import { METRICS_REQUEST, type Field, type MessageType } from './otlp-json-schema.ts';
-import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './wire-reader.ts';
+import { parseFloatBytes, parseShortInteger, parseWords } from './number-bytes.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
+import { zigzag } from './varint.ts';
 
 export interface JsonLimits {
   /** Of the protobuf message that is made. */
@@ -11,20 +12,25 @@ export interface JsonLimits {
 }
 
 const INTEGER = /^-?\d+$/;
+const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const OPEN_ARRAY = 0x5b;
 const QUOTE = 0x22;
 const NULL = 0x6e;
 const utf8 = new TextEncoder();
 
+function range(least: bigint, most: bigint): { readonly least: bigint; readonly most: bigint; readonly leastNumber: number; readonly mostNumber: number } {
+  return { least, most, leastNumber: Number(least), mostNumber: Number(most) };
+}
+
 /** What 64-bit integers, in their unsigned and signed kinds, and those of 32 bits may be. */
 const RANGES = {
-  fixed64: [0n, 2n ** 64n - 1n],
-  uint64: [0n, 2n ** 64n - 1n],
-  sfixed64: [-(2n ** 63n), 2n ** 63n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint32: [0n, 2n ** 32n - 1n],
-  sint32: [-(2n ** 31n), 2n ** 31n - 1n],
-  enum: [-(2n ** 31n), 2n ** 31n - 1n],
+  fixed64: range(0n, 2n ** 64n - 1n),
+  uint64: range(0n, 2n ** 64n - 1n),
+  sfixed64: range(-(2n ** 63n), 2n ** 63n - 1n),
+  int64: range(-(2n ** 63n), 2n ** 63n - 1n),
+  uint32: range(0n, 2n ** 32n - 1n),
+  sint32: range(-(2n ** 31n), 2n ** 31n - 1n),
+  enum: range(-(2n ** 31n), 2n ** 31n - 1n),
 } as const;
 
 /**
@@ -53,8 +59,12 @@ export class JsonToProtobuf {
   #message(reader: JsonReader, type: MessageType, depthLeft: number): void {
     if (depthLeft === 0) throw reader.error(`an attribute that nests deeper than the limit of ${this.#depthMax}`);
     reader.open('{');
+    // Senders write the fields of a message in one order: the first look is at the one behind the last.
+    let next = 0;
     for (let isFirst = true; reader.nextKey(isFirst); isFirst = false) {
-      const field = findField(reader, type);
+      const index = findField(reader, type, next);
+      const field = type.fields[index];
+      next = index + 1;
       if (field === undefined) reader.skipValue();
       else if (reader.peek() === NULL) reader.null();
       else if (field.isRepeated) this.#repeated(reader, field, depthLeft);
@@ -66,7 +76,7 @@ export class JsonToProtobuf {
     if (reader.peek() !== OPEN_ARRAY) throw reader.error(`want an array for ${field.name}`);
     reader.open('[');
     const isPacked = typeof field.type === 'string';
-    if (isPacked) this.#writer.varint(field.number * 8 + WIRE_BYTES);
+    if (isPacked) this.#writer.varint(field.tag);
     const begun = isPacked ? this.#writer.begin() : 0;
     for (let isFirst = true; reader.nextElement(isFirst); isFirst = false) {
       if (isPacked) this.#scalar(reader, field);
@@ -77,15 +87,14 @@ export class JsonToProtobuf {
 
   #field(reader: JsonReader, field: Field, depthLeft: number): void {
     const writer = this.#writer;
-    const { type } = field;
-    if (typeof type === 'string') {
-      writer.varint(field.number * 8 + wireType(field));
+    writer.varint(field.tag);
+    if (typeof field.type === 'string') {
       this.#scalar(reader, field);
       return;
     }
-    writer.varint(field.number * 8 + WIRE_BYTES);
+    const type = field.type();
     const begun = writer.begin();
-    this.#message(reader, type(), type().isNested ? depthLeft - 1 : depthLeft);
+    this.#message(reader, type, type.isNested ? depthLeft - 1 : depthLeft);
     writer.end(begun);
   }
 
@@ -98,10 +107,11 @@ export class JsonToProtobuf {
       case 'hex': {
         if (reader.peek() !== QUOTE) throw reader.error(`want a string for ${field.name}`);
         reader.string();
-        const isPlain = type === 'string' && !reader.isEscaped;
-        const bytes = isPlain ? reader.bytes.subarray(reader.textStart, reader.textEnd) : bytesOf(reader, field);
-        writer.varint(bytes.length);
-        writer.raw(bytes);
+        if (type === 'string' && !reader.isEscaped) writer.span(reader.bytes, reader.textStart, reader.textEnd);
+        else {
+          const bytes = bytesOf(reader, field);
+          writer.span(bytes, 0, bytes.length);
+        }
         break;
       }
       case 'bool':
@@ -111,48 +121,40 @@ export class JsonToProtobuf {
         writer.float64(double(reader, field));
         break;
       case 'fixed64':
+        readNumber(reader);
+        if (parseWords(reader.bytes, reader.textStart, reader.textEnd, words)) writer.words(words[0]!, words[1]!);
+        else writer.fixed64(integerOf(reader, field));
+        break;
       case 'sfixed64':
         writer.fixed64(integer(reader, field));
         break;
-      case 'sint32': {
-        const value = integer(reader, field);
-        writer.varint64(value < 0n ? -2n * value - 1n : 2n * value);
+      case 'sint32':
+        writer.varint(zigzag(Number(integer(reader, field))));
         break;
-      }
       default:
         writer.varint64(integer(reader, field));
     }
   }
 }
 
-function wireType(field: Field): number {
-  switch (field.type) {
-    case 'string':
-    case 'base64':
-    case 'hex':
-      return WIRE_BYTES;
-    case 'double':
-    case 'fixed64':
-    case 'sfixed64':
-      return WIRE_FIXED64;
-    default:
-      return WIRE_VARINT;
-  }
-}
+const words = new Uint32Array(2);
 
-function findField(reader: JsonReader, type: MessageType): Field | undefined {
+/** The index of the field whose name is the key that was read last, looked for from `first` on and then from the beginning; -1 when it is none. */
+function findField(reader: JsonReader, { fields }: MessageType, first: number): number {
   const { bytes, textStart, textEnd, isEscaped } = reader;
   if (isEscaped) {
     const text = reader.text();
-    return type.fields.find((field) => field.name === text || field.originalName === text);
+    return fields.findIndex((field) => field.name === text || field.originalName === text);
   }
   const length = textEnd - textStart;
-  for (const field of type.fields) {
-    if ((field.nameBytes.length === length && isAt(bytes, textStart, field.nameBytes)) || (field.originalNameBytes.length === length && isAt(bytes, textStart, field.originalNameBytes))) {
-      return field;
+  for (let i = 0; i < fields.length; i++) {
+    const index = first + i < fields.length ? first + i : first + i - fields.length;
+    const { nameBytes, originalNameBytes } = fields[index]!;
+    if ((nameBytes.length === length && isAt(bytes, textStart, nameBytes)) || (originalNameBytes.length === length && isAt(bytes, textStart, originalNameBytes))) {
+      return index;
     }
   }
-  return undefined;
+  return -1;
 }
 
 function isAt(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
@@ -174,31 +176,45 @@ function bytesOf(reader: JsonReader, field: Field): Uint8Array {
   return Uint8Array.from(atob(standard), (character) => character.charCodeAt(0));
 }
 
-/** The text of a number, which may be a string. */
-function numberText(reader: JsonReader): string {
-  if (reader.peek() !== QUOTE) return reader.number();
-  reader.string();
-  return reader.text();
+/** Reads a number, which may be a string: its text is the last one read. */
+function readNumber(reader: JsonReader): void {
+  if (reader.peek() === QUOTE) reader.string();
+  else reader.number();
 }
 
-function integer(reader: JsonReader, field: Field): bigint {
-  const text = numberText(reader);
+function integer(reader: JsonReader, field: Field): number | bigint {
+  readNumber(reader);
+  return integerOf(reader, field);
+}
+
+/** The integer in the text that was read last. */
+function integerOf(reader: JsonReader, field: Field): number | bigint {
   const kind = field.type as keyof typeof RANGES;
+  const { least, most, leastNumber, mostNumber } = RANGES[kind];
+  const short = parseShortInteger(reader.bytes, reader.textStart, reader.textEnd);
+  if (short !== undefined && short >= leastNumber && short <= mostNumber) return short;
+  const text = reader.text();
   let value: bigint | undefined;
   // A string may be as long as the body: only so many digits are made a number.
   if (text.length <= 24 && INTEGER.test(text)) value = BigInt(text);
   else if (kind === 'enum' && field.names !== undefined && field.names.includes(text)) value = BigInt(field.names.indexOf(text));
-  else if (text.length <= 24 && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
-  const [least, most] = RANGES[kind];
+  else if (text.length <= 24 && DECIMAL.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
   if (value === undefined || value < least || value > most) throw reader.error(`want an integer from ${least} to ${most} for ${field.name}`);
   return value;
 }
 
 function double(reader: JsonReader, field: Field): number {
-  const text = numberText(reader);
-  if (text === 'NaN') return NaN;
-  if (text === 'Infinity' || text === '-Infinity') return text === 'Infinity' ? Infinity : -Infinity;
-  const value = text.length <= 400 && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : NaN;
-  if (!Number.isFinite(value)) throw reader.error(`want a double for ${field.name}`);
+  let value: number | undefined;
+  if (reader.peek() === QUOTE) {
+    reader.string();
+    const text = reader.text();
+    if (text === 'NaN') return NaN;
+    if (text === 'Infinity' || text === '-Infinity') return text === 'Infinity' ? Infinity : -Infinity;
+    if (text.length <= 400 && DECIMAL.test(text)) value = Number(text);
+  } else {
+    reader.number();
+    value = parseFloatBytes(reader.bytes, reader.textStart, reader.textEnd);
+  }
+  if (value === undefined || !Number.isFinite(value)) throw reader.error(`want a double for ${field.name}`);
   return value;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseFloatBytes, parseScaledInteger } from '../../proto/number-bytes.ts';
+import { parseFloatBytes, parseScaledInteger, parseShortInteger, parseWords } from '../../proto/number-bytes.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 
 const utf8 = new TextEncoder();
@@ -56,4 +56,25 @@ describe('scaled whole numbers', () => {
   scales('1x', 3, undefined);
   scales('1.2.3', 3, undefined);
   scales('nan', 3, undefined);
+});
+
+describe('whole numbers', () => {
+  const words = new Uint32Array(2);
+  const asWords = (text: string): bigint | undefined => (parseWords(utf8.encode(`x${text}7`), 1, text.length + 1, words) ? (BigInt(words[1]!) << 32n) | BigInt(words[0]!) : undefined);
+  const asShort = (text: string): number | undefined => parseShortInteger(utf8.encode(`x${text}7`), 1, text.length + 1);
+
+  test('of up to 19 digits are two words, of up to 15 a number, exactly', () => {
+    const random = new SeededRandom(12);
+    for (let round = 0; round < 50_000; round++) {
+      const text = Array.from({ length: random.between(1, 19) }, () => random.pick([random.below(10), 0, 9])).join('');
+      expect(asWords(text), text).toBe(BigInt(text));
+      expect(asShort(text), text).toBe(text.length <= 15 ? Number(text) : undefined);
+      expect(asShort(`-${text}`), text).toBe(text.length <= 15 ? -Number(text) : undefined);
+    }
+  });
+
+  test.each(['', '-', '+1', '1.0', '1e3', '1 ', '0x1', '1'.repeat(20)])('%j is none', (text) => {
+    expect(asWords(text)).toBeUndefined();
+    expect(asShort(text)).toBeUndefined();
+  });
 });

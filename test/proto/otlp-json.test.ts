@@ -94,9 +94,15 @@ describe('values', () => {
   f('asInt', '9223372036854775807', 2n ** 63n - 1n);
   f('asInt', '"-9223372036854775808"', 2n ** 63n);
   f('asInt', '1e3', 1000n);
+  f('asInt', '-123456789012345', 2n ** 64n - 123_456_789_012_345n);
+  f('asInt', '"-1"', 2n ** 64n - 1n);
+  f('asInt', '"-0"', 0n);
   f('asInt', '2.0', 2n);
   f('timeUnixNano', '1700000000123456789', 1_700_000_000_123_456_789n);
   f('timeUnixNano', '"18446744073709551615"', 2n ** 64n - 1n);
+  f('timeUnixNano', '"9999999999999999999"', 9_999_999_999_999_999_999n);
+  f('timeUnixNano', '"0"', 0n);
+  f('timeUnixNano', '1.7e15', 1_700_000_000_000_000n);
   f('flags', '1', 1n);
 });
 
@@ -144,6 +150,7 @@ describe('refused, plainly', () => {
   f(withPoint('{"asInt":"0x10"}'), /want an integer/);
   f(withPoint(`{"asInt":"${'1'.repeat(1000)}"}`), /want an integer/);
   f(withPoint('{"timeUnixNano":-1}'), /want an integer from 0/);
+  f(withPoint('{"timeUnixNano":"18446744073709551616"}'), /want an integer from 0/);
   f(withPoint('{"flags":4294967296}'), /want an integer from 0 to 4294967295 for flags/);
   f(withPoint(`{"asDouble":${'1'.repeat(1000)}}`), /a number of more than 400 digits/);
   f(withPoint('{"exemplars":[{"traceId":"0g"}]}'), /want hexadecimal digits for traceId/);
