@@ -1,4 +1,4 @@
-import { encodeHistogram } from '../storage/chunk/index.ts';
+import { histogramPayload } from '../storage/chunk/index.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { formatLabels, type Labels } from '../storage/model/labels.ts';
 import { float64Bits } from '../storage/model/sample.ts';
@@ -84,7 +84,7 @@ export class LabelledBatches {
   /** `isInteger` says that the sender counted in integers. The histogram is valid. */
   histogram(timestampMs: number, histogram: FloatHistogram, isInteger: boolean, startMs = 0): void {
     if (!this.#isInTime(timestampMs)) return;
-    const payload = encodeHistogram(histogram, isInteger);
+    const payload = histogramPayload(histogram, isInteger);
     const { histogramBytesMax } = this.#limits;
     if (payload.length > histogramBytesMax) {
       this.#rejections.add('bad-data', 1, () => `${this.#name()}: a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);

@@ -9,6 +9,8 @@ const GAP_BUCKETS_MAX = 2;
 /** Beyond any bucket that a finite observation could fall into. */
 const BUCKET_INDEX_MAX = 2 ** 30;
 
+const NO_BOUNDS: readonly number[] = [];
+
 type Result = FloatHistogram | { readonly invalid: string };
 
 /** An exponential histogram point as a native histogram. Scales above 8 are merged down to it. */
@@ -21,16 +23,17 @@ export function exponentialHistogram(point: ExponentialPoint): Result {
   const negative = exponentialSide(point.negative, scale - schema);
   if (positive === undefined || negative === undefined) return { invalid: 'a bucket of the exponential histogram lies beyond all numbers' };
   return checked({
-    ...EMPTY_HISTOGRAM,
+    counterResetHint: 'unknown',
     schema,
     zeroThreshold: zeroThreshold === 0 ? DEFAULT_ZERO_THRESHOLD : zeroThreshold,
     zeroCount: point.zeroCount,
     count: point.count,
     sum: point.sum,
     positiveSpans: positive.spans,
-    positiveBuckets: positive.counts,
     negativeSpans: negative.spans,
+    positiveBuckets: positive.counts,
     negativeBuckets: negative.counts,
+    customValues: NO_BOUNDS,
   });
 }
 
@@ -79,7 +82,7 @@ function checked(histogram: FloatHistogram): Result {
 function exponentialSide({ offset, counts }: ExponentialBuckets, mergedScales: number): SparseBuckets | undefined {
   const buckets = new SparseBuckets();
   // Offsets have 32 bits: beyond 40 everything is in the two middle buckets, and 2 ** that many stays a number.
-  const merged = 2 ** Math.min(mergedScales, 40);
+  const merged = mergedScales === 0 ? 1 : 2 ** Math.min(mergedScales, 40);
   const { values, length } = counts;
   for (let i = 0; i < length; i++) {
     const count = values[i]!;

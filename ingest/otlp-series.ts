@@ -3,7 +3,7 @@ import { readExemplar } from '../proto/otlp-exemplar.ts';
 import type { ExponentialPoint, HistogramPoint, SummaryPoint } from '../proto/otlp-histogram-points.ts';
 import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHeader, type MetricsVisitor, type Span } from '../proto/otlp-metrics.ts';
 import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../proto/otlp-points.ts';
-import { encodeHistogram } from '../storage/chunk/index.ts';
+import { histogramPayload } from '../storage/chunk/index.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { float64Bits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
@@ -198,7 +198,7 @@ export class OtlpSeries implements MetricsVisitor {
       this.#refuse(point, histogram.invalid);
       return;
     }
-    const payload = histogram === undefined ? undefined : encodeHistogram(histogram, true);
+    const payload = histogram === undefined ? undefined : histogramPayload(histogram, true);
     if (payload !== undefined && payload.length > this.#limits.histogramBytesMax) {
       this.#refuse(point, `a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${this.#limits.histogramBytesMax}`);
       return;

@@ -10,6 +10,10 @@ import type { SeriesIdColumns } from './series-id-cache.ts';
 const INITIAL_SERIES = 4096;
 /** A sample with a start timestamp, as it stands in the shard's log. */
 const SAMPLE_BYTES_MAX = 28;
+/** Memory above this is given back: there is a batch for each shard, and few requests are full of histograms. */
+const PAYLOAD_KEEP_BYTES_MAX = 256 * 1024;
+/** In front of a histogram's payload. */
+const PAYLOAD_LENGTH_BYTES = 4;
 
 /**
  * The one normalized form of incoming samples, whatever the protocol: parallel columns, reused from request to request, so whoever needs
@@ -26,16 +30,22 @@ export class SampleBatch implements SampleColumns {
   valueBits = new Uint32Array(INITIAL_SERIES * 2);
   /** Position in the request of each series, to find its labels again. */
   source = new Uint32Array(INITIAL_SERIES);
-  /** Histograms; `valueBits` names them by position. */
-  payloads: Uint8Array[] = [];
   startsMs: Float64Array | undefined;
   isDelta: Uint32Array | undefined;
   histogramCount = 0;
   exemplarCount = 0;
-  #payloadBytes = 0;
+  /** Payloads of histograms, one behind the other, and where each ends. */
+  #payloads = new ColumnWriter(1024);
+  #payloadEnds = new Uint32Array(256);
   /** Of the open series. */
   #exemplarsBefore = 0;
   readonly #exemplars = new ColumnWriter(1024);
+
+  /** Histograms; `valueBits` names them by position. */
+  get payloads(): readonly Uint8Array[] {
+    const bytes = this.#payloads.written();
+    return Array.from({ length: this.histogramCount }, (_, i) => bytes.subarray(i === 0 ? 0 : this.#payloadEnds[i - 1], this.#payloadEnds[i]));
+  }
 
   get exemplarBytes(): Uint8Array {
     return this.#exemplars.written();
@@ -43,7 +53,7 @@ export class SampleBatch implements SampleColumns {
 
   /** Whether it holds as much as one message to a shard may. */
   isFull(limits: Pick<typeof LIMITS, 'batchSamplesMax' | 'batchBytesMax'>): boolean {
-    return this.sampleCount >= limits.batchSamplesMax || this.sampleCount * SAMPLE_BYTES_MAX + this.#payloadBytes + this.#exemplars.length >= limits.batchBytesMax;
+    return this.sampleCount >= limits.batchSamplesMax || this.sampleCount * SAMPLE_BYTES_MAX + this.#payloads.length + this.histogramCount * PAYLOAD_LENGTH_BYTES + this.#exemplars.length >= limits.batchBytesMax;
   }
 
   clear(): void {
@@ -53,8 +63,8 @@ export class SampleBatch implements SampleColumns {
     this.exemplarCount = 0;
     this.startsMs = undefined;
     this.isDelta = undefined;
-    if (this.payloads.length > 0) this.payloads = [];
-    this.#payloadBytes = 0;
+    if (this.#payloads.length > PAYLOAD_KEEP_BYTES_MAX) this.#payloads = new ColumnWriter(1024);
+    else this.#payloads.clear();
     this.#exemplars.clear();
   }
 
@@ -87,11 +97,13 @@ export class SampleBatch implements SampleColumns {
     this.#add(timestampMs, bitsLow, plainBitsHigh(bitsHigh), startMs);
   }
 
-  /** `payload` is from encodeHistogram, and the batch's from now on. */
+  /** `payload` is from histogramPayload; it is copied. */
   addHistogram(timestampMs: number, payload: Uint8Array, startMs = 0): void {
-    this.#add(timestampMs, this.payloads.push(payload) - 1, HISTOGRAM_BITS_HIGH, startMs);
-    this.#payloadBytes += payload.length + 4;
-    this.histogramCount++;
+    const index = this.histogramCount++;
+    if (index >= this.#payloadEnds.length) this.#payloadEnds = grown(this.#payloadEnds);
+    this.#payloads.append(payload);
+    this.#payloadEnds[index] = this.#payloads.length;
+    this.#add(timestampMs, index, HISTOGRAM_BITS_HIGH, startMs);
   }
 
   /** Of the series that has been begun. */

@@ -1,5 +1,5 @@
 import { DecodeError } from '../proto/decode-error.ts';
-import { encodeHistogram, TIMESTAMP_MS_MAX } from '../storage/chunk/index.ts';
+import { histogramPayload, TIMESTAMP_MS_MAX } from '../storage/chunk/index.ts';
 import { formatLabels } from '../storage/model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
@@ -172,7 +172,7 @@ export class ShareOut {
         this.#staleHistograms++;
         return timestampMs;
       }
-      const payload = encodeHistogram(sent.histogram, sent.isInteger);
+      const payload = histogramPayload(sent.histogram, sent.isInteger);
       if (payload.length > histogramBytesMax) return refuse(`a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);
       batch.addHistogram(timestampMs, payload, startMs);
       return timestampMs;

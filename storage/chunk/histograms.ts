@@ -25,6 +25,11 @@ const numberBits = new Uint32Array(numbers.buffer);
 
 /** The payload of a histogram. `isInteger` says that its sender counted in integers. */
 export function encodeHistogram(histogram: FloatHistogram, isInteger: boolean): Uint8Array {
+  return histogramPayload(histogram, isInteger).slice();
+}
+
+/** The same as a view that is good until the next call: for who copies it anyway. */
+export function histogramPayload(histogram: FloatHistogram, isInteger: boolean): Uint8Array {
   out.clear();
   const isVarint = canBeVarints(histogram);
   out.byte(HINTS.indexOf(histogram.counterResetHint) | (isInteger ? INTEGER_FLAG : 0) | (isVarint ? VARINT_FLAG : 0));
@@ -42,7 +47,7 @@ export function encodeHistogram(histogram: FloatHistogram, isInteger: boolean): 
   writeSide(histogram.negativeSpans, histogram.negativeBuckets, isVarint);
   out.unsigned(histogram.customValues.length);
   for (const bound of histogram.customValues) writeFloat(bound);
-  return out.written().slice();
+  return out.written();
 }
 
 /** Throws DecodeError on what `encodeHistogram` cannot have written. */
