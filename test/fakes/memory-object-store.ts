@@ -37,7 +37,7 @@ export class MemoryObjectStore implements ObjectStore {
     this.counts.create++;
     if (new TextEncoder().encode(key).length > 1024) throw new Error(`object key of more than 1,024 bytes`);
     if (this.#objects.has(key)) return 'exists';
-    this.#objects.set(key, { body: body.slice(), uploadedMs: this.#clock.nowMs() });
+    this.#objects.set(key, { body: body.slice(), etag: createHash('md5').update(body).digest('hex'), uploadedMs: this.#clock.nowMs() });
     this.bytesWritten += body.length;
     return 'done';
   }
@@ -58,9 +58,10 @@ export class MemoryObjectStore implements ObjectStore {
 
 interface StoredObject {
   readonly body: Uint8Array;
+  readonly etag: string;
   readonly uploadedMs: number;
 }
 
-function headOf(key: string, { body, uploadedMs }: StoredObject): ObjectHead {
-  return { key, sizeBytes: body.length, etag: createHash('md5').update(body).digest('hex'), uploadedMs };
+function headOf(key: string, { body, etag, uploadedMs }: StoredObject): ObjectHead {
+  return { key, sizeBytes: body.length, etag, uploadedMs };
 }

@@ -13,29 +13,31 @@ const ROW_BYTES_MAX = 2_000_000;
  */
 export class NodeSql implements Sql {
   readonly database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
   #rowsWritten = 0;
   #depth = 0;
 
   /** `source` is a file name, or the database of an earlier instance. */
   constructor(source: string | DatabaseSync = ':memory:') {
     this.database = typeof source === 'string' ? new DatabaseSync(source) : source;
+    this.#statements = Statements.of(this.database);
   }
 
   all<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Row[] {
-    return [...this.each<Row>(statement, ...parameters)];
+    return this.#statements.use(statement, (prepared) => prepared.all(...bind(parameters)).map(toRow) as Row[]);
   }
 
   *each<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Iterable<Row> {
-    // A statement of its own: two cursors over the same text may be open at once.
-    const rows = this.database.prepare(checkedStatement(statement)).iterate(...bind(parameters));
-    for (const row of rows) yield toRow(row) as Row;
+    const prepared = this.#statements.take(statement);
+    try {
+      for (const row of prepared.iterate(...bind(parameters))) yield toRow(row) as Row;
+    } finally {
+      this.#statements.giveBack(statement, prepared);
+    }
   }
 
   run(statement: string, ...parameters: Parameter[]): void {
-    let prepared = this.#statements.get(statement);
-    if (prepared === undefined) this.#statements.set(statement, (prepared = this.database.prepare(checkedStatement(statement))));
-    this.#rowsWritten += Number(prepared.run(...bind(parameters)).changes);
+    this.#rowsWritten += this.#statements.use(statement, (prepared) => Number(prepared.run(...bind(parameters)).changes));
   }
 
   transaction<T>(body: () => T): T {
@@ -63,6 +65,45 @@ export class NodeSql implements Sql {
   sizeBytes(): number {
     const [row] = this.all<{ bytes: number }>('SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()');
     return row!.bytes;
+  }
+}
+
+/**
+ * Prepared statements of a database that nobody uses at the moment, by text: several of one text where several cursors over it have been
+ * open at once. A database keeps them from one instance to the next, so that waking an object costs a test no preparing.
+ */
+class Statements {
+  static readonly #ofDatabase = new WeakMap<DatabaseSync, Statements>();
+  readonly #database: DatabaseSync;
+  readonly #idle = new Map<string, StatementSync[]>();
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  static of(database: DatabaseSync): Statements {
+    let known = this.#ofDatabase.get(database);
+    if (known === undefined) this.#ofDatabase.set(database, (known = new Statements(database)));
+    return known;
+  }
+
+  take(text: string): StatementSync {
+    return this.#idle.get(text)?.pop() ?? this.#database.prepare(checkedStatement(text));
+  }
+
+  giveBack(text: string, statement: StatementSync): void {
+    const idle = this.#idle.get(text);
+    if (idle === undefined) this.#idle.set(text, [statement]);
+    else idle.push(statement);
+  }
+
+  use<T>(text: string, run: (statement: StatementSync) => T): T {
+    const statement = this.take(text);
+    try {
+      return run(statement);
+    } finally {
+      this.giveBack(text, statement);
+    }
   }
 }
 
