@@ -9,6 +9,13 @@ export class FixedClock implements Clock {
     this.#nowMs = nowMs;
   }
 
+  /** A clock of its own that stands where this one stands. */
+  copy(): FixedClock {
+    const copy = new FixedClock(this.#nowMs);
+    copy.#elapsedMs = this.#elapsedMs;
+    return copy;
+  }
+
   nowMs(): number {
     return this.#nowMs;
   }

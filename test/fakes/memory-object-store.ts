@@ -17,6 +17,13 @@ export class MemoryObjectStore implements ObjectStore {
     this.#clock = clock;
   }
 
+  /** A store of its own with the same objects, which never change. */
+  copy(clock: Pick<Clock, 'nowMs'> = this.#clock): MemoryObjectStore {
+    const copy = new MemoryObjectStore(this.#pageSize, clock);
+    for (const [key, object] of this.#objects) copy.#objects.set(key, object);
+    return copy;
+  }
+
   async head(key: string): Promise<ObjectHead | undefined> {
     this.counts.head++;
     const object = this.#objects.get(key);

@@ -23,6 +23,13 @@ export class NodeSql implements Sql {
     this.#statements = Statements.of(this.database);
   }
 
+  /** A database of its own with the same in it: cheaper than to fill another one. */
+  copy(): NodeSql {
+    const copy = new NodeSql();
+    copy.database.deserialize(this.database.serialize());
+    return copy;
+  }
+
   all<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Row[] {
     return this.#statements.use(statement, (prepared) => prepared.all(...bind(parameters)).map(toRow) as Row[]);
   }

@@ -8,6 +8,11 @@ export class SeededRandom implements Random {
     this.#state = seed >>> 0;
   }
 
+  /** What this one would give from here on. */
+  copy(): SeededRandom {
+    return new SeededRandom(this.#state);
+  }
+
   uint32(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);

@@ -38,6 +38,11 @@ async function filled(): Promise<World> {
   return world;
 }
 
+/** What one fault after another is tried on, which is filled but once. */
+function copyOf({ clock, objects, sql }: World): World {
+  return { clock: clock.copy(), objects: objects.copy(), sql: sql.copy() };
+}
+
 async function stateOf(store: TimeSeriesStore<unknown>): Promise<unknown> {
   const points: unknown[] = [];
   for (const key of store.keys()) for await (const { timestamp, value } of store.range(key)) points.push([key, timestamp, value]);
@@ -63,7 +68,8 @@ async function expectSettled(world: World, expected: unknown, where: string): Pr
 }
 
 test.each(['before', 'after'] as const)('the object dies %s each call of its database', { timeout: 120_000 }, async (when) => {
-  const calm = await filled();
+  const whole = await filled();
+  const calm = copyOf(whole);
   const counting = new FaultySql(new NodeSql(calm.sql.database), undefined);
   const store = open(calm, { sql: counting });
   const expected = await stateOf(store);
@@ -73,7 +79,7 @@ test.each(['before', 'after'] as const)('the object dies %s each call of its dat
   expect(calls - opened).toBeGreaterThan(100);
   await expectSettled(calm, expected, 'calm');
   for (let call = opened; call < calls; call++) {
-    const world = await filled();
+    const world = copyOf(whole);
     const broken = open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }) });
     await broken.maintain().catch(() => undefined);
     await expectSettled(world, expected, `call ${call - opened}, fault ${when} it`);
@@ -81,9 +87,10 @@ test.each(['before', 'after'] as const)('the object dies %s each call of its dat
 });
 
 test.each(['before', 'after'] as const)('each call of the bucket fails %s its effect', async (when) => {
-  const expected = await stateOf(open(await filled()));
+  const whole = await filled();
+  const expected = await stateOf(open(copyOf(whole)));
   for (let call = 0; ; call++) {
-    const world = await filled();
+    const world = copyOf(whole);
     const faulty = new FaultyObjectStore(world.objects, { call, when });
     const store = open(world, { archive: faulty });
     const nextMs = await store.maintain();

@@ -67,9 +67,10 @@ describe('what has left', () => {
   });
 
   test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', { timeout: 60_000 }, async (when) => {
+    const whole = await filled();
+    const before = await whole.readAll();
     for (let call = 0; ; call++) {
-      const world = await filled();
-      const before = await world.readAll();
+      const world = whole.copy();
       const store = new FaultyObjectStore(world.objects, { call, when });
       world.store = store;
       world.wake();
@@ -85,9 +86,10 @@ describe('what has left', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 120_000 }, async (when) => {
+    const whole = await filled();
+    const before = await whole.readAll();
     for (let call = 0; ; call += 211) {
-      const world = await filled();
-      const before = await world.readAll();
+      const world = whole.copy();
       let sql: FaultySql | undefined;
       world.wake((inner) => (sql = new FaultySql(inner, undefined)));
       const setUp = sql!.calls;

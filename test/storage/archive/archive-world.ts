@@ -30,11 +30,11 @@ export const DAY_START_MS = dayOf(WINDOW_START_MS) * DAY_MS;
 
 /** A tenant's catalog and object store, each of which outlives the objects that serve it. */
 export class ArchiveWorld {
-  readonly clock = new FixedClock(DAY_START_MS + 3 * DAY_MS);
-  readonly objects = new MemoryObjectStore(1000, this.clock);
-  readonly database = new NodeSql();
+  readonly clock: FixedClock;
+  readonly objects: MemoryObjectStore;
+  readonly database: NodeSql;
   readonly limits: typeof LIMITS;
-  store: ObjectStore = this.objects;
+  store: ObjectStore;
   files!: ArchiveFiles;
   merger!: FileMerger;
   tables!: ArchiveTables;
@@ -45,9 +45,20 @@ export class ArchiveWorld {
   #sequence = 0;
   #seed = 1;
 
-  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}) {
+  /** An empty one, or one of its own in which is what another one has. */
+  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, from?: ArchiveWorld) {
     this.limits = limitsWith(limits);
+    this.clock = from?.clock.copy() ?? new FixedClock(DAY_START_MS + 3 * DAY_MS);
+    this.objects = from?.objects.copy(this.clock) ?? new MemoryObjectStore(1000, this.clock);
+    this.database = from?.database.copy() ?? new NodeSql();
+    this.store = this.objects;
+    if (from !== undefined) [this.#sequence, this.#seed] = [from.#sequence, from.#seed];
     this.wake();
+  }
+
+  /** What one fault after another is tried on, which is filled but once. */
+  copy(): ArchiveWorld {
+    return new ArchiveWorld(this.limits, this);
   }
 
   /** The catalog's object goes and comes back, over storage that may break. */

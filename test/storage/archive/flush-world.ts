@@ -12,6 +12,7 @@ import { LateBatchWriter } from '../../../storage/shard/late-batch.ts';
 import { readSelectPage } from '../../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -24,24 +25,37 @@ export type CommitFault = 'lose-request' | 'lose-answer' | undefined;
 
 /** A shard, its catalog and the object store, each of which outlives the objects that serve it. */
 export class FlushWorld {
-  readonly clock = new FixedClock(START_MS);
-  readonly objects = new MemoryObjectStore();
+  readonly clock: FixedClock;
+  readonly objects: MemoryObjectStore;
   /** Another one is a shard whose storage began anew, or has gone back. */
-  database = new NodeSql();
-  readonly catalogSql = new NodeSql();
+  database: NodeSql;
+  readonly catalogSql: NodeSql;
   readonly limits: typeof LIMITS;
   /** Sample → how often it was acknowledged: `series time value`. */
-  readonly acknowledged = new Set<string>();
+  readonly acknowledged: Set<string>;
   commits = 0;
   commitFault: (commit: number) => CommitFault = () => undefined;
-  #random = new SeededRandom(1);
+  readonly #random: SeededRandom;
   #flusher: Flusher | undefined;
   #hot: HotStore | undefined;
-  store: ObjectStore = this.objects;
+  store: ObjectStore;
 
-  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}) {
-    this.limits = { ...LIMITS, ...limits } as typeof LIMITS;
-    new CatalogStore(this.catalogSql, this.#random);
+  /** An empty one, or one of its own in which is what another one has. */
+  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, from?: FlushWorld) {
+    this.limits = limitsWith(limits);
+    this.clock = from?.clock.copy() ?? new FixedClock(START_MS);
+    this.objects = from?.objects.copy() ?? new MemoryObjectStore();
+    this.database = from?.database.copy() ?? new NodeSql();
+    this.catalogSql = from?.catalogSql.copy() ?? new NodeSql();
+    this.acknowledged = new Set(from?.acknowledged);
+    this.#random = from === undefined ? new SeededRandom(1) : from.#random.copy();
+    this.store = this.objects;
+    if (from === undefined) new CatalogStore(this.catalogSql, this.#random);
+  }
+
+  /** What one fault after another is tried on, which is filled but once. The copy's shard has just woken. */
+  copy(): FlushWorld {
+    return new FlushWorld(this.limits, this);
   }
 
   get files(): ArchiveFiles {

@@ -119,8 +119,9 @@ describe('a flush', () => {
 
 describe('faults', () => {
   test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', async (when) => {
+    const whole = filled();
     for (let call = 0; ; call++) {
-      const world = filled();
+      const world = whole.copy();
       const store = new FaultyObjectStore(world.objects, { call, when });
       world.store = store;
       world.wake();
@@ -145,8 +146,9 @@ describe('faults', () => {
   });
 
   test.each(['before', 'after'] as const)('the shard dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
+    const whole = filled({ ...SMALL, archiveFileRowsMax: 300 });
     for (let call = 0; ; call++) {
-      const world = filled({ ...SMALL, archiveFileRowsMax: 300 });
+      const world = whole.copy();
       let sql: FaultySql | undefined;
       let isArmed = false;
       world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));

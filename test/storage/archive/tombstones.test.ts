@@ -136,8 +136,9 @@ describe('samples of the archive that are deleted', () => {
   });
 
   test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', async (when) => {
+    const { world: whole } = await filled(5, [0, 1, 24]);
     for (let call = 0; ; call++) {
-      const { world } = await filled(5, [0, 1, 24]);
+      const world = whole.copy();
       const store = new FaultyObjectStore(world.objects, { call, when });
       world.store = store;
       world.wake();
@@ -151,10 +152,11 @@ describe('samples of the archive that are deleted', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 60_000 }, async (when) => {
+    const { world: whole } = await filled(5, [0, 1, 24]);
+    const left = without(await whole.readAll(), 'm1', 0, 1e15);
+    remove(whole, metric('m1'), 0, 1e15);
     for (let call = 0; ; call += 13) {
-      const { world } = await filled(5, [0, 1, 24]);
-      const left = without(await world.readAll(), 'm1', 0, 1e15);
-      remove(world, metric('m1'), 0, 1e15);
+      const world = whole.copy();
       let sql: FaultySql | undefined;
       world.wake((inner) => (sql = new FaultySql(inner, undefined)));
       const setUp = sql!.calls;

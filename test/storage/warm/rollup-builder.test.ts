@@ -186,8 +186,9 @@ describe('faults', () => {
   const build = (): Promise<RollupWorld> => filled(new RollupWorld(SMALL), new SeededRandom(9), [0, 1, 23]);
 
   test.each(['before', 'after'] as const)('each call of the object store breaks %s its effect', { timeout: 120_000 }, async (when) => {
+    const whole = await build();
     for (let call = 0; ; call++) {
-      const world = await build();
+      const world = whole.copy();
       const store = new FaultyObjectStore(world.objects, { call, when });
       world.store = store;
       world.wake();
@@ -199,8 +200,9 @@ describe('faults', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 240_000 }, async (when) => {
+    const whole = await build();
     for (let call = 0; ; call++) {
-      const world = await build();
+      const world = whole.copy();
       let sql: FaultySql | undefined;
       let isArmed = false;
       world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));

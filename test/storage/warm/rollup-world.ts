@@ -33,10 +33,15 @@ export class RollupWorld extends ArchiveWorld {
   readonly #samples = new Map<string, { readonly labels: Labels; readonly run: SampleRun }>();
   #wakes = 0;
 
-  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, policy: WarmPolicy = DEFAULT_WARM_POLICY) {
-    super(limits);
+  constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, policy: WarmPolicy = DEFAULT_WARM_POLICY, from?: RollupWorld) {
+    super(limits, from);
     this.policy = policy;
+    if (from !== undefined) this.#continue(from);
     this.wake();
+  }
+
+  override copy(): RollupWorld {
+    return new RollupWorld(this.limits, this.policy, this);
   }
 
   override wake(wrap: (sql: Sql) => Sql = (sql) => sql): void {
@@ -62,6 +67,15 @@ export class RollupWorld extends ArchiveWorld {
       known.run.settle();
     }
     await super.commit(series, shard);
+  }
+
+  #continue(from: RollupWorld): void {
+    this.#wakes = from.#wakes;
+    for (const [key, { labels, run }] of from.#samples) {
+      const copy = new SampleRun(run.length);
+      copy.append(run, 0, run.length);
+      this.#samples.set(key, { labels, run: copy });
+    }
   }
 
   /** What the alarm does for roll-ups until nothing is due. */
