@@ -11,8 +11,9 @@ try {
   process.exit(1);
 }
 const [file = '', ...args] = process.argv.slice(2);
-// wrangler dev otherwise records every SQL statement, which costs up to seven times the time.
-const environment = { X_LOCAL_OBSERVABILITY: 'false', ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
+// wrangler dev otherwise records every SQL statement, which costs up to seven times the time. And Node need not compile Miniflare, vitest
+// and our own files anew in every process.
+const environment = { X_LOCAL_OBSERVABILITY: 'false', NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'), ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
 const child = spawn(currentNode, [join(root, file), ...args], { stdio: 'inherit', env: environment });
 // A terminal sends SIGINT to the whole group; the child decides when to end, and this process ends with it.
 process.on('SIGINT', () => {});

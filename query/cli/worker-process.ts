@@ -1,7 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { build, stop as stopBundler } from 'esbuild';
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
+import type { Miniflare } from 'miniflare';
 import { ROOT, type Settings } from './settings.ts';
 import { unpackSnappy } from './unpack-snappy.mjs';
 import { UsageError } from './usage-error.ts';
@@ -23,9 +22,10 @@ const OBJECT_OPTIONS = { useSQLite: true, unsafePreventEviction: true };
  */
 export async function startWorker(settings: Settings, entry = 'worker.ts'): Promise<Miniflare> {
   const { host, port } = settings;
-  const modules = await buildWorker(entry);
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
+  // Not above: whoever has made a mistake, or wants a Worker that runs already, does not wait half a second for what is not used. The bundler is a process of its own.
+  const [modules, miniflares] = await Promise.all([buildWorker(entry), import('miniflare')]);
+  const miniflare = new miniflares.Miniflare(
+    miniflares.convertV4MiniflareOptions({
       name: 'varve',
       modules,
       modulesRoot: BUNDLE_ROOT,
@@ -57,6 +57,7 @@ interface WorkerModule {
 /** Bundles the Worker and answers with the modules that workerd loads. Nothing is written: two starts at once must not mix their files. */
 async function buildWorker(entry: string): Promise<WorkerModule[]> {
   unpackSnappy();
+  const { build, stop: stopBundler } = await import('esbuild');
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
