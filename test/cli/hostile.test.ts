@@ -22,6 +22,10 @@ async function start(variables: Record<string, string>): Promise<VarveProcess> {
   return new VarveProcess({ PORT: String(await freePort()), DATA_DIR: join(folder, `data-${folders++}`), ...variables }).ready();
 }
 
+/** How long an answer may take to begin, and how long nothing comes when it is over. */
+const FIRST_BYTE_MS = 2_000;
+const QUIET_MS = 300;
+
 /** The status lines of all answers to some bytes, until the server has nothing more to say. */
 function send(varve: VarveProcess, bytes: string): Promise<number[]> {
   return new Promise((resolve) => {
@@ -31,9 +35,12 @@ function send(varve: VarveProcess, bytes: string): Promise<number[]> {
       socket.destroy();
       resolve([...text.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map(([, status]) => Number(status)));
     };
-    socket.setEncoding('latin1').on('data', (part: string) => (text += part));
-    socket.on('error', done).on('close', done);
-    socket.setTimeout(400, done);
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      text += part;
+      socket.setTimeout(QUIET_MS);
+    });
+    socket.on('error', done).on('close', done).on('timeout', done);
+    socket.setTimeout(FIRST_BYTE_MS);
     socket.write(bytes, 'latin1');
   });
 }
@@ -77,10 +84,8 @@ describe('with keys', () => {
       'chunks that are none': `POST /api/v1/query HTTP/1.1\r\n${host}Transfer-Encoding: chunked, identity\r\n\r\nzz\r\n`,
       'a negative length': `POST /api/v1/query HTTP/1.1\r\n${host}Content-Length: -1\r\n\r\n`,
     };
-    for (const [what, bytes] of Object.entries(attempts)) {
-      const statuses = await send(varve, bytes);
-      expect(statuses.filter((status) => status < 400), `${what}: ${statuses.join()}`).toEqual([]);
-    }
+    const answers = await Promise.all(Object.entries(attempts).map(async ([what, bytes]) => ({ what, statuses: await send(varve, bytes) })));
+    for (const { what, statuses } of answers) expect(statuses.filter((status) => status < 400), `${what}: ${statuses.join()}`).toEqual([]);
     expect(await send(varve, get('/api/v1/labels', host + KEY))).toEqual([200]);
     expect((await varve.stop('SIGTERM')).code).toBe(0);
     expect(`${varve.output}${varve.errors}`).not.toContain(ADMIN_KEY);
@@ -105,10 +110,8 @@ describe('open on loopback', () => {
     const { port } = new URL(varve.baseUrl);
     for (const name of ['localhost', `localhost:${port}`, `127.0.0.1:${port}`, '[::1]']) expect(await send(varve, get('/api/v1/labels', `Host: ${name}\r\n`)), name).toEqual([200]);
     const names = ['evil.example', `evil.example:${port}`, 'localhost.evil.example', 'localhost@evil.example', 'evil.example#localhost', 'evil.example/localhost', '127.0.0.1.evil.example', '169.254.169.254', ''];
-    for (const name of names) {
-      const statuses = await send(varve, get('/api/v1/labels', `Host: ${name}\r\n`));
-      expect(statuses.filter((status) => status < 400), `${name}: ${statuses.join()}`).toEqual([]);
-    }
+    const answers = await Promise.all(names.map(async (name) => ({ name, statuses: await send(varve, get('/api/v1/labels', `Host: ${name}\r\n`)) })));
+    for (const { name, statuses } of answers) expect(statuses.filter((status) => status < 400), `${name}: ${statuses.join()}`).toEqual([]);
     const form = `POST /api/v1/admin/keys HTTP/1.1\r\n${host}Origin: https://evil.example\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\n{"scopes":["read"]}`;
     expect(await send(varve, form)).toEqual([403]);
     expect(await send(varve, get('/api/v1/labels', host))).toEqual([200]);
