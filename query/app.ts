@@ -38,6 +38,7 @@ import { QuerySlots, withQuerySlot } from './query-slots.ts';
 import { remoteReadRoutes } from './remote-read-routes.ts';
 import { withRequestId } from './request-id.ts';
 import { notFound, withRequestCount } from './route-edges.ts';
+import { RememberingRouter } from './route-memory.ts';
 import { ruleRoutes } from './rule-routes.ts';
 import { S3_MOUNT } from './s3/object-path.ts';
 import { s3Routes } from './s3/s3-routes.ts';
@@ -70,7 +71,7 @@ export interface AppServices {
 export function buildApp(services: AppServices): Hono {
   const { router, clock, counters, remoteWrite, otlp, snappy, keyring, random, config } = services;
   const verifier = new KeyVerifier(keyring, clock);
-  const app = new Hono();
+  const app = new Hono({ router: new RememberingRouter() });
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
   app.use(authorize(authenticator), withQuerySlot(new QuerySlots(config.limitsOf, LIMITS, clock, counters)));
