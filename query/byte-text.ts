@@ -1,17 +1,23 @@
-const INITIAL_BYTES = 16 * 1024;
-/** The longest text of a double, with room to spare. */
-const NUMBER_BYTES_MAX = 32;
+import { VALUE_BYTES_MAX, writeValue } from './value-text.ts';
 
-const ZERO = 48;
-const POINT = 46;
-/** In thousandths: fifteen digits. */
-const DECIMAL_MAX = 1e15;
+const INITIAL_BYTES = 16 * 1024;
+/** A buffer that has grown beyond this is not kept for the next text: the writer of all answers would hold the longest one for ever. */
+const KEPT_BYTES_MAX = 1024 * 1024;
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const SPACE = 32;
+const DELETE = 127;
 
 const encoder = new TextEncoder();
+
+/** A piece of a text: characters, their UTF-8 bytes, or what writes them. */
+export type TextPart = string | Uint8Array | ((out: ByteText) => void);
 
 /** Text made of UTF-8 bytes, in a buffer that is used again: points of a long answer are written without a string for each. */
 export class ByteText {
   #bytes = new Uint8Array(INITIAL_BYTES);
+  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   get length(): number {
@@ -20,6 +26,13 @@ export class ByteText {
 
   clear(): void {
     this.#length = 0;
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#take(new Uint8Array(INITIAL_BYTES));
+  }
+
+  part(part: TextPart): void {
+    if (typeof part === 'string') this.text(part);
+    else if (typeof part === 'function') part(this);
+    else this.append(part);
   }
 
   /** What has been written since `clear`: a view that the next write may change. */
@@ -62,61 +75,46 @@ export class ByteText {
     this.#length += source.length;
   }
 
-  /** Once more what was written from `start` to `end`. */
-  again(start: number, end: number): void {
-    // Room first: growing would leave the source behind.
-    this.#reserve(end - start);
-    this.bytes(this.#bytes, start, end);
+  /** A string as JSON. */
+  json(text: string): void {
+    this.#reserve(text.length + 2);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at++] = QUOTE;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      // Names and values of labels are rarely anything else.
+      if (code < SPACE || code >= DELETE || code === QUOTE || code === BACKSLASH) return this.text(JSON.stringify(text));
+      bytes[at++] = code;
+    }
+    bytes[at++] = QUOTE;
+    this.#length = at;
+  }
+
+  /** The value of a sample; see `writeValue`. */
+  value(value: number): void {
+    this.#reserve(VALUE_BYTES_MAX);
+    this.#length = writeValue(this.#bytes, this.#view, this.#length, value);
   }
 
   /**
-   * A number with three decimals at most, in the shortest digits; false, and nothing is written, for any other. A decimal of up to fifteen
-   * digits is the only one of that length that reads back as its double, so it is what every shortest form is.
+   * Lets `write` write by itself, with room for `room` bytes behind `at`; it returns where it has ended. For loops in which a call for every
+   * few bytes is most of the work.
    */
-  decimal(value: number): boolean {
-    const thousandths = Math.round(value * 1000);
-    if (!(value > 0 && thousandths < DECIMAL_MAX && thousandths / 1000 === value)) return false;
-    const whole = Math.floor(value);
-    this.digits(whole);
-    let fraction = thousandths - whole * 1000;
-    if (fraction === 0) return true;
-    this.byte(POINT);
-    for (let power = 100; fraction > 0; power /= 10) {
-      const digit = (fraction / power) | 0;
-      this.byte(ZERO + digit);
-      fraction -= digit * power;
-    }
-    return true;
-  }
-
-  /** A whole number from 0 to 2^53 in digits. */
-  digits(value: number): void {
-    this.#reserve(NUMBER_BYTES_MAX);
-    const bytes = this.#bytes;
-    let count = 1;
-    for (let power = 10; power <= value; power *= 10) count++;
-    const end = this.#length + count;
-    let at = end;
-    let rest = value;
-    // Division of doubles down to 31 bits, and of integers from there.
-    while (rest > 0x7fffffff) {
-      const tenth = Math.floor(rest / 10);
-      bytes[--at] = ZERO + (rest - tenth * 10);
-      rest = tenth;
-    }
-    let small = rest | 0;
-    while (at > this.#length) {
-      const tenth = (small / 10) | 0;
-      bytes[--at] = ZERO + (small - tenth * 10);
-      small = tenth;
-    }
-    this.#length = end;
+  direct(room: number, write: (bytes: Uint8Array, view: DataView, at: number) => number): void {
+    this.#reserve(room);
+    this.#length = write(this.#bytes, this.#view, this.#length);
   }
 
   #reserve(length: number): void {
     if (this.#length + length <= this.#bytes.length) return;
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + length));
     larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.#take(larger);
+  }
+
+  #take(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 }

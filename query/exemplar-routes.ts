@@ -14,9 +14,10 @@ import { mayBeArchived } from './archived-labels.ts';
 import { booleanParameter, queryParameter, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
 import { streamed, successText } from './respond.ts';
-import { formatTimestamp, formatValue } from './result-json.ts';
+import { formatTimestamp } from './result-json.ts';
 import { askAll } from './shard-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
+import { formatValue } from './value-text.ts';
 
 /** Exemplars of the series that a query selects, to be mounted at `/api/v1`. */
 export function exemplarRoutes(services: TenantServices): Hono {

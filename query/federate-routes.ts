@@ -10,9 +10,9 @@ import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { selectorParameters } from './parameters.ts';
-import { formatValue } from './result-json.ts';
 import { HotSource } from './shard-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
+import { formatValue } from './value-text.ts';
 
 export interface FederateServices extends TenantServices {
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-import { ByteText } from './byte-text.ts';
+import { ByteText, type TextPart } from './byte-text.ts';
 import { errorAnswer } from './error-answers.ts';
 
 /** Prometheus' warning where `limit` has left something out. */
@@ -15,9 +15,6 @@ export interface Notes {
 }
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
-
-/** A piece of an answer: text, or its UTF-8 bytes, which are good only until the next piece is asked for. */
-export type TextPart = string | Uint8Array;
 
 /** The success envelope around `data`, which is JSON already. */
 export function* successText(data: Iterable<TextPart>, notes: Notes): Generator<TextPart> {
@@ -60,13 +57,12 @@ function whole(bytes: Uint8Array, status = 200): Response {
 const CHUNK_BYTES = 128 * 1024;
 
 export function streamed(parts: Generator<TextPart>): Response {
-  const text = new ByteText();
-  const first = nextChunk(parts, text);
+  const first = nextChunk(parts);
   if (first.done) return whole(first.bytes);
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(first.bytes),
     pull: (controller) => {
-      const chunk = nextChunk(parts, text);
+      const chunk = nextChunk(parts);
       if (chunk.bytes.length > 0) controller.enqueue(chunk.bytes);
       if (chunk.done) controller.close();
     },
@@ -96,16 +92,18 @@ export async function streamedAsync(write: (text: ByteText, bytesTarget: number)
   return new Response(body, { headers: JSON_HEADERS });
 }
 
-function nextChunk(parts: Generator<TextPart>, text: ByteText): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
-  text.clear();
+/** Where all answers are written, one chunk at a time: room that has been used before costs much less than new room. */
+const chunkText = new ByteText();
+
+function nextChunk(parts: Generator<TextPart>): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
+  chunkText.clear();
   let done = false;
-  while (!done && text.length < CHUNK_BYTES) {
+  while (!done && chunkText.length < CHUNK_BYTES) {
     const part = parts.next();
     if (part.done === true) done = true;
-    else if (typeof part.value === 'string') text.text(part.value);
-    else text.append(part.value);
+    else chunkText.part(part.value);
   }
-  return { bytes: text.written().slice(), done };
+  return { bytes: chunkText.written().slice(), done };
 }
 
 /** The error envelope. */

@@ -1,11 +1,11 @@
-import type { QueryResult, MatrixSeries, QueryValue } from '../promql/query-result.ts';
+import type { QueryResult, MatrixSeries, QueryValue, VectorSample } from '../promql/query-result.ts';
 import { apiBuckets } from '../storage/model/histogram-buckets.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
-import { labelsToObject, type Labels } from '../storage/model/labels.ts';
-import { ByteText } from './byte-text.ts';
-import type { TextPart } from './respond.ts';
+import type { Labels } from '../storage/model/labels.ts';
+import type { ByteText, TextPart } from './byte-text.ts';
+import { formatValue, VALUE_BYTES_MAX, writeValue } from './value-text.ts';
 
-/** Series-sized pieces of the `data` of a query answer with its statistics, in Prometheus' JSON form (`web/api/v1/json_codec.go`). */
+/** Pieces of the `data` of a query answer with its statistics, in Prometheus' JSON form (`web/api/v1/json_codec.go`). */
 export function* queryData(result: QueryResult, stats?: unknown): Generator<TextPart> {
   const { value } = result;
   yield `{"resultType":"${value.kind}","result":`;
@@ -23,24 +23,21 @@ function* valueJson(value: QueryValue): Generator<TextPart> {
       yield `[${formatTimestamp(value.timestampMs)},${JSON.stringify(value.value)}]`;
       return;
     case 'vector': {
+      const { samples } = value;
       const time = formatTimestamp(value.timestampMs);
       yield '[';
-      let separator = '';
-      for (const { labels, value: number, histogram } of value.samples) {
-        const point = histogram === undefined ? `"value":[${time},"${formatValue(number)}"]` : `"histogram":[${time},${histogramJson(histogram)}]`;
-        yield `${separator}{"metric":${labelsJson(labels)},${point}}`;
-        separator = ',';
-      }
+      for (let start = 0; start < samples.length; start += SAMPLES_AT_ONCE) yield (out) => writeSamples(out, samples, start, time);
       yield ']';
       return;
     }
     case 'matrix': {
       const writer = new MatrixSeriesWriter();
       yield '[';
-      let separator = '';
+      let isFirst = true;
       for (const series of value.series) {
-        yield writer.write(series, separator);
-        separator = ',';
+        const before = isFirst ? '{"metric":' : ',{"metric":';
+        yield (out) => writer.write(out, before, series);
+        isFirst = false;
       }
       yield ']';
       return;
@@ -48,64 +45,107 @@ function* valueJson(value: QueryValue): Generator<TextPart> {
   }
 }
 
-/** Writes series of a matrix as bytes; what it returns is good until the next series. */
+/** Samples of a vector that are one piece of an answer: some ten KiB. */
+const SAMPLES_AT_ONCE = 64;
+
+function writeSamples(out: ByteText, samples: readonly VectorSample[], start: number, time: string): void {
+  const end = Math.min(samples.length, start + SAMPLES_AT_ONCE);
+  for (let i = start; i < end; i++) {
+    const { labels, value, histogram } = samples[i]!;
+    out.ascii(i === 0 ? '{"metric":' : ',{"metric":');
+    writeLabels(out, labels);
+    if (histogram === undefined) {
+      out.ascii(`,"value":[${time},"`);
+      out.value(value);
+      out.ascii('"]}');
+    } else out.text(`,"histogram":[${time},${histogramJson(histogram)}]}`);
+  }
+}
+
+/** Labels as a JSON object, in their order, as Prometheus has them. */
+function writeLabels(out: ByteText, labels: Labels): void {
+  out.ascii('{');
+  for (let i = 0; i < labels.length; i += 2) {
+    if (i > 0) out.ascii(',');
+    out.json(labels[i]!);
+    out.ascii(':');
+    out.json(labels[i + 1]!);
+  }
+  out.ascii('}');
+}
+
+/** `,[-8640000000000.123,`, in whole words, which are copied faster than bytes. */
+const TIME_WORDS = 6;
+const TIME_BYTES = TIME_WORDS * 4;
+const POINT_BYTES_MAX = TIME_BYTES + VALUE_BYTES_MAX + 4;
+const QUOTE = 34;
+const OPEN = 91;
+const CLOSE = 93;
+
+/** Writes series of a matrix. */
 class MatrixSeriesWriter {
-  readonly #out = new ByteText();
-  /** All series of a range query share their timestamps: `,[time,` of each is made once, and lies from its start to that of the next. */
-  readonly #times = new ByteText();
+  /** All series of a range query share their timestamps: `,[time,` of each is made once, TIME_WORDS apart. */
+  #times = new Uint32Array(0);
+  #timeLengths = new Uint8Array(0);
   #timesOf: Float64Array | undefined;
-  #timeStarts = new Uint32Array(0);
 
-  write(series: MatrixSeries, separator: string): Uint8Array {
+  write(out: ByteText, before: string, series: MatrixSeries): void {
     if (series.timestampsMs !== this.#timesOf) this.#takeTimes(series.timestampsMs);
-    const out = this.#out;
-    out.clear();
-    out.text(`${separator}{"metric":${labelsJson(series.labels)}`);
-    this.#floats(series);
-    if (series.histograms !== undefined) this.#histograms(series, series.histograms);
+    out.ascii(before);
+    writeLabels(out, series.labels);
+    this.#floats(out, series);
+    if (series.histograms !== undefined) this.#histograms(out, series, series.histograms);
     out.ascii('}');
-    return out.written();
   }
 
-  #floats({ values, present, histograms }: MatrixSeries): void {
-    const out = this.#out;
-    const times = this.#times.written();
-    const starts = this.#timeStarts;
-    let isFirst = true;
-    let last = NaN;
-    let lastStart = 0;
-    let lastEnd = 0;
-    for (let i = 0; i < values.length; i++) {
-      if ((present !== undefined && present[i] === 0) || histograms?.[i] !== undefined) continue;
-      if (isFirst) out.ascii(',"values":[');
-      // The first point has no comma before it.
-      out.bytes(times, isFirst ? starts[i]! + 1 : starts[i]!, starts[i + 1]!);
-      isFirst = false;
-      const value = values[i]!;
-      const start = out.length;
-      // Neighbours are often equal: their text is copied. Zeros of both signs are equal and have two texts.
-      if (value === last && value !== 0) out.again(lastStart, lastEnd);
-      else {
-        out.ascii('"');
-        if (!out.decimal(value)) out.ascii(formatValue(value));
-        out.ascii('"]');
-        last = value;
+  #floats(out: ByteText, { values, present, histograms }: MatrixSeries): void {
+    let first = 0;
+    while (first < values.length && ((present !== undefined && present[first] === 0) || histograms?.[first] !== undefined)) first++;
+    if (first === values.length) return;
+    out.ascii(',"values":');
+    // And one for the last bracket.
+    out.direct((values.length - first) * POINT_BYTES_MAX + 1, (bytes, view, start) => {
+      const times = this.#times;
+      const timeLengths = this.#timeLengths;
+      let at = start;
+      let last = NaN;
+      let lastStart = 0;
+      let lastEnd = 0;
+      for (let i = first; i < values.length; i++) {
+        if ((present !== undefined && present[i] === 0) || histograms?.[i] !== undefined) continue;
+        for (let word = 0; word < TIME_WORDS; word++) view.setUint32(at + word * 4, times[i * TIME_WORDS + word]!, true);
+        at += timeLengths[i]!;
+        const value = values[i]!;
+        const valueStart = at;
+        // Neighbours are often equal: their text is copied. Zeros of both signs are equal and have two texts.
+        if (value === last && value !== 0) {
+          for (let from = lastStart; from < lastEnd; from += 4, at += 4) view.setUint32(at, view.getUint32(from, true), true);
+          at = valueStart + lastEnd - lastStart;
+        } else {
+          bytes[at] = QUOTE;
+          at = writeValue(bytes, view, at + 1, value);
+          bytes[at++] = QUOTE;
+          bytes[at++] = CLOSE;
+          last = value;
+        }
+        lastStart = valueStart;
+        lastEnd = at;
       }
-      lastStart = start;
-      lastEnd = out.length;
-    }
-    if (!isFirst) out.ascii(']');
+      // Where the others have a comma, the first point has the bracket that opens all of them.
+      bytes[start] = OPEN;
+      bytes[at++] = CLOSE;
+      return at;
+    });
   }
 
-  #histograms({ present }: MatrixSeries, histograms: readonly (FloatHistogram | undefined)[]): void {
-    const out = this.#out;
-    const times = this.#times.written();
+  #histograms(out: ByteText, { present }: MatrixSeries, histograms: readonly (FloatHistogram | undefined)[]): void {
+    const times = new Uint8Array(this.#times.buffer);
     let isFirst = true;
     for (let i = 0; i < histograms.length; i++) {
       const histogram = histograms[i];
       if (histogram === undefined || (present !== undefined && present[i] === 0)) continue;
       if (isFirst) out.ascii(',"histograms":[');
-      out.bytes(times, isFirst ? this.#timeStarts[i]! + 1 : this.#timeStarts[i]!, this.#timeStarts[i + 1]!);
+      out.bytes(times, i * TIME_BYTES + (isFirst ? 1 : 0), i * TIME_BYTES + this.#timeLengths[i]!);
       isFirst = false;
       out.text(histogramJson(histogram));
       out.ascii(']');
@@ -115,11 +155,13 @@ class MatrixSeriesWriter {
 
   #takeTimes(timestampsMs: Float64Array): void {
     this.#timesOf = timestampsMs;
-    this.#timeStarts = new Uint32Array(timestampsMs.length + 1);
-    this.#times.clear();
+    this.#times = new Uint32Array(timestampsMs.length * TIME_WORDS);
+    this.#timeLengths = new Uint8Array(timestampsMs.length);
+    const bytes = new Uint8Array(this.#times.buffer);
     for (let i = 0; i < timestampsMs.length; i++) {
-      this.#times.ascii(`,[${formatTimestamp(timestampsMs[i]!)},`);
-      this.#timeStarts[i + 1] = this.#times.length;
+      const text = `,[${formatTimestamp(timestampsMs[i]!)},`;
+      for (let at = 0; at < text.length; at++) bytes[i * TIME_BYTES + at] = text.charCodeAt(at);
+      this.#timeLengths[i] = text.length;
     }
   }
 }
@@ -132,27 +174,10 @@ function histogramJson(histogram: FloatHistogram): string {
   return `{"count":"${formatValue(histogram.count)}","sum":"${formatValue(histogram.sum)}"${field}}`;
 }
 
-function labelsJson(labels: Labels): string {
-  return JSON.stringify(labelsToObject(labels));
-}
-
 /** Seconds with three decimals when they are not whole. */
 export function formatTimestamp(timestampMs: number): string {
   const whole = Math.trunc(timestampMs / 1000);
   const fraction = Math.abs(Math.trunc(timestampMs % 1000));
   const sign = timestampMs < 0 && whole === 0 ? '-' : '';
   return fraction === 0 ? `${sign}${whole}` : `${sign}${whole}.${String(fraction).padStart(3, '0')}`;
-}
-
-/** Shortest digits, plain from 1e-6 up to 1e21 and with an exponent of at least two digits elsewhere: Go's form, which JavaScript's nearly is. */
-export function formatValue(value: number): string {
-  if (Number.isFinite(value)) {
-    const magnitude = Math.abs(value);
-    if (magnitude >= 1e-6 && magnitude < 1e21) return String(value);
-    const text = Object.is(value, -0) ? '-0' : String(value);
-    const exponentAt = text.indexOf('e');
-    if (exponentAt < 0 || text.length - exponentAt > 3) return text;
-    return `${text.slice(0, exponentAt + 2)}0${text.slice(exponentAt + 2)}`;
-  }
-  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 }
