@@ -46,6 +46,23 @@ test('forgets entries after a seal', () => {
   expect(entriesOf(head, 0)).toEqual(['5:9']);
 });
 
+test('makes room for more entries without losing what it has, up to its capacity', () => {
+  const head = new LogHead(50_000);
+  const batch = (fromMs: number, startsMs?: Float64Array): void =>
+    head.append({ refs: new Uint32Array(10_000), timestampsMs: Float64Array.from({ length: 10_000 }, (_, i) => fromMs + i), valueBits: Uint32Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? fromMs + i / 2 : 0)), sampleCount: 10_000, ...(startsMs === undefined ? {} : { startsMs }) });
+  const roomAtFirst = head.refs.length;
+  expect(roomAtFirst).toBeLessThan(20_000);
+  batch(0, new Float64Array(10_000).fill(7));
+  for (let i = 1; i < 5; i++) batch(i * 10_000);
+  expect([head.count, head.free, head.refs.length]).toEqual([50_000, 0, 50_000]);
+  expect(entriesOf(head, 0)).toEqual(Array.from({ length: 50_000 }, (_, i) => `${i}:${i}`));
+  expect([0, 9_999, 10_000, 49_999].map((entry) => head.startsMs![entry])).toEqual([7, 7, 0, 0]);
+  expect(() => batch(50_000)).toThrow('60000 entries in a log for 50000');
+  // What has come once may come again.
+  head.clear();
+  expect([head.count, head.refs.length]).toEqual([0, 50_000]);
+});
+
 test('makes room for more series without losing what it has', () => {
   const head = new LogHead(10);
   append(head, [1023, 1, 1, 0]);
