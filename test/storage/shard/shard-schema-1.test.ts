@@ -53,11 +53,12 @@ test('a database of version 1 is taken over as it is, and goes on', () => {
 });
 
 test('taking it over may break anywhere', () => {
-  const counting = new FaultySql(databaseOfVersion1(), undefined);
+  const old = databaseOfVersion1();
+  const counting = new FaultySql(old.copy(), undefined);
   new HotStore(counting);
   for (const when of ['before', 'after'] as const) {
     for (let call = 0; call < counting.calls; call++) {
-      const sql = databaseOfVersion1();
+      const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
       expect(dump(new HotStore(new NodeSql(sql.database))), `call ${call}, ${when}`).toEqual(READ);
     }
@@ -81,11 +82,12 @@ function databaseOfVersion(version: number): NodeSql {
 }
 
 test.each(Array.from({ length: VERSIONS - 2 }, (_, i) => i + 2))('taking over a database of version %i may break anywhere', (version) => {
-  const counting = new FaultySql(databaseOfVersion(version), undefined);
+  const old = databaseOfVersion(version);
+  const counting = new FaultySql(old.copy(), undefined);
   new HotStore(counting);
   for (const when of ['before', 'after'] as const) {
     for (let call = 0; call < counting.calls; call++) {
-      const sql = databaseOfVersion(version);
+      const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
       const store = new HotStore(new NodeSql(sql.database));
       expect(dump(store), `call ${call}, ${when}`).toEqual(READ);
