@@ -41,7 +41,8 @@ export interface FlushCursor {
 
 /**
  * What to flush next; `undefined` when nothing is due. Windows of time that are over, and past a grace in which senders may still bring
- * samples for them, go one by one, the oldest first. A late batch goes when all its times are archived: before, the hot tier answers for them.
+ * samples for them, go one by one, the oldest first. The grace is also how far a shard's clock may be ahead, or jump, before it closes hours
+ * of which samples are still coming in time. A late batch goes when all its times are archived: before, the hot tier answers for them.
  */
 export function planFlush(state: FlushState, nowMs: number, limits: FlushLimits): FlushWork | undefined {
   const { archivedUntilMs, oldestMs, late } = state;
@@ -54,9 +55,12 @@ export function planFlush(state: FlushState, nowMs: number, limits: FlushLimits)
   const [first] = late;
   if (first === undefined) return undefined;
   if (first.newestMs < archivedUntilMs) return { kind: 'late', sequences: takeLate(late, archivedUntilMs, limits) };
-  // Nothing older is left in the hot tier: archived up to here without a file.
-  if (first.newestMs < closableMs) return { kind: 'window', startMs: closableMs, endMs: closableMs };
-  return undefined;
+  if (first.newestMs >= closableMs) return undefined;
+  // Nothing older is left in the hot tier: archived without a file, as far as late samples need it and no further. A clock that is ahead
+  // would close hours of which samples are still to come.
+  const newestMs = late.reduce((newest, head) => (head.newestMs < closableMs ? Math.max(newest, head.newestMs) : newest), -Infinity);
+  const endMs = windowStart(newestMs, archiveWindowMs) + archiveWindowMs;
+  return { kind: 'window', startMs: endMs, endMs };
 }
 
 /** When the window of a time is over and past its grace (Unix ms). */

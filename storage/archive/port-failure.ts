@@ -31,13 +31,13 @@ export class RetryPause {
     return this.#failures;
   }
 
-  /** Unix milliseconds; in the past when nothing has failed. */
+  /** Unix milliseconds; in the past when nothing has failed, or when the clock has gone back so far that no pause ends there. */
   get untilMs(): number {
-    return this.#untilMs;
+    return this.#untilMs > this.#clock.nowMs() + RETRY_MAX_MS ? -Infinity : this.#untilMs;
   }
 
   get isOver(): boolean {
-    return this.#clock.nowMs() >= this.#untilMs;
+    return this.#clock.nowMs() >= this.untilMs;
   }
 
   succeeded(): void {
