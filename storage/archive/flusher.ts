@@ -46,7 +46,7 @@ export interface FlusherOptions {
   /** The shard within its tenant: `epoch/number`. */
   readonly shard: string;
   /** Hands files to the tenant's catalog. Doing it twice is doing it once. */
-  readonly commit: (request: ArchiveCommitRequest) => Promise<ArchiveCommitOutcome | { readonly status?: undefined }>;
+  readonly commit: (request: ArchiveCommitRequest) => Promise<ArchiveCommitOutcome>;
   /** Key of the tenant's series ids. */
   readonly seriesHashKey: () => Promise<Uint8Array>;
   /** Of samples; `samples` unless given. */

@@ -32,8 +32,8 @@ export type ArchiveCommitOutcome =
    */
   | { readonly status: 'behind'; readonly sequence: number };
 
-/** Catalogs of an older release say nothing, and take what is behind for done. */
-export type ArchiveCommitAnswer = { readonly version: number } & (ArchiveCommitOutcome | { readonly status?: undefined });
+/** One of a catalog of an older release has no status: it takes what is behind for done. */
+export type ArchiveCommitAnswer = { readonly version: number } & ArchiveCommitOutcome;
 
 export interface ArchiveFilesRequest {
   readonly version: number;

@@ -1,8 +1,9 @@
 import { DurableObject } from 'cloudflare:workers';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
+import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
-import { durableObjectAlarm, type Alarm } from '../runtime/alarm.ts';
+import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
@@ -24,6 +25,7 @@ import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
 import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
 import { ArchiveTables } from './archive-tables.ts';
+import { CatalogAlarm } from './catalog-alarm.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
   CatalogApi,
@@ -48,9 +50,6 @@ interface CatalogEnv extends Variables {
   readonly ARCHIVE: R2Bucket;
 }
 
-/** When an Iceberg table could not be written: R2 may be away for long. */
-const PUBLISH_RETRY_MS = 60_000;
-
 /** A tenant's catalog: a thin shell around CatalogStore, MetadataStore, HaElections and the archive's ArchiveFiles and ArchiveTables. */
 export class Catalog extends DurableObject implements CatalogApi {
   readonly #store: CatalogStore;
@@ -60,8 +59,9 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #tombstones: Tombstones;
   /** `undefined` where nothing is archived. */
   readonly #tables: ArchiveTables | undefined;
+  readonly #publisher: SnapshotPublisher | undefined;
   readonly #upkeep: ArchiveUpkeep | undefined;
-  readonly #alarm: Alarm;
+  readonly #alarm: CatalogAlarm | undefined;
   readonly #sql: Sql;
 
   constructor(state: DurableObjectState, env: CatalogEnv) {
@@ -73,7 +73,6 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
     this.#files = new ArchiveFiles(sql, LIMITS);
     this.#tombstones = new Tombstones(sql, LIMITS);
-    this.#alarm = durableObjectAlarm(state.storage);
     const { archiveUri, archiveRetentionMs } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
@@ -82,6 +81,10 @@ export class Catalog extends DurableObject implements CatalogApi {
       const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
       const upkeep = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
+      this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
+      this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep], durableObjectAlarm(state.storage), systemClock);
+      // Nobody waits for it: what a tenant's requests need of the catalog does not depend on the archive's upkeep.
+      state.waitUntil(this.#alarm.arm());
     }
   }
 
@@ -92,7 +95,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   async noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer> {
     const { addedCount } = this.#metadata;
     const answer = this.#change(() => this.#metadata.note(request.entries, systemClock.nowMs()));
-    if (this.#metadata.addedCount > addedCount) await this.#arm();
+    if (this.#metadata.addedCount > addedCount) await this.#alarm?.arm();
     return answer;
   }
 
@@ -106,7 +109,7 @@ export class Catalog extends DurableObject implements CatalogApi {
 
   async archiveCommit(request: ArchiveCommitRequest): Promise<ArchiveCommitAnswer> {
     const outcome = this.#change(() => this.#files.commit(request, systemClock.nowMs()));
-    if (this.#tables !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
+    await this.#alarm?.armWithin(LIMITS.archivePublishDelayMs);
     return { version: CATALOG_RPC_VERSION, ...outcome };
   }
 
@@ -121,14 +124,14 @@ export class Catalog extends DurableObject implements CatalogApi {
   async archiveDelete(request: ArchiveDeleteRequest): Promise<ArchiveDeleteAnswer> {
     const refusal = this.#change(() => this.#tombstones.add(request, systemClock.nowMs()));
     if (refusal !== undefined) return { version: CATALOG_RPC_VERSION, status: 'refused', message: refusal };
-    if (this.#upkeep !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs());
+    await this.#alarm?.arm();
     return { version: CATALOG_RPC_VERSION, status: 'deleted' };
   }
 
   async archiveClean(): Promise<ArchiveCleanAnswer> {
     const more = (await this.#upkeep?.cleanTombstones()) ?? false;
     // The Iceberg tables follow.
-    if (this.#upkeep !== undefined) await this.#alarm.setNoLaterThan(systemClock.nowMs() + LIMITS.archivePublishDelayMs);
+    await this.#alarm?.armWithin(LIMITS.archivePublishDelayMs);
     return { version: CATALOG_RPC_VERSION, more };
   }
 
@@ -137,7 +140,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async stats(): Promise<CatalogStats> {
-    return { version: CATALOG_RPC_VERSION, counters: this.#upkeep?.counters ?? {} };
+    return { version: CATALOG_RPC_VERSION, counters: { ...this.#publisher?.counters, ...this.#upkeep?.counters } };
   }
 
   async tables(): Promise<TablesAnswer> {
@@ -150,27 +153,8 @@ export class Catalog extends DurableObject implements CatalogApi {
     return { version: CATALOG_RPC_VERSION, status: 'found', metadataLocation: current.location, metadata: JSON.stringify(current.metadata) };
   }
 
-  /** Writes the snapshot that is due, if one is, and does a piece of the archive's upkeep. It may ring at any time. */
   override async alarm(): Promise<void> {
-    if (this.#tables === undefined || this.#upkeep === undefined) return;
-    const dueMs = this.#nextDueMs();
-    if (dueMs === undefined) return;
-    // Set before it is needed: a crash on the way must not leave a table behind until somebody commits again.
-    await this.#alarm.setNoLaterThan(Math.max(dueMs, systemClock.nowMs() + PUBLISH_RETRY_MS));
-    await this.#tables.publish();
-    await this.#upkeep.step();
-    await this.#arm();
-  }
-
-  /** Sets the alarm for what will be due, if anything will be. */
-  async #arm(): Promise<void> {
-    const nextMs = this.#nextDueMs();
-    if (nextMs !== undefined) await this.#alarm.setNoLaterThan(Math.max(nextMs, systemClock.nowMs()));
-  }
-
-  /** When the alarm has something to do (Unix ms); `undefined` when nothing will be before somebody commits. */
-  #nextDueMs(): number | undefined {
-    return this.#tables?.isBehind === true ? -Infinity : this.#upkeep?.nextDueMs();
+    await this.#alarm?.ring();
   }
 
   /** A write that failed leaves what is in memory in doubt: the next call finds the object rebuilt from storage. */
