@@ -73,18 +73,21 @@ export class WriteMessagesV2 implements WriteMessages {
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
     this.#forgetWhatIsOld();
     this.#numberSymbols(hasher);
-    const { seriesCount, symbolCount, histograms, sampleStart, refsStart, refsEnd, metadataType, helpRef, unitRef } = this.columns;
+    const { seriesCount, symbolCount, histograms, exemplars, sampleStart, refsStart, refsEnd, metadataType, helpRef, unitRef } = this.columns;
     const table = this.#tables.idOf(hasher, this.#numbers, symbolCount);
     const repeated = this.#repeated;
     const view = this.#reader.view;
     this.#series.begin(hasher);
     repeated.begin(hasher, table);
     let histogram = 0;
+    let exemplar = 0;
     for (let index = 0; index < seriesCount; index++) {
       const hasSamples = sampleStart[index + 1]! > sampleStart[index]!;
       const firstHistogram = histogram;
       while (histogram < histograms.count && histograms.series[histogram] === index) histogram++;
       const hasHistograms = histogram > firstHistogram;
+      const firstExemplar = exemplar;
+      while (exemplar < exemplars.count && exemplars.series[exemplar] === index) exemplar++;
       ids.isRefused[index] = 0;
       let invalid: string | undefined;
       const start = refsStart[index]!;
@@ -97,9 +100,9 @@ export class WriteMessagesV2 implements WriteMessages {
         invalid = this.#lookUp(hasher, index, !hasSamples && hasHistograms, ids);
         if (invalid === undefined) repeated.add(view, start, end, hasher, type, help, unit, ids, index);
       }
-      if (hasHistograms === hasSamples) {
-        invalid ??= hasSamples ? 'a series has either samples or histograms, not both' : 'a series has at least one sample or histogram';
-      }
+      if (hasHistograms && hasSamples) invalid ??= 'a series has either samples or histograms, not both';
+      // Exemplars alone are not in the specification, but it is how Prometheus sends all of them: apart from the samples.
+      else if (!hasHistograms && !hasSamples && exemplar === firstExemplar) invalid ??= 'a series has at least one sample or histogram';
       if (invalid === undefined) continue;
       ids.isRefused[index] = 1;
       refuse(index, reasonOf(invalid));

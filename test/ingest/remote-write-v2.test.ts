@@ -472,7 +472,17 @@ describe('combinations', () => {
     expect(Object.keys((await app.metadata()) as object)).toEqual(['a_seconds', 'a_total', 'b_seconds', 'b_total', 'c_seconds', 'c_total']);
   });
 
-  test.each([['metadata', { metadata: { type: 1, help: 'x' } }], ['exemplars', { exemplars: [{ value: 1, timestamp: NOW_MS }] }], ['nothing', {}]])('%s without data: the series is refused', async (_, more) => {
+  test('exemplars without data, as Prometheus sends them, are taken', async () => {
+    const app = new WriteApp();
+    const trace = { labels: ['trace_id', 'x'], value: 1, timestamp: NOW_MS };
+    await app.taken(1, 1, 3, { labels: NAME, exemplars: [trace, { ...trace, value: 2 }], metadata: { type: 1, help: 'x' } }, sampleOf(NAME, 1), histogramOf(INTEGER, { labels: ['__name__', 'zzz'], exemplars: [trace] }));
+    // Of a series that has no samples yet, and in a request of its own.
+    await app.taken(0, 0, 1, { labels: ['__name__', 'later'], exemplars: [trace] });
+    expect(app.exemplars().map(({ series, value }) => [series, value])).toEqual(expect.arrayContaining([['test_metric', 1], ['test_metric', 2], ['zzz', 1], ['later', 1]]));
+    expect(await app.send({ labels: NAME, exemplars: [{ value: 1 }] })).toMatchObject({ status: 400, written: ['0', '0', '0'], text: expect.stringContaining('without a timestamp') as unknown });
+  });
+
+  test.each([['metadata', { metadata: { type: 1, help: 'x' } }], ['nothing', {}]])('%s without data: the series is refused', async (_, more) => {
     const app = new WriteApp();
     const answer = await app.send({ labels: NAME, ...more }, sampleOf(['__name__', 'zzz'], 1));
     expect(answer).toMatchObject({ status: 400, written: ['1', '0', '0'], text: expect.stringContaining('at least one sample or histogram') as unknown });
