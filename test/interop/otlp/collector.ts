@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand } from '../../processes/find-command.ts';
 import { freePort } from '../../processes/free-port.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
+import { buildGo } from '../go-build.ts';
 
-const BUILD_MS_MAX = 600_000;
 /** What the Collector's OTLP/HTTP exporter can do, a pipeline each. */
 const VARIANTS = [
   { name: 'plain', encoding: 'proto', compression: 'none' },
@@ -25,7 +23,7 @@ export interface Collector {
  * is built already.
  */
 export async function startCollector(sandbox: Sandbox, baseUrl: URL): Promise<Collector | { readonly missing: string }> {
-  const command = findCollector(sandbox);
+  const command = buildGo(sandbox, { name: 'otelcol', folder: join(import.meta.dirname, 'collector-source'), package: '.', variable: 'VARVE_OTELCOL' });
   if ('missing' in command) return command;
   const variants = await Promise.all(VARIANTS.map(async (variant) => ({ ...variant, port: await freePort() })));
   const metricsPort = await freePort();
@@ -54,20 +52,4 @@ function configOf(metricsPort: number, variants: readonly { readonly name: strin
       pipelines: each(({ name }) => ({ receivers: [`otlp/${name}`], exporters: [`otlphttp/${name}`] }), 'metrics'),
     },
   };
-}
-
-function findCollector(sandbox: Sandbox): { readonly path: string } | { readonly missing: string } {
-  const built = process.env['VARVE_OTELCOL'];
-  if (built !== undefined) return existsSync(built) ? { path: built } : { missing: `VARVE_OTELCOL is ${built}, and nothing is there` };
-  const go = findCommand('go');
-  if (go === undefined) return { missing: 'no go to build it with' };
-  const folder = sandbox.makeFolder('otelcol');
-  cpSync(join(import.meta.dirname, 'collector-source'), folder, { recursive: true });
-  const path = join(folder, 'otelcol');
-  try {
-    execFileSync(go, ['build', '-o', path, '.'], { cwd: folder, timeout: BUILD_MS_MAX, stdio: ['ignore', 'ignore', 'pipe'] });
-    return { path };
-  } catch (error) {
-    return { missing: `go build failed: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}` };
-  }
 }
