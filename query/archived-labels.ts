@@ -1,5 +1,6 @@
 import type { Labels } from '../storage/model/labels.ts';
 import { orMissed } from '../storage/archive/archive-watch.ts';
+import { withFreshFiles } from '../storage/archive/missing-object.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
@@ -29,9 +30,10 @@ export interface ArchivedLabelsQuery {
 /** Label sets of matching series in the archive's files, each of a shard once, in no order; none where nothing is archived. */
 export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, report: ReadReport, clock: Clock = systemClock): Promise<Labels[]> {
   if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
-  const plan = await orMissed(report.cold, WHOLE_ARCHIVE, () => archive.files.plan(Math.ceil(startMs), Math.floor(endMs)));
-  if (plan === undefined) return [];
-  return archive.files.labels([...plan.files.values()].flat(), { selectors, startMs, endMs }, report.cold);
+  return withFreshFiles(report.cold, async (watch) => {
+    const plan = await orMissed(watch, WHOLE_ARCHIVE, () => archive.files.plan(Math.ceil(startMs), Math.floor(endMs)));
+    return plan === undefined ? [] : archive.files.labels([...plan.files.values()].flat(), { selectors, startMs, endMs }, watch);
+  });
 }
 
 /** What is missing when the catalog does not say which files there are. */

@@ -1,7 +1,21 @@
 import type { ArchiveWatch } from '../storage/archive/archive-watch.ts';
+import { failingOnMissing } from '../storage/archive/missing-object.ts';
+
+/** Who is told what a select reads of the tiers that are files. */
+export interface TiersWatch {
+  readonly cold: ArchiveWatch;
+  readonly warm: ArchiveWatch;
+  /** Roll-ups of a resolution (`5m`) are read in place of samples. */
+  rolledUp(resolution: string, isExact: boolean): void;
+}
+
+/** The same, but an object that is missing fails, whatever the caller takes. */
+export function tiersFailingOnMissing(watch: TiersWatch): TiersWatch {
+  return { cold: failingOnMissing(watch.cold), warm: failingOnMissing(watch.warm), rolledUp: (resolution, isExact) => watch.rolledUp(resolution, isExact) };
+}
 
 /** Which parts of the data a request has read, and which it could not read: what `stats` and warnings are made of. */
-export class ReadReport {
+export class ReadReport implements TiersWatch {
   /** Whether the caller takes an answer in which parts are missing. */
   readonly allowsPartial: boolean;
   /** What is told of raw samples in the archive. */

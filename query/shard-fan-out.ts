@@ -1,5 +1,6 @@
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
 import { tooManySamples } from '../storage/archive/archive-reading.ts';
+import { seriesOfFreshFiles } from '../storage/archive/missing-object.ts';
 import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
@@ -8,7 +9,7 @@ import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts
 import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
 import { mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
-import { ReadReport } from './read-report.ts';
+import { ReadReport, tiersFailingOnMissing, type TiersWatch } from './read-report.ts';
 import { selectTiers, type HotSelect } from './tiered-select.ts';
 import { selectSummaries, type SummarySelect } from './tiered-summaries.ts';
 
@@ -36,7 +37,11 @@ export class HotSource implements SeriesSource {
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
       const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);
       const range = { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax };
-      return request.windows === undefined ? selectTiers(archive, range, hot, this.#watch.report.cold) : this.#selectWindows(archive, { ...range, windows: request.windows }, hot);
+      const { windows } = request;
+      return seriesOfFreshFiles((failsOnMissing) => {
+        const watch = failsOnMissing ? tiersFailingOnMissing(this.#watch.report) : this.#watch.report;
+        return windows === undefined ? selectTiers(archive, range, hot, watch.cold) : this.#selectWindows(archive, { ...range, windows }, hot, watch);
+      });
     }
     const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
     // A series lives on one shard: no two streams have the same labels.
@@ -44,10 +49,9 @@ export class HotSource implements SeriesSource {
   }
 
   /** From roll-ups where these may answer, and from samples elsewhere. */
-  async *#selectWindows(archive: ArchiveTier, request: Omit<SummarySelect, 'maxSourceResolutionMs'>, hot: HotSelect): AsyncGenerator<RawSeries> {
-    const { report } = this.#watch;
-    const summaries = await selectSummaries(archive, { ...request, maxSourceResolutionMs: this.#maxSourceResolutionMs }, hot, report);
-    yield* summaries ?? selectTiers(archive, request, hot, report.cold);
+  async *#selectWindows(archive: ArchiveTier, request: Omit<SummarySelect, 'maxSourceResolutionMs'>, hot: HotSelect, watch: TiersWatch): AsyncGenerator<RawSeries> {
+    const summaries = await selectSummaries(archive, { ...request, maxSourceResolutionMs: this.#maxSourceResolutionMs }, hot, watch);
+    yield* summaries ?? selectTiers(archive, request, hot, watch.cold);
   }
 }
 

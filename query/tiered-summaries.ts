@@ -10,7 +10,7 @@ import type { BucketColumns } from '../storage/warm/bucket-columns.ts';
 import { withWarmPlan, type WarmArchive, type WarmPlan, type WarmSeries } from '../storage/warm/warm-archive.ts';
 import { WHOLE_ARCHIVE } from './archived-labels.ts';
 import { bySeries, mergeSorted } from './merge-series-sets.ts';
-import type { ReadReport } from './read-report.ts';
+import type { TiersWatch } from './read-report.ts';
 import { cutRange, rollupCandidates, unionOf, type RollupCandidate, type ShardCut } from './rollup-choice.ts';
 import { SeriesFromSamples } from './series-from-samples.ts';
 import { bucketPartsOf, SummaryBuilder } from './summary-builder.ts';
@@ -46,7 +46,7 @@ interface SummaryPlan {
  * Series of all tiers, in label order: from roll-ups where there are some that may answer, from samples elsewhere. `undefined` when roll-ups
  * can do nothing for the request.
  */
-export async function selectSummaries(tier: ArchiveTier, request: SummarySelect, hot: HotSelect, report: ReadReport): Promise<AsyncIterable<RawSeries> | undefined> {
+export async function selectSummaries(tier: ArchiveTier, request: SummarySelect, hot: HotSelect, watch: TiersWatch): Promise<AsyncIterable<RawSeries> | undefined> {
   const { warm } = tier;
   const candidates = rollupCandidates(request.windows, request.maxSourceResolutionMs);
   if (warm === undefined || candidates.length === 0) return undefined;
@@ -57,8 +57,8 @@ export async function selectSummaries(tier: ArchiveTier, request: SummarySelect,
     throw error;
   });
   if (plan === undefined || plan.cuts.every(({ rollups }) => rollups.length === 0)) return undefined;
-  for (const { candidate } of plan.cuts.flatMap(({ rollups }) => rollups)) report.rolledUp(candidate.resolution, candidate.isExact);
-  return read(tier, warm, request, { plan, parts, hot, report });
+  for (const { candidate } of plan.cuts.flatMap(({ rollups }) => rollups)) watch.rolledUp(candidate.resolution, candidate.isExact);
+  return read(tier, warm, request, { plan, parts, hot, watch });
 }
 
 async function planSummaries(warm: WarmArchive, live: readonly string[], candidates: readonly RollupCandidate[], request: SummarySelect, parts: ReadonlySet<SummaryPart>): Promise<SummaryPlan> {
@@ -82,32 +82,32 @@ interface Reading {
   readonly plan: SummaryPlan;
   readonly parts: ReadonlySet<SummaryPart>;
   readonly hot: HotSelect;
-  readonly report: ReadReport;
+  readonly watch: TiersWatch;
 }
 
-async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelect, { plan, parts, hot, report }: Reading): AsyncGenerator<RawSeries> {
-  const raw = await planRaw(tier, plan, report);
+async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelect, { plan, parts, hot, watch }: Reading): AsyncGenerator<RawSeries> {
+  const raw = await planRaw(tier, plan, watch);
   const streams: AsyncIterable<Piece>[] = [];
   for (const { shard, rollups, rest } of plan.cuts) {
     for (const { candidate, days } of rollups) {
       const files = plan.files.get(candidate.name)!.filter((file) => file.shard === shard);
       // Of buckets that end in the range: where windows are whole, these are the ones that lie in it.
       const range = { startMs: request.startMs - candidate.resolutionMs, endMs: request.endMs - candidate.resolutionMs };
-      const found = warm.select(files, { table: candidate.name, matchers: request.matchers, days, ...range, parts: bucketPartsOf(parts) }, report.warm);
+      const found = warm.select(files, { table: candidate.name, matchers: request.matchers, days, ...range, parts: bucketPartsOf(parts) }, watch.warm);
       streams.push(piecesOf(found, ({ labels }) => labels, (series) => ({ shard, samples: undefined, warm: { ...series, candidate } })));
     }
     for (const range of rest) {
       const own = (series: AsyncIterable<RawSeries>): void => void streams.push(piecesOf(series, ({ labels }) => labels, (samples) => ({ shard, samples, warm: undefined })));
       const { hot: live, coldEndMs } = tiersOf(shard, raw?.archivedUntilMs ?? new Map(), tier.shardNames, range.startMs, range.endMs);
       const files = raw?.files.get(shard) ?? [];
-      if (files.length > 0 && coldEndMs >= range.startMs) own(rawSeriesOf(tier.files.select(files, { ...request, startMs: range.startMs, endMs: coldEndMs }, report.cold)));
+      if (files.length > 0 && coldEndMs >= range.startMs) own(rawSeriesOf(tier.files.select(files, { ...request, startMs: range.startMs, endMs: coldEndMs }, watch.cold)));
       // Without a plan nobody knows what the shard may have dropped: it answers with what it has.
       if (live !== undefined) own(hot(live.number, { startMs: live.startMs, endMs: range.endMs, ...(raw === undefined ? {} : { completeFromMs: live.startMs }) }));
     }
   }
   const instead = new SeriesFromSamples((more) => {
     const matchers = [...request.matchers, ...more];
-    return selectTiers(tier, { ...request, matchers }, (shard, from) => hot(shard, { ...from, matchers }), report.cold);
+    return selectTiers(tier, { ...request, matchers }, (shard, from) => hot(shard, { ...from, matchers }), watch.cold);
   });
   let rows = 0;
   try {
@@ -124,11 +124,11 @@ async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelec
 }
 
 /** Which files have samples of what no roll-up answers; `undefined` when nobody says and the caller takes that. */
-async function planRaw({ files }: ArchiveTier, { cuts, archivedUntilMs }: SummaryPlan, report: ReadReport): Promise<ArchivePlan | undefined> {
+async function planRaw({ files }: ArchiveTier, { cuts, archivedUntilMs }: SummaryPlan, watch: TiersWatch): Promise<ArchivePlan | undefined> {
   const merged = new Map<string, Map<string, ArchivedFile>>();
   let untilMs: ReadonlyMap<string, number> = archivedUntilMs;
   for (const { startMs, endMs } of unionOf(cuts.flatMap(({ rest }) => rest), RAW_RANGES_MAX)) {
-    const plan = await orMissed(report.cold, WHOLE_ARCHIVE, () => files.plan(startMs, endMs));
+    const plan = await orMissed(watch.cold, WHOLE_ARCHIVE, () => files.plan(startMs, endMs));
     if (plan === undefined) return undefined;
     untilMs = plan.archivedUntilMs;
     for (const [shard, list] of plan.files) {

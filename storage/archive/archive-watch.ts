@@ -1,9 +1,12 @@
 import { isMissingPart } from '../runtime/errors.ts';
+import { isMissingObject } from './missing-object.ts';
 
 /** Who is told what a query reads of the archive, and decides whether it goes on without what cannot be read. */
 export interface ArchiveWatch {
   /** Whether the caller takes an answer in which parts are missing. */
   readonly allowsPartial: boolean;
+  /** Whether an object that is missing fails in any case: see missing-object.ts. */
+  readonly failsOnMissing?: boolean;
   /** A file is looked at: its tail is fetched, or known from before. */
   opened(key: string): void;
   /** One request to the object store was answered. */
@@ -28,7 +31,7 @@ export async function orMissed<T>(watch: ArchiveWatch, what: string, body: () =>
   try {
     return await body();
   } catch (error) {
-    if (!isMissingPart(error) || !watch.allowsPartial) throw error;
+    if (!isMissingPart(error) || !watch.allowsPartial || (watch.failsOnMissing === true && isMissingObject(error))) throw error;
     watch.missed(what, error.message);
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { ObjectStore } from '../object-store.ts';
+import { MissingObjectError } from './missing-object.ts';
 import { pageRowCount } from './page-reader.ts';
 import { PARQUET_MAGIC, PARQUET_TAIL_BYTES, readFooter, readOffsetIndex, type Footer, type PageLocation } from './parquet-footer.ts';
 import type { ParquetSchema } from './parquet-schema.ts';
@@ -261,7 +262,7 @@ function named(key: string, error: unknown): unknown {
 
 async function getRange(store: ObjectStore, key: string, offset: number, length: number): Promise<Uint8Array> {
   const bytes = await store.get(key, { offset, length });
-  if (bytes === undefined) throw new Error(`object ${key} is missing`);
+  if (bytes === undefined) throw new MissingObjectError(key);
   if (bytes.length !== length) throw new Error(`object ${key}: got ${bytes.length} bytes, want ${length}`);
   return bytes;
 }

@@ -14,6 +14,7 @@ import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archiv
 import { tooManySamples, tooMuch } from './archive-reading.ts';
 import { UNWATCHED } from './archive-watch.ts';
 import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
+import { withFreshFiles } from './missing-object.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SeriesFiles } from './series-files.ts';
 import type { LeaversOf } from './series-retention.ts';
@@ -82,9 +83,11 @@ export class TenantArchive {
 
   /** Exemplars of the series that any of the selectors matches, out of files, by series in label order, oldest first, each once. */
   async exemplars(request: ArchivedExemplarsRequest, watch = UNWATCHED): Promise<SeriesExemplars[]> {
-    const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
     const selectors = request.selectors.map((matchers) => [...matchers, ...this.#matchers]);
-    return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors, leaversOf: this.#options.leaversOf }, watch);
+    return withFreshFiles(watch, async (once) => {
+      const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
+      return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors, leaversOf: this.#options.leaversOf }, once);
+    });
   }
 
   /** Asks the catalog what there is from `startMs` to `endMs` (Unix ms, both inclusive). */

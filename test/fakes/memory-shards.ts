@@ -96,6 +96,11 @@ export class MemoryShards implements ObjectNamespaces {
     };
   }
 
+  /** The files of a catalog, for what its upkeep would do. */
+  filesOf(name: string): ArchiveFiles {
+    return this.#catalogOf(name).files;
+  }
+
   #catalogOf(name: string): CatalogState {
     let sql = this.#catalogs.get(name);
     if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
