@@ -2,7 +2,8 @@ import type { ArchivedFile } from '../catalog/archive-api.ts';
 import { compileMatcher, literalValues } from '../model/compile-matcher.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
-import { VarveError } from '../runtime/errors.ts';
+import { isMissingPart, VarveError } from '../runtime/errors.ts';
+import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 
 /* What all readers of a tenant's archive have in common, whatever the table. */
 
@@ -34,11 +35,44 @@ export class SeriesTest {
   }
 }
 
-/** What a warning says of a file that is missing. `rows` is what it has: samples. */
-export function partName(rows: string, { key, shard, minTimeMs, maxTimeMs }: ArchivedFile): string {
-  const minute = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16);
-  return `${rows} of shard ${shard} from ${minute(minTimeMs)} to ${minute(maxTimeMs)} (file ${key})`;
+/**
+ * What is said of files that cannot be read. `rows` is what they have: samples. Who may see only some series is told the days alone, neither
+ * which files there are nor how many: they have series of others too.
+ */
+export class PartNames {
+  readonly #rows: string;
+  readonly #isRestricted: boolean;
+
+  constructor(rows: string, isRestricted: boolean) {
+    this.#rows = rows;
+    this.#isRestricted = isRestricted;
+  }
+
+  /** As in "samples of … are missing". */
+  of({ key, shard, minTimeMs, maxTimeMs }: ArchivedFile): string {
+    const text = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, this.#isRestricted ? DAY_CHARACTERS : MINUTE_CHARACTERS);
+    const [from, to] = [text(minTimeMs), text(maxTimeMs)];
+    if (this.#isRestricted) return `${this.#rows} of ${from === to ? from : `${from} to ${to}`}`;
+    return `${this.#rows} of shard ${shard} from ${from} to ${to} (file ${key})`;
+  }
+
+  /** Runs what reads a file; the answer is `undefined` when it is away and the caller takes that. */
+  reading<T>(watch: ArchiveWatch, file: ArchivedFile, body: () => Promise<T>): Promise<T | undefined> {
+    const name = this.of(file);
+    return orMissed(watch, name, async () => {
+      try {
+        return await reading(body);
+      } catch (error) {
+        if (!this.#isRestricted || !isMissingPart(error)) throw error;
+        throw new VarveError('unavailable', `archive: ${name} cannot be read; try again later`, { cause: error });
+      }
+    });
+  }
 }
+
+/** Of a time as ISO 8601 has it. */
+const DAY_CHARACTERS = 10;
+const MINUTE_CHARACTERS = 16;
 
 /** Runs `each` for all items, a few at a time; the answers are in their order. */
 export async function inTurns<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
@@ -48,7 +82,7 @@ export async function inTurns<T, R>(items: readonly T[], each: (item: T) => Prom
 }
 
 /** What is damaged or away is an error that says so, never a series without samples. */
-export async function reading<T>(body: () => Promise<T>): Promise<T> {
+async function reading<T>(body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {

@@ -7,10 +7,9 @@ import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/select-exemplars.ts';
 import type { ArchiveWatch } from './archive-watch.ts';
-import { orMissed } from './archive-watch.ts';
 import { ExemplarsFileReader } from './exemplars-file-reader.ts';
 import type { LeaversOf } from './series-retention.ts';
-import { inTurns, partName, reading, SeriesTest } from './archive-reading.ts';
+import { inTurns, SeriesTest, type PartNames } from './archive-reading.ts';
 
 export interface ArchivedExemplarsRequest {
   readonly selectors: readonly (readonly Matcher[])[];
@@ -22,32 +21,30 @@ export interface ArchivedExemplarsRequest {
   readonly leaversOf?: LeaversOf | undefined;
 }
 
-/** Exemplars of the series that any of the selectors matches, out of some files, by series in label order, oldest first, each once. */
-export async function selectArchivedExemplars(store: ObjectStore, files: readonly ArchivedFile[], request: ArchivedExemplarsRequest, watch: ArchiveWatch): Promise<SeriesExemplars[]> {
+/** Exemplars of the series that any of the selectors matches, out of some files, by series in label order, oldest first, each once. `names` are those of `exemplars`. */
+export async function selectArchivedExemplars(store: ObjectStore, files: readonly ArchivedFile[], request: ArchivedExemplarsRequest, watch: ArchiveWatch, names: PartNames): Promise<SeriesExemplars[]> {
   const { selectors, startMs, endMs, exemplarsMax, leaversOf } = request;
   const tests = selectors.map((matchers) => new SeriesTest(matchers));
   const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
   const found = new Map<string, { readonly labels: Labels; exemplars: Exemplar[] }>();
   let count = 0;
   await inTurns(wanted, (file) =>
-    orMissed(watch, partName('exemplars', file), () =>
-      reading(async () => {
-        watch.opened(file.key);
-        const reader = await ExemplarsFileReader.open(store, file);
-        watch.fetched(file.tailBytes);
-        const hasLeft = leaversOf?.('exemplars', partitionDay(EXEMPLARS_TABLE, file.minTimeMs));
-        const entries = [...reader.series()].filter((entry) => entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs && tests.some((test) => test.matches(entry.labels)) && hasLeft?.(entry.labels) !== true);
-        const read = await reader.read(entries, (bytes) => watch.fetched(bytes));
-        entries.forEach(({ labels }, i) => {
-          const inRange = read[i]!.filter(({ timestampMs }) => timestampMs >= startMs && timestampMs <= endMs);
-          count += inRange.length;
-          if (count > exemplarsMax) throw new VarveError('limit', `archive: more than ${exemplarsMax} exemplars match (queryExemplarsMax is ${exemplarsMax}): ask for less time or fewer series`);
-          const known = found.get(labelsKey(labels));
-          if (known === undefined) found.set(labelsKey(labels), { labels, exemplars: inRange });
-          else known.exemplars = [...known.exemplars, ...inRange];
-        });
-      }),
-    ),
+    names.reading(watch, file, async () => {
+      watch.opened(file.key);
+      const reader = await ExemplarsFileReader.open(store, file);
+      watch.fetched(file.tailBytes);
+      const hasLeft = leaversOf?.('exemplars', partitionDay(EXEMPLARS_TABLE, file.minTimeMs));
+      const entries = [...reader.series()].filter((entry) => entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs && tests.some((test) => test.matches(entry.labels)) && hasLeft?.(entry.labels) !== true);
+      const read = await reader.read(entries, (bytes) => watch.fetched(bytes));
+      entries.forEach(({ labels }, i) => {
+        const inRange = read[i]!.filter(({ timestampMs }) => timestampMs >= startMs && timestampMs <= endMs);
+        count += inRange.length;
+        if (count > exemplarsMax) throw new VarveError('limit', `archive: more than ${exemplarsMax} exemplars match (queryExemplarsMax is ${exemplarsMax}): ask for less time or fewer series`);
+        const known = found.get(labelsKey(labels));
+        if (known === undefined) found.set(labelsKey(labels), { labels, exemplars: inRange });
+        else known.exemplars = [...known.exemplars, ...inRange];
+      });
+    }),
   );
   return mergeExemplars([...found.values()].filter(({ exemplars }) => exemplars.length > 0)).sort((a, b) => compareLabels(a.labels, b.labels));
 }

@@ -7,8 +7,8 @@ import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { LruCache } from '../runtime/lru-cache.ts';
-import { inTurns, partName, reading, SeriesTest, tooMuch } from './archive-reading.ts';
-import { orMissed, type ArchiveWatch } from './archive-watch.ts';
+import { inTurns, PartNames, SeriesTest, tooMuch } from './archive-reading.ts';
+import type { ArchiveWatch } from './archive-watch.ts';
 import { coversAll, DeletionTest, type DeletedRange } from './deleted-samples.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { SeriesFileRef } from './series-file-reader.ts';
@@ -68,18 +68,20 @@ export interface ReadSeriesRows<Reader, Rows> {
 export class SeriesFiles<Reader extends OpenSeriesFile> {
   readonly #options: SeriesFilesOptions<Reader>;
   readonly #matchers: readonly Matcher[];
+  readonly #names: PartNames;
 
   /** `matchers` restrict every answer: they are joined to the caller's by "and". */
   constructor(options: SeriesFilesOptions<Reader>, matchers: readonly Matcher[]) {
     this.#options = options;
     this.#matchers = matchers;
+    this.#names = new PartNames(options.rows, matchers.length > 0);
   }
 
   /** Series of some files by a key of their labels, in no order. */
   async find(files: readonly ArchivedFile[], { table, selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
-    const readers = await inTurns(wanted, (file) => orMissed(watch, partName(this.#options.rows, file), () => this.#open(file, watch)));
+    const readers = await inTurns(wanted, (file) => this.#names.reading(watch, file, () => this.#open(file, watch)));
     const found = new Map<string, FoundSeries<Reader>>();
     const { archiveQueryEntriesMax } = this.#options.limits;
     let entries = 0;
@@ -88,7 +90,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
       if (reader === undefined) continue;
       const deletions = file.deletions === undefined ? undefined : new DeletionTest(file.deletions);
       const hasLeft = this.#options.leaversOf?.(table, partitionDay(tableDefinition(table), file.minTimeMs));
-      await orMissed(watch, partName(this.#options.rows, file), () => reading(async () => {
+      await this.#names.reading(watch, file, async () => {
         for (const entry of reader.series()) {
           if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels)) || hasLeft?.(entry.labels) === true) continue;
           const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
@@ -100,7 +102,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
           series.entries.push({ file, reader, entry, deleted });
           series.rowCount += entry.rowCount;
         }
-      }));
+      });
     }
     return found;
   }
@@ -139,7 +141,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
     const rows = new Map<FoundEntry<Reader>, Rows>();
     await inTurns([...byReader], async ([reader, founds]) => {
       const entries = founds.map(({ entry }) => entry);
-      const answer = await orMissed(watch, partName(this.#options.rows, founds[0]!.file), () => reading(() => read(reader, entries, (bytes) => watch.fetched(bytes))));
+      const answer = await this.#names.reading(watch, founds[0]!.file, () => read(reader, entries, (bytes) => watch.fetched(bytes)));
       if (answer === undefined) missing.add(reader);
       else founds.forEach((found, i) => rows.set(found, answer[i]!));
     });
@@ -151,7 +153,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
     watch.opened(file.key);
     const known = cache.get(file.key);
     if (known !== undefined) return known;
-    const reader = await reading(() => open(store, file));
+    const reader = await open(store, file);
     watch.fetched(file.tailBytes);
     if (reader.rowCount !== file.rowCount) throw new VarveError('unavailable', `archive: ${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
     cache.set(file.key, reader, file.tailBytes);

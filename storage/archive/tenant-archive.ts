@@ -11,7 +11,7 @@ import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import type { SeriesExemplars } from '../shard/select-exemplars.ts';
 import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archived-exemplars.ts';
-import { tooManySamples, tooMuch } from './archive-reading.ts';
+import { PartNames, tooManySamples, tooMuch } from './archive-reading.ts';
 import { UNWATCHED } from './archive-watch.ts';
 import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
 import { withFreshFiles } from './missing-object.ts';
@@ -86,7 +86,7 @@ export class TenantArchive {
     const selectors = request.selectors.map((matchers) => [...matchers, ...this.#matchers]);
     return withFreshFiles(watch, async (once) => {
       const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
-      return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors, leaversOf: this.#options.leaversOf }, once);
+      return selectArchivedExemplars(this.#options.store, [...plan.files.values()].flat(), { ...request, selectors, leaversOf: this.#options.leaversOf }, once, new PartNames('exemplars', this.#matchers.length > 0));
     });
   }
 
