@@ -91,6 +91,46 @@ export class ColumnWriter {
     this.#length = position;
   }
 
+  /** The first `count` numbers, each as `unsigned` writes it. */
+  unsignedAll(numbers: Uint32Array, count: number): void {
+    this.#reserve(count * 5);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    for (let i = 0; i < count; i++) {
+      let number = numbers[i]!;
+      while (number > 0x7f) {
+        bytes[position++] = (number & 0x7f) | 0x80;
+        number >>>= 7;
+      }
+      bytes[position++] = number;
+    }
+    this.#length = position;
+  }
+
+  /** The first `count` numbers, of each its difference to the one before as `signed` writes it. */
+  signedDifferences(numbers: Uint32Array, count: number): void {
+    this.#reserve(count * 5);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    for (let i = 0, previous = 0; i < count; i++) {
+      const difference = numbers[i]! - previous;
+      previous = numbers[i]!;
+      if (difference > 0x3fff_ffff || difference < -0x4000_0000) {
+        this.#length = position;
+        this.signed(difference);
+        position = this.#length;
+        continue;
+      }
+      let zigzag = (difference << 1) ^ (difference >> 31);
+      while (zigzag > 0x7f) {
+        bytes[position++] = (zigzag & 0x7f) | 0x80;
+        zigzag >>>= 7;
+      }
+      bytes[position++] = zigzag;
+    }
+    this.#length = position;
+  }
+
   /** Its bytes in UTF-8, behind a varint of how many. */
   text(text: string): void {
     const { length } = text;

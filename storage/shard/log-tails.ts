@@ -2,7 +2,7 @@ import { hasStale } from './column-cache.ts';
 import { NO_ENTRY, type LogHead } from './log-head.ts';
 import { lowerBound, type Part } from './piece.ts';
 import { SampleRun } from './sample-run.ts';
-import { readLog } from './seal.ts';
+import { readLog } from './read-log.ts';
 
 /** One series' log entries as columns, oldest first, rising. */
 interface Tail {

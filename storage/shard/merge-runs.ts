@@ -27,7 +27,7 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
   const cursors = runs.map((run, i) => new RunCursor(segments, run, i));
   const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();
-  const refs = index.refsByLabels();
+  const { refs } = index.labelOrder();
   const isMerged = refsOf(segments, runs, index.refLimit);
   // Putting many new series in order is a step's worth of work itself.
   yield PAUSE;

@@ -4,7 +4,7 @@ import { appendInRange, lowerBound, type Piece } from './piece.ts';
 import { payloadOf } from './payloads.ts';
 import { runsHold } from './ref-runs.ts';
 import { SampleRun } from './sample-run.ts';
-import { readLog } from './seal.ts';
+import { readLog } from './read-log.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
 

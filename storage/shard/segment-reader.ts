@@ -182,14 +182,30 @@ function checkLength(reader: ByteReader, length: number): void {
 function column(reader: ByteReader, length: number): Uint32Array {
   checkLength(reader, length);
   const numbers = new Uint32Array(length);
-  for (let i = 0; i < length; i++) numbers[i] = reader.varint();
+  const { bytes, end } = reader;
+  for (let i = 0; i < length; i++) {
+    // Most are short: one byte is read without a call.
+    const byte = bytes[reader.position]!;
+    if (byte < 0x80 && reader.position < end) {
+      reader.position++;
+      numbers[i] = byte;
+    } else numbers[i] = reader.varint();
+  }
   return numbers;
 }
 
 function differences(reader: ByteReader, length: number): Uint32Array {
   checkLength(reader, length);
   const numbers = new Uint32Array(length);
-  for (let i = 0, number = 0; i < length; i++) numbers[i] = number += signedVarint(reader);
+  const { bytes, end } = reader;
+  for (let i = 0, number = 0; i < length; i++) {
+    const byte = bytes[reader.position]!;
+    if (byte < 0x80 && reader.position < end) {
+      reader.position++;
+      number += (byte >>> 1) ^ -(byte & 1);
+    } else number += signedVarint(reader);
+    numbers[i] = number;
+  }
   return numbers;
 }
 

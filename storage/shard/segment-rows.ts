@@ -71,7 +71,7 @@ export class SegmentRowsWriter {
 }
 
 function pieceEnd({ bits, payloads }: SeriesSamples, from: number, end: number): number {
-  const to = Math.min(end, from + PIECE_SAMPLES_MAX);
+  const to = end - from > PIECE_SAMPLES_MAX ? from + PIECE_SAMPLES_MAX : end;
   if (payloads.length === 0) return to;
   let bytes = 0;
   for (let i = from; i < to; i++) {

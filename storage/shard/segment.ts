@@ -131,9 +131,9 @@ export class SegmentWriter {
     }
     for (let i = 0; i < timeColumns; i++) out.unsigned(this.#times.lengthOf(i));
     for (let i = 0; i < timeColumns; i++) out.unsigned(this.#times.bytesOf(i));
-    writeDifferences(this.#refs, this.#seriesCount, out);
-    writeDifferences(this.#timeColumnOf, this.#seriesCount, out);
-    for (let i = 0; i < this.#seriesCount; i++) out.unsigned(this.#valueBytes[i]!);
+    out.signedDifferences(this.#refs, this.#seriesCount);
+    out.signedDifferences(this.#timeColumnOf, this.#seriesCount);
+    out.unsignedAll(this.#valueBytes, this.#seriesCount);
     return out.written();
   }
 
@@ -151,13 +151,6 @@ export class SegmentWriter {
     this.#sampleCount = 0;
     this.#minTimeMs = Infinity;
     this.#maxTimeMs = -Infinity;
-  }
-}
-
-function writeDifferences(numbers: Uint32Array, count: number, out: ColumnWriter): void {
-  for (let i = 0, previous = 0; i < count; i++) {
-    out.signed(numbers[i]! - previous);
-    previous = numbers[i]!;
   }
 }
 

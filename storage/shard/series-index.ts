@@ -4,6 +4,16 @@ import type { Matcher } from '../model/matcher.ts';
 
 const NO_SYMBOL = 0xffffffff;
 
+/** Series in the order of their labels, as they were when it was asked for. Not to be written to; it does not change when series are added. */
+export interface LabelOrder {
+  /** By rank: the ref. */
+  readonly refs: Uint32Array;
+  /** By ref: the rank. */
+  readonly ranks: Uint32Array;
+  /** By rank: the symbol of the metric's name, for SeriesIndex.metricName. */
+  readonly metrics: Uint32Array;
+}
+
 /**
  * The label index: from matchers to refs. Strings are interned as symbols; a series is a run of symbols; a postings list holds the refs,
  * rising, that carry one value of one label name. All of it is memory, rebuilt from the series blocks on waking.
@@ -24,9 +34,8 @@ export class SeriesIndex {
   readonly #unsorted = new Set<number[]>();
   /** Refs of all series, in no particular order, and the same in the order of their labels, as far as it has been needed. */
   readonly #refs: number[] = [];
-  #sorted = new Uint32Array(0);
+  #order: LabelOrder = { refs: new Uint32Array(0), ranks: new Uint32Array(0), metrics: new Uint32Array(0) };
   #refLimit = 0;
-  #rank = new Uint32Array(0);
 
   get count(): number {
     return this.#refs.length;
@@ -89,7 +98,11 @@ export class SeriesIndex {
   }
 
   metricNameOf(ref: number): string {
-    const symbol = this.#metricSymbol[ref]!;
+    return this.metricName(this.#metricSymbol[ref]!);
+  }
+
+  /** What an entry of LabelOrder.metrics stands for. */
+  metricName(symbol: number): string {
     return symbol === NO_SYMBOL ? '' : this.#symbols[symbol]!;
   }
 
@@ -111,20 +124,20 @@ export class SeriesIndex {
     return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
   }
 
-  /** The refs of all series in the order of their labels: not to be written to, and good until a series is added. */
-  refsByLabels(): Uint32Array {
-    this.#updateRanks();
-    return this.#sorted;
+  /** All series in the order of their labels. */
+  labelOrder(): LabelOrder {
+    this.#updateOrder();
+    return this.#order;
   }
 
   /** Sorts refs by their labels, in place. */
   sortByLabels(refs: number[]): number[] {
-    this.#updateRanks();
+    const order = this.labelOrder();
     const ranks = new Uint32Array(refs.length);
-    for (let i = 0; i < refs.length; i++) ranks[i] = this.#rank[refs[i]!]!;
+    for (let i = 0; i < refs.length; i++) ranks[i] = order.ranks[refs[i]!]!;
     // Numbers sort without calls.
     ranks.sort();
-    for (let i = 0; i < refs.length; i++) refs[i] = this.#sorted[ranks[i]!]!;
+    for (let i = 0; i < refs.length; i++) refs[i] = order.refs[ranks[i]!]!;
     return refs;
   }
 
@@ -276,22 +289,26 @@ export class SeriesIndex {
   }
 
   /** Brings the order of all series up to date: new ones are sorted and merged in, so that nothing is paid while none arrive. */
-  #updateRanks(): void {
-    if (this.#sorted.length === this.#refs.length) return;
-    const added = this.#refs.slice(this.#sorted.length);
+  #updateOrder(): void {
+    const { refs: old } = this.#order;
+    if (old.length === this.#refs.length) return;
+    const added = this.#refs.slice(old.length);
     added.sort((a, b) => this.#compare(a, b));
-    const old = this.#sorted;
-    const merged = new Uint32Array(this.#refs.length);
+    const refs = new Uint32Array(this.#refs.length);
     let length = 0;
     let i = 0;
     for (const ref of added) {
-      while (i < old.length && this.#compare(old[i]!, ref) < 0) merged[length++] = old[i++]!;
-      merged[length++] = ref;
+      while (i < old.length && this.#compare(old[i]!, ref) < 0) refs[length++] = old[i++]!;
+      refs[length++] = ref;
     }
-    merged.set(old.subarray(i), length);
-    this.#sorted = merged;
-    if (this.#rank.length < this.#labelStart.length) this.#rank = new Uint32Array(this.#labelStart.length);
-    for (let position = 0; position < merged.length; position++) this.#rank[merged[position]!] = position;
+    refs.set(old.subarray(i), length);
+    const ranks = new Uint32Array(this.#labelStart.length);
+    const metrics = new Uint32Array(refs.length);
+    for (let rank = 0; rank < refs.length; rank++) {
+      ranks[refs[rank]!] = rank;
+      metrics[rank] = this.#metricSymbol[refs[rank]!]!;
+    }
+    this.#order = { refs, ranks, metrics };
   }
 
   #compare(a: number, b: number): number {

@@ -10,7 +10,7 @@ import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { MergeInSteps } from './merge-in-steps.ts';
 import { countRemoved, planPrune } from './prune.ts';
-import { sealLog } from './seal.ts';
+import { LogSeal } from './seal.ts';
 import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
 import { countDead, findAlive, isWorthCleaning } from './series-churn.ts';
 import type { SeriesRegistry } from './series-registry.ts';
@@ -93,7 +93,7 @@ export class Upkeep {
     const { head, wal, series, segments, limits } = this.#parts;
     if (head.count === 0) return;
     this.#transaction(() => {
-      const added = segments.insert(sealLog(head, series.index, limits));
+      const added = segments.insert(new LogSeal(head, series.index, limits).step(Infinity));
       segments.become({ live: [...segments.live, ...added], floorMs: segments.floorMs });
       // Commit point of the seal: this transaction. A crash before it leaves the WAL as it was and no segment; a crash behind it leaves
       // the segments, and WAL rows that are void by their sequence.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LogHead, NO_ENTRY } from '../../../storage/shard/log-head.ts';
 import { SampleRun } from '../../../storage/shard/sample-run.ts';
-import { readLog } from '../../../storage/shard/seal.ts';
+import { readLog } from '../../../storage/shard/read-log.ts';
 
 function append(head: LogHead, ...samples: (readonly [ref: number, timestampMs: number, low: number, high: number])[]): void {
   head.append({

@@ -3,7 +3,7 @@ import { LogHead } from '../../../storage/shard/log-head.ts';
 import { LogTails } from '../../../storage/shard/log-tails.ts';
 import type { Part } from '../../../storage/shard/piece.ts';
 import { SampleRun } from '../../../storage/shard/sample-run.ts';
-import { readLog } from '../../../storage/shard/seal.ts';
+import { readLog } from '../../../storage/shard/read-log.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const SERIES = 5;

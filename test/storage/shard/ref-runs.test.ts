@@ -19,7 +19,7 @@ test('what runs hold is what was put in; coarse ones hold it too, in fewer runs'
   const random = new SeededRandom(1);
   for (let round = 0; round < 50; round++) {
     const refs = new Set(Array.from({ length: random.below(200) }, () => random.below(random.pick([50, 500, 5000]))));
-    const runs = refRunsOf(refs);
+    const runs = refRunsOf([...refs]);
     const coarse = coarseRuns(runs, 8);
     expect(coarse.length / 2).toBeLessThanOrEqual(8);
     for (let ref = 0; ref < 5000; ref++) {

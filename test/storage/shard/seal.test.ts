@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
 import { LogHead } from '../../../storage/shard/log-head.ts';
-import { sealLog } from '../../../storage/shard/seal.ts';
+import { LogSeal } from '../../../storage/shard/seal.ts';
 import { SegmentReader } from '../../../storage/shard/segment-reader.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -70,11 +70,13 @@ function readBack(rows: Iterable<{ readonly bytes: Uint8Array }>): { readonly re
   return { refs, samples };
 }
 
-test.each(['floats', 'starts', 'histograms'] as const)('a log becomes its series in label order, however many parts it is sorted in: %s', (kind) => {
+test.each(['floats', 'starts', 'histograms'] as const)('a log becomes its series in label order, however many parts it is sorted in and steps it is sealed in: %s', (kind) => {
   for (let seed = 1; seed <= 60; seed++) {
     const { head, index, wanted } = randomLog(seed, kind);
-    for (const partEntries of [1, 50, 100_000]) {
-      const rows = [...sealLog(head, index, { segmentRowBytesTarget: seed % 2 === 0 ? 200 : 100_000, segmentFrameBytesTarget: 100 } as never, partEntries)];
+    for (const [partEntries, stepSamples] of [[1, Infinity], [50, 70], [100_000, 1], [100_000, Infinity]] as const) {
+      const seal = new LogSeal(head, index, { segmentRowBytesTarget: seed % 2 === 0 ? 200 : 100_000, segmentFrameBytesTarget: 100 } as never, partEntries);
+      const rows = [...seal.step(stepSamples)];
+      while (!seal.isDone) rows.push(...seal.step(stepSamples));
       const { refs, samples } = readBack(rows);
       expect(samples).toEqual(wanted);
       expect(refs).toEqual(index.sortByLabels([...wanted.keys()]));
