@@ -28,6 +28,12 @@ class SlowBody {
     await settle();
   }
 
+  /** The client hangs up. */
+  async breakOff(): Promise<void> {
+    this.#controller.error(new Error('Network connection lost.'));
+    await settle();
+  }
+
   async finish(): Promise<void> {
     this.#controller.close();
     await settle();
@@ -156,6 +162,20 @@ describe('a slow body', () => {
     await setup.clock.advance(1000);
     expect(reading.outcome).toBe(`timeout: the body has not arrived within writeBodyMsMax (${LIMITS.writeBodyMsMax} ms); send it again`);
     // Its memory is free.
+    const next = new SlowBody();
+    const after = setup.read(next);
+    await next.send(700);
+    await next.finish();
+    expect(after.outcome).toBe(700);
+  });
+
+  test.each([undefined, 1000])('that breaks off is no fault of ours, and nothing of it is held (declared: %s)', async (declared) => {
+    const setup = new Setup();
+    const body = new SlowBody(declared);
+    const reading = setup.read(body);
+    await body.send(500);
+    await body.breakOff();
+    expect(reading.outcome).toBe('canceled: the client hung up before all of the body had arrived');
     const next = new SlowBody();
     const after = setup.read(next);
     await next.send(700);
