@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus } from '../storage/catalog/archive-api.ts';
+import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus, UpkeepStatus, UpkeepWork } from '../storage/catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
@@ -28,7 +28,7 @@ async function tierStatus(shards: TenantShards, nowMs: number): Promise<unknown>
   return {
     time: timeText(nowMs),
     hot: { segments: sum(hotJson, 'segments'), samples: sum(hotJson, 'samples'), bytes: sum(hotJson, 'bytes'), shards: hotJson },
-    archive: catalog === undefined ? null : archiveJson(catalog),
+    archive: catalog === undefined ? null : archiveJson(catalog, nowMs),
   };
 }
 
@@ -67,7 +67,7 @@ function flushJson({ archivedUntilMs, closedUntilMs, lagSeconds, overdueSeconds,
     begun: begun === undefined ? null : { ...taskJson(begun.task), files: begun.fileCount, samples: begun.rowCount, bytes: begun.bytes },
     // Late batches whose time is archived already are due at once.
     next: next === undefined ? null : { ...taskJson(next.task), due: timeText(Math.max(next.dueMs, nowMs)) },
-    failure: failure === undefined ? null : { count: failure.count, message: failure.message, retryAt: timeText(failure.retryAtMs) },
+    failure: failureJson(failure),
   };
 }
 
@@ -75,14 +75,35 @@ function taskJson(task: FlushTask) {
   return task.kind === 'window' ? { kind: task.kind, start: timeText(task.startMs), end: timeText(task.endMs) } : { kind: task.kind, batches: task.batchCount };
 }
 
-function archiveJson({ tables, archivedUntilMs }: ArchiveStatusAnswer) {
+function archiveJson({ tables, archivedUntilMs, deletions, upkeep }: ArchiveStatusAnswer, nowMs: number) {
   const watermarks = Object.entries(archivedUntilMs).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     windowSeconds: LIMITS.archiveWindowMs / 1000,
     graceSeconds: LIMITS.archiveGraceMs / 1000,
     archivedUntil: Object.fromEntries(watermarks.map(([shard, untilMs]) => [shard, timeText(untilMs)])),
     tables: tables.map(tableJson),
+    deletions: deletions === undefined ? null : { waiting: deletions.waiting, files: deletions.fileCount },
+    upkeep: upkeep === undefined ? null : upkeep.map((status) => upkeepJson(status, nowMs)),
   };
+}
+
+/** What is due and has not had its turn is due now. */
+function upkeepJson({ task, dueMs, begun, next, failure }: UpkeepStatus, nowMs: number) {
+  return {
+    task,
+    due: dueMs === undefined ? null : timeText(Math.max(dueMs, nowMs)),
+    begun: begun === undefined ? null : { ...workJson(begun), files: begun.fileCount, written: { files: begun.written.fileCount, rows: begun.written.rowCount, bytes: begun.written.bytes } },
+    next: next === undefined ? null : workJson(next),
+    failure: failureJson(failure),
+  };
+}
+
+function workJson({ table, day, shard }: UpkeepWork) {
+  return { table, day: dayText(day), shard: shard ?? null };
+}
+
+function failureJson(failure: FlushStatus['failure']) {
+  return failure === undefined ? null : { count: failure.count, message: failure.message, retryAt: timeText(failure.retryAtMs) };
 }
 
 function tableJson({ table, days, unpublishedFiles, snapshot }: ArchiveTableStatus) {
@@ -100,7 +121,12 @@ function tableJson({ table, days, unpublishedFiles, snapshot }: ArchiveTableStat
 }
 
 function dayJson({ day, fileCount, rowCount, bytes }: ArchiveDayStatus) {
-  return { day: new Date(day * 86_400_000).toISOString().slice(0, 10), files: fileCount, samples: rowCount, bytes };
+  return { day: dayText(day), files: fileCount, samples: rowCount, bytes };
+}
+
+/** Of days since 1970. */
+function dayText(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function timeText(timeMs: number | undefined): string | null {

@@ -1,3 +1,4 @@
+import type { UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { partitionEndDay, type TableDefinition } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
@@ -23,6 +24,7 @@ const DAY_MS = 86_400_000;
  * files. Queries do not see those from then on; their objects are removed later, as of all files that leave (removed-files.ts).
  */
 export class ArchiveRetention {
+  readonly name = 'expire partitions';
   readonly counters = { archive_expired_files_total: 0 };
   readonly #options: ArchiveRetentionOptions;
   readonly #definitions: readonly TableDefinition[];
@@ -35,6 +37,15 @@ export class ArchiveRetention {
   nextDueMs(): number | undefined {
     const due = this.#definitions.flatMap((definition) => this.#dueMs(definition)?.dueMs ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  next(): UpkeepWork | undefined {
+    const soonestMs = this.nextDueMs();
+    for (const definition of this.#definitions) {
+      const due = this.#dueMs(definition);
+      if (due !== undefined && due.dueMs === soonestMs) return { table: definition.name, day: due.day };
+    }
+    return undefined;
   }
 
   async step(): Promise<void> {

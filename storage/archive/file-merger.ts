@@ -1,4 +1,5 @@
-import type { ArchiveFiles } from '../catalog/archive-files.ts';
+import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
+import type { ArchiveFiles, ShardPartition } from '../catalog/archive-files.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS, tableDefinition } from '../catalog/table-definitions.ts';
@@ -16,7 +17,7 @@ import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
 import { mergeSeries, type MergedSeries } from './merge-series.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 import { PlanLedger } from './plan-ledger.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
@@ -52,6 +53,7 @@ export interface FileMergerOptions {
  * changes nothing. Nothing is deleted here: the files that were merged are removed when nobody reads them any more (removed-files.ts).
  */
 export class FileMerger {
+  readonly name = 'merge';
   readonly counters = { archive_merges_total: 0, archive_merged_files_total: 0, archive_merge_failures_total: 0, archive_merges_given_up_total: 0 };
   readonly #options: FileMergerOptions;
   readonly #plans: PlanLedger<MergePlan, MergeCursor>;
@@ -72,15 +74,36 @@ export class FileMerger {
     return plan && { id: plan.id, files: plan.runs.flat() };
   }
 
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
+  }
+
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
-    let dueMs = Infinity;
+    const next = this.#next();
+    return next && Math.max(next.dueMs, this.#pause.untilMs);
+  }
+
+  begun(): UpkeepStatus['begun'] {
+    const plan = this.#plans.plan()?.plan;
+    return plan && { table: plan.table, day: plan.day, shard: plan.shard, fileCount: plan.runs.flat().length, written: this.#plans.written() };
+  }
+
+  next(): UpkeepWork | undefined {
+    return this.#next()?.partition;
+  }
+
+  /** The partition that is looked at next, whether it is worth merging or not. */
+  #next(): { readonly partition: ShardPartition; readonly dueMs: number } | undefined {
+    let next: { readonly partition: ShardPartition; readonly dueMs: number } | undefined;
     for (const definition of TABLE_DEFINITIONS) {
-      const changed = this.#options.codecs[definition.name] && this.#options.files.changedPartition(definition.name, Infinity);
-      if (changed) dueMs = Math.min(dueMs, partitionEndDay(definition, changed.day) * DAY_MS + this.#options.limits.archiveMergeDelayMs);
+      const partition = this.#options.codecs[definition.name] && this.#options.files.changedPartition(definition.name, Infinity);
+      if (partition === undefined) continue;
+      const dueMs = partitionEndDay(definition, partition.day) * DAY_MS + this.#options.limits.archiveMergeDelayMs;
+      if (next === undefined || dueMs < next.dueMs) next = { partition, dueMs };
     }
-    return dueMs === Infinity ? undefined : Math.max(dueMs, this.#pause.untilMs);
+    return next;
   }
 
   /** Does one bounded piece of what is due. A failure of the object store is counted, and waits; anything else is let out. */
@@ -95,7 +118,7 @@ export class FileMerger {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_merge_failures_total++;
-      this.#pause.failed();
+      this.#pause.failed(error);
       if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
     }
   }

@@ -86,7 +86,6 @@ export class Flusher {
   readonly #plans: PlanLedger<FlushPlan, FlushCursor>;
   #hasher: SeriesHasher | undefined;
   readonly #pause: RetryPause;
-  #lastFailure = '';
   /** Series read at a time. */
   #groupSeries = GROUP_SERIES_FIRST;
   #isRunning = false;
@@ -111,7 +110,6 @@ export class Flusher {
     const { hot, limits, clock } = this.#options;
     const { archivedUntilMs, closedUntilMs } = hot.archive.mark;
     const begun = this.#plans.plan();
-    const files = begun === undefined ? [] : this.#plans.files();
     const state = this.#state();
     const behind = begun === undefined ? state : stateBehind(state, begun.plan.work);
     const dueMs = flushDueMs(behind, limits);
@@ -120,14 +118,9 @@ export class Flusher {
       archivedUntilMs,
       closedUntilMs,
       ...this.lag,
-      begun: begun && {
-        task: taskOf(begun.plan.work),
-        fileCount: files.length,
-        rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
-        bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      },
+      begun: begun && { task: taskOf(begun.plan.work), ...this.#plans.written() },
       next: next && { task: taskOf(next), dueMs: dueMs! },
-      failure: this.#pause.failures === 0 ? undefined : { count: this.#pause.failures, message: this.#lastFailure, retryAtMs: this.#pause.untilMs },
+      failure: this.#pause.failure,
     };
   }
 
@@ -154,8 +147,7 @@ export class Flusher {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_failures_total++;
-      this.#lastFailure = error.message;
-      this.#pause.failed();
+      this.#pause.failed(error);
     } finally {
       this.#isRunning = false;
     }

@@ -11,7 +11,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { encodeMetadataFile } from './metadata-file.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import { dataFileOf } from './series-file-writer.ts';
 
 /** The catalog itself: what it writes is of no shard. */
@@ -45,6 +45,7 @@ interface SnapshotPlan {
  * the old ones. A crash in between repeats what is behind the plan; what changes meanwhile is in the next one.
  */
 export class MetadataSnapshots {
+  readonly name = 'write metadata';
   readonly counters = { metadata_tables_total: 0 };
   readonly #options: MetadataSnapshotsOptions;
   readonly #pause: RetryPause;
@@ -52,6 +53,10 @@ export class MetadataSnapshots {
   constructor(options: MetadataSnapshotsOptions) {
     this.#options = options;
     this.#pause = new RetryPause(options.clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
   }
 
   nextDueMs(): number | undefined {
@@ -84,7 +89,7 @@ export class MetadataSnapshots {
       this.#pause.succeeded();
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
-      this.#pause.failed();
+      this.#pause.failed(error);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { Tombstones } from '../catalog/tombstones.ts';
@@ -7,18 +8,27 @@ import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
+import type { PauseFailure } from './port-failure.ts';
 import { RemovedFiles } from './removed-files.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
 import { TombstoneExecutor } from './tombstone-executor.ts';
 
 /** Something that is done to the archive from time to time, in bounded pieces. */
 export interface UpkeepTask {
+  /** For people: `merge`. */
+  readonly name: string;
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined;
   /** Does one bounded piece of what is due. It may be called when nothing is. */
   step(): Promise<void>;
   /** What is under way, if anything is. */
   openPlan?(): OpenPlan | undefined;
+  /** What is under way, for people. */
+  begun?(): UpkeepStatus['begun'];
+  /** What comes next, where that is known beforehand. */
+  next?(): UpkeepWork | undefined;
+  /** The tries in a row that failed, if the last one did. */
+  readonly failure?: PauseFailure | undefined;
   /** What it has done since the object woke, by name. */
   readonly counters?: Readonly<Record<string, number>>;
 }
@@ -40,6 +50,11 @@ export class ArchiveUpkeep {
   /** What all tasks have done since the object woke, by name. */
   get counters(): Readonly<Record<string, number>> {
     return Object.assign({}, ...this.#tasks.map(({ counters }) => counters)) as Readonly<Record<string, number>>;
+  }
+
+  /** What each task has begun, what it does next, and what has failed. */
+  status(): UpkeepStatus[] {
+    return this.#tasks.map((task) => ({ task: task.name, dueMs: task.nextDueMs(), begun: task.begun?.(), next: task.next?.(), failure: task.failure }));
   }
 
   nextDueMs(): number | undefined {

@@ -3,7 +3,7 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 
 /** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
 export interface OpenPlan {
@@ -57,6 +57,7 @@ export interface OrphanSweepOptions {
  * database, must not take the new one's work for nobody's.
  */
 export class OrphanSweep {
+  readonly name = 'search for orphans';
   readonly counters = { archive_orphans_removed_total: 0 };
   readonly #options: OrphanSweepOptions;
   readonly #pause: RetryPause;
@@ -67,6 +68,10 @@ export class OrphanSweep {
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
     this.#pause = new RetryPause(options.clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
   }
 
   nextDueMs(): number | undefined {
@@ -91,7 +96,7 @@ export class OrphanSweep {
       this.#advance(page.cursor);
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
-      this.#pause.failed();
+      this.#pause.failed(error);
       // A cursor may be what has failed: this table is begun anew.
       this.#cursor = undefined;
     }

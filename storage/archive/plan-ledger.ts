@@ -36,6 +36,12 @@ export class PlanLedger<Plan extends { readonly id: string }, Cursor> {
     return this.#sql.all<{ description: string }>(`SELECT description FROM ${this.#kind}_file ORDER BY position`).map(({ description }) => decodeDataFile(description));
   }
 
+  /** What the files so far come to. */
+  written(): { readonly fileCount: number; readonly rowCount: number; readonly bytes: number } {
+    const files = this.files();
+    return { fileCount: files.length, rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0), bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  }
+
   progress(): PlanProgress<Cursor> {
     const [last] = this.#sql.all<{ position: number; cursor: string | null }>(`SELECT position, cursor FROM ${this.#kind}_file ORDER BY position DESC LIMIT 1`);
     if (last === undefined) return { position: 0, cursor: undefined };

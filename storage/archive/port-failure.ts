@@ -16,10 +16,18 @@ export async function port<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs` (Unix). */
+export interface PauseFailure {
+  readonly count: number;
+  readonly message: string;
+  readonly retryAtMs: number;
+}
+
 /** When to try again what has failed: later each time, up to ten minutes. */
 export class RetryPause {
   readonly #clock: Clock;
   #failures = 0;
+  #message = '';
   #untilMs = -Infinity;
 
   constructor(clock: Clock) {
@@ -45,7 +53,13 @@ export class RetryPause {
     this.#untilMs = -Infinity;
   }
 
-  failed(): void {
+  /** The tries in a row that failed, if the last one did. */
+  get failure(): PauseFailure | undefined {
+    return this.#failures === 0 ? undefined : { count: this.#failures, message: this.#message, retryAtMs: this.untilMs };
+  }
+
+  failed({ message }: PortFailure): void {
+    this.#message = message;
     this.#untilMs = this.#clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
   }
 }

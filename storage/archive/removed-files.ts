@@ -4,7 +4,7 @@ import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 
 export interface RemovedFilesOptions {
   readonly removed: RemovedObjectsStore;
@@ -22,6 +22,7 @@ export interface RemovedFilesOptions {
  * crash in between, or an answer that is lost, and they are removed again, which does nothing.
  */
 export class RemovedFiles {
+  readonly name = 'remove objects';
   readonly counters = { archive_objects_removed_total: 0 };
   readonly #options: RemovedFilesOptions;
   readonly #pause: RetryPause;
@@ -30,6 +31,10 @@ export class RemovedFiles {
   constructor(options: RemovedFilesOptions) {
     this.#options = options;
     this.#pause = new RetryPause(options.clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
   }
 
   nextDueMs(): number | undefined {
@@ -49,7 +54,7 @@ export class RemovedFiles {
         await port(() => store.delete(gone.keys));
       } catch (error) {
         if (!(error instanceof PortFailure)) throw error;
-        this.#pause.failed();
+        this.#pause.failed(error);
         return;
       }
       removed.forget(gone);

@@ -13,8 +13,9 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import type { SeriesEntry } from './series-directory.ts';
+import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 import { oldestKept, type RetentionOf, type SeriesRetention } from './series-retention.ts';
 
@@ -49,6 +50,7 @@ const DAY_MS = 86_400_000;
  * another.
  */
 export class SeriesExpiry {
+  readonly name = 'expire series';
   readonly counters = { archive_expiry_rewritten_files_total: 0, archive_expired_rows_total: 0, archive_expiry_failures_total: 0 };
   readonly #options: SeriesExpiryOptions;
   readonly #expired: ExpiredFiles;
@@ -69,6 +71,10 @@ export class SeriesExpiry {
     });
   }
 
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
+  }
+
   nextDueMs(): number | undefined {
     if (this.#tables.length === 0) return undefined;
     const dueMs = this.#dueMs();
@@ -84,7 +90,7 @@ export class SeriesExpiry {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_expiry_failures_total++;
-      this.#pause.failed();
+      this.#pause.failed(error);
     } finally {
       this.#known = undefined;
       this.#isRunning = false;
@@ -143,11 +149,11 @@ export class SeriesExpiry {
     const id = randomId(random);
     const add: DataFile[] = [];
     if (kept.length > 0) {
-      const { bytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns } = (await this.#rewrite(codec, reader, kept, shard)).finish();
+      const rewritten = (await this.#rewrite(codec, reader, kept, shard)).finish();
       const key = `${prefix}/${table}/data/${partitionFolder(tableDefinition(table), day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
       // Commit point of the object: the store's own. Nobody else has the key.
-      if ((await port(() => putObject(store, key, bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
-      add.push({ table, key, sizeBytes: bytes.length, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, columns });
+      if ((await port(() => putObject(store, key, rewritten.bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
+      add.push(dataFileOf(rewritten, table, key));
     }
     // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
     // meanwhile, merged with others, it is they that are written anew.

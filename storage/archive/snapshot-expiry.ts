@@ -1,9 +1,10 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 
 /** Lets snapshots that are too old leave the Iceberg tables, where no new snapshot does it on its way. */
 export class SnapshotExpiry {
+  readonly name = 'expire snapshots';
   readonly #tables: ArchiveTables;
   readonly #clock: Clock;
   readonly #pause: RetryPause;
@@ -12,6 +13,10 @@ export class SnapshotExpiry {
     this.#tables = tables;
     this.#clock = clock;
     this.#pause = new RetryPause(clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
   }
 
   nextDueMs(): number | undefined {
@@ -28,7 +33,7 @@ export class SnapshotExpiry {
         this.#pause.succeeded();
       } catch (error) {
         if (!(error instanceof PortFailure)) throw error;
-        this.#pause.failed();
+        this.#pause.failed(error);
       }
       return;
     }

@@ -1,3 +1,4 @@
+import type { UpkeepStatus } from '../catalog/archive-api.ts';
 import type { ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
@@ -16,6 +17,14 @@ export class SnapshotPublisher {
     this.#tables = tables.all().map(([name, table]) => ({ name, table, pause: new RetryPause(clock) }));
   }
 
+  /** One line for each table that is behind. */
+  status(): UpkeepStatus[] {
+    return this.#tables.flatMap(({ name, table, pause }) => {
+      if (!table.isBehind) return [];
+      return [{ task: `publish ${name}`, dueMs: pause.untilMs, begun: undefined, next: undefined, failure: pause.failure }];
+    });
+  }
+
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files come or go. */
   nextDueMs(): number | undefined {
     const due = this.#tables.flatMap(({ table, pause }) => (table.isBehind ? [pause.untilMs] : []));
@@ -32,7 +41,7 @@ export class SnapshotPublisher {
       this.counters.archive_snapshots_total++;
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
-      next.pause.failed();
+      next.pause.failed(error);
       this.counters.archive_publish_failures_total++;
     }
   }

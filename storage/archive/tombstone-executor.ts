@@ -12,7 +12,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
 import type { SeriesEntry } from './series-directory.ts';
@@ -39,9 +39,10 @@ const FINISH_CHECK_MS = 5 * 60_000;
 /**
  * Carries deletions out in the archive's files, a few files a step: one that has samples of them is written anew without, and takes the
  * old one's place. Queries do not read what is deleted before that either (TenantArchive). There is no plan: an object that is written, and
- * whose replacement does not follow in the same step, is nobody's, and the next try writes another.
+ * whose replacement does not follow in the same step, is nobody's: the next try writes another, and the search for orphans removes it.
  */
 export class TombstoneExecutor {
+  readonly name = 'delete';
   readonly counters = { archive_rewritten_files_total: 0, archive_deleted_samples_total: 0, archive_rewrite_failures_total: 0 };
   readonly #options: TombstoneExecutorOptions;
   readonly #pause: RetryPause;
@@ -52,6 +53,10 @@ export class TombstoneExecutor {
   constructor(options: TombstoneExecutorOptions) {
     this.#options = options;
     this.#pause = new RetryPause(options.clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
   }
 
   nextDueMs(): number | undefined {
@@ -68,7 +73,7 @@ export class TombstoneExecutor {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_rewrite_failures_total++;
-      this.#pause.failed();
+      this.#pause.failed(error);
     }
   }
 

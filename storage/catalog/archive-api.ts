@@ -164,9 +164,32 @@ export interface ArchiveTableStatus {
   readonly snapshot: { readonly id: number; readonly timeMs: number; readonly count: number; readonly metadataKey: string } | undefined;
 }
 
+/** The files of a table that a piece of upkeep is about: of a partition, by its first day (since 1970), and of a shard unless it is of all. */
+export interface UpkeepWork {
+  readonly table: string;
+  readonly day: number;
+  readonly shard?: string | undefined;
+}
+
+/** What is done to the archive by itself, of one kind. Times are Unix milliseconds. */
+export interface UpkeepStatus {
+  readonly task: string;
+  /** When it has something to do; -Infinity: it has, and waits for its turn; `undefined`: not before files are committed. */
+  readonly dueMs: number | undefined;
+  /** What it has begun: the files that it reads, and those that it has written so far. */
+  readonly begun: (UpkeepWork & { readonly fileCount: number; readonly written: { readonly fileCount: number; readonly rowCount: number; readonly bytes: number } }) | undefined;
+  /** What comes next at `dueMs`, where that is known beforehand. */
+  readonly next: UpkeepWork | undefined;
+  /** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs`. */
+  readonly failure: { readonly count: number; readonly message: string; readonly retryAtMs: number } | undefined;
+}
+
 export interface ArchiveStatusAnswer {
   readonly version: number;
   readonly tables: readonly ArchiveTableStatus[];
+  /** Deletions that are not carried out everywhere, and the files that may still have something of them. Absent from catalogs of an older release, as `upkeep` is. */
+  readonly deletions?: { readonly waiting: number; readonly fileCount: number };
+  readonly upkeep?: readonly UpkeepStatus[];
   /** By shard: all its samples before this (Unix ms) are in files. */
   readonly archivedUntilMs: Readonly<Record<string, number>>;
 }

@@ -44,7 +44,17 @@ export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
     const snapshot = metadata === null || metadataKey === null ? undefined : newestSnapshot(metadata, metadataKey);
     return { table, days, unpublishedFiles: unpublished.find((row) => row.table_name === table)?.files ?? 0, snapshot };
   });
-  return { version: CATALOG_RPC_VERSION, tables, archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])) };
+  // As Tombstones.unclean has it.
+  const [deletions] = sql.all<{ waiting: number; files: number }>(
+    `SELECT (SELECT count(*) FROM tombstone) AS waiting, (SELECT count(*) FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND EXISTS (
+       SELECT 1 FROM tombstone WHERE clean_through < tombstone AND json_extract(description, '$.maxTimeMs') >= start_ms AND json_extract(description, '$.minTimeMs') <= end_ms)) AS files`,
+  );
+  return {
+    version: CATALOG_RPC_VERSION,
+    tables,
+    archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])),
+    deletions: { waiting: deletions!.waiting, fileCount: deletions!.files },
+  };
 }
 
 function newestSnapshot(metadata: string, metadataKey: string) {

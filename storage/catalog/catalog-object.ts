@@ -136,7 +136,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {
-    return archiveStatus(this.#sql);
+    return { ...archiveStatus(this.#sql), upkeep: [...(this.#publisher?.status() ?? []), ...(this.#upkeep?.status() ?? [])] };
   }
 
   async stats(): Promise<CatalogStats> {

@@ -1,9 +1,10 @@
 import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import type { MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
-import { port, PortFailure, RetryPause } from '../archive/port-failure.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from '../archive/port-failure.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
+import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
@@ -51,6 +52,7 @@ export interface RollupBuilderOptions {
  * are committed on the way are newer than what the plan says it has seen: the day is rolled up again. Nothing is deleted here.
  */
 export class RollupBuilder {
+  readonly name = 'roll up';
   readonly counters = { rollup_plans_total: 0, rollup_files_total: 0, rollup_buckets_total: 0, rollup_samples_total: 0, rollup_failures_total: 0, rollups_given_up_total: 0 };
   readonly #options: RollupBuilderOptions;
   readonly #ledger: RollupLedger;
@@ -72,11 +74,28 @@ export class RollupBuilder {
     });
   }
 
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
+  }
+
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
+  }
+
+  begun(): UpkeepStatus['begun'] {
+    const plan = this.#plans.plan()?.plan;
+    return plan && { table: plan.table, day: plan.partition, shard: plan.shard, fileCount: plan.runs.flat().length + plan.replaced.length, written: this.#plans.written() };
+  }
+
+  next(): UpkeepWork | undefined {
+    const { clock } = this.#options;
+    const state = this.#ledger.state();
+    const dueMs = rollupDueMs(state, this.#tables, clock.nowMs(), this.#limits);
+    const work = dueMs === undefined ? undefined : planRollup(state, this.#tables, Math.max(dueMs, clock.nowMs()), this.#limits);
+    return work && { table: work.table, day: work.partition, shard: work.shard };
   }
 
   openPlan(): OpenPlan | undefined {
@@ -97,7 +116,7 @@ export class RollupBuilder {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.rollup_failures_total++;
-      this.#pause.failed();
+      this.#pause.failed(error);
       if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
     }
   }

@@ -1,4 +1,4 @@
-import type { ArchiveDeleteAnswer } from '../../storage/catalog/archive-api.ts';
+import type { ArchiveDeleteAnswer, UpkeepStatus } from '../../storage/catalog/archive-api.ts';
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { archiveStatus } from '../../storage/catalog/archive-status.ts';
 import { rollupDays } from '../../storage/catalog/rollup-days.ts';
@@ -45,6 +45,8 @@ export class MemoryShards implements ObjectNamespaces {
   catalogsAreDown = false;
   /** What every shard says of its flush: there is none here. */
   flushStatus: FlushStatus | undefined;
+  /** What every catalog says of its upkeep: none runs here. */
+  upkeepStatus: readonly UpkeepStatus[] = [];
   /** What every catalog says that it has done. */
   catalogCounters: Readonly<Record<string, number>> = {};
   /** Called before every append reaches its shard. */
@@ -75,7 +77,7 @@ export class MemoryShards implements ObjectNamespaces {
       noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
       metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
       archiveCommit: (request) => call('archiveCommit', ({ files }) => ({ version: CATALOG_RPC_VERSION, ...files.commit(request) })),
-      archiveStatus: () => call('archiveStatus', ({ sql }) => archiveStatus(sql)),
+      archiveStatus: () => call('archiveStatus', ({ sql }) => ({ ...archiveStatus(sql), upkeep: this.upkeepStatus })),
       stats: () => call('stats', () => ({ version: CATALOG_RPC_VERSION, counters: this.catalogCounters })),
       archiveDelete: (request) =>
         call('archiveDelete', ({ sql }): ArchiveDeleteAnswer => {

@@ -38,8 +38,30 @@ test('each tier with what it holds: segments and log, files by day', async () =>
           ],
         },
       ],
+      deletions: { waiting: 0, files: 0 },
+      upkeep: [],
     },
   });
+});
+
+test('what the archive does by itself: what is begun, what comes next, and what has failed', async () => {
+  const { api } = await archivedDays();
+  const day = Math.floor(NOON / DAY_MS);
+  api.shards.upkeepStatus = [
+    { task: 'publish samples', dueMs: NOON + 60_000, begun: undefined, next: undefined, failure: { count: 2, message: 'the object store does not answer', retryAtMs: NOON + 60_000 } },
+    { task: 'merge', dueMs: -Infinity, begun: { table: 'samples', day: day - 3, shard: '1/0', fileCount: 24, written: { fileCount: 2, rowCount: 500, bytes: 1234 } }, next: { table: 'samples', day: day - 2, shard: '1/0' }, failure: undefined },
+    { task: 'expire partitions', dueMs: NOON + 9 * DAY_MS, begun: undefined, next: { table: 'samples', day: day - 3 }, failure: undefined },
+    { task: 'roll up', dueMs: undefined, begun: undefined, next: undefined, failure: undefined },
+  ];
+  await api.shards.catalog('default/catalog').archiveDelete({ version: 1, selectors: [[{ name: 'series', type: '=', value: 'a' }]], startMs: 0, endMs: NOON - 2 * DAY_MS - 1, flushes: {} });
+  const { archive } = (await api.data('/api/v1/status/tiers')) as { archive: Record<string, unknown> };
+  expect(archive['deletions']).toEqual({ waiting: 1, files: 1 });
+  expect(archive['upkeep']).toEqual([
+    { task: 'publish samples', due: '2024-01-14T12:01:00.000Z', begun: null, next: null, failure: { count: 2, message: 'the object store does not answer', retryAt: '2024-01-14T12:01:00.000Z' } },
+    { task: 'merge', due: '2024-01-14T12:00:00.000Z', begun: { table: 'samples', day: '2024-01-11', shard: '1/0', files: 24, written: { files: 2, rows: 500, bytes: 1234 } }, next: { table: 'samples', day: '2024-01-12', shard: '1/0' }, failure: null },
+    { task: 'expire partitions', due: '2024-01-23T12:00:00.000Z', begun: null, next: { table: 'samples', day: '2024-01-11', shard: null }, failure: null },
+    { task: 'roll up', due: null, begun: null, next: null, failure: null },
+  ]);
 });
 
 test('how far a shard is, how late, what it has begun and what comes next', async () => {
