@@ -1,3 +1,4 @@
+import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { randomId, type Random } from '../runtime/random.ts';
@@ -34,13 +35,12 @@ interface SnapshotPlan extends ChangeRange {
 
 interface StateRow extends Record<string, string | number | null> {
   readonly published_change: number;
-  readonly metadata: string | null;
   readonly metadata_key: string | null;
   readonly metadata_version: number;
   readonly snapshot_plan: string | null;
 }
 
-const NEW_STATE: StateRow = { published_change: 0, metadata: null, metadata_key: null, metadata_version: 0, snapshot_plan: null };
+const NEW_STATE: StateRow = { published_change: 0, metadata_key: null, metadata_version: 0, snapshot_plan: null };
 
 /**
  * One Iceberg table of a tenant: snapshots that follow what has been committed to the catalog (archive-files.ts), one for all changes of a
@@ -49,6 +49,8 @@ const NEW_STATE: StateRow = { published_change: 0, metadata: null, metadata_key:
 export class ArchiveTable {
   readonly #options: ArchiveTableOptions;
   readonly #manifests: ManifestStore;
+  /** The newest metadata that was asked for. What stands under a key never changes, and the alarm asks many times for each that is written. */
+  #parsed: { readonly key: string; readonly metadata: TableMetadata } | undefined;
 
   constructor(options: ArchiveTableOptions) {
     this.#options = options;
@@ -62,8 +64,8 @@ export class ArchiveTable {
 
   /** The newest metadata and where it stands; `undefined` before the first snapshot. */
   current(): { readonly metadata: TableMetadata; readonly location: string } | undefined {
-    const { metadata, metadata_key: key } = this.#state();
-    return metadata === null || key === null ? undefined : { metadata: JSON.parse(metadata) as TableMetadata, location: this.#uri(key) };
+    const { metadata_key: key } = this.#state();
+    return key === null ? undefined : { metadata: this.#metadata(key), location: this.#uri(key) };
   }
 
   /** Adds one snapshot, if there is something for it. After a throw, or a crash at any place, calling it again goes on with the same plan. */
@@ -72,7 +74,7 @@ export class ArchiveTable {
     if (plan === undefined) return;
     const { definition, prefix, limits } = this.#options;
     const state = this.#state();
-    const before = state.metadata === null ? newTable(definition, uuidOf(plan.id), this.#uri(prefix), plan.nowMs) : withSchema(JSON.parse(state.metadata) as TableMetadata, definition);
+    const before = state.metadata_key === null ? newTable(definition, uuidOf(plan.id), this.#uri(prefix), plan.nowMs) : withSchema(this.#metadata(state.metadata_key), definition);
     const sequenceNumber = before['last-sequence-number'] + 1;
     const work = this.#manifests.work(plan);
     // A crash between these objects leaves some that the plan knows: the next try finds them as they should be, and goes on.
@@ -110,9 +112,9 @@ export class ArchiveTable {
     const { sql, definition, clock, random, limits } = this.#options;
     const state = this.#state();
     // A snapshot that is being written expires them too.
-    if (state.metadata === null || state.metadata_key === null || state.snapshot_plan !== null) return;
+    if (state.metadata_key === null || state.snapshot_plan !== null) return;
     const nowMs = clock.nowMs();
-    const metadata = withoutSnapshots(JSON.parse(state.metadata) as TableMetadata, { expireThroughMs: nowMs - limits.archiveSnapshotAgeMs, nowMs, previousMetadata: this.#uri(state.metadata_key) });
+    const metadata = withoutSnapshots(this.#metadata(state.metadata_key), { expireThroughMs: nowMs - limits.archiveSnapshotAgeMs, nowMs, previousMetadata: this.#uri(state.metadata_key) });
     const text = JSON.stringify(metadata);
     const version = state.metadata_version + 1;
     const key = this.#key(metadataName(version, randomId(random)));
@@ -132,10 +134,10 @@ export class ArchiveTable {
 
   /** Keys of metadata and manifest lists that the table refers to, and the id of the snapshot that is being written. */
   references(): { readonly keys: ReadonlySet<string>; readonly planId: string | undefined } {
-    const { metadata, metadata_key: key, snapshot_plan: plan } = this.#state();
+    const { metadata_key: key, snapshot_plan: plan } = this.#state();
     const planId = plan === null ? undefined : (JSON.parse(plan) as SnapshotPlan).id;
-    if (metadata === null || key === null) return { keys: new Set(), planId };
-    const { snapshots, 'metadata-log': log } = JSON.parse(metadata) as TableMetadata;
+    if (key === null) return { keys: new Set(), planId };
+    const { snapshots, 'metadata-log': log } = this.#metadata(key);
     const locations = [...snapshots.map((snapshot) => snapshot['manifest-list']), ...log.map((entry) => entry['metadata-file'])];
     return { keys: new Set([key, ...locations.map((location) => location.slice(this.#uri('').length))]), planId };
   }
@@ -203,7 +205,17 @@ export class ArchiveTable {
 
   #state(): StateRow {
     const { sql, definition } = this.#options;
-    return sql.all<StateRow>('SELECT published_change, metadata, metadata_key, metadata_version, snapshot_plan FROM archive_table WHERE name = ?', definition.name)[0] ?? NEW_STATE;
+    return sql.all<StateRow>('SELECT published_change, metadata_key, metadata_version, snapshot_plan FROM archive_table WHERE name = ?', definition.name)[0] ?? NEW_STATE;
+  }
+
+  /** `key` is that of the state that has just been read. */
+  #metadata(key: string): TableMetadata {
+    if (this.#parsed?.key !== key) {
+      const { sql, definition } = this.#options;
+      const [row] = sql.all<{ metadata: string }>('SELECT metadata FROM archive_table WHERE name = ? AND metadata_key = ?', definition.name, key);
+      this.#parsed = { key, metadata: JSON.parse(must(row, `the metadata ${key}`).metadata) as TableMetadata };
+    }
+    return this.#parsed.metadata;
   }
 
   #key(name: string): string {
