@@ -24,6 +24,11 @@ export class MemoryObjectStore implements ObjectStore {
     return copy;
   }
 
+  /** Equal for stores that have the same objects. */
+  fingerprint(): string {
+    return JSON.stringify([...this.#objects].map(([key, { etag, uploadedMs }]) => [key, etag, uploadedMs]).sort());
+  }
+
   async head(key: string): Promise<ObjectHead | undefined> {
     this.counts.head++;
     const object = this.#objects.get(key);

@@ -5,8 +5,10 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { FaultySql } from '../fakes/faulty-sql.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
+import { StatesLeftBehind } from '../fakes/left-behind.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
 
 /*
  * A store that moves its values into a bucket, where every call of its database and of the bucket fails in turn, before and after its
@@ -21,8 +23,8 @@ interface World {
   readonly sql: NodeSql;
 }
 
-function open({ clock, objects, sql }: World, overrides: { readonly sql?: Sql; readonly archive?: ObjectStore } = {}): TimeSeriesStore<unknown> {
-  const options: TimeSeriesStoreOptions = { clock, retention: { hot: '1h', warm: '7d', cold: '365d' }, sql: overrides.sql ?? new NodeSql(sql.database), archive: { bucket: overrides.archive ?? objects, uri: 's3://bucket' } };
+function open({ clock, objects, sql }: World, overrides: { readonly sql?: Sql; readonly archive?: ObjectStore; readonly random?: SeededRandom } = {}): TimeSeriesStore<unknown> {
+  const options: TimeSeriesStoreOptions = { clock, retention: { hot: '1h', warm: '7d', cold: '365d' }, sql: overrides.sql ?? new NodeSql(sql.database), archive: { bucket: overrides.archive ?? objects, uri: 's3://bucket' }, ...(overrides.random === undefined ? {} : { random: overrides.random }) };
   return new TimeSeriesStore<unknown>(options);
 }
 
@@ -78,12 +80,15 @@ test.each(['before', 'after'] as const)('the object dies %s each call of its dat
   const { calls } = counting;
   expect(calls - opened).toBeGreaterThan(100);
   await expectSettled(calm, expected, 'calm');
+  const states = new StatesLeftBehind();
   for (let call = opened; call < calls; call++) {
     const world = copyOf(whole);
-    const broken = open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }) });
+    const broken = open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }), random: new SeededRandom(1) });
     await broken.maintain().catch(() => undefined);
+    if (!states.isNew({ databases: [world.sql], objects: world.objects, clock: world.clock })) continue;
     await expectSettled(world, expected, `call ${call - opened}, fault ${when} it`);
   }
+  expect(states.count).toBeGreaterThan(25);
 });
 
 test.each(['before', 'after'] as const)('each call of the bucket fails %s its effect', async (when) => {

@@ -17,6 +17,7 @@ import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import type { Sql } from '../../../storage/runtime/sql.ts';
 import { payloadOf } from '../../../storage/shard/payloads.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
+import type { LeftBehind } from '../../fakes/left-behind.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -52,7 +53,7 @@ export class ArchiveWorld {
     this.objects = from?.objects.copy(this.clock) ?? new MemoryObjectStore(1000, this.clock);
     this.database = from?.database.copy() ?? new NodeSql();
     this.store = this.objects;
-    if (from !== undefined) [this.#sequence, this.#seed] = [from.#sequence, from.#seed];
+    if (from !== undefined) [this.#sequence, this.#seed, this.retention] = [from.#sequence, from.#seed, from.retention];
     this.wake();
   }
 
@@ -73,6 +74,11 @@ export class ArchiveWorld {
     this.tombstones = new Tombstones(sql, limits);
     const seriesHashKey = (): Uint8Array => catalog.routing(1).seriesHashKey;
     this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionOf: () => this.retention, tombstones: this.tombstones, seriesHashKey });
+  }
+
+  /** What the catalog's next object goes on with. */
+  leftBehind(): LeftBehind {
+    return { databases: [this.database], objects: this.objects, clock: this.clock };
   }
 
   /** Number of the newest commit. */

@@ -12,6 +12,7 @@ import { LateBatchWriter } from '../../../storage/shard/late-batch.ts';
 import { readSelectPage } from '../../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
+import type { LeftBehind } from '../../fakes/left-behind.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -56,6 +57,11 @@ export class FlushWorld {
   /** What one fault after another is tried on, which is filled but once. The copy's shard has just woken. */
   copy(): FlushWorld {
     return new FlushWorld(this.limits, this);
+  }
+
+  /** What the shard's next object goes on with. */
+  leftBehind(): LeftBehind {
+    return { databases: [this.database, this.catalogSql], objects: this.objects, clock: this.clock, random: this.#random };
   }
 
   get files(): ArchiveFiles {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { FlushWorld, HOUR_MS, lazily, seriesOf, START_MS, times } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
@@ -147,6 +148,7 @@ describe('faults', () => {
 
   test.each(['before', 'after'] as const)('the shard dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
     const whole = filled({ ...SMALL, archiveFileRowsMax: 300 });
+    const states = new StatesLeftBehind();
     for (let call = 0; ; call++) {
       const world = whole.copy();
       let sql: FaultySql | undefined;
@@ -159,12 +161,14 @@ describe('faults', () => {
         if (!(error instanceof InjectedFault)) throw error;
       }
       const isOver = sql?.isBroken !== true;
+      if (!isOver && !states.isNew(world.leftBehind())) continue;
       world.wake();
       await world.settle();
       await expectAll(world);
       await expectNoneLeft(world);
       if (isOver) break;
     }
+    expect(states.count).toBeGreaterThan(25);
   });
 
   test('the object store is down for a day: ingest goes on, and afterwards the backlog drains', async () => {
