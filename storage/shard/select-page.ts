@@ -33,8 +33,14 @@ const HEADER_BYTES = 24;
 /** Small: most panels show a few series, and making room for more is cheap beside what fills it. */
 const INITIAL_WORDS = 64;
 const INITIAL_DIRECTORY_BYTES = 512;
-/** Room that is made at once: more than a page is rarely more. */
-const EXPECTED_WORDS_MAX = LIMITS.selectPageBytesTarget / 8;
+/** What a series takes of the directory and of symbols that are its own, mostly, and what the symbols of all take. */
+const DIRECTORY_WORDS = 8;
+const SYMBOLS_WORDS = 256;
+/** Room that is made at once: a page with its last series and its symbols is rarely more. */
+const EXPECTED_WORDS_MAX = (LIMITS.selectPageBytesTarget * 1.125) / 8;
+
+/** 32-bit words. */
+const LOOP_WORDS_MAX = 64;
 
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder();
@@ -63,6 +69,8 @@ export class SelectPageWriter {
   #seriesCount = 0;
   #lastTimesAt = 0;
   #lastTimesLength = 0;
+  /** Of the series before. */
+  #lastParts: readonly Part[] = NO_PARTS;
 
   get seriesCount(): number {
     return this.#seriesCount;
@@ -76,12 +84,21 @@ export class SelectPageWriter {
     this.#index = index;
   }
 
-  /** Makes room, before anything is added, for what is about to be: as far as it is known, and fits a page. */
-  expect(parts: readonly (readonly Part[] | undefined)[]): void {
-    let words = 0;
-    for (const known of parts) for (const { from, to } of known ?? NO_PARTS) words += to - from;
-    // A quarter on top for what the log has, time columns and directory.
-    this.#reserve(Math.min(words * 1.25, EXPECTED_WORDS_MAX));
+  /**
+   * Makes room, before anything is added, for what is about to be: as far as it is known, and fits a page. `tailLength` is how many samples
+   * more to expect of each series. Too little or far too much would copy the page once more: a fifth of what a wide query costs.
+   */
+  expect(parts: readonly (readonly Part[] | undefined)[], tailLength: number): void {
+    let words = parts.length * (tailLength + DIRECTORY_WORDS);
+    let longest = 0;
+    for (const known of parts) {
+      let length = 0;
+      for (const { from, to } of known ?? NO_PARTS) length += to - from;
+      words += length;
+      longest = Math.max(longest, length);
+    }
+    // Most have their timestamps in common.
+    this.#reserve(Math.min(words + longest + tailLength + SYMBOLS_WORDS, EXPECTED_WORDS_MAX));
   }
 
   /** Parts follow each other in time. */
@@ -94,7 +111,7 @@ export class SelectPageWriter {
     const stale: number[] = [];
     for (const { bits, from, to, hasStale } of parts) {
       const at = this.#columnLength - from;
-      this.#columnBits.set(bits.subarray(from * 2, to * 2), this.#columnLength * 2);
+      this.#copyBits(bits, from * 2, to * 2);
       this.#columnLength += to - from;
       for (let i = from; hasStale && i < to; i++) {
         if (bits[i * 2 + 1] === STALE_BITS_HIGH && bits[i * 2] === STALE_BITS_LOW) stale.push(at + i - valuesAt);
@@ -111,6 +128,15 @@ export class SelectPageWriter {
     for (const position of stale) directory.unsigned(position);
     this.#addExtras(parts, valuesAt, sampleCount);
     this.#seriesCount++;
+  }
+
+  /** To the end of the columns. */
+  #copyBits(bits: Uint32Array, from: number, to: number): void {
+    const columnBits = this.#columnBits;
+    let at = this.#columnLength * 2;
+    // A view costs more than copying a few words one by one.
+    if (to - from > LOOP_WORDS_MAX) columnBits.set(bits.subarray(from, to), at);
+    else for (let i = from; i < to; i++) columnBits[at++] = bits[i]!;
   }
 
   /** Start timestamps and histograms of a series, which most have none of. */
@@ -163,7 +189,9 @@ export class SelectPageWriter {
   }
 
   #timesAt(parts: readonly Part[], sampleCount: number): number {
-    if (this.#seriesCount > 0 && sampleCount === this.#lastTimesLength && this.#areLastTimes(parts)) return this.#lastTimesAt;
+    const isLast = this.#seriesCount > 0 && sampleCount === this.#lastTimesLength && this.#areLastTimes(parts);
+    this.#lastParts = parts;
+    if (isLast) return this.#lastTimesAt;
     this.#reserve(sampleCount);
     this.#lastTimesAt = this.#columnLength;
     this.#lastTimesLength = sampleCount;
@@ -176,8 +204,19 @@ export class SelectPageWriter {
 
   #areLastTimes(parts: readonly Part[]): boolean {
     const columns = this.#columns;
+    const lastParts = this.#lastParts;
+    /** Whether the parts up to here are as long as those of the series before. */
+    let isAligned = lastParts.length === parts.length;
     let at = this.#lastTimesAt;
-    for (const { timestampsMs, from, to } of parts) {
+    for (let k = 0; k < parts.length; k++) {
+      const { timestampsMs, from, to } = parts[k]!;
+      const last = isAligned ? lastParts[k]! : undefined;
+      // Series of a segment mostly share the array. Not so the last part, which may be of the log: that array is written anew for each series.
+      if (last?.timestampsMs === timestampsMs && last.from === from && last.to === to && k < parts.length - 1) {
+        at += to - from;
+        continue;
+      }
+      isAligned &&= last!.to - last!.from === to - from;
       for (let i = from; i < to; i++) if (columns[at++] !== timestampsMs[i]) return false;
     }
     return true;

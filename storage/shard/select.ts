@@ -41,7 +41,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   for (let start = from; start < refs.length; start += groupLength) {
     const group = refs.slice(start, start + groupLength);
     const parts = sources.gatherer.gather(index, group, fromMs, request.endMs);
-    page.expect(parts);
+    page.expect(parts, tailLength(sources.tails, group, request));
     for (let i = 0; i < group.length; i++) {
       const ref = group[i]!;
       const settled = settle(parts[i], sources.tails.read(ref, request.startMs, request.endMs));
@@ -57,6 +57,12 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
     }
   }
   return { status: 'page', page: page.finish(), more: false };
+}
+
+/** About how many samples the log has of each series of a group: as many as of the first one, where all are scraped alike. */
+function tailLength(tails: LogTails, [first]: readonly number[], { startMs, endMs }: SelectShardRequest): number {
+  const tail = first === undefined ? undefined : tails.read(first, startMs, endMs);
+  return tail === undefined ? 0 : tail.to - tail.from;
 }
 
 /** A series' parts and what the log holds of it, in order of time, each timestamp once. Nearly always they simply follow each other. */
