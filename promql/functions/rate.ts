@@ -58,10 +58,9 @@ const MARGIN = 1 + 1e-9;
 function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): void {
   const { values } = input.floats;
   const { from, to } = input.floatWindows;
-  const geometry = geometryOf(input);
-  const { sampledSeconds, toStartSeconds, toEndSeconds, factors } = geometry;
-  const { values: results, present } = out;
   const divisor = kind.perSecond ? input.rangeMs / 1000 : 1;
+  const { sampledSeconds, toStartSeconds, toEndSeconds, factors } = geometryOf(input, divisor);
+  const { values: results, present } = out;
   let isEmpty = out.isEmpty;
   for (let step = 0; step < from.length; step++) {
     const first = from[step]!;
@@ -72,9 +71,9 @@ function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): v
     // Most counters are so far from zero that this is plain without the division.
     if (kind.isCounter && difference > 0 && values[first]! >= 0 && !(sampledSeconds[step]! * values[first]! > difference * toStartSeconds[step]! * MARGIN)) {
       const toZeroSeconds = sampledSeconds[step]! * (values[first]! / difference);
-      if (toZeroSeconds < toStartSeconds[step]!) factor = (sampledSeconds[step]! + toZeroSeconds + toEndSeconds[step]!) / sampledSeconds[step]!;
+      if (toZeroSeconds < toStartSeconds[step]!) factor = (sampledSeconds[step]! + toZeroSeconds + toEndSeconds[step]!) / sampledSeconds[step]! / divisor;
     }
-    results[step] = difference * (factor / divisor);
+    results[step] = difference * factor;
     present[step] = FLOAT;
     isEmpty = false;
   }

@@ -19,6 +19,8 @@ export const avgOverTime: WindowFunction = (input, out) => {
 /**
  * The compensated sum of each window, or its mean. While a sum stays finite, which nearly every one does, there is nothing to look out for
  * at each addition, and an infinity or NaN on the way still shows at the end: such a window is summed again with care.
+ *
+ * An addition waits for the one before it. Two windows at a time wait together; neighbours mostly hold as many samples.
  */
 function setSums(input: WindowInput, out: StepColumns, isMean: boolean): void {
   const { values } = input.floats;
@@ -27,23 +29,42 @@ function setSums(input: WindowInput, out: StepColumns, isMean: boolean): void {
   let isEmpty = out.isEmpty;
   for (let step = 0; step < from.length; step++) {
     const first = from[step]!;
-    const end = to[step]!;
-    if (end <= first) continue;
-    let sum = values[first]!;
-    let compensation = 0;
-    for (let i = first + 1; i < end; i++) {
-      const value = values[i]!;
-      const next = sum + value;
-      compensation += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
-      sum = next;
+    const count = to[step]! - first;
+    if (count <= 0) continue;
+    const isPair = step + 1 < from.length && to[step + 1]! - from[step + 1]! === count;
+    // Alone, a window keeps itself company.
+    const second = isPair ? from[step + 1]! : first;
+    let sum1 = values[first]!;
+    let sum2 = values[second]!;
+    let compensation1 = 0;
+    let compensation2 = 0;
+    for (let i = 1; i < count; i++) {
+      const value1 = values[first + i]!;
+      const value2 = values[second + i]!;
+      const next1 = sum1 + value1;
+      const next2 = sum2 + value2;
+      // What an addition leaves behind, exactly, whichever of the two is larger (Knuth's TwoSum): no branch.
+      const added1 = next1 - sum1;
+      const added2 = next2 - sum2;
+      compensation1 += sum1 - (next1 - added1) + (value1 - added1);
+      compensation2 += sum2 - (next2 - added2) + (value2 - added2);
+      sum1 = next1;
+      sum2 = next2;
     }
-    const count = end - first;
-    if (!Number.isFinite(sum)) results[step] = isMean ? averageFloats(values, first, end) : sumFloats(values, first, end);
-    else results[step] = isMean ? sum / count + compensation / count : sum + compensation;
+    results[step] = settledSum(values, first, count, sum1, compensation1, isMean);
     present[step] = FLOAT;
     isEmpty = false;
+    if (!isPair) continue;
+    step++;
+    results[step] = settledSum(values, second, count, sum2, compensation2, isMean);
+    present[step] = FLOAT;
   }
   out.isEmpty = isEmpty;
+}
+
+function settledSum(values: Float64Array, first: number, count: number, sum: number, compensation: number, isMean: boolean): number {
+  if (!Number.isFinite(sum)) return isMean ? averageFloats(values, first, first + count) : sumFloats(values, first, first + count);
+  return isMean ? sum / count + compensation / count : sum + compensation;
 }
 
 function overFloatsOrHistograms(

@@ -7,21 +7,22 @@ export interface WindowGeometry {
   readonly sampledSeconds: Float64Array;
   readonly toStartSeconds: Float64Array;
   readonly toEndSeconds: Float64Array;
-  /** The factor of extrapolation where the counter's zero is not in the way. */
+  /** The factor of extrapolation where the counter's zero is not in the way, over what the difference is divided by. */
   readonly factors: Float64Array;
 }
 
-/** Series with the same timestamps have the same windows, the very object. */
+/** Series with the same timestamps have the same windows, the very object; and windows are of one call, which has one divisor. */
 const known = new WeakMap<Windows, WindowGeometry>();
 
-export function geometryOf(input: WindowInput): WindowGeometry {
+/** `divisor` is the seconds of the range where a rate is asked for, else 1. */
+export function geometryOf(input: WindowInput, divisor: number): WindowGeometry {
   let geometry = known.get(input.floatWindows);
-  if (geometry === undefined) known.set(input.floatWindows, (geometry = computeGeometry(input)));
+  if (geometry === undefined) known.set(input.floatWindows, (geometry = computeGeometry(input, divisor)));
   return geometry;
 }
 
 /** In one loop without objects, for it runs once a step wherever each series has timestamps of its own. To the bit what `reachOf` says. */
-function computeGeometry(input: WindowInput): WindowGeometry {
+function computeGeometry(input: WindowInput, divisor: number): WindowGeometry {
   const { timestampsMs } = input.floats;
   const { from, to } = input.floatWindows;
   const { rangeMs, reference } = input;
@@ -46,7 +47,7 @@ function computeGeometry(input: WindowInput): WindowGeometry {
     sampledSeconds[step] = sampled;
     toStartSeconds[step] = toStart;
     toEndSeconds[step] = toEnd;
-    factors[step] = (sampled + toStart + toEnd) / sampled;
+    factors[step] = (sampled + toStart + toEnd) / sampled / divisor;
   }
   return { sampledSeconds, toStartSeconds, toEndSeconds, factors };
 }

@@ -4,7 +4,7 @@ import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { counterResetCollision, mixedExponentialCustomHistograms, mixedFloatsHistogramsInAggregation, reconciledCustomBuckets } from '../annotations.ts';
 import { HistogramMean, HistogramTotal } from '../functions/histogram-mean.ts';
 import type { FoldContext, GroupFold } from './folds.ts';
-import { FLOAT, HISTOGRAM } from './step-series.ts';
+import { ABSENT, FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';
 
 /**
@@ -22,6 +22,9 @@ export class SumFold implements GroupFold {
   readonly #compensations: Float64Array;
   readonly #seen: Uint8Array;
   readonly #histograms: HistogramFold;
+  #isFirst = true;
+  /** Whether all series so far had floats at all steps. */
+  #isWhole = false;
 
   constructor(context: FoldContext) {
     this.#context = context;
@@ -32,6 +35,32 @@ export class SumFold implements GroupFold {
   }
 
   add(series: StepSeries): void {
+    const { present } = series;
+    // Both are found out as fast as memory is read.
+    const isWhole = !present.includes(ABSENT) && !present.includes(HISTOGRAM);
+    if (isWhole && this.#isWhole) this.#addWhole(series.values);
+    else this.#addSome(series);
+    this.#isWhole = isWhole && (this.#isFirst || this.#isWhole);
+    this.#isFirst = false;
+  }
+
+  /** Floats at all steps onto sums of floats at all steps. */
+  #addWhole(values: Float64Array): void {
+    const sums = this.#sums;
+    const compensations = this.#compensations;
+    for (let step = 0; step < values.length; step++) {
+      const value = values[step]!;
+      const sum = sums[step]!;
+      const next = sum + value;
+      // What the addition leaves behind, exactly, whichever of the two is larger (Knuth's TwoSum): no branch.
+      const added = next - sum;
+      if (next === Infinity || next === -Infinity) compensations[step] = 0;
+      else compensations[step]! += sum - (next - added) + (value - added);
+      sums[step] = next;
+    }
+  }
+
+  #addSome(series: StepSeries): void {
     const sums = this.#sums;
     const compensations = this.#compensations;
     const seen = this.#seen;

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { power } from '../../../promql/functions/binary-floats.ts';
 import { quantileOfFloats } from '../../../promql/functions/quantile-of-floats.ts';
+import { quantileOfSorted } from '../../../storage/model/quantile.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 test('quantiles interpolate between ranks, NaN first', () => {
   const f = (quantile: number, values: readonly number[], result: number): void => expect(quantileOfFloats(quantile, Float64Array.from(values))).toBe(result);
@@ -15,6 +17,20 @@ test('quantiles interpolate between ranks, NaN first', () => {
   f(0, [1, NaN, 2], NaN);
   f(1, [1, NaN, 2], 2);
   f(0.75, [1, NaN, 2], 1.5);
+});
+
+test('the ranks are those of all values sorted, whatever their order', () => {
+  const random = new SeededRandom(5);
+  const special = [NaN, Infinity, -Infinity, 0, 1];
+  const orders: ((values: Float64Array) => void)[] = [() => {}, (values) => values.sort(), (values) => values.sort().reverse()];
+  for (let turn = 0; turn < 6000; turn++) {
+    const distinct = random.pick([1, 3, 1000, 1e9]);
+    const values = Float64Array.from({ length: random.between(1, 150) }, () => (random.oneIn(20) ? random.pick(special) : random.below(distinct) - distinct / 2));
+    random.pick(orders)(values);
+    const quantile = random.oneIn(4) ? random.below(2) : random.below(1001) / 1000;
+    const wanted = quantileOfSorted(quantile, values.slice().sort());
+    if (!Object.is(quantileOfFloats(quantile, values.slice()), wanted)) expect({ values: [...values], quantile }).toBe(wanted);
+  }
 });
 
 test('powers of one and minus one', () => {
