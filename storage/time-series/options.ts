@@ -41,7 +41,7 @@ export interface TimeSeriesStoreOptions {
 
 export interface StoreArchivePlace {
   readonly bucket: R2Bucket | ObjectStore;
-  /** What all keys begin with; random, and remembered, unless given. Two stores must not have the same: each removes files there that it does not know. */
+  /** What all keys begin with; random, and remembered, unless given. Of two stores with the same one the second is refused by `maintain`, and keeps all of its values in SQLite. */
   readonly prefix?: string;
   /**
    * The files are an Iceberg table, whose metadata is under `PREFIX/points/metadata`. This stands before a key in the locations that its

@@ -14,6 +14,7 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import { localHashKey } from '../shard/local-batch.ts';
+import { ArchiveOwner } from './archive-owner.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import { ArchivedKeys, SeenKeys } from './archived-keys.ts';
 import type { ArchiveSettings } from './options.ts';
@@ -56,6 +57,7 @@ export class StoreArchive {
   /** What lets files, snapshots and objects go. */
   readonly upkeep: ArchiveUpkeep;
   readonly #options: StoreArchiveOptions;
+  readonly #owner: ArchiveOwner;
   #keysFromMs = -Infinity;
 
   constructor(options: StoreArchiveOptions) {
@@ -69,6 +71,7 @@ export class StoreArchive {
     this.reader = new ArchiveReader(store, this.files);
     sql.run('CREATE TABLE IF NOT EXISTS snapshot_place (snapshot TEXT PRIMARY KEY, closed_until_ms REAL, cuts INTEGER NOT NULL) WITHOUT ROWID');
     const prefix = archivePrefix(sql, settings.prefix, random);
+    this.#owner = new ArchiveOwner({ sql, store, random, prefix, isShared: settings.prefix !== undefined });
     const ports = { sql: catalogSql, store, clock, random, limits, prefix, definitions: [POINTS_TABLE] };
     this.tables = new ArchiveTables({ ...ports, baseUri: settings.uri });
     this.upkeep = openCleaning({ ...ports, files: this.files, tables: this.tables, retentionOf: () => filesRetention(settings) });
@@ -94,6 +97,11 @@ export class StoreArchive {
     const { coldMs, warmMs } = this.#options.settings;
     const keepMs = isRolledUp ? (warmMs ?? coldMs) : coldMs;
     return keepMs === undefined ? -Infinity : Math.floor((this.#options.clock.nowMs() - keepMs) / DAY_MS) * DAY_MS;
+  }
+
+  /** Before anything is written or removed: see ArchiveOwner. */
+  claim(): Promise<void> {
+    return this.#owner.claim();
   }
 
   /** One piece of the upkeep that is due. */

@@ -1,3 +1,4 @@
+import { PortFailure } from '../archive/port-failure.ts';
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -32,8 +33,8 @@ const STORE_LIMITS = {
 /** Before the names of all tables: they lie in somebody else's database. */
 const TABLE_PREFIX = 'timeseries_';
 const utf8 = new TextDecoder();
-/** When the Iceberg table could not be written. */
-const PUBLISH_RETRY_MS = 60_000;
+/** When the Iceberg table could not be written, or the archive's prefix not claimed. */
+const ARCHIVE_RETRY_MS = 60_000;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
 const OWN_TIMES_MAX = 10_000;
 
@@ -64,6 +65,8 @@ export class StoreEngine {
   #changes = 0;
   #moving: Promise<number> | undefined;
   #publishRetryAtMs = -Infinity;
+  #claimRetryAtMs = -Infinity;
+  #claimRefusal: unknown;
   /** Since when, and until when, a history may be loading. */
   #unsettledSinceMs = -Infinity;
   #settledFromMs = -Infinity;
@@ -240,7 +243,8 @@ export class StoreEngine {
     return this.read(({ hot, archive }) => {
       const publishDueMs = archive?.tables.isBehind === true ? this.#publishRetryAtMs : Infinity;
       const moveDueMs = Math.max(archive?.flusher.nextDueMs() ?? Infinity, this.#settledFromMs);
-      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs);
+      const archiveDueMs = Math.max(Math.min(moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs), this.#claimRetryAtMs);
+      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archiveDueMs);
       return dueMs === Infinity ? undefined : dueMs;
     });
   }
@@ -305,6 +309,7 @@ export class StoreEngine {
       const isPublishDue = this.#isPublishDue(archive);
       if (!isFlushDue && !isPublishDue && !this.#isDue(archive.upkeep.nextDueMs())) return samplesMoved;
       try {
+        if (!(await this.#claims(archive))) return samplesMoved;
         if (isFlushDue) await archive.flusher.step();
         else if (isPublishDue) await this.#publish(archive);
         else await archive.maintain();
@@ -316,6 +321,21 @@ export class StoreEngine {
       // Rebuilt in the meantime: what is in memory now does not know of the step.
       if (this.#parts !== parts) this.#forget();
     }
+  }
+
+  /** Whether the archive's prefix is this store's, which nobody knows while the bucket does not answer; throws when it is another's. The bucket is not asked at every write. */
+  async #claims(archive: StoreArchive): Promise<boolean> {
+    if (this.#isDue(this.#claimRetryAtMs)) {
+      try {
+        await archive.claim();
+        return true;
+      } catch (error) {
+        this.#claimRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
+        this.#claimRefusal = error instanceof PortFailure ? undefined : error;
+      }
+    }
+    if (this.#claimRefusal !== undefined) throw this.#claimRefusal;
+    return false;
   }
 
   #isDue(dueMs: number | undefined): boolean {
@@ -333,7 +353,7 @@ export class StoreEngine {
       await tables.publish();
       this.#publishRetryAtMs = -Infinity;
     } catch {
-      this.#publishRetryAtMs = this.#ports.clock.nowMs() + PUBLISH_RETRY_MS;
+      this.#publishRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
       this.#forget();
     }
   }

@@ -360,3 +360,49 @@ test('the archive’s keys begin with the prefix, and two stores share a bucket'
   ]);
   expect(await values(other, 'k')).toEqual([[NOON - 3 * HOUR, 2]]);
 });
+
+describe('two stores under one prefix', () => {
+  const place = (): TimeSeriesStoreOptions => ({ archive: { bucket: objects, prefix: 'shared' } });
+
+  test('the second is refused, keeps its values, and touches nothing of the first', async () => {
+    const first = open(place());
+    await count(first, 60, NOON - 3 * HOUR, MINUTE);
+    await first.maintain();
+    const [firstSql, keys] = [sql, await dataFiles()];
+    sql = new NodeSql();
+    const second = open(place());
+    await count(second, 60, NOON - 3 * HOUR, MINUTE);
+    for (let i = 0; i < 3; i++) await expect(second.maintain()).rejects.toThrow('the archive\'s prefix "shared" is another store\'s, as the object "shared/owner" says');
+    // It is the bucket that says so, and it is not asked each time.
+    const { create } = objects.counts;
+    await second.put('k', 1, NOON - 3 * HOUR + 1);
+    await expect(second.maintain()).rejects.toThrow('another store');
+    expect(objects.counts.create).toBe(create);
+    clock.advance(5 * DAY);
+    await expect(second.maintain()).rejects.toThrow('another store');
+    expect(await values(second, 'k')).toHaveLength(61);
+    expect(await dataFiles()).toEqual(keys);
+    sql = firstSql;
+    const again = reopen(place());
+    await again.maintain();
+    expect(await values(again, 'k')).toHaveLength(60);
+  });
+
+  test('the first is known to be so again, after a crash and while the bucket is away', async () => {
+    for (const when of ['before', 'after'] as const) {
+      objects = new MemoryObjectStore();
+      sql = new NodeSql();
+      const faulty = new FaultyObjectStore(objects, { call: 0, when });
+      const store = open({ archive: { bucket: faulty, prefix: 'shared' } });
+      await count(store, 60, NOON - 3 * HOUR, MINUTE);
+      const nextMs = await store.maintain();
+      // The answer is lost, and the object is there: it is looked at.
+      expect(await dataFiles()).toHaveLength(when === 'before' ? 0 : 1);
+      if (when === 'before') expect(nextMs).toBe(clock.nowMs() + MINUTE);
+      clock.advance(MINUTE);
+      await reopen(place()).maintain();
+      expect(await dataFiles()).toHaveLength(1);
+      expect(await values(reopen(place()), 'k')).toHaveLength(60);
+    }
+  });
+});
