@@ -1,14 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { findPeers } from '../bench/peers.ts';
 import { freePort } from '../processes/free-port.ts';
-import { http } from '../processes/http.ts';
 import type { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import { buildGo } from './go-build.ts';
 import { startNativeTarget } from './native-target.ts';
 import type { Tools } from './packages.ts';
+import { difference, exemplarDifference, metadataDifference, otherVersion, type Endpoint } from './sender-checks.ts';
 
 /*
  * Real senders of remote write. Prometheus scrapes native histograms (integer and float), exemplars and metadata and sends all of them
@@ -17,12 +16,6 @@ import type { Tools } from './packages.ts';
  * writes to a Varve of its own.
  */
 const SCRAPING_MS = 12_000;
-const DRAIN_MS = 20_000;
-
-interface Endpoint {
-  readonly name: string;
-  readonly url: URL;
-}
 
 /** Every sample, so the whole of each histogram; and what functions make of them. */
 const HISTOGRAM_QUERIES = [
@@ -41,12 +34,21 @@ export const SENDER_CHECKS = HISTOGRAM_QUERIES.length + TEXT_QUERIES.length + 2;
 type Version = '1.0' | '2.0';
 
 /**
- * What each version takes in a scraping, a remote_write and a command. Only 2.0 can say when a counter began, and has the metadata beside the
- * samples: both are read from Prometheus' log.
+ * What each version takes in scraping, a remote_write and a command. Only 2.0 can say when a counter began, and has the metadata beside the
+ * samples: both are read from Prometheus' log. It scrapes the text format as well, which vmagent does beside 1.0.
  */
-const PROMETHEUS: Readonly<Record<Version, { readonly scrape: object; readonly write: object; readonly features: string }>> = {
-  '1.0': { scrape: {}, write: { metadata_config: { send: true, send_interval: '2s' } }, features: 'native-histograms,exemplar-storage' },
-  '2.0': { scrape: { scrape_native_histograms: true }, write: { protobuf_message: 'io.prometheus.write.v2.Request' }, features: 'exemplar-storage,metadata-wal-records,st-storage' },
+const PROMETHEUS: Readonly<Record<Version, { readonly jobs: Readonly<Record<string, object>>; readonly write: object; readonly features: string }>> = {
+  '1.0': {
+    jobs: { native: {} },
+    // What vmagent writes to this Prometheus goes to Varve from vmagent itself.
+    write: { metadata_config: { send: true, send_interval: '2s' }, write_relabel_configs: [{ source_labels: ['job'], regex: 'text', action: 'drop' }] },
+    features: 'native-histograms,exemplar-storage',
+  },
+  '2.0': {
+    jobs: { native: { scrape_native_histograms: true }, text: { scrape_protocols: ['PrometheusText0.0.4'] } },
+    write: { protobuf_message: 'io.prometheus.write.v2.Request' },
+    features: 'exemplar-storage,metadata-wal-records,st-storage',
+  },
 };
 
 export async function runSenders(sandbox: Sandbox, tools: Tools, say: (line: string) => void): Promise<{ passed: number; failed: number }> {
@@ -92,7 +94,10 @@ async function runVersion2(sandbox: Sandbox, host: string, check: Check, say: (l
   const varve = await startVarve(sandbox);
   const prometheus = await startPrometheus(sandbox, command.path, host, varve, '2.0');
   say(`a prometheus of its own scrapes the target for ${SCRAPING_MS / 1000} s and writes to varve by remote write 2.0`);
-  await checkPrometheus(await scraped(), prometheus, varve, '2.0', check);
+  const timeSeconds = await scraped();
+  await checkPrometheus(timeSeconds, prometheus, varve, '2.0', check);
+  for (const expression of TEXT_QUERIES) await check(`2.0: ${expression}`, () => difference(expression, timeSeconds, prometheus, varve));
+  await check('2.0: all of it was sent by 2.0', () => otherVersion(prometheus, varve));
 }
 
 /** Waits for scrapes. Answers with a moment (seconds) that all senders have passed, about which both sides are asked. */
@@ -105,7 +110,6 @@ async function checkPrometheus(timeSeconds: number, prometheus: Endpoint, varve:
   for (const expression of HISTOGRAM_QUERIES) await check(`${version}: ${expression}`, () => difference(expression, timeSeconds, prometheus, varve));
   await check(`${version}: metadata`, () => metadataDifference(prometheus, varve));
   await check(`${version}: exemplars`, () => exemplarDifference(prometheus, varve));
-  if (version === '2.0') await check('2.0: all of it was sent by 2.0', () => otherVersion(prometheus, varve));
 }
 
 async function startVarve(sandbox: Sandbox): Promise<Endpoint> {
@@ -115,20 +119,18 @@ async function startVarve(sandbox: Sandbox): Promise<Endpoint> {
 }
 
 async function startPrometheus(sandbox: Sandbox, command: string, host: string, varve: Endpoint, version: Version): Promise<Endpoint> {
-  const { scrape, write, features } = PROMETHEUS[version];
+  const { jobs, write, features } = PROMETHEUS[version];
   const port = await freePort();
   const configFile = join(sandbox.folder, `senders-${version}.yml`);
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s' },
-    scrape_configs: [{ job_name: 'native', static_configs: [{ targets: [host] }], ...scrape }],
+    scrape_configs: Object.entries(jobs).map(([name, own]) => ({ job_name: name, static_configs: [{ targets: [host] }], ...own })),
     remote_write: [
       {
         url: new URL('/api/v1/write', varve.url).href,
         send_exemplars: true,
         send_native_histograms: true,
         queue_config: { batch_send_deadline: '200ms' },
-        // What vmagent writes to this Prometheus goes to Varve from vmagent itself.
-        write_relabel_configs: [{ source_labels: ['job'], regex: 'text', action: 'drop' }],
         ...write,
       },
     ],
@@ -174,81 +176,4 @@ async function startVmagent(sandbox: Sandbox, command: string, host: string, rec
     readyUrl: new URL('/health', url),
   });
   return { name: 'vmagent', url };
-}
-
-/** Asks until both agree, since senders are still at work, and says how they differ when they do not come to. */
-async function difference(expression: string, timeSeconds: number, wanted: Endpoint, got: Endpoint): Promise<string | undefined> {
-  const path = `/api/v1/query?${new URLSearchParams({ query: expression, time: String(timeSeconds) }).toString()}`;
-  return untilSame(async () => {
-    const [theirs, ours] = await Promise.all([wanted, got].map(async (endpoint) => sorted(((await json(endpoint, path)) as { result: object[] }).result)));
-    if (theirs!.length === 0) return `${wanted.name} answers nothing: that tests nothing`;
-    return isDeepStrictEqual(theirs, ours) ? undefined : `want ${JSON.stringify(theirs).slice(0, 600)}\n       got  ${JSON.stringify(ours).slice(0, 600)}`;
-  });
-}
-
-function sorted(result: readonly object[]): string[] {
-  return result.map((series) => JSON.stringify(series, (_, value: unknown) => (isPlain(value) ? Object.fromEntries(Object.entries(value).sort()) : value))).sort();
-}
-
-function isPlain(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-async function metadataDifference(wanted: Endpoint, got: Endpoint): Promise<string | undefined> {
-  return untilSame(async () => {
-    const [theirs, ours] = (await Promise.all([wanted, got].map((endpoint) => json(endpoint, '/api/v1/metadata')))) as [Record<string, object[]>, Record<string, object[]>];
-    for (const name of ['interop_requests_total', 'interop_duration_seconds', 'interop_load']) {
-      if (theirs[name] === undefined) return `${wanted.name} knows nothing of ${name}`;
-      // vmagent sends none; Prometheus knows only its own target.
-      if (!isDeepStrictEqual(theirs[name], ours[name])) return `${name}: want ${JSON.stringify(theirs[name])}, got ${JSON.stringify(ours[name])}`;
-    }
-    return undefined;
-  });
-}
-
-/** As many exemplars have been stored as were sent; those that Prometheus sends again count again on both sides. */
-async function exemplarDifference(sender: Endpoint, receiver: Endpoint): Promise<string | undefined> {
-  return untilSame(async () => {
-    const sent = await metric(sender, 'prometheus_remote_storage_exemplars_total');
-    const failed = (await metric(sender, 'prometheus_remote_storage_exemplars_failed_total')) + (await metric(sender, 'prometheus_remote_storage_histograms_failed_total'));
-    const stored = await metric(receiver, 'varve_ingest_exemplars_total');
-    if (sent === 0) return 'no exemplar was sent: that tests nothing';
-    return failed === 0 && Math.abs(sent - stored) <= 1 ? undefined : `${sent} sent, ${failed} failed, ${stored} stored`;
-  });
-}
-
-/** Says so when anything was sent by another version than 2.0, or was not taken. */
-async function otherVersion(sender: Endpoint, receiver: Endpoint): Promise<string | undefined> {
-  return untilSame(async () => {
-    const [samples, histograms, byOther, failed] = await Promise.all([
-      metric(receiver, 'varve_ingest_samples_total{protocol="remote-write-v2"}'),
-      metric(receiver, 'varve_ingest_histograms_total{protocol="remote-write-v2"}'),
-      metric(receiver, 'varve_ingest_samples_total{protocol="remote-write-v1"}'),
-      metric(sender, 'prometheus_remote_storage_samples_failed_total'),
-    ]);
-    const isRight = samples > 0 && histograms > 0 && byOther === 0 && failed === 0;
-    return isRight ? undefined : `${samples} samples and ${histograms} histograms by 2.0, ${byOther} samples by 1.0, ${failed} failed`;
-  });
-}
-
-/** The sum of a metric's samples, or of the one with labels, as they are printed. */
-async function metric(endpoint: Endpoint, name: string): Promise<number> {
-  const text = (await http({ method: 'GET', url: new URL('/metrics', endpoint.url) })).body.toString();
-  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
-}
-
-async function json(endpoint: Endpoint, path: string): Promise<unknown> {
-  const { status, body } = await http({ method: 'GET', url: new URL(path, endpoint.url) });
-  if (status !== 200) throw new Error(`${endpoint.name}: ${status} ${body.toString().slice(0, 300)}`);
-  return (JSON.parse(body.toString()) as { data: unknown }).data;
-}
-
-async function untilSame(compare: () => Promise<string | undefined>): Promise<string | undefined> {
-  const deadlineMs = performance.now() + DRAIN_MS;
-  for (;;) {
-    const problem = await compare();
-    if (problem === undefined || performance.now() > deadlineMs) return problem;
-    await sleep(500);
-  }
 }
