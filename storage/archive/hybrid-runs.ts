@@ -35,10 +35,33 @@ export class BitPacker {
     return this.#count;
   }
 
-  /** The pattern's first `length` values, `times` times. */
+  /**
+   * The pattern's first `length` values, `times` times. Behind so many of them as make whole bytes the same bytes come again: most of a series
+   * with many rows is copied.
+   */
   repeat(pattern: Uint32Array, length: number, times: number): void {
     const { width } = this;
     this.#reserve(Math.ceil((length * times * width) / 8) + 8);
+    const bits = length * width;
+    const period = wholeBytes(bits);
+    if (times < 4 * period) {
+      this.#pack(pattern, length, times);
+      return;
+    }
+    // The first turn fills up what was there before, the second has the bytes that all others have.
+    this.#pack(pattern, length, period);
+    const start = this.#length;
+    this.#pack(pattern, length, period);
+    const blockBytes = this.#length - start;
+    const turns = Math.floor(times / period) - 2;
+    copyBehind(this.#bytes, start, blockBytes, turns);
+    this.#length += blockBytes * turns;
+    this.#count += length * period * turns;
+    this.#pack(pattern, length, times % period);
+  }
+
+  #pack(pattern: Uint32Array, length: number, times: number): void {
+    const { width } = this;
     const bytes = this.#bytes;
     let buffered = this.#buffered;
     let bits = this.#bits;
@@ -78,6 +101,18 @@ export class BitPacker {
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
+}
+
+/** How often so many bits must come to be whole bytes. */
+function wholeBytes(bits: number): number {
+  for (let times = 1; times < 8; times *= 2) if ((bits * times) % 8 === 0) return times;
+  return 8;
+}
+
+/** Fills what is behind a block with as many copies of it. */
+function copyBehind(bytes: Uint8Array, start: number, length: number, times: number): void {
+  const end = start + length * (times + 1);
+  for (let filled = length; start + filled < end; filled *= 2) bytes.copyWithin(start + filled, start, Math.min(start + filled, end - filled));
 }
 
 /** Reads `count` values of one bit each: definition levels of an optional column. */

@@ -162,12 +162,11 @@ interface LevelRuns {
 function runsOfLevels(start: number, end: number, isDefined: (i: number) => boolean): LevelRuns {
   const runs: { value: number; length: number }[] = [];
   let nullCount = 0;
-  for (let i = start; i < end; i++) {
-    const value = isDefined(i) ? 1 : 0;
-    nullCount += 1 - value;
-    const last = runs.at(-1);
-    if (last?.value === value) last.length++;
-    else runs.push({ value, length: 1 });
+  for (let from = start, to = start; from < end; from = to) {
+    const value = isDefined(from);
+    while (++to < end && isDefined(to) === value);
+    runs.push({ value: value ? 1 : 0, length: to - from });
+    if (!value) nullCount += to - from;
   }
   return { runs, bytes: runs.reduce((sum, { length }) => sum + levelRunBytes(length), 0), nullCount };
 }

@@ -29,7 +29,7 @@ export function areInOrder(parts: readonly Part[]): boolean {
 
 /** Parts that overlap as one; of equal timestamps the one of the part further behind stays. */
 export function mergeParts(parts: readonly Part[]): Part {
-  const run = new SampleRun();
+  const run = new SampleRun(parts.reduce((sum, { from, to }) => sum + to - from, 0));
   let hasStale = false;
   for (const part of parts) {
     run.append(part, part.from, part.to);
