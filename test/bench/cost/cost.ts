@@ -2,7 +2,9 @@ import { VARVE_VERSION } from '../../processes/varve-command.ts';
 import type { BenchOptions } from '../options.ts';
 import type { Measure, Report, Run } from '../report.ts';
 import { SCRAPE_INTERVAL_MS } from '../shapes.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { countShard, type QueryCounts, type ShardCounts } from './counted-shard.ts';
+import { countUpkeep, type UpkeepCounts } from './counted-upkeep.ts';
 import { dollars, operationsText, type Operations } from './prices.ts';
 
 interface Scale {
@@ -17,7 +19,13 @@ const SCALES: readonly Scale[] = [
   { series: 1_000_000, shards: 10 },
 ];
 const SCRAPES = 240;
-const TINY = { scale: 20, scrapes: 8 };
+const TINY = { scale: 20, scrapes: 8, upkeepSeries: 100 };
+/** Of the day whose merging and roll-ups are counted: a file an hour. What they take goes by rows and files, whatever the series are. */
+const UPKEEP_SERIES = 1_000;
+/** Days that a day of hours joins on average, and whose rows are written again with it: the table's partitions are months. */
+const DAYS_BEFORE = 15;
+/** How long R2 takes for a request, while the catalog waits and is charged for: as reads from Workers are said to take. */
+const R2_REQUEST_SECONDS = 0.05;
 /** What Prometheus sends by default, and over how many of a tenant's shards it is spread at the most. */
 const SAMPLES_PER_REQUEST = 2_000;
 const SHARDS_PER_REQUEST_MAX = 4;
@@ -26,12 +34,15 @@ const GB = 1e9;
 const OBJECT_GB = 0.128;
 const MONTHS = 12;
 /** The default of VARVE_HOT_RETENTION. */
-const HOT_MONTHS = 0.5;
+const HOT_MONTHS = 0.05;
+/** That of the roll-ups of five minutes. */
+const FIVE_MINUTE_MONTHS = 7 / 30.4;
 /** HTTP, snappy and decoding in the Worker, in workerd: what `bench -- ingest` measures less the shard's share. */
 const INGEST_WORKER_CPU_MS = 560;
 
 const PURPOSES = [
   ['ingest', 'ingested'],
+  ['upkeep', 'merged and rolled up'],
   ['keep', 'kept a year'],
   ['hot', 'queried from shards'],
   ['cold', 'queried from the archive'],
@@ -40,16 +51,18 @@ type Purpose = (typeof PURPOSES)[number][0];
 
 /**
  * What Varve costs on Cloudflare, from counted operations at list prices. Counted is one shard with its catalog and object store in this
- * process, over an hour of samples at 15 s from the first write into the archive; many shards are as many times the same.
+ * process, over an hour of samples at 15 s from the first write into the archive; many shards are as many times the same. What is done to files behind
+ * that is counted over a day of fewer series.
  */
 export async function benchCost(options: BenchOptions, say: (line: string) => void): Promise<Report> {
   const { isTiny } = options;
   const run: Record<string, number> = {};
   const notes: string[] = [];
+  const upkeep = await countUpkeep(isTiny ? TINY.upkeepSeries : UPKEEP_SERIES, isTiny ? TINY.scrapes : SCRAPES);
   for (const { series, shards } of SCALES) {
     const touched = Math.min(SHARDS_PER_REQUEST_MAX, shards);
     const counts = await countShard(series / shards / (isTiny ? TINY.scale : 1), SAMPLES_PER_REQUEST / touched, isTiny ? TINY.scrapes : SCRAPES);
-    const all = operationsOf(counts, series, shards);
+    const all = operationsOf(counts, upkeep, series, shards);
     for (const [purpose, title] of PURPOSES) {
       run[`${purpose}${series}`] = dollars(all[purpose]);
       const line = `${count(series)} series, ${title}: $${dollars(all[purpose]).toPrecision(3)} a million samples`;
@@ -71,7 +84,7 @@ export async function benchCost(options: BenchOptions, say: (line: string) => vo
 }
 
 /** For a million samples each. */
-function operationsOf(counts: ShardCounts, series: number, shards: number): Readonly<Record<Purpose, Operations>> {
+function operationsOf(counts: ShardCounts, upkeep: UpkeepCounts, series: number, shards: number): Readonly<Record<Purpose, Operations>> {
   const each = MILLION / counts.samples;
   // A shard that is written to all the time is active all the time.
   const seconds = MILLION / (series / (SCRAPE_INTERVAL_MS / 1000));
@@ -85,10 +98,31 @@ function operationsOf(counts: ShardCounts, series: number, shards: number): Read
       r2ClassA: counts.objectsWritten * each,
       r2ClassB: counts.objectsRead * each,
     },
-    keep: { objectGbMonth: (counts.hotBytes * each * HOT_MONTHS) / GB, r2GbMonth: (counts.coldBytes * each * MONTHS) / GB },
+    upkeep: upkeepOperations(upkeep),
+    keep: { objectGbMonth: (counts.hotBytes * each * HOT_MONTHS) / GB, r2GbMonth: keptGbMonths(upkeep) },
     hot: queryOperations(counts.hotQuery),
     cold: queryOperations(counts.coldQuery),
   };
+}
+
+function upkeepOperations({ samples, alarms, catalogRows, objectsWritten, objectsRead, listings, cpuMs, hourRows }: UpkeepCounts): Operations {
+  const each = MILLION / samples;
+  const hourFilesAgain = (DAYS_BEFORE * hourRows) / LIMITS.archiveFileRowsMax;
+  const read = objectsRead + hourFilesAgain * (LIMITS.archiveFileRowsMax / LIMITS.archiveMergeRowsTarget);
+  const written = objectsWritten + hourFilesAgain;
+  const seconds = cpuMs / 1000 + (read + written + listings) * R2_REQUEST_SECONDS;
+  return {
+    objectRequest: alarms * each,
+    objectGbSecond: seconds * each * OBJECT_GB,
+    rowWritten: (alarms + catalogRows) * each,
+    r2ClassA: (written + listings) * each,
+    r2ClassB: read * each,
+  };
+}
+
+/** Samples and hours for a year, five minutes for a week. */
+function keptGbMonths({ samples, coldBytes, fiveMinuteBytes, hourBytes }: UpkeepCounts): number {
+  return (((coldBytes + hourBytes) * MONTHS + fiveMinuteBytes * FIVE_MINUTE_MONTHS) * (MILLION / samples)) / GB;
 }
 
 function queryOperations({ samples, calls, objectRequests, cpuMs }: QueryCounts): Operations {
