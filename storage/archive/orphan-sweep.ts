@@ -54,7 +54,8 @@ export interface OrphanSweepOptions {
 /**
  * Searches the object store for objects that nobody refers to and removes them: a page of keys a step, all of them once in a day. An
  * object must also have a certain age: an instance of the catalog that was replaced, and lives on for a while with an old view of the
- * database, must not take the new one's work for nobody's.
+ * database, must not take the new one's work for nobody's. And it must be older than the search before: a catalog whose storage has gone
+ * back to an earlier state does not know what it did since, and hears of it from its shards (`commitsLostMs`) before it searches again.
  */
 export class OrphanSweep {
   readonly name = 'search for orphans';
@@ -85,7 +86,9 @@ export class OrphanSweep {
     const tablePrefix = `${prefix}/${name}/`;
     try {
       const page = await port(() => store.list(tablePrefix, this.#cursor));
-      const old = page.objects.filter(({ uploadedMs }) => uploadedMs <= clock.nowMs() - limits.archiveOrphanAgeMs).map(({ key }) => key);
+      const searchedMs = removed.nextSweepMs === undefined ? -Infinity : removed.nextSweepMs - limits.archiveSweepPeriodMs;
+      const throughMs = Math.min(clock.nowMs() - limits.archiveOrphanAgeMs, searchedMs);
+      const old = page.objects.filter(({ uploadedMs }) => uploadedMs <= throughMs && uploadedMs > (removed.commitsLostMs ?? -Infinity)).map(({ key }) => key);
       const known = removed.known(old);
       const { keys, planId } = table.references();
       const work = { committed: removed.committed(), planIds: new Set([...this.#options.openPlans().map(({ id }) => id), ...(planId === undefined ? [] : [planId])]) };

@@ -190,6 +190,8 @@ export interface ArchiveStatusAnswer {
   /** Deletions that are not carried out everywhere, and the files that may still have something of them. Absent from catalogs of an older release, as `upkeep` is. */
   readonly deletions?: { readonly waiting: number; readonly fileCount: number };
   readonly upkeep?: readonly UpkeepStatus[];
+  /** The catalog's storage began anew, or went back to an earlier state: it does not know all files that were written before this (Unix ms), and leaves them where they are. */
+  readonly commitsLostMs?: number | undefined;
   /** By shard: all its samples before this (Unix ms) are in files. */
   readonly archivedUntilMs: Readonly<Record<string, number>>;
 }

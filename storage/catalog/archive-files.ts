@@ -110,6 +110,9 @@ export class ArchiveFiles {
         const isRepeat = this.#removed.known(files.map(({ key }) => key)).size === files.length;
         return isRepeat ? { status: 'committed' } : { status: 'behind', sequence: known.sequence };
       }
+      // A shard's flushes are numbered one by one. Where some are missing, it is the catalog that has begun anew, or gone back: there are files
+      // in the object store that it knows nothing of, and that nobody may take for orphans.
+      if (sequence > (known?.sequence ?? 0) + 1) this.#sql.run('UPDATE archive_state SET commits_lost_ms = ? WHERE id = 1', nowMs);
       // Shards of before there were several tables do not name theirs.
       if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
       this.#noteSources(files, shard, nowMs);

@@ -202,6 +202,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   'ALTER TABLE archive_state ADD COLUMN last_tombstone INTEGER NOT NULL DEFAULT 0',
   // Series that have left by their age, though their partition has not, are not in the file (expired-files.ts).
   "ALTER TABLE data_file ADD COLUMN expired TEXT NOT NULL DEFAULT ''",
+  // When a shard last committed a flush whose predecessor the catalog has not seen (Unix ms): it began anew, or went back to an earlier state.
+  'ALTER TABLE archive_state ADD COLUMN commits_lost_ms INTEGER',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -73,6 +73,11 @@ export class RemovedObjectsStore {
     this.#sql.run('UPDATE archive_state SET next_sweep_ms = ? WHERE id = 1', timeMs);
   }
 
+  /** Until when (Unix ms) files were written that the catalog may never have heard of, though it should; `undefined` when there are none. */
+  get commitsLostMs(): number | undefined {
+    return this.#sql.all<{ commits_lost_ms: number | null }>('SELECT commits_lost_ms FROM archive_state WHERE id = 1')[0]!.commits_lost_ms ?? undefined;
+  }
+
   /** Whether files have ever been committed. */
   get isUsed(): boolean {
     return this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!.last_file > 0;

@@ -22,6 +22,7 @@ test('each tier with what it holds: segments and log, files by day', async () =>
       windowSeconds: 3600,
       graceSeconds: 87_300,
       archivedUntil: { '1/0': new Date(NOON - DAY_MS).toISOString() },
+      commitsLost: null,
       tables: [
         {
           table: 'samples',

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { openCleaning } from '../../../storage/archive/open-upkeep.ts';
+import { archiveStatus } from '../../../storage/catalog/archive-status.ts';
+import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
+import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 
 /* A shard whose storage begins anew, or goes back to an earlier state, under a catalog that knows its flushes. */
@@ -17,19 +22,6 @@ async function archived(): Promise<FlushWorld> {
   await world.settle();
   expect(world.hot.archive.mark.archivedUntilMs).toBe(START_MS + 3 * HOUR_MS);
   return world;
-}
-
-function copyOf({ database }: NodeSql): NodeSql {
-  const copy = new NodeSql();
-  const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all() as { name: string; sql: string }[];
-  for (const { name, sql } of tables) {
-    copy.database.exec(sql);
-    for (const row of database.prepare(`SELECT * FROM "${name}"`).all()) {
-      const columns = Object.keys(row);
-      copy.database.prepare(`INSERT INTO "${name}" (${columns.map((column) => `"${column}"`).join()}) VALUES (${columns.map(() => '?').join()})`).run(...Object.values(row));
-    }
-  }
-  return copy;
 }
 
 describe('the storage of a shard begins anew', () => {
@@ -71,7 +63,7 @@ describe('the storage of a shard goes back', () => {
   test('to a state in which less was archived', async () => {
     const world = await archived();
     world.write(seriesOf(4), times(START_MS + 3 * HOUR_MS, 120), value);
-    const earlier = copyOf(world.database);
+    const earlier = world.database.copy();
     world.clock.advance(HOUR_MS);
     await world.settle();
     world.database = earlier;
@@ -91,12 +83,84 @@ describe('the storage of a shard goes back', () => {
     world.write(seriesOf(4), times(START_MS + 3 * HOUR_MS, 60), value);
     world.clock.advance(HOUR_MS);
     await world.flusher.step();
-    const planned = copyOf(world.database);
+    const planned = world.database.copy();
     await world.settle();
     world.database = planned;
     world.wake();
     await world.settle();
     expect(await world.readAll()).toEqual([...world.acknowledged].sort());
     expect(world.flusher.counters.archive_flushes_begun_again_total).toBe(0);
+  });
+});
+
+describe('the storage of a catalog', () => {
+  let seed = 100;
+
+  /** Cleans up by the catalog as it is, for so many days. */
+  async function cleanUp(world: FlushWorld, days: number): Promise<void> {
+    const { clock, limits, objects, catalogSql: sql, files } = world;
+    const ports = { sql, store: objects, clock, random: new SeededRandom(seed++), limits, prefix: 'default/archive' };
+    const tables = new ArchiveTables({ ...ports, baseUri: 's3://b' });
+    const upkeep = openCleaning({ ...ports, files, tables, retentionOf: () => undefined });
+    for (const endMs = clock.nowMs() + days * 24 * HOUR_MS; clock.nowMs() < endMs; clock.advance(HOUR_MS)) {
+      while (tables.isBehind) await tables.publish();
+      while ((upkeep.nextDueMs() ?? Infinity) <= clock.nowMs()) await upkeep.step();
+    }
+  }
+
+  const dataKeys = async ({ objects }: FlushWorld): Promise<string[]> => (await objects.list('')).objects.map(({ key }) => key).filter((key) => key.includes('/data/'));
+
+  async function cleaned(): Promise<FlushWorld> {
+    const world = await archived();
+    world.commitTimeMs = () => world.clock.nowMs();
+    await cleanUp(world, 5);
+    return world;
+  }
+
+  /** An hour of now, which is archived when its time has come. */
+  async function archiveMore(world: FlushWorld): Promise<void> {
+    world.write(seriesOf(4), times(world.clock.nowMs(), 60), value);
+    world.clock.advance(2 * HOUR_MS + archiveGraceMs);
+    await world.settle();
+  }
+
+  test('begins anew: files that it has never heard of are no orphans', async () => {
+    const world = await cleaned();
+    const before = await dataKeys(world);
+    world.catalogSql = new NodeSql();
+    new CatalogStore(world.catalogSql, new SeededRandom(8));
+    await archiveMore(world);
+    await cleanUp(world, 10);
+    expect(await dataKeys(world)).toEqual(expect.arrayContaining(before));
+    expect(archiveStatus(world.catalogSql).commitsLostMs).toBeGreaterThan(START_MS);
+  });
+
+  test('goes back, and is searched before a shard commits again', async () => {
+    const world = await cleaned();
+    const earlier = world.catalogSql.copy();
+    await archiveMore(world);
+    // As what a merge has made, all of whose sources are gone.
+    await world.objects.create(`default/archive/samples/data/timestamp_day=2026-01-01/1-0-merged-0000-${'a'.repeat(32)}.parquet`, Uint8Array.of(1));
+    const before = await dataKeys(world);
+    world.clock.advance(5 * 24 * HOUR_MS);
+    world.catalogSql = earlier;
+    await cleanUp(world, 0.5);
+    expect(await dataKeys(world)).toEqual(before);
+    world.write(seriesOf(4), times(world.clock.nowMs() - archiveGraceMs - 3 * HOUR_MS, 60), value);
+    await world.settle();
+    await cleanUp(world, 10);
+    expect(await dataKeys(world)).toEqual(expect.arrayContaining(before));
+  });
+
+  test('has all: what was left behind goes, and nothing else', async () => {
+    const world = await cleaned();
+    const before = await dataKeys(world);
+    const orphan = `default/archive/samples/data/timestamp_day=2026-01-01/1-0-00000001-0009-${'a'.repeat(32)}.parquet`;
+    await world.objects.create(orphan, Uint8Array.of(1));
+    await cleanUp(world, 2.9);
+    expect(await dataKeys(world)).toContain(orphan);
+    await cleanUp(world, 1.2);
+    expect(await dataKeys(world)).toEqual(before);
+    expect(archiveStatus(world.catalogSql).commitsLostMs).toBeUndefined();
   });
 });

@@ -30,11 +30,14 @@ export class FlushWorld {
   readonly objects: MemoryObjectStore;
   /** Another one is a shard whose storage began anew, or has gone back. */
   database: NodeSql;
-  readonly catalogSql: NodeSql;
+  /** Another one is a catalog whose storage began anew, or has gone back. */
+  catalogSql: NodeSql;
   readonly limits: typeof LIMITS;
   /** Sample → how often it was acknowledged: `series time value`. */
   readonly acknowledged: Set<string>;
   commits = 0;
+  /** The catalog's clock, Unix ms. */
+  commitTimeMs = (): number => 0;
   commitFault: (commit: number) => CommitFault = () => undefined;
   readonly #random: SeededRandom;
   #flusher: Flusher | undefined;
@@ -45,7 +48,7 @@ export class FlushWorld {
   constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = {}, from?: FlushWorld) {
     this.limits = limitsWith(limits);
     this.clock = from?.clock.copy() ?? new FixedClock(START_MS);
-    this.objects = from?.objects.copy() ?? new MemoryObjectStore();
+    this.objects = from?.objects.copy(this.clock) ?? new MemoryObjectStore(1000, this.clock);
     this.database = from?.database.copy() ?? new NodeSql();
     this.catalogSql = from?.catalogSql.copy() ?? new NodeSql();
     this.acknowledged = new Set(from?.acknowledged);
@@ -95,7 +98,7 @@ export class FlushWorld {
       commit: async (request) => {
         const fault = this.commitFault(this.commits++);
         if (fault === 'lose-request') throw new Error('Network connection lost.');
-        const outcome = this.files.commit(structuredClone(request));
+        const outcome = this.files.commit(structuredClone(request), this.commitTimeMs());
         if (fault === 'lose-answer') throw new Error('Network connection lost.');
         return outcome;
       },
