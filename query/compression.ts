@@ -14,10 +14,12 @@ export function withCompression(): MiddlewareHandler {
   return async (context, next) => {
     await next();
     const { res } = context;
-    if (res.body === null || context.req.method === 'HEAD' || res.headers.has('content-encoding')) return;
-    if (NEVER_COMPRESSED.test(res.headers.get('content-type') ?? '')) return;
-    res.headers.append('vary', 'Accept-Encoding');
-    const length = res.headers.get('content-length');
+    const { headers: given } = res;
+    const length = given.get('content-length');
+    // What has a length has a body, and asking for it makes a stream of it.
+    if ((length === null && res.body === null) || context.req.method === 'HEAD' || given.has('content-encoding')) return;
+    if (NEVER_COMPRESSED.test(given.get('content-type') ?? '')) return;
+    given.append('vary', 'Accept-Encoding');
     if (length !== null && Number(length) < COMPRESSED_BYTES_MIN) return;
     const coding = acceptedCoding(context.req.header('accept-encoding') ?? '');
     if (coding === undefined) return;
@@ -27,7 +29,7 @@ export function withCompression(): MiddlewareHandler {
     // The runtime would compress once more what says that it is compressed.
     const init = { status: res.status, headers, encodeBody: 'manual' };
     context.res = undefined;
-    context.res = new Response(res.body.pipeThrough(new CompressionStream(coding)), init as ResponseInit);
+    context.res = new Response(res.body!.pipeThrough(new CompressionStream(coding)), init as ResponseInit);
   };
 }
 

@@ -4,7 +4,7 @@ import { answer } from './answer.ts';
 import { labelNames, labelValues, type LabelsQuery, type StringsAnswer } from './label-fan-out.ts';
 import { aboutParameter, booleanParameter, limitParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
-import { DATA_BEGINS, endText, streamed, streamedAsync, successText, TRUNCATED } from './respond.ts';
+import { DATA_BEGINS, endText, streamedAsync, successOf, TRUNCATED } from './respond.ts';
 import { SeriesMerge } from './series-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
@@ -32,7 +32,7 @@ async function values(services: TenantServices, context: Context, parameters: UR
 }
 
 function stringsAnswer(found: StringsAnswer, report: ReadReport): Response {
-  return streamed(successText([found.json()], { warnings: warningsOf(report, found.truncated) }));
+  return successOf(found.json(), { warnings: warningsOf(report, found.truncated) });
 }
 
 async function series(services: TenantServices, context: Context, parameters: URLSearchParams): Promise<Response> {

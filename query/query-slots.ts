@@ -130,7 +130,7 @@ export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
       await next();
       const { res } = context;
       // What has a length is at hand; and nobody reads the body of an answer to HEAD.
-      if (res.body !== null && !res.headers.has('content-length') && context.req.raw.method !== 'HEAD') {
+      if (!res.headers.has('content-length') && res.body !== null && context.req.raw.method !== 'HEAD') {
         context.res = undefined;
         context.res = new Response(tellingEnd(res.body, free), res);
         isStreamed = true;

@@ -43,10 +43,23 @@ function* noteText(field: string, noun: string, notes: readonly string[] | undef
 }
 
 export function success(data: unknown, notes: Notes = {}): Response {
-  return whole(utf8.encode([...successText([JSON.stringify(data)], notes)].join('')));
+  return successOf(JSON.stringify(data), notes);
 }
 
 const utf8 = new TextEncoder();
+const DATA_BEGINS_BYTES = utf8.encode(DATA_BEGINS);
+
+/** The success envelope around data that are JSON already, and at hand. */
+export function successOf(json: string | Uint8Array, notes: Notes = {}): Response {
+  const end = [...endText(notes)].join('');
+  if (typeof json === 'string') return whole(utf8.encode(DATA_BEGINS + json + end));
+  const endBytes = utf8.encode(end);
+  const bytes = new Uint8Array(DATA_BEGINS_BYTES.length + json.length + endBytes.length);
+  bytes.set(DATA_BEGINS_BYTES);
+  bytes.set(json, DATA_BEGINS_BYTES.length);
+  bytes.set(endBytes, DATA_BEGINS_BYTES.length + json.length);
+  return whole(bytes);
+}
 
 /** An answer that is at hand; its length tells whether compressing it is worth the while. */
 function whole(bytes: Uint8Array, status = 200): Response {
