@@ -1,5 +1,6 @@
 import type { Labels } from '../storage/model/labels.ts';
 import { SeriesPage } from '../storage/shard/series-page.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import type { ByteText } from './byte-text.ts';
 
 /** Label sets in label order, each once, with what merging and writing them needs. */
@@ -7,21 +8,31 @@ export interface LabelSets {
   readonly count: number;
   /** Names and values in turn. */
   lengthOf(position: number): number;
-  /** The `at`th name or value of a set. Strings of one `SharedTexts` are the same object where they are equal. */
+  /** The `at`th name or value of a set. Strings of one `SharedTexts` mostly are the same object where they are equal. */
   textAt(position: number, at: number): string;
   labelsOf(position: number): Labels;
   /** Writes a set as a JSON object. */
   write(position: number, out: ByteText): void;
 }
 
-/** Strings of several lists of label sets, each kept once: comparing two that are equal is then no work. */
+/**
+ * Strings of several lists of label sets, each kept once: comparing two that are equal is then no work. Once they are many it begins anew,
+ * since all of a long answer's are more than one should hold; two that are equal are then compared like any others.
+ */
 export class SharedTexts {
   readonly #texts = new Map<string, string>();
+  #characters = 0;
 
   share(text: string): string {
     const known = this.#texts.get(text);
-    if (known === undefined) this.#texts.set(text, text);
-    return known ?? text;
+    if (known !== undefined) return known;
+    this.#characters += text.length;
+    if (this.#characters > LIMITS.seriesTextsCharactersMax) {
+      this.#texts.clear();
+      this.#characters = text.length;
+    }
+    this.#texts.set(text, text);
+    return text;
   }
 }
 

@@ -1,5 +1,6 @@
 import { compareLabels, compareStrings, type Labels } from '../storage/model/labels.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import type { SeriesShardAnswer } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { archivedLabels } from './archived-labels.ts';
@@ -38,8 +39,9 @@ export class SeriesMerge {
   /** Asks all sources for their first page: what is away, or refuses, is known before the answer begins. */
   static async open(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<SeriesMerge> {
     const shared = new SharedTexts();
+    const pageBytesTarget = Math.floor(LIMITS.seriesPagesBytesTarget / shards.shardCount);
     const ask = (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> =>
-      askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after }), report);
+      askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after, pageBytesTarget }), report);
     const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
     const firsts = await Promise.all(numbers.map((shard) => ask(shard)));
     const cursors = firsts.map((answer, shard) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(shard, after) }, answer, shared));

@@ -355,6 +355,10 @@ export const LIMITS = {
   selectPageBytesTarget: 8 * MIB,
   /** A page of label sets: some 100,000 of six labels. */
   seriesPageBytesTarget: 4 * MIB,
+  /** Such pages of all shards that one answer is merged from: with more than four shards each of them gives smaller ones. */
+  seriesPagesBytesTarget: 16 * MIB,
+  /** Characters of names and values that the shards of such an answer share: then comparing most of them is no work. */
+  seriesTextsCharactersMax: 1 * MIB,
   /** Label names or values in one answer of a shard. */
   labelStringsBytesMax: 16 * MIB,
   rpcBytesMax: 32 * MIB,

@@ -58,7 +58,8 @@ export class LabelAnswers {
     }
     const start = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
     const wanted = request.limit > 0 && start + request.limit < refs.length ? refs.slice(0, start + request.limit) : refs;
-    const { page, end } = writeSeriesPage(index, wanted, start, this.#limits.seriesPageBytesTarget);
+    const { seriesPageBytesTarget } = this.#limits;
+    const { page, end } = writeSeriesPage(index, wanted, start, Math.min(request.pageBytesTarget ?? Infinity, seriesPageBytesTarget));
     return { status: 'page', page, more: end < refs.length };
   }
 

@@ -72,6 +72,8 @@ export interface LabelsShardRequest {
   readonly limit: number;
   /** Of series, since version 2: continue behind this one (labels are the order). */
   readonly after?: Labels | undefined;
+  /** Of series: about how large a page may be; never larger than seriesPageBytesTarget. Shards of the release before look at that alone. */
+  readonly pageBytesTarget?: number | undefined;
 }
 
 /** Sorted, each once. */

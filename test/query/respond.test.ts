@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { MatrixSeries } from '../../promql/query-result.ts';
 import { queryData } from '../../query/result-json.ts';
-import { failure, streamed, success, successText } from '../../query/respond.ts';
+import { failure, streamed, success, successOf, successText } from '../../query/respond.ts';
 import { VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
 
 describe('errors', () => {
@@ -46,6 +46,15 @@ describe('answers', () => {
     expect(many.warnings).toEqual([...notes(10), '2 more warning annotations omitted']);
     expect(many.infos).toEqual([...notes(10), '1 more info annotations omitted']);
     expect(await success(1, { warnings: [], infos: [] }).text()).toBe('{"status":"success","data":1}');
+  });
+
+  test('data that are JSON already, as text or as bytes', async () => {
+    for (const json of ['[]', '["é","世"]', new TextEncoder().encode('["é","世"]')]) {
+      const answer = successOf(json, { warnings: ['ü'] });
+      const text = typeof json === 'string' ? json : new TextDecoder().decode(json);
+      const body = `{"status":"success","data":${text},"warnings":["ü"]}`;
+      expect([answer.headers.get('content-length'), await answer.text()]).toEqual([String(new TextEncoder().encode(body).length), body]);
+    }
   });
 
   test('a streamed answer is the same text whatever its length', async () => {

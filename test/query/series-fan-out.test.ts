@@ -3,6 +3,7 @@ import { ReadReport } from '../../query/read-report.ts';
 import { compareLabels, labelsFrom, type Labels } from '../../storage/model/labels.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ShardApi } from '../../storage/shard/shard-api.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
@@ -76,6 +77,31 @@ test('a page that is not needed is not asked for', async () => {
   const shards = shardsOver([store]);
   await mergedSeries(shards, { ...EVERYTHING, limit: 3 }, new ReadReport(false));
   expect(shards.calls).toBe(3);
+});
+
+test('many shards: the pages of all of them together stay within a bound, and nothing is left out', async () => {
+  const value = (i: number): string => 'v'.repeat(2000) + String(i).padStart(5, '0');
+  const stores = Array.from({ length: 64 }, (_, shard) => {
+    const store = new HotStore(new NodeSql());
+    write(store, Array.from({ length: 200 }, (_, i) => ({ labels: labelsFrom({ __name__: 'm', text: value(i * 64 + shard) }), samples: [[1, 1]] as const })));
+    return store;
+  });
+  const shards = shardsOver(stores);
+  const pages = new Map<number, number>();
+  let mostBytes = 0;
+  const watched: TenantShards = {
+    ...shards,
+    call: async (shard, body) => {
+      const answer = await shards.call(shard, body);
+      pages.set(shard, (answer as { page: ArrayBuffer }).page.byteLength);
+      mostBytes = Math.max(mostBytes, [...pages.values()].reduce((sum, bytes) => sum + bytes, 0));
+      return answer;
+    },
+  };
+  const { json } = await mergedSeries(watched, EVERYTHING, new ReadReport(false), 1e6);
+  expect((JSON.parse(`[${json}]`) as { text: string }[]).map(({ text }) => Number(text.slice(2000)))).toEqual(Array.from({ length: 200 * 64 }, (_, i) => i));
+  expect(mostBytes).toBeLessThanOrEqual(LIMITS.seriesPagesBytesTarget);
+  expect(mostBytes).toBeGreaterThan(LIMITS.seriesPagesBytesTarget / 8);
 });
 
 test('a shard that goes away behind its first page fails the answer, or is named where it may be missing', async () => {
