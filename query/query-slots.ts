@@ -5,11 +5,12 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { LimitsOfTenant } from '../storage/runtime/tenant-limits.ts';
+import { endingBody } from './ending-body.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { accessOf } from './tenant.ts';
 
-type SlotLimits = Pick<typeof LIMITS, 'querySlotWaitMsMax' | 'queriesWaitingMax' | 'queryTimeoutMs'>;
+type SlotLimits = Pick<typeof LIMITS, 'querySlotWaitMsMax' | 'queriesWaitingMax' | 'queryAnswerMsMax'>;
 
 /** How often somebody who waits looks again. */
 const LOOK_EVERY_MS = 10;
@@ -22,22 +23,23 @@ const BOUNDED_ROUTES: ReadonlySet<string> = new Set([
   '/api/v1/search/metric_names', '/api/v1/search/label_names', '/api/v1/search/label_values',
 ]);
 
-/** A query that is being worked on; when it began (Unix ms). */
-interface Slot {
+/** A query that is being worked on, or waits; when it began to (Unix ms). */
+interface Place {
   readonly sinceMs: number;
 }
 
 interface TenantSlots {
-  readonly taken: Set<Slot>;
-  waiting: number;
+  readonly taken: Set<Place>;
+  readonly waiting: Set<Place>;
 }
 
 /**
  * Bounds how many queries of a tenant one isolate works on at a time (queriesAtOnceMax). Those over it wait, as in Prometheus, and are
  * refused after a while, or when too many wait already: one tenant's queries can fill neither the memory nor the time of all others.
  *
- * A request whose client hangs up may stop for ever without running its `finally`: its signal frees the slot, and one older than any query
- * may get is taken away. Who waits looks by its own timer: a promise that another request resolves would tie the two.
+ * A request whose client hangs up may stop for ever without running its `finally`: its signal frees the place, and where no signal comes, one
+ * that is older than any query or any wait may get is taken away. Who waits looks by its own timer: a promise that another request resolves
+ * would tie the two.
  */
 export class QuerySlots {
   readonly #limitsOf: LimitsOfTenant;
@@ -59,17 +61,22 @@ export class QuerySlots {
     const { queriesAtOnceMax } = this.#limitsOf(tenant);
     const { querySlotWaitMsMax, queriesWaitingMax } = this.#limits;
     const slots = this.#slotsOf(tenant);
-    if (this.#taken(slots) >= queriesAtOnceMax) {
-      if (slots.waiting >= queriesWaitingMax) this.#refuse(slots, queriesAtOnceMax);
+    this.#forget(slots);
+    if (slots.taken.size >= queriesAtOnceMax) {
+      if (slots.waiting.size >= queriesWaitingMax) throw this.#refusal('overloaded', '', slots, queriesAtOnceMax);
       this.#counters.add('varve_query_waits_total', {}, 1);
-      slots.waiting++;
-      const stopWaiting = once(() => slots.waiting--);
+      const place = { sinceMs: this.#clock.nowMs() };
+      slots.waiting.add(place);
+      const stopWaiting = (): void => void slots.waiting.delete(place);
       signal.addEventListener('abort', stopWaiting);
       try {
-        for (let waitedMs = 0; this.#taken(slots) >= queriesAtOnceMax; waitedMs += LOOK_EVERY_MS) {
-          if (waitedMs >= querySlotWaitMsMax) this.#refuse(slots, queriesAtOnceMax);
+        while (slots.taken.size >= queriesAtOnceMax) {
+          if (this.#clock.nowMs() - place.sinceMs >= querySlotWaitMsMax) {
+            throw this.#refusal('timeout', `query timed out in query queue (querySlotWaitMsMax is ${querySlotWaitMsMax} ms): `, slots, queriesAtOnceMax);
+          }
           await this.#clock.sleep(LOOK_EVERY_MS);
           signal.throwIfAborted();
+          this.#forget(slots);
         }
       } finally {
         stopWaiting();
@@ -79,7 +86,7 @@ export class QuerySlots {
     slots.taken.add(slot);
     const free = (): void => {
       slots.taken.delete(slot);
-      if (slots.taken.size === 0 && slots.waiting === 0 && this.#tenants.get(tenant) === slots) this.#tenants.delete(tenant);
+      if (slots.taken.size === 0 && slots.waiting.size === 0 && this.#tenants.get(tenant) === slots) this.#tenants.delete(tenant);
     };
     signal.addEventListener('abort', free);
     return free;
@@ -87,36 +94,37 @@ export class QuerySlots {
 
   #slotsOf(tenant: string): TenantSlots {
     let slots = this.#tenants.get(tenant);
-    if (slots === undefined) this.#tenants.set(tenant, (slots = { taken: new Set(), waiting: 0 }));
+    if (slots === undefined) this.#tenants.set(tenant, (slots = { taken: new Set(), waiting: new Set() }));
     return slots;
   }
 
-  #taken({ taken }: TenantSlots): number {
-    const oldestMs = this.#clock.nowMs() - this.#limits.queryTimeoutMs * 2;
-    for (const slot of taken) if (slot.sinceMs < oldestMs) taken.delete(slot);
-    return taken.size;
+  /** Takes away the places of those that must have ended long ago. */
+  #forget({ taken, waiting }: TenantSlots): void {
+    const nowMs = this.#clock.nowMs();
+    removeOlder(taken, nowMs - this.#limits.queryAnswerMsMax);
+    removeOlder(waiting, nowMs - this.#limits.querySlotWaitMsMax * 2);
   }
 
-  #refuse({ taken, waiting }: TenantSlots, queriesAtOnceMax: number): never {
+  #refusal(kind: 'overloaded' | 'timeout', begin: string, { taken, waiting }: TenantSlots, queriesAtOnceMax: number): VarveError {
     this.#counters.add('varve_query_refusals_total', {}, 1);
-    const message = `${taken.size} queries of the tenant are being answered and ${waiting} wait, the limit queriesAtOnceMax is ${queriesAtOnceMax}; try again in ${RETRY_AFTER_SECONDS} s`;
-    throw new VarveError('overloaded', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    const message = `${begin}${taken.size} queries of the tenant are being answered and ${waiting.size} wait, the limit queriesAtOnceMax is ${queriesAtOnceMax}; try again in ${RETRY_AFTER_SECONDS} s`;
+    return new VarveError(kind, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }
 }
 
-function once(body: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) body();
-    isDone = true;
-  };
+/** Places are in the order in which they were taken. */
+function removeOlder(places: Set<Place>, oldestMs: number): void {
+  for (const place of places) {
+    if (place.sinceMs >= oldestMs) break;
+    places.delete(place);
+  }
 }
 
 /**
  * Runs requests of routes that are bounded in a slot of their tenant, until the answer has left: what is streamed is read, and kept, while it
- * is sent. Stands behind `authorize`.
+ * is sent, and that takes `answerMsMax` at the longest. Stands behind `authorize`.
  */
-export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
+export function withQuerySlot(slots: QuerySlots, answerMsMax: number): MiddlewareHandler {
   return async (context, next) => {
     if (!BOUNDED_ROUTES.has(routePath(context, -1))) return next();
     let free: () => void;
@@ -132,7 +140,7 @@ export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
       // What has a length is at hand; and nobody reads the body of an answer to HEAD.
       if (!res.headers.has('content-length') && res.body !== null && context.req.raw.method !== 'HEAD') {
         context.res = undefined;
-        context.res = new Response(tellingEnd(res.body, free), res);
+        context.res = new Response(endingBody(res.body, answerMsMax, free), res);
         isStreamed = true;
       }
     } finally {
@@ -140,27 +148,4 @@ export function withQuerySlot(slots: QuerySlots): MiddlewareHandler {
     }
     return undefined;
   };
-}
-
-/** A body that says when it has been read to its end, or will not be. */
-function tellingEnd(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  const source: UnderlyingSource<Uint8Array> = {
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-      } catch (error) {
-        ended();
-        throw error;
-      }
-      ended();
-      controller.close();
-    },
-    async cancel(reason) {
-      ended();
-      await reader.cancel(reason);
-    },
-  };
-  return new ReadableStream(source, { highWaterMark: 0 });
 }

@@ -398,6 +398,8 @@ export const LIMITS = {
   queryTimeoutMs: 2 * MINUTE_MS,
   /** A query over its tenant's queriesAtOnceMax waits so long for its turn before it is asked to come again: Grafana's own time-out is 30 s. */
   querySlotWaitMsMax: 10_000,
+  /** A query with its answer, to the last byte: who reads more slowly gets no more. Twice what the query may take. */
+  queryAnswerMsMax: 4 * MINUTE_MS,
   /** Queries of one tenant that wait: a few KiB each, and a timer. */
   queriesWaitingMax: 500,
   /** Prometheus' `query.lookback-delta`. */
@@ -416,7 +418,8 @@ assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');
 assert(LIMITS.lateBatchBytesTarget + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 2 <= LIMITS.sqlRowBytesMax, 'a late batch fits one row');
 assert(LIMITS.segmentRowBytesTarget * 2 <= LIMITS.sqlRowBytesMax, 'a segment row fits one row');
-assert(LIMITS.archiveRemovedDelayMs >= LIMITS.queryTimeoutMs * 2, 'a file stays for the queries that have found it');
+assert(LIMITS.queryAnswerMsMax >= LIMITS.queryTimeoutMs + LIMITS.queryBodyMsMax, 'who has got his turn keeps it for as long as a query may take');
+assert(LIMITS.archiveRemovedDelayMs >= LIMITS.queryAnswerMsMax, 'a file stays for the queries that have found it');
 assert(LIMITS.archiveMergeDelayMs > LIMITS.archiveGraceMs + LIMITS.archiveWindowMs, 'what is merged is archived');
 assert(LIMITS.archiveMergeFilesMax * 2 <= LIMITS.archiveChangeFilesMax, 'a merge is one change: it makes at most as many files as it takes');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');

@@ -8,16 +8,17 @@ import { nodeApp } from '../fakes/node-app.ts';
 
 const NOON = Date.UTC(2024, 0, 14, 12);
 
-/** A clock whose sleepers let others run. */
-class TurningClock extends FixedClock {
-  override async sleep(durationMs: number): Promise<void> {
+/** Sleep on a clock that lets others run. */
+function turning(clock: FixedClock): FixedClock['sleep'] {
+  return async (durationMs) => {
     await new Promise((resolve) => setImmediate(resolve));
-    this.advance(durationMs);
-  }
+    clock.advance(durationMs);
+  };
 }
 
 function slotsOf(queriesAtOnceMax: number, limits = LIMITS) {
-  const clock = new TurningClock(NOON);
+  const clock = new FixedClock(NOON);
+  clock.sleep = turning(clock);
   const counters = new Counters();
   const slots = new QuerySlots(() => ({ ...DEFAULT_TENANT_LIMITS, queriesAtOnceMax }), limits, clock, counters);
   const count = (name: string) => counters.samples().find((sample) => sample.name === name)?.value ?? 0;
@@ -44,7 +45,9 @@ describe('slots of queries', () => {
   test('one that waits too long is refused, with the name of the limit and when to come again', async () => {
     const { slots, clock, count } = slotsOf(1);
     await slots.take('a', living());
-    await expect(slots.take('a', living())).rejects.toMatchObject({ kind: 'overloaded', retryAfterSeconds: 1, message: expect.stringContaining('the limit queriesAtOnceMax is 1; try again in 1 s') });
+    await expect(slots.take('a', living())).rejects.toMatchObject({
+      kind: 'timeout', retryAfterSeconds: 1, message: 'query timed out in query queue (querySlotWaitMsMax is 10000 ms): 1 queries of the tenant are being answered and 1 wait, the limit queriesAtOnceMax is 1; try again in 1 s',
+    });
     expect(clock.nowMs() - NOON).toBe(LIMITS.querySlotWaitMsMax);
     expect(count('varve_query_refusals_total')).toBe(1);
   });
@@ -65,18 +68,42 @@ describe('slots of queries', () => {
     gone.abort();
     await slots.take('a', living());
     expect(clock.nowMs()).toBe(NOON);
-    clock.advance(LIMITS.queryTimeoutMs * 2 + 1);
+    clock.advance(LIMITS.queryAnswerMsMax + 1);
     await slots.take('a', living());
     const waiter = new AbortController();
     const waiting = slots.take('a', waiter.signal);
     waiter.abort(new Error('hung up'));
     await expect(waiting).rejects.toThrow('hung up');
   });
+
+  test('who hangs up while waiting, and neither wakes nor is told, is not counted for longer than anybody may wait', async () => {
+    const { slots, clock } = slotsOf(1, { ...LIMITS, queriesWaitingMax: 3 } as unknown as typeof LIMITS);
+    await slots.take('a', living());
+    clock.sleep = () => new Promise(() => {});
+    for (let i = 0; i < 3; i++) void slots.take('a', living());
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.sleep = turning(clock);
+    await expect(slots.take('a', living())).rejects.toMatchObject({ kind: 'overloaded', retryAfterSeconds: 1, message: expect.stringMatching(/^1 queries of the tenant are being answered and 3 wait/) });
+    clock.advance(LIMITS.querySlotWaitMsMax * 2 + 1);
+    await expect(slots.take('a', living())).rejects.toThrow('1 queries of the tenant are being answered and 1 wait');
+  });
+
+  test('one that is told while it waits leaves the queue at once', async () => {
+    const { slots, clock } = slotsOf(1, { ...LIMITS, queriesWaitingMax: 1 } as unknown as typeof LIMITS);
+    await slots.take('a', living());
+    const waiter = new AbortController();
+    clock.sleep = () => new Promise(() => {});
+    void slots.take('a', waiter.signal);
+    await expect(slots.take('a', living())).rejects.toThrow('1 wait');
+    waiter.abort();
+    clock.sleep = turning(clock);
+    await expect(slots.take('a', living())).rejects.toThrow('query timed out in query queue');
+  });
 });
 
 test('over HTTP: many at once are all answered, one at a time; what fails frees its slot', async () => {
   const { app, clock } = nodeApp({ VARVE_OPEN: 'loopback', VARVE_TENANT_LIMITS: '{"*":{"queriesAtOnceMax":1}}' });
-  clock.sleep = (durationMs) => new TurningClock(NOON).sleep(durationMs);
+  clock.sleep = turning(clock);
   const ask = async (path: string): Promise<number> => (await app.request(`http://127.0.0.1/api/v1/${path}`)).status;
   const paths = ['query?query=1', 'query?query=(', 'labels', 'series?match[]=up', 'series', 'label/a/values', 'query_exemplars?query=up', 'status/tsdb'];
   const statuses = await Promise.all([...paths, ...paths].map(ask));
@@ -94,7 +121,7 @@ describe('a streamed answer', () => {
   /** An app of one slot with an answer that does not leave in one piece. */
   async function streaming() {
     const { app, clock } = nodeApp({ VARVE_OPEN: 'loopback', VARVE_TENANT_LIMITS: '{"*":{"queriesAtOnceMax":1}}' });
-    clock.sleep = (durationMs) => new TurningClock(NOON).sleep(durationMs);
+    clock.sleep = turning(clock);
     const body = Array.from({ length: 4000 }, (_, i) => `m{pod="${String(i).padStart(60, 'p')}"} 1\n`).join('');
     expect((await app.request(`${BASE}/import/prometheus`, { method: 'POST', body })).status).toBe(204);
     const begin = async (init: RequestInit = {}): Promise<Response> => app.request(`${BASE}/series?match[]=m`, init);
