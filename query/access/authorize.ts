@@ -4,6 +4,7 @@ import { OTLP_PATHS, otlpEncodingOf, otlpError } from '../../ingest/otlp-respons
 import { discardBody } from '../../ingest/read-body.ts';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
+import { DEFAULT_TENANT } from '../../storage/access/tenant-name.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -11,7 +12,7 @@ import { errorFormOf } from '../error-forms.ts';
 import { setAccess } from '../tenant.ts';
 import type { Authenticator } from './authenticate.ts';
 import { CHALLENGE } from './credentials.ts';
-import { requestTenant } from './request-tenant.ts';
+import { namedTenant } from './request-tenant.ts';
 import { routeRule } from './route-scopes.ts';
 
 /**
@@ -41,7 +42,8 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
         if (needsWholeTenant && grant.matchers.length > 0) {
           throw new VarveError('forbidden', 'this key is restricted by label matchers, and what is answered here cannot be restricted to the series that it may see');
         }
-        setAccess(context, { tenant: requestTenant(context.req.raw.headers, user, grant), grant });
+        const named = namedTenant(context.req.raw.headers, user, grant);
+        setAccess(context, { tenant: named ?? DEFAULT_TENANT, isTenantNamed: named !== undefined, grant });
       }
     } catch (error) {
       await discardBody(context.req.raw, LIMITS.refusedBodyBytesMax);

@@ -1,5 +1,5 @@
 import type { Grant } from '../../storage/access/access.ts';
-import { checkTenantName, DEFAULT_TENANT } from '../../storage/access/tenant-name.ts';
+import { checkTenantName } from '../../storage/access/tenant-name.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 
 const TENANT_HEADER = 'X-Scope-OrgID';
@@ -7,10 +7,11 @@ const TENANT_HEADER = 'X-Scope-OrgID';
 const LOOK_ALIKES = ['x_scope_orgid', 'x-scope_orgid', 'x_scope-orgid'];
 
 /**
- * The one tenant that a request is about. The key decides; the header (or the user name of Basic authentication) may say the same, and
- * chooses only for who may see all tenants. A header given twice arrives with a comma in it, which no tenant's name has.
+ * The one tenant that a request is about; `undefined` where who may see all tenants names none. The key decides; the header (or the user name
+ * of Basic authentication) may say the same, and chooses only for who may see all tenants. A header given twice arrives with a comma in it,
+ * which no tenant's name has.
  */
-export function requestTenant(headers: Headers, user: string, grant: Grant): string {
+export function namedTenant(headers: Headers, user: string, grant: Grant): string | undefined {
   for (const name of LOOK_ALIKES) {
     if (headers.has(name)) throw badData(`the header ${name} is not ${TENANT_HEADER}; remove it`);
   }
@@ -19,7 +20,7 @@ export function requestTenant(headers: Headers, user: string, grant: Grant): str
   const asUser = user === '' ? undefined : checkTenantName(user, 'the user name');
   if (named !== undefined && asUser !== undefined && named !== asUser) throw badData(`the user name and the header ${TENANT_HEADER} name different tenants`);
   const wanted = named ?? asUser;
-  if (grant.tenant === undefined) return wanted ?? DEFAULT_TENANT;
+  if (grant.tenant === undefined) return wanted;
   if (wanted !== undefined && wanted !== grant.tenant) {
     throw new VarveError('forbidden', `this key is for one tenant, and ${named === undefined ? 'the user name' : TENANT_HEADER} names another`);
   }

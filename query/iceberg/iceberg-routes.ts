@@ -112,11 +112,16 @@ function configOf(context: Context, config: ClientConfig): unknown {
 
 /** The path or a parameter names the tenant: it must be the key's, or the key one of all tenants. */
 function useTenant(context: Context, named: string, what: string): void {
-  const { tenant, grant } = accessOf(context);
+  const { tenant, isTenantNamed, grant } = accessOf(context);
   checkTenantName(named, what);
   if (grant.tenant !== undefined && named !== grant.tenant) throw new VarveError('forbidden', `this key is for one tenant, and ${what} names another`);
-  if (context.req.header('x-scope-orgid') !== undefined && named !== tenant) throw badData(`the header X-Scope-OrgID and ${what} name different tenants`);
-  setAccess(context, { tenant: named, grant });
+  if (isTenantNamed && named !== tenant) throw badData(`${placeOfTenant(context)} and ${what} name different tenants`);
+  setAccess(context, { tenant: named, isTenantNamed: true, grant });
+}
+
+/** Where a request has named its tenant already. */
+function placeOfTenant(context: Context): string {
+  return context.req.header('x-scope-orgid') === undefined ? 'the user name' : 'the header X-Scope-OrgID';
 }
 
 function checkNamespace(namespace: string): void {

@@ -83,6 +83,6 @@ function sayingUnavailable(store: ObjectReader): ObjectReader {
 
 /** What begins the keys that a request may see: its tenant's archive, or nothing for a key of all tenants that names none. */
 function visiblePrefix(context: Context): string {
-  const { tenant, grant } = accessOf(context);
-  return grant.tenant === undefined && context.req.header('x-scope-orgid') === undefined ? '' : `${tenant}/archive/`;
+  const { tenant, isTenantNamed } = accessOf(context);
+  return isTenantNamed ? `${tenant}/archive/` : '';
 }

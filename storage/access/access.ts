@@ -18,5 +18,7 @@ export interface Grant {
 /** What one request may see and do. Storage believes the tenant in its object's name, so this is the only place where it is decided. */
 export interface Access {
   readonly tenant: string;
+  /** Whether the key or the request names it; otherwise it is the default of whoever may see all tenants. */
+  readonly isTenantNamed: boolean;
   readonly grant: Grant;
 }

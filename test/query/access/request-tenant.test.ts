@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { requestTenant } from '../../../query/access/request-tenant.ts';
+import { namedTenant } from '../../../query/access/request-tenant.ts';
 import { SCOPES, type Grant } from '../../../storage/access/access.ts';
 
 const operator: Grant = { tenant: undefined, scopes: SCOPES, matchers: [], holder: 'a test' };
 const teamA: Grant = { ...operator, tenant: 'team-a' };
 
-function tenantOf(grant: Grant, header: string | undefined, user = ''): string {
-  return requestTenant(new Headers(header === undefined ? {} : { 'X-Scope-OrgID': header }), user, grant);
+function tenantOf(grant: Grant, header: string | undefined, user = ''): string | undefined {
+  return namedTenant(new Headers(header === undefined ? {} : { 'X-Scope-OrgID': header }), user, grant);
 }
 
 describe('a key of all tenants', () => {
-  test('goes where it is told, or to the default tenant', () => {
-    expect(tenantOf(operator, undefined)).toBe('default');
+  test('goes where it is told, and where nothing is said nothing is named', () => {
+    expect(tenantOf(operator, undefined)).toBeUndefined();
     expect(tenantOf(operator, 'team-a')).toBe('team-a');
     expect(tenantOf(operator, undefined, 'team-b')).toBe('team-b');
     expect(tenantOf(operator, 'team-b', 'team-b')).toBe('team-b');
@@ -49,11 +49,11 @@ describe('a key of all tenants', () => {
     const headers = new Headers();
     headers.append('x-scope-orgid', 'team-a');
     headers.append('X-SCOPE-ORGID', 'team-a');
-    expect(() => requestTenant(headers, '', operator)).toThrow('no tenant name');
+    expect(() => namedTenant(headers, '', operator)).toThrow('no tenant name');
   });
 
   test.each(['X_Scope_OrgID', 'X-Scope_OrgID', 'x_scope-orgid'])('%s, which a proxy may take for the header, is refused', (name) => {
-    expect(() => requestTenant(new Headers({ [name]: 'team-a' }), '', operator)).toThrow('remove it');
+    expect(() => namedTenant(new Headers({ [name]: 'team-a' }), '', operator)).toThrow('remove it');
   });
 });
 

@@ -212,6 +212,13 @@ describe('everything else', () => {
       expect((await get(`${BUCKET}/${tenant}/${rest}`, {}, ADMIN_KEY)).status).toBe(200);
       expect((await get(`${BUCKET}/${tenant}/${rest}`, { 'x-scope-orgid': tenant }, ADMIN_KEY)).status).toBe(200);
       expect((await get(`${BUCKET}/${tenant}/${rest}`, { 'x-scope-orgid': 'team-a' }, ADMIN_KEY)).status).toBe(404);
+      // The user name of Basic authentication names a tenant as the header does.
+      const as = (user: string) => ({ authorization: `Basic ${btoa(`${user}:${ADMIN_KEY}`)}` });
+      expect((await get(`${BUCKET}/${tenant}/${rest}`, as(tenant))).status).toBe(200);
+      expect((await get(`${BUCKET}/${tenant}/${rest}`, as('team-a'))).status).toBe(404);
+      const listed = all(await textOf(await get(`${BUCKET}?list-type=2`, as(tenant))), 'Key');
+      expect(listed.length).toBeGreaterThan(0);
+      expect(listed.every((key) => key.startsWith(`${tenant}/archive/`))).toBe(true);
     }
   });
 
