@@ -23,6 +23,7 @@ import { adminRoutes } from './admin-routes.ts';
 import { cdcRoutes } from './cdc-routes.ts';
 import { withCompression } from './compression.ts';
 import { withCors } from './cors.ts';
+import { errorFormOf } from './error-forms.ts';
 import { exemplarRoutes } from './exemplar-routes.ts';
 import { federateRoutes } from './federate-routes.ts';
 import { ClientConfig } from './iceberg/client-config.ts';
@@ -36,7 +37,7 @@ import { openapiRoutes } from './openapi-routes.ts';
 import { prometheusRoutes } from './prometheus-routes.ts';
 import { QuerySlots, withQuerySlot } from './query-slots.ts';
 import { remoteReadRoutes } from './remote-read-routes.ts';
-import { withRequestId } from './request-id.ts';
+import { requestIdOf, withRequestId } from './request-id.ts';
 import { notFound, withRequestCount } from './route-edges.ts';
 import { RememberingRouter } from './route-memory.ts';
 import { ruleRoutes } from './rule-routes.ts';
@@ -100,5 +101,6 @@ export function buildApp(services: AppServices): Hono {
   app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, keysBegin: config.archiveKeysBegin, counters }));
   app.route('/', adminRoutes({ router, counters, authenticator }));
   app.notFound(notFound(app));
+  app.onError((error, context) => errorFormOf(context.req.path)(error, requestIdOf(context)));
   return app;
 }

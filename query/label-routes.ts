@@ -5,6 +5,7 @@ import { labelNames, labelValues, type LabelsQuery, type StringsAnswer } from '.
 import { aboutParameter, booleanParameter, limitParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
 import { DATA_BEGINS, endText, streamedAsync, successOf, TRUNCATED } from './respond.ts';
+import { wirePathOf } from './s3/object-path.ts';
 import { SeriesMerge } from './series-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
@@ -66,7 +67,7 @@ function labelsQuery(parameters: URLSearchParams, selectors: typeof selectorPara
 
 /** The label name of `/label/:name/values`. Read from the URL itself: the router leaves bytes that are no UTF-8 as they are. */
 function labelNameOf(request: Request): string {
-  const segment = new URL(request.url).pathname.split('/').at(-2) ?? '';
+  const segment = wirePathOf(request.url).split('/').at(-2) ?? '';
   let name: string;
   try {
     name = decodeURIComponent(segment);

@@ -15,5 +15,6 @@ export function languageRoutes(): Hono {
 }
 
 function parsed(parameters: URLSearchParams): Expr {
-  return aboutParameter('query', () => parseExpr(queryParameter(parameters)));
+  const query = queryParameter(parameters);
+  return aboutParameter('query', () => parseExpr(query));
 }

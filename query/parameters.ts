@@ -5,7 +5,7 @@ import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import { readBody, readInTime } from '../ingest/read-body.ts';
+import { readQueryBody } from './query-body.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
 const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
@@ -23,17 +23,9 @@ export async function readParameters(request: Request, clock: Clock = systemCloc
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
   if (contentType !== 'application/x-www-form-urlencoded') return url;
-  const merged = new URLSearchParams(new TextDecoder().decode(await readForm(request, clock)));
+  const merged = new URLSearchParams(new TextDecoder().decode(await readQueryBody(request, 'queryBodyBytesMax', clock)));
   for (const [name, value] of url) merged.append(name, value);
   return merged;
-}
-
-/** A query has its turn already while its form arrives. */
-async function readForm(request: Request, clock: Clock): Promise<Uint8Array> {
-  const { queryBodyBytesMax, queryBodyMsMax } = LIMITS;
-  const body = await readInTime(clock, queryBodyMsMax, () => readBody(request, queryBodyBytesMax, 'queryBodyBytesMax'));
-  if (body === 'expired') throw new VarveError('timeout', `the form has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
-  return body;
 }
 
 /** The parameters in a request's URL. The whole of it has been parsed before the request got here; once more would cost as much as a small query's tree. */
@@ -153,7 +145,8 @@ export function rangeParameters(parameters: URLSearchParams): { startMs: number;
   if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time');
   const stepMs = Math.trunc(requiredDuration(parameters, 'step'));
   if (stepMs <= 0) throw invalidParameter('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
-  if ((endMs - startMs) / stepMs > LIMITS.queryStepsMax) {
+  // Whole steps count, as in Prometheus.
+  if (Math.floor((endMs - startMs) / stepMs) > LIMITS.queryStepsMax) {
     throw badData('exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)');
   }
   return { startMs, endMs, stepMs };
@@ -167,11 +160,15 @@ export function queryParameter(parameters: URLSearchParams): string {
   return query;
 }
 
+/** With a sign. */
+const INT64_DIGITS_MAX = 20;
+
 /** 0 means no limit. */
 export function limitParameter(parameters: URLSearchParams): number {
   const text = parameters.get('limit') ?? '';
   if (text === '') return 0;
-  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw invalidParameter('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text)) throw invalidParameter('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (text.length > INT64_DIGITS_MAX || BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) throw invalidParameter('limit', `strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
   const limit = Number(text);
   if (limit < 0) throw invalidParameter('limit', 'limit must be non-negative');
   return limit;

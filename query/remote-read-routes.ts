@@ -1,5 +1,4 @@
 import { Hono, type Context } from 'hono';
-import { readBody } from '../ingest/read-body.ts';
 import { DecodeError } from '../proto/decode-error.ts';
 import { decodeReadRequest, readFrames, ReadResponseWriter, type ReadQuery, type ReadRequest, type ReadSeries } from '../proto/remote-read.ts';
 import { snappyEncode, snappyJsDecoder } from '../proto/snappy.ts';
@@ -11,6 +10,7 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { TIME_MS_MAX } from './parameters.ts';
+import { readQueryBody } from './query-body.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { HotSource } from './shard-fan-out.ts';
@@ -32,7 +32,7 @@ export function remoteReadRoutes(services: TenantServices): Hono {
 }
 
 async function read(services: TenantServices, context: Context): Promise<Response> {
-  const body = await readBody(context.req.raw, LIMITS.remoteReadBodyBytesMax, 'remoteReadBodyBytesMax');
+  const body = await readQueryBody(context.req.raw, 'remoteReadBodyBytesMax');
   const { queries, responseType } = decodeRequest(body);
   if (queries.length > LIMITS.selectorsPerRequestMax) {
     throw badData(`${queries.length} queries in one request, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);

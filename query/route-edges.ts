@@ -38,10 +38,22 @@ export function notFound(app: Hono): (context: Context) => Response {
       if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: [...allowed, 'OPTIONS'].join(', ') } });
       const refused = writeRefusal(method, path);
       if (refused !== undefined) return errorFormOf(path)(refused, requestIdOf(context));
-      return new Response(`method ${method} is not allowed here; use ${allowed.join(' or ')}\n`, { status: 405, headers: { allow: allowed.join(', ') } });
+      return methodNotAllowed(method, allowed, isOfQueryApi(app, allowed[0]!, path));
     }
     return errorFormOf(path)(writeRefusal(method, path) ?? new VarveError('not-found', `there is nothing at ${path}`), requestIdOf(context));
   };
+}
+
+/** In the API's envelope to those who query; senders read text. */
+function methodNotAllowed(method: string, allowed: readonly string[], isEnveloped: boolean): Response {
+  const error = `method ${method} is not allowed here; use ${allowed.join(' or ')}`;
+  const init = { status: 405, headers: { allow: allowed.join(', ') } };
+  return isEnveloped ? Response.json({ status: 'error', errorType: 'bad_data', error }, init) : new Response(`${error}\n`, init);
+}
+
+function isOfQueryApi(app: Hono, method: string, path: string): boolean {
+  const [handlers] = app.router.match(method, path);
+  return path.startsWith('/api/v1/') && !handlers.some(([[, route]]) => routeRule(route.path) === 'write');
 }
 
 /** What those get who want to change what can only be read, whatever the path says. */

@@ -11,6 +11,7 @@ import { requestIdOf } from '../request-id.ts';
 import { errorFormOf } from '../error-forms.ts';
 import { setAccess } from '../tenant.ts';
 import type { Authenticator } from './authenticate.ts';
+import { checkUrl } from './browser-checks.ts';
 import { CHALLENGE } from './credentials.ts';
 import { namedTenant } from './request-tenant.ts';
 import { routeRule } from './route-scopes.ts';
@@ -25,6 +26,7 @@ export function authorize(authenticator: Authenticator): MiddlewareHandler {
     let needsWholeTenant = false;
     let takesSignature = false;
     try {
+      checkUrl(context.req.raw.url);
       for (const { path, method } of matchedRoutes(context)) {
         const rule = routeRule(path);
         if (rule === undefined) throw new VarveError('forbidden', `${method} ${path} is not in the table of routes and scopes`);

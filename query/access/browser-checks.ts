@@ -1,4 +1,4 @@
-import { VarveError } from '../../storage/runtime/errors.ts';
+import { badData, VarveError } from '../../storage/runtime/errors.ts';
 
 /** Whether a name, as it stands in a URL, can only mean this machine. */
 export function isLoopbackHost(hostname: string): boolean {
@@ -12,7 +12,7 @@ export function isLoopbackHost(hostname: string): boolean {
  * origin, or `cross-site`, in headers that scripts cannot set. Following a link is harmless, since no GET changes anything.
  */
 export function checkFromLoopback(request: Request): void {
-  if (!isLoopbackUrl(request.url)) {
+  if (!checkUrl(request.url)) {
     throw new VarveError('forbidden', 'there is no key, so only requests to localhost, 127.0.0.1 or [::1] are served; set VARVE_ADMIN_KEY to use other names');
   }
   const origin = request.headers.get('origin');
@@ -28,11 +28,15 @@ export function checkFromLoopback(request: Request): void {
 let lastOrigin = '';
 let isLastLoopback = false;
 
-/** Reading a URL costs as much as the rest of letting a request in, and requests come by one name: the answer for the last one is remembered. */
-function isLoopbackUrl(url: string): boolean {
+/**
+ * Refuses a URL that is none, which is what the runtime makes of two `Host` headers, and tells whether its name can only mean this machine.
+ * Reading a URL costs as much as the rest of letting a request in, and requests come by one name: the answer for the last one is remembered.
+ */
+export function checkUrl(url: string): boolean {
   const pathAt = url.indexOf('/', url.indexOf('://') + 3);
   const origin = pathAt < 0 ? url : url.slice(0, pathAt + 1);
   if (origin !== lastOrigin) {
+    if (!URL.canParse(origin)) throw badData('the header Host does not name one host');
     isLastLoopback = isLoopbackHost(new URL(origin).hostname);
     lastOrigin = origin;
   }

@@ -152,7 +152,7 @@ describe('where parameters come from', () => {
     await clock.advance(LIMITS.queryBodyMsMax / 2);
     expect((await slow).toString()).toBe('a=1');
     await clock.advance(LIMITS.queryBodyMsMax / 2);
-    expect(await late).toBe('timeout: the form has not arrived within queryBodyMsMax (30000 ms); send it again');
+    expect(await late).toBe('timeout: the body has not arrived within queryBodyMsMax (30000 ms); send it again');
   });
 
   test('a body of another type says nothing', async () => {
