@@ -12,6 +12,7 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import type { FlushStatus, ShardApi } from '../../storage/shard/shard-api.ts';
+import { migrate as migrateShard } from '../../storage/shard/shard-schema.ts';
 import { NodeSql } from './node-sql.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -105,7 +106,7 @@ export class MemoryShards implements ObjectNamespaces {
 
   #catalogOf(name: string): CatalogState {
     let sql = this.#catalogs.get(name);
-    if (sql === undefined) this.#catalogs.set(name, (sql = new NodeSql()));
+    if (sql === undefined) this.#catalogs.set(name, (sql = emptyCatalog().copy()));
     let state = this.#catalogStates.get(name);
     if (state === undefined) {
       const catalog = new CatalogStore(sql, this.#random);
@@ -157,7 +158,7 @@ export class MemoryShards implements ObjectNamespaces {
   /** The store behind a name, woken if need be. */
   storeOf(name: string): HotStore {
     let state = this.#shards.get(name);
-    if (state === undefined) this.#shards.set(name, (state = { database: new NodeSql(), store: undefined }));
+    if (state === undefined) this.#shards.set(name, (state = { database: emptyShard().copy(), store: undefined }));
     return (state.store ??= new HotStore(new NodeSql(state.database.database), this.#limits));
   }
 
@@ -182,6 +183,18 @@ export class MemoryShards implements ObjectNamespaces {
   #count(method: string): void {
     this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
   }
+}
+
+/** Databases with a schema and nothing in it: bringing hundreds of them up to date takes a test seconds, copying them does not. */
+const emptyCatalog = once((sql) => new CatalogStore(sql, new SeededRandom(0)));
+const emptyShard = once(migrateShard);
+
+function once(fill: (sql: NodeSql) => void): () => NodeSql {
+  let made: NodeSql | undefined;
+  return () => {
+    if (made === undefined) fill((made = new NodeSql()));
+    return made;
+  };
 }
 
 type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>> };
