@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
@@ -17,27 +18,36 @@ const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/work
 /** What must hold without an archive too. */
 const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/import.test.ts'];
 
+/**
+ * Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 130 of them. What
+ * measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower.
+ */
+const SHARING = 'test/{ingest,promql,proto,query,storage/{access,chunk,model,runtime,time-series}}/**/!(*.fuzz|body-stream|line-splitter|hostile|query-limits).test.ts';
+
+/** Ten times what the slowest take on a machine that does nothing else: a test that hangs fails, one on a busy machine does not. */
+const testTimeout = 30_000;
+
 export default defineConfig({
   test: {
+    // One more than there are cores: the tests of processes wait for these. (vitest's own choice is one less.)
+    maxWorkers: availableParallelism() + 1,
     projects: [
-      {
-        root,
-        test: { name: 'node', testTimeout: 30_000, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**'] },
-      },
+      { root, test: { name: 'node', testTimeout, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**', SHARING] } },
+      { root, test: { name: 'node-sharing', testTimeout, isolate: false, include: [SHARING] } },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
-        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] },
+        test: { name: 'workerd', testTimeout, include: ['test/workerd/**/*.test.ts'] },
       },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
-        test: { name: 'workerd-4-shards', include: FOR_ANY_SHARD_COUNT },
+        test: { name: 'workerd-4-shards', testTimeout, include: FOR_ANY_SHARD_COUNT },
       },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'off' } } })],
-        test: { name: 'workerd-hot', include: FOR_ANY_TIERS },
+        test: { name: 'workerd-hot', testTimeout, include: FOR_ANY_TIERS },
       },
     ],
   },
