@@ -142,15 +142,22 @@ export const LIMITS = {
   symbolCacheBytesMax: 8 * MIB,
 
   // —— a shard ——
-  /** Samples in the log head; 24 bytes each, 12 MiB in all. A seal of this many takes well under a second. */
+  /** With this many samples the log is sealed. 24 bytes each: 15 MiB with the room below. A seal of this many takes well under a second in all. */
   logEntriesMax: 512 * KIB,
+  /**
+   * How much more the log takes while it is being sealed, in samples, WAL rows and bytes of histograms, as a share of what it takes before: each
+   * batch does its part of the seal, so that it is through before the room is. A batch that finds no room waits for the rest of the seal.
+   */
+  logRoomShare: 1 / 4,
+  /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more: 5 to 10 ms. */
+  sealStepSamples: 96 * KIB,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
   /** Bytes of a batch's samples as the log has them, 28 each with start timestamps, of its histograms and exemplars: one more histogram still fits the row. */
   batchBytesMax: 1_850_000,
   /** One encoded native histogram: 160 buckets take about 500 bytes, so this is a sender's mistake. */
   histogramBytesMax: 48 * KIB,
-  /** Encoded histograms in the log head, beside its samples. */
+  /** Encoded histograms in the log head, beside its samples: with so many it is sealed. */
   logPayloadBytesMax: 8 * MIB,
   /** Rows of exemplars that a shard keeps: with rows of the size below, 16 MiB and some 150,000 exemplars, half as many again as Prometheus. */
   exemplarRowsMax: 256,
@@ -162,7 +169,7 @@ export const LIMITS = {
   deltaSumsMax: 16 * KIB,
   /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
   groupCommitBatchesMax: 64,
-  /** WAL rows that a log may span. A seal frees them all; reading them back is what waking costs. */
+  /** With this many WAL rows the log is sealed, which frees them. Reading them back is what waking costs. */
   walSlotsMax: 4096,
   /** Rows that at least stay for the change feed behind seals: about a full log of common batches, 6 MB. */
   walRingSlots: 256,
@@ -411,7 +418,7 @@ assert(LIMITS.writeBodyMsMax < LIMITS.requestMemoryMsMax, 'a body that is still 
 assert(LIMITS.queueMessageBytesMax <= LIMITS.queueBatchBytesMax, 'a message fits one call of the queue');
 assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');
 assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
-assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax, 'a batch fits the log');
+assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax * LIMITS.logRoomShare, 'a batch fits the room that a log has while it is sealed');
 assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the log of a store');
 assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');
 assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full logs can be merged');

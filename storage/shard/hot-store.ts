@@ -27,6 +27,7 @@ import { DeltaSums } from './delta-sums.ts';
 import { Exemplars } from './exemplars.ts';
 import { readCardinality, summarizeSegments } from './cardinality.ts';
 import { selectExemplars } from './select-exemplars.ts';
+import type { Sealer } from './sealer.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { selectInRange } from './series-in-range.ts';
 import { SeriesRegistry } from './series-registry.ts';
@@ -102,7 +103,7 @@ export class HotStore {
     this.#clock = clock;
     migrate(sql);
     this.late = new LateQueue(sql, limits);
-    this.#head = new LogHead(limits.logEntriesMax);
+    this.#head = new LogHead(Math.ceil(limits.logEntriesMax * (1 + limits.logRoomShare)));
     this.#tails = new LogTails(this.#head, limits.logTailSamplesMax);
     this.#series = new SeriesRegistry(sql, limits);
     this.#head.reserveSeries(this.#series.refLimit);
@@ -112,7 +113,7 @@ export class HotStore {
     this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer, this.#exemplars);
     this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
-    this.#wal = new Wal(sql, limits.walSlotsMax, limits.walRingSlots);
+    this.#wal = new Wal(sql, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.append(batch));
     this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
     const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
@@ -275,6 +276,11 @@ export class HotStore {
     this.#upkeep.seal();
   }
 
+  /** The seal of a full log, which goes in steps. */
+  get sealer(): Pick<Sealer, 'isBehind' | 'sealOn'> {
+    return this.#upkeep.sealer;
+  }
+
   /** Takes a snapshot and returns its id. What it covers is sealed, so that the snapshot is a list. */
   createSnapshot(): string {
     return this.#upkeep.createSnapshot();
@@ -393,9 +399,8 @@ export class HotStore {
     const { sampleCount } = taken;
     const hasExemplars = this.#exemplars.hasStaged;
     if (sampleCount === 0 && added.length === 0 && !hasExemplars) return;
-    const isLogFull = this.#head.free < sampleCount || (this.#head.payloadBytes > 0 && this.#head.payloadBytes + taken.payloadBytes > this.#limits.logPayloadBytesMax);
     const rows = taken.rows(this.#limits.sqlRowBytesMax);
-    if (isLogFull || this.#wal.isFullWith(rows.length)) this.seal();
+    this.#upkeep.sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
     const encoded = rows.map(encodeWalRow);
     // Commit point of the batches in the rows: the one row alone, or the transaction of several rows, or with the series and exemplars that
     // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
@@ -404,7 +409,7 @@ export class HotStore {
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
-        if (this.#head.count === 0) this.#upkeep.noteLogBegins(this.#clock.nowMs());
+        if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
         for (const row of encoded) this.#wal.append(row);
         if (hasExemplars) this.#exemplars.write();
       });

@@ -167,7 +167,32 @@ export class LogHead {
     return this.valueBits[entry * 2 + 1] === STALE_BITS_HIGH && this.valueBits[entry * 2] === STALE_BITS_LOW;
   }
 
-  /** Forgets all entries, after a seal. */
+  /** Forgets the first entries, after a seal: those behind them are the log from now on. */
+  dropFirst(count: number): void {
+    const { refs, timestampsMs, valueBits, startsMs, payloads } = this;
+    const end = this.#count;
+    const wasDisordered = this.#isDisordered.slice();
+    this.clear();
+    if (count === end) return;
+    refs.copyWithin(0, count, end);
+    timestampsMs.copyWithin(0, count, end);
+    valueBits.copyWithin(0, count * 2, end * 2);
+    this.#count = end - count;
+    if (payloads.length > 0) rebasePayloads(valueBits, 0, this.#count, payloads, this.payloads);
+    for (const { length } of this.payloads) this.#payloadBytes += length;
+    if (startsMs !== undefined) this.startsMs = startsMs.copyWithin(0, count, end);
+    for (let entry = 0; entry < this.#count; entry++) {
+      const ref = refs[entry]!;
+      this.previous[entry] = this.#lastEntry[ref]!;
+      this.#lastEntry[ref] = entry;
+      // What was in order still is; what was not may be now, and is only walked a little further than need be.
+      this.#isDisordered[ref] = wasDisordered[ref]!;
+      if (timestampsMs[entry]! < this.#minTimestampMs) this.#minTimestampMs = timestampsMs[entry]!;
+      if (timestampsMs[entry]! > this.#newestTimestampMs) this.#newestTimestampMs = timestampsMs[entry]!;
+    }
+  }
+
+  /** Forgets all entries. */
   clear(): void {
     this.#count = 0;
     this.#generation++;

@@ -33,6 +33,11 @@ export class LogSeal {
     this.#part = this.#order.next();
   }
 
+  /** About what all of it takes, in the samples that `step` counts. */
+  get cost(): number {
+    return this.entryCount + Math.min(this.entryCount, this.#labelOrder.refs.length) * SERIES_COST_SAMPLES;
+  }
+
   get isDone(): boolean {
     return this.#part === undefined;
   }

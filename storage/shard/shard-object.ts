@@ -60,7 +60,7 @@ export class Shard extends DurableObject implements ShardApi {
     const alarm = durableObjectAlarm(state.storage);
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
-    this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => state.storage.sync(), LIMITS.groupCommitBatchesMax);
+    this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -141,6 +141,15 @@ export class Shard extends DurableObject implements ShardApi {
 
   async flushStatus(): Promise<FlushStatus | undefined> {
     return this.#flusher?.status();
+  }
+
+  /** Behind a write: durable, and the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps. */
+  async #settle(): Promise<void> {
+    await this.ctx.storage.sync();
+    while (this.#store.sealer.isBehind) {
+      this.#store.sealer.sealOn();
+      await systemClock.sleep(0);
+    }
   }
 
   async #arm(): Promise<void> {

@@ -10,7 +10,7 @@ import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { MergeInSteps } from './merge-in-steps.ts';
 import { countRemoved, planPrune } from './prune.ts';
-import { LogSeal } from './seal.ts';
+import { Sealer } from './sealer.ts';
 import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
 import { countDead, findAlive, isWorthCleaning } from './series-churn.ts';
 import type { SeriesRegistry } from './series-registry.ts';
@@ -37,7 +37,7 @@ export class Upkeep {
   readonly counters = { seals_total: 0, merges_total: 0, samples_pruned_total: 0, samples_deleted_total: 0, series_removed_total: 0 };
   readonly #parts: StoreParts;
   readonly #retentionMs: number;
-  #logSinceMs: number;
+  readonly sealer: Sealer;
   /** Live segments have changed since the last look for a merge. */
   #mayMerge = true;
   /** Rows that a merge found unreadable, since waking. */
@@ -53,32 +53,34 @@ export class Upkeep {
     this.#parts = parts;
     this.#retentionMs = retentionMs;
     this.#mark = mark;
-    const [state] = parts.sql.all<{ log_since_ms: number | null }>('SELECT log_since_ms FROM shard_state WHERE id = 1');
-    this.#logSinceMs = state!.log_since_ms ?? parts.clock.nowMs();
-  }
-
-  /** The log is empty and takes its first batch, inside the caller's transaction. */
-  noteLogBegins(nowMs: number): void {
-    this.#parts.sql.run('UPDATE shard_state SET log_since_ms = ? WHERE id = 1', nowMs);
-    this.#logSinceMs = nowMs;
+    this.sealer = new Sealer(
+      parts,
+      (body) => this.#transaction(body),
+      () => {
+        this.#mayMerge = true;
+        this.counters.seals_total++;
+      },
+    );
   }
 
   nextDueMs(): number | undefined {
-    const { head, segments, limits } = this.#parts;
+    const { segments } = this.#parts;
     if (this.#merge !== undefined) return -Infinity;
     if (this.#mayMerge || this.#mayHaveDead) return this.#hasWork() ? -Infinity : this.nextDueMs();
-    const logDueMs = head.count === 0 ? Infinity : this.#logSinceMs + limits.logAgeMsMax;
     const canExpire = segments.oldestEndMs < this.#archivedUntilMs;
-    const dueMs = Math.min(logDueMs, canExpire ? segments.oldestEndMs + this.#retentionMs + 1 : Infinity);
+    const dueMs = Math.min(this.sealer.logDueMs, canExpire ? segments.oldestEndMs + this.#retentionMs + 1 : Infinity);
     return dueMs === Infinity ? undefined : dueMs;
   }
 
   maintain(): void {
-    const { head, clock, limits, segments } = this.#parts;
+    const { head, clock, segments } = this.#parts;
     const nowMs = clock.nowMs();
     const beforeMs = Math.min(nowMs - this.#retentionMs, this.#archivedUntilMs);
     if (segments.oldestEndMs < beforeMs || head.minTimestampMs < beforeMs) this.#expire(beforeMs);
-    if (head.count > 0 && nowMs >= this.#logSinceMs + limits.logAgeMsMax) this.seal();
+    if (nowMs >= this.sealer.logDueMs) {
+      this.sealer.sealOn();
+      if (this.sealer.isUnderWay) return;
+    }
     // A clean-up and a step of a merge are both work that one may want to interrupt: one of them a step.
     if (this.#mayHaveDead && this.removeDeadSeries()) return;
     this.#mergeOn();
@@ -88,21 +90,9 @@ export class Upkeep {
     return this.#mark?.archivedUntilMs ?? Infinity;
   }
 
-  /** Writes the log out as segments and frees it. */
+  /** Writes the whole log out as segments and frees it. */
   seal(): void {
-    const { head, wal, series, segments, limits } = this.#parts;
-    if (head.count === 0) return;
-    this.#transaction(() => {
-      const added = segments.insert(new LogSeal(head, series.index, limits).step(Infinity));
-      segments.become({ live: [...segments.live, ...added], floorMs: segments.floorMs });
-      // Commit point of the seal: this transaction. A crash before it leaves the WAL as it was and no segment; a crash behind it leaves
-      // the segments, and WAL rows that are void by their sequence.
-      wal.markSealed();
-    });
-    wal.restart();
-    head.clear();
-    this.#mayMerge = true;
-    this.counters.seals_total++;
+    this.sealer.sealAll();
   }
 
   createSnapshot(): string {
@@ -114,12 +104,15 @@ export class Upkeep {
   restoreSnapshot(id: string): void {
     const { head, wal, segments, snapshots } = this.#parts;
     const state = snapshots.stateOf(id, segments);
-    this.#transaction(() => {
+    // Of a log that is taken back.
+    this.sealer.forget();
+    const sequence = this.#transaction(() => {
       // Also voids the log.
-      wal.markTakenBack();
+      const taken = wal.markTakenBack();
       this.#change(state);
+      return taken;
     });
-    wal.restart();
+    wal.restart(sequence);
     head.clear();
   }
 
@@ -315,10 +308,11 @@ export class Upkeep {
     this.#mayMerge = true;
     this.#mayHaveDead = true;
   }
-  /** Deletes what neither the present, a snapshot nor a merge under way holds, inside the caller's transaction. */
+
+  /** Deletes what neither the present, a snapshot, a merge nor a seal under way holds, inside the caller's transaction. */
   #sweep(): void {
     const { segments, snapshots } = this.#parts;
     const isInSnapshot = snapshots.holds();
-    segments.sweep((segment) => isInSnapshot(segment) || this.#merge?.holds(segment) === true);
+    segments.sweep((segment) => isInSnapshot(segment) || this.#merge?.holds(segment) === true || this.sealer.holds(segment));
   }
 }

@@ -156,38 +156,37 @@ function checkHistograms({ sampleCount, valueBits }: LogBatch, payloadCount: num
   }
 }
 
-interface WalRow extends Record<string, ArrayBuffer | number> {
-  slot: number;
-  sequence: number;
-  samples: ArrayBuffer;
-}
-
 /**
  * The write-ahead log of a shard: rows in reused slots, in the order of their sequence.
  *
- * Behind a seal it goes on in the next slot, and from slot 0 again once it is past `ringSlots`: however small the logs are that are sealed, so
- * many rows stay for the change feed. Where the open log begins follows from what is stored alone: two instances never differ in it.
+ * Each row goes into the slot behind the one before, and into slot 0 again once that is past `ringSlots` and the open log has left the lower
+ * half of the ring: however small the logs are that are sealed, so many rows stay for the change feed, and however long one is, the slots below
+ * it are used before it has doubled. Where the next row goes follows from what is stored alone: two instances never differ in it.
  */
 export class Wal {
   readonly #sql: Sql;
-  readonly #slotsMax: number;
   readonly #ringSlots: number;
+  /** Of the rows of the open log, by sequence from the one behind `#sealedSequence` on. */
+  #openSlots: number[] = [];
+  readonly #isOpen = new Set<number>();
+  /** The least and the greatest of them. */
+  #lowestSlot = Infinity;
+  #highestSlot = -1;
+  /** Of the newest row; `undefined` when the newest sequence has none. */
+  #lastSlot: number | undefined;
   #nextSlot: number;
   #lastSequence: number;
   /** Rows at or below are in segments. */
   #sealedSequence: number;
-  /** Between `markTakenBack` and `restart`: the last sequence has no row. */
-  #isTakenBack = false;
 
-  /** `slotsMax` rows are a full log. */
-  constructor(sql: Sql, slotsMax: number, ringSlots = 0) {
+  constructor(sql: Sql, ringSlots = 0) {
     this.#sql = sql;
-    this.#slotsMax = slotsMax;
     this.#ringSlots = ringSlots;
     this.#sealedSequence = readSealedSequence(sql);
     this.#lastSequence = this.#sealedSequence;
     const [sealed] = sql.all<{ slot: number }>('SELECT slot FROM wal WHERE sequence = ?', this.#sealedSequence);
-    this.#nextSlot = this.#slotBehind(sealed?.slot);
+    this.#lastSlot = sealed?.slot;
+    this.#nextSlot = this.#findNextSlot();
   }
 
   get lastSequence(): number {
@@ -206,31 +205,24 @@ export class Wal {
 
   /** Rows of the open log. */
   get rowCount(): number {
-    return this.#lastSequence - this.#sealedSequence;
-  }
-
-  /** Whether the log has no room for so many more rows. */
-  isFullWith(rows: number): boolean {
-    return this.rowCount + rows > this.#slotsMax;
+    return this.#openSlots.length;
   }
 
   /** Of a row of the open log. */
   slotOf(sequence: number): number {
-    return this.#nextSlot - (this.#lastSequence - sequence) - 1;
+    return this.#openSlots[sequence - this.#sealedSequence - 1]!;
   }
 
   /** Hands every unsealed batch to `each`, oldest first, and goes on writing behind them. For waking. */
   replay(each: (batch: LogBatch) => void): void {
-    const rows = this.#sql.each<WalRow>('SELECT slot, sequence, samples FROM wal WHERE sequence > ? ORDER BY slot', this.#sealedSequence);
-    for (const row of rows) {
-      // Slots are filled one behind the other between two seals, so the order of slots is the order of sequences, without a gap.
+    const rows = this.#sql.all<{ slot: number; sequence: number }>('SELECT slot, sequence FROM wal WHERE sequence > ?', this.#sealedSequence);
+    rows.sort((a, b) => a.sequence - b.sequence);
+    for (const { slot, sequence } of rows) {
       const expected = this.#lastSequence + 1;
-      if (row.slot !== this.#nextSlot || row.sequence !== expected) {
-        throw new Error(`WAL slot ${row.slot}: sequence ${row.sequence}, want slot ${this.#nextSlot} with ${expected}: a batch is missing`);
-      }
-      each(decodeWalRow(row.samples, `WAL slot ${row.slot}`));
-      this.#nextSlot++;
-      this.#lastSequence = row.sequence;
+      if (sequence !== expected) throw new Error(`WAL slot ${slot}: sequence ${sequence}, want ${expected}: a batch is missing`);
+      const [row] = this.#sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM wal WHERE slot = ?', slot);
+      each(decodeWalRow(row!.samples, `WAL slot ${slot}`));
+      this.#noteRow(slot);
     }
   }
 
@@ -251,37 +243,59 @@ export class Wal {
       this.#sealedSequence,
     );
     if (this.#sql.rowsWritten() === before) throw new Error('this instance of the shard has been replaced: send again');
-    this.#nextSlot++;
-    this.#lastSequence++;
+    this.#noteRow(this.#nextSlot);
   }
 
   /**
    * Takes back what the log holds: the change feed, too, begins anew behind a sequence that no row has, so that also a consumer who had
-   * seen everything learns of it. Inside the caller's transaction; `restart` follows behind it.
+   * seen everything learns of it. Inside the caller's transaction; `restart` with the sequence that this answers follows behind it.
    */
-  markTakenBack(): void {
+  markTakenBack(): number {
+    const sequence = this.#lastSequence + 1;
+    this.markSealed(sequence);
+    this.#sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', sequence);
+    return sequence;
+  }
+
+  /** Declares the rows up to a sequence sealed and their slots free. Runs inside the seal's transaction. */
+  markSealed(sequence: number): void {
+    this.#sql.run('UPDATE shard_state SET sealed_sequence = ? WHERE id = 1', sequence);
+  }
+
+  /** After the seal's transaction: the log goes on with the rows behind the sequence, if there are any. */
+  restart(sealedSequence: number): void {
+    if (sealedSequence > this.#lastSequence) this.#lastSlot = undefined;
+    const open = this.#openSlots.slice(sealedSequence - this.#sealedSequence);
+    this.#openSlots = [];
+    this.#isOpen.clear();
+    this.#lowestSlot = Infinity;
+    this.#highestSlot = -1;
+    for (const slot of open) this.#noteOpen(slot);
+    this.#sealedSequence = sealedSequence;
+    this.#lastSequence = Math.max(this.#lastSequence, sealedSequence);
+    this.#nextSlot = this.#findNextSlot();
+  }
+
+  #noteRow(slot: number): void {
+    this.#noteOpen(slot);
     this.#lastSequence++;
-    this.#isTakenBack = true;
-    this.markSealed();
-    this.#sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', this.#lastSequence);
+    this.#lastSlot = slot;
+    this.#nextSlot = this.#findNextSlot();
   }
 
-  /** Declares all rows sealed and their slots free. Runs inside the seal's transaction. */
-  markSealed(): void {
-    this.#sql.run('UPDATE shard_state SET sealed_sequence = ? WHERE id = 1', this.#lastSequence);
+  #noteOpen(slot: number): void {
+    this.#openSlots.push(slot);
+    this.#isOpen.add(slot);
+    if (slot < this.#lowestSlot) this.#lowestSlot = slot;
+    if (slot > this.#highestSlot) this.#highestSlot = slot;
   }
 
-  /** After the seal's transaction: the next batch begins a new log. */
-  restart(): void {
-    const isTakenBack = this.#isTakenBack;
-    this.#isTakenBack = false;
-    this.#sealedSequence = this.#lastSequence;
-    this.#nextSlot = this.#slotBehind(isTakenBack || this.#lastSequence === 0 ? undefined : this.#nextSlot - 1);
-  }
-
-  /** Where a log begins whose predecessor's last row is in the slot; `undefined` when that has none. */
-  #slotBehind(slot: number | undefined): number {
-    return slot === undefined || slot + 1 >= this.#ringSlots ? 0 : slot + 1;
+  #findNextSlot(): number {
+    if (this.#lastSlot === undefined) return 0;
+    const next = this.#lastSlot + 1;
+    if (next >= this.#ringSlots && this.#lowestSlot > this.#ringSlots / 2) return 0;
+    // Slots from 0 on that have come to where the open log begins go on behind its end.
+    return this.#isOpen.has(next) ? this.#highestSlot + 1 : next;
   }
 
   /**

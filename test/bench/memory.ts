@@ -59,7 +59,7 @@ export async function benchMemory(options: BenchOptions, say: (line: string) => 
         batch.send(store);
         while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
       }
-      // Just before the next seal the log is fullest.
+      // Just before the next seal is through the log is fullest.
       const { counters, gauges } = store.stats();
       if (gauges['log_entries']! + shape.series.length > LIMITS.logEntriesMax || scrape === scrapeCount - 1) most = Math.max(most, above());
       if (counters['seals_total']! > seals) say(`${scrape + 1} of ${scrapeCount} scrapes: ${(seals = counters['seals_total']!)} seals, at most ${most.toFixed(1)} MiB`);
@@ -115,7 +115,7 @@ function liveBytes(): number {
 
 /** The bounds in storage/runtime/limits.ts, each with the bytes of an entry that it states. */
 function accountedBytes(seriesCount: number): number {
-  const logHead = LIMITS.logEntriesMax * 24;
+  const logHead = LIMITS.logEntriesMax * (1 + LIMITS.logRoomShare) * 24;
   const caches = LIMITS.openSegmentBytesMax + LIMITS.openColumnSamplesMax * 16 + LIMITS.selectColumnSamplesMax * 8 + LIMITS.logTailSamplesMax * 16;
   const series = seriesCount * 350;
   return logHead + caches + series;

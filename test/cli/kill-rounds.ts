@@ -110,8 +110,9 @@ function countSamples(dataFolder: string): number {
       const sql = new NodeSql(copy);
       try {
         if (sql.all("SELECT 1 AS found FROM sqlite_schema WHERE name = 'shard_state'").length === 0) continue;
-        const [segments] = sql.all<{ samples: number | null }>('SELECT sum(sample_count) AS samples FROM segment');
-        samples += (segments!.samples ?? 0) + new HotStore(sql).stats().gauges['log_entries']!;
+        // Rows of a seal or a merge that the kill has ended are stored too, but in no list.
+        const store = new HotStore(sql);
+        samples += store.segmentSummaries().reduce((sum, { sampleCount }) => sum + sampleCount, store.stats().gauges['log_entries']!);
       } finally {
         sql.database.close();
       }

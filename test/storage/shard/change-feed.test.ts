@@ -38,14 +38,14 @@ class Log {
     );
   }
 
-  seal(): void {
-    this.sql.transaction(() => this.wal.markSealed());
-    this.wal.restart();
+  /** Of the whole log, or of its first rows: those behind them came while it was sealed. */
+  seal(throughSequence = this.wal.lastSequence): void {
+    this.sql.transaction(() => this.wal.markSealed(throughSequence));
+    this.wal.restart(throughSequence);
   }
 
   takeBack(): void {
-    this.sql.transaction(() => this.wal.markTakenBack());
-    this.wal.restart();
+    this.wal.restart(this.sql.transaction(() => this.wal.markTakenBack()));
   }
 
   /** Another instance, which must write where this one would. */
@@ -76,7 +76,7 @@ class Log {
   }
 
   #open(): Wal {
-    const wal = new Wal(this.sql, SLOTS_MAX, RING_SLOTS);
+    const wal = new Wal(this.sql, RING_SLOTS);
     const replayed: number[] = [];
     wal.replay((batch) => replayed.push(batch.timestampsMs[0]!));
     expect(replayed).toEqual(Array.from({ length: wal.rowCount }, (_, i) => wal.sealedSequence + i + 1));
@@ -107,23 +107,26 @@ describe('whatever is appended, sealed and opened anew', () => {
   test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 60_000 }, (seed) => {
     const random = new SeededRandom(seed);
     const log = new Log();
+    const isFull = (): boolean => log.wal.rowCount >= SLOTS_MAX;
     let isCurrentOfOld = (): boolean => false;
     let lastLogRows = 0;
     let takenBackAt = 0;
     for (let step = 0; step < 200; step++) {
       const before = log.wal;
       const action = random.below(20);
-      if (action < 13 && !log.wal.isFullWith(1)) log.append();
-      else if (action < 17 || log.wal.isFullWith(1)) {
-        lastLogRows = log.wal.rowCount;
-        log.seal();
+      if (action < 13 && !isFull()) log.append();
+      else if (action < 17 || isFull()) {
+        const { rowCount, lastSequence } = log.wal;
+        const left = random.oneIn(2) ? 0 : random.below(Math.ceil(rowCount / 3) + 1);
+        lastLogRows = rowCount - left;
+        log.seal(lastSequence - left);
       } else if (action < 19) {
         log.reopen();
         isCurrentOfOld = () => isCurrent(log.sql, before, NO_SEGMENTS);
         expect(isCurrentOfOld()).toBe(true);
         log.append();
         expect(isCurrentOfOld()).toBe(false);
-        if (log.wal.isFullWith(1)) continue;
+        if (isFull()) continue;
       } else {
         log.takeBack();
         takenBackAt = log.wal.lastSequence;

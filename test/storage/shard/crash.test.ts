@@ -12,7 +12,7 @@ import { dump, StoreModel } from './store-model.ts';
  * The crash index: a life of the store is run once for each storage call in it, and breaks before or behind that call. Survived must be:
  * every acknowledged batch, once; the batch under way, whole or not at all; and sending it again makes up for it.
  */
-const LIMITS = limitsWith({ logEntriesMax: 12, batchSamplesMax: 8, walSlotsMax: 4, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40, seriesBlockBytesTarget: 60 });
+const LIMITS = limitsWith({ logEntriesMax: 12, batchSamplesMax: 8, walSlotsMax: 4, sealStepSamples: 9, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40, seriesBlockBytesTarget: 60 });
 
 const HISTOGRAM = randomExponential(seededRandom(2));
 

@@ -17,6 +17,7 @@ const LIMITS = limitsWith({
   logEntriesMax: 200,
   batchSamplesMax: 60,
   walSlotsMax: 12,
+  sealStepSamples: 40,
   segmentRowBytesTarget: 400,
   segmentFrameBytesTarget: 150,
   selectPageBytesTarget: 500,

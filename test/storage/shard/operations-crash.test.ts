@@ -20,6 +20,7 @@ const LIMITS = limitsWith({
   logEntriesMax: 40,
   batchSamplesMax: 20,
   walSlotsMax: 8,
+  sealStepSamples: 9,
   segmentRowBytesTarget: 60,
   segmentFrameBytesTarget: 40,
   seriesBlockBytesTarget: 60,

@@ -24,6 +24,7 @@ const LIMITS = limitsWith({
   logEntriesMax: 120,
   batchSamplesMax: 60,
   walSlotsMax: 12,
+  sealStepSamples: 40,
   segmentRowBytesTarget: 300,
   segmentFrameBytesTarget: 100,
   selectPageBytesTarget: 800,

@@ -20,9 +20,9 @@ function batch(...timestampsMs: number[]): LogBatch {
 /** None was ever written. */
 const NO_SEGMENTS = { generation: 0 };
 
-function open(sql = new NodeSql(), slotsMax = 4): { sql: NodeSql; wal: Wal; replayed: number[] } {
+function open(sql = new NodeSql()): { sql: NodeSql; wal: Wal; replayed: number[] } {
   migrate(sql);
-  const wal = new Wal(sql, slotsMax);
+  const wal = new Wal(sql);
   const replayed: number[] = [];
   wal.replay((row) => replayed.push(row.timestampsMs[0]!));
   return { sql, wal, replayed };
@@ -33,8 +33,8 @@ function append(wal: Wal, ...timestampsMs: number[]): void {
 }
 
 function seal(sql: NodeSql, wal: Wal): void {
-  sql.transaction(() => wal.markSealed());
-  wal.restart();
+  sql.transaction(() => wal.markSealed(wal.lastSequence));
+  wal.restart(wal.lastSequence);
 }
 
 describe('a row', () => {
@@ -98,9 +98,9 @@ describe('the log', () => {
   test('reuses slots after a seal, and what was sealed is not replayed', () => {
     const { sql, wal } = open();
     append(wal, 1, 2, 3, 4);
-    expect(wal.isFullWith(1)).toBe(true);
+    expect(wal.rowCount).toBe(4);
     seal(sql, wal);
-    expect([wal.isFullWith(1), wal.rowCount, wal.lastSequence]).toEqual([false, 0, 4]);
+    expect([wal.rowCount, wal.lastSequence]).toEqual([0, 4]);
     expect(open(sql).replayed).toEqual([]);
     append(wal, 5, 6);
     const again = open(sql);
@@ -121,7 +121,7 @@ describe('the log', () => {
       expect(() => open(sql)).toThrow(message);
     });
   }
-  refusesReplay('a missing first batch', 'DELETE FROM wal WHERE slot = 0', 'WAL slot 1: sequence 4, want slot 0 with 3: a batch is missing');
+  refusesReplay('a missing first batch', 'DELETE FROM wal WHERE slot = 0', 'WAL slot 1: sequence 4, want 3: a batch is missing');
   refusesReplay('a missing batch in the middle', 'DELETE FROM wal WHERE slot = 1', 'a batch is missing');
   refusesReplay('an old row where a new one should be', 'UPDATE wal SET sequence = 2 WHERE slot = 1', 'a batch is missing');
   refusesReplay('a row of a later sequence', 'UPDATE wal SET sequence = 9 WHERE slot = 2', 'a batch is missing');
