@@ -31,6 +31,8 @@ const MEASURES: readonly Measure[] = [
   { key: 'ingestMaxFlushMs', title: 'ingest: longest during a flush, ms', digits: 1, hasRatio: false },
   { key: 'flushHeapLeftMebibytes', title: 'heap during a flush, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
   { key: 'flushHeapMebibytes', title: 'heap during a flush, garbage included: MiB more than before', digits: 1, hasRatio: false },
+  { key: 'rollUpHeapLeftMebibytes', title: 'heap while days are rolled up and merged, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
+  { key: 'rollUpHeapMebibytes', title: 'heap while days are rolled up and merged, garbage included: MiB more than before', digits: 1, hasRatio: false },
   { key: 'queryHeapLeftMebibytes', title: 'heap during the queries below, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
   { key: 'queryHeapMebibytes', title: 'heap during the queries below, garbage included: MiB more than before', digits: 1, hasRatio: false },
   ...QUESTIONS.flatMap(({ key, title, askedMs }): Measure[] => [
@@ -70,7 +72,9 @@ export async function benchTiers(options: BenchOptions, say: (line: string) => v
     // Another server: what queries read is none of what was flushed.
     const reader = await BenchServer.start(sandbox);
     await loadFleet(reader, fleet, say);
-    await rollUpFleet(reader, fleet, say);
+    const heap = await reader.heapGrowth(() => rollUpFleet(reader, fleet, say));
+    run['rollUpHeapMebibytes'] = heap.mostBytes / 2 ** 20;
+    run['rollUpHeapLeftMebibytes'] = (heap.mostLeftBytes ?? NaN) / 2 ** 20;
     const answered = await queryRun(reader, fleet, options.runs ?? (isTiny ? TINY.runs : FULL.runs), say);
     Object.assign(run, answered.run);
     queryNotes = answered.notes;

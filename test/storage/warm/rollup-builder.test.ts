@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { partitionDay } from '../../../storage/catalog/table-definition.ts';
+import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import type { Sql } from '../../../storage/runtime/sql.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
@@ -81,6 +83,8 @@ describe('roll-ups', () => {
     await world.rollUpAll();
     await expectBuckets(world, [-1, 0]);
     expect(world.liveFilesOf('rollup_5m').filter((key) => before.includes(key))).toEqual([]);
+    // One run, whatever came late: there is nothing to merge.
+    for (const table of ['rollup_5m', 'rollup_1h'] as const) expect(world.files.runs({ table, day: partitionDay(tableDefinition(table), DAY_START_MS), shard: '1/0' }).length).toBe(1);
     // Another day of the same month: the table of hours keeps what it has of the others.
     await world.commit(samplesOf(LABELS, random, -40));
     await world.rollUpAll();
