@@ -56,12 +56,12 @@ export class AggregateOperator implements Operator {
   }
 
   async #foldAll(): Promise<Group[]> {
-    const { op, grid, input } = this.#node;
+    const { op, grid, inputPosition } = this.#node;
     const { budget, annotations } = this.#context;
     const param = this.#param === undefined ? undefined : await collectScalar(this.#param, grid.count);
     if (param !== undefined && this.#node.param !== undefined) warnOfQuantiles(param, this.#node.param.position, this.#node.position, annotations);
     const groups = new Map<string, Group>();
-    const annotate = (annotation: Annotation): void => annotations.add(annotation, input.position, this.#node.position);
+    const annotate = (annotation: Annotation): void => annotations.add(annotation, inputPosition, this.#node.position);
     const foldContext = { stepCount: grid.count, param, annotate, budget };
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
       // Sorting for quantiles comes later, but what it will cost is known.

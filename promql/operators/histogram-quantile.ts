@@ -35,11 +35,11 @@ export class HistogramQuantileOperator implements Operator {
   }
 
   async #evaluate(): Promise<StepSeries[]> {
-    const { grid, input, quantilePosition, position } = this.#node;
+    const { grid, inputPosition, quantilePosition, position } = this.#node;
     const quantiles = await collectScalar(this.#quantile, grid.count);
     warnOfInvalid(quantiles, quantilePosition, position, this.#context);
-    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
-    const reader = quantileReader(quantiles, grid, input.position, this.#context);
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
+    const reader = quantileReader(quantiles, grid, inputPosition, this.#context);
     return (await vector.map(reader)).map(({ labels, columns }) => {
       const result = renamed(labels, this.#context.features);
       return columns.toSeries(result.labels, result.dropName);
@@ -76,15 +76,15 @@ export class HistogramQuantilesOperator implements Operator {
   }
 
   async #evaluate(): Promise<StepSeries[]> {
-    const { grid, input, label, quantiles: quantileNodes, position } = this.#node;
+    const { grid, inputPosition, label, quantiles: quantileNodes, position } = this.#node;
     const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectScalar(quantile, grid.count)));
     quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, position, this.#context));
-    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const results: StepSeries[] = [];
     for (const [index, values] of quantiles.entries()) {
       // The first quantile that looks at the buckets repairs them for all.
       const findsRepaired = (step: number): boolean => quantiles.slice(0, index).some((earlier) => isValid(earlier[step]!));
-      const reader = quantileReader(values, grid, input.position, this.#context, findsRepaired);
+      const reader = quantileReader(values, grid, inputPosition, this.#context, findsRepaired);
       for (const { labels, columns } of await vector.map(reader)) {
         // A quantile that varies by step gives a series for each of its values.
         for (const quantile of new Set(values)) {
@@ -130,14 +130,14 @@ export class HistogramFractionOperator implements Operator {
   }
 
   async #evaluate(): Promise<StepSeries[]> {
-    const { grid, input } = this.#node;
+    const { grid, inputPosition } = this.#node;
     const lower = await collectScalar(this.#lower, grid.count);
     const upper = await collectScalar(this.#upper, grid.count);
-    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, input.position);
+    const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const results = await vector.map({
       ofNative: (histogram, step, metricName) => {
         const { value, nanEffect } = nativeFraction(lower[step]!, upper[step]!, histogram);
-        if (nanEffect !== 'none') this.#context.annotations.add(fractionOfNaNs(metricName), input.position);
+        if (nanEffect !== 'none') this.#context.annotations.add(fractionOfNaNs(metricName), inputPosition);
         return value;
       },
       ofClassic: (buckets, step) => classicFraction(lower[step]!, upper[step]!, buckets),

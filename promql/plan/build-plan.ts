@@ -159,7 +159,7 @@ export class Planner {
     }
     const param = expr.param === undefined ? undefined : this.plan(expr.param, grid);
     if (isRankOp(op)) return { kind: 'rank-aggregate', grid, position, op, input, param: must(param, `${op} without parameter`), grouping };
-    return { kind: 'aggregate', grid, position, op, input, param, grouping };
+    return { kind: 'aggregate', grid, position, op, input, inputPosition: expr.expr.position, param, grouping };
   }
 }
 

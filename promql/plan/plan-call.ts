@@ -1,7 +1,7 @@
 import { assert, must } from '../../storage/runtime/assert.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { FUNCTIONS } from '../functions/function-table.ts';
-import type { Call, ResolvedExpr } from '../parser/ast.ts';
+import type { Call, Position, ResolvedExpr } from '../parser/ast.ts';
 import { unwrapParens } from '../parser/ast.ts';
 import { absentLabels } from './absent-labels.ts';
 import type { Planner } from './build-plan.ts';
@@ -58,14 +58,14 @@ export function planCall(planner: Planner, call: Call<number>, grid: StepGrid): 
     case 'label_join':
       return { kind: 'label-join', ...base, input: planArg(0), target: text(args[1]), separator: text(args[2]), sources: args.slice(3).map(text) };
     case 'histogram_quantile':
-      return { kind: 'histogram-quantile', ...base, quantile: planArg(0), quantilePosition: args[0]!.position, input: planArg(1) };
+      return { kind: 'histogram-quantile', ...base, quantile: planArg(0), quantilePosition: args[0]!.position, input: planArg(1), inputPosition: args[1]!.position };
     case 'histogram_quantiles':
       return {
-        kind: 'histogram-quantiles', ...base, input: planArg(0), label: text(args[1]),
+        kind: 'histogram-quantiles', ...base, input: planArg(0), inputPosition: args[0]!.position, label: text(args[1]),
         quantiles: args.slice(2).map((_, index) => planArg(index + 2)),
       };
     case 'histogram_fraction':
-      return { kind: 'histogram-fraction', ...base, lower: planArg(0), upper: planArg(1), input: planArg(2) };
+      return { kind: 'histogram-fraction', ...base, lower: planArg(0), upper: planArg(1), input: planArg(2), inputPosition: args[2]!.position };
     case 'info': {
       const selector = args[1];
       assert(selector === undefined || selector.kind === 'vector', 'info without a selector');
@@ -90,13 +90,21 @@ function planTableCall(planner: Planner, call: Call<number>, args: readonly Reso
       rangeMs: range.rangeMs,
       lookbackMs: planner.settings.lookbackMs,
       args: args.filter((_, index) => index !== rangeIndex).map((arg) => planner.plan(arg, grid)),
-      argPosition: args[0]!.position,
+      argPosition: annotatedPosition(args[0]!),
       keepsName: implementation.keepsName,
     };
   }
   if (args.length === 0) return { kind: 'date-of-time', grid, position, name };
   const [input, ...scalars] = args.map((arg) => planner.plan(arg, grid));
   return { kind: 'elementwise', grid, position, name, input: input!, args: scalars };
+}
+
+/**
+ * What annotations about a function's argument point at. Prometheus puts a selector without a place into the place of a subquery: the query's
+ * beginning.
+ */
+function annotatedPosition(arg: ResolvedExpr): Position {
+  return arg.kind === 'subquery' ? { start: 0, end: 0 } : arg.position;
 }
 
 /** Of a plain selector the samples' own times; of anything else the time of evaluation, since samples are made there and then. */

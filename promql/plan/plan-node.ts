@@ -209,11 +209,14 @@ export interface HistogramQuantile extends Node {
   readonly quantile: PlanNode;
   readonly quantilePosition: Position;
   readonly input: PlanNode;
+  /** Where annotations about the histograms point. */
+  readonly inputPosition: Position;
 }
 
 export interface HistogramQuantiles extends Node {
   readonly kind: 'histogram-quantiles';
   readonly input: PlanNode;
+  readonly inputPosition: Position;
   readonly label: string;
   readonly quantiles: readonly PlanNode[];
 }
@@ -223,6 +226,7 @@ export interface HistogramFraction extends Node {
   readonly lower: PlanNode;
   readonly upper: PlanNode;
   readonly input: PlanNode;
+  readonly inputPosition: Position;
 }
 
 /** `info`: joins the labels of info series. Which series to read depends on the input, so it selects while it runs. */
@@ -245,6 +249,8 @@ export interface Aggregate extends Node {
   readonly kind: 'aggregate';
   readonly op: Exclude<AggregateOp, RankOp | 'count_values'>;
   readonly input: PlanNode;
+  /** Of the argument as it is written, in its parentheses and behind its sign: where annotations point. */
+  readonly inputPosition: Position;
   /** The quantile; `undefined` for the others. */
   readonly param: PlanNode | undefined;
   readonly grouping: Grouping;

@@ -51,13 +51,16 @@ function frontCount(before: BucketRun, after: BucketRun): number {
   return count;
 }
 
-/** A threshold that suits both: at least the larger of the two, and within no populated bucket of either. */
+/**
+ * A threshold that suits both: the larger of the two, or the next beyond it that cuts no populated bucket of the one that is widened. Whose
+ * threshold it is already keeps a bucket that it cuts: when a client halves its resolution, a bucket may come to reach into the zero bucket.
+ */
 export function commonThreshold(a: ZeroSides, b: ZeroSides): number {
-  if (a.zeroThreshold === b.zeroThreshold) return a.zeroThreshold;
-  let common = Math.max(a.zeroThreshold, b.zeroThreshold);
+  let ofA = a.zeroThreshold;
+  let ofB = b.zeroThreshold;
   for (;;) {
-    const next = settledThreshold(b, settledThreshold(a, common));
-    if (!(next > common)) return common;
-    common = next;
+    if (ofA > ofB) ofB = settledThreshold(b, ofA);
+    else if (ofB > ofA) ofA = settledThreshold(a, ofB);
+    else return ofA;
   }
 }
