@@ -1,11 +1,12 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
- * (differential/), and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
+ * (differential/), also with a Prometheus 3.5 where there is one (newer-prometheus.ts), which has native histograms, warnings and functions that the
+ * older one does not; and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
  * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
  * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
  * `--only` with the name of one of the six runs that one; `--queries`, `--seed` and `--query` (the number of a
- * single one) are the latter's. `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
+ * single one) are the differential's, and `--reference 2.42` or `3.5` is for one of the two. `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
  * (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
@@ -15,10 +16,12 @@ import { PEER_NAMES, type PeerName } from '../bench/peers.ts';
 import type { AnswerSeries } from '../bench/prometheus-api.ts';
 import { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
-import { runDifferential } from './differential/run-differential.ts';
+import { newReference, OLD_REFERENCE, type Reference } from './differential/references.ts';
+import { type DifferentialOptions, runDifferential } from './differential/run-differential.ts';
 import { installReaders } from './archive/reader-tools.ts';
 import { runArchive } from './archive/run-archive.ts';
 import { runClients } from './clients/run-clients.ts';
+import { fetchNewerPrometheus, findNewerPrometheus } from './newer-prometheus.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { runOtlp } from './otlp/run-otlp.ts';
 import { Promtool } from './promtool.ts';
@@ -118,6 +121,24 @@ async function findProblem({ query, ask }: Check, wanted: Promtool, got: Promtoo
   }
 }
 
+/** With each Prometheus that is there, one after the other. */
+async function runDifferentials(options: Omit<DifferentialOptions, 'reference'>, version: string | undefined): Promise<Tally & { readonly skipped: number }> {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const run = async (reference: Reference): Promise<void> => {
+    const { passed, failed } = await inSandbox('differential', (sandbox) => runDifferential(sandbox, { ...options, reference }, say));
+    tally.passed += passed;
+    tally.failed += failed;
+  };
+  if (version !== '3.5') await run(OLD_REFERENCE);
+  if (version === '2.42') return tally;
+  const newer = findNewerPrometheus();
+  if ('missing' in newer) {
+    say(`differential: skipped with Prometheus 3.5: ${newer.missing}`);
+    tally.skipped += options.queries;
+  } else await run(newReference(newer.path, newer.version));
+  return tally;
+}
+
 function wholeNumber(name: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
   if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number`);
@@ -135,6 +156,7 @@ async function main(): Promise<void> {
       queries: { type: 'string' },
       seed: { type: 'string' },
       query: { type: 'string' },
+      reference: { type: 'string' },
     },
   });
   const subject = PEER_NAMES.find((name) => name === values.subject);
@@ -150,6 +172,7 @@ async function main(): Promise<void> {
   };
   const comparisons = suites.filter((suite) => suite !== 'otlp' && suite !== 'archive');
   if (values.install && comparisons.length > 0) installPackages(say);
+  if (values.install && suites.includes('differential')) fetchNewerPrometheus(say);
   if (values['install-readers']) installReaders(say, values.spark);
   const tally: Tally = { passed: 0, failed: 0 };
   let skipped = 0;
@@ -176,13 +199,15 @@ async function main(): Promise<void> {
   }
   for (const suite of comparisons) {
     if ('missing' in tools) break;
-    const runs = {
+    const runs: Record<(typeof comparisons)[number], () => Promise<Tally & { readonly skipped?: number }>> = {
       scraping: () => runScraping(tools, subject),
       senders: () => inSandbox(suite, (sandbox) => runSenders(sandbox, tools, say)),
-      differential: () => inSandbox(suite, (sandbox) => runDifferential(sandbox, differential, say)),
+      differential: () => runDifferentials(differential, values.reference),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };
-    count(await runs[suite]());
+    const more = await runs[suite]();
+    count(more);
+    skipped += more.skipped ?? 0;
   }
   say(`${tally.passed} passed, ${tally.failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`);
   if (tally.failed > 0 || (tally.passed === 0 && skipped === 0)) process.exitCode = 1;

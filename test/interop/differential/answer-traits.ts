@@ -67,3 +67,28 @@ export function withoutNames(answer: Answer): Answer {
   if (answer.kind === 'error') return answer;
   return { ...answer, series: answer.series.map(({ key, points }) => ({ key: key.replace(/^\[\["__name__","[^"]*"\],?/, '['), points })) };
 }
+
+/** Without the buckets that are NaN, at times where they are. */
+export function withoutNaN(answer: Answer): Answer {
+  return withBuckets(answer, (count) => !Number.isNaN(count));
+}
+
+/** Without buckets that only rounding errors keep from being empty: empty ones are not there. */
+export function withoutTiny(answer: Answer): Answer {
+  return withBuckets(answer, (count) => Math.abs(count) > CANCELLED_TOLERANCE);
+}
+
+function withBuckets(answer: Answer, isKept: (count: number) => boolean): Answer {
+  if (answer.kind === 'error') return answer;
+  const series = answer.series.map(({ key, points }) => ({ key, points: key.includes('] bucket ') ? points.filter(([, value]) => isKept(value)) : points }));
+  return { ...answer, series: series.filter(({ points }) => points.length > 0) };
+}
+
+export function hasNaN(answer: Answer): boolean {
+  return answer.kind === 'data' && answer.series.some(({ points }) => points.some(([, value]) => Number.isNaN(value)));
+}
+
+/** Whether two answers have the same notes, seen through glasses that hide what does not matter. */
+export function sameNotes(wanted: Answer, got: Answer, common: (notes: readonly string[]) => readonly string[]): boolean {
+  return wanted.kind === 'data' && got.kind === 'data' && common(wanted.notes).join('\n') === common(got.notes).join('\n');
+}

@@ -1,17 +1,27 @@
 import { type AnswerSeries, parseAnswer } from '../../bench/prometheus-api.ts';
 import { http, keepAliveAgent } from '../../processes/http.ts';
+import { histogramSeries } from './answer-histograms.ts';
 import type { Query } from './random-queries.ts';
 
 /** What a server says to a query: an answer in one of the four types, or a refusal. */
-export type Answer =
-  | { readonly kind: 'data'; readonly resultType: string; readonly series: readonly AnswerSeries[] }
-  | { readonly kind: 'error'; readonly errorType: string; readonly text: string };
+export type Answer = DataAnswer | { readonly kind: 'error'; readonly errorType: string; readonly text: string };
+
+export interface DataAnswer {
+  readonly kind: 'data';
+  readonly resultType: string;
+  /** Of a histogram, several: one for its count, one for its sum, one for each bucket. */
+  readonly series: readonly AnswerSeries[];
+  /** Warnings and infos, sorted. */
+  readonly notes: readonly string[];
+}
 
 interface Envelope {
   readonly status: string;
   readonly errorType?: string;
   readonly error?: string;
   readonly data?: { readonly resultType: string };
+  readonly warnings?: readonly string[];
+  readonly infos?: readonly string[];
 }
 
 /** A server under comparison. `translate` puts a query into the words of its version. */
@@ -37,8 +47,13 @@ export class AnsweringServer {
     else for (const [name, timeMs] of [['start', query.startMs], ['end', query.endMs], ['step', query.stepMs]] as const) form.set(name, seconds(timeMs));
     const url = new URL(isInstant ? '/api/v1/query' : '/api/v1/query_range', this.#baseUrl);
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const { status, body } = await http({ method: 'POST', url, headers, body: form.toString(), agent: this.#agent });
-    return readAnswer(status, body);
+    try {
+      const { status, body } = await http({ method: 'POST', url, headers, body: form.toString(), agent: this.#agent });
+      return readAnswer(status, body);
+    } catch (error) {
+      // Where a query makes it panic behind the engine's own safeguard, Prometheus hangs up.
+      return { kind: 'error', errorType: 'no answer', text: error instanceof Error ? error.message : String(error) };
+    }
   }
 }
 
@@ -46,7 +61,9 @@ function readAnswer(status: number, body: Buffer): Answer {
   const envelope = readEnvelope(body);
   if (envelope === undefined) return { kind: 'error', errorType: `status ${status}`, text: body.toString().slice(0, 500) };
   if (envelope.data === undefined) return { kind: 'error', errorType: envelope.errorType ?? '', text: envelope.error ?? '' };
-  return { kind: 'data', resultType: envelope.data.resultType, series: parseAnswer(body) };
+  const { data, warnings = [], infos = [] } = envelope;
+  const series = [...parseAnswer(body).filter(({ points }) => points.length > 0), ...histogramSeries(data)];
+  return { kind: 'data', resultType: data.resultType, series, notes: [...warnings, ...infos].toSorted() };
 }
 
 function readEnvelope(body: Buffer): Envelope | undefined {

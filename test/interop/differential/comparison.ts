@@ -1,7 +1,7 @@
 import { type Expr, parseExpr, unwrapParens } from '../../../promql/parser/index.ts';
 import type { Answer, AnsweringServer } from './answers.ts';
-import { type Difference, differenceOf, orderDifferenceOf } from './difference.ts';
-import { EXCEPTIONS, type Exception } from './exceptions.ts';
+import { type Difference, differenceOf, noteDifferenceOf, orderDifferenceOf } from './difference.ts';
+import type { Exception } from './exception.ts';
 import type { Answers } from './investigation.ts';
 import type { Query } from './random-queries.ts';
 
@@ -15,17 +15,17 @@ export interface Comparison {
   readonly exception: Exception | undefined;
 }
 
-export async function compare(query: Query, wantedFrom: AnsweringServer, gotFrom: AnsweringServer): Promise<Comparison> {
+export async function compare(query: Query, wantedFrom: AnsweringServer, gotFrom: AnsweringServer, exceptions: readonly Exception[], comparesNotes: boolean): Promise<Comparison> {
   const [wanted, got] = await Promise.all([wantedFrom.ask(query), gotFrom.ask(query)]);
   const tree = parsed(query.expression);
-  const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined);
+  const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined) ?? (comparesNotes ? noteDifferenceOf(wanted, got) : undefined);
   if (difference === undefined) return { query, wanted, got, difference, exception: undefined };
   const askBoth = async (asked: Query): Promise<Answers> => {
     const [wantedAnswer, gotAnswer] = await Promise.all([wantedFrom.ask(asked), gotFrom.ask(asked)]);
     return { wanted: wantedAnswer, got: gotAnswer };
   };
   const finding = { query, tree, wanted, got, difference, askBoth };
-  for (const exception of EXCEPTIONS) {
+  for (const exception of exceptions) {
     if (await exception.covers(finding)) return { query, wanted, got, difference, exception };
   }
   return { query, wanted, got, difference, exception: undefined };

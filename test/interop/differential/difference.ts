@@ -3,10 +3,12 @@ import type { Answer } from './answers.ts';
 
 /** Floats that differ by no more than this, relative to the larger, are the same up to the last bits. */
 export const TOLERANCE = 1e-12;
+/** An answer names this many warnings, and as many infos; which ones is left to chance where there are more. */
+const NOTES_MAX = 10;
 
 /** In what way two answers differ, and the details for a reader. */
 export interface Difference {
-  readonly kind: 'only wanted refuses' | 'only got refuses' | 'error type' | 'error text' | 'result type' | 'data' | 'order';
+  readonly kind: 'only wanted refuses' | 'only got refuses' | 'error type' | 'error text' | 'result type' | 'data' | 'order' | 'notes';
   readonly text: string;
 }
 
@@ -23,6 +25,15 @@ export function differenceOf(wanted: Answer, got: Answer, tolerance = TOLERANCE)
   if (wanted.resultType !== got.resultType) return { kind: 'result type', text: `wanted a ${wanted.resultType}, got a ${got.resultType}` };
   const text = firstDifference(wanted.series, got.series, tolerance);
   return text === undefined ? undefined : { kind: 'data', text };
+}
+
+/** Of answers that are the same otherwise: which warnings and infos only one of them has. */
+export function noteDifferenceOf(wanted: Answer, got: Answer): Difference | undefined {
+  if (wanted.kind === 'error' || got.kind === 'error' || wanted.notes.length >= NOTES_MAX || got.notes.length >= NOTES_MAX) return undefined;
+  const missing = wanted.notes.filter((note) => !got.notes.includes(note));
+  const more = got.notes.filter((note) => !wanted.notes.includes(note));
+  if (missing.length === 0 && more.length === 0) return undefined;
+  return { kind: 'notes', text: [...missing.map((note) => `only wanted: ${note}`), ...more.map((note) => `only got:    ${note}`)].join('\n       ') };
 }
 
 /** Of answers that are the same as sets: whether their values come in another order. Equal ones may change places. */

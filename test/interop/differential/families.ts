@@ -1,3 +1,5 @@
+import type { Dialect } from './timing.ts';
+
 /** How a family's values move. */
 export type FamilyKind = 'counter' | 'gauge' | 'histogram';
 
@@ -46,3 +48,14 @@ export const FAMILIES: readonly Family[] = [
   family('latency_seconds', 'histogram', 15_000, { job: JOBS, instance: INSTANCES }),
   family('size', 'histogram', 30_000, { job: JOBS, path: ['/', '/login'] }, { gapOneIn: 10 }),
 ];
+
+/** What info() joins, with labels that change: of the two metrics the first is the one it takes by itself. */
+const INFO_FAMILIES: readonly Family[] = [
+  family('target_info', 'gauge', 30_000, { job: JOBS, instance: INSTANCES, version: ['1.0', '2.0'], cluster: ['x'] }, { gapOneIn: 10 }),
+  family('build_info', 'gauge', 60_000, { job: JOBS, instance: INSTANCES, commit: ['abc'] }),
+];
+
+/** Those that a server can be asked about. */
+export function familiesOf(dialect: Dialect): readonly Family[] {
+  return dialect === 'old' ? FAMILIES : [...FAMILIES, ...INFO_FAMILIES];
+}

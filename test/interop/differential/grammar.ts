@@ -3,8 +3,9 @@ import { aggregation } from './aggregations.ts';
 import { binaryOperation } from './binary-operations.ts';
 import { dateCall, elementCall, histogramCall, labelCall, sortCall, windowCall } from './calls.ts';
 import { type Fragment, fragment, leastPrecise, noLongerDyadic, operandText, operation, type Precision } from './fragment.ts';
+import { nativeCall, nativeVector, newCall } from './native-calls.ts';
 import { SelectorGrammar } from './selectors.ts';
-import type { DataTimes } from './timing.ts';
+import type { DataTimes, Dialect } from './timing.ts';
 
 const PRECISIONS: readonly Precision[] = ['rounded', 'identical', 'dyadic'];
 const TRIES = 6;
@@ -15,11 +16,13 @@ const TRIES = 6;
  */
 export class Grammar {
   readonly random: SeededRandom;
+  readonly dialect: Dialect;
   readonly selectors: SelectorGrammar;
 
-  constructor(random: SeededRandom, times: DataTimes) {
+  constructor(random: SeededRandom, times: DataTimes, dialect: Dialect) {
     this.random = random;
-    this.selectors = new SelectorGrammar(random, times);
+    this.dialect = dialect;
+    this.selectors = new SelectorGrammar(random, times, dialect);
   }
 
   vector(depth: number, atLeast: Precision = 'rounded'): Fragment {
@@ -88,6 +91,7 @@ export class Grammar {
   #anyVector(depth: number): Fragment {
     const { random } = this;
     if (depth <= 0 || random.oneIn(12)) return this.leaf();
+    if (this.dialect === 'new' && random.oneIn(4)) return random.pick([nativeCall, nativeVector, newCall])(this, depth);
     switch (random.below(20)) {
       case 0:
       case 1:

@@ -1,8 +1,8 @@
 import type { WriteRequestSeries } from '../../../proto/encode-write-request.ts';
 import { writeStale } from '../../../storage/model/sample.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
-import { BUCKET_BOUNDS, FAMILIES, type Family } from './families.ts';
-import { type DataTimes, LATTICE_MS, SAMPLE_PHASE_MS } from './timing.ts';
+import { BUCKET_BOUNDS, familiesOf, type Family } from './families.ts';
+import { type DataTimes, type Dialect, JITTER_MS, type Lattice, LATTICES } from './timing.ts';
 
 /**
  * Counters rise by 0.5 to 1.5 of a unit a sample, and are at least three units high at birth and after a reset, of which there is at most one
@@ -14,25 +14,26 @@ const COUNTER_BASE_UNITS = 3;
 const RESET_SPACING = 5;
 
 /** One series' scrapes: when, and which of them say that the series is gone. */
-interface Scrapes {
+export interface Scrapes {
   readonly timestampsMs: readonly number[];
   readonly isStale: readonly boolean[];
 }
 
 /** Everything that is loaded, series by series, each in order. */
-export function randomData(random: SeededRandom, times: DataTimes): WriteRequestSeries[] {
-  return FAMILIES.flatMap((family) => {
+export function randomData(random: SeededRandom, times: DataTimes, dialect: Dialect): WriteRequestSeries[] {
+  const lattice = LATTICES[dialect];
+  return familiesOf(dialect).flatMap((family) => {
     const combinations = combine(Object.entries(family.labels));
     return combinations.flatMap((labels) => {
       // Some combinations do not occur, so that matching finds no partner for them.
       if (combinations.length > 4 && random.oneIn(9)) return [];
-      const scrapes = scrapesOf(random, family, times);
+      const scrapes = scrapesOf(random, family, times, lattice);
       return family.kind === 'histogram' ? histogram(random, family, labels, scrapes) : [single(random, family, labels, scrapes)];
     });
   });
 }
 
-function combine(labels: readonly (readonly [string, readonly string[]])[]): (readonly string[])[] {
+export function combine(labels: readonly (readonly [string, readonly string[]])[]): (readonly string[])[] {
   const [first, ...rest] = labels;
   if (first === undefined) return [[]];
   const [name, values] = first;
@@ -41,11 +42,11 @@ function combine(labels: readonly (readonly [string, readonly string[]])[]): (re
 }
 
 /** All in steps of the lattice. A third of the series begins late or ends early, with a stale marker or by silence; some do both. */
-function scrapesOf(random: SeededRandom, family: Family, times: DataTimes): Scrapes {
+export function scrapesOf(random: SeededRandom, family: Family, times: DataTimes, { stepMs, samplePhaseMs }: Lattice): Scrapes {
   const span = times.endMs - times.startMs;
   const birthMs = times.startMs + (random.oneIn(3) ? random.below(span / 2) : 0);
   const deathMs = times.endMs - (random.oneIn(3) ? random.below(span / 2) : 0);
-  const phaseMs = random.below(family.intervalMs / LATTICE_MS) * LATTICE_MS + SAMPLE_PHASE_MS;
+  const phaseMs = random.below(family.intervalMs / stepMs) * stepMs + samplePhaseMs;
   const timestampsMs: number[] = [];
   const isStale: boolean[] = [];
   const add = (timestampMs: number, stale: boolean): void => {
@@ -61,7 +62,7 @@ function scrapesOf(random: SeededRandom, family: Family, times: DataTimes): Scra
       timeMs += random.between(2, 20) * family.intervalMs;
       continue;
     }
-    const jitterMs = family.isJittery ? random.below(family.intervalMs / LATTICE_MS / 10) * LATTICE_MS : 0;
+    const jitterMs = family.isJittery ? random.below(family.intervalMs / JITTER_MS / 10) * JITTER_MS : 0;
     add(timeMs + jitterMs, false);
   }
   if (deathMs < times.endMs && random.oneIn(2)) add(Math.max(from, timestampsMs.at(-1) ?? 0) + family.intervalMs, true);
@@ -147,7 +148,7 @@ function series(name: string, labels: readonly string[], { timestampsMs, isStale
 }
 
 /** Prometheus takes labels only in order. */
-function sorted(pairs: readonly string[]): string[] {
+export function sorted(pairs: readonly string[]): string[] {
   const entries = Array.from({ length: pairs.length / 2 }, (_, index) => [pairs[2 * index]!, pairs[2 * index + 1]!] as const);
   return entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).flat();
 }

@@ -3,7 +3,7 @@ import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { Grammar } from './grammar.ts';
 import { invalidExpression } from './invalid-expressions.ts';
 import { restyle } from './restyle.ts';
-import { type DataTimes, evaluationTime } from './timing.ts';
+import { type DataTimes, type Dialect, evaluationTime, LATTICES } from './timing.ts';
 
 export type Query = InstantQuery | RangeQuery;
 
@@ -16,15 +16,15 @@ const INVALID_ONE_IN = 15;
 const RESTYLED_ONE_IN = 8;
 
 /** The query with a number, which depends on the seed and the data's times only: any single one can be asked again. */
-export function randomQuery(seed: number, number: number, times: DataTimes): Query {
+export function randomQuery(seed: number, number: number, times: DataTimes, dialect: Dialect): Query {
   const random = new SeededRandom(Math.imul(seed, 1_000_003) ^ Math.imul(number + 1, 0x9e3779b1));
-  const query = plainQuery(random, times);
+  const query = plainQuery(random, times, dialect);
   return random.oneIn(RESTYLED_ONE_IN) ? { ...query, expression: restyle(random, query.expression) } : query;
 }
 
-function plainQuery(random: SeededRandom, times: DataTimes): Query {
-  const grammar = new Grammar(random, times);
-  const timeMs = evaluationTime(random.between(times.startMs - MARGIN_MS, times.endMs + MARGIN_MS));
+function plainQuery(random: SeededRandom, times: DataTimes, dialect: Dialect): Query {
+  const grammar = new Grammar(random, times, dialect);
+  const timeMs = evaluationTime(random.between(times.startMs - MARGIN_MS, times.endMs + MARGIN_MS), LATTICES[dialect]);
   if (random.oneIn(INVALID_ONE_IN)) return { expression: invalidExpression(grammar), timeMs };
   if (random.oneIn(30)) return { expression: rangeVector(grammar), timeMs };
   const depth = random.between(0, DEPTH_MAX);

@@ -1,7 +1,8 @@
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
-import { BUCKET_BOUNDS, FAMILIES, type Family, type FamilyKind } from './families.ts';
+import { BUCKET_BOUNDS, FAMILIES, familiesOf, type Family, type FamilyKind } from './families.ts';
 import { type Fragment, fragment } from './fragment.ts';
-import { type DataTimes, evaluationTime, SUBQUERY_RANGE_PHASE_MS } from './timing.ts';
+import { HISTOGRAM_FAMILIES, type HistogramFamily } from './histogram-families.ts';
+import { type DataTimes, type Dialect, evaluationTime, type Lattice, LATTICES } from './timing.ts';
 
 const RANGES_MS = [10_000, 30_000, 45_000, 60_000, 90_000, 150_000, 300_000, 600_000, 1_260_000];
 const OFFSETS_MS = [1_000, 7_500, 15_000, 60_000, 300_000, 900_000, -5_000, -30_000, -180_000];
@@ -19,16 +20,21 @@ export interface Selector extends Fragment {
 export class SelectorGrammar {
   readonly #random: SeededRandom;
   readonly #times: DataTimes;
+  readonly #dialect: Dialect;
+  readonly #lattice: Lattice;
 
-  constructor(random: SeededRandom, times: DataTimes) {
+  constructor(random: SeededRandom, times: DataTimes, dialect: Dialect) {
     this.#random = random;
     this.#times = times;
+    this.#dialect = dialect;
+    this.#lattice = LATTICES[dialect];
   }
 
   /** Any selector, now and then of something that is not there; `kinds` narrows the families. */
   selector(kinds: readonly FamilyKind[] = ['counter', 'gauge', 'histogram'], isDyadic = false): Selector {
     const random = this.#random;
-    const families = FAMILIES.filter((family) => kinds.includes(family.kind) && (family.isDyadic || !isDyadic));
+    if (this.#dialect === 'new' && !isDyadic && random.oneIn(6)) return this.native();
+    const families = familiesOf(this.#dialect).filter((family) => kinds.includes(family.kind) && (family.isDyadic || !isDyadic));
     const family = random.pick(families);
     const isWild = random.oneIn(14);
     const labels = { ...family.labels };
@@ -42,6 +48,15 @@ export class SelectorGrammar {
     const isCounter = !isWild && family.kind !== 'gauge';
     const precision = isWild || !family.isDyadic ? 'identical' : 'dyadic';
     return { ...fragment(text, Object.keys(labels), precision), family: isWild ? undefined : family, isCounter, modifiers: this.timeModifiers() };
+  }
+
+  /** Native histograms, of one family or of all. */
+  native(): Selector {
+    const random = this.#random;
+    const family: HistogramFamily = random.pick(HISTOGRAM_FAMILIES);
+    const matchers = this.#matchers(family.labels);
+    const text = random.oneIn(12) ? `{${['__name__=~"native_.*"', ...matchers].join(',')}}` : this.#named(family.name, matchers);
+    return { ...fragment(text, Object.keys(family.labels), 'identical'), family: undefined, isCounter: !family.isGauge, modifiers: this.timeModifiers() };
   }
 
   /** All buckets of the histograms of a family, with its other labels. */
@@ -60,12 +75,12 @@ export class SelectorGrammar {
   }
 
   range(): string {
-    return `[${duration(this.#random.pick(RANGES_MS))}]`;
+    return `[${this.#written(this.#random.pick(RANGES_MS))}]`;
   }
 
   subqueryRange(): string {
     const random = this.#random;
-    const range = random.pick(RANGES_MS.slice(1)) + SUBQUERY_RANGE_PHASE_MS;
+    const range = random.pick(RANGES_MS.slice(1)) + this.#lattice.subqueryRangePhaseMs;
     const step = random.oneIn(4) ? '' : duration(random.pick(SUBQUERY_STEPS_MS));
     return `[${duration(range)}:${step}]${this.timeModifiers()}`;
   }
@@ -74,16 +89,24 @@ export class SelectorGrammar {
     const random = this.#random;
     if (random.oneIn(3)) return random.pick(['start()', 'end()']);
     const { startMs, endMs } = this.#times;
-    return (evaluationTime(random.between(startMs, endMs)) / 1000).toFixed(3);
+    return (evaluationTime(random.between(startMs, endMs), this.#lattice) / 1000).toFixed(3);
   }
 
   #signedDuration(durationMs: number): string {
     return durationMs < 0 ? `-${duration(-durationMs)}` : duration(durationMs);
   }
 
+  /** As a duration, or, where the server takes it, as a number of seconds or an expression. */
+  #written(durationMs: number): string {
+    const random = this.#random;
+    if (this.#dialect === 'old' || !random.oneIn(8)) return duration(durationMs);
+    const [half, number] = [duration(durationMs / 2), durationMs / 1000];
+    return random.pick([String(number), `(${half} + ${half})`, `(${half} * 2)`, `(${duration(durationMs * 3)} / 3)`, `(${number + 5} - 5s)`, `(-(-${number}))`, `(2^1 * ${half})`, `(${number} % 1e6)`]);
+  }
+
   #named(name: string, matchers: readonly string[]): string {
     const random = this.#random;
-    if (random.oneIn(10)) return `{${random.shuffle([`__name__="${name}"`, ...matchers]).join(',')}}`;
+    if (random.oneIn(10)) return `{${random.shuffle([this.#dialect === 'new' && random.oneIn(2) ? `"${name}"` : `__name__="${name}"`, ...matchers]).join(',')}}`;
     if (matchers.length === 0) return random.oneIn(20) ? `${name}{}` : name;
     return `${name}{${matchers.join(random.pick([',', ', ']))}${random.oneIn(12) ? ',' : ''}}`;
   }

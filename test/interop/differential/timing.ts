@@ -1,6 +1,18 @@
+/** How queries and data are made for one of the servers to compare with: 2.42 has less, and takes windows to be closed on both sides. */
+export type Dialect = 'old' | 'new';
+
+/** Where on the time line everything lies. */
+export interface Lattice {
+  /** Scrapes and evaluations are this far apart or a multiple of it. */
+  readonly stepMs: number;
+  readonly samplePhaseMs: number;
+  readonly evaluationPhaseMs: number;
+  readonly subqueryRangePhaseMs: number;
+}
+
 /*
- * Where on the time line everything lies. Prometheus 2.42 takes a sample at the older edge of a window, 3.x does not: here no edge ever meets
- * a sample, so that both must agree. The lattice is 100 ms wide, and each kind of time has a place of its own in it:
+ * Prometheus 2.42 takes a sample at the older edge of a window, 3.x does not: in the old lattice no edge ever meets a sample, so that both must
+ * agree. Each kind of time has a place of its own in it:
  *
  *   samples               50
  *   steps of subqueries    0  (multiples of their step since 1970)
@@ -9,11 +21,16 @@
  *   everything else        0  (ranges of selectors, offsets, steps of queries, look-back)
  *
  * A selector is thus evaluated at 37 or 0 and looks back to 37 or 0; a subquery's window begins at 34 or 97.
+ *
+ * In the new one edges meet samples as often as whole seconds do.
  */
-export const LATTICE_MS = 100;
-export const SAMPLE_PHASE_MS = 50;
-export const EVALUATION_PHASE_MS = 37;
-export const SUBQUERY_RANGE_PHASE_MS = 3;
+export const LATTICES: Readonly<Record<Dialect, Lattice>> = {
+  old: { stepMs: 100, samplePhaseMs: 50, evaluationPhaseMs: 37, subqueryRangePhaseMs: 3 },
+  new: { stepMs: 1000, samplePhaseMs: 0, evaluationPhaseMs: 0, subqueryRangePhaseMs: 0 },
+};
+
+/** Timestamps that jump about do so in steps of this. */
+export const JITTER_MS = 100;
 
 /** The data covers this much; every series lies in it. Prometheus' head takes samples that are up to an hour older than its newest one. */
 export const DATA_SPAN_MS = 40 * 60_000;
@@ -32,6 +49,6 @@ export function dataTimes(nowMs: number): DataTimes {
 }
 
 /** The evaluation time nearest below a time. */
-export function evaluationTime(timeMs: number): number {
-  return Math.floor(timeMs / LATTICE_MS) * LATTICE_MS + EVALUATION_PHASE_MS;
+export function evaluationTime(timeMs: number, { stepMs, evaluationPhaseMs }: Lattice): number {
+  return Math.floor(timeMs / stepMs) * stepMs + evaluationPhaseMs;
 }

@@ -10,6 +10,27 @@ export function contains(tree: Expr | undefined, predicate: (expr: Expr) => bool
   return tree !== undefined && (predicate(tree) || childrenOf(tree).some((child) => contains(child, predicate)));
 }
 
+export function isCallOf(...names: readonly string[]): (expr: Expr) => boolean {
+  return (expr) => expr.kind === 'call' && names.includes(expr.name);
+}
+
+export function argumentsOf(call: Expr): readonly Expr[] {
+  return call.kind === 'call' ? call.args : [];
+}
+
+/** Whether a selector inside may select one of these metrics. */
+export function isOver(expr: Expr | undefined, ...names: readonly string[]): boolean {
+  const mayBe = ({ type, value }: { readonly type: string; readonly value: string }, name: string): boolean => (type === '=' ? value === name : true);
+  const selects = (matchers: readonly { readonly name: string; readonly type: string; readonly value: string }[]): boolean =>
+    names.some((name) => matchers.every((matcher) => matcher.name !== '__name__' || mayBe(matcher, name)));
+  return contains(expr, (inner) => inner.kind === 'vector' && selects(inner.matchers));
+}
+
+/** What makes something new of its operand, which then is no longer the metric that it was. */
+export function dropsName(expr: Expr): boolean {
+  return expr.kind === 'call' || expr.kind === 'unary' || expr.kind === 'binary';
+}
+
 export function isFilter(expr: Expr): boolean {
   return expr.kind === 'binary' && isComparison(expr.op) && !expr.returnBool;
 }
