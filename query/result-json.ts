@@ -20,7 +20,8 @@ function* valueJson(value: QueryValue): Generator<TextPart> {
       yield `[${formatTimestamp(value.timestampMs)},"${formatValue(value.value)}"]`;
       return;
     case 'string':
-      yield `[${formatTimestamp(value.timestampMs)},${JSON.stringify(value.value)}]`;
+      // Bytes that are no text, which "\xff" makes, have no place in JSON.
+      yield `[${formatTimestamp(value.timestampMs)},${JSON.stringify(value.value.toWellFormed())}]`;
       return;
     case 'vector': {
       const { samples } = value;

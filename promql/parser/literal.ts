@@ -60,7 +60,7 @@ const DURATION_MS_MAX = INT64_MAX / 1_000_000n;
 /** A duration literal such as `1h30m`, in seconds. */
 export function durationSeconds(text: string): Literal<number> {
   const match = DURATION.exec(text);
-  if (match === null) return { error: `not a valid duration string: ${quoteString(text)}` };
+  if (match === null) return { error: durationError(text) };
   let totalMs = 0n;
   for (const [i, [, unitMs]] of DURATION_UNITS.entries()) {
     const digits = match[i + 1];
@@ -70,6 +70,21 @@ export function durationSeconds(text: string): Literal<number> {
     if (totalMs > DURATION_MS_MAX) return { error: 'duration out of range' };
   }
   return { value: Number(totalMs) / 1000 };
+}
+
+/** Prometheus reads a number and what follows up to the next one, which need not be a unit. */
+function durationError(text: string): string {
+  const notValid = `not a valid duration string: ${quoteString(text)}`;
+  const units: readonly string[] = DURATION_UNITS.map(([unit]) => unit);
+  let last = -1;
+  for (const [, unit = ''] of text.matchAll(/\d+(\D*)/g)) {
+    if (unit === '') return notValid;
+    const index = units.indexOf(unit);
+    if (index === -1) return `unknown unit ${quoteString(unit)} in duration ${quoteString(text)}`;
+    if (index <= last) return notValid;
+    last = index;
+  }
+  return notValid;
 }
 
 /** The canonical text of a duration: the largest units first, years and weeks only when nothing is left over. */

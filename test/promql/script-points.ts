@@ -45,8 +45,9 @@ function repeat(count: number, make: (index: number) => Point): Point[] {
 export function parseNumber(text: string): number {
   if (/^[+-]?inf$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   if (/^nan$/i.test(text)) return NaN;
-  if (text.trim() === '' || Number.isNaN(Number(text))) throw new Error(`not a number: ${text}`);
-  return Number(text);
+  const digits = text.replace(/(?<=[\da-f])_(?=[\da-f])/gi, '');
+  if (digits.trim() === '' || Number.isNaN(Number(digits))) throw new Error(`not a number: ${text}`);
+  return Number(digits);
 }
 
 /**

@@ -32,6 +32,7 @@ test('timestamps: seconds, with three decimals when they are not whole', () => {
 describe('values of a query', () => {
   test('scalar and string', () => {
     expect(json({ kind: 'scalar', timestampMs: 1500, value: 1 })).toBe('{"resultType":"scalar","result":[1.500,"1"]}');
+    expect(json({ kind: 'string', timestampMs: 1000, value: 'a\udcff' })).toBe('{"resultType":"string","result":[1,"a\ufffd"]}');
     expect(json({ kind: 'string', timestampMs: 1000, value: 'a"\n' })).toBe('{"resultType":"string","result":[1,"a\\"\\n"]}');
   });
 

@@ -64,7 +64,7 @@ describe('literals', () => {
   f('1e309', '1:1 | error parsing number: strconv.ParseFloat: parsing "1e309": value out of range');
   f('0x', '1:1 | error parsing number: strconv.ParseFloat: parsing "0x": invalid syntax');
   f('.5.5', '1:1 | error parsing number: strconv.ParseFloat: parsing ".5.5": invalid syntax');
-  f('1.5h', '1:1 | not a valid duration string: "1.5h"');
+  f('1.5h', '1:1 | unknown unit "." in duration "1.5h"');
   f('1m1h', '1:1 | not a valid duration string: "1m1h"');
   f('300y', '1:1 | duration out of range');
   f(`${'9'.repeat(500)}s`, '1:1 | duration out of range');
