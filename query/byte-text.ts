@@ -2,7 +2,7 @@ import { VALUE_BYTES_MAX, writeValue } from './value-text.ts';
 
 const INITIAL_BYTES = 16 * 1024;
 /** A buffer that has grown beyond this is not kept for the next text: the writer of all answers would hold the longest one for ever. */
-const KEPT_BYTES_MAX = 1024 * 1024;
+const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 
 const QUOTE = 34;
 const BACKSLASH = 92;

@@ -122,7 +122,7 @@ describe('a streamed answer', () => {
   async function streaming() {
     const { app, clock } = nodeApp({ VARVE_OPEN: 'loopback', VARVE_TENANT_LIMITS: '{"*":{"queriesAtOnceMax":1}}' });
     clock.sleep = turning(clock);
-    const body = Array.from({ length: 4000 }, (_, i) => `m{pod="${String(i).padStart(60, 'p')}"} 1\n`).join('');
+    const body = Array.from({ length: 12_000 }, (_, i) => `m{pod="${String(i).padStart(60, 'p')}"} 1\n`).join('');
     expect((await app.request(`${BASE}/import/prometheus`, { method: 'POST', body })).status).toBe(204);
     const begin = async (init: RequestInit = {}): Promise<Response> => app.request(`${BASE}/series?match[]=m`, init);
     const next = async (): Promise<number> => (await app.request(`${BASE}/query?query=1`)).status;
@@ -135,7 +135,7 @@ describe('a streamed answer', () => {
     expect([answer.status, answer.headers.get('content-type'), answer.headers.get('content-length')]).toEqual([200, 'application/json', null]);
     expect(await next()).toBe(503);
     const { data } = (await answer.json()) as { readonly data: readonly unknown[] };
-    expect(data).toHaveLength(4000);
+    expect(data).toHaveLength(12_000);
     expect(await next()).toBe(200);
   });
 

@@ -88,7 +88,7 @@ describe('answers', () => {
     }
     expect(made).toBe(1000);
     expect(bytes).toBeGreaterThan(25_000_000);
-    expect(longest).toBeLessThan(256 * 1024);
+    expect(longest).toBeLessThan(640 * 1024);
     expect(seriesAhead).toBeLessThan(100);
   });
 
@@ -116,7 +116,7 @@ describe('answers', () => {
     const reader = streamed(endless()).body!.getReader();
     await reader.read();
     await reader.cancel();
-    expect(made).toBeLessThan(1000);
+    expect(made).toBeLessThan(2000);
     expect(isClosed).toBe(true);
   });
 });
