@@ -56,10 +56,10 @@ export function planFlush(state: FlushState, nowMs: number, limits: FlushLimits)
   if (first === undefined) return undefined;
   if (first.newestMs < archivedUntilMs) return { kind: 'late', sequences: takeLate(late, archivedUntilMs, limits) };
   if (first.newestMs >= closableMs) return undefined;
-  // Nothing older is left in the hot tier: archived without a file, as far as late samples need it and no further. A clock that is ahead
-  // would close hours of which samples are still to come.
+  // Nothing older is left in the hot tier: archived without a file, as far as late samples need it, and otherwise a grace short of what is
+  // over by this clock. One that is ahead would close hours of which samples are still to come.
   const newestMs = late.reduce((newest, head) => (head.newestMs < closableMs ? Math.max(newest, head.newestMs) : newest), -Infinity);
-  const endMs = windowStart(newestMs, archiveWindowMs) + archiveWindowMs;
+  const endMs = Math.max(windowStart(newestMs, archiveWindowMs) + archiveWindowMs, windowStart(closableMs - archiveGraceMs, archiveWindowMs));
   return { kind: 'window', startMs: endMs, endMs };
 }
 

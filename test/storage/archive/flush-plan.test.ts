@@ -31,7 +31,8 @@ test('what is flushed next', () => {
   f({ late: late([1, 4, 150]) }, 449, undefined);
   f({ late: late([1, 4, 150]) }, 450, { kind: 'window', startMs: 200, endMs: 200 });
   f({ oldestMs: 320, archivedUntilMs: 100, late: late([1, 4, 150]) }, 460, { kind: 'window', startMs: 200, endMs: 200 });
-  // As far as those that wait need it, whatever the time is said to be.
-  f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 1e6, { kind: 'window', startMs: 400, endMs: 400 });
+  // As far as those that wait need it; or, where they are old, to a grace before what is over by the clock.
+  f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 750, { kind: 'window', startMs: 400, endMs: 400 });
+  f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 1e6, { kind: 'window', startMs: 999_400, endMs: 999_400 });
   f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 560, { kind: 'window', startMs: 300, endMs: 300 });
 });
