@@ -12,7 +12,6 @@ interface GoSource {
   readonly folder: string;
   /** `.`, or a package of a module that go.mod names. */
   readonly package: string;
-  readonly tags?: string;
   /** The variable that names one which is built already. */
   readonly variable: string;
 }
@@ -27,7 +26,7 @@ export function buildGo(sandbox: Sandbox, source: GoSource): { readonly path: st
   cpSync(source.folder, folder, { recursive: true });
   const path = join(folder, source.name);
   try {
-    execFileSync(go, ['build', '-tags', source.tags ?? '', '-o', path, source.package], { cwd: folder, timeout: BUILD_MS_MAX, stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(go, ['build', '-o', path, source.package], { cwd: folder, timeout: BUILD_MS_MAX, stdio: ['ignore', 'ignore', 'pipe'] });
     return { path };
   } catch (error) {
     return { missing: `go build failed: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}` };

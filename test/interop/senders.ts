@@ -4,16 +4,15 @@ import { findPeers } from '../bench/peers.ts';
 import { freePort } from '../processes/free-port.ts';
 import type { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
-import { buildGo } from './go-build.ts';
 import { startNativeTarget } from './native-target.ts';
+import { findNewerPrometheus } from './newer-prometheus.ts';
 import type { Tools } from './packages.ts';
 import { difference, exemplarDifference, metadataDifference, otherVersion, type Endpoint } from './sender-checks.ts';
 
 /*
  * Real senders of remote write. Prometheus scrapes native histograms (integer and float), exemplars and metadata and sends all of them
  * on; vmagent scrapes the text format and sends it to Varve and to a Prometheus. What Varve then answers is what the Prometheus beside it
- * answers. Debian's versions of both are too old to send 2.0: for that a newer Prometheus is built from source, where that can be done, and
- * writes to a Varve of its own.
+ * answers. Debian's versions of both are too old to send 2.0: for that a newer Prometheus, where there is one, writes to a Varve of its own.
  */
 const SCRAPING_MS = 12_000;
 
@@ -34,8 +33,8 @@ export const SENDER_CHECKS = HISTOGRAM_QUERIES.length + TEXT_QUERIES.length + 2;
 type Version = '1.0' | '2.0';
 
 /**
- * What each version takes in scraping, a remote_write and a command. Only 2.0 can say when a counter began, and has the metadata beside the
- * samples: both are read from Prometheus' log. It scrapes the text format as well, which vmagent does beside 1.0.
+ * What each version takes in scraping, a remote_write and a command. 2.0 has the metadata beside the samples, which is read from Prometheus'
+ * log. It scrapes the text format as well, which vmagent does beside 1.0.
  */
 const PROMETHEUS: Readonly<Record<Version, { readonly jobs: Readonly<Record<string, object>>; readonly write: object; readonly features: string }>> = {
   '1.0': {
@@ -45,9 +44,9 @@ const PROMETHEUS: Readonly<Record<Version, { readonly jobs: Readonly<Record<stri
     features: 'native-histograms,exemplar-storage',
   },
   '2.0': {
-    jobs: { native: { scrape_native_histograms: true }, text: { scrape_protocols: ['PrometheusText0.0.4'] } },
+    jobs: { native: {}, text: { scrape_protocols: ['PrometheusText0.0.4'] } },
     write: { protobuf_message: 'io.prometheus.write.v2.Request' },
-    features: 'exemplar-storage,metadata-wal-records,st-storage',
+    features: 'native-histograms,exemplar-storage,metadata-wal-records',
   },
 };
 
@@ -85,15 +84,14 @@ async function runVersion1(sandbox: Sandbox, tools: Tools, host: string, check: 
 }
 
 async function runVersion2(sandbox: Sandbox, host: string, check: Check, say: (line: string) => void): Promise<void> {
-  const source = { name: 'prometheus', folder: join(import.meta.dirname, 'prometheus-source'), package: 'github.com/prometheus/prometheus/cmd/prometheus', tags: 'remove_all_sd', variable: 'VARVE_PROMETHEUS' };
-  const command = buildGo(sandbox, source);
-  if ('missing' in command) {
-    say(`skipped a sender of remote write 2.0: ${command.missing}`);
+  const newer = findNewerPrometheus();
+  if ('missing' in newer) {
+    say(`skipped a sender of remote write 2.0: ${newer.missing}`);
     return;
   }
   const varve = await startVarve(sandbox);
-  const prometheus = await startPrometheus(sandbox, command.path, host, varve, '2.0');
-  say(`a prometheus of its own scrapes the target for ${SCRAPING_MS / 1000} s and writes to varve by remote write 2.0`);
+  const prometheus = await startPrometheus(sandbox, newer.path, host, varve, '2.0');
+  say(`a prometheus ${newer.version} scrapes the target for ${SCRAPING_MS / 1000} s and writes to varve by remote write 2.0`);
   const timeSeconds = await scraped();
   await checkPrometheus(timeSeconds, prometheus, varve, '2.0', check);
   for (const expression of TEXT_QUERIES) await check(`2.0: ${expression}`, () => difference(expression, timeSeconds, prometheus, varve));
