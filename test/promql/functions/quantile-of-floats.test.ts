@@ -19,6 +19,23 @@ test('quantiles interpolate between ranks, NaN first', () => {
   f(0.75, [1, NaN, 2], 1.5);
 });
 
+test('at a rank the quantile is its value, though an infinity follows', () => {
+  const f = (quantile: number, values: readonly number[], result: number): void => expect(quantileOfFloats(quantile, Float64Array.from(values))).toBe(result);
+  f(0.5013, [Infinity], Infinity);
+  f(0.5, [-Infinity], -Infinity);
+  f(0, [1, Infinity], 1);
+  f(0, [Infinity, -Infinity], -Infinity);
+  f(1, [Infinity, -Infinity], Infinity);
+  f(0.5, [2, Infinity, 1], 2);
+  f(0.5, [Infinity, NaN, 1], 1);
+  f(1, [Infinity, NaN], Infinity);
+  f(0, [5, -0, 3], -0);
+  // Between ranks an infinity has all the weight, and two of them have none.
+  f(0.25, [1, Infinity], Infinity);
+  f(0.75, [1, -Infinity], -Infinity);
+  f(0.5, [Infinity, -Infinity], NaN);
+});
+
 test('the ranks are those of all values sorted, whatever their order', () => {
   const random = new SeededRandom(5);
   const special = [NaN, Infinity, -Infinity, 0, 1];
