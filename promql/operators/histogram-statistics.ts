@@ -4,8 +4,8 @@ import type { RawSeries } from '../series-source.ts';
 
 /**
  * A series whose histograms have no buckets any more, only count and sum. Since resets can show in a bucket alone, they are looked for
- * before the buckets go: where a sample says nothing, its hint says afterwards what the comparison with the one before it found. A gauge has
- * a hint already, and keeps its buckets: `irate` takes it for a counter, warns, and looks for resets all the same.
+ * before the buckets go: where a sample says nothing, its hint says afterwards what the comparison with the one before it found. Of a gauge,
+ * which has a hint already, `rate` warns, and takes for resets what the count alone shows.
  */
 export function withoutBuckets(raw: RawSeries): RawSeries {
   if (raw.histograms === undefined) return raw;
@@ -21,7 +21,6 @@ export function withoutBuckets(raw: RawSeries): RawSeries {
 
 function statisticsOf(histogram: FloatHistogram, previous: FloatHistogram | undefined): FloatHistogram {
   const { schema, count, sum, counterResetHint } = histogram;
-  if (counterResetHint === 'gauge') return histogram;
   if (counterResetHint !== 'unknown' || previous === undefined) return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint };
   const hint = detectReset(histogram, previous) ? 'reset' : 'not-reset';
   return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint: hint };

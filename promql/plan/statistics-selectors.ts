@@ -1,9 +1,11 @@
-import type { ResolvedExpr, VectorSelector } from '../parser/ast.ts';
+import type { BinaryOp, ResolvedExpr, VectorSelector } from '../parser/ast.ts';
 import { childrenOf } from '../parser/ast.ts';
 
 /**
  * The selectors whose histograms are only asked for their count and sum, as in `histogram_count(rate(h[5m]))`: their buckets need not be
- * carried through the query. Quantiles, fractions and trimming need the buckets; so do subqueries, which find counter resets by them.
+ * carried through the query. Quantiles, fractions, trimming, equality and `count_values` need the buckets; so do subqueries, which find counter
+ * resets by them. These also count where they only see the statistic, since resets of what is no counter are found by its buckets where there
+ * are any: as in Prometheus, `histogram_count(rate(gauge[5m])) != 0` has another rate than without the comparison.
  */
 export function statisticsSelectors(expr: ResolvedExpr): ReadonlySet<VectorSelector<number>> {
   const found = new Set<VectorSelector<number>>();
@@ -23,8 +25,17 @@ function collect(expr: ResolvedExpr, isStatistic: boolean, found: Set<VectorSele
 
 const STATISTICS: ReadonlySet<string> = new Set(['histogram_count', 'histogram_sum', 'histogram_avg']);
 const BUCKET_FUNCTIONS: ReadonlySet<string> = new Set(['histogram_quantile', 'histogram_quantiles', 'histogram_fraction']);
+const BUCKET_OPERATORS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['</', '>/', '==', '!=']);
 
 function needsBuckets(expr: ResolvedExpr): boolean {
-  if (expr.kind === 'call') return BUCKET_FUNCTIONS.has(expr.name);
-  return expr.kind === 'subquery' || (expr.kind === 'binary' && (expr.op === '</' || expr.op === '>/'));
+  switch (expr.kind) {
+    case 'call':
+      return BUCKET_FUNCTIONS.has(expr.name);
+    case 'aggregate':
+      return expr.op === 'count_values';
+    case 'binary':
+      return BUCKET_OPERATORS.has(expr.op);
+    default:
+      return expr.kind === 'subquery';
+  }
 }

@@ -28,5 +28,8 @@ describe('whatever looks at buckets needs them', () => {
   f('histogram_count(rate(a[5m:1m]))', []);
   f('sum_over_time(histogram_count(a)[5m:1m])', []);
   f('histogram_count(a) + histogram_count(last_over_time(b[5m:1m]))', ['a']);
-
+  f('histogram_count(a == b)', []);
+  f('histogram_sum(a) != bool 0', []);
+  f('histogram_count(a) and (histogram_count(b) == histogram_count(c))', ['a']);
+  f('sum(count_values("v", histogram_count(a))) + on () histogram_count(b > 0)', ['b']);
 });
