@@ -59,7 +59,7 @@ export class AggregateOperator implements Operator {
     const { op, grid, inputPosition } = this.#node;
     const { budget, annotations } = this.#context;
     const param = this.#param === undefined ? undefined : await collectScalar(this.#param, grid.count);
-    if (param !== undefined && this.#node.param !== undefined) warnOfQuantiles(param, this.#node.param.position, this.#node.position, annotations);
+    if (param !== undefined) warnOfQuantiles(param, this.#node.paramPosition, this.#node.position, annotations);
     const groups = new Map<string, Group>();
     const annotate = (annotation: Annotation): void => annotations.add(annotation, inputPosition, this.#node.position);
     const foldContext = { stepCount: grid.count, param, annotate, budget };

@@ -37,10 +37,10 @@ export class RankAggregateOperator implements Operator {
   }
 
   async #choose(): Promise<StepSeries[]> {
-    const { grid, op, param, position } = this.#node;
+    const { grid, op, paramPosition, position } = this.#node;
     const parameters = await collectScalar(this.#param, grid.count);
     const groups = await this.#readGroups();
-    if (grid.count === 0 || !checkRankParameter(op, parameters, param.position, position, this.#context.annotations)) return [];
+    if (grid.count === 0 || !checkRankParameter(op, parameters, paramPosition, position, this.#context.annotations)) return [];
     const { budget } = this.#context;
     const chosen: StepSeries[] = [];
     for (const members of groups) {

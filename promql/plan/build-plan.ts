@@ -158,8 +158,9 @@ export class Planner {
       return { kind: 'count-values', grid, position, input, label, grouping };
     }
     const param = expr.param === undefined ? undefined : this.plan(expr.param, grid);
-    if (isRankOp(op)) return { kind: 'rank-aggregate', grid, position, op, input, param: must(param, `${op} without parameter`), grouping };
-    return { kind: 'aggregate', grid, position, op, input, inputPosition: expr.expr.position, param, grouping };
+    const paramPosition = unwrapParens(expr.param ?? expr).position;
+    if (isRankOp(op)) return { kind: 'rank-aggregate', grid, position, op, input, param: must(param, `${op} without parameter`), paramPosition, grouping };
+    return { kind: 'aggregate', grid, position, op, input, inputPosition: unwrapParens(expr.expr).position, param, paramPosition, grouping };
   }
 }
 

@@ -249,10 +249,12 @@ export interface Aggregate extends Node {
   readonly kind: 'aggregate';
   readonly op: Exclude<AggregateOp, RankOp | 'count_values'>;
   readonly input: PlanNode;
-  /** Of the argument as it is written, in its parentheses and behind its sign: where annotations point. */
+  /** Of the argument behind its sign, within any parentheses: where annotations point. */
   readonly inputPosition: Position;
   /** The quantile; `undefined` for the others. */
   readonly param: PlanNode | undefined;
+  /** Where annotations about the quantile point. */
+  readonly paramPosition: Position;
   readonly grouping: Grouping;
 }
 
@@ -264,6 +266,7 @@ export interface RankAggregate extends Node {
   readonly op: RankOp;
   readonly input: PlanNode;
   readonly param: PlanNode;
+  readonly paramPosition: Position;
   readonly grouping: Grouping;
 }
 
