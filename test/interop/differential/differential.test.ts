@@ -215,6 +215,7 @@ describe('exceptions', () => {
     expect(await excuse35('rate(native_float[5m])', one, two)).toBeUndefined();
     expect(await excuse35('histogram_fraction(0, 1, native_float)', one, two)).toBeUndefined();
     expect(await excuse35('info(level)', one, two)).toBeUndefined();
+    expect(await excuse35('abs(histogram_count(native_gauge))', one, two, both(one))).toBeUndefined();
     expect(await excuse35('last_over_time(level[5m])', vector(['[["__name__","level"],["a","1"]]', 1]), vector(['[["a","1"]]', 1]))).toBeUndefined();
   });
 
@@ -228,12 +229,19 @@ describe('exceptions', () => {
     expect(await excuse35('histogram_fraction(0, 1, native_float)', vector(['a', Number.NaN]), one)).toBe('fraction from below');
     expect(await excuse35('limitk(scalar(level), level)', one, refused('Parameter value is NaN'))).toBe('a limit that is NaN');
     expect(await excuse35('sort(level)', one, noted(one, 'PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:1)'))).toBe('other words in a warning');
+    const [inner, outer] = ['PromQL info: ignored histogram in max aggregation (1:6)', 'PromQL info: ignored histogram in max aggregation (1:5)'];
+    expect(await excuse35('max((native_float))', noted(one, outer), noted(one, inner))).toBe('other words in a warning');
+    expect(await excuse35('histogram_count(rate(native_gauge[5m]))', one, vector(['a', 2]), both(one))).toBe('statistics without buckets');
+    expect(await excuse35('histogram_count(rate(native_gauge[5m])) != 0', one, vector(['a', 2]), both(one))).toBe('statistics without buckets');
+    expect(await excuse35('quantile(0.5, odd)', vector(['a', Number.NaN]), vector(['a', Infinity]))).toBe('an infinity behind a rank');
     expect(await excuse35('rate(native_float[5m])', one, vector(['a', 2]), { wanted: vector(['a', 2]), got: vector(['a', 2]) })).toBe('another answer the second time');
   });
 
   test('cover what is explained', async () => {
     expect(await excuse('topk(1, temperature)', vector(['a', 1]), vector(['b', 1]), both(vector(['a', 1], ['b', 1])))).toBe('ties');
     expect(await excuse('stddev(odd) + 1', vector(['a', 1]), vector(['a', Number.NaN]), { wanted: vector(['a', 0]), got: vector(['a', Number.NaN]) })).toBe('spread of an infinity');
+    expect(await excuse('quantile(0.5, odd) + 1', vector(['a', Number.NaN]), vector(['a', 3]), { wanted: vector(['a', Number.NaN]), got: vector(['a', 2]) })).toBe('an infinity behind a rank');
+    expect(await excuse('quantile(0.5, odd)', vector(['a', 2]), vector(['a', Number.NaN]))).toBeUndefined();
     expect(await excuse('sum(level) - 1', vector(['a', 1e-9]), vector(['a', 1.001e-9]))).toBeUndefined();
     expect(await excuse('sum(level) - 1', vector(['a', 1e-9]), vector(['a', 1.001e-9], ), { wanted: vector(['a', 100]), got: vector(['a', 100 + 1e-12]) })).toBeUndefined();
     expect(await excuse('sum(level)', vector(['a', 1000], ['b', 1e-3]), vector(['a', 1000], ['b', 1.0000001e-3]))).toBe('cancelled digits');

@@ -1,4 +1,4 @@
-import { printExpression } from '../../../promql/parser/index.ts';
+import { type Expr, printExpression } from '../../../promql/parser/index.ts';
 import { agree, areNearby, hasTies, isAmong, isEmpty, textOf, withoutNames, withoutPlace, withoutTiny } from './answer-traits.ts';
 import { isCancellation } from './cancellation.ts';
 import { differenceOf } from './difference.ts';
@@ -6,7 +6,7 @@ import type { Exception } from './exception.ts';
 import { answersAtInstants, areSame, bareParts, differOnlyBy, partsOf } from './investigation.ts';
 import { OLD_TEXTS } from './old-texts.ts';
 import {
-  asBool, contains, dropsName, innermost, isAggregate, isAtan2, isBesidePinned, isBool, isFilter, isNamed, isPinnedPrediction, isRateOfOther,
+  asBool, contains, dropsName, innermost, isAggregate, isAtan2, isBesidePinned, isBool, isCallOf, isFilter, isNamed, isPinnedPrediction, isRateOfOther,
   isShiftedPinnedTimestamp, isShorterThanStep, isSum, operandOf, replacedWithin, sumsSquares, withoutOffset,
 } from './tree-traits.ts';
 
@@ -16,6 +16,9 @@ const LESS_EXTRAPOLATED_MIN = 0.7;
 function areHalfATurnApart(a: number, b: number): boolean {
   return Math.abs(Math.abs(a - b) - Math.PI) < 1e-12;
 }
+
+const isRankingCall = isCallOf('quantile_over_time', 'mad_over_time');
+const isRanking = (expr: Expr): boolean => isAggregate('quantile')(expr) || isRankingCall(expr);
 
 /** Ways in which Prometheus 2.42 and 3.14 rightly differ. */
 export const EXCEPTIONS_OF_2_42: readonly Exception[] = [
@@ -56,6 +59,16 @@ export const EXCEPTIONS_OF_2_42: readonly Exception[] = [
       if (difference.kind !== 'data') return false;
       const answers = await answersAtInstants(partsOf(tree, innermost(isAggregate('stddev', 'stdvar'))), query, askBoth);
       return differOnlyBy(answers, (wanted, got) => wanted === 0 && Number.isNaN(got));
+    },
+  },
+  {
+    name: 'an infinity behind a rank',
+    reason: 'a quantile that is exactly one of the values is it now, although the next one is infinite; it was NaN',
+    perTenThousand: 1,
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data') return false;
+      const answers = await answersAtInstants(partsOf(tree, isRanking), query, askBoth);
+      return differOnlyBy(answers, (wanted, got) => Number.isNaN(wanted) && !Number.isNaN(got));
     },
   },
   {

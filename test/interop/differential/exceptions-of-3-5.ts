@@ -21,7 +21,7 @@ const TEXTS_SINCE: readonly (readonly [old: RegExp, now: RegExp])[] = [
 ];
 
 /** What is still as it was in 2.42, and how often. */
-const STILL = new Map([['filters match one to one', 2], ['ties', 6], ['timestamp of a shifted, pinned selector', 1], ['a subquery without a step', 1], ['cancelled digits', 1]]);
+const STILL = new Map([['filters match one to one', 2], ['an infinity behind a rank', 1], ['ties', 6], ['timestamp of a shifted, pinned selector', 1], ['a subquery without a step', 1], ['cancelled digits', 1]]);
 
 /** Ways in which Prometheus 3.5 and 3.14 rightly differ. */
 export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
@@ -151,9 +151,14 @@ export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
   },
   {
     name: 'statistics without buckets',
-    reason: 'where only count and sum are asked for, 3.5 leaves out buckets, unless it is the whole query, and then neither == nor the resets of a gauge are what they are with them',
-    perTenThousand: 2,
-    covers: async ({ query, tree, difference, askBoth }) => difference.kind === 'data' && areSame(await answersAtInstants(bareParts(tree, isStatistic), query, askBoth)),
+    reason: '3.5 keeps buckets where a statistic of them is the whole query, and leaves them out where it is compared for equality or counted by value, which changes == and the resets of a gauge; now it is the other way round',
+    perTenThousand: 3,
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data' || tree === undefined || !(isStatistic(tree) || contains(tree, looksAtBuckets))) return false;
+      const parts = bareParts(tree, isStatistic);
+      const inParens = parts.map((expr): Expr => ({ kind: 'paren', expr, position: expr.position }));
+      return areSame(await answersAtInstants(parts, query, askBoth)) || areSame(await answersAtInstants(inParens, query, askBoth));
+    },
   },
   {
     name: 'quantile beside NaN observations',
@@ -193,6 +198,10 @@ export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
   },
   ...EXCEPTIONS_OF_2_42.flatMap((exception) => (STILL.has(exception.name) ? [{ ...exception, perTenThousand: STILL.get(exception.name)! }] : [])),
 ];
+
+function looksAtBuckets(expr: Expr): boolean {
+  return isAggregate('count_values')(expr) || (expr.kind === 'binary' && (expr.op === '==' || expr.op === '!='));
+}
 
 function isBetweenVectors(expr: Expr): boolean {
   return expr.kind === 'binary' && typeOf(expr.lhs) === 'vector' && typeOf(expr.rhs) === 'vector';

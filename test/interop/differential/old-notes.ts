@@ -13,6 +13,8 @@ const REWORDED: readonly (readonly [text: RegExp, common: string])[] = [
   [/, from buckets .* with a max diff of .* over \d+ samples from \S+ to \S+/g, ''],
   // NaN observations: the place is that of the histogram, no longer that of the quantile or of the lower bound.
   [/^(PromQL info: input to histogram_(?:quantile|fraction) has NaN observations.*) \(\d+:\d+\)$/g, '$1'],
+  // Where an aggregation's argument is in parentheses, the place is what they hold.
+  [/^(PromQL (?:info: ignored histogram in \w+ aggregation|warning: vector contains a mix of histograms|warning: encountered a mix of histograms and floats for aggregation).*) \(\d+:\d+\)$/g, '$1'],
 ];
 
 /** The notes in words that are the same of both versions. */
