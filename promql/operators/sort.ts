@@ -2,6 +2,7 @@ import { compareLabels, labelValue } from '../../storage/model/labels.ts';
 import { unreachable } from '../../storage/runtime/assert.ts';
 import { sortInRangeQuery } from '../annotations.ts';
 import type { Sort, SortOrder } from '../plan/plan-node.ts';
+import { isInRange } from '../plan/step-grid.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { compareNaturally } from './natural-order.ts';
 import { collect } from './operator.ts';
@@ -9,7 +10,10 @@ import type { Explanation, Operator } from './operator.ts';
 import { FLOAT } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
-/** sort, sort_desc, sort_by_label, sort_by_label_desc. Only a single step has an order. */
+/**
+ * sort, sort_desc, sort_by_label, sort_by_label_desc. Only a single step has an order. The warning is for a range of time, also one with a single
+ * step at its beginning, as a subquery's may be.
+ */
 export class SortOperator implements Operator {
   readonly #node: Sort;
   readonly #input: Operator;
@@ -29,7 +33,7 @@ export class SortOperator implements Operator {
 
   async #sort(): Promise<StepSeries[]> {
     const { order, grid } = this.#node;
-    if (grid.count > 1) this.#context.annotations.add(sortInRangeQuery(), this.#node.position);
+    if (isInRange(grid)) this.#context.annotations.add(sortInRangeQuery(), this.#node.position);
     const all = await collect(this.#input, this.#context.budget);
     if (order.by === 'value') {
       const floats = all.map(withoutHistograms).filter((series) => series.present.includes(FLOAT));

@@ -32,7 +32,7 @@ export function sliceOf(input: WindowInput, from: number, to: number): WindowInp
     floatWindows: sliceWindows(input.floatWindows, from, to),
     histogramWindows: sliceWindows(input.histogramWindows, from, to),
     reference: { firstMs: reference.firstMs + from * reference.stepMs, stepMs: reference.stepMs, count },
-    grid: { startMs: grid.startMs + from * grid.stepMs, stepMs: grid.stepMs, count },
+    grid: { startMs: grid.startMs + from * grid.stepMs, endMs: grid.startMs + (to - 1) * grid.stepMs, stepMs: grid.stepMs, count },
     args: input.args.map((values) => values.subarray(from, to)),
   };
 }

@@ -8,7 +8,7 @@ import { planCall } from './plan-call.ts';
 import { FetchRegistry } from './fetch-registry.ts';
 import { foldConstant } from './fold-constants.ts';
 import type { ElementOp, Grouping, Plan, PlanNode, RangePlan, RankOp, SelectorSource, WindowSource } from './plan-node.ts';
-import { instantGrid, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
+import { instantGrid, isInRange, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
 import type { ReferenceTimes, StepGrid } from './step-grid.ts';
 import { StepInvariance } from './step-invariance.ts';
 import { statisticsSelectors } from './statistics-selectors.ts';
@@ -55,8 +55,9 @@ export class Planner {
   /** The node that gives `expr` at every step of `grid`. What does not depend on the step is evaluated at one step only. */
   plan(expr: ResolvedExpr, grid: StepGrid): PlanNode {
     const inner = unwrapParens(expr);
-    if (grid.count > 1 && inner.kind !== 'number' && this.#invariance.holds(inner)) {
+    if (isInRange(grid) && inner.kind !== 'number' && this.#invariance.holds(inner)) {
       const input = this.#planNode(inner, instantGrid(grid.startMs));
+      if (grid.count === 1) return input;
       if (input.kind === 'constant') return { ...input, grid };
       return { kind: 'repeat', grid, position: inner.position, input };
     }

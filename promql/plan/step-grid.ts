@@ -3,19 +3,27 @@ import type { Budget } from '../budget.ts';
 /** The evaluation times of a part of a query: start, start + step, … `count` of them. An instant query has one; a subquery its own. */
 export interface StepGrid {
   readonly startMs: number;
+  /** Of the time range that the steps are in; need not be a step. */
+  readonly endMs: number;
   /** Above 0 even when there is one step. */
   readonly stepMs: number;
   readonly count: number;
 }
 
 export function rangeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
-  return { startMs, stepMs, count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1 };
+  return { startMs, endMs, stepMs, count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1 };
 }
 
 export function instantGrid(timeMs: number): StepGrid {
-  return { startMs: timeMs, stepMs: 1, count: 1 };
+  return { startMs: timeMs, endMs: timeMs, stepMs: 1, count: 1 };
 }
 
+/** Whether the steps, at least one, are in a range of time that is no instant. In one that is shorter than a step there is a single one. */
+export function isInRange(grid: StepGrid): boolean {
+  return grid.count > 0 && grid.endMs !== grid.startMs;
+}
+
+/** The last step. */
 export function gridEndMs(grid: StepGrid): number {
   return grid.startMs + (grid.count - 1) * grid.stepMs;
 }

@@ -1,9 +1,12 @@
 import type { FunctionName, ResolvedExpr } from '../parser/ast.ts';
+import { unwrapParens } from '../parser/ast.ts';
 
-/** Functions whose value depends on the step whatever their arguments. Dates do only without an argument. */
-const STEP_DEPENDENT: ReadonlySet<FunctionName> = new Set<FunctionName>(['predict_linear', 'time', 'timestamp']);
-const STEP_DEPENDENT_WITHOUT_ARGUMENT: ReadonlySet<FunctionName> = new Set<FunctionName>([
-  'day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'hour', 'minute', 'month', 'year',
+/**
+ * Functions whose value is taken to depend on the step whatever their arguments. Of dates that is so without an argument; but Prometheus makes
+ * no difference, which shows in the warning of a sort over them.
+ */
+const STEP_DEPENDENT: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'hour', 'minute', 'month', 'predict_linear', 'time', 'year',
 ]);
 
 /**
@@ -42,7 +45,8 @@ export class StepInvariance {
         return this.holds(expr.expr);
       case 'call':
         if (STEP_DEPENDENT.has(expr.name)) return false;
-        if (STEP_DEPENDENT_WITHOUT_ARGUMENT.has(expr.name) && expr.args.length === 0) return false;
+        // Only samples that are read have a time of their own.
+        if (expr.name === 'timestamp' && expr.args.some((arg) => unwrapParens(arg).kind !== 'vector')) return false;
         return expr.args.every((arg) => this.holds(arg));
     }
   }

@@ -12,7 +12,7 @@ test('steps end at the last that is not after the end', () => {
 
 test('subqueries step by multiples of their own step inside left-open windows', () => {
   const f = (startMs: number, count: number, rangeMs: number, stepMs: number, offsetMs: number, timesMs: readonly number[]): void => {
-    const reference = referenceTimes({ startMs, stepMs: 30, count }, offsetMs, undefined);
+    const reference = referenceTimes({ startMs, endMs: startMs + (count - 1) * 30, stepMs: 30, count }, offsetMs, undefined);
     expect([...gridTimesMs(subqueryGrid(reference, rangeMs, stepMs, new Budget(DEFAULT_QUERY_LIMITS, undefined)))]).toEqual(timesMs);
   };
   f(100, 1, 30, 10, 0, [80, 90, 100]);
