@@ -1,4 +1,4 @@
-import { compareLabels, labelsKey, METRIC_NAME } from '../../storage/model/labels.ts';
+import { compareLabels, labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Annotation } from '../annotations.ts';
@@ -40,6 +40,10 @@ export class VectorsOperator implements Operator {
   readonly #resultLabels: ResultLabels;
   readonly #apply: ElementOperator;
   readonly #manyIsRight: boolean;
+  /** By step, what is said of the last pair of samples that anything is said of: as in Prometheus, that is all that is told of a step. */
+  readonly #annotations = new Map<number, Annotation[]>();
+  #step = 0;
+  #isNewPair = true;
   #results: Iterator<StepSeries> | undefined;
 
   constructor(node: BinaryVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
@@ -50,8 +54,12 @@ export class VectorsOperator implements Operator {
     this.#signature = new MatchSignature(node.matching);
     this.#resultLabels = new ResultLabels(node.op, node.returnBool, node.matching, context.features);
     this.#manyIsRight = node.matching.card === 'one-to-many';
-    const annotate = (annotation: Annotation): void => context.annotations.add(annotation, node.position);
-    this.#apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, annotate);
+    const apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, (annotation) => this.#annotate(annotation));
+    this.#apply = (step, left, right, out) => {
+      this.#step = step;
+      this.#isNewPair = true;
+      return apply(step, left, right, out);
+    };
   }
 
   async next(): Promise<StepSeries | undefined> {
@@ -79,8 +87,15 @@ export class VectorsOperator implements Operator {
       this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
     }
     if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);
+    for (const annotations of this.#annotations.values()) for (const annotation of annotations) this.#context.annotations.add(annotation, this.#node.position);
     budget.release((lhs.length + rhs.length) * this.#node.grid.count);
     return this.#node.grid.count > 1 || !this.#context.features.delayedNameRemoval ? mergeSeries(results) : results;
+  }
+
+  #annotate(annotation: Annotation): void {
+    if (this.#isNewPair) this.#annotations.set(this.#step, [annotation]);
+    else this.#annotations.get(this.#step)!.push(annotation);
+    this.#isNewPair = false;
   }
 
   /** Fills `group.oneAt`: which series of the "one" side is there at each step. Two at once are an error. */
@@ -125,7 +140,7 @@ export class VectorsOperator implements Operator {
       if (pair.claimed[step] === 1) throw this.#multipleMatches();
       pair.claimed[step] = 1;
     }
-    for (const { one, columns, labels } of pairs.values()) this.#push(columns, many, one, labels, results);
+    for (const { columns, labels } of pairs.values()) this.#push(columns, labels, results);
   }
 
   #pairFor(pairs: Map<number, Pair>, many: StepSeries, group: MatchGroup, index: number, fillOne: number | undefined): Pair {
@@ -158,16 +173,15 @@ export class VectorsOperator implements Operator {
       for (let step = 0; step < one.present.length; step++) {
         if (group.oneAt[step] === index && group.manyMatched?.[step] === 0) this.#apply(step, lhs, rhs, columns);
       }
-      this.#push(columns, many, one, this.#resultLabels.of(many.labels, one.labels), results);
+      this.#push(columns, this.#resultLabels.of(many.labels, one.labels), results);
     }
   }
 
-  #push(columns: StepColumns, many: StepSeries, one: StepSeries, labels: Labels, results: StepSeries[]): void {
+  #push(columns: StepColumns, labels: Labels, results: StepSeries[]): void {
     if (columns.isEmpty) return;
     this.#context.budget.hold(columns.values.length);
-    // A filter passes a name on as it came: one that is to go, because a function made the sample, still is.
-    const named = this.#node.matching.include.includes(METRIC_NAME) ? one : many;
-    results.push(columns.toSeries(labels, this.#node.returnBool || named.dropName));
+    // As in Prometheus, a filter forgets that a name was to go because a function made the sample.
+    results.push(columns.toSeries(labels, this.#node.returnBool));
   }
 
   explain(): Explanation {

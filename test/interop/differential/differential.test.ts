@@ -194,6 +194,8 @@ describe('exceptions', () => {
     expect(await excuse('predict_linear(level[5m] @ 9, 60)', vector(['a', 1]), vector(['a', 2]))).toBeUndefined();
     expect(await excuse('topk(scalar(level), level @ 9)', vector(['a', 1]), vector(['b', 1]), { wanted: vector(['a', 1]), got: vector() })).toBeUndefined();
     expect(await excuse('level atan2 odd', vector(['[["__name__","level"],["a","1"]]', 1]), vector(['[["a","1"]]', 2]))).toBeUndefined();
+    expect(await excuse('abs(level) > level', vector(['[["a","1"]]', 1]), vector(['[["__name__","level"],["a","1"]]', 1]))).toBe('names behind a filter');
+    expect(await excuse('level > level', vector(['[["a","1"]]', 1]), vector(['[["__name__","level"],["a","1"]]', 1]))).toBeUndefined();
     expect(await excuse('last_over_time(level[5m:1m])', vector(['a', 1]), vector())).toBeUndefined();
     expect(await excuse('timestamp(level @ 9 offset 5m)', vector(['a', 1]), vector(), { wanted: vector(['a', 1]), got: vector() })).toBeUndefined();
   });
@@ -205,6 +207,7 @@ describe('exceptions', () => {
     expect(excusedMax({ ...exception, perTenThousand: 0 }, 1e6)).toBe(4);
   });
 
+  const OF_PAIR = 'PromQL info: incompatible sample types encountered for binary operator "/"';
   const noted = (answer: Answer, ...notes: string[]): Answer => (answer.kind === 'data' ? { ...answer, notes } : answer);
   const excuse35 = (expression: string, wanted: Answer, got: Answer, inner?: Answers): Promise<string | undefined> => excuse(expression, wanted, got, inner, EXCEPTIONS_OF_3_5);
 
@@ -215,6 +218,7 @@ describe('exceptions', () => {
     expect(await excuse35('rate(native_float[5m])', one, two)).toBeUndefined();
     expect(await excuse35('histogram_fraction(0, 1, native_float)', one, two)).toBeUndefined();
     expect(await excuse35('info(level)', one, two)).toBeUndefined();
+    expect(await excuse35('native_a + native_b', noted(one, `${OF_PAIR}: float / histogram (1:1)`), one)).toBeUndefined();
     expect(await excuse35('abs(histogram_count(native_gauge))', one, two, both(one))).toBeUndefined();
     expect(await excuse35('last_over_time(level[5m])', vector(['[["__name__","level"],["a","1"]]', 1]), vector(['[["a","1"]]', 1]))).toBeUndefined();
   });
@@ -225,7 +229,7 @@ describe('exceptions', () => {
     const nameless = vector(['[["a","1"]]', 1]);
     expect(await excuse35('last_over_time(abs(level)[5m:1m])', named, nameless)).toBe('names of the last of a subquery');
     expect(await excuse35('info(abs(level))', named, nameless)).toBe('names behind info');
-    expect(await excuse35('abs(level) > level', named, nameless)).toBe('names behind a filter');
+    expect(await excuse35('native_a / native_b', noted(one, `${OF_PAIR}: float / histogram (1:1)`), noted(one, `${OF_PAIR}: histogram / histogram (1:1)`))).toBe('the last of a step');
     expect(await excuse35('histogram_fraction(0, 1, native_float)', vector(['a', Number.NaN]), one)).toBe('fraction from below');
     expect(await excuse35('limitk(scalar(level), level)', one, refused('Parameter value is NaN'))).toBe('a limit that is NaN');
     expect(await excuse35('sort(level)', one, noted(one, 'PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:1)'))).toBe('other words in a warning');

@@ -1,4 +1,4 @@
-import { type Expr, typeOf } from '../../../promql/parser/index.ts';
+import type { Expr } from '../../../promql/parser/index.ts';
 import { hasNaN, isAmong, sameNotes, textOf, withoutNaN, withoutNames } from './answer-traits.ts';
 import type { Answer } from './answers.ts';
 import { differenceOf } from './difference.ts';
@@ -8,7 +8,7 @@ import { answersAtInstants, areSame, bareParts, differOnlyBy, partsOf } from './
 import { isConfusion } from './confusion.ts';
 import { commonNotes } from './old-notes.ts';
 import { OLD_TEXTS } from './old-texts.ts';
-import { argumentsOf, contains, isAggregate, isCallOf, isFilter, isOver, replacedWithin } from './tree-traits.ts';
+import { argumentsOf, contains, isAggregate, isCallOf, isOver, replacedWithin } from './tree-traits.ts';
 
 const isStatistic = isCallOf('histogram_count', 'histogram_sum', 'histogram_avg');
 const isInfo = isCallOf('info');
@@ -47,12 +47,13 @@ export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
       sameNotes(wanted, got, (notes) => commonNotes(notes).filter((note) => !/this native histogram metric is not a (?:gauge|counter)/.test(note))),
   },
   {
-    name: 'one of several',
-    reason: 'of several things that are wrong in one operation between vectors, Prometheus tells of the last one at each step',
+    name: 'the last of a step',
+    reason: 'of the pairs that nothing can be made of, the last one at each step is told, and which that is depends on the order of series in storage',
     perTenThousand: 4,
-    covers: ({ tree, wanted, got, difference }) =>
-      difference.kind === 'notes' && contains(tree, isBetweenVectors) && wanted.kind === 'data' && got.kind === 'data' && commonNotes(wanted.notes).every((note) => commonNotes(got.notes).includes(note)) &&
-      commonNotes(got.notes).every((note) => commonNotes(wanted.notes).includes(note) || /^PromQL (?:info: incompatible sample types|warning: incompatible bucket layout)/.test(note)),
+    covers: ({ wanted, got, difference }) =>
+      difference.kind === 'notes' &&
+      sameNotes(wanted, got, (notes) => commonNotes(notes).filter((note) => !isOfPair(note))) &&
+      [wanted, got].every((answer) => answer.kind === 'data' && commonNotes(answer.notes).some(isOfPair)),
   },
   {
     name: 'the first of a group',
@@ -74,13 +75,6 @@ export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
     reason: 'since 3.6 it is an error before anything else',
     perTenThousand: 2,
     covers: ({ got, difference }) => difference.kind === 'only got refuses' && /^(?:Parameter|Ratio) value is NaN$/.test(textOf(got)),
-  },
-  {
-    name: 'names behind a filter',
-    reason: 'in a filter between vectors Prometheus forgets that a name is to go, unless names go at once, which is its default: here it stays gone',
-    perTenThousand: 4,
-    covers: ({ tree, wanted, got }) =>
-      contains(tree, (expr) => isFilter(expr) && isBetweenVectors(expr)) && (textOf(got).endsWith('same labelset') || areSameWithoutNames(wanted, got)),
   },
   {
     name: 'names of the last of a subquery',
@@ -199,12 +193,12 @@ export const EXCEPTIONS_OF_3_5: readonly Exception[] = [
   ...EXCEPTIONS_OF_2_42.flatMap((exception) => (STILL.has(exception.name) ? [{ ...exception, perTenThousand: STILL.get(exception.name)! }] : [])),
 ];
 
-function looksAtBuckets(expr: Expr): boolean {
-  return isAggregate('count_values')(expr) || (expr.kind === 'binary' && (expr.op === '==' || expr.op === '!='));
+function isOfPair(note: string): boolean {
+  return /^PromQL (?:info: incompatible sample types|warning: incompatible bucket layout)/.test(note);
 }
 
-function isBetweenVectors(expr: Expr): boolean {
-  return expr.kind === 'binary' && typeOf(expr.lhs) === 'vector' && typeOf(expr.rhs) === 'vector';
+function looksAtBuckets(expr: Expr): boolean {
+  return isAggregate('count_values')(expr) || (expr.kind === 'binary' && (expr.op === '==' || expr.op === '!='));
 }
 
 function isWithout(answer: Answer, ...labels: readonly string[]): boolean {
