@@ -35,7 +35,7 @@ export function nativeQuantile(quantile: number, histogram: FloatHistogram): Qua
   const rankInBucket = upwards ? rank - (reached - bucketCount) : reached - rank;
   const value = interpolate(histogram, lower, upper, rankInBucket / bucketCount);
   // A NaN sum may also come of +Inf and -Inf observed together, which are in buckets and skew nothing.
-  const isSkewed = mayHaveNan && reached + countFrom(counts, position + 1) < histogram.count;
+  const isSkewed = mayHaveNan && countFrom(counts, position + 1, reached) < histogram.count;
   return { value, nanEffect: isSkewed ? 'skewed' : 'none' };
 }
 
@@ -71,8 +71,9 @@ function findRankFromTop(counts: readonly number[], rank: number): FoundRank {
   return { position: 0, counted };
 }
 
-function countFrom(counts: readonly number[], from: number): number {
-  let counted = 0;
+/** `before` and all from a position on, added one by one: the count of a rate or difference is compared to the last bit. */
+function countFrom(counts: readonly number[], from: number, before: number): number {
+  let counted = before;
   for (let i = from; i < counts.length; i++) counted += counts[i]!;
   return counted;
 }
@@ -123,7 +124,7 @@ export function nativeFraction(lower: number, upper: number, histogram: FloatHis
   if (lower >= upper) return plain(0);
   const counts = allCounts(histogram);
   const mayHaveNan = Number.isNaN(histogram.sum);
-  const counted = mayHaveNan ? countFrom(counts, 0) : histogram.count;
+  const counted = mayHaveNan ? countFrom(counts, 0, 0) : histogram.count;
   const lowerRank = Math.min(rankOf(histogram, counts, lower) ?? counted, counted);
   const upperRank = Math.min(rankOf(histogram, counts, upper) ?? counted, counted);
   return { value: (upperRank - lowerRank) / histogram.count, nanEffect: mayHaveNan && counted < histogram.count ? 'skewed' : 'none' };

@@ -48,6 +48,8 @@ describe('nativeQuantile', () => {
   f(0.5, '{{count:3 sum:NaN}}', NaN, 'result-is-nan');
   f(0.9, '{{count:15 sum:NaN buckets:[12]}}', NaN, 'result-is-nan');
   f(0.4, '{{count:15 sum:NaN buckets:[12]}}', Math.SQRT1_2, 'skewed');
+  // All are in buckets, as far as sums of such numbers can tell.
+  f(0.1, '{{count:0.6000000000000001 sum:NaN buckets:[0.1 0.2 0.3]}}', 0.7578582832551991);
   f(0.5, '{{count:12 sum:NaN buckets:[12]}}', Math.SQRT1_2);
 });
 
