@@ -1,23 +1,20 @@
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
-import type { ArchiveFiles, ShardPartition } from '../catalog/archive-files.ts';
+import type { ShardPartition } from '../catalog/archive-files.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS, tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
-import { randomId, type Random } from '../runtime/random.ts';
-import type { Sql } from '../runtime/sql.ts';
+import { randomId } from '../runtime/random.ts';
 import type { MergeCodec, MergeReader } from './merge-codec.ts';
 import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
 import { mergeSeries, type MergedSeries } from './merge-series.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 import { PlanLedger } from './plan-ledger.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import type { RewritingPorts } from './rewriting-ports.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
@@ -27,18 +24,7 @@ const REQUESTS_AT_ONCE = 6;
 const TRIES_MAX = 8;
 const DAY_MS = 86_400_000;
 
-export interface FileMergerOptions {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
-  readonly sql: Sql;
-  readonly files: ArchiveFiles;
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: typeof LIMITS;
-  /** Keys begin with it: `tenant/archive`. */
-  readonly prefix: string;
-  /** Key of the tenant's series ids. */
-  readonly seriesHashKey: () => Uint8Array;
+export interface FileMergerOptions extends RewritingPorts {
   /** Tables without a codec are not merged. */
   readonly codecs: Readonly<Partial<Record<ArchiveTableName, MergeCodec<unknown>>>>;
 }

@@ -1,35 +1,22 @@
-import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import { ExpiredFiles, type ExpiredSpan, type ExpiringFile } from '../catalog/expired-files.ts';
 import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { xxhash64 } from '../model/xxhash64.ts';
-import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { randomId, type Random } from '../runtime/random.ts';
-import type { Sql } from '../runtime/sql.ts';
+import { randomId } from '../runtime/random.ts';
 import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import type { SeriesEntry } from './series-directory.ts';
+import type { RewritingPorts } from './rewriting-ports.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 import { oldestKept, type RetentionOf, type SeriesRetention } from './series-retention.ts';
 
-export interface SeriesExpiryOptions {
-  readonly sql: Sql;
-  readonly files: ArchiveFiles;
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: typeof LIMITS;
-  /** Keys begin with it: `tenant/archive`. */
-  readonly prefix: string;
-  /** Key of the tenant's series ids. */
-  readonly seriesHashKey: () => Uint8Array;
+export interface SeriesExpiryOptions extends RewritingPorts {
   readonly retentionOf: RetentionOf;
   /** Of tables without a codec no series leave before their partition does. */
   readonly codecs: Readonly<Partial<Record<ArchiveTableName, MergeCodec<unknown>>>>;

@@ -1,36 +1,22 @@
-import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { partitionFolder } from '../catalog/table-definition.ts';
 import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
 import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { LIMITS } from '../runtime/limits.ts';
-import { randomId, type Random } from '../runtime/random.ts';
-import type { Sql } from '../runtime/sql.ts';
+import { randomId } from '../runtime/random.ts';
 import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import type { RewritingPorts } from './rewriting-ports.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
-export interface TombstoneExecutorOptions {
-  readonly sql: Sql;
+export interface TombstoneExecutorOptions extends RewritingPorts {
   readonly tombstones: Tombstones;
-  readonly files: ArchiveFiles;
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: typeof LIMITS;
-  /** Keys begin with it: `tenant/archive`. */
-  readonly prefix: string;
-  /** Key of the tenant's series ids. */
-  readonly seriesHashKey: () => Uint8Array;
 }
 
 /** How often it is looked whether a tombstone that no file has anything of may be forgotten. */

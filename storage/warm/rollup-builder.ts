@@ -2,20 +2,16 @@ import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import type { MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from '../archive/port-failure.ts';
+import type { RewritingPorts } from '../archive/rewriting-ports.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
-import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { LIMITS } from '../runtime/limits.ts';
-import { randomId, type Random } from '../runtime/random.ts';
-import type { Sql } from '../runtime/sql.ts';
+import { randomId } from '../runtime/random.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
 import { RollupLedger } from './rollup-ledger.ts';
 import { planRollup, rollupDueMs, type RollupLimits, type RollupPlan, type RollupWork, type WantedTable } from './rollup-plan.ts';
@@ -25,18 +21,7 @@ import { hasResolution, type WarmPolicy } from './tiering-policy.ts';
 const TRIES_MAX = 8;
 const DAY_MS = 86_400_000;
 
-export interface RollupBuilderOptions {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
-  readonly sql: Sql;
-  readonly files: ArchiveFiles;
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly limits: typeof LIMITS;
-  /** Keys begin with it: `tenant/archive`. */
-  readonly prefix: string;
-  /** Key of the tenant's series ids. */
-  readonly seriesHashKey: () => Uint8Array;
+export interface RollupBuilderOptions extends RewritingPorts {
   readonly policy: WarmPolicy;
   /** How long tables keep their rows; that of samples says which days are not to be made again. */
   readonly retentionOf: RetentionOf;
