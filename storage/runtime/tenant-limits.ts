@@ -1,5 +1,7 @@
-import { VarveError } from './errors.ts';
+import { jsonVariable } from './json-variable.ts';
 import { LIMITS } from './limits.ts';
+
+const { invalid, parse, objectOf } = jsonVariable('VARVE_TENANT_LIMITS');
 
 /** Where a limit is asked for, and what it may be set to. */
 interface TenantLimit {
@@ -103,19 +105,6 @@ export function readTenantLimits(text: string | undefined): LimitsOfTenant {
   return (tenant) => byTenant.get(tenant) ?? base;
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function objectOf(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} must be a JSON object`);
-  return value as Record<string, unknown>;
-}
-
 function readEntry(tenant: string, entry: unknown): Partial<TenantLimits> {
   const limits: Partial<Record<TenantLimitName, number>> = {};
   for (const [name, value] of Object.entries(objectOf(entry, `the entry of ${JSON.stringify(tenant)}`))) {
@@ -134,8 +123,4 @@ function checked(tenant: string, limits: TenantLimits): TenantLimits {
     throw invalid(`samplesBurstMax of ${JSON.stringify(tenant)} is ${limits.samplesBurstMax}; it must not be less than its samplesPerSecondMax of ${limits.samplesPerSecondMax}`);
   }
   return limits;
-}
-
-function invalid(reason: string): VarveError {
-  return new VarveError('bad-data', `VARVE_TENANT_LIMITS: ${reason}`);
 }

@@ -2,10 +2,12 @@ import { SeriesRetention, type RetentionRule } from '../archive/series-retention
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { compileMatcher } from '../model/compile-matcher.ts';
 import type { Matcher, MatchType } from '../model/matcher.ts';
-import { VarveError } from '../runtime/errors.ts';
+import { jsonVariable } from '../runtime/json-variable.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate } from './rollup-aggregates.ts';
 import { DEFAULT_WARM_POLICY, DEFAULT_WARM_RETENTION_MS, type KeptRule, type Resolution, type TieringPolicy, type WarmRule } from './tiering-policy.ts';
+
+const { invalid, parse, objectOf } = jsonVariable('VARVE_TIERING');
 
 export type PolicyOfTenant = (tenant: string) => TieringPolicy;
 
@@ -180,19 +182,6 @@ function readMatcher(name: string, condition: unknown, where: string): Matcher {
   return matcher;
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function objectOf(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} must be a JSON object`);
-  return value as Record<string, unknown>;
-}
-
 function listOf(value: unknown, what: string): readonly unknown[] {
   if (!Array.isArray(value)) throw invalid(`${what} must be a list`);
   return value as readonly unknown[];
@@ -201,8 +190,4 @@ function listOf(value: unknown, what: string): readonly unknown[] {
 function onlyKeys(value: Record<string, unknown>, keys: readonly string[], what: string): void {
   const other = Object.keys(value).find((key) => !keys.includes(key));
   if (other !== undefined) throw invalid(`${what} has ${JSON.stringify(other)}; there are ${keys.join(', ')}`);
-}
-
-function invalid(reason: string): VarveError {
-  return new VarveError('bad-data', `VARVE_TIERING: ${reason}`);
 }
