@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { isOrphan } from '../../../storage/archive/orphan-sweep.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { readSnapshot } from '../catalog/iceberg-read.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';
+import { letCatalogDie } from './dying-catalog.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -89,27 +88,12 @@ describe('what has left', () => {
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 120_000 }, async (when) => {
     const whole = await filled();
     const before = await whole.readAll();
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call += 211) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
-      const setUp = sql!.calls;
-      try {
-        world.wake((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
-        await world.live(6 * DAY_MS);
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = !sql!.isBroken;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    await letCatalogDie(whole, { when, stride: 211, work: (world) => world.live(6 * DAY_MS) }, async (world) => {
       expect(await world.readAll()).toEqual(before);
       await world.live(8 * DAY_MS);
       expect(await world.readAll()).toEqual(before);
       await expectExact(world);
-      if (isOver) break;
-    }
+    });
   });
 });
 

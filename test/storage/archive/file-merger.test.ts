@@ -5,10 +5,9 @@ import type { Labels } from '../../../storage/model/labels.ts';
 import { compareSeries } from '../../../storage/shard/read-window.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';
+import { letCatalogDie } from './dying-catalog.ts';
 import { randomSeries } from './random-series.ts';
 
 /** A day's commits are several files each, and series are cut. */
@@ -141,28 +140,13 @@ describe('faults', () => {
   test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
     const whole = await filled(11, few);
     const before = await whole.readAll();
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call++) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
-      const setUp = sql!.calls;
-      try {
-        world.wake((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
-        await world.mergeAll();
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = !sql!.isBroken;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    const stateCount = await letCatalogDie(whole, { when, work: (world) => world.mergeAll() }, async (world) => {
       expect(await world.readAll()).toEqual(before);
       await world.mergeAll();
       expect(await world.readAll()).toEqual(before);
       await expectNoneLeft(world);
-      if (isOver) break;
-    }
-    expect(states.count).toBeGreaterThan(8);
+    });
+    expect(stateCount).toBeGreaterThan(8);
   });
 });
 

@@ -3,10 +3,9 @@ import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
+import { letCatalogDie } from './dying-catalog.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -134,26 +133,11 @@ describe('series that a rule keeps for a shorter time', () => {
     const { world: whole } = await filled(5, [0, 24]);
     const all = await whole.readAll();
     await at(whole, 5.9);
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call += 101) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
-      const setUp = sql!.calls;
-      try {
-        world.wake((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
-        await at(world, 7.5);
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = !sql!.isBroken;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    await letCatalogDie(whole, { when, stride: 101, work: (world) => at(world, 7.5) }, async (world) => {
       expect(await world.readAll()).toEqual(keptAt(all, world.clock.nowMs()));
       await at(world, 13);
       expect(await world.readAll()).toEqual(keptAt(all, world.clock.nowMs()));
       expect(rowsOf(world)).toBe(keptAt(all, world.clock.nowMs()).length);
-      if (isOver) break;
-    }
+    });
   });
 });

@@ -5,10 +5,9 @@ import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
+import { letCatalogDie } from './dying-catalog.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -156,27 +155,12 @@ describe('samples of the archive that are deleted', () => {
     const { world: whole } = await filled(5, [0, 1, 24]);
     const left = without(await whole.readAll(), 'm1', 0, 1e15);
     remove(whole, metric('m1'), 0, 1e15);
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call += 13) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
-      const setUp = sql!.calls;
-      try {
-        world.wake((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
-        await world.live(HOUR_MS);
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = !sql!.isBroken;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    await letCatalogDie(whole, { when, stride: 13, work: (world) => world.live(HOUR_MS) }, async (world) => {
       expect(await world.readAll()).toEqual(left);
       await world.live(HOUR_MS);
       expect(await world.readAll()).toEqual(left);
       expect(world.tombstones.pending()).toEqual([]);
-      if (isOver) break;
-    }
+    });
   });
 });
 
