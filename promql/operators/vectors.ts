@@ -1,7 +1,6 @@
 import { compareLabels, labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
-import type { Annotation } from '../annotations.ts';
 import type { BinaryVectors } from '../plan/plan-node.ts';
 import { elementOperator } from './element-operator.ts';
 import type { ElementOperator } from './element-operator.ts';
@@ -14,6 +13,7 @@ import { mergeSeries } from './merge-series.ts';
 import { collectBoth } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ResultLabels } from './result-labels.ts';
+import { StepAnnotations } from './step-annotations.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
@@ -40,10 +40,8 @@ export class VectorsOperator implements Operator {
   readonly #resultLabels: ResultLabels;
   readonly #apply: ElementOperator;
   readonly #manyIsRight: boolean;
-  /** By step, what is said of the last pair of samples that anything is said of: as in Prometheus, that is all that is told of a step. */
-  readonly #annotations = new Map<number, Annotation[]>();
+  readonly #annotations: StepAnnotations;
   #step = 0;
-  #isNewPair = true;
   #results: Iterator<StepSeries> | undefined;
 
   constructor(node: BinaryVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
@@ -54,10 +52,10 @@ export class VectorsOperator implements Operator {
     this.#signature = new MatchSignature(node.matching);
     this.#resultLabels = new ResultLabels(node.op, node.returnBool, node.matching, context.features);
     this.#manyIsRight = node.matching.card === 'one-to-many';
-    const apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, (annotation) => this.#annotate(annotation));
+    this.#annotations = new StepAnnotations(node.grid.count);
+    const apply = elementOperator(node.op, { returnBool: node.returnBool, keeps: 'left' }, (annotation) => this.#annotations.set(this.#step, annotation));
     this.#apply = (step, left, right, out) => {
       this.#step = step;
-      this.#isNewPair = true;
       return apply(step, left, right, out);
     };
   }
@@ -87,15 +85,9 @@ export class VectorsOperator implements Operator {
       this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
     }
     if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);
-    for (const annotations of this.#annotations.values()) for (const annotation of annotations) this.#context.annotations.add(annotation, this.#node.position);
+    for (const annotation of this.#annotations.told()) this.#context.annotations.add(annotation, this.#node.position);
     budget.release((lhs.length + rhs.length) * this.#node.grid.count);
     return this.#node.grid.count > 1 || !this.#context.features.delayedNameRemoval ? mergeSeries(results) : results;
-  }
-
-  #annotate(annotation: Annotation): void {
-    if (this.#isNewPair) this.#annotations.set(this.#step, [annotation]);
-    else this.#annotations.get(this.#step)!.push(annotation);
-    this.#isNewPair = false;
   }
 
   /** Fills `group.oneAt`: which series of the "one" side is there at each step. Two at once are an error. */
