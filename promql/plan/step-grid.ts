@@ -23,11 +23,6 @@ export function isInRange(grid: StepGrid): boolean {
   return grid.count > 0 && grid.endMs !== grid.startMs;
 }
 
-/** The last step. */
-export function gridEndMs(grid: StepGrid): number {
-  return grid.startMs + (grid.count - 1) * grid.stepMs;
-}
-
 /** The steps as timestamps in milliseconds. */
 export function gridTimesMs(grid: StepGrid): Float64Array {
   const timesMs = new Float64Array(grid.count);
