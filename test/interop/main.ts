@@ -41,6 +41,7 @@ const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 38;
+const REFERENCES = ['2.42', '3.5'] as const;
 const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp', 'archive'] as const;
 
 function say(line: string): void {
@@ -122,7 +123,7 @@ async function findProblem({ query, ask }: Check, wanted: Promtool, got: Promtoo
 }
 
 /** With each Prometheus that is there, one after the other. */
-async function runDifferentials(options: Omit<DifferentialOptions, 'reference'>, version: string | undefined): Promise<Tally & { readonly skipped: number }> {
+async function runDifferentials(options: Omit<DifferentialOptions, 'reference'>, version: (typeof REFERENCES)[number] | undefined): Promise<Tally & { readonly skipped: number }> {
   const tally = { passed: 0, failed: 0, skipped: 0 };
   const run = async (reference: Reference): Promise<void> => {
     const { passed, failed } = await inSandbox('differential', (sandbox) => runDifferential(sandbox, { ...options, reference }, say));
@@ -163,6 +164,8 @@ async function main(): Promise<void> {
   if (subject === undefined) throw new Error(`--subject takes one of ${PEER_NAMES.join(', ')}`);
   const suites = SUITES.filter((name) => values.only === undefined || name === values.only);
   if (suites.length === 0) throw new Error(`--only takes one of ${SUITES.join(', ')}`);
+  const reference = REFERENCES.find((version) => version === values.reference);
+  if (values.reference !== undefined && reference === undefined) throw new Error(`--reference takes one of ${REFERENCES.join(', ')}`);
   const differential = {
     subject,
     queries: wholeNumber('queries', values.queries, QUERIES),
@@ -172,7 +175,7 @@ async function main(): Promise<void> {
   };
   const comparisons = suites.filter((suite) => suite !== 'otlp' && suite !== 'archive');
   if (values.install && comparisons.length > 0) installPackages(say);
-  if (values.install && suites.includes('differential')) fetchNewerPrometheus(say);
+  if (values.install && suites.some((suite) => suite === 'senders' || suite === 'differential')) fetchNewerPrometheus(say);
   if (values['install-readers']) installReaders(say, values.spark);
   const tally: Tally = { passed: 0, failed: 0 };
   let skipped = 0;
@@ -202,7 +205,7 @@ async function main(): Promise<void> {
     const runs: Record<(typeof comparisons)[number], () => Promise<Tally & { readonly skipped?: number }>> = {
       scraping: () => runScraping(tools, subject),
       senders: () => inSandbox(suite, (sandbox) => runSenders(sandbox, tools, say)),
-      differential: () => runDifferentials(differential, values.reference),
+      differential: () => runDifferentials(differential, reference),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };
     const more = await runs[suite]();

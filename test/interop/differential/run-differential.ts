@@ -35,7 +35,7 @@ const WORKERS = 4;
 const SHOWN_MAX = 20;
 
 /**
- * The same random data in Debian's Prometheus and in the subject, and random queries to both: every answer must be the same, apart from the
+ * The same random data in the reference and in the subject, and random queries to both: every answer must be the same, apart from the
  * exceptions. Prints each failure as the smallest query that still fails.
  */
 export async function runDifferential(sandbox: Sandbox, options: DifferentialOptions, say: (line: string) => void): Promise<DifferentialTally> {
