@@ -75,7 +75,7 @@ export function buildApp(services: AppServices): Hono {
   const app = new Hono({ router: new RememberingRouter() });
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
-  app.use(authorize(authenticator), withQuerySlot(new QuerySlots(config.limitsOf, LIMITS, clock, counters), LIMITS.queryAnswerMsMax));
+  app.use(authorize(authenticator), withQuerySlot(new QuerySlots(config.limitsOf, LIMITS, clock, counters), LIMITS.queryAnswerMsMax, clock));
   app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, bodies: services.bodies, counters }));
   app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
   app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, bodies: services.bodies, counters }));

@@ -2,12 +2,13 @@ import { deadline } from '../storage/runtime/deadline.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 
 /**
- * A body that says when it has been read to its end, or will not be. Whoever has not read all of it after `durationMsMax` gets no more: the
- * connection ends, and with it what the answer is made from, which a reader that stands still would keep for as long as it likes.
+ * A body that says when it has been read to its end, or will not be. Whoever has not read all of it when the answer is `durationMsMax` old,
+ * and it is `ageMs` old now, gets no more: the connection ends, and with it what the answer is made from, which a reader that stands still
+ * would keep for as long as it likes.
  */
-export function endingBody(body: ReadableStream<Uint8Array>, durationMsMax: number, ended: () => void): ReadableStream<Uint8Array> {
+export function endingBody(body: ReadableStream<Uint8Array>, durationMsMax: number, ageMs: number, ended: () => void): ReadableStream<Uint8Array> {
   const reader = body.getReader();
-  const late = deadline(durationMsMax);
+  const late = deadline(Math.max(0, durationMsMax - ageMs));
   let giveUp: (() => void) | undefined;
   const end = (): void => {
     if (giveUp !== undefined) late.removeEventListener('abort', giveUp);

@@ -122,9 +122,9 @@ function removeOlder(places: Set<Place>, oldestMs: number): void {
 
 /**
  * Runs requests of routes that are bounded in a slot of their tenant, until the answer has left: what is streamed is read, and kept, while it
- * is sent, and that takes `answerMsMax` at the longest. Stands behind `authorize`.
+ * is sent, and all of that takes `answerMsMax` at the longest. Stands behind `authorize`.
  */
-export function withQuerySlot(slots: QuerySlots, answerMsMax: number): MiddlewareHandler {
+export function withQuerySlot(slots: QuerySlots, answerMsMax: number, clock: Clock): MiddlewareHandler {
   return async (context, next) => {
     if (!BOUNDED_ROUTES.has(routePath(context, -1))) return next();
     let free: () => void;
@@ -133,6 +133,7 @@ export function withQuerySlot(slots: QuerySlots, answerMsMax: number): Middlewar
     } catch (error) {
       return failure(error, requestIdOf(context));
     }
+    const sinceMs = clock.nowMs();
     let isStreamed = false;
     try {
       await next();
@@ -140,7 +141,7 @@ export function withQuerySlot(slots: QuerySlots, answerMsMax: number): Middlewar
       // What has a length is at hand; and nobody reads the body of an answer to HEAD.
       if (!res.headers.has('content-length') && res.body !== null && context.req.raw.method !== 'HEAD') {
         context.res = undefined;
-        context.res = new Response(endingBody(res.body, answerMsMax, free), res);
+        context.res = new Response(endingBody(res.body, answerMsMax, clock.nowMs() - sinceMs, free), res);
         isStreamed = true;
       }
     } finally {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { endingBody } from '../../query/ending-body.ts';
 
 /** A body of some chunks, how it ended, and what was heard of its end. */
-function bodyOf(chunkCount: number, durationMsMax = 60_000, failsAt = Infinity) {
+function bodyOf(chunkCount: number, durationMsMax = 60_000, failsAt = Infinity, ageMs = 0) {
   const seen = { made: 0, ended: 0, canceled: undefined as unknown };
   const source = new ReadableStream<Uint8Array>(
     {
@@ -15,7 +15,7 @@ function bodyOf(chunkCount: number, durationMsMax = 60_000, failsAt = Infinity) 
     },
     { highWaterMark: 0 },
   );
-  return { seen, body: endingBody(source, durationMsMax, () => seen.ended++) };
+  return { seen, body: endingBody(source, durationMsMax, ageMs, () => seen.ended++) };
 }
 
 describe('a body tells its end once', () => {
@@ -47,5 +47,11 @@ describe('a body tells its end once', () => {
     expect(String(seen.canceled)).toContain('the answer has not been read within queryAnswerMsMax (20 ms)');
     await expect(reader.read()).rejects.toThrow('queryAnswerMsMax');
     expect(seen).toMatchObject({ made: 1, ended: 1 });
+  });
+
+  test.each([59_980, 90_000])('when its time is up, of which %i of 60,000 ms were over before', async (ageMs) => {
+    const { seen, body } = bodyOf(3, 60_000, Infinity, ageMs);
+    await expect.poll(() => seen.ended).toBe(1);
+    await expect(body.getReader().read()).rejects.toThrow('queryAnswerMsMax (60000 ms)');
   });
 });

@@ -1,5 +1,8 @@
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
-import { QuerySlots } from '../../query/query-slots.ts';
+import { QuerySlots, withQuerySlot } from '../../query/query-slots.ts';
+import { setAccess } from '../../query/tenant.ts';
+import { SCOPES, type Grant } from '../../storage/access/access.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
@@ -153,5 +156,24 @@ describe('a streamed answer', () => {
     expect(await next()).toBe(200);
     expect((await begin({ method: 'HEAD' })).status).toBe(200);
     expect(await next()).toBe(200);
+  });
+
+  test('has what the query has left of its time', async () => {
+    const { slots, clock } = slotsOf(1);
+    const grant: Grant = { tenant: 'a', scopes: SCOPES, matchers: [], holder: 'a test' };
+    const app = new Hono();
+    app.use((context, next) => {
+      setAccess(context, { tenant: 'a', isTenantNamed: true, grant });
+      return next();
+    });
+    app.use(withQuerySlot(slots, LIMITS.queryAnswerMsMax, clock));
+    app.get('/api/v1/series', () => {
+      clock.advance(LIMITS.queryAnswerMsMax - 20);
+      return new Response(new ReadableStream());
+    });
+    await expect((await app.request('/api/v1/series')).text()).rejects.toThrow('queryAnswerMsMax');
+    const nowMs = clock.nowMs();
+    await slots.take('a', living());
+    expect(clock.nowMs()).toBe(nowMs);
   });
 });
