@@ -10,10 +10,10 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { TIME_MS_MAX } from './parameters.ts';
-import { readQueryBody } from './query-body.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { HotSource } from './shard-fan-out.ts';
+import { readShortBody } from './short-body.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax);
@@ -32,7 +32,7 @@ export function remoteReadRoutes(services: TenantServices): Hono {
 }
 
 async function read(services: TenantServices, context: Context): Promise<Response> {
-  const body = await readQueryBody(context.req.raw, 'remoteReadBodyBytesMax');
+  const body = await readShortBody(context.req.raw, 'remoteReadBodyBytesMax');
   const { queries, responseType } = decodeRequest(body);
   if (queries.length > LIMITS.selectorsPerRequestMax) {
     throw badData(`${queries.length} queries in one request, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);

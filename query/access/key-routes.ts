@@ -1,14 +1,13 @@
 import { Hono } from 'hono';
-import { readBody } from '../../ingest/read-body.ts';
 import { digestOf } from '../../storage/access/digest.ts';
 import { isKeyId, newKey } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord } from '../../storage/access/keyring-api.ts';
 import { callObject } from '../../storage/call-object.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
-import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Random } from '../../storage/runtime/random.ts';
 import { answer } from '../answer.ts';
 import { success } from '../respond.ts';
+import { readShortBody } from '../short-body.ts';
 import { accessOf } from '../tenant.ts';
 import type { KeyringStub, KeyVerifier } from './key-verifier.ts';
 import { readNewKeyRequest } from './new-key-request.ts';
@@ -39,7 +38,7 @@ export function keyRoutes({ keyring, verifier, random }: KeyServices): Hono {
       const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
       if (contentType !== 'application/json') throw new VarveError('not-supported', 'send the request for a key as application/json');
       const { tenant, grant } = accessOf(context);
-      const wanted = readNewKeyRequest(await readBody(request, LIMITS.keyRequestBytesMax, 'keyRequestBytesMax'), grant, tenant);
+      const wanted = readNewKeyRequest(await readShortBody(request, 'keyRequestBytesMax'), grant, tenant);
       const { id, text } = newKey(random);
       const call = { version: KEYRING_RPC_VERSION, id, digest: await digestOf(text), createdBy: grant.holder, ...wanted };
       const made = await callObject(() => keyring().create(call), 'keyring');

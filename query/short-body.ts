@@ -3,8 +3,13 @@ import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 
-/** The body of a query, up to a limit by its name. A query has its turn already while its body arrives, so it must arrive in time. */
-export async function readQueryBody(request: Request, limitName: 'queryBodyBytesMax' | 'remoteReadBodyBytesMax', clock: Clock = systemClock): Promise<Uint8Array> {
+type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestBytesMax' | 'icebergBodyBytesMax';
+
+/**
+ * A body that brings no samples, but says what is wanted, up to a limit by its name. It must arrive in time: a query has its turn already
+ * meanwhile, and a form for a token comes from anybody.
+ */
+export async function readShortBody(request: Request, limitName: LimitName, clock: Clock = systemClock): Promise<Uint8Array> {
   const { queryBodyMsMax } = LIMITS;
   const body = await readInTime(clock, queryBodyMsMax, () => readBody(request, LIMITS[limitName], limitName).catch(brokenOff));
   if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
