@@ -74,6 +74,8 @@ export class HeapProbe {
       }
     };
     const watching = watch();
+    // A look that fails is told once the work is through: before, nobody waits for it, and the process would end with its servers left running.
+    watching.catch(() => undefined);
     try {
       await work();
     } finally {
