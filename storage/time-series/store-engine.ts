@@ -278,7 +278,7 @@ export class StoreEngine {
 
   /** The same beside a write, without waiting. */
   moveBeside(): void {
-    if (this.#moving !== undefined || this.#isWaitingToMove() || !this.#isDue(this.#settledFromMs)) return;
+    if (this.#moving !== undefined || !this.#isDue(Math.max(this.#settledFromMs, this.#claimRetryAtMs)) || this.#isWaitingToMove()) return;
     // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
     this.moveDue().catch(() => undefined);
   }

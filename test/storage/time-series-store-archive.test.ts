@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
@@ -386,6 +386,21 @@ describe('two stores under one prefix', () => {
     const again = reopen(place());
     await again.maintain();
     expect(await values(again, 'k')).toHaveLength(60);
+  });
+
+  test('the refused one goes on from memory: a write does not have all of it read again', async () => {
+    await count(open(place()), 60, NOON - 3 * HOUR, MINUTE);
+    await objects.create('shared/owner', new TextEncoder().encode('of another store'));
+    const store = open(place());
+    clock.advance(DAY);
+    await expect(store.maintain()).rejects.toThrow('another store');
+    await store.put('k', 0, NOON + DAY);
+    const reads = vi.spyOn(sql, 'each');
+    for (let i = 1; i <= 10; i++) {
+      await store.put('k', i, NOON + DAY + i);
+      await Promise.resolve();
+    }
+    expect(reads.mock.calls.filter(([statement]) => statement.includes('segment_refs'))).toEqual([]);
   });
 
   test('the first is known to be so again, after a crash and while the bucket is away', async () => {
