@@ -27,7 +27,7 @@ export type ArchiveCommitOutcome =
   /** The catalog has the files, from now on or from before. */
   | { readonly status: 'committed' }
   /**
-   * Nothing is changed: the catalog has commits of the shard up to `sequence`, and these files are in none of them. The shard's storage began
+   * Nothing is changed: the catalog has commits of the shard up to `sequence`, and these files, or this watermark, are in none of them. The shard's storage began
    * anew, or has gone back to an earlier state: its samples are to come again, in files of their own, with a greater sequence.
    */
   | { readonly status: 'behind'; readonly sequence: number };

@@ -104,10 +104,12 @@ export class ArchiveFiles {
     // its plan, commits again; a crash behind it leaves a shard that does not know, and commits again too, which the sequence makes nothing.
     return this.#sql.transaction(() => {
       const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
+      const archivedMs = archivedUntilMs ?? -Infinity;
+      const knownMs = known?.archived_until_ms ?? -Infinity;
       if (known !== undefined && sequence <= known.sequence) {
         // Keys are of one plan alone, so files that are known are those of a repeat. Of one that comes when their objects are gone, long after
-        // they were merged with others, the samples come once more, which changes no answer.
-        const isRepeat = this.#removed.known(files.map(({ key }) => key)).size === files.length;
+        // they were merged with others, the samples come once more, which changes no answer. A window without files is none when it is news.
+        const isRepeat = archivedMs <= knownMs && this.#removed.known(files.map(({ key }) => key)).size === files.length;
         return isRepeat ? { status: 'committed' } : { status: 'behind', sequence: known.sequence };
       }
       // A shard's flushes are numbered one by one. Where some are missing, it is the catalog that has begun anew, or gone back: there are files
@@ -117,7 +119,7 @@ export class ArchiveFiles {
       if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
       this.#noteSources(files, shard, nowMs);
       // A shard that began anew archives times again that are in files: the mark stays, or the hot tier would be asked for them.
-      const untilMs = Math.max(archivedUntilMs ?? -Infinity, known?.archived_until_ms ?? -Infinity);
+      const untilMs = Math.max(archivedMs, knownMs);
       this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs === -Infinity ? null : untilMs);
       return { status: 'committed' };
     });

@@ -49,6 +49,17 @@ describe('the storage of a shard begins anew', () => {
     }
   });
 
+  test('late samples alone, of times that the catalog knows nothing of: its watermark goes on to behind them', async () => {
+    const world = await archived();
+    world.database = new NodeSql();
+    world.wake();
+    world.clock.advance(40 * HOUR_MS);
+    world.writeLate(seriesOf(2, 'late'), times(START_MS + 10 * HOUR_MS, 10), value);
+    await world.settle();
+    expect(await world.readAll()).toEqual([...world.acknowledged].sort());
+    expect(world.flusher.counters.archive_flushes_begun_again_total).toBe(1);
+  });
+
   test('what is behind the watermark is read from the hot tier meanwhile', async () => {
     const world = await archived();
     world.database = new NodeSql();
