@@ -6,7 +6,7 @@ import type { LogBatch } from './wal.ts';
 
 /** No entry. */
 export const NO_ENTRY = -1;
-/** Room that a log begins with; what comes doubles it, up to the capacity, and it stays. A quiet shard's log takes 400 KB and not 12 MB, and waking one costs no clearing of these. */
+/** Room that a log begins with; what comes doubles it, up to the capacity, and it stays. A quiet shard's log takes 400 KB and not 15 MB, and waking one costs no clearing of these. */
 const ENTRIES_AT_FIRST = 16 * 1024;
 
 /**
