@@ -19,8 +19,8 @@ export class ArchiveSource {
   readonly #series: SeriesRegistry;
   readonly #tails: LogTails;
   readonly #gatherer: PieceGatherer;
-  /** Of the window that was read last: 4 bytes a series. */
-  #order: { readonly index: SeriesIndex; readonly startMs: number; readonly refs: Uint32Array } | undefined;
+  /** Of the window that was read last: 4 bytes a series. It does not keep an index that is no longer the store's. */
+  #order: { readonly index: WeakRef<SeriesIndex>; readonly startMs: number; readonly refs: Uint32Array } | undefined;
 
   readonly #exemplars: Exemplars;
 
@@ -51,7 +51,7 @@ export class ArchiveSource {
   readGroup(startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
     const { index } = this.#series;
     // The index is another one after a clean-up of series. A series that came later has no samples in a closed window.
-    if (this.#order === undefined || this.#order.index !== index || this.#order.startMs !== startMs) this.#order = { index, startMs, refs: archiveOrder(index) };
+    if (this.#order?.index.deref() !== index || this.#order.startMs !== startMs) this.#order = { index: new WeakRef(index), startMs, refs: archiveOrder(index) };
     const sources = { index, tails: this.#tails, gatherer: this.#gatherer };
     return readGroup(sources, this.#order.refs, Math.max(startMs, this.#segments.floorMs), endMs, from, seriesMax);
   }

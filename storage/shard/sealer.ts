@@ -43,7 +43,7 @@ export class Sealer {
     this.#logSinceMs = nowMs;
   }
 
-  /** The log is taken back, and with it what a seal has made of it. */
+  /** The log is taken back, or is to be sealed from its beginning: what a seal under way has made of it goes with the next sweep. */
   forget(): void {
     this.#seal = undefined;
   }

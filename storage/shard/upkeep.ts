@@ -204,9 +204,10 @@ export class Upkeep {
       sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', wal.lastSequence);
       segments.become({ live: segments.live, floorMs: segments.floorMs });
     });
-    series.reread();
-    // It goes by the refs as they were.
+    // They go by the index as it was, of which there may be no room for two.
     this.#merge = undefined;
+    this.sealer.forget();
+    series.reread();
     for (let ref = 0; ref < refLimit; ref++) if (isAlive[ref] === 0) head.forgetSeries(ref);
     this.counters.series_removed_total += deadCount;
     return true;
