@@ -2,6 +2,7 @@ import type { QueryResult, MatrixSeries, QueryValue, VectorSample } from '../pro
 import { apiBuckets } from '../storage/model/histogram-buckets.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
 import type { Labels } from '../storage/model/labels.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import type { ByteText, TextPart } from './byte-text.ts';
 import { formatValue, VALUE_BYTES_MAX, writeValue } from './value-text.ts';
 
@@ -37,7 +38,8 @@ function* valueJson(value: QueryValue): Generator<TextPart> {
       let isFirst = true;
       for (const series of value.series) {
         const before = isFirst ? '{"metric":' : ',{"metric":';
-        yield (out) => writer.write(out, before, series);
+        if (isShort(series)) yield (out) => writer.write(out, before, series);
+        else yield* writer.pieces(before, series);
         isFirst = false;
       }
       yield ']';
@@ -79,9 +81,37 @@ function writeLabels(out: ByteText, labels: Labels): void {
 const TIME_WORDS = 6;
 const TIME_BYTES = TIME_WORDS * 4;
 const POINT_BYTES_MAX = TIME_BYTES + VALUE_BYTES_MAX + 4;
+/** Floats of a series that are one piece of an answer: all of a range query, and less than a MiB. A row of samples may be much longer. */
+const FLOATS_AT_ONCE = LIMITS.queryStepsMax + 1;
+/** Histograms that are one: a few KiB each. */
+const HISTOGRAMS_AT_ONCE = 64;
 const QUOTE = 34;
 const OPEN = 91;
 const CLOSE = 93;
+
+/** Whether a series is one piece. */
+function isShort({ values, histograms }: MatrixSeries): boolean {
+  return values.length <= FLOATS_AT_ONCE && histograms === undefined;
+}
+
+function isFloat({ present, histograms }: MatrixSeries, i: number): boolean {
+  return (present === undefined || present[i] !== 0) && histograms?.[i] === undefined;
+}
+
+function isHistogram({ present, histograms }: MatrixSeries, i: number): boolean {
+  return (present === undefined || present[i] !== 0) && histograms?.[i] !== undefined;
+}
+
+/** The first point of a kind; behind the last one when there is none. */
+function firstPoint(series: MatrixSeries, isOfKind: (series: MatrixSeries, i: number) => boolean): number {
+  let i = 0;
+  while (i < series.values.length && !isOfKind(series, i)) i++;
+  return i;
+}
+
+function pointsOf({ labels, timestampsMs, values, present, histograms }: MatrixSeries, from: number, to: number): MatrixSeries {
+  return { labels, timestampsMs: timestampsMs.subarray(from, to), values: values.subarray(from, to), present: present?.subarray(from, to), histograms: histograms?.slice(from, to) };
+}
 
 /** Writes series of a matrix. */
 class MatrixSeriesWriter {
@@ -90,22 +120,40 @@ class MatrixSeriesWriter {
   #timeLengths = new Uint8Array(0);
   #timesOf: Float64Array | undefined;
 
+  /** Writes a short series. */
   write(out: ByteText, before: string, series: MatrixSeries): void {
-    if (series.timestampsMs !== this.#timesOf) this.#takeTimes(series.timestampsMs);
-    out.ascii(before);
-    writeLabels(out, series.labels);
-    this.#floats(out, series);
-    if (series.histograms !== undefined) this.#histograms(out, series, series.histograms);
+    writeMetric(out, before, series);
+    const first = firstPoint(series, isFloat);
+    if (first < series.values.length) {
+      out.ascii(',"values":');
+      this.#floats(out, series, first, true);
+      out.ascii(']');
+    }
     out.ascii('}');
   }
 
-  #floats(out: ByteText, { values, present, histograms }: MatrixSeries): void {
-    let first = 0;
-    while (first < values.length && ((present !== undefined && present[first] === 0) || histograms?.[first] !== undefined)) first++;
-    if (first === values.length) return;
-    out.ascii(',"values":');
-    // And one for the last bracket.
-    out.direct((values.length - first) * POINT_BYTES_MAX + 1, (bytes, view, start) => {
+  /** Pieces of any other. */
+  *pieces(before: string, series: MatrixSeries): Generator<TextPart> {
+    const { length } = series.values;
+    yield (out) => writeMetric(out, before, series);
+    const firstFloat = firstPoint(series, isFloat);
+    if (firstFloat < length) yield ',"values":';
+    for (let from = firstFloat; from < length; from += FLOATS_AT_ONCE) {
+      yield (out) => this.#floats(out, pointsOf(series, from, from + FLOATS_AT_ONCE), 0, from === firstFloat);
+    }
+    if (firstFloat < length) yield ']';
+    const firstHistogram = firstPoint(series, isHistogram);
+    if (firstHistogram < length) yield ',"histograms":[';
+    for (let from = firstHistogram; from < length; from += HISTOGRAMS_AT_ONCE) {
+      yield (out) => writeHistograms(out, pointsOf(series, from, from + HISTOGRAMS_AT_ONCE), from === firstHistogram);
+    }
+    yield firstHistogram < length ? ']}' : '}';
+  }
+
+  /** The floats from the one at `first` on; `opens` when they are the first of their series. */
+  #floats(out: ByteText, { timestampsMs, values, present, histograms }: MatrixSeries, first: number, opens: boolean): void {
+    if (timestampsMs !== this.#timesOf) this.#takeTimes(timestampsMs);
+    out.direct((values.length - first) * POINT_BYTES_MAX, (bytes, view, start) => {
       const times = this.#times;
       const timeLengths = this.#timeLengths;
       let at = start;
@@ -133,25 +181,9 @@ class MatrixSeriesWriter {
         lastEnd = at;
       }
       // Where the others have a comma, the first point has the bracket that opens all of them.
-      bytes[start] = OPEN;
-      bytes[at++] = CLOSE;
+      if (opens) bytes[start] = OPEN;
       return at;
     });
-  }
-
-  #histograms(out: ByteText, { present }: MatrixSeries, histograms: readonly (FloatHistogram | undefined)[]): void {
-    const times = new Uint8Array(this.#times.buffer);
-    let isFirst = true;
-    for (let i = 0; i < histograms.length; i++) {
-      const histogram = histograms[i];
-      if (histogram === undefined || (present !== undefined && present[i] === 0)) continue;
-      if (isFirst) out.ascii(',"histograms":[');
-      out.bytes(times, i * TIME_BYTES + (isFirst ? 1 : 0), i * TIME_BYTES + this.#timeLengths[i]!);
-      isFirst = false;
-      out.text(histogramJson(histogram));
-      out.ascii(']');
-    }
-    if (!isFirst) out.ascii(']');
   }
 
   #takeTimes(timestampsMs: Float64Array): void {
@@ -164,6 +196,23 @@ class MatrixSeriesWriter {
       for (let at = 0; at < text.length; at++) bytes[i * TIME_BYTES + at] = text.charCodeAt(at);
       this.#timeLengths[i] = text.length;
     }
+  }
+}
+
+function writeMetric(out: ByteText, before: string, { labels }: MatrixSeries): void {
+  out.ascii(before);
+  writeLabels(out, labels);
+}
+
+/** `opens` when they are the first of their series. */
+function writeHistograms(out: ByteText, series: MatrixSeries, opens: boolean): void {
+  let separator = opens ? '[' : ',[';
+  for (let i = 0; i < series.timestampsMs.length; i++) {
+    if (!isHistogram(series, i)) continue;
+    out.ascii(`${separator}${formatTimestamp(series.timestampsMs[i]!)},`);
+    out.text(histogramJson(series.histograms![i]!));
+    out.ascii(']');
+    separator = ',[';
   }
 }
 

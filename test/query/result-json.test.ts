@@ -69,6 +69,35 @@ describe('values of a query', () => {
     expect(json({ kind: 'matrix', series: [mixed] })).toBe(`{"resultType":"matrix","result":[{"metric":{},"values":[[0,"1"]],"histograms":[[1,${text}]]}]}`);
   });
 
+  test('a long row of samples: the same text, in pieces that are not long', () => {
+    const count = 50_000;
+    const histogram = { ...EMPTY_HISTOGRAM, count: 3, sum: 1, positiveSpans: [{ offset: 0, length: 1 }], positiveBuckets: [3] };
+    const timestampsMs = Float64Array.from({ length: count }, (_, i) => 1_700_000_000_000 + i * 333);
+    const values = timestampsMs.map((_, i) => (i % 5) / 3);
+    const present = Uint8Array.from({ length: count }, (_, i) => (i < 12_000 || i % 7 === 0 ? 0 : 1));
+    const histograms = Array.from({ length: count }, (_, i) => (i % 3 === 0 ? histogram : undefined));
+    for (const series of [
+      { labels: ['a', 'b'], timestampsMs, values, present: undefined, histograms: undefined },
+      { labels: ['a', 'b'], timestampsMs, values, present, histograms: undefined },
+      { labels: ['a', 'b'], timestampsMs, values, present, histograms },
+      { labels: ['a', 'b'], timestampsMs, values, present: undefined, histograms: new Array(count).fill(histogram) },
+    ]) {
+      const value = { kind: 'matrix', series: [series, series] } as const;
+      const points = [...timestampsMs.keys()].filter((i) => series.present?.[i] !== 0);
+      const floats = points.filter((i) => series.histograms?.[i] === undefined).map((i) => [timestampsMs[i]! / 1000, String(values[i]!)]);
+      const rest = points.filter((i) => series.histograms?.[i] !== undefined).map((i) => [timestampsMs[i]! / 1000, { count: '3', sum: '1', buckets: [[0, '0.5', '1', '3']] }]);
+      const want = { metric: { a: 'b' }, ...(floats.length > 0 && { values: floats }), ...(rest.length > 0 && { histograms: rest }) };
+      const got = (JSON.parse(json(value)) as { result: unknown[] }).result;
+      expect(got.map((one) => JSON.stringify(one))).toEqual([JSON.stringify(want), JSON.stringify(want)]);
+      const text = new ByteText();
+      for (const part of queryData({ value, annotations: { warnings: [], infos: [] }, stats: STATS })) {
+        text.clear();
+        text.part(part);
+        expect(text.written().buffer.byteLength).toBeLessThan(1_500_000);
+      }
+    }
+  });
+
   test('statistics when they are asked for', () => {
     expect(JSON.parse(json({ kind: 'scalar', timestampMs: 0, value: 1 }, { samples: STATS }))).toMatchObject({ stats: { samples: { totalQueryableSamples: 5, peakSamples: 3 } } });
   });
