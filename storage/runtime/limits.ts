@@ -171,7 +171,7 @@ export const LIMITS = {
   groupCommitBatchesMax: 64,
   /** With this many WAL rows the log is sealed, which frees them. Reading them back is what waking costs. */
   walSlotsMax: 4096,
-  /** Rows that at least stay for the change feed behind seals: about a full log of common batches, 6 MB. */
+  /** About so many rows stay for the change feed behind seals, never fewer than half: a full log of common batches, 6 MB. */
   walRingSlots: 256,
   /** A SQLite row may hold 2 MB in production (locally more, which hides mistakes). */
   sqlRowBytesMax: 1_900_000,

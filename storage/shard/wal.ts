@@ -160,8 +160,8 @@ function checkHistograms({ sampleCount, valueBits }: LogBatch, payloadCount: num
  * The write-ahead log of a shard: rows in reused slots, in the order of their sequence.
  *
  * Each row goes into the slot behind the one before, and into slot 0 again once that is past `ringSlots` and the open log has left the lower
- * half of the ring: however small the logs are that are sealed, so many rows stay for the change feed, and however long one is, the slots below
- * it are used before it has doubled. Where the next row goes follows from what is stored alone: two instances never differ in it.
+ * half of the ring: however small the logs are that are sealed, about so many rows, and more than half of them, stay for the change feed, and
+ * however long one is, the slots below it are used before it has doubled. Where the next row goes follows from what is stored alone: two instances never differ in it.
  */
 export class Wal {
   readonly #sql: Sql;
