@@ -1,4 +1,5 @@
 import { DecodeError } from './decode-error.ts';
+import { NUMBER_BYTES_MAX } from './number-bytes.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -10,7 +11,6 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const ESCAPES: Readonly<Record<string, string>> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 const HEX_DIGIT = /[0-9a-fA-F]/;
-const NUMBER_BYTES_MAX = 400;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -13,7 +13,7 @@ const WORDS_DIGITS = 19;
 /** Powers of ten up to 10^22 are exact doubles, so one division by them rounds once, as parsing the text would. */
 const POWERS_OF_TEN = Float64Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => Number(`1e${exponent}`));
 /** No number that means something is longer; a longer one would only cost time. */
-const NUMBER_BYTES_MAX = 400;
+export const NUMBER_BYTES_MAX = 400;
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const SPECIAL = /^([+-]?)(?:inf(?:inity)?|(nan))$/i;

@@ -1,6 +1,6 @@
 import { JsonReader } from './json-reader.ts';
 import { METRICS_REQUEST, type Field, type MessageType } from './otlp-json-schema.ts';
-import { parseFloatBytes, parseShortInteger, parseWords } from './number-bytes.ts';
+import { NUMBER_BYTES_MAX, parseFloatBytes, parseShortInteger, parseWords } from './number-bytes.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import { zigzag } from './varint.ts';
 
@@ -11,6 +11,8 @@ export interface JsonLimits {
   readonly depthMax: number;
 }
 
+/** No integer of 64 bits is longer, also with a few zeros in front or an exponent behind; a string may be as long as the body. */
+const INTEGER_CHARACTERS_MAX = 24;
 const INTEGER = /^-?\d+$/;
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const OPEN_ARRAY = 0x5b;
@@ -195,10 +197,9 @@ function integerOf(reader: JsonReader, field: Field): number | bigint {
   if (short !== undefined && short >= leastNumber && short <= mostNumber) return short;
   const text = reader.text();
   let value: bigint | undefined;
-  // A string may be as long as the body: only so many digits are made a number.
-  if (text.length <= 24 && INTEGER.test(text)) value = BigInt(text);
+  if (text.length <= INTEGER_CHARACTERS_MAX && INTEGER.test(text)) value = BigInt(text);
   else if (kind === 'enum' && field.names !== undefined && field.names.includes(text)) value = BigInt(field.names.indexOf(text));
-  else if (text.length <= 24 && DECIMAL.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
+  else if (text.length <= INTEGER_CHARACTERS_MAX && DECIMAL.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
   if (value === undefined || value < least || value > most) throw reader.error(`want an integer from ${least} to ${most} for ${field.name}`);
   return value;
 }
@@ -210,7 +211,7 @@ function double(reader: JsonReader, field: Field): number {
     const text = reader.text();
     if (text === 'NaN') return NaN;
     if (text === 'Infinity' || text === '-Infinity') return text === 'Infinity' ? Infinity : -Infinity;
-    if (text.length <= 400 && DECIMAL.test(text)) value = Number(text);
+    if (text.length <= NUMBER_BYTES_MAX && DECIMAL.test(text)) value = Number(text);
   } else {
     reader.number();
     value = parseFloatBytes(reader.bytes, reader.textStart, reader.textEnd);
