@@ -8,7 +8,6 @@ import type { LogTails } from './log-tails.ts';
 import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } from './read-window.ts';
 import { selectExemplars, type SeriesExemplars } from './select-exemplars.ts';
 import type { Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 
 /** What a hot store holds, as the archive takes it. */
@@ -20,7 +19,7 @@ export class ArchiveSource {
   readonly #tails: LogTails;
   readonly #gatherer: PieceGatherer;
   /** Of the window that was read last: 4 bytes a series. It does not keep an index that is no longer the store's. */
-  #order: { readonly index: WeakRef<SeriesIndex>; readonly startMs: number; readonly refs: Uint32Array } | undefined;
+  #order: { readonly generation: number; readonly startMs: number; readonly refs: Uint32Array } | undefined;
 
   readonly #exemplars: Exemplars;
 
@@ -49,9 +48,9 @@ export class ArchiveSource {
    * two; the caller confirms that it is current behind each.
    */
   readGroup(startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
-    const { index } = this.#series;
+    const { index, generation } = this.#series;
     // The index is another one after a clean-up of series. A series that came later has no samples in a closed window.
-    if (this.#order?.index.deref() !== index || this.#order.startMs !== startMs) this.#order = { index: new WeakRef(index), startMs, refs: archiveOrder(index) };
+    if (this.#order?.generation !== generation || this.#order.startMs !== startMs) this.#order = { generation, startMs, refs: archiveOrder(index) };
     const sources = { index, tails: this.#tails, gatherer: this.#gatherer };
     return readGroup(sources, this.#order.refs, Math.max(startMs, this.#segments.floorMs), endMs, from, seriesMax);
   }

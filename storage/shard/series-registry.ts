@@ -15,6 +15,7 @@ export class SeriesRegistry {
   readonly #limits: RegistryLimits;
   #table = new SeriesTable();
   #index = new SeriesIndex();
+  #generation = 0;
   /** Refs below the index's limit that no series has, the next one to give last. */
   #freeRefs: number[] = [];
 
@@ -30,6 +31,11 @@ export class SeriesRegistry {
 
   get index(): SeriesIndex {
     return this.#index;
+  }
+
+  /** Rises when the index is another one. */
+  get generation(): number {
+    return this.#generation;
   }
 
   get count(): number {
@@ -80,6 +86,7 @@ export class SeriesRegistry {
   reread(): void {
     this.#table = new SeriesTable();
     this.#index = new SeriesIndex();
+    this.#generation++;
     this.#read();
   }
 
