@@ -376,7 +376,7 @@ export const LIMITS = {
   parsedQueryCharactersMax: 32 * KIB,
   /** A form of a query request: the query and a few parameters. */
   queryBodyBytesMax: 1 * MIB,
-  /** A form that has not arrived by then is given up: Grafana would wait no longer for its answer. */
+  /** A body that asks for something, a query, a key or a token, and has not arrived by then is given up: Grafana would wait no longer for its answer. */
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
   /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. */
