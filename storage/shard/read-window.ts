@@ -60,7 +60,9 @@ export function readGroup({ index, tails, gatherer }: WindowSources, order: Uint
     const parts = gathered[i] ?? [];
     const log = tails.read(ref, startMs, endMs - 1);
     if (log !== undefined) parts.push(log);
-    return parts.length === 0 ? [] : [{ labels: index.labelsOf(ref), part: parts.length === 1 ? parts[0]! : mergeParts(parts) }];
+    if (parts.length === 0) return [];
+    // What is read of the log is good until the next series is read: it is copied even where it is all that there is.
+    return [{ labels: index.labelsOf(ref), part: log === undefined && parts.length === 1 ? parts[0]! : mergeParts(parts) }];
   });
   const next = order[start + seriesMax];
   return { series, next: next === undefined ? undefined : index.labelsOf(next) };

@@ -40,6 +40,18 @@ describe('a flush', () => {
     expect(world.flusher.nextDueMs()).toBe(START_MS + 3 * HOUR_MS + archiveGraceMs);
   });
 
+  test('samples that are still in the log when their window is closed, and came out of order, are each of their own series', async () => {
+    const world = new FlushWorld();
+    world.clock.advance(24 * HOUR_MS + HOUR_MS / 2);
+    world.write(seriesOf(5), [world.clock.nowMs()], value);
+    world.write(seriesOf(5), times(START_MS + HOUR_MS / 2, 10), value);
+    world.clock.advance(HOUR_MS);
+    await world.settle();
+    expect(world.hot.stats().gauges['log_entries']).toBe(55);
+    expect(world.hot.archive.mark.archivedUntilMs).toBe(START_MS + HOUR_MS);
+    await expectAll(world);
+  });
+
   test('what is written between two columns of a row group changes no file', async () => {
     const [quiet, busy] = [filled(), filled()];
     let turns = 0;
