@@ -324,6 +324,7 @@ export class HotStore {
   /** Deletes samples of the series that match (shard-api.ts). Those that come later, of any time, are taken. */
   deleteSeries({ selectors, startMs, endMs }: LabelsShardRequest): DeleteShardAnswer {
     const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    this.#deltas.forget();
     const removed = this.#upkeep.deleteRange({ refs, startMs, endMs });
     return { status: 'deleted', ...removed, flushesBegun: this.archive.mark.flushesBegun, isLateWaiting: this.late.overlaps(startMs, endMs) };
   }

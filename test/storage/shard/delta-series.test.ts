@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { addHistograms, compactHistogram } from '../../../storage/model/histogram-add.ts';
 import { withHint, type FloatHistogram } from '../../../storage/model/histogram.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -75,6 +76,14 @@ describe('differences', () => {
     write(store, deltas([10, 1], [20, STALE], [30, STALE]));
     write(reopened(), deltas([40, 2]));
     expect(dump(reopened())).toEqual(sums([10, 1], [20, STALE], [30, STALE], [40, 3]));
+  });
+
+  test('begin anew behind a deletion, whoever remembers what was there', () => {
+    const { store, reopened } = open();
+    write(store, deltas([10, 1], [20, 2]));
+    store.deleteSeries({ version: SHARD_RPC_VERSION, selectors: [[{ name: '__name__', type: '=', value: 'requests_total' }]], startMs: 0, endMs: 100, limit: 0 });
+    expect(write(store, deltas([20, 5], [30, 6]))).toMatchObject({ samplesStored: 2, refusals: [] });
+    expect(dump(reopened())).toEqual(sums([20, 5], [30, 11]));
   });
 
   test('of histograms add up bucket by bucket', () => {
