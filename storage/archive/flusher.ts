@@ -127,7 +127,7 @@ export class Flusher {
   /** When there is something to do (Unix ms); `undefined` when there never will be unless something is written. */
   nextDueMs(): number | undefined {
     if (this.#isRunning) return undefined;
-    const dueMs = this.#plans.plan() === undefined ? flushDueMs(this.#state(), this.#options.limits) : -Infinity;
+    const dueMs = this.#plans.plan() === undefined ? flushDueMs(this.#state(0), this.#options.limits) : -Infinity;
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
   }
 
@@ -153,9 +153,10 @@ export class Flusher {
     }
   }
 
-  #state(): FlushState {
-    const { hot, limits } = this.#options;
-    return { archivedUntilMs: hot.archive.mark.archivedUntilMs, oldestMs: hot.archive.oldestMs(), late: hot.late.waiting(limits.archiveLateSamplesTarget) };
+  /** With as many of the batches that wait as a plan could take; when something is due follows from the first alone. */
+  #state(lateSamplesTarget = this.#options.limits.archiveLateSamplesTarget): FlushState {
+    const { hot } = this.#options;
+    return { archivedUntilMs: hot.archive.mark.archivedUntilMs, oldestMs: hot.archive.oldestMs(), late: hot.late.waiting(lateSamplesTarget) };
   }
 
   #begin(): void {

@@ -201,6 +201,8 @@ export const LIMITS = {
    * database may have, which the hot tier needs for a day without the archive.
    */
   lateQueueBytesMax: 1024 * MIB,
+  /** Batches of them: about 120 bytes in memory each, so 4 MB. Imports of a few samples each would be far too many before they are too large. */
+  lateRowsMax: 32 * KIB,
   /** Each holds the segments it lists for as long as it lives. */
   snapshotsMax: 64,
   /** Segment rows kept open for reading single series again, in bytes of the rows and their directories. */

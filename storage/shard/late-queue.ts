@@ -3,7 +3,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeLateBatch } from './late-batch.ts';
 
-type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'sqlRowBytesMax'>;
+type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax'>;
 
 export type LateAnswer =
   /** The batch is durable, now or since an earlier try. */
@@ -40,6 +40,7 @@ export class LateQueue {
   #nextSequence = 1;
   /** The newest row, when its batch was dropped: it stays without one, so that no sequence is ever given twice. */
   #emptySequence: number | undefined;
+  #rows = 0;
   #bytes = 0;
   #samples = 0;
 
@@ -74,29 +75,38 @@ export class LateQueue {
       if (error instanceof DecodeError) return { status: 'refused', isFull: false, message: error.message };
       throw error;
     }
-    const { lateQueueBytesMax, sqlRowBytesMax } = this.#limits;
+    const { lateQueueBytesMax, lateRowsMax, sqlRowBytesMax } = this.#limits;
     if (message.byteLength > sqlRowBytesMax) {
       return { status: 'refused', isFull: false, message: `a batch of old samples has ${message.byteLength} bytes, the limit sqlRowBytesMax is ${sqlRowBytesMax}` };
     }
     const crc = new DataView(message).getUint32(4, true);
     if (this.#holds(crc, message)) return { status: 'stored', samplesStored: head.sampleCount };
-    if (this.#bytes + message.byteLength > lateQueueBytesMax) {
-      return {
-        status: 'refused',
-        isFull: true,
-        message: `samples older than the hot tier takes wait for the archive, and their queue is full: it holds ${this.#bytes} bytes, the limit lateQueueBytesMax is ${lateQueueBytesMax}`,
-      };
-    }
+    if (this.#bytes + message.byteLength > lateQueueBytesMax) return full(`${this.#bytes} bytes, the limit lateQueueBytesMax is ${lateQueueBytesMax}`);
+    if (this.#rows >= lateRowsMax) return full(`${this.#rows} batches, the limit lateRowsMax is ${lateRowsMax}`);
     const sequence = this.#nextSequence;
+    const before = sequence === 1 ? null : sequence - 1;
     const row = [sequence, crc, head.sampleCount, head.oldestMs, head.newestMs, message] as const;
+    const rowsWritten = this.#sql.rowsWritten();
     // Commit point: this row. A crash before it leaves nothing of the batch; a crash behind it leaves all of it, and its sender, who may not
     // have the answer, sends it again and is told that it is stored.
     if (this.#emptySequence === undefined) {
-      this.#sql.run('INSERT INTO late_batch (sequence, crc, sample_count, oldest_ms, newest_ms, batch) VALUES (?, ?, ?, ?, ?, ?)', ...row);
+      this.#sql.run(
+        `INSERT INTO late_batch (sequence, crc, sample_count, oldest_ms, newest_ms, batch)
+         SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT max(sequence) FROM late_batch) IS ?`,
+        ...row,
+        before,
+      );
     } else {
-      this.#sql.run('UPDATE late_batch SET sequence = ?, crc = ?, sample_count = ?, oldest_ms = ?, newest_ms = ?, batch = ? WHERE sequence = ?', ...row, this.#emptySequence);
-      this.#emptySequence = undefined;
+      this.#sql.run(
+        `UPDATE late_batch SET sequence = ?, crc = ?, sample_count = ?, oldest_ms = ?, newest_ms = ?, batch = ?
+         WHERE sequence = ? AND (SELECT max(sequence) FROM late_batch) IS ?`,
+        ...row,
+        this.#emptySequence,
+        before,
+      );
     }
+    if (this.#sql.rowsWritten() === rowsWritten) throw new Error('this instance of the shard has been replaced: send again');
+    this.#emptySequence = undefined;
     this.#note(sequence, crc, message.byteLength, head.sampleCount);
     return { status: 'stored', samplesStored: head.sampleCount };
   }
@@ -148,6 +158,7 @@ export class LateQueue {
       this.#sql.run("UPDATE late_batch SET sample_count = 0, batch = x'' WHERE sequence = ?", sequence);
       this.#emptySequence = sequence;
     } else this.#sql.run('DELETE FROM late_batch WHERE sequence = ?', sequence);
+    this.#rows--;
     this.#bytes -= row.bytes;
     this.#samples -= row.samples;
     const rows = this.#rowsByCrc.get(row.crc)!.filter((other) => other !== sequence);
@@ -160,6 +171,7 @@ export class LateQueue {
     if (rows === undefined) this.#rowsByCrc.set(crc, [sequence]);
     else rows.push(sequence);
     this.#nextSequence = sequence + 1;
+    this.#rows++;
     this.#bytes += bytes;
     this.#samples += samples;
   }
@@ -170,6 +182,10 @@ export class LateQueue {
       return row !== undefined && isSame(new Uint8Array(row.batch), new Uint8Array(message));
     });
   }
+}
+
+function full(what: string): LateAnswer {
+  return { status: 'refused', isFull: true, message: `samples older than the hot tier takes wait for the archive, and their queue is full: it holds ${what}` };
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -127,6 +127,45 @@ describe('the queue', () => {
     expect(queue.append(message(A)).status).toBe('stored');
   });
 
+  test('batches are bounded by their number too: each of them is known in memory', () => {
+    const sql = new NodeSql();
+    const limits = limitsWith({ lateRowsMax: 2 });
+    const queue = open(sql, limits);
+    expect([message(A), message(B)].map((batch) => queue.append(batch).status)).toEqual(['stored', 'stored']);
+    const answer = open(sql, limits).append(message(A, B));
+    expect(answer).toMatchObject({ status: 'refused', isFull: true });
+    expect(answer.status === 'refused' && answer.message).toContain('lateRowsMax');
+    expect(queue.append(message(A)).status).toBe('stored');
+    queue.drop(queue.next()!.sequence);
+    expect(queue.append(message(A, B)).status).toBe('stored');
+  });
+
+  test('an instance that has been replaced acknowledges nothing', () => {
+    const sql = new NodeSql();
+    const replaced = open(sql);
+    replaced.append(message(A));
+    replaced.drop(replaced.next()!.sequence);
+    const successor = open(sql);
+    successor.append(message(B));
+    expect(() => replaced.append(message(A, B))).toThrow('replaced');
+    expect(successor.append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
+    expect(() => replaced.append(message(A, B))).toThrow('replaced');
+    const woken = open(sql);
+    expect(contents(woken.next()!.batch)).toEqual([B]);
+    expect(woken.sampleCount).toBe(7);
+  });
+
+  test('a number that a batch had is not given again by an instance that has been replaced', () => {
+    const sql = new NodeSql();
+    const replaced = open(sql);
+    const successor = open(sql);
+    successor.append(message(A));
+    successor.append(message(B));
+    successor.drop(successor.next()!.sequence);
+    expect(() => replaced.append(message(A, B))).toThrow('replaced');
+    expect(open(sql).sampleCount).toBe(3);
+  });
+
   test('a damaged or too large message is refused for good', () => {
     const queue = open();
     const damaged = message(A);
