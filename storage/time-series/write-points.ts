@@ -19,7 +19,7 @@ const NAN_BITS: readonly [low: number, high: number] = [0, 0x7ff80000];
 
 /** Writes all of the points in one transaction, or none. */
 export function writePoints(engine: StoreEngine, points: readonly NewPoint[]): void {
-  const fresh = points.filter((point) => !isSentAgain(engine, point));
+  const fresh = withoutSentAgain(engine, points);
   if (fresh.length === 0) return;
   refuseWhatCannotBeTaken(engine, fresh);
   engine.write(({ hot, documents }) => {
@@ -28,6 +28,23 @@ export function writePoints(engine: StoreEngine, points: readonly NewPoint[]): v
     if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples were refused');
   });
   for (const { key, timestampMs } of fresh) engine.asOf.forgetFrom(key, timestampMs);
+}
+
+/** Without documents that are there already, unless they are to take the place of another point of the batch. */
+function withoutSentAgain(engine: StoreEngine, points: readonly NewPoint[]): NewPoint[] {
+  const fresh: NewPoint[] = [];
+  /** Places of the fresh points, made when the first document is found to be sent again. */
+  let places: Set<string> | undefined;
+  const placeOf = ({ key, timestampMs }: NewPoint): string => `${timestampMs} ${key}`;
+  for (const point of points) {
+    if (isSentAgain(engine, point)) {
+      places ??= new Set(fresh.map(placeOf));
+      if (!places.has(placeOf(point))) continue;
+    }
+    fresh.push(point);
+    places?.add(placeOf(point));
+  }
+  return fresh;
 }
 
 /** A document that is there already would only take room again. Numbers that are, the engine finds by itself. */

@@ -117,6 +117,14 @@ describe('put and get', () => {
     expect((await values(open<string>(), 'audit')).at(-1)).toEqual([NOON + 10, 'fifth']);
   });
 
+  test('of documents under one timestamp in a batch the last one stays, also where that one was there before', async () => {
+    const store = open<unknown>();
+    await store.put('k', { v: 1 }, NOON);
+    await store.putBatch([{ v: 2 }, { v: 1 }].map((value) => ({ key: 'k', value, timestamp: NOON })));
+    expect(await store.get('k')).toEqual({ v: 1 });
+    expect(await reopen<unknown>().get('k')).toEqual({ v: 1 });
+  });
+
   test('a document sent again takes no room', async () => {
     const store = open<unknown>();
     for (let i = 0; i < 3; i++) await store.put('d', { a: 1 }, NOON);
