@@ -60,7 +60,8 @@ export class QuantileSketch {
     const upper = Math.min(count - 1, lower + 1);
     const weight = rank - lower;
     const [atLower, atUpper] = this.#valuesAt(lower, upper);
-    return atLower * (1 - weight) + atUpper * weight;
+    // Nothing times infinity would be NaN.
+    return weight === 0 ? atLower : atLower * (1 - weight) + atUpper * weight;
   }
 
   #valuesAt(lower: number, upper: number): [number, number] {

@@ -67,6 +67,12 @@ describe('a sketch', () => {
     expect(sketch.quantile(2)).toBe(Infinity);
   });
 
+  test('a quantile that is at a rank is the value there, whatever follows', () => {
+    expect(sketchOf([Infinity]).quantile(0.5)).toBe(Infinity);
+    expect(sketchOf([0, 0, Infinity]).quantile(0.5)).toBe(0);
+    expect(sketchOf([-Infinity, Infinity]).quantile(0)).toBe(-Infinity);
+  });
+
   test.each([Number.MAX_VALUE, Number.MIN_VALUE, -Number.MAX_VALUE, 1, 1e-300])('%d stays finite and near', (value) => {
     const read = sketchOf([value]).quantile(0.5);
     expect(Math.abs(read - value)).toBeLessThanOrEqual(Math.abs(value) * (SKETCH_ERROR + ROUNDING));
