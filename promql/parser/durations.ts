@@ -12,13 +12,16 @@ export interface QueryTimes {
 
 /** Prometheus keeps durations as 64-bit nanoseconds. */
 const DURATION_SECONDS_MAX = 2 ** 63 / 1e9;
+const DURATION_MS_MAX = Math.trunc(DURATION_SECONDS_MAX * 1000);
 
+/** Whether a number can be a duration. NaN passes: what it means is decided where it is used. */
 export function isDurationInRange(seconds: number): boolean {
-  return Math.abs(seconds) <= DURATION_SECONDS_MAX;
+  return !(Math.abs(seconds) > DURATION_SECONDS_MAX);
 }
 
-/** Seconds of a literal to whole milliseconds: rounded to nanoseconds, then cut. */
+/** Seconds of a literal to whole milliseconds: rounded to nanoseconds, then cut. NaN, as an offset, is the furthest way into the future. */
 export function literalDurationMs(seconds: number): number {
+  if (Number.isNaN(seconds)) return -DURATION_MS_MAX;
   const milliseconds = seconds * 1000;
   const nearest = Math.round(milliseconds);
   // 0.29 s is 289.99999999999994 ms in binary; what is within half a nanosecond of a millisecond is that millisecond.
@@ -68,13 +71,14 @@ function resolveSelector(selector: VectorSelector, times: QueryTimes): VectorSel
 }
 
 function resolvePositive(duration: Duration, times: QueryTimes): number {
-  if (typeof duration !== 'number' && evaluate(duration, times) <= 0) throw failure(duration, 'duration must be greater than 0');
-  return resolveDuration(duration, times);
+  return resolveDuration(duration, times, true);
 }
 
-function resolveDuration(duration: Duration, times: QueryTimes): number {
+function resolveDuration(duration: Duration, times: QueryTimes, mustBePositive = false): number {
   if (typeof duration === 'number') return duration;
   const seconds = evaluate(duration, times);
+  if (!Number.isFinite(seconds)) throw failure(duration, 'duration is NaN or infinite');
+  if (mustBePositive && seconds <= 0) throw failure(duration, 'duration must be greater than 0');
   if (!isDurationInRange(seconds)) throw failure(duration, 'duration is out of range');
   return Math.trunc(seconds * 1000) + 0;
 }

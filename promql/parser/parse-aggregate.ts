@@ -13,13 +13,14 @@ const WITH_PARAMETER: ReadonlySet<AggregateOp> = new Set(['bottomk', 'count_valu
 /** The grouping stands before the arguments or after them. */
 export function parseAggregate(cursor: TokenCursor, op: AggregateOp): Aggregate {
   const { start } = cursor.take();
-  const { args, grouping, without } = cursor.within('aggregation', '', () => {
+  const { args, clause } = cursor.within('aggregation', '', () => {
     const before = parseGroupingClause(cursor);
     const args = parseArguments(cursor);
-    return { args, ...(before ?? parseGroupingClause(cursor) ?? NO_GROUPING) };
+    return { args, clause: before ?? parseGroupingClause(cursor) };
   });
-  // Prometheus looks one token further before it counts the arguments.
-  if (cursor.kind === 'error') cursor.unexpected();
+  // Where a grouping may still come, Prometheus looks one token further before it counts the arguments.
+  if (clause === undefined && cursor.kind === 'error') cursor.unexpected();
+  const { grouping, without } = clause ?? NO_GROUPING;
   const position = { start, end: cursor.lastEnd };
   const [param, expr] = splitArguments(cursor, op, args, position);
   return { kind: 'aggregate', op, expr, param, grouping, without, position };

@@ -1,5 +1,6 @@
 import type { Call, Expr } from './ast.ts';
 import { parseExpression } from './parse-expression.ts';
+import { startsExpression } from './parse-primary.ts';
 import { quoteString } from './quote.ts';
 import { isFunctionName } from './signatures.ts';
 import type { TokenCursor } from './token-cursor.ts';
@@ -20,6 +21,6 @@ export function parseArguments(cursor: TokenCursor): readonly Expr[] {
     args.push(parseExpression(cursor));
     if (cursor.accept(')')) return args;
     const comma = cursor.expect(',');
-    if (cursor.kind === ')') cursor.fail(comma, 'trailing commas not allowed in function call args');
+    if (cursor.kind !== 'error' && !startsExpression(cursor.kind)) cursor.fail(comma, 'trailing commas not allowed in function call args');
   }
 }

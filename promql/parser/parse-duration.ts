@@ -33,13 +33,25 @@ export function parseDuration(cursor: TokenCursor): Duration {
 }
 
 /**
- * The duration after `offset`: one operand with perhaps a sign. Arithmetic needs parentheses here, because an operator after the operand
- * belongs to the expression around: `x offset 1m + 2` is a sum.
+ * The duration after `offset`: one operand with perhaps a sign, since an operator after it belongs to the expression around:
+ * `x offset 1m + 2` is a sum. What begins with a parenthesis or with two signs can only be a duration, and is one to its end:
+ * `x offset (1m) + 2` looks 62 s back.
  */
 export function parseOffset(cursor: TokenCursor): Duration {
-  const sign = cursor.kind === '+' || cursor.kind === '-' ? cursor.take() : undefined;
-  const operand = parseOperand(cursor);
+  const isSigned = isSign(cursor.kind);
+  if (cursor.kind === '(') return asDuration(parseTerms(cursor, 1));
+  if (isSigned && isSign(cursor.nextKind)) {
+    const expr = parseTerms(cursor, 1);
+    // Its signs may become part of a number, but what is printed must begin as a duration too.
+    return asDuration(expr.kind === 'duration-binary' ? { kind: 'duration-paren', expr, position: expr.position } : expr);
+  }
+  const sign = isSigned ? cursor.take() : undefined;
+  const operand = parseOperand(cursor, sign);
   return asDuration(sign === undefined ? operand : withSign(cursor, sign, operand));
+}
+
+function isSign(kind: TokenKind): boolean {
+  return kind === '+' || kind === '-';
 }
 
 function asDuration(expr: DurationExpr): Duration {
@@ -89,14 +101,15 @@ function withSign(cursor: TokenCursor, sign: Token, expr: DurationExpr): Duratio
   return { kind: 'duration-unary', op: '-', expr, position: { start: sign.start, end: expr.position.end } };
 }
 
-function parseOperand(cursor: TokenCursor): DurationExpr {
+/** `sign` stands before the operand of an offset, and is where one that is too large is reported then. */
+function parseOperand(cursor: TokenCursor, sign?: Token): DurationExpr {
   const { token, kind } = cursor;
   const position = () => ({ start: token.start, end: cursor.lastEnd });
   switch (kind) {
     case 'number':
     case 'duration': {
       const number = parseNumber(cursor);
-      if (!isDurationInRange(number.value)) cursor.fail(number.position, 'duration out of range');
+      if (!isDurationInRange(number.value)) cursor.fail(sign ?? number.position, 'duration out of range');
       return number;
     }
     case 'step':
@@ -119,8 +132,8 @@ function parseOperand(cursor: TokenCursor): DurationExpr {
       cursor.take();
       const expr = parseTerms(cursor, 1);
       cursor.expect(')');
-      // In Prometheus parentheses in a duration are a mark on what they hold, and so not in the places that errors name.
-      return { kind: 'duration-paren', expr, position: expr.position };
+      // In Prometheus parentheses in a duration are a mark on what they hold, and so not in the places that errors name, but one before a number.
+      return { kind: 'duration-paren', expr, position: expr.kind === 'number' ? { start: token.start, end: expr.position.end } : expr.position };
     }
     default:
       return cursor.unexpected();

@@ -1,6 +1,7 @@
 import type { VectorMatching } from './ast.ts';
 import { parseGrouping } from './parse-grouping.ts';
 import { parseSignedNumber } from './parse-number.ts';
+import { startsExpression } from './parse-primary.ts';
 import type { TokenCursor } from './token-cursor.ts';
 
 /** What may stand between a binary operator and its right operand. */
@@ -29,7 +30,8 @@ function parseSides(cursor: TokenCursor): Omit<VectorMatching, keyof Fill> {
   const { kind } = cursor;
   if (kind !== 'group_left' && kind !== 'group_right') return { card: 'one-to-one', on, labels, include: [] };
   cursor.take();
-  const include = cursor.kind === '(' ? parseGrouping(cursor) : [];
+  // Labels, or at once the right operand; a fill begins with a word that could begin an operand.
+  const include = cursor.kind === '(' || !startsExpression(cursor.kind) ? parseGrouping(cursor) : [];
   return { card: kind === 'group_left' ? 'many-to-one' : 'one-to-many', on, labels, include };
 }
 

@@ -34,6 +34,22 @@ export function parsePrimary(cursor: TokenCursor): Expr {
   return cursor.unexpected();
 }
 
+/** Whether an expression can begin with the token. */
+export function startsExpression(kind: TokenKind): boolean {
+  switch (kind) {
+    case '(':
+    case '{':
+    case '+':
+    case '-':
+    case 'string':
+    case 'number':
+    case 'duration':
+      return true;
+    default:
+      return isMetricName(kind);
+  }
+}
+
 function canNameFunction(kind: TokenKind): boolean {
   switch (kind) {
     case 'identifier':

@@ -18,31 +18,38 @@ export function scanNumberOrDuration(text: string, start: number): { readonly ki
 /** What may follow a number and make it a duration. Group 1 is a last number that lacks its unit. Unambiguous, hence linear. */
 const DURATION_REST = /[smhdwy]s?(?:[0-9]+[smhdw]s?)*([0-9]+)?/y;
 
-/** How far a number goes, or the characters that spoil it. */
+/**
+ * How far a number goes, or the characters that spoil it. An `e` that is met where a number may have an exponent is taken for one, even in a
+ * hexadecimal number, where it is a digit only behind other digits: `0xee` is refused, `0xfee` is not.
+ */
 function scanNumber(text: string, start: number): { readonly isNumber: boolean; readonly end: number } {
-  let i = start;
-  const isHex = text[i] === '0' && (text[i + 1] === 'x' || text[i + 1] === 'X');
-  if (isHex) i += text[i + 2] === '_' ? 3 : 2;
+  // The 0 that may begin a hexadecimal number stands before the number proper, also where no x follows: `0.5.5` is let through.
+  let i = text[start] === '0' ? start + 1 : start;
+  const isHex = i > start && (text[i] === 'x' || text[i] === 'X');
+  if (isHex) i += text[i + 1] === '_' ? 2 : 1;
   const digit = isHex ? /^[0-9a-fA-F]$/ : /^[0-9]$/;
+  const isDigitAt = (at: number): boolean => at < text.length && digit.test(text[at]!);
   let dotSeen = false;
   let exponentSeen = false;
   if (text[i] === '.') i++;
-  for (; ; i++) {
+  if (isDigitAt(i)) i++;
+  for (; ; ) {
     const char = text[i];
-    if (char === undefined) break;
-    if (digit.test(char)) continue;
     if (char === '.') {
       if (dotSeen || isHex) return { isNumber: false, end: i + 1 };
       if (text[i + 1] === '_' || text[i + 1] === '.') return { isNumber: false, end: i + 2 };
       dotSeen = true;
+      i++;
     } else if (char === 'e' || char === 'E') {
       if (exponentSeen) return { isNumber: false, end: i + 1 };
       exponentSeen = true;
-      if (text[i + 1] === '+' || text[i + 1] === '-') i++;
-      if (refusesAfter(text[i + 1])) return { isNumber: false, end: Math.min(i + 2, text.length) };
+      i += text[i + 1] === '+' || text[i + 1] === '-' ? 2 : 1;
+      if (refusesAfter(text[i])) return { isNumber: false, end: Math.min(i + 1, text.length) };
     } else if (char === '_') {
-      if (refusesAfter(text[i + 1])) return { isNumber: false, end: Math.min(i + 2, text.length) };
-    } else break;
+      i++;
+      if (refusesAfter(text[i])) return { isNumber: false, end: Math.min(i + 1, text.length) };
+    } else if (!isDigitAt(i)) break;
+    while (isDigitAt(i)) i++;
   }
   return { isNumber: !isAlphanumeric(text[i]), end: i };
 }

@@ -96,9 +96,9 @@ export function isMetricName(kind: TokenKind): boolean {
   return kind === 'identifier' || kind === 'metric identifier' || (KEYWORDS.has(kind) && !LABEL_ONLY_WORDS.has(kind));
 }
 
-/** Whether the token can be a label's name in a list of labels. */
+/** Whether the token can be a label's name in a list of labels: nearly every word can. */
 export function isLabelName(kind: TokenKind): boolean {
-  return kind === 'identifier' || KEYWORDS.has(kind);
+  return kind === 'identifier' || kind === 'metric identifier' || (KEYWORDS.has(kind) && kind !== 'without');
 }
 
 const SHOWN_LENGTH_MAX = 10;

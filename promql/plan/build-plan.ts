@@ -102,7 +102,8 @@ export class Planner {
   windowSource(expr: MatrixSelector<number> | Subquery<number>, grid: StepGrid, name?: FunctionName): WindowSource {
     if (expr.kind === 'subquery') {
       const reference = this.reference(grid, expr.offsetMs, expr.at);
-      const stepMs = expr.stepMs ?? this.settings.defaultSubqueryStepMs;
+      // A step of less than a millisecond is none, as in Prometheus.
+      const stepMs = expr.stepMs || this.settings.defaultSubqueryStepMs;
       const innerGrid = subqueryGrid(reference, expr.rangeMs, stepMs, this.settings.budget);
       return { kind: 'subquery', input: this.plan(expr.expr, innerGrid), reference, edges: undefined };
     }

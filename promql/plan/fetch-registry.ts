@@ -1,4 +1,3 @@
-import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
 import type { WindowHint } from '../series-source.ts';
 import type { Fetch, FetchIndex } from './plan-node.ts';
@@ -19,9 +18,13 @@ export class FetchRegistry {
   readonly #fetches: OpenFetch[] = [];
   readonly #byMatchers = new Map<string, FetchIndex[]>();
 
-  /** `window` is what is made of the samples, if it is nothing but figures of windows. */
-  add(matchers: readonly Matcher[], startMs: number, endMs: number, window?: WindowHint): FetchIndex {
-    if (!Number.isSafeInteger(startMs) || !Number.isSafeInteger(endMs)) throw new VarveError('execution', 'time range of a selector is out of bounds');
+  /**
+   * `window` is what is made of the samples, if it is nothing but figures of windows. `@ 1e18` and its like are beyond what numbers hold
+   * exactly, and beyond every sample: there a read ends, or begins, at the last time that has its own number.
+   */
+  add(matchers: readonly Matcher[], fromMs: number, toMs: number, windowHint?: WindowHint): FetchIndex {
+    const [startMs, endMs] = [timeInBounds(fromMs), timeInBounds(toMs)];
+    const window = startMs === fromMs && endMs === toMs ? windowHint : undefined;
     const key = matchersKey(matchers);
     const known = this.#byMatchers.get(key) ?? [];
     for (const index of known) {
@@ -41,6 +44,10 @@ export class FetchRegistry {
   all(): readonly Fetch[] {
     return this.#fetches;
   }
+}
+
+function timeInBounds(timeMs: number): number {
+  return Math.min(Math.max(timeMs, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
 
 function matchersKey(matchers: readonly Matcher[]): string {

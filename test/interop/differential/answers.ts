@@ -19,7 +19,7 @@ interface Envelope {
   readonly status: string;
   readonly errorType?: string;
   readonly error?: string;
-  readonly data?: { readonly resultType: string };
+  readonly data?: { readonly resultType: string; readonly result?: unknown };
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
 }
@@ -62,6 +62,7 @@ function readAnswer(status: number, body: Buffer): Answer {
   if (envelope === undefined) return { kind: 'error', errorType: `status ${status}`, text: body.toString().slice(0, 500) };
   if (envelope.data === undefined) return { kind: 'error', errorType: envelope.errorType ?? '', text: envelope.error ?? '' };
   const { data, warnings = [], infos = [] } = envelope;
+  if (data.resultType === 'string') return { kind: 'data', resultType: 'string', series: [{ key: JSON.stringify(data.result), points: [] }], notes: [] };
   const series = [...parseAnswer(body).filter(({ points }) => points.length > 0), ...histogramSeries(data)];
   return { kind: 'data', resultType: data.resultType, series, notes: [...warnings, ...infos].toSorted() };
 }

@@ -46,6 +46,7 @@ const LEZER_TOO_STRICT: readonly (readonly [reason: string, query: RegExp])[] = 
   ['it wants a digit after the point of a number', /\d\.(?!\d)/],
   ['it does not take `offset` as a metric', /\boffset\b/],
   ['it wants no underscore in a hexadecimal number', /0x[\da-f]*_/i],
+  ['it wants no colon in a label of a list', /\([^)]*:[^)]*\)/],
 ];
 
 /** Where lezer's grammar takes what Prometheus' parser refuses. */
@@ -57,8 +58,9 @@ const LEZER_TOO_LOOSE: readonly (readonly [reason: string, error: RegExp])[] = [
   ['strings need not end, and their escapes may be anything', /unterminated|escape sequence/],
   ['a number may touch the word after it', /bad number or duration syntax/],
   ['Inf and NaN are words in some places', /unexpected (number "(NaN|Inf)|character in duration expression: '[ni]')/i],
-  ['`atan2` may be a metric', /<op:atan2>/i],
-  ['an offset may have several signs', /unexpected <op:[+-]> in offset/],
+  ['`atan2` may be a metric', /<op:atan2>|trailing commas/i],
+  ['an offset in parentheses ends with them', /unexpected .+ in offset/],
+  ['`without` may be a label of a list', /unexpected <without> in grouping opts/],
 ];
 
 describe('queries of all corpora', () => {

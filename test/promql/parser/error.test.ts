@@ -58,11 +58,17 @@ describe('lexing', () => {
   f('1__0', '1:1 | bad number or duration syntax: "1__"');
   f('1x', '1:1 | bad number or duration syntax: "1"');
   f('5m5', '1:1 | bad number or duration syntax: "5m5"');
+  f('0xee', '1:1 | bad number or duration syntax: "0xee"');
+  f('0xbeef + 1', '1:1 | bad number or duration syntax: "0xbee"');
+  f('0x1e', '1:1 | bad number or duration syntax: "0x1e"');
+  f('0.5.5.5', '1:1 | bad number or duration syntax: "0.5.5."');
 });
 
 describe('literals', () => {
   f('1e309', '1:1 | error parsing number: strconv.ParseFloat: parsing "1e309": value out of range');
   f('0x', '1:1 | error parsing number: strconv.ParseFloat: parsing "0x": invalid syntax');
+  f('0x1e+3', '1:1 | error parsing number: strconv.ParseFloat: parsing "0x1e+3": invalid syntax');
+  f('0.5.5', '1:1 | error parsing number: strconv.ParseFloat: parsing "0.5.5": invalid syntax');
   f('.5.5', '1:1 | error parsing number: strconv.ParseFloat: parsing ".5.5": invalid syntax');
   f('1.5h', '1:1 | unknown unit "." in duration "1.5h"');
   f('1m1h', '1:1 | not a valid duration string: "1m1h"');
@@ -84,6 +90,9 @@ describe('syntax', () => {
   f('()', '1:2 | unexpected ")"');
   f('foo(bar baz)', '1:9 | unexpected identifier "baz"');
   f('abs(foo,)', '1:8 | trailing commas not allowed in function call args');
+  f('topk(1, * foo)', '1:7 | trailing commas not allowed in function call args');
+  f('clamp(foo, bool 1)', '1:10 | trailing commas not allowed in function call args');
+  f('clamp(foo, $)', "1:12 | unexpected character: '$'");
   f('abs(,foo)', '1:5 | unexpected ","');
   f('sum(', '1:5 | unclosed left parenthesis');
   f('sum by', '1:7 | unexpected end of input in grouping opts, expected "("');
@@ -94,6 +103,9 @@ describe('syntax', () => {
   f('sum(foo) by (a) by (b)', '1:17 | unexpected <by>');
   f('sum by ("") (foo)', '1:9 | invalid label name for grouping: ""');
   f('foo + on bar', '1:10 | unexpected identifier "bar" in grouping opts, expected "("');
+  f('foo + on(a) group_left', '1:23 | unexpected end of input in grouping opts, expected "("');
+  f('foo + on(a) group_right bool bar', '1:25 | unexpected <bool> in grouping opts, expected "("');
+  f('sum by (without) (foo)', '1:9 | unexpected <without> in grouping opts, expected label');
   f('foo + group_left bar', '1:7 | unexpected <group_left>');
   f('foo + fill(bar) baz', '1:12 | unexpected identifier "bar"');
   f('foo + fill(1) fill_left(1) bar', '1:24 | unexpected "("');
@@ -111,6 +123,8 @@ describe('syntax', () => {
   f('foo[5m:*]', '1:8 | unexpected <op:*> in subquery selector, expected number, duration, step(), range(), or "]"');
   f('foo offset', '1:11 | unexpected end of input in offset, expected number, duration, step(), or range()');
   f('foo offset bar', '1:12 | unexpected identifier "bar" in offset, expected number, duration, step(), or range()');
+  f('foo offset (1m) + bar', '1:19 | unexpected identifier "bar" in offset, expected number, duration, step(), or range()');
+  f('foo offset --bar', '1:14 | unexpected identifier "bar" in offset, expected number, duration, step(), or range()');
   f('foo offset step', '1:16 | unexpected end of input in offset, expected number, duration, step(), or range()');
   f('foo @', '1:6 | unexpected end of input in @, expected timestamp');
   f('foo @ bar', '1:7 | unexpected identifier "bar" in @, expected timestamp');
@@ -129,7 +143,8 @@ describe('modifiers', () => {
   f('foo @ -1e20', '1:1 | timestamp out of bounds for @ modifier: -100000000000000000000.000000');
   f('foo offset Inf', '1:12 | duration out of range');
   f('foo offset -(1e10)', '1:14 | duration out of range');
-  f('foo offset NaN', '1:12 | duration out of range');
+  f('foo offset -1e10', '1:12 | duration out of range');
+  f('foo offset (1m) / 0', '1:17 | division by zero');
   f('rate(foo)[5m]', '1:10 | ranges only allowed for vector selectors');
   f('foo offset 1m[5m]', '1:14 | no offset modifiers allowed before range');
   f('foo @ 1[5m]', '1:8 | no @ modifiers allowed before range');
@@ -168,6 +183,7 @@ describe('meaning', () => {
   f('sum()', '1:1 | no arguments for aggregate expression provided');
   f('(sum()', '1:7 | unclosed left parenthesis');
   f('sum(foo, bar)', '1:1 | wrong number of arguments for aggregate expression provided, expected 1, got 2');
+  f('(sum(1, foo) by (a)', '1:2 | wrong number of arguments for aggregate expression provided, expected 1, got 2');
   f('topk(foo)', '1:1 | wrong number of arguments for aggregate expression provided, expected 2, got 1');
   f('sum(1)', '1:5 | expected type instant vector in aggregation expression, got scalar');
   f('topk("a", foo)', '1:6 | expected type scalar in aggregation parameter, got string');

@@ -1,12 +1,13 @@
 import { FUNCTION_SIGNATURES, type FunctionSignature } from '../../../promql/parser/index.ts';
 
 const NAMES = ['a', 'b_total', 'job:c:rate5m', 'sum', 'by', 'start', 'fill', 'anchored'];
-const LABELS = ['x', '__name__', 'by', 'without', 'le', 'offset', '"a.b"', '"é"'];
+const LABELS = ['x', '__name__', 'by', 'group_left', 'le', 'offset', '"a.b"', '"é"'];
 const STRINGS = ['"v"', "'v'", '`v`', '""', '"\\n\\x41\\u00e9"', "'it\\'s'", '`\\`', '"a{b}[c]#"'];
 /** Without Inf, which prints as +Inf: below `^` that is read as a sign and a number. */
 const NUMBERS = ['1', '.5', '1.5e3', '0x1F', '1_000', '1e-9', 'NaN', '5m', '1h30m', '1d'];
 const DURATIONS = ['5m', '1h30m', '90', '1.5', '500ms', '(1m+30s)', '5m*2', 'step()', '(step()*2)', '1m-30', 'range()', '2^3'];
-const OFFSETS = ['5m', '-1h', '90', '(1m+30s)', 'step()', '-(5m)'];
+/** None that begins with a parenthesis or two signs: those go on until no operator of durations follows. */
+const OFFSETS = ['5m', '-1h', '90', 'step()', '-(5m)', 'min_of(1m, 90)'];
 const ARITHMETIC = ['+', '-', '*', '/', '%', '^', 'atan2', '==', '!=', '<', '<=', '>', '>=', '</', '>/'];
 const SETS = ['and', 'or', 'unless', 'OR'];
 const AGGREGATIONS = ['sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar', 'SUM'];
