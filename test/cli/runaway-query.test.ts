@@ -15,8 +15,8 @@ afterEach(killAll);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const END_MS = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
-/** The time that a write may wait for a query is a pause's length, with much room for a busy machine; a query that never paused is far beyond. */
-const WRITE_MS_MAX = 1000;
+/** A write waits for a query as long as it goes on without a pause, with much room for a busy machine: half of the writes, since such a machine may hold up any one of them. */
+const MEDIAN_WRITE_MS_MAX = 1000;
 
 function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
@@ -52,8 +52,9 @@ test('writes go on beside a query that only calculates, and it ends with its cli
     expect((await varve.write([{ labels: ['__name__', 'beside'], timestampsMs: [END_MS + i], values: [i] }])).status).toBe(204);
     writeMs.push(performance.now() - startMs);
   }
+  // Twenty writes fit into the query: had it gone on without pauses, the first would have waited for its end.
   expect(isAnswered).toBe(false);
-  expect(Math.max(...writeMs)).toBeLessThan(WRITE_MS_MAX);
+  expect(writeMs.toSorted((a, b) => a - b)[writeMs.length / 2]).toBeLessThan(MEDIAN_WRITE_MS_MAX);
 
   client.abort();
   await answer;
