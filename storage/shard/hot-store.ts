@@ -416,6 +416,7 @@ export class HotStore {
       });
     }
     this.#series.add(added);
+    this.#series.index.sortOn();
     this.#head.append(taken);
     taken.clear();
     this.#deltas.noteCommitted();

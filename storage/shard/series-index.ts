@@ -1,6 +1,7 @@
 import { compileMatcher, literalValues, matcherMatchesEmpty } from '../model/compile-matcher.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { LabelSorter } from './label-order.ts';
 
 const NO_SYMBOL = 0xffffffff;
 
@@ -32,8 +33,9 @@ export class SeriesIndex {
   readonly #postings = new Map<number, Map<number, number[]>>();
   /** Lists to which a ref was added that is not the greatest: a new series has taken the place of one that is gone. */
   readonly #unsorted = new Set<number[]>();
-  /** Refs of all series, in no particular order, and the same in the order of their labels, as far as it has been needed. */
+  /** Refs of all series, in no particular order, and the same in the order of their labels, as it was when it was last needed. */
   readonly #refs: number[] = [];
+  readonly #sorter = new LabelSorter(this.#refs, (a, b) => this.#compare(a, b));
   #order: LabelOrder = { refs: new Uint32Array(0), ranks: new Uint32Array(0), metrics: new Uint32Array(0) };
   #refLimit = 0;
 
@@ -124,10 +126,22 @@ export class SeriesIndex {
     return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
   }
 
-  /** All series in the order of their labels. */
+  /** Puts some of the series that have come into order, if there are any, so that `labelOrder` has little left to do: to be called with each batch. */
+  sortOn(): void {
+    this.#sorter.step();
+  }
+
+  /** All series in the order of their labels. Nothing is paid for it while none arrive. */
   labelOrder(): LabelOrder {
-    this.#updateOrder();
-    return this.#order;
+    if (this.#order.refs.length === this.#refs.length) return this.#order;
+    const refs = this.#sorter.sorted();
+    const ranks = new Uint32Array(this.#refLimit);
+    const metrics = new Uint32Array(refs.length);
+    for (let rank = 0; rank < refs.length; rank++) {
+      ranks[refs[rank]!] = rank;
+      metrics[rank] = this.#metricSymbol[refs[rank]!]!;
+    }
+    return (this.#order = { refs, ranks, metrics });
   }
 
   /** Sorts refs by their labels, in place. */
@@ -286,29 +300,6 @@ export class SeriesIndex {
       }
       return true; // the matcher takes the empty value
     };
-  }
-
-  /** Brings the order of all series up to date: new ones are sorted and merged in, so that nothing is paid while none arrive. */
-  #updateOrder(): void {
-    const { refs: old } = this.#order;
-    if (old.length === this.#refs.length) return;
-    const added = this.#refs.slice(old.length);
-    added.sort((a, b) => this.#compare(a, b));
-    const refs = new Uint32Array(this.#refs.length);
-    let length = 0;
-    let i = 0;
-    for (const ref of added) {
-      while (i < old.length && this.#compare(old[i]!, ref) < 0) refs[length++] = old[i++]!;
-      refs[length++] = ref;
-    }
-    refs.set(old.subarray(i), length);
-    const ranks = new Uint32Array(this.#labelStart.length);
-    const metrics = new Uint32Array(refs.length);
-    for (let rank = 0; rank < refs.length; rank++) {
-      ranks[refs[rank]!] = rank;
-      metrics[rank] = this.#metricSymbol[refs[rank]!]!;
-    }
-    this.#order = { refs, ranks, metrics };
   }
 
   #compare(a: number, b: number): number {
