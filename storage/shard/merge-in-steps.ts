@@ -1,8 +1,14 @@
 import type { SealedRun } from './compact-plan.ts';
 import { mergeRuns, PAUSE, type MergeLimits } from './merge-runs.ts';
+import { DamagedSegmentError } from './segment-reader.ts';
 import type { SealedRow } from './segment-rows.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
+
+/** `done`: the rows that are to be live. `damaged`: a source that cannot be read, and ends the merge. */
+export type MergeStep = { readonly status: 'going-on' } | { readonly status: 'done'; readonly live: SegmentInfo[] } | { readonly status: 'damaged'; readonly segment: number };
+
+const GOING_ON: MergeStep = { status: 'going-on' };
 
 /**
  * A merge under way: neighbouring runs become one, some `mergeStepSamples` at a time, so that requests get their turn in between. What it
@@ -28,19 +34,29 @@ export class MergeInSteps {
     return this.#stored.some((info) => info.segment === segment);
   }
 
-  /** One step, inside the caller's transaction. The last one answers with the rows that are to be live; the caller makes them so. */
-  step(): SegmentInfo[] | undefined {
+  /** One step, inside the caller's transaction. Making the rows of the last one live is the caller's. */
+  step(): MergeStep {
     const segments = this.#segments;
     const before = this.#stored.length;
-    for (let next = this.#work.next(); !next.done; next = this.#work.next()) {
-      if (next.value !== PAUSE) this.#stored.push(...segments.insert([next.value], this.#stored[0]?.seal));
-      else {
-        // Ids that are given must be known as such: after a crash they are taken until the rows are gone.
-        if (this.#stored.length > before) segments.become({ live: segments.live, floorMs: segments.floorMs });
-        return undefined;
+    const outcome = this.#advance();
+    // Ids that are given must be known as such: after a crash they are taken until the rows are gone.
+    if (outcome.status !== 'done' && this.#stored.length > before) segments.become({ live: segments.live, floorMs: segments.floorMs });
+    return outcome;
+  }
+
+  #advance(): MergeStep {
+    const segments = this.#segments;
+    try {
+      for (let next = this.#work.next(); !next.done; next = this.#work.next()) {
+        if (next.value === PAUSE) return GOING_ON;
+        this.#stored.push(...segments.insert([next.value], this.#stored[0]?.seal));
       }
+    } catch (error) {
+      // Of a source, and not of storage: what this step has stored stays, in no list.
+      if (error instanceof DamagedSegmentError) return { status: 'damaged', segment: error.segment };
+      throw error;
     }
     const start = segments.live.indexOf(this.#sources[0]!);
-    return segments.live.toSpliced(start, this.#sources.length, ...this.#stored);
+    return { status: 'done', live: segments.live.toSpliced(start, this.#sources.length, ...this.#stored) };
   }
 }

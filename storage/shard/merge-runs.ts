@@ -5,15 +5,16 @@ import { SampleRun } from './sample-run.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import { PIECE_SAMPLES_MAX, SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
+import type { LabelOrder, SeriesIndex } from './series-index.ts';
 
 export type MergeLimits = SegmentRowLimits & Pick<typeof LIMITS, 'mergeStepSamples'>;
 
-/** What a piece costs beside its samples, in samples. */
-const PIECE_COST_SAMPLES = 32;
+/** What a piece costs beside its samples, and one in the directory of a row that is opened, in samples. */
+const PIECE_COST_SAMPLES = 12;
+const OPENED_COST_SAMPLES = 2;
 
-/** Of a cursor that is through. */
-const NO_REF = -1;
+/** Of a cursor that is through: behind all others. */
+const NO_RANK = 0xffffffff;
 
 /** Handed out between two rows whenever a step's worth of samples has gone by. */
 export const PAUSE = undefined;
@@ -21,23 +22,30 @@ export const PAUSE = undefined;
 /**
  * The samples of neighbouring runs as the rows of one: series in label order, each with its samples in the order of time, of equal
  * timestamps the one of the last run, without what lies below the floor. One row of each run is open at a time, and of a series no more
- * than a piece and what overlaps it in time, however many samples it has.
+ * than a piece and what overlaps it in time, however many samples it has. Throws DamagedSegmentError at a row that cannot be read.
  */
 export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
-  const cursors = runs.map((run, i) => new RunCursor(segments, run, i));
+  const order = index.labelOrder();
   const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();
-  const { refs } = index.labelOrder();
-  const isMerged = refsOf(segments, runs, index.refLimit);
-  // Putting many new series in order is a step's worth of work itself.
+  const cursors: RunCursor[] = [];
+  // Putting many new series in order is a step's worth of work itself, and so are the first rows of all runs.
   yield PAUSE;
   let samplesLeft = limits.mergeStepSamples;
-  for (const ref of refs) {
-    if (isMerged[ref] === 0) continue;
-    const metric = index.metricNameOf(ref);
-    const taken = takeInOrder(cursors, ref, segments.floorMs, run);
+  for (const [i, sealed] of runs.entries()) {
+    const cursor = new RunCursor(segments, sealed, i, order);
+    cursors.push(cursor);
+    samplesLeft -= cursor.openedCost();
+    if (samplesLeft > 0) continue;
+    yield PAUSE;
+    samplesLeft = limits.mergeStepSamples;
+  }
+  for (let rank = leastRank(cursors); rank !== NO_RANK; rank = leastRank(cursors)) {
+    const ref = order.refs[rank]!;
+    const metric = index.metricName(order.metrics[rank]!);
+    const taken = takeInOrder(cursors, rank, segments.floorMs, run);
     samplesLeft -= taken;
-    for (let pieces = taken > 0 ? [] : takePieces(cursors, ref); pieces.length > 0; pieces = takePieces(cursors, ref)) {
+    for (let pieces = taken > 0 ? [] : takePieces(cursors, rank); pieces.length > 0; pieces = takePieces(cursors, rank)) {
       for (const { reader, position } of pieces) {
         reader.append(position, segments.floorMs, run);
         samplesLeft -= reader.sampleCount(position) + PIECE_COST_SAMPLES;
@@ -54,44 +62,41 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
     }
     if (writer.add(ref, metric, run, 0, run.length)) yield* writer.take();
     run.clear();
+    for (const cursor of cursors) samplesLeft -= cursor.openedCost();
     if (samplesLeft > 0) continue;
     yield PAUSE;
     samplesLeft = limits.mergeStepSamples;
   }
-  assert(cursors.every((cursor) => cursor.isDone), 'a run that is not in label order');
   yield* writer.finish();
 }
 
-/** By ref: 1 when it is in one of the runs. */
-function refsOf(segments: Segments, runs: readonly SealedRun[], refLimit: number): Uint8Array {
-  const isMerged = new Uint8Array(refLimit);
-  for (const { rows } of runs) {
-    for (const info of rows) {
-      const edges = segments.refsOf(info);
-      for (let i = 0; i < edges.length; i += 2) isMerged.fill(1, edges[i], edges[i + 1]);
-    }
-  }
-  return isMerged;
+/** Of the series that comes next in label order; NO_RANK when all cursors are through. */
+function leastRank(cursors: readonly RunCursor[]): number {
+  let least = NO_RANK;
+  for (let i = 0; i < cursors.length; i++) if (cursors[i]!.rank < least) least = cursors[i]!.rank;
+  return least;
 }
 
 /**
  * What nearly all series are: one piece a run, each later than the one before, and all of them together no more than a piece. Appends them
  * and answers what that costs, in samples; 0 with nothing done when the series is of another kind.
  */
-function takeInOrder(cursors: readonly RunCursor[], ref: number, floorMs: number, run: SampleRun): number {
+function takeInOrder(cursors: readonly RunCursor[], rank: number, floorMs: number, run: SampleRun): number {
   let samples = 0;
   let pieces = 0;
   let lastMs = -Infinity;
-  for (const cursor of cursors) {
-    if (!cursor.isAt(ref)) continue;
-    if (cursor.hasMoreOf(ref) || cursor.firstMs <= lastMs) return 0;
+  for (let i = 0; i < cursors.length; i++) {
+    const cursor = cursors[i]!;
+    if (cursor.rank !== rank) continue;
+    if (cursor.mayHaveMore() || cursor.firstMs <= lastMs) return 0;
     lastMs = cursor.lastMs;
     samples += cursor.sampleCount;
     pieces++;
   }
   if (samples > PIECE_SAMPLES_MAX) return 0;
-  for (const cursor of cursors) {
-    if (!cursor.isAt(ref)) continue;
+  for (let i = 0; i < cursors.length; i++) {
+    const cursor = cursors[i]!;
+    if (cursor.rank !== rank) continue;
     cursor.reader.append(cursor.position, floorMs, run);
     cursor.step();
   }
@@ -109,14 +114,14 @@ interface OpenPiece {
  * The next pieces of a series: the one that begins first, and all that overlap it or one another in time, so that whatever comes behind them
  * is later than all of them. In the order of the runs, which is that of precedence. None when the series is through.
  */
-function takePieces(cursors: readonly RunCursor[], ref: number): readonly OpenPiece[] {
+function takePieces(cursors: readonly RunCursor[], rank: number): readonly OpenPiece[] {
   let untilMs = Infinity;
-  for (const cursor of cursors) if (cursor.isAt(ref)) untilMs = Math.min(untilMs, cursor.firstMs);
+  for (const cursor of cursors) if (cursor.rank === rank) untilMs = Math.min(untilMs, cursor.firstMs);
   const taken: OpenPiece[] = [];
   for (let before = -1; taken.length > before; ) {
     before = taken.length;
     for (const cursor of cursors) {
-      while (cursor.isAt(ref) && cursor.firstMs <= untilMs) {
+      while (cursor.rank === rank && cursor.firstMs <= untilMs) {
         untilMs = Math.max(untilMs, cursor.lastMs);
         taken.push({ run: cursor.index, reader: cursor.reader, position: cursor.position });
         cursor.step();
@@ -130,38 +135,34 @@ function takePieces(cursors: readonly RunCursor[], ref: number): readonly OpenPi
 class RunCursor {
   readonly #segments: Segments;
   readonly #run: SealedRun;
+  readonly #order: LabelOrder;
   /** Of the run among those that are merged. */
   readonly index: number;
   #row = 0;
   reader: SegmentReader;
   /** Of the piece at the cursor. */
   position = 0;
-  /** Of that piece; NO_REF behind the last one. */
-  #ref: number;
-  #timesMs: Float64Array;
+  /** Of that piece's series; NO_RANK behind the last one. */
+  rank = 0;
+  #timesMs!: Float64Array;
+  /** What opening rows has cost since it was asked, in samples. */
+  #openedCost = 0;
 
-  constructor(segments: Segments, run: SealedRun, index: number) {
+  constructor(segments: Segments, run: SealedRun, index: number, order: LabelOrder) {
     this.#segments = segments;
     this.index = index;
     this.#run = run;
-    this.reader = segments.open(run.rows[0]!, false);
-    this.#ref = this.reader.refs[0]!;
-    this.#timesMs = this.reader.timestampsMs(0);
+    this.#order = order;
+    this.reader = this.#openRow();
+    this.#arrive();
   }
 
-  get isDone(): boolean {
-    return this.#ref === NO_REF;
-  }
-
-  isAt(ref: number): boolean {
-    return this.#ref === ref;
-  }
-
-  /** Whether the piece at the cursor, which is of the series, may not be its last one. */
-  hasMoreOf(ref: number): boolean {
+  /** Whether the piece at the cursor may not be the last one of its series. */
+  mayHaveMore(): boolean {
+    const { refs } = this.reader;
     const next = this.position + 1;
     // The next row may go on with it.
-    return next === this.reader.refs.length ? this.#row + 1 < this.#run.rows.length : this.reader.refs[next] === ref;
+    return next === refs.length ? this.#row + 1 < this.#run.rows.length : refs[next] === refs[this.position];
   }
 
   get firstMs(): number {
@@ -176,6 +177,13 @@ class RunCursor {
     return this.#timesMs.length;
   }
 
+  /** What opening rows has cost since it was asked last, in samples. */
+  openedCost(): number {
+    const cost = this.#openedCost;
+    this.#openedCost = 0;
+    return cost;
+  }
+
   /** On to the next piece. */
   step(): void {
     this.position++;
@@ -183,12 +191,26 @@ class RunCursor {
       this.#row++;
       this.position = 0;
       if (this.#row === this.#run.rows.length) {
-        this.#ref = NO_REF;
+        this.rank = NO_RANK;
         return;
       }
-      this.reader = this.#segments.open(this.#run.rows[this.#row]!, false);
+      this.reader = this.#openRow();
     }
-    this.#ref = this.reader.refs[this.position]!;
+    this.#arrive();
+  }
+
+  #openRow(): SegmentReader {
+    const reader = this.#segments.open(this.#run.rows[this.#row]!, false);
+    this.#openedCost += reader.refs.length * OPENED_COST_SAMPLES;
+    return reader;
+  }
+
+  #arrive(): void {
+    const { refs, ranks } = this.#order;
+    const ref = this.reader.refs[this.position]!;
+    const rank = ranks[ref]!;
+    if (refs[rank] !== ref || rank < this.rank) assert(false, `series ${ref} in a run that is not in label order`);
+    this.rank = rank;
     this.#timesMs = this.reader.timestampsMs(this.position);
   }
 }

@@ -14,6 +14,17 @@ const DECODED_TIMES_MAX = 64 * 1024;
 /** Its ref, time column, frame, place in the frame and length. */
 const DIRECTORY_BYTES_PER_SERIES = 4 + 4 + 2 + 4 + 4;
 
+/** A stored row that cannot be read: it is damaged, or of a version that this build does not know. */
+export class DamagedSegmentError extends Error {
+  readonly segment: number;
+
+  constructor(segment: number, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'DamagedSegmentError';
+    this.segment = segment;
+  }
+}
+
 /** Reads a segment row (segment.ts): the directory at once, frames one at a time. */
 export class SegmentReader {
   /** The series in the row, in its order; one in several pieces comes several times. */

@@ -4,7 +4,7 @@ import { LruCache } from '../runtime/lru-cache.ts';
 import type { Piece } from './piece.ts';
 import { ColumnCache, payloadWeight, type DecodedRow } from './column-cache.ts';
 import { coarseRuns, decodeRefRuns, encodeRefRuns, refRunsOf, type RefRuns } from './ref-runs.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { DamagedSegmentError, SegmentReader } from './segment-reader.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
 import type { SealedRow } from './segment-rows.ts';
 
@@ -87,23 +87,12 @@ export class Segments {
     return info;
   }
 
-  /** Whether a row can be read: it is not damaged, and of a version that this build knows. */
-  isReadable(info: SegmentInfo): boolean {
-    const samples = this.#read(info);
-    try {
-      new SegmentReader(samples, `segment ${info.segment}`);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  /** Reads a row, which is kept open when `keep` says so. */
+  /** Reads a row, which is kept open when `keep` says so. Throws DamagedSegmentError. */
   open(info: SegmentInfo, keep: boolean): SegmentReader {
     const { segment } = info;
     const known = this.#open.get(segment);
     if (known !== undefined) return known;
-    const reader = new SegmentReader(this.#read(info), `segment ${segment}`);
+    const reader = readerOf(segment, this.#read(info));
     if (keep) this.#open.set(segment, reader, reader.memoryBytes);
     return reader;
   }
@@ -225,6 +214,14 @@ export class Segments {
         refs: runs.get(row.segment) ?? EVERY_REF,
       });
     }
+  }
+}
+
+function readerOf(segment: number, samples: ArrayBuffer): SegmentReader {
+  try {
+    return new SegmentReader(samples, `segment ${segment}`);
+  } catch (error) {
+    throw new DamagedSegmentError(segment, error);
   }
 }
 

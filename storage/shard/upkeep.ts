@@ -257,10 +257,16 @@ export class Upkeep {
       return;
     }
     this.#transaction(() => {
-      const live = merge.step();
-      if (live === undefined) return;
-      this.#change({ live, floorMs: this.#parts.segments.floorMs });
-      this.counters.merges_total++;
+      const outcome = merge.step();
+      if (outcome.status === 'done') {
+        this.#change({ live: outcome.live, floorMs: this.#parts.segments.floorMs });
+        this.counters.merges_total++;
+      } else if (outcome.status === 'damaged') {
+        // Its run stays as it is: reads of it fail by name, and neither writing nor the other merges stop for it.
+        this.#damaged.add(outcome.segment);
+        this.#merge = undefined;
+        this.#mayMerge = true;
+      }
     });
   }
 
@@ -270,17 +276,9 @@ export class Upkeep {
     const runs = runsOf(segments.live);
     const plan = planMerge(this.#mergeable(runs), limits);
     if (plan === undefined) return undefined;
-    const merged = runs.slice(plan.start, plan.end);
-    const damaged = merged.flatMap((run) => run.rows).filter((info) => !segments.isReadable(info));
-    if (damaged.length > 0) {
-      // They stay as they are: reads of them fail by name, and neither writing nor the other merges stop for them.
-      for (const { segment } of damaged) this.#damaged.add(segment);
-      this.#mayMerge = true;
-      return undefined;
-    }
-    // Rows of a merge that a crash has ended.
+    // Rows of a merge that a crash or a damaged row has ended.
     this.#transaction(() => this.#sweep());
-    return new MergeInSteps(segments, merged, series.index, limits);
+    return new MergeInSteps(segments, runs.slice(plan.start, plan.end), series.index, limits);
   }
 
   /** Runs as the plan shall see them: one with a damaged row as too large for any merge. */

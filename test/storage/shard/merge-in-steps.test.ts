@@ -17,8 +17,8 @@ const SAMPLES = 5;
 /** Less than the pieces of one series count, which overlap and go together. */
 const STEP_SAMPLES = SAMPLES;
 const LIMITS = limitsWith({ mergeFanIn: RUNS, mergeStepSamples: STEP_SAMPLES, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40 });
-/** One to look, one to put the series in order, one for each of them, and the last. */
-const STEPS = 2 + SERIES + 1;
+/** One to look, one to put the series in order, one for the first row of each run, one for each series, and the last. */
+const STEPS = 2 + RUNS + SERIES + 1;
 
 interface World {
   readonly sql: NodeSql;
@@ -136,6 +136,33 @@ describe.each(Array.from({ length: STEPS - 1 }, (_, i) => i + 1))('behind step %
     expectNothingLeftOver(world);
     expect(dump(open(world.sql).store)).toEqual(dump(undisturbed.store));
   });
+});
+
+test('a row that cannot be read ends the merge that comes to it, and stays; other runs are merged', () => {
+  const world = mergeable();
+  const before = dump(world.store);
+  // The last row of the second run, which a merge comes to when it has filled rows of its own.
+  const [row] = world.sql.all<{ segment: number; samples: ArrayBuffer }>('SELECT segment, samples FROM segment WHERE seal = (SELECT min(seal) + 1 FROM segment) ORDER BY segment DESC LIMIT 1');
+  const damaged = new Uint8Array(row!.samples.slice(0));
+  damaged[damaged.length - 1]! ^= 1;
+  world.sql.run('UPDATE segment SET samples = ? WHERE segment = ?', damaged, row!.segment);
+  const { store } = open(new NodeSql(world.sql.database));
+  maintainToTheEnd({ sql: world.sql, store });
+  expect(merges({ sql: world.sql, store })).toBe(0);
+  expect(() => dump(store)).toThrow(`segment ${row!.segment}: damaged`);
+  const later = { sql: world.sql, store };
+  for (let run = 0; run < RUNS; run++) {
+    write(store, [{ labels: named('later'), samples: [[run, run]] }]);
+    store.seal();
+  }
+  maintainToTheEnd(later);
+  expect(merges(later)).toBeGreaterThan(0);
+  expectNothingLeftOver(later);
+  world.sql.run('UPDATE segment SET samples = ? WHERE segment = ?', row!.samples, row!.segment);
+  const mended = open(new NodeSql(world.sql.database));
+  expect(dump(mended.store).filter(([name]) => !name.includes('later'))).toEqual(before);
+  maintainToTheEnd(mended);
+  expect(merges(mended)).toBeGreaterThan(0);
 });
 
 test('a series with far more samples than a piece is merged piece by piece, out of order or not', () => {
