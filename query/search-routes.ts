@@ -1,8 +1,9 @@
 import { Hono, type Context } from 'hono';
+import { Budget, DEFAULT_QUERY_LIMITS } from '../promql/budget.ts';
 import { compareStrings, METRIC_NAME } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
-import { badData } from '../storage/runtime/errors.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
@@ -10,7 +11,7 @@ import { labelNames, labelValues, type LabelsQuery } from './label-fan-out.ts';
 import { booleanParameter, countParameter, selectorParameters, timeParameter } from './parameters.ts';
 import { metadataOf } from './metric-metadata.ts';
 import { ReadReport } from './read-report.ts';
-import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm } from './search-match.ts';
+import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm, type SearchTerms } from './search-match.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const HOUR_MS = 3_600_000;
@@ -55,7 +56,7 @@ async function search(services: SearchServices, context: Context, parameters: UR
   const startMs = timeParameter(parameters, 'start', nowMs - HOUR_MS);
   const endMs = timeParameter(parameters, 'end', nowMs);
   const selectors = selectorParameters(parameters);
-  const score = nameScorer(termsOf(parameters));
+  const terms = termsOf(parameters);
   const isScoreShown = searchBoolean(parameters, 'include_score', false);
   const isMetadataShown = areMetrics && searchBoolean(parameters, 'include_metadata', false);
   const compare = orderOf(parameters);
@@ -63,11 +64,8 @@ async function search(services: SearchServices, context: Context, parameters: UR
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   const shards = await openTenant(services, context);
   const names = await find(shards, { selectors, startMs, endMs, limit: 0 }, report);
-  const found: Found[] = [];
-  for (const name of names) {
-    const points = score(name);
-    if (points !== undefined) found.push({ name, score: points });
-  }
+  const budget = new Budget({ ...DEFAULT_QUERY_LIMITS, workPerPause: LIMITS.searchWorkPerPause }, context.req.raw.signal, () => services.clock.sleep(0));
+  const found = await scored(names, terms, budget);
   found.sort(compare);
   const best = found.slice(0, limit);
   const metadata = isMetadataShown ? await metadataOf(shards, best.map(({ name }) => name)) : undefined;
@@ -79,6 +77,23 @@ async function search(services: SearchServices, context: Context, parameters: UR
   }
   lines.push({ status: 'success', has_more: found.length > limit });
   return new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { headers: { 'content-type': 'application/x-ndjson; charset=utf-8' } });
+}
+
+/** The names that answer the terms. Others have a turn in between: many names and terms take seconds. */
+async function scored(names: readonly string[], terms: SearchTerms, budget: Budget): Promise<Found[]> {
+  const score = nameScorer(terms);
+  const termCharacters = terms.terms.reduce((sum, term) => sum + term.length, 0);
+  const work = names.reduce((sum, name) => sum + termCharacters * name.length, 0);
+  const { searchWorkMax } = LIMITS;
+  if (work > searchWorkMax) throw new VarveError('limit', `${names.length} names are too many to compare with these search[] terms (searchWorkMax is ${searchWorkMax}); narrow them down by match[], or send fewer terms`);
+  const found: Found[] = [];
+  for (const name of names) {
+    budget.spend(termCharacters * name.length);
+    if (budget.isPauseDue) await budget.pause();
+    const points = score(name);
+    if (points !== undefined) found.push({ name, score: points });
+  }
+  return found;
 }
 
 /** What is known of a metric; Prometheus leaves out what is empty. */
@@ -96,9 +111,11 @@ function searchBoolean(parameters: URLSearchParams, name: string, fallback: bool
   }
 }
 
-function termsOf(parameters: URLSearchParams) {
+function termsOf(parameters: URLSearchParams): SearchTerms {
   const terms = parameters.getAll('search[]');
   if (terms.length > LIMITS.searchTermsMax) throw badData(`too many search[] terms: ${terms.length}, the limit searchTermsMax is ${LIMITS.searchTermsMax}`);
+  const longest = Math.max(0, ...terms.map(({ length }) => length));
+  if (longest > LIMITS.searchTermCharactersMax) throw badData(`a search[] term of ${longest} characters is longer than the limit searchTermCharactersMax of ${LIMITS.searchTermCharactersMax}`);
   const percent = countParameter(parameters, 'fuzz_threshold', 0, (text) => `invalid fuzz_threshold ${JSON.stringify(text)}: must be 0-100`, 100);
   const algorithm = (parameters.get('fuzz_alg') || 'subsequence') as FuzzAlgorithm;
   if (!FUZZ_ALGORITHMS.includes(algorithm)) throw badData(`unsupported fuzz_alg ${JSON.stringify(algorithm)}: must be one of [${FUZZ_ALGORITHMS.join(' ')}]`);

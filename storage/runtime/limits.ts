@@ -390,6 +390,12 @@ export const LIMITS = {
   searchResultsMax: 10_000,
   /** Terms of one search: each is tried on every name. Prometheus' limit. */
   searchTermsMax: 32,
+  /** Of one such term: more than anybody types. Compared with the longest of names it costs milliseconds. */
+  searchTermCharactersMax: 256,
+  /** Characters of terms times characters of names that one search may compare: a word with a million names, and 6 s at worst, of names and terms made for it. */
+  searchWorkMax: 500_000_000,
+  /** Of these, after which others have a turn: 12 ms at worst. */
+  searchWorkPerPause: 1_000_000,
   /** Statistics of each kind in one answer of `status/tsdb`: Prometheus' limit. */
   cardinalityEntriesMax: 10_000,
   /** Label values and their counts in one answer of a shard: half of what RPC carries. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { jaroWinkler, nameScorer, subsequenceScore } from '../../query/search-match.ts';
 import { memoryApi } from './api.ts';
 
@@ -91,6 +91,19 @@ describe('search', () => {
     expect(await lines('metric_names?search[]=zzz')).toEqual([names(), end()]);
   });
 
+  test('terms and names that would take too long to compare are refused, and others have their turns before', async () => {
+    const { api } = await system();
+    for (let i = 0; i < 200; i++) api.write(0, { __name__: 'long', value: `${i}${'a'.repeat(2000)}` }, [1]);
+    const terms = (count: number) => Array.from({ length: count }, () => `search[]=${'b'.repeat(256)}`).join('&');
+    const pause = vi.spyOn(api.clock, 'sleep');
+    const path = '/api/v1/search/label_values?label=value&';
+    const { status, json } = await api.get(path + terms(32));
+    expect([status, json['errorType'], json['error']]).toEqual([422, 'execution', expect.stringContaining('200 names are too many to compare with these search[] terms (searchWorkMax is 500000000)')]);
+    expect(pause).not.toHaveBeenCalled();
+    expect((await api.ask(path + terms(4))).status).toBe(200);
+    expect(pause.mock.calls.length).toBeGreaterThan(100);
+  });
+
   test('parameters are checked', async () => {
     const { api } = await system();
     const cases = [
@@ -108,6 +121,7 @@ describe('search', () => {
       ['metric_names?case_sensitive=2', 'invalid case_sensitive "2": must be boolean'],
       ['metric_names?batch_size=x', 'invalid batch_size "x": must be non-negative integer'],
       [`metric_names?${'search[]=a&'.repeat(33)}`, 'too many search[] terms: 33, the limit searchTermsMax is 32'],
+      [`metric_names?search[]=${'a'.repeat(257)}`, 'a search[] term of 257 characters is longer than the limit searchTermCharactersMax of 256'],
     ];
     for (const [path, error] of cases) expect(await api.get(`/api/v1/search/${path}`)).toEqual({ status: 400, json: { status: 'error', errorType: 'bad_data', error } });
   });
