@@ -101,6 +101,10 @@ async function cleanTombstones(shards: TenantShards): Promise<Response> {
 /** A snapshot of each shard, one after the other; the name lists their ids in the order of shards. `skip_head` changes nothing: the log is sealed. */
 async function snapshot(shards: TenantShards): Promise<string> {
   const ids: string[] = [];
-  for (let shard = 0; shard < shards.shardCount; shard++) ids.push(await shards.call(shard, (stub) => stub.createSnapshot()));
+  for (let shard = 0; shard < shards.shardCount; shard++) {
+    const answer = await shards.call(shard, (stub) => stub.createSnapshot());
+    if (answer.status === 'refused') throw new VarveError('limit', `snapshot: ${answer.message}`);
+    ids.push(answer.id);
+  }
   return ids.join(',');
 }

@@ -125,6 +125,8 @@ export interface DeleteShardAnswer {
   readonly isLateWaiting: boolean;
 }
 
+export type SnapshotShardAnswer = { readonly status: 'created'; readonly id: string } | { readonly status: 'refused'; readonly message: string };
+
 /** What is known of a live segment row without reading it. */
 export interface SegmentSummary {
   readonly segment: number;
@@ -189,8 +191,8 @@ export interface ShardApi {
   cardinality(request: LabelsShardRequest): Promise<CardinalityShardAnswer>;
   /** Deletes the samples of matching series within a time; no selector means none. The answer leaves after the commit point of its step. */
   deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer>;
-  /** Takes a snapshot of what is there, and answers with its id. */
-  createSnapshot(): Promise<string>;
+  /** Takes a snapshot of what is there, unless there are as many as there may be. */
+  createSnapshot(): Promise<SnapshotShardAnswer>;
   segmentSummaries(): Promise<readonly SegmentSummary[]>;
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
   changes(request: ChangesShardRequest): Promise<ChangesAnswer>;

@@ -28,8 +28,10 @@ import type {
   SeriesShardAnswer,
   ShardApi,
   ShardStats,
+  SnapshotShardAnswer,
   StringsShardAnswer,
 } from './shard-api.ts';
+import { snapshotAnswer } from './snapshots.ts';
 
 /** What a shard needs of the Worker's bindings. */
 interface ShardEnv extends Variables, FlusherEnv {
@@ -121,10 +123,10 @@ export class Shard extends DurableObject implements ShardApi {
     return answer;
   }
 
-  async createSnapshot(): Promise<string> {
-    const id = await this.#change(() => this.#store.createSnapshot());
+  async createSnapshot(): Promise<SnapshotShardAnswer> {
+    const answer = await this.#change(() => snapshotAnswer(() => this.#store.createSnapshot()));
     await this.#maintenance.arm();
-    return id;
+    return answer;
   }
 
   async segmentSummaries(): Promise<readonly SegmentSummary[]> {

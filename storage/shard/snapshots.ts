@@ -3,12 +3,23 @@ import { VarveError } from '../runtime/errors.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
 import type { Segments, SegmentState } from './segments.ts';
+import type { SnapshotShardAnswer } from './shard-api.ts';
 
 type SnapshotLimits = Pick<typeof LIMITS, 'snapshotsMax'>;
 
 interface Snapshot {
   readonly segments: readonly number[];
   readonly floorMs: number;
+}
+
+/** One too many as an answer: it changes nothing, and is no reason to start the object anew. */
+export function snapshotAnswer(create: () => string): SnapshotShardAnswer {
+  try {
+    return { status: 'created', id: create() };
+  } catch (error) {
+    if (error instanceof VarveError && error.kind === 'limit') return { status: 'refused', message: error.message };
+    throw error;
+  }
 }
 
 /**

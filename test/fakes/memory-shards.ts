@@ -13,6 +13,7 @@ import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import type { FlushStatus, ShardApi } from '../../storage/shard/shard-api.ts';
 import { migrate as migrateShard } from '../../storage/shard/shard-schema.ts';
+import { snapshotAnswer } from '../../storage/shard/snapshots.ts';
 import { NodeSql } from './node-sql.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -212,7 +213,7 @@ function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Metho
     changes: (request) => store.changes(request),
     cardinality: (request) => store.cardinality(request),
     deleteSeries: (request) => store.deleteSeries(request),
-    createSnapshot: () => store.createSnapshot(),
+    createSnapshot: () => snapshotAnswer(() => store.createSnapshot()),
     segmentSummaries: () => store.segmentSummaries(),
     stats: () => store.stats(),
     flushStatus: () => flushStatus,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { memoryApi, NOON } from './api.ts';
 
 const NOON_SECONDS = NOON / 1000;
@@ -89,5 +90,12 @@ describe('admin/tsdb', () => {
     const api = await filled(3);
     const { data } = (await (await post(api, 'snapshot')).json()) as { data: { name: string } };
     expect(data.name.split(',')).toEqual(api.shards.shardNames.map((name) => api.shards.storeOf(name).listSnapshots()[0]));
+  });
+
+  test('one snapshot too many is refused by name', async () => {
+    const api = await memoryApi({ limits: { ...LIMITS, snapshotsMax: 1 } as unknown as typeof LIMITS });
+    expect((await post(api, 'snapshot')).status).toBe(200);
+    const refused = await post(api, 'snapshot');
+    expect([refused.status, await refused.json()]).toEqual([422, { status: 'error', errorType: 'execution', error: 'snapshot: there are 1 snapshots, the limit snapshotsMax is 1; delete one first' }]);
   });
 });

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Envelope, getJson, ask, list, postForm, series, write } from './client.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { type Envelope, getJson, ask, list, metric, postForm, series, write } from './client.ts';
 
 /*
  * The query half of Prometheus' HTTP API as its clients see it: paths, forms, envelope, error texts and status codes, with one shard and
@@ -366,5 +367,15 @@ describe('around the API', () => {
     const answer = await ask('/api/v1/query?query=1', init);
     expect([answer.status, ((await answer.json()) as Envelope).data!.resultType]).toEqual([200, 'scalar']);
     expect(await (await ask('/api/v1/query', init)).json()).toMatchObject({ status: 'error', errorType: 'bad_data', error: expect.stringContaining('no expression found') as unknown });
+  });
+
+  test('one snapshot too many is refused, and the shard goes on', async () => {
+    for (let i = 0; i < LIMITS.snapshotsMax; i++) expect((await postForm('/api/v1/admin/tsdb/snapshot', {})).status).toBe(200);
+    const appends = await metric('varve_shard_samples_appended_total');
+    const { status, json } = await postForm('/api/v1/admin/tsdb/snapshot', {});
+    expect([status, json.errorType, json.error]).toEqual([422, 'execution', expect.stringContaining('the limit snapshotsMax is 64')]);
+    expect(appends).toBeGreaterThan(0);
+    // An object that began anew would count from nothing.
+    expect(await metric('varve_shard_samples_appended_total')).toBe(appends);
   });
 });
