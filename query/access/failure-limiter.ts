@@ -47,5 +47,20 @@ export class FailureLimiter {
  */
 export function sourceOf(headers: Headers): string | undefined {
   const address = headers.get('cf-connecting-ip') ?? undefined;
-  return address?.includes(':') === true ? address.split(':').slice(0, 4).join(':') : address;
+  return address?.includes(':') === true && !address.includes('.') ? networkOf(address) : address;
 }
+
+/** The first four of an IPv6 address' eight groups; `::` stands for as many zeros as are missing (RFC 4291, 2.2). */
+function networkOf(address: string): string {
+  const [left = '', right] = address.split('::', 2);
+  const groups = left === '' ? [] : left.split(':');
+  if (right !== undefined) {
+    const last = right === '' ? [] : right.split(':');
+    while (groups.length + last.length < IPV6_GROUPS) groups.push('0');
+    groups.push(...last);
+  }
+  return groups.slice(0, NETWORK_GROUPS).join(':');
+}
+
+const IPV6_GROUPS = 8;
+const NETWORK_GROUPS = 4;
