@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import type { RawSeries } from '../promql/series-source.ts';
 import { PROTOBUF_EXPOSITION, ProtobufExpositionWriter, type FamilyType } from '../proto/protobuf-exposition.ts';
 import { isCustomSchema, type FloatHistogram } from '../storage/model/histogram.ts';
-import { compareLabels, compareStrings, dropLabels, isLegacyLabelName, isLegacyMetricName, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
+import { compareLabels, compareStrings, dropLabels, isLegacyLabelName, isLegacyMetricName, labelsKey, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
@@ -68,7 +68,7 @@ async function newest(shards: TenantShards, selectors: readonly (readonly Matche
   const found: Newest[] = [];
   for (const matchers of selectors) {
     for await (const series of source.select({ matchers, startMs: nowMs - LIMITS.lookbackMs + 1, endMs: nowMs }, signal)) {
-      const key = series.labels.join('\0');
+      const key = labelsKey(series.labels);
       if (seen.has(key)) continue;
       seen.add(key);
       if (seen.size > LIMITS.querySeriesMax) throw new VarveError('limit', `match[] selects too many series (querySeriesMax is ${LIMITS.querySeriesMax})`);

@@ -42,6 +42,14 @@ test('what is stale, or older than the look-back, is left out', async () => {
   expect(await (await api.ask('/federate?match[]={__name__=~".%2B"}')).text()).toBe(`# TYPE just untyped\njust{instance=""} 1 ${NOON - 299_999}\n`);
 });
 
+test('series whose labels only look the same when they are joined', async () => {
+  const api = await memoryApi();
+  api.write(0, { __name__: 'a', b: 'x', c: 'y' }, [1]);
+  api.write(0, { __name__: 'a', b: 'x\0c\0y' }, [2]);
+  const text = await (await api.ask('/federate?match[]=a')).text();
+  expect(text.trimEnd().split('\n').slice(1).map((line) => line.split(' ')[1])).toEqual(['1', '2']);
+});
+
 test('errors', async () => {
   const api = await memoryApi();
   expect((await api.get('/federate')).json['error']).toBe('no match[] parameter provided');
