@@ -3,6 +3,7 @@ import { isPrecision } from '../proto/influx-line.ts';
 import { badData, VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { ImportDoor, ImportOptions, ImportOutcome } from './import-door.ts';
+import { readShortBody } from './short-body.ts';
 import { RETRY_AFTER_SECONDS, WRITE_STATUS, writeError } from './write-outcome.ts';
 
 export interface ImportRouteServices {
@@ -64,8 +65,15 @@ async function influxWrite({ openTenant, door }: ImportRouteServices, context: C
 
 /** `CREATE DATABASE` and `SHOW DATABASES`, which write clients ask for; there is nothing to create. Queries are PromQL here. */
 async function influxQuery(context: Context): Promise<Response> {
-  const form = context.req.method === 'POST' && (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
-  const query = context.req.query('q') ?? (form ? String((await context.req.parseBody())['q'] ?? '') : '');
+  let query: string;
+  try {
+    const isForm = context.req.method === 'POST' && (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
+    const form = isForm && context.req.query('q') === undefined ? new TextDecoder().decode(await readShortBody(context.req.raw, 'queryBodyBytesMax')) : '';
+    query = context.req.query('q') ?? new URLSearchParams(form).get('q') ?? '';
+  } catch (error) {
+    const { kind, message } = asVarveError(error);
+    return influxError(kind, message);
+  }
   if (/^\s*(?:create\s+database|show\s+databases)\b/i.test(query)) return context.json({ results: [{ statement_id: 0 }] });
   return influxError('bad-data', 'InfluxQL is not supported here; query with PromQL at /api/v1/query');
 }

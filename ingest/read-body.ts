@@ -26,11 +26,16 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
   throw new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
 }
 
-/** Runs what reads a body, and gives it up when it takes longer: somebody who sends a byte a second must not hold memory, or a turn, for as long as he likes. */
+/**
+ * Runs what reads a body, and gives it up when it takes longer: somebody who sends a byte a second must not hold memory, or a turn, for as
+ * long as he likes. What is not an error of ours is the client's connection, which has ended: nobody is there to be told, and nothing is wrong here.
+ */
 export async function readInTime<T>(clock: Clock, msMax: number, read: () => Promise<T>): Promise<T | 'expired'> {
   const watch = new IdleWatch(clock, msMax);
   try {
     return await watch.within(read);
+  } catch (error) {
+    throw error instanceof VarveError ? error : new VarveError('canceled', 'the client hung up before all of the body had arrived', { cause: error });
   } finally {
     watch.stop();
   }

@@ -29,10 +29,7 @@ export class WriteBodies {
 
   async #read(request: Request, bytesMax: number, limitName: string, held: Holding): Promise<Uint8Array> {
     const { writeBodyMsMax } = this.#limits;
-    const body = await readInTime(this.#clock, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held)).catch((error: unknown) => {
-      // Nobody will read the answer; and it is no fault of ours, to be logged as one.
-      throw error instanceof VarveError ? error : new VarveError('canceled', 'the client hung up before all of the body had arrived', { cause: error });
-    });
+    const body = await readInTime(this.#clock, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
     if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
     return body;
   }

@@ -13,7 +13,7 @@ import { TIME_MS_MAX } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { HotSource } from './shard-fan-out.ts';
-import { readShortBody } from './short-body.ts';
+import { readShortBody } from '../ingest/short-body.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax);

@@ -7,7 +7,7 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Random } from '../../storage/runtime/random.ts';
 import { answer } from '../answer.ts';
 import { success } from '../respond.ts';
-import { readShortBody } from '../short-body.ts';
+import { readShortBody } from '../../ingest/short-body.ts';
 import { accessOf } from '../tenant.ts';
 import type { KeyringStub, KeyVerifier } from './key-verifier.ts';
 import { readNewKeyRequest } from './new-key-request.ts';

@@ -4,7 +4,7 @@ import type { Authenticator } from '../access/authenticate.ts';
 import { readCredentials } from '../access/credentials.ts';
 import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
-import { readShortBody } from '../short-body.ts';
+import { readShortBody } from '../../ingest/short-body.ts';
 
 const CLIENT_CREDENTIALS = 'client_credentials';
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { nodeApp, type NodeApp } from '../fakes/node-app.ts';
 
 const KEY = 'an-operator-chose-this-at-random-0123456789';
@@ -111,5 +112,7 @@ describe('InfluxDB', () => {
     expect((await client.request(`/query?q=${encodeURIComponent('show databases')}`)).status).toBe(200);
     const select = await client.post('/query', 'q=SELECT', form);
     expect([select.status, await select.json()]).toEqual([400, expect.objectContaining({ error: expect.stringContaining('PromQL') })]);
+    const long = await client.post('/query', `q=${'x'.repeat(LIMITS.queryBodyBytesMax)}`, form);
+    expect([long.status, await long.json()]).toEqual([413, expect.objectContaining({ error: expect.stringContaining('queryBodyBytesMax') })]);
   });
 });

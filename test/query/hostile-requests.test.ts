@@ -103,9 +103,9 @@ describe('what is no text, or no form', () => {
     const breaking = (): ReadableStream<Uint8Array> =>
       new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('query=1')), pull: () => Promise.reject(new Error('connection lost')) });
     const init = (): RequestInit => ({ method: 'POST', headers: FORM, body: breaking(), duplex: 'half' }) as RequestInit;
-    for (const path of ['/api/v1/query', '/api/v1/read', '/iceberg/v1/oauth/tokens']) await refused(path, 'the body broke off before all of it had arrived', init(), 499, 'canceled');
+    for (const path of ['/api/v1/query', '/api/v1/read', '/iceberg/v1/oauth/tokens']) await refused(path, 'the client hung up before all of the body had arrived', init(), 499, 'canceled');
     const key = { ...init(), headers: { 'content-type': 'application/json' } };
-    await refused('/api/v1/admin/keys', 'the body broke off before all of it had arrived', key, 499, 'canceled');
+    await refused('/api/v1/admin/keys', 'the client hung up before all of the body had arrived', key, 499, 'canceled');
   });
 
   test('two Host headers, of which the runtime makes no URL', async () => {
