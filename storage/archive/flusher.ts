@@ -156,7 +156,9 @@ export class Flusher {
   /** With as many of the batches that wait as a plan could take; when something is due follows from the first alone. */
   #state(lateSamplesTarget = this.#options.limits.archiveLateSamplesTarget): FlushState {
     const { hot } = this.#options;
-    return { archivedUntilMs: hot.archive.mark.archivedUntilMs, oldestMs: hot.archive.oldestMs(), late: hot.late.waiting(lateSamplesTarget) };
+    const { archivedUntilMs, newestFiledMs } = hot.archive.mark;
+    // Roll-ups are made of the table of samples alone.
+    return { archivedUntilMs, oldestMs: hot.archive.oldestMs(), newestFiledMs: this.#table === 'samples' ? newestFiledMs : undefined, late: hot.late.waiting(lateSamplesTarget) };
   }
 
   #begin(): void {
@@ -294,7 +296,8 @@ export class Flusher {
     const { sql, hot, shard, commit } = this.#options;
     const { work, flush } = plan;
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
-    const answer = await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files: this.#plans.files(), archivedUntilMs }));
+    const files = this.#plans.files();
+    const answer = await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files, archivedUntilMs }));
     if (answer.status === 'behind') {
       this.#beginAgain(plan, answer.sequence);
       return;
@@ -302,6 +305,7 @@ export class Flusher {
     // Commit point on the shard: this transaction. From here on the hot tier may forget what the catalog has; before it, the commit is sent again.
     sql.transaction(() => {
       this.#plans.end(plan);
+      for (const { table, maxTimeMs } of files) if (table === 'samples') hot.archive.mark.filed(maxTimeMs);
       if (work.kind === 'window') hot.archive.mark.archived(work.endMs);
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });

@@ -8,12 +8,14 @@ export class ArchiveMark {
   readonly #sql: Sql;
   #archivedUntilMs: number;
   #closedUntilMs: number;
+  #newestFiledMs: number | undefined;
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    const [row] = sql.all<{ archived_until_ms: number | null; closed_until_ms: number | null }>('SELECT archived_until_ms, closed_until_ms FROM shard_state WHERE id = 1');
+    const [row] = sql.all<{ archived_until_ms: number | null; closed_until_ms: number | null; newest_filed_ms: number | null }>('SELECT archived_until_ms, closed_until_ms, newest_filed_ms FROM shard_state WHERE id = 1');
     this.#archivedUntilMs = row!.archived_until_ms ?? -Infinity;
     this.#closedUntilMs = row!.closed_until_ms ?? -Infinity;
+    this.#newestFiledMs = row!.newest_filed_ms ?? undefined;
   }
 
   /** All samples before this (Unix ms) are in files that the catalog has; -Infinity when nothing is. */
@@ -24,6 +26,11 @@ export class ArchiveMark {
   /** No sample before this is taken any more. */
   get closedUntilMs(): number {
     return this.#closedUntilMs;
+  }
+
+  /** Time of the newest sample that is in files (Unix ms); `undefined` when there is none. */
+  get newestFiledMs(): number | undefined {
+    return this.#newestFiledMs;
   }
 
   /** Number of the newest flush that has begun; 0 when none has. */
@@ -48,6 +55,13 @@ export class ArchiveMark {
     if (untilMs <= this.#closedUntilMs) return;
     this.#sql.run('UPDATE shard_state SET closed_until_ms = ? WHERE id = 1', untilMs);
     this.#closedUntilMs = untilMs;
+  }
+
+  /** The catalog has a file whose newest sample is of this time. Inside the caller's transaction. */
+  filed(newestMs: number): void {
+    if (newestMs <= (this.#newestFiledMs ?? -Infinity)) return;
+    this.#sql.run('UPDATE shard_state SET newest_filed_ms = ? WHERE id = 1', newestMs);
+    this.#newestFiledMs = newestMs;
   }
 
   /** Inside the caller's transaction. */

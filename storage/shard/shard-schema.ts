@@ -98,6 +98,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       cursor TEXT                 -- where the next file begins; null behind the last one
     )`,
   ],
+  [
+    // Time of the newest sample that is in files (Unix ms). Of those of before nobody knows more than that they are not newer than this.
+    'ALTER TABLE shard_state ADD COLUMN newest_filed_ms REAL',
+    'UPDATE shard_state SET newest_filed_ms = archived_until_ms - 1',
+  ],
 ];
 
 /** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */

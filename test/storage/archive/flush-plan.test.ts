@@ -5,7 +5,7 @@ const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTa
 const late = (...heads: [sequence: number, sampleCount: number, newestMs: number][]) => heads.map(([sequence, sampleCount, newestMs]) => ({ sequence, sampleCount, newestMs }));
 
 function f(state: Partial<FlushState>, nowMs: number, want: FlushWork | undefined): void {
-  const full = { archivedUntilMs: -Infinity, oldestMs: undefined, late: [], ...state };
+  const full = { archivedUntilMs: -Infinity, oldestMs: undefined, newestFiledMs: undefined, late: [], ...state };
   expect(planFlush(full, nowMs, limits), JSON.stringify({ ...state, nowMs })).toEqual(want);
   // It is due exactly when there is something to plan.
   const dueMs = flushDueMs(full, limits) ?? Infinity;
@@ -35,4 +35,30 @@ test('what is flushed next', () => {
   f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 750, { kind: 'window', startMs: 400, endMs: 400 });
   f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 1e6, { kind: 'window', startMs: 999_400, endMs: 999_400 });
   f({ archivedUntilMs: 100, late: late([1, 4, 150], [2, 1, 310], [3, 1, 220]) }, 560, { kind: 'window', startMs: 300, endMs: 300 });
+});
+
+test('the last day of a shard that gets no more samples is closed', () => {
+  const day = 86_400_000;
+  const endMs = day + limits.archiveWindowMs;
+  const close: FlushWork = { kind: 'window', startMs: endMs, endMs };
+  const quiet = { archivedUntilMs: 500, newestFiledMs: 450 };
+  // All of it, and the window that has the sample on its edge: a grace behind the time at which that would be flushed.
+  f(quiet, day + 649, undefined);
+  f(quiet, day + 650, close);
+  f(quiet, 1e9, close);
+  // Once, however long nothing comes.
+  f({ ...quiet, archivedUntilMs: endMs }, 1e9, undefined);
+  f({ ...quiet, archivedUntilMs: endMs - 1 }, 1e9, close);
+  // The first moment of a day is of the day before.
+  f({ archivedUntilMs: endMs, newestFiledMs: day }, 1e9, undefined);
+  f({ archivedUntilMs: endMs, newestFiledMs: day + 1 }, 1e9, { kind: 'window', startMs: endMs + day, endMs: endMs + day });
+  // Where samples of it wait, or late ones that take them along, these do it.
+  f({ ...quiet, oldestMs: 600 }, day + 700, { kind: 'window', startMs: 600, endMs: 700 });
+  f({ ...quiet, oldestMs: day + 200 }, day + 700, { kind: 'window', startMs: day + 200, endMs: day + 300 });
+  f({ ...quiet, oldestMs: day + 420 }, day + 700, close);
+  f({ ...quiet, late: late([1, 4, 450]) }, day + 700, { kind: 'late', sequences: [1] });
+  f({ ...quiet, late: late([1, 4, 620]) }, day + 700, { kind: 'window', startMs: day + 100, endMs: day + 100 });
+  f({ ...quiet, late: late([1, 4, day + 600]) }, day + 700, close);
+  // There is no day of a shard that has no files, or that nobody makes roll-ups of.
+  f({ archivedUntilMs: 500 }, 1e9, undefined);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { must } from '../../../storage/runtime/assert.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { StatesLeftBehind } from '../../fakes/left-behind.ts';
@@ -83,6 +84,10 @@ describe('a flush', () => {
     world.hot.maintain();
     expect(world.hot.stats().gauges['segments']).toBe(0);
     expect(world.hot.nextDueMs()).toBeUndefined();
+    // What is left is to close the day, once.
+    world.clock.advance(must(world.flusher.nextDueMs(), 'the end of the day') - world.clock.nowMs());
+    expect(await world.settle()).toBeGreaterThan(0);
+    expect(world.hot.archive.mark.archivedUntilMs).toBe(START_MS + 25 * HOUR_MS);
     expect(world.flusher.nextDueMs()).toBeUndefined();
   });
 
