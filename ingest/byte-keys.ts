@@ -44,8 +44,9 @@ export class ByteKeys {
   #count = 1;
   /** Entry number in a bucket, 0 where it is free; at most half full, a power of two. */
   #buckets = new Uint32Array(INITIAL_ENTRIES * 2);
-  /** Bytes of the entries, each from a multiple of eight on; two views. */
+  /** Bytes of the entries, each from a multiple of eight on; three views. */
   #doubles = new Float64Array(INITIAL_BYTES / 8);
+  #words = new Uint32Array(this.#doubles.buffer);
   #bytes = new Uint8Array(this.#doubles.buffer);
   #bytesLength = 0;
   #previous = START;
@@ -84,8 +85,31 @@ export class ByteKeys {
     const hasher = must(this.#hasher, 'find before begin');
     hasher.hashSpan(view, start, end);
     const entry = this.#findHash(hasher.words, parent);
-    if (entry !== UNKNOWN) this.#follow(entry);
+    if (entry !== UNKNOWN) this.follow(entry);
     return entry;
+  }
+
+  /**
+   * The entry that followed the last one, when its bytes are kept: for an owner who can tell by its words, which begin at `wordAt`, whether
+   * the next run is the same, and says so by `follow`. UNKNOWN when there is none.
+   */
+  guess(parent = this.#root): number {
+    const guess = this.#entries[this.#previous * ENTRY_WORDS + NEXT_AT]!;
+    const at = guess * ENTRY_WORDS;
+    return guess !== START && this.#entries[at + PARENT_AT] === parent && this.#entries[at + BYTES_AT] !== NO_BYTES ? guess : UNKNOWN;
+  }
+
+  /** The kept bytes of all entries, four at a time. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+
+  wordAt(entry: number): number {
+    return this.#entries[entry * ENTRY_WORDS + BYTES_AT]! >>> 2;
+  }
+
+  wordCount(entry: number): number {
+    return (this.#entries[entry * ENTRY_WORDS + LENGTH_AT]! & ~NOT_AS_DOUBLES) >>> 2;
   }
 
   /** So much was missed while it was full that what it holds is of no use any more. */
@@ -107,11 +131,12 @@ export class ByteKeys {
     this.#entries[at + NEXT_AT] = START;
     this.#entries[at + PARENT_AT] = parent;
     this.#place(entry);
-    this.#follow(entry);
+    this.follow(entry);
     return entry;
   }
 
-  #follow(entry: number): void {
+  /** The entry was the next one, and will be guessed the next time. */
+  follow(entry: number): void {
     this.#entries[this.#previous * ENTRY_WORDS + NEXT_AT] = entry;
     this.#previous = entry;
   }
@@ -160,6 +185,7 @@ export class ByteKeys {
       const larger = new Float64Array(Math.max(keptEnd, this.#bytes.length * 2) / 8);
       larger.set(this.#doubles);
       this.#doubles = larger;
+      this.#words = new Uint32Array(larger.buffer);
       this.#bytes = new Uint8Array(larger.buffer);
     }
     this.#bytes.set(new Uint8Array(view.buffer, view.byteOffset + start, length), kept);

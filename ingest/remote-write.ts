@@ -91,9 +91,9 @@ export class RemoteWriteIngest {
     messages.metadataNoted(shards.hasher, entries);
   }
 
-  #decode(messages: WriteMessages, { tenant }: TenantShards, body: Uint8Array): void {
+  #decode(messages: WriteMessages, { tenant, hasher }: TenantShards, body: Uint8Array): void {
     try {
-      messages.decode(this.#uncompress(body), this.#gate.limits(tenant));
+      messages.decode(this.#uncompress(body), hasher, this.#gate.limits(tenant));
     } catch (error) {
       throw error instanceof DecodeError ? badData(error.message) : error;
     }

@@ -39,7 +39,8 @@ export function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
   return { shard, message: encodeAppendMessage(batch, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };
 }
 
-const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
+/** Of a message that is sent first. */
+export const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
 
 /** A shard that is evicted between two calls asks again, once; more often is a fault. */
 const LABEL_ROUNDS_MAX = 2;

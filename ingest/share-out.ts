@@ -12,6 +12,7 @@ import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
 import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
+import { WholeRequest } from './whole-request.ts';
 import type { WriteMessages } from './write-messages.ts';
 
 /** A part of a request on its way to the shards. */
@@ -35,6 +36,7 @@ export class ShareOut {
   #limits: typeof LIMITS;
   readonly #ids = new SeriesIdColumns();
   readonly #batches: SampleBatch[] = [];
+  readonly #whole = new WholeRequest();
   // Of the turn that is being made.
   #outgoing: OutgoingBatch[] = [];
   #outgoingBytes = 0;
@@ -55,10 +57,15 @@ export class ShareOut {
     this.#limits = limits;
     const { seriesCount, sampleStart } = messages.columns;
     this.#ids.reserve(seriesCount);
+    let isAllAccepted = true;
     messages.lookUpIds(shards.hasher, this.#ids, (series, reason) => {
+      isAllAccepted = false;
       const samples = sampleStart[series + 1]! - sampleStart[series]!;
       if (from === 0) rejections.add('bad-data', { samples }, () => `series ${series}: ${reason()}`);
     });
+    this.#times = new TimeBounds(this.#clock.nowMs(), limits);
+    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages.columns, this.#ids, this.#times, limits) : undefined;
+    if (whole !== undefined) return { batches: [whole], next: undefined, staleHistograms: 0 };
     this.#begin(shards.shardCount, messages, from);
     const next = this.#shareSeries(messages, shards.shardCount, from, rejections);
     this.#batches.forEach((batch, shard) => {
@@ -74,7 +81,6 @@ export class ShareOut {
     for (const batch of this.#batches) batch.clear();
     this.#outgoingBytes = 0;
     this.#staleHistograms = 0;
-    this.#times = new TimeBounds(this.#clock.nowMs(), this.#limits);
     const before = ({ count, series }: typeof columns.histograms): number => {
       let index = 0;
       while (index < count && series[index]! < from) index++;

@@ -26,7 +26,7 @@ export class WriteMessagesV1 implements WriteMessages {
     this.#cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
   }
 
-  decode(plain: Uint8Array, limits: LabelLimits): void {
+  decode(plain: Uint8Array, _hasher: SeriesHasher, limits: LabelLimits): void {
     this.#limits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     decodeWriteRequest(plain, this.columns);

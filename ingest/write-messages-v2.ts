@@ -8,25 +8,20 @@ import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { ByteKeys, UNKNOWN } from './byte-keys.ts';
-import { RepeatedSeries } from './repeated-series.ts';
-import { SeriesIdCache, type SeriesIdColumns } from './series-id-cache.ts';
-import { NO_TABLE, SymbolTables } from './symbol-tables.ts';
+import { KnownRequests, type KnownRequest } from './known-requests.ts';
+import { NO_NUMBER, NumberedSeries } from './numbered-series.ts';
+import type { SeriesIdColumns } from './series-id-cache.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
-
-/** In `numbers`, where a symbol has none. */
-const NO_NUMBER = 0;
-/** Behind the numbers of its labels a series' key has the type of its metadata and the numbers of help text and unit. */
-const METADATA_WORDS = 3;
 
 /**
  * Remote write 2.0: labels are references into a table of symbols that each request brings along.
  *
  * Each symbol of a request is given a number that stays the same from request to request (ByteKeys), which in the steady state takes one
- * comparison of its bytes. A series is then recognised by the numbers of its labels, a few words where 1.0 compares all their bytes; and
- * where the whole table of symbols is one that came before, by its references as they are. Its metadata is part of what is recognised: a
- * series whose entry is known needs no look at its metadata, which has been noted already.
+ * comparison of its bytes. A series is then recognised by the numbers of its labels, a few words where 1.0 compares all their bytes. Its
+ * metadata is part of what is recognised: a series whose entry is known needs no look at its metadata, which has been noted already. And a
+ * request that has come before, but for its samples, is recognised as a whole (known-requests.ts).
  */
 export class WriteMessagesV2 implements WriteMessages {
   readonly columns: RequestColumns;
@@ -35,14 +30,14 @@ export class WriteMessagesV2 implements WriteMessages {
   #labelLimits: LabelLimits;
   readonly #clock: Clock;
   readonly #symbols: ByteKeys;
-  readonly #series: SeriesIdCache;
-  readonly #tables: SymbolTables;
-  readonly #repeated: RepeatedSeries;
-  /** Number of each symbol of the request. */
+  readonly #series: NumberedSeries;
+  readonly #requests: KnownRequests;
+  /** The request that was decoded last, where it is a known one. */
+  #known: KnownRequest | undefined;
+  /** Number of each symbol of the request; behind the last one there are zeros. */
   #numbers = new Uint32Array(4096);
-  /** The numbers of the series that is looked up. */
-  readonly #key: Uint32Array;
-  readonly #keyView: DataView;
+  /** Symbols of the request before. */
+  #numbered = 0;
   /** Of series that have an entry but whose metadata is not yet known to be stored, by tenant: a request that was given up must not lose it. */
   readonly #unnoted = new WeakMap<SeriesHasher, Map<string, MetadataEntry>>();
   #reader: WireReader = requestReader(new Uint8Array(0));
@@ -56,31 +51,31 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
     this.#symbols = new ByteKeys(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
-    this.#series = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
-    this.#tables = new SymbolTables(limits.symbolCacheEntriesMax);
-    this.#repeated = new RepeatedSeries(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax / 4);
-    this.#key = new Uint32Array(limits.labelsPerSeriesMax * 2 + METADATA_WORDS);
-    this.#keyView = new DataView(this.#key.buffer);
+    this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax, limits.labelsPerSeriesMax);
+    this.#requests = new KnownRequests(limits.knownRequestsBytesMax);
   }
 
-  decode(plain: Uint8Array, limits: LabelLimits): void {
+  decode(plain: Uint8Array, hasher: SeriesHasher, limits: LabelLimits): void {
     this.#labelLimits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     this.#reader = requestReader(plain);
-    decodeRequest(plain, this.columns);
+    this.#forgetWhatIsOld();
+    this.#known = this.#requests.find(this.#reader, hasher, this.columns);
+    if (this.#known === undefined) decodeRequest(plain, this.columns);
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
-    this.#forgetWhatIsOld();
+    if (this.#known !== undefined) {
+      this.#known.copyIds(ids);
+      return;
+    }
     this.#numberSymbols(hasher);
-    const { seriesCount, symbolCount, histograms, exemplars, sampleStart, refsStart, refsEnd, metadataType, helpRef, unitRef } = this.columns;
-    const table = this.#tables.idOf(hasher, this.#numbers, symbolCount);
-    const repeated = this.#repeated;
-    const view = this.#reader.view;
-    this.#series.begin(hasher);
-    repeated.begin(hasher, table);
+    const { seriesCount, histograms, exemplars, sampleStart, refsStart, refsEnd, metadataType, helpRef, unitRef } = this.columns;
+    const known = this.#series;
+    known.begin(hasher, this.#plain, this.#numbers);
     let histogram = 0;
     let exemplar = 0;
+    let isAllAccepted = true;
     for (let index = 0; index < seriesCount; index++) {
       const hasSamples = sampleStart[index + 1]! > sampleStart[index]!;
       const firstHistogram = histogram;
@@ -89,33 +84,17 @@ export class WriteMessagesV2 implements WriteMessages {
       const firstExemplar = exemplar;
       while (exemplar < exemplars.count && exemplars.series[exemplar] === index) exemplar++;
       ids.isRefused[index] = 0;
-      let invalid: string | undefined;
-      const start = refsStart[index]!;
-      const end = refsEnd[index]!;
-      const type = metadataType[index]!;
-      const help = helpRef[index]!;
-      const unit = unitRef[index]!;
-      if (table === NO_TABLE) invalid = this.#lookUp(hasher, index, !hasSamples && hasHistograms, ids);
-      else if (!repeated.find(view, start, end, type, help, unit, ids, index)) {
-        invalid = this.#lookUp(hasher, index, !hasSamples && hasHistograms, ids);
-        if (invalid === undefined) repeated.add(view, start, end, hasher, type, help, unit, ids, index);
-      }
+      const isKnown = known.find(refsStart[index]!, refsEnd[index]!, metadataType[index]!, helpRef[index]!, unitRef[index]!, ids, index);
+      let invalid = isKnown ? undefined : this.#introduce(hasher, index, !hasSamples && hasHistograms, ids);
       if (hasHistograms && hasSamples) invalid ??= 'a series has either samples or histograms, not both';
       // Exemplars alone are not in the specification, but it is how Prometheus sends all of them: apart from the samples.
       else if (!hasHistograms && !hasSamples && exemplar === firstExemplar) invalid ??= 'a series has at least one sample or histogram';
       if (invalid === undefined) continue;
       ids.isRefused[index] = 1;
+      isAllAccepted = false;
       refuse(index, reasonOf(invalid));
     }
-  }
-
-  /** The id of a series by the numbers of its symbols. What is wrong with it, if anything. */
-  #lookUp(hasher: SeriesHasher, index: number, isNative: boolean, ids: SeriesIdColumns): string | undefined {
-    const keyLength = this.#makeKey(index);
-    const entry = keyLength === 0 ? UNKNOWN : this.#series.find(this.#keyView, 0, keyLength * 4);
-    if (entry === UNKNOWN) return this.#introduce(hasher, index, keyLength, isNative, ids);
-    this.#series.copyId(entry, ids, index);
-    return undefined;
+    if (isAllAccepted) this.#requests.note(this.#reader, hasher, this.columns, this.#numbers, ids);
   }
 
   /**
@@ -124,17 +103,15 @@ export class WriteMessagesV2 implements WriteMessages {
    */
   #forgetWhatIsOld(): void {
     const nowMs = this.#clock.nowMs();
-    if (this.#symbols.isExhausted) {
-      this.#symbols.clear();
-      this.#tables.clear();
-    } else if (nowMs - this.#knownSinceMs < this.#limits.metadataRenewMs / 2) return;
+    if (this.#symbols.isExhausted) this.#symbols.clear();
+    else if (nowMs - this.#knownSinceMs < this.#limits.metadataRenewMs / 2) return;
     this.#forgetSeries();
     this.#knownSinceMs = nowMs;
   }
 
   #forgetSeries(): void {
     this.#series.clear();
-    this.#repeated.clear();
+    this.#requests.clear();
   }
 
   #numberSymbols(hasher: SeriesHasher): void {
@@ -152,52 +129,12 @@ export class WriteMessagesV2 implements WriteMessages {
       if (number === UNKNOWN) number = symbols.add(view, start, end, hasher.words);
       numbers[symbol] = number === UNKNOWN ? NO_NUMBER : number;
     }
-  }
-
-  /** The numbers of a series' labels and metadata into the key; its length, 0 where the series cannot be recognised by it. */
-  #makeKey(series: number): number {
-    const { refsStart, refsEnd, symbolCount, metadataType, helpRef, unitRef } = this.columns;
-    const bytes = this.#plain;
-    const numbers = this.#numbers;
-    const key = this.#key;
-    const end = refsEnd[series]!;
-    const lengthMax = key.length - METADATA_WORDS;
-    let length = 0;
-    // One look at the end: a number of 0 is no number.
-    let isKnown = true;
-    for (let position = refsStart[series]! | 0; position < end; ) {
-      let ref = bytes[position++]!;
-      if (ref >= 0x80) {
-        // What is longer than three bytes is no position in a table that fits a request; the slow way says what it is.
-        const second = position < end ? bytes[position++]! : 0x80;
-        ref = (ref & 0x7f) | ((second & 0x7f) << 7);
-        if (second >= 0x80) {
-          const third = position < end ? bytes[position++]! : 0x80;
-          if (third >= 0x80) return 0;
-          ref |= third << 14;
-        }
-      }
-      if (ref >= symbolCount || length >= lengthMax) return 0;
-      const number = numbers[ref]!;
-      if (number === NO_NUMBER) isKnown = false;
-      key[length++] = number;
-    }
-    const type = metadataType[series]!;
-    const help = helpRef[series]!;
-    const unit = unitRef[series]!;
-    key[length] = type;
-    if ((type | help | unit) === 0) key[length + 1] = key[length + 2] = NO_NUMBER;
-    else {
-      if (help >= symbolCount || unit >= symbolCount) return 0;
-      key[length + 1] = numbers[help]!;
-      key[length + 2] = numbers[unit]!;
-      if (key[length + 1] === NO_NUMBER || key[length + 2] === NO_NUMBER) isKnown = false;
-    }
-    return isKnown ? length + METADATA_WORDS : 0;
+    numbers.fill(NO_NUMBER, symbolCount, this.#numbered);
+    this.#numbered = symbolCount;
   }
 
   /** The slow way, once: read, check, hash, note the metadata. What is wrong with the series, if anything. */
-  #introduce(hasher: SeriesHasher, series: number, keyLength: number, isNative: boolean, ids: SeriesIdColumns): string | undefined {
+  #introduce(hasher: SeriesHasher, series: number, isNative: boolean, ids: SeriesIdColumns): string | undefined {
     const keyHash = hasher.words.slice();
     const labels = this.labels(series);
     if ('invalid' in labels) return labels.invalid;
@@ -205,7 +142,7 @@ export class WriteMessagesV2 implements WriteMessages {
     if (invalid !== undefined) return invalid;
     hasher.hashLabels(this.#gate.storedLabels(labels));
     ids.set(series, hasher.words);
-    if (keyLength > 0) this.#series.add(this.#keyView, 0, keyLength * 4, keyHash, hasher.words);
+    this.#series.add(keyHash, hasher.words);
     return undefined;
   }
 

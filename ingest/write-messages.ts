@@ -22,8 +22,8 @@ export type CheckedLabels = Labels | { readonly invalid: string };
  * not be called across an `await`: other requests use the same columns.
  */
 export interface WriteMessages {
-  /** `plain` may be changed, and is used until the next call; `limits` are the tenant's, for its labels. Throws DecodeError. */
-  decode(plain: Uint8Array, limits: LabelLimits): void;
+  /** `plain` may be changed, and is used until the next call; `hasher` is the tenant's, as are `limits`, for its labels. Throws DecodeError. */
+  decode(plain: Uint8Array, hasher: SeriesHasher, limits: LabelLimits): void;
   readonly columns: WriteColumns;
   /** The id of each series into `ids`, which has room for them; `refuse` hears of series that are not valid, and these have none. */
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void;

@@ -1,6 +1,6 @@
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { FieldSpans, PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { FieldSpans, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):
@@ -153,7 +153,7 @@ class Walker {
     const reader = this.#reader;
     const index = columns.sampleCount++;
     if (index >= columns.timestampsMs.length) columns.growSamples();
-    if (end - reader.position === PLAIN_SAMPLE_BYTES && readPlainSample(reader, reader.position, columns, index)) {
+    if (readPlainSample(reader, reader.position, end, columns, index)) {
       reader.position = end;
       return;
     }

@@ -1,6 +1,6 @@
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { PLAIN_SAMPLE_BYTES, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 2.0, message io.prometheus.write.v2.Request (remote_write_spec_2_0.md and prompb/io/prometheus/write/v2):
@@ -55,6 +55,9 @@ export class RequestColumns extends WriteColumns {
   metadataType = new Uint32Array(this.seriesCapacity);
   helpRef = new Uint32Array(this.seriesCapacity);
   unitRef = new Uint32Array(this.seriesCapacity);
+  /** Where each sample that is plain (readPlainSample) begins in the message, and how many are. */
+  samplesAt = new Uint32Array(this.timestampsMs.length);
+  plainSampleCount = 0;
   /** Start timestamp of each sample, Unix ms, 0 where unknown. */
   startsMs = new Float64Array(this.timestampsMs.length);
   /** The same of all samples and histograms of a series that have none themselves. */
@@ -62,7 +65,7 @@ export class RequestColumns extends WriteColumns {
 
   override clear(): void {
     super.clear();
-    this.symbolCount = 0;
+    this.symbolCount = this.plainSampleCount = 0;
   }
 
   override growSeries(): void {
@@ -78,6 +81,7 @@ export class RequestColumns extends WriteColumns {
   override growSamples(): void {
     super.growSamples();
     this.startsMs = grown(this.startsMs);
+    this.samplesAt = grown(this.samplesAt);
   }
 
   growSymbols(): void {
@@ -195,6 +199,7 @@ class Walker {
         }
         case SERIES_CREATED:
           columns.createdMs[index] = reader.int64(end);
+          columns.hasStarts = true;
           break;
         case SERIES_HISTOGRAM:
         case SERIES_EXEMPLAR: {
@@ -223,7 +228,11 @@ class Walker {
     const index = columns.sampleCount++;
     if (index >= columns.timestampsMs.length) columns.growSamples();
     columns.startsMs[index] = 0;
-    if (end - start === PLAIN_SAMPLE_BYTES && readPlainSample(reader, start, columns, index)) return;
+    if (readPlainSample(reader, start, end, columns, index)) {
+      columns.samplesAt[index] = start;
+      columns.plainSampleCount++;
+      return;
+    }
     reader.position = start;
     readSample(reader, end, columns, index, columns.startsMs);
   }

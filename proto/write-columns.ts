@@ -45,6 +45,10 @@ export class WriteColumns {
   valueBits = new Uint32Array(INITIAL_SERIES * 2);
   readonly histograms = new FieldSpans();
   readonly exemplars = new FieldSpans();
+  /** Whether any sample has a start timestamp, which only 2.0 knows. */
+  hasStarts = false;
+  /** Whether bytes of the message were moved, see moveUp. */
+  hasMoved = false;
   readonly #entriesMax: number;
 
   /** A request with more of anything than this is refused: two bytes of a message can ask for sixteen of memory. */
@@ -56,6 +60,7 @@ export class WriteColumns {
     this.seriesCount = this.sampleCount = 0;
     this.sampleStart[0] = 0;
     this.histograms.count = this.exemplars.count = 0;
+    this.hasStarts = this.hasMoved = false;
   }
 
   get seriesCapacity(): number {
@@ -94,6 +99,7 @@ export class WriteColumns {
    * Answers with the end of the moved bytes.
    */
   moveUp(bytes: Uint8Array, series: number, gapStart: number, fieldStart: number, start: number, end: number): number {
+    this.hasMoved = true;
     const moved = bytes.slice(start, end);
     bytes.copyWithin(gapStart + moved.length, gapStart, fieldStart);
     bytes.set(moved, gapStart);
@@ -109,26 +115,33 @@ export class WriteColumns {
 }
 
 /**
- * Bytes of a sample as nearly all are: tag and eight bytes of the value, tag and six bytes of a timestamp between 1971 and 2109. Both
- * versions of remote write have the same fields there.
+ * Bytes of a sample as nearly all are: tag and eight bytes of the value, tag and six bytes of a timestamp between 1971 and 2109; of a value of
+ * zero there is nothing. Both versions of remote write have the same fields there.
  */
-export const PLAIN_SAMPLE_BYTES = 16;
+const PLAIN_SAMPLE_BYTES = 16;
+const PLAIN_ZERO_BYTES = 7;
 const VALUE_TAG = 0x09;
 const TIMESTAMP_TAG = 0x10;
 
-/** Reads a sample of PLAIN_SAMPLE_BYTES at `at` into the columns; answers false, with nothing read, when it is of another form. */
-export function readPlainSample(reader: WireReader, at: number, columns: WriteColumns, index: number): boolean {
+/** The end of the sample of one of those forms that begins at `at`. */
+export function plainSampleEnd(bytes: Uint8Array, at: number): number {
+  return at + (bytes[at] === VALUE_TAG ? PLAIN_SAMPLE_BYTES : PLAIN_ZERO_BYTES);
+}
+
+/** Reads a sample of one of those forms, from `at` to `end`, into the columns; answers false, with nothing read, when it is of another one. */
+export function readPlainSample(reader: WireReader, at: number, end: number, columns: WriteColumns, index: number): boolean {
   const { bytes, view } = reader;
-  if (bytes[at] !== VALUE_TAG || bytes[at + 9] !== TIMESTAMP_TAG) return false;
-  const first = view.getUint32(at + 10, true);
-  const last = view.getUint16(at + 14, true);
+  const isZero = end - at === PLAIN_ZERO_BYTES;
+  if (isZero ? bytes[at] !== TIMESTAMP_TAG : end - at !== PLAIN_SAMPLE_BYTES || bytes[at] !== VALUE_TAG || bytes[at + 9] !== TIMESTAMP_TAG) return false;
+  const first = view.getUint32(end - 6, true);
+  const last = view.getUint16(end - 2, true);
   // Of the six bytes all but the last one go on.
   if ((first & 0x80808080) !== (0x80808080 | 0) || (last & 0x8080) !== 0x0080) return false;
   const low = (first & 0x7f) | ((first >>> 1) & 0x3f80) | ((first >>> 2) & 0x1fc000) | ((first >>> 3) & 0xfe00000);
   const high = (last & 0x7f) | ((last >>> 1) & 0x3f80);
   columns.timestampsMs[index] = high * 0x10000000 + low;
-  columns.valueBits[index * 2] = view.getUint32(at + 1, true);
-  columns.valueBits[index * 2 + 1] = view.getUint32(at + 5, true);
+  columns.valueBits[index * 2] = isZero ? 0 : view.getUint32(at + 1, true);
+  columns.valueBits[index * 2 + 1] = isZero ? 0 : view.getUint32(at + 5, true);
   return true;
 }
 
@@ -151,7 +164,10 @@ export function readSample(reader: WireReader, end: number, columns: WriteColumn
       columns.valueBits[index * 2] = reader.view.getUint32(at, true);
       columns.valueBits[index * 2 + 1] = reader.view.getUint32(at + 4, true);
     } else if (tag === SAMPLE_TIMESTAMP) columns.timestampsMs[index] = reader.int64(end);
-    else if (tag === SAMPLE_START && startsMs !== undefined) startsMs[index] = reader.int64(end);
+    else if (tag === SAMPLE_START && startsMs !== undefined) {
+      startsMs[index] = reader.int64(end);
+      columns.hasStarts = true;
+    }
     else reader.skipUnknown(tag, end, startsMs === undefined ? SAMPLE_FIELDS : SAMPLE_FIELDS_WITH_START);
   }
 }

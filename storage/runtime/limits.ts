@@ -140,6 +140,8 @@ export const LIMITS = {
   symbolCacheEntriesMax: 256 * KIB,
   /** Their bytes: about 30 each. */
   symbolCacheBytesMax: 8 * MIB,
+  /** Requests of 2.0 that are known as wholes: some 80 bytes a series, so 100,000 series. */
+  knownRequestsBytesMax: 8 * MIB,
 
   // —— a shard ——
   /** With this many samples the log is sealed. 24 bytes each: 15 MiB with the room below. A seal of this many takes well under a second in all. */

@@ -134,6 +134,14 @@ describe.each([1, 4])('with %d shards', (shardCount) => {
     expect(stack.stored()).toEqual(lines(...many(30, 1)));
   });
 
+  test('a NaN that would pass for a histogram is any NaN', async () => {
+    const stack = new Stack(shardCount);
+    const message = encode([up(1, [0, 1.5])]);
+    message.set(new Uint8Array(Uint32Array.of(7, 0xfffa0000).buffer), message.length - 15);
+    expect(await stack.send(message)).toMatchObject({ stored: { samples: 1, histograms: 0 } });
+    expect(stack.stored()).toEqual(lines(up(1, [0, NaN])));
+  });
+
   test('requests in flight together do not read each other', async () => {
     const stack = new Stack(shardCount);
     const requests = Array.from({ length: 8 }, (_, r) => Array.from({ length: 20 + r * 30 }, (_, i) => up(r * 1000 + i, [r, r * 1000 + i])));
