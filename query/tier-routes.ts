@@ -75,13 +75,14 @@ function taskJson(task: FlushTask) {
   return task.kind === 'window' ? { kind: task.kind, start: timeText(task.startMs), end: timeText(task.endMs) } : { kind: task.kind, batches: task.batchCount };
 }
 
-function archiveJson({ tables, archivedUntilMs, deletions, upkeep, commitsLostMs }: ArchiveStatusAnswer, nowMs: number) {
+function archiveJson({ tables, archivedUntilMs, deletions, upkeep, commitsLostMs, adopted }: ArchiveStatusAnswer, nowMs: number) {
   const watermarks = Object.entries(archivedUntilMs).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     windowSeconds: LIMITS.archiveWindowMs / 1000,
     graceSeconds: LIMITS.archiveGraceMs / 1000,
     archivedUntil: Object.fromEntries(watermarks.map(([shard, untilMs]) => [shard, timeText(untilMs)])),
     commitsLost: timeText(commitsLostMs),
+    adopted: adopted === undefined ? null : { time: timeText(adopted.timeMs), files: adopted.fileCount },
     tables: tables.map(tableJson),
     deletions: deletions === undefined ? null : { waiting: deletions.waiting, files: deletions.fileCount },
     upkeep: upkeep === undefined ? null : upkeep.map((status) => upkeepJson(status, nowMs)),

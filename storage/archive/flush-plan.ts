@@ -112,6 +112,7 @@ function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveL
   return sequences;
 }
 
-function windowStart(timeMs: number, windowMs: number): number {
+/** Start of the window that a time is in (Unix ms). */
+export function windowStart(timeMs: number, windowMs: number): number {
   return Math.floor(timeMs / windowMs) * windowMs;
 }

@@ -3,6 +3,7 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { parseFileName, parseMetadataName } from './object-names.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 
 /** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
@@ -19,10 +20,6 @@ export interface OpenWork {
   readonly planIds: ReadonlySet<string>;
 }
 
-const FLUSHED = /^data\/[^/]+\/(\d+)-(\d+)-(\d{8,})-\d{4,}-[0-9a-f]{32}(?:-\d+)?\.parquet$/;
-const REWRITTEN = /^data\/[^/]+\/\d+-\d+-(?:merged-|rewritten-)?\d{4,}-([0-9a-f]{32})\.parquet$/;
-const METADATA = /^metadata\/(?:snap-\d+-|\d{5,}-)?([0-9a-f]{32})(?:-m\d+\.avro|\.avro|\.metadata\.json)$/;
-
 /**
  * Whether nobody will ever refer to an object that the catalog does not know. `path` is its key behind the table's prefix.
  *
@@ -33,9 +30,9 @@ const METADATA = /^metadata\/(?:snap-\d+-|\d{5,}-)?([0-9a-f]{32})(?:-m\d+\.avro|
  * somebody else's, and stays.
  */
 export function isOrphan(path: string, { committed, planIds }: OpenWork): boolean {
-  const flushed = FLUSHED.exec(path);
-  if (flushed !== null) return Number(flushed[3]) <= (committed.get(`${flushed[1]}/${flushed[2]}`) ?? 0);
-  const id = REWRITTEN.exec(path)?.[1] ?? METADATA.exec(path)?.[1];
+  const file = parseFileName(path);
+  if (file?.flush !== undefined) return file.flush <= (committed.get(file.shard) ?? 0);
+  const id = file?.planId ?? parseMetadataName(path)?.planId;
   return id !== undefined && !planIds.has(id);
 }
 

@@ -108,7 +108,8 @@ export class SeriesFileWriter {
   }
 }
 
-function mergeBounds(bounds: readonly Bounds[], type: number): Bounds {
+/** Of several chunks of a column, by its physical type. */
+export function mergeBounds(bounds: readonly Bounds[], type: number): Bounds {
   const order = type === DOUBLE ? compareDoubles : type === INT64 ? compareInt64s : compareBytes;
   return bounds.reduce((all, next) => ({
     lower: order(next.lower, all.lower) < 0 ? next.lower : all.lower,

@@ -190,8 +190,10 @@ export interface ArchiveStatusAnswer {
   /** Deletions that are not carried out everywhere, and the files that may still have something of them. Absent from catalogs of an older release, as `upkeep` is. */
   readonly deletions?: { readonly waiting: number; readonly fileCount: number };
   readonly upkeep?: readonly UpkeepStatus[];
-  /** The catalog's storage began anew, or went back to an earlier state: it does not know all files that were written before this (Unix ms), and leaves them where they are. */
+  /** The catalog's storage began anew, or went back to an earlier state: it does not know all files that were written before this (Unix ms), leaves them where they are, and looks for them. */
   readonly commitsLostMs?: number | undefined;
+  /** Files that the catalog had forgotten and has found again: how many, and when last (Unix ms). */
+  readonly adopted?: { readonly timeMs: number; readonly fileCount: number } | undefined;
   /** By shard: all its samples before this (Unix ms) are in files. */
   readonly archivedUntilMs: Readonly<Record<string, number>>;
 }

@@ -114,9 +114,12 @@ export class ArchiveFiles {
       }
       // A shard's flushes are numbered one by one. Where some are missing, it is the catalog that has begun anew, or gone back: there are files
       // in the object store that it knows nothing of, and that nobody may take for orphans.
-      if (sequence > (known?.sequence ?? 0) + 1) this.#sql.run('UPDATE archive_state SET commits_lost_ms = ? WHERE id = 1', nowMs);
+      if (sequence > (known?.sequence ?? 0) + 1) this.#noteLost(shard, known?.sequence ?? 0, nowMs);
+      // A catalog that has begun anew may have found some of the files before their shard could commit them.
+      const adopted = this.#removed.known(files.map(({ key }) => key));
+      const news = files.filter(({ key }) => !adopted.has(key));
       // Shards of before there were several tables do not name theirs.
-      if (files.length > 0) this.#add(files.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
+      if (news.length > 0) this.#add(news.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
       this.#noteSources(files, shard, nowMs);
       // A shard that began anew archives times again that are in files: the mark stays, or the hot tier would be asked for them.
       const untilMs = Math.max(archivedMs, knownMs);
@@ -304,6 +307,12 @@ export class ArchiveFiles {
       if (outlived === 1) continue;
       this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, ?, ?)', shard, day, last, nowMs);
     }
+  }
+
+  /** The object store is looked through for them (archive/catalog-recovery.ts). Inside the caller's transaction. */
+  #noteLost(shard: string, knownFlush: number, nowMs: number): void {
+    this.#sql.run('UPDATE archive_state SET commits_lost_ms = ?, next_look_ms = NULL WHERE id = 1', nowMs);
+    this.#sql.run('INSERT INTO lost_flush (shard, after_flush, times) VALUES (?, ?, 1) ON CONFLICT (shard) DO UPDATE SET times = times + 1', shard, knownFlush);
   }
 
   /** Inside the caller's transaction. */

@@ -1,6 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveDayStatus, ArchiveStatusAnswer } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
+import { RecoveryState } from './recovery-state.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 import { TABLE_DEFINITIONS } from './table-definitions.ts';
@@ -55,6 +56,7 @@ export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
     tables,
     archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])),
     commitsLostMs: new RemovedObjectsStore(sql).commitsLostMs,
+    adopted: new RecoveryState(sql).adopted,
     deletions: { waiting: deletions!.waiting, fileCount: deletions!.files },
   };
 }

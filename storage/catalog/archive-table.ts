@@ -7,6 +7,8 @@ import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { describeManifest, encodeManifest, encodeManifestList, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
 import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
+import { encodeRolledUp } from './rollup-days.ts';
+import { ROLLUP_TABLES } from './rollup-tables.ts';
 import type { TableDefinition } from './table-definition.ts';
 import { newTable, withoutSnapshots, withSchema, withSnapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
 
@@ -31,6 +33,20 @@ interface SnapshotPlan extends ChangeRange {
   readonly id: string;
   readonly snapshotId: number;
   readonly nowMs: number;
+  /** Of the table: what a catalog that has to adopt it must know (rollup-days.ts). Absent from plans of an older release. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/** Property of a table of roll-ups: its days. */
+export const ROLLED_UP_PROPERTY = 'varve.rolled-up';
+
+/** How far a table's metadata has come, to be compared with what is in the object store. */
+export interface TableProgress {
+  readonly version: number;
+  /** 0 before the first snapshot. */
+  readonly sequenceNumber: number;
+  /** Of metadata that the table may have written itself, though it does not name it. */
+  readonly ownPlanIds: ReadonlySet<string>;
 }
 
 interface StateRow extends Record<string, string | number | null> {
@@ -38,9 +54,10 @@ interface StateRow extends Record<string, string | number | null> {
   readonly metadata_key: string | null;
   readonly metadata_version: number;
   readonly snapshot_plan: string | null;
+  readonly given_up: string;
 }
 
-const NEW_STATE: StateRow = { published_change: 0, metadata_key: null, metadata_version: 0, snapshot_plan: null };
+const NEW_STATE: StateRow = { published_change: 0, metadata_key: null, metadata_version: 0, snapshot_plan: null, given_up: '[]' };
 
 /**
  * One Iceberg table of a tenant: snapshots that follow what has been committed to the catalog (archive-files.ts), one for all changes of a
@@ -66,6 +83,26 @@ export class ArchiveTable {
   current(): { readonly metadata: TableMetadata; readonly location: string } | undefined {
     const { metadata_key: key } = this.#state();
     return key === null ? undefined : { metadata: this.#metadata(key), location: this.#uri(key) };
+  }
+
+  get definition(): TableDefinition {
+    return this.#options.definition;
+  }
+
+  /** Where all its objects are, as readers find them. */
+  get location(): string {
+    return this.#uri(this.#options.prefix);
+  }
+
+  /** All its keys begin with it. */
+  get prefix(): string {
+    return this.#options.prefix;
+  }
+
+  get progress(): TableProgress {
+    const { metadata_version: version, given_up: givenUp, snapshot_plan: plan } = this.#state();
+    const open = plan === null ? [] : [(JSON.parse(plan) as SnapshotPlan).id];
+    return { version, sequenceNumber: this.current()?.metadata['last-sequence-number'] ?? 0, ownPlanIds: new Set([...(JSON.parse(givenUp) as string[]), ...open]) };
   }
 
   /** Adds one snapshot, if there is something for it. After a throw, or a crash at any place, calling it again goes on with the same plan. */
@@ -96,7 +133,7 @@ export class ArchiveTable {
     });
     const version = state.metadata_version + 1;
     const metadataKey = this.#key(metadataName(version, plan.id));
-    const text = JSON.stringify(metadata);
+    const text = JSON.stringify({ ...metadata, properties: { ...metadata.properties, ...plan.properties } });
     await this.#put(metadataKey, new TextEncoder().encode(text));
     this.#advance(plan, version, { metadataKey, text }, () => this.#manifests.advance(plan, work, manifests, sequenceNumber));
   }
@@ -164,7 +201,7 @@ export class ArchiveTable {
     const { sql, store, definition } = this.#options;
     if ((await putObject(store, key, body)) === 'stored') return;
     // Another build had begun this plan and wrote other bytes: what it wrote is left to the clean-up, and a new plan has other keys.
-    sql.run('UPDATE archive_table SET snapshot_plan = NULL WHERE name = ?', definition.name);
+    sql.run("UPDATE archive_table SET given_up = json_insert(given_up, '$[#]', json_extract(snapshot_plan, '$.id')), snapshot_plan = NULL WHERE name = ? AND snapshot_plan IS NOT NULL", definition.name);
     throw new Error(`object ${key} has other bytes than planned: another snapshot is planned at the next try`);
   }
 
@@ -177,7 +214,7 @@ export class ArchiveTable {
       if (state.metadata_version !== version - 1 || state.snapshot_plan !== JSON.stringify(plan)) throw new Error('this instance of the catalog has been replaced');
       manifests();
       sql.run(
-        'UPDATE archive_table SET published_change = ?, metadata = ?, metadata_key = ?, metadata_version = ?, snapshot_plan = NULL WHERE name = ?',
+        "UPDATE archive_table SET published_change = ?, metadata = ?, metadata_key = ?, metadata_version = ?, snapshot_plan = NULL, given_up = '[]' WHERE name = ?",
         plan.through,
         text,
         metadataKey,
@@ -194,7 +231,9 @@ export class ArchiveTable {
     if (state.snapshot_plan !== null) return JSON.parse(state.snapshot_plan) as SnapshotPlan;
     const range = this.#manifests.nextChanges(state.published_change);
     if (range === undefined) return undefined;
-    const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs() };
+    const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
+    const properties = rollup && { [ROLLED_UP_PROPERTY]: encodeRolledUp(sql, rollup.name) };
+    const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs(), ...(properties && { properties }) };
     // The plan is stored before it is carried out: a crash behind this resumes it.
     sql.transaction(() => {
       sql.run('INSERT OR IGNORE INTO archive_table (name, published_change, metadata_version) VALUES (?, 0, 0)', definition.name);
@@ -205,7 +244,7 @@ export class ArchiveTable {
 
   #state(): StateRow {
     const { sql, definition } = this.#options;
-    return sql.all<StateRow>('SELECT published_change, metadata_key, metadata_version, snapshot_plan FROM archive_table WHERE name = ?', definition.name)[0] ?? NEW_STATE;
+    return sql.all<StateRow>('SELECT published_change, metadata_key, metadata_version, snapshot_plan, given_up FROM archive_table WHERE name = ?', definition.name)[0] ?? NEW_STATE;
   }
 
   /** `key` is that of the state that has just been read. */

@@ -4,10 +4,15 @@ import type { Clock } from '../runtime/clock.ts';
 /** When a ring has failed or was cut off, and nobody commits: the platform itself gives up after a few tries. */
 const RETRY_AFTER_MS = 60_000;
 
-/** Work of bounded steps: see UpkeepTask. */
+/** Work of bounded steps: see UpkeepTask (archive/open-upkeep.ts). */
 interface Background {
   nextDueMs(): number | undefined;
   step(): Promise<void>;
+}
+
+/** What must be done before anything else is, while it is due. */
+interface Beforehand extends Background {
+  readonly isDue: boolean;
 }
 
 /**
@@ -19,8 +24,11 @@ export class CatalogAlarm {
   readonly #work: readonly Background[];
   readonly #alarm: Alarm;
   readonly #clock: Clock;
+  readonly #first: Beforehand | undefined;
 
-  constructor(work: readonly Background[], alarm: Alarm, clock: Clock) {
+  /** `first`: all else waits for it. */
+  constructor(work: readonly Background[], alarm: Alarm, clock: Clock, first?: Beforehand) {
+    this.#first = first;
     this.#work = work;
     this.#alarm = alarm;
     this.#clock = clock;
@@ -43,13 +51,17 @@ export class CatalogAlarm {
     if (dueMs === undefined) return;
     // Set before it is needed: a crash on the way must not leave everything as it is until somebody commits again.
     await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs() + RETRY_AFTER_MS));
-    for (const each of this.#work) await each.step();
+    for (const each of this.#due()) await each.step();
     await this.arm();
   }
 
   /** Unix ms; `undefined` when nothing will be before somebody commits. */
   #nextDueMs(): number | undefined {
-    const due = this.#work.flatMap((each) => each.nextDueMs() ?? []);
+    const due = this.#due().flatMap((each) => each.nextDueMs() ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  #due(): readonly Background[] {
+    return this.#first?.isDue === true ? [this.#first] : this.#work;
   }
 }

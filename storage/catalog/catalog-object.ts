@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
+import { CatalogRecovery } from '../archive/catalog-recovery.ts';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
@@ -61,6 +62,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #tables: ArchiveTables | undefined;
   readonly #publisher: SnapshotPublisher | undefined;
   readonly #upkeep: ArchiveUpkeep | undefined;
+  readonly #recovery: CatalogRecovery | undefined;
   readonly #alarm: CatalogAlarm | undefined;
   readonly #sql: Sql;
 
@@ -82,7 +84,8 @@ export class Catalog extends DurableObject implements CatalogApi {
       const upkeep = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
       this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
-      this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep], durableObjectAlarm(state.storage), systemClock);
+      this.#recovery = new CatalogRecovery(upkeep);
+      this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep], durableObjectAlarm(state.storage), systemClock, this.#recovery);
       // Nobody waits for it: what a tenant's requests need of the catalog does not depend on the archive's upkeep.
       state.waitUntil(this.#alarm.arm());
     }
@@ -136,11 +139,11 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {
-    return { ...archiveStatus(this.#sql), upkeep: [...(this.#publisher?.status() ?? []), ...(this.#upkeep?.status() ?? [])] };
+    return { ...archiveStatus(this.#sql), upkeep: [...(this.#recovery === undefined ? [] : [this.#recovery.status()]), ...(this.#publisher?.status() ?? []), ...(this.#upkeep?.status() ?? [])] };
   }
 
   async stats(): Promise<CatalogStats> {
-    return { version: CATALOG_RPC_VERSION, counters: { ...this.#publisher?.counters, ...this.#upkeep?.counters } };
+    return { version: CATALOG_RPC_VERSION, counters: { ...this.#recovery?.counters, ...this.#publisher?.counters, ...this.#upkeep?.counters } };
   }
 
   async tables(): Promise<TablesAnswer> {

@@ -204,6 +204,45 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   "ALTER TABLE data_file ADD COLUMN expired TEXT NOT NULL DEFAULT ''",
   // When a shard last committed a flush whose predecessor the catalog has not seen (Unix ms): it began anew, or went back to an earlier state.
   'ALTER TABLE archive_state ADD COLUMN commits_lost_ms INTEGER',
+  // Whether the object store has files that the catalog should know of, and does not (archive/catalog-recovery.ts): when it is looked next, Unix ms.
+  'ALTER TABLE archive_state ADD COLUMN next_look_ms INTEGER',
+  // When some were last adopted (Unix ms), and how many in all.
+  'ALTER TABLE archive_state ADD COLUMN adopted_ms INTEGER',
+  'ALTER TABLE archive_state ADD COLUMN adopted_files INTEGER NOT NULL DEFAULT 0',
+  // JSON array: ids of plans for the table's next metadata that were given up, though their objects may be there.
+  "ALTER TABLE archive_table ADD COLUMN given_up TEXT NOT NULL DEFAULT '[]'",
+  // Shards that have committed a flush that is not the next one: files of those between may be in the object store.
+  `CREATE TABLE lost_flush (
+    shard TEXT PRIMARY KEY,
+    after_flush INTEGER NOT NULL,      -- the newest that was known before
+    times INTEGER NOT NULL             -- how often it has happened
+  ) WITHOUT ROWID`,
+  // What is being read of one table's newer state, until it is adopted in one transaction (adopted-files.ts).
+  `CREATE TABLE adopted_file (
+    key TEXT PRIMARY KEY,
+    shard TEXT NOT NULL,
+    day INTEGER NOT NULL,              -- first day (since 1970) of its partition
+    rank INTEGER NOT NULL,             -- of the files of this table alone, as run, which is text, and position
+    run TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    clean_through INTEGER NOT NULL,
+    description TEXT NOT NULL,         -- data-file.ts
+    added_snapshot INTEGER NOT NULL,
+    added_sequence INTEGER NOT NULL,
+    manifest INTEGER NOT NULL          -- position in adopted_manifest
+  ) WITHOUT ROWID`,
+  `CREATE TABLE adopted_manifest (
+    manifest INTEGER PRIMARY KEY,
+    day INTEGER,                       -- as in data_manifest
+    live_files INTEGER NOT NULL,
+    description TEXT NOT NULL          -- iceberg-manifest.ts
+  )`,
+  // Objects of the table's data, and files that left with one of the newer state's snapshots.
+  `CREATE TABLE seen_object (
+    key TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    is_removed INTEGER NOT NULL
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -4,7 +4,7 @@ import { partitionDay, partitionOrdinal, type TableDefinition } from './table-de
 
 /* Manifests and manifest lists of Iceberg v2; names and field ids are those of the specification. */
 
-const STATUS = { existing: 0, added: 1, deleted: 2 } as const;
+export const MANIFEST_STATUS = { existing: 0, added: 1, deleted: 2 } as const;
 const CONTENT_DATA = 0;
 
 const optional = (type: AvroSchema): AvroSchema => ['null', type];
@@ -109,20 +109,33 @@ export interface Manifest {
   readonly lastDay: number;
 }
 
+/** What the catalog knows of a file that Iceberg has no field for: see the columns of `data_file` (catalog-store.ts). */
+export interface StoredPlace {
+  readonly shard: string;
+  readonly rank: number;
+  readonly run: number;
+  readonly position: number;
+  readonly cleanThrough: number;
+}
+
+/** Header entry of a manifest: a JSON array, for each of its files in order the place and what else a catalog that adopts the file must know (adopted-manifest.ts). */
+export const PLACES_KEY = 'varve.places';
+
 /** What a manifest says of a file. */
 export interface ManifestEntry {
   /** `added` or `deleted` by the snapshot that writes the manifest, or in the table since before. */
-  readonly status: keyof typeof STATUS;
+  readonly status: keyof typeof MANIFEST_STATUS;
   readonly file: DataFile;
   /** Of the snapshot that added it, and its sequence number; `undefined` for `added`, which inherits both. */
   readonly addedBy: { readonly snapshotId: number; readonly sequenceNumber: number } | undefined;
+  readonly place?: StoredPlace;
 }
 
 /** The bytes of a manifest that snapshot `snapshotId` writes. `uriOf` makes a location of a key. */
 export function encodeManifest(definition: TableDefinition, entries: readonly ManifestEntry[], snapshotId: number, uriOf: (key: string) => string, sync: Uint8Array): Uint8Array {
   const { schema, partitionSpec } = definition;
   const values = entries.map(({ status, file, addedBy }): AvroValue => ({
-    status: STATUS[status],
+    status: MANIFEST_STATUS[status],
     snapshot_id: status === 'existing' ? addedBy?.snapshotId : snapshotId,
     sequence_number: addedBy?.sequenceNumber,
     file_sequence_number: addedBy?.sequenceNumber,
@@ -135,6 +148,7 @@ export function encodeManifest(definition: TableDefinition, entries: readonly Ma
     'partition-spec-id': String(partitionSpec['spec-id']),
     'format-version': '2',
     content: 'data',
+    [PLACES_KEY]: JSON.stringify(entries.map(({ file, place }) => place && [place.shard, place.rank, place.run, place.position, place.cleanThrough, file.tailBytes, file.minTimeMs, file.maxTimeMs])),
   };
   return encodeAvroFile(manifestEntrySchema(definition), values, metadata, sync);
 }

@@ -35,6 +35,18 @@ interface SizeRow extends Record<string, number | null> {
   readonly live_files: number;
 }
 
+interface EntryRow extends Record<string, string | number | null> {
+  readonly file: number;
+  readonly description: string;
+  readonly added_snapshot: number | null;
+  readonly added_sequence: number | null;
+  readonly shard: string;
+  readonly rank: number;
+  readonly run: number;
+  readonly position: number;
+  readonly clean_through: number;
+}
+
 type Place = { readonly file: number; readonly day: number };
 
 const IN_LIST = 'IN (SELECT value FROM json_each(?))';
@@ -133,15 +145,15 @@ export class ManifestStore {
   }
 
   entries(write: ManifestWrite): ManifestEntry[] {
-    const rows = this.#sql.all<{ file: number; description: string; added_snapshot: number | null; added_sequence: number | null }>(
-      `SELECT file, description, added_snapshot, added_sequence FROM data_file WHERE file ${IN_LIST}`,
+    const rows = this.#sql.all<EntryRow>(
+      `SELECT file, description, added_snapshot, added_sequence, shard, rank, run, position, clean_through FROM data_file WHERE file ${IN_LIST}`,
       JSON.stringify(write.entries.map(({ file }) => file)),
     );
     const byFile = new Map(rows.map((row) => [row.file, row]));
     return write.entries.map(({ file, status }) => {
-      const { description, added_snapshot: snapshotId, added_sequence: sequenceNumber } = must(byFile.get(file), `file ${file}`);
+      const { description, added_snapshot: snapshotId, added_sequence: sequenceNumber, clean_through: cleanThrough, shard, rank, run, position } = must(byFile.get(file), `file ${file}`);
       const addedBy = snapshotId === null || sequenceNumber === null ? undefined : { snapshotId, sequenceNumber };
-      return { status, file: decodeDataFile(description), addedBy };
+      return { status, file: decodeDataFile(description), addedBy, place: { shard, rank, run, position, cleanThrough } };
     });
   }
 

@@ -1,3 +1,4 @@
+import { must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
@@ -30,4 +31,38 @@ export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): 
   const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
   const { removals } = sql.all<{ removals: number }>('SELECT removals FROM archive_state WHERE id = 1')[0]!;
   return { version: CATALOG_RPC_VERSION, days, policies, archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])), removals };
+}
+
+/** What a table's days of roll-ups are, for a catalog that has to be told: as text, each set of rules once. */
+interface RolledUpText {
+  readonly policies: readonly string[];
+  /** Shard, first and last day, and which of the rules. */
+  readonly days: readonly (readonly [string, number, number, number])[];
+}
+
+/** Days since 1970, both inclusive, of a shard whose roll-ups were made by the same rules. */
+export interface RolledUpDays {
+  readonly shard: string;
+  readonly firstDay: number;
+  readonly lastDay: number;
+  readonly rules: string;
+}
+
+/** All days that a table has, whether they are up to date or not. */
+export function encodeRolledUp(sql: Sql, table: RollupTableName): string {
+  const policies: string[] = [];
+  const days: [string, number, number, number][] = [];
+  for (const { shard, day, rules } of sql.each<{ shard: string; day: number; rules: string }>('SELECT shard, day, rules FROM rollup_day JOIN rollup_policy USING (policy) WHERE table_name = ? ORDER BY shard, day', table)) {
+    let policy = policies.indexOf(rules);
+    if (policy < 0) policy = policies.push(rules) - 1;
+    const last = days.at(-1);
+    if (last?.[0] === shard && last[2] === day - 1 && last[3] === policy) last[2] = day;
+    else days.push([shard, day, day, policy]);
+  }
+  return JSON.stringify({ policies, days } satisfies RolledUpText);
+}
+
+export function decodeRolledUp(text: string): RolledUpDays[] {
+  const { policies, days } = JSON.parse(text) as RolledUpText;
+  return days.map(([shard, firstDay, lastDay, policy]) => ({ shard, firstDay, lastDay, rules: must(policies[policy], `rules ${policy}`) }));
 }

@@ -52,6 +52,11 @@ export function partitionOrdinal({ partitionSpec }: TableDefinition, day: number
   return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
 }
 
+/** The first day of a partition that Iceberg counts so. */
+export function dayOfOrdinal({ partitionSpec }: TableDefinition, ordinal: number): number {
+  return partitionSpec.fields[0].transform === 'day' ? ordinal : dayOf(Date.UTC(1970, ordinal, 1));
+}
+
 /** The first day behind a partition. */
 export function partitionEndDay({ partitionSpec }: TableDefinition, day: number): number {
   if (partitionSpec.fields[0].transform === 'day') return day + 1;

@@ -26,6 +26,10 @@ export const UPKEEP_LIMITS = {
   archiveOrphanAgeMs: 3 * 24 * HOUR_MS,
   /** How often the object store is searched for them, a page of 1,000 keys a step. */
   archiveSweepPeriodMs: 24 * HOUR_MS,
+  /** How often a catalog that is awake looks whether the object store has files that it has forgotten: a page of keys or two for each table. */
+  archiveLookPeriodMs: 6 * HOUR_MS,
+  /** Files that no snapshot has and that a catalog takes at a time when it finds them: a request each. */
+  archiveAdoptFilesMax: 256,
   /** Deletions that wait to be carried out in files: every query looks at those of its time. */
   archiveTombstonesMax: 256,
   /** Of a deletion's selectors, as JSON. */

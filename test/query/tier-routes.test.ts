@@ -23,6 +23,7 @@ test('each tier with what it holds: segments and log, files by day', async () =>
       graceSeconds: 87_300,
       archivedUntil: { '1/0': new Date(NOON - DAY_MS).toISOString() },
       commitsLost: null,
+      adopted: null,
       tables: [
         {
           table: 'samples',

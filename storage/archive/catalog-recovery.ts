@@ -1,0 +1,237 @@
+import { DecodeError } from '../../proto/decode-error.ts';
+import { AdoptedFiles, type ChangedFile } from '../catalog/adopted-files.ts';
+import type { UpkeepStatus } from '../catalog/archive-api.ts';
+import { dayOf, type DataFile } from '../catalog/data-file.ts';
+import { ROLLED_UP_PROPERTY, type ArchiveTable } from '../catalog/archive-table.ts';
+import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import { RecoveryState, type DaysOfShard, type LostFlushes } from '../catalog/recovery-state.ts';
+import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
+import type { ObjectStore } from '../object-store.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import type { Sql } from '../runtime/sql.ts';
+import { describeObject } from './described-object.ts';
+import { windowStart } from './flush-plan.ts';
+import { TableFinder, type FoundTable } from './found-table.ts';
+import { parseFileName, type FileName } from './object-names.ts';
+import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import type { RetentionOf } from './series-retention.ts';
+
+/** Tables that shards flush into. */
+const FLUSHED: readonly ArchiveTableName[] = ['samples', 'exemplars'];
+
+export interface CatalogRecoveryOptions {
+  /** A catalog's database that has been migrated (catalog-store.ts). */
+  readonly sql: Sql;
+  readonly tables: ArchiveTables;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly limits: Pick<typeof LIMITS, 'archiveLookPeriodMs' | 'archiveOrphanAgeMs' | 'archiveWindowMs' | 'archiveAdoptFilesMax'>;
+  /** That of samples says which days can be rolled up again. */
+  readonly retentionOf: RetentionOf;
+}
+
+/** A file of a flush that is in no snapshot. */
+interface FlushedObject extends FileName {
+  readonly flush: number;
+  readonly key: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Finds again what a catalog has forgotten: one whose storage began anew beside a bucket that is full, or went back to an earlier point. It
+ * looks when it wakes for the first time, when a shard commits a flush that is not the next one, and from time to time; the time of the next
+ * look goes back with the storage. Until it has looked nothing else is done to the archive: no snapshot, no merge, and no object is removed.
+ *
+ * By table: metadata of a later version than the catalog's own, with a snapshot that it does not know, is the state that was lost. Its files
+ * become the catalog's, its snapshots go on, and what shards have committed since is added to them. Then files of flushes that no snapshot
+ * had yet are found by their names. What it reads is collected beside the archive, and taken over in one transaction a table:
+ *
+ *   list of metadata → metadata, manifests, list of data → adopted (one transaction) → … → files of flushes (one transaction each time) → looked
+ *
+ * A crash before one of these transactions: what was collected is forgotten, and it is looked again. Behind one: the catalog has what was
+ * found, nothing is ahead of it, and the next look goes on with what is left. Nothing is deleted here.
+ */
+export class CatalogRecovery {
+  readonly name = 'look for forgotten files';
+  readonly counters = { archive_adoptions_total: 0, archive_adopted_files_total: 0, archive_superseded_files_total: 0, archive_unreadable_objects_total: 0, archive_look_failures_total: 0 };
+  readonly #options: CatalogRecoveryOptions;
+  readonly #state: RecoveryState;
+  readonly #adopted: AdoptedFiles;
+  readonly #removed: RemovedObjectsStore;
+  readonly #pause: RetryPause;
+  /** Where the look has come to; after a restart it begins anew. */
+  #table = 0;
+  #hasAdopted = false;
+  /** What was lost when it came to the first table: that, and not what is lost meanwhile, is found when it has come to the last. */
+  #lost: readonly LostFlushes[] = [];
+
+  constructor(options: CatalogRecoveryOptions) {
+    this.#options = options;
+    this.#state = new RecoveryState(options.sql);
+    this.#adopted = new AdoptedFiles(options.sql);
+    this.#removed = new RemovedObjectsStore(options.sql);
+    this.#pause = new RetryPause(options.clock);
+  }
+
+  get failure(): PauseFailure | undefined {
+    return this.#pause.failure;
+  }
+
+  /** Whether others have to wait. A clock that was ahead makes nobody wait for it. */
+  get isDue(): boolean {
+    const { clock, limits } = this.#options;
+    const { nextLookMs } = this.#state;
+    return nextLookMs === undefined || nextLookMs <= clock.nowMs() || nextLookMs > clock.nowMs() + limits.archiveLookPeriodMs;
+  }
+
+  /** Nobody is woken for a look that is due later: it is for those who wake anyway. */
+  nextDueMs(): number | undefined {
+    return this.isDue ? this.#pause.untilMs : undefined;
+  }
+
+  status(): UpkeepStatus {
+    return { task: this.name, dueMs: this.nextDueMs() ?? this.#state.nextLookMs, begun: undefined, next: undefined, failure: this.failure };
+  }
+
+  /** Looks at one table. A failure of the object store, or an object that is not as it should be, is counted, and waits: others wait with it. */
+  async step(): Promise<void> {
+    if (!this.isDue || !this.#pause.isOver) return;
+    const { tables, clock, limits } = this.#options;
+    const all = tables.all();
+    try {
+      if (this.#table === 0) this.#hasAdopted = false;
+      await this.#look(all[this.#table]![1]);
+      this.#pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.archive_look_failures_total++;
+      this.#pause.failed(error);
+      return;
+    }
+    if (++this.#table < all.length) return;
+    this.#table = 0;
+    const nowMs = clock.nowMs();
+    // By then no snapshot of before is left that refers to objects which the catalog does not know.
+    const nextSweepMs = this.#hasAdopted ? nowMs + limits.archiveOrphanAgeMs : undefined;
+    this.#state.finish({ lost: this.#lost, nextLookMs: nowMs + limits.archiveLookPeriodMs, nextSweepMs });
+  }
+
+  async #look(table: ArchiveTable): Promise<void> {
+    const { store } = this.#options;
+    const { name } = table.definition;
+    const finder = new TableFinder(store, table);
+    const found = await port(() => finder.newer());
+    if (found !== undefined) await this.#adopt(table, finder, found);
+    const lost = this.#state.lost();
+    if (this.#table === 0) this.#lost = lost;
+    if (FLUSHED.includes(name) && (lost.length > 0 || this.#adopted.isEmpty(name))) await this.#addFlushed(table, finder, lost);
+  }
+
+  async #adopt(table: ArchiveTable, finder: TableFinder, found: FoundTable): Promise<void> {
+    const { sql, clock } = this.#options;
+    const { definition } = table;
+    this.#adopted.begin();
+    const isUnplaced = await port(() => finder.collect(found, this.#adopted));
+    if (!this.#adopted.isEmpty(definition.name)) {
+      await port(() => finder.collectRemoved(found.metadata, this.#adopted));
+      await port(() => finder.collectObjects(this.#adopted));
+    }
+    const nowMs = clock.nowMs();
+    // Commit point of an adoption: this transaction. Before it queries read what the catalog had, behind it what was found, and what has come since.
+    const { adopted, left } = sql.transaction(() => {
+      const outcome = this.#adopted.adopt(definition, { ...found.pointer, isUnplaced }, !FLUSHED.includes(definition.name));
+      if (FLUSHED.includes(definition.name)) this.#noteShards(table);
+      if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#rolledUpFromDay(nowMs), nowMs);
+      const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
+      if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), found.metadata.properties[ROLLED_UP_PROPERTY], this.#rolledUpFromDay(nowMs), nowMs);
+      this.#state.noteAdopted(outcome.adopted.length, nowMs);
+      return outcome;
+    });
+    this.#hasAdopted = true;
+    this.counters.archive_adoptions_total++;
+    this.counters.archive_adopted_files_total += adopted.length;
+    this.counters.archive_superseded_files_total += left.length;
+  }
+
+  /** Days from here on have all their samples, and still will when their turn comes. */
+  #rolledUpFromDay(nowMs: number): number {
+    const samples = this.#options.retentionOf('samples');
+    return samples === undefined ? -Infinity : dayOf(nowMs - samples.longestMs) + 2;
+  }
+
+  /** Up to which flush and time the files that were found are, by shard; those of later flushes may be there and in no snapshot. */
+  #noteShards({ definition, prefix }: ArchiveTable): void {
+    const { limits } = this.#options;
+    const flushes = new Map<string, number>();
+    for (const { key, shard } of this.#adopted.foundKeys()) flushes.set(shard, Math.max(flushes.get(shard) ?? 0, parseFileName(key.slice(prefix.length + 1))?.flush ?? 0));
+    for (const { shard, maxTimeMs } of this.#adopted.foundTimes()) {
+      const flush = flushes.get(shard) ?? 0;
+      // A window is archived in one commit, and late samples only when their window is.
+      this.#state.noteCommitted(shard, flush, definition.name === 'samples' ? windowStart(maxTimeMs, limits.archiveWindowMs) + limits.archiveWindowMs : undefined);
+      this.#state.addLost(shard, flush);
+    }
+  }
+
+  /** Files of flushes that the catalog should have behind those it has: committed and in no snapshot yet, or about to be committed, which they still can be. */
+  async #addFlushed(table: ArchiveTable, finder: TableFinder, lost: readonly LostFlushes[]): Promise<void> {
+    const { limits } = this.#options;
+    this.#adopted.begin();
+    const metadata = table.current()?.metadata;
+    if (metadata !== undefined) await port(() => finder.collectRemoved(metadata, this.#adopted));
+    await port(() => finder.collectObjects(this.#adopted));
+    const floors = new Map([...this.#removed.committed(), ...lost.map(({ shard, afterFlush }) => [shard, afterFlush] as const)]);
+    for (let after = ''; ; ) {
+      const page = this.#adopted.unknownObjects(after, limits.archiveAdoptFilesMax);
+      if (page.length === 0) return;
+      after = page.at(-1)!.key;
+      const objects = page.flatMap(({ key, sizeBytes }): FlushedObject[] => {
+        const named = parseFileName(key.slice(table.prefix.length + 1));
+        return named?.flush === undefined || named.flush <= (floors.get(named.shard) ?? 0) ? [] : [{ ...named, flush: named.flush, key, sizeBytes }];
+      });
+      if (objects.length > 0) await this.#addObjects(table, objects, floors);
+    }
+  }
+
+  async #addObjects({ definition: { name }, prefix }: ArchiveTable, objects: readonly FlushedObject[], floors: ReadonlyMap<string, number>): Promise<void> {
+    const { sql, store, clock } = this.#options;
+    const described: { readonly object: FlushedObject; readonly shard: string; readonly file: DataFile }[] = [];
+    for (const object of objects) {
+      const file = await port(() => orUndecodable(() => describeObject(store, name, object.key, object.sizeBytes)));
+      // Nobody can read it: it stays where it is.
+      if (file === undefined) this.counters.archive_unreadable_objects_total++;
+      else described.push({ object, shard: object.shard, file });
+    }
+    if (described.length === 0) return;
+    const nowMs = clock.nowMs();
+    const flushOf = (key: string): number | undefined => parseFileName(key.slice(prefix.length + 1))?.flush;
+    // Commit point of these files: this transaction. Their shard may still commit them, which adds those that are not here.
+    sql.transaction(() => {
+      for (const { object, shard, file } of described) {
+        this.#adopted.addFlushed(file, { shard, flush: object.flush, run: `${shard} ${object.flush} ${object.planId} ${file.table}`, position: object.position }, flushOf);
+        this.#state.addLost(shard, floors.get(shard) ?? 0);
+      }
+      if (name === 'samples') this.#state.noteSamples(described, this.#rolledUpFromDay(nowMs), nowMs);
+      this.#state.noteAdopted(described.length, nowMs);
+    });
+    this.#hasAdopted = true;
+    this.counters.archive_adopted_files_total += described.length;
+  }
+}
+
+/** The partitions that files are of, each once. */
+function partitionsOf(definition: TableDefinition, files: readonly ChangedFile[]): DaysOfShard[] {
+  const found = new Map(files.map(({ shard, day }) => [`${shard} ${day}`, { shard, firstDay: day, endDay: partitionEndDay(definition, day) }]));
+  return [...found.values()];
+}
+
+async function orUndecodable<T>(body: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}

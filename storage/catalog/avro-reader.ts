@@ -1,0 +1,109 @@
+import { DecodeError } from '../../proto/decode-error.ts';
+import { ByteReader } from '../../proto/varint.ts';
+import type { AvroValue } from './avro.ts';
+
+/** Records inside each other: Iceberg's go four deep. */
+const DEPTH_MAX = 16;
+const SYNC_BYTES = 16;
+const MAGIC = 'Obj\u0001';
+
+const decoder = new TextDecoder();
+
+export interface AvroFile {
+  /** The header's entries, Avro's own among them. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly records: readonly AvroRecord[];
+}
+
+/** Optional values that are null are `undefined`. */
+export type AvroRecord = Readonly<Record<string, AvroValue>>;
+
+/** Reads an object container file as avro.ts writes it: uncompressed, by the schema in its header. `where` names it in errors. */
+export function decodeAvroFile(bytes: Uint8Array, where: string): AvroFile {
+  const reader = new ByteReader(bytes);
+  try {
+    if (decoder.decode(reader.take(MAGIC.length)) !== MAGIC) throw new DecodeError('no Avro object container');
+    const metadata = readMetadata(reader);
+    const sync = reader.take(SYNC_BYTES);
+    const codec = metadata.get('avro.codec') ?? 'null';
+    if (codec !== 'null') throw new DecodeError(`codec ${codec}, want null`);
+    const schema = JSON.parse(metadata.get('avro.schema') ?? 'null') as unknown;
+    const records: AvroRecord[] = [];
+    while (!reader.done) {
+      const count = signed(reader);
+      const end = signed(reader) + reader.position;
+      for (let i = 0; i < count; i++) records.push(decodeAvro(schema, reader, 0) as AvroRecord);
+      if (reader.position !== end) throw new DecodeError(`a block ends at byte ${reader.position}, want ${end}`);
+      if (!reader.take(SYNC_BYTES).every((byte, i) => byte === sync[i])) throw new DecodeError(`no sync mark before byte ${reader.position}`);
+    }
+    return { metadata, records };
+  } catch (error) {
+    if (!(error instanceof DecodeError || error instanceof SyntaxError)) throw error;
+    throw new DecodeError(`${where}: ${error.message}`, { cause: error });
+  }
+}
+
+function readMetadata(reader: ByteReader): Map<string, string> {
+  const metadata = new Map<string, string>();
+  for (let count = signed(reader); count !== 0; count = signed(reader)) {
+    if (count < 0) throw new DecodeError(`a block of ${count} entries in the header`);
+    for (let i = 0; i < count; i++) metadata.set(decoder.decode(bytesOf(reader)), decoder.decode(bytesOf(reader)));
+  }
+  return metadata;
+}
+
+function decodeAvro(schema: unknown, reader: ByteReader, depth: number): AvroValue {
+  if (depth > DEPTH_MAX) throw new DecodeError(`more than ${DEPTH_MAX} types inside each other`);
+  if (Array.isArray(schema)) {
+    const branch = signed(reader);
+    if (branch < 0 || branch >= schema.length) throw new DecodeError(`branch ${branch} of ${schema.length}`);
+    return decodeAvro(schema[branch], reader, depth + 1);
+  }
+  const { type, fields, items } = (typeof schema === 'object' && schema !== null ? schema : { type: schema }) as { readonly type?: unknown; readonly fields?: unknown; readonly items?: unknown };
+  switch (type) {
+    case 'null':
+      return undefined;
+    case 'boolean':
+      return reader.byte() !== 0;
+    case 'int':
+    case 'long':
+      return signed(reader);
+    case 'string':
+      return decoder.decode(bytesOf(reader));
+    case 'bytes':
+      return bytesOf(reader).slice();
+    case 'array':
+      return decodeArray(items, reader, depth);
+    case 'record':
+      if (Array.isArray(fields)) return decodeRecord(fields as readonly { readonly name: string; readonly type: unknown }[], reader, depth);
+  }
+  throw new DecodeError(`type ${JSON.stringify(type)} is not one that manifests have`);
+}
+
+function decodeRecord(fields: readonly { readonly name: string; readonly type: unknown }[], reader: ByteReader, depth: number): AvroValue {
+  const record: Record<string, AvroValue> = {};
+  for (const { name, type } of fields) record[name] = decodeAvro(type, reader, depth + 1);
+  return record;
+}
+
+function decodeArray(items: unknown, reader: ByteReader, depth: number): AvroValue {
+  const values: AvroValue[] = [];
+  for (let count = signed(reader); count !== 0; count = signed(reader)) {
+    // A negative count has the bytes of the block behind it, for those who skip it.
+    if (count < 0) signed(reader);
+    for (let i = 0; i < Math.abs(count); i++) values.push(decodeAvro(items, reader, depth + 1));
+  }
+  return values;
+}
+
+function bytesOf(reader: ByteReader): Uint8Array {
+  const length = signed(reader);
+  if (length < 0) throw new DecodeError(`a length of ${length} before byte ${reader.position}`);
+  return reader.take(length);
+}
+
+/** Zigzag, below 2^52. */
+function signed(reader: ByteReader): number {
+  const value = reader.varint();
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}

@@ -1,0 +1,122 @@
+import type { Sql } from '../runtime/sql.ts';
+import type { ChangedFile } from './adopted-files.ts';
+import { dayOf } from './data-file.ts';
+import { decodeRolledUp } from './rollup-days.ts';
+import type { RollupTableName } from './rollup-tables.ts';
+
+/** A shard of which flushes are missing. */
+export interface LostFlushes {
+  readonly shard: string;
+  /** Those behind this one may be in the object store, and not in the catalog. */
+  readonly afterFlush: number;
+  readonly times: number;
+}
+
+/** Some days since 1970, the end left out. */
+export interface DaysOfShard {
+  readonly shard: string;
+  readonly firstDay: number;
+  readonly endDay: number;
+}
+
+interface LostRow extends Record<string, string | number> {
+  readonly shard: string;
+  readonly after_flush: number;
+  readonly times: number;
+}
+
+/** What a catalog's database knows of files that it may have forgotten, and what follows for shards and roll-ups when they are found. */
+export class RecoveryState {
+  readonly #sql: Sql;
+
+  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** When to look next (Unix ms); `undefined`: it was never looked, or is to be looked at once. */
+  get nextLookMs(): number | undefined {
+    return this.#sql.all<{ next_look_ms: number | null }>('SELECT next_look_ms FROM archive_state WHERE id = 1')[0]!.next_look_ms ?? undefined;
+  }
+
+  /** Files that were found again: how many, and when last (Unix ms); `undefined` when there were none. */
+  get adopted(): { readonly timeMs: number; readonly fileCount: number } | undefined {
+    const { adopted_ms: timeMs, adopted_files: fileCount } = this.#sql.all<{ adopted_ms: number | null; adopted_files: number }>('SELECT adopted_ms, adopted_files FROM archive_state WHERE id = 1')[0]!;
+    return timeMs === null ? undefined : { timeMs, fileCount };
+  }
+
+  lost(): LostFlushes[] {
+    return this.#sql.all<LostRow>('SELECT shard, after_flush, times FROM lost_flush').map(({ shard, after_flush: afterFlush, times }) => ({ shard, afterFlush, times }));
+  }
+
+  /** Files behind a shard's flush are to be looked for. Inside the caller's transaction. */
+  addLost(shard: string, afterFlush: number): void {
+    this.#sql.run('INSERT INTO lost_flush (shard, after_flush, times) VALUES (?, ?, 1) ON CONFLICT (shard) DO UPDATE SET after_flush = min(after_flush, excluded.after_flush)', shard, afterFlush);
+  }
+
+  /** A shard has committed flushes up to one, and what is before a time (Unix ms), as far as its files say. Inside the caller's transaction. */
+  noteCommitted(shard: string, flush: number, untilMs: number | undefined): void {
+    this.#sql.run(
+      `INSERT INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?1, ?2, ?3) ON CONFLICT (shard) DO UPDATE SET sequence = max(sequence, ?2),
+        archived_until_ms = CASE WHEN archived_until_ms IS NULL OR archived_until_ms < ?3 THEN ?3 ELSE archived_until_ms END`,
+      shard, flush, untilMs ?? null,
+    );
+  }
+
+  /** Inside the caller's transaction. */
+  noteAdopted(files: number, nowMs: number): void {
+    this.#sql.run('UPDATE archive_state SET adopted_ms = ?, adopted_files = adopted_files + ? WHERE id = 1', nowMs, files);
+  }
+
+  /** Roll-ups of the days that samples have come for, or gone, are made again, from a day on. Inside the caller's transaction. */
+  noteSamples(files: readonly Pick<ChangedFile, 'shard' | 'file'>[], fromDay: number, nowMs: number): void {
+    const days = new Map<string, readonly [string, number]>();
+    for (const { shard, file } of files) for (const day of [dayOf(file.minTimeMs - 1), dayOf(file.maxTimeMs - 1)]) days.set(`${shard} ${day}`, [shard, day]);
+    for (const [shard, day] of days.values()) if (day >= fromDay) this.#rollUpAgain(shard, day, nowMs);
+  }
+
+  /**
+   * The same of days whose roll-ups are others now. Those that cannot be made again, since samples have left, are read as they are. Inside the
+   * caller's transaction.
+   */
+  noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: string | undefined, fromDay: number, nowMs: number): void {
+    for (const { shard, firstDay, endDay } of partitions) for (let day = Math.max(firstDay, fromDay); day < endDay; day++) this.#rollUpAgain(shard, day, nowMs);
+    for (const { shard, firstDay, lastDay, rules } of rolledUp === undefined ? [] : decodeRolledUp(rolledUp)) {
+      this.#sql.run('INSERT OR IGNORE INTO rollup_policy (rules) VALUES (?)', rules);
+      for (let day = firstDay; day <= lastDay; day++) {
+        // What the catalog knows of a day is right where its files are those of before.
+        if (day >= fromDay && this.#sql.all('SELECT 1 FROM rollup_day WHERE table_name = ? AND shard = ? AND day = ?', table, shard, day).length > 0) continue;
+        this.#sql.run(
+          `INSERT OR REPLACE INTO rollup_day (table_name, shard, day, through_file, policy) SELECT ?, ?, ?, CASE WHEN ? THEN 0 ELSE last_file END, policy
+            FROM rollup_policy, archive_state WHERE rules = ?`,
+          table, shard, day, day >= fromDay ? 1 : 0, rules,
+        );
+        if (day >= fromDay) this.#rollUpAgain(shard, day, nowMs);
+      }
+    }
+  }
+
+  /** If the day has samples. */
+  #rollUpAgain(shard: string, day: number, nowMs: number): void {
+    this.#sql.run(
+      `INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) SELECT ?1, ?2, last_file, ?3 FROM archive_state
+        WHERE EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1))`,
+      shard, day, nowMs,
+    );
+  }
+
+  /**
+   * All tables were looked at. What was lost when that began is found, and what has been lost since is looked for at once. Times are Unix ms;
+   * `nextSweepMs`: no object is removed before, if something was adopted.
+   */
+  finish({ lost, nextLookMs, nextSweepMs }: { readonly lost: readonly LostFlushes[]; readonly nextLookMs: number; readonly nextSweepMs: number | undefined }): void {
+    const sql = this.#sql;
+    sql.transaction(() => {
+      for (const { shard, times } of lost) sql.run('DELETE FROM lost_flush WHERE shard = ? AND times = ?', shard, times);
+      if (this.lost().length > 0) return;
+      sql.run('UPDATE archive_state SET next_look_ms = ? WHERE id = 1', nextLookMs);
+      if (lost.length > 0) sql.run('UPDATE archive_state SET commits_lost_ms = NULL WHERE id = 1');
+      if (nextSweepMs !== undefined) sql.run('UPDATE archive_state SET next_sweep_ms = max(ifnull(next_sweep_ms, 0), ?) WHERE id = 1', nextSweepMs);
+    });
+  }
+}

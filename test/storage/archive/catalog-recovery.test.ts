@@ -1,0 +1,293 @@
+import { describe, expect, test } from 'vitest';
+import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
+import { METRIC_NAME } from '../../../storage/model/labels.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { StatesLeftBehind } from '../../fakes/left-behind.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { RecoveryWorld } from './recovery-world.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+
+/** Five days of life: days that are merged, hours that are not, late samples, roll-ups. */
+async function lived(days = 5): Promise<RecoveryWorld> {
+  const world = new RecoveryWorld();
+  world.wakeCatalog();
+  world.writeLate(seriesOf(2, 'late'), times(START_MS - 50 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+  await world.live(days * DAY_MS, () => world.writeHour());
+  expect(await world.query()).toEqual(world.expected());
+  return world;
+}
+
+/** All is found again, by queries and by readers of the Iceberg table, and the catalog knows it. */
+async function expectWhole(world: RecoveryWorld): Promise<void> {
+  expect(await world.query()).toEqual(world.expected());
+  while (world.tables.isBehind) await world.tables.publish();
+  expect(await world.publishedKeys()).toEqual(world.liveKeys());
+  expect(world.status().commitsLostMs).toBeUndefined();
+}
+
+describe('a catalog whose storage began anew', () => {
+  test('finds all its files again, and no clean-up removes one', { timeout: 60_000 }, async () => {
+    const world = await lived();
+    expect(world.liveKeys().filter((key) => key.includes('merged')).length).toBeGreaterThan(1);
+    const [before, uuid] = [world.liveKeys(), world.tables.get('samples')!.current()!.metadata['table-uuid']];
+    world.beginAnew();
+    await world.recover();
+    expect(world.liveKeys()).toEqual(before);
+    await expectWhole(world);
+    // The same table, going on.
+    expect(world.tables.get('samples')!.current()!.metadata['table-uuid']).toBe(uuid);
+    expect(world.status().adopted!.fileCount).toBeGreaterThanOrEqual(before.length);
+    expect(world.recovery.counters.archive_adoptions_total).toBeGreaterThanOrEqual(3);
+    await world.live(8 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+    expect(await world.keys('/samples/data/')).toEqual(expect.arrayContaining(world.liveKeys()));
+  });
+
+  test('and those of its shards too: a bucket is all that is left', { timeout: 60_000 }, async () => {
+    const world = await lived();
+    // What only the hot tier had is gone with it.
+    const archived = await world.query();
+    const untilMs = world.status().archivedUntilMs['1/0']!;
+    for (const line of archived) if (Number(line.split(' ').at(-2)) >= untilMs) world.acknowledged.delete(line);
+    world.database = new NodeSql();
+    world.wake();
+    world.beginAnew();
+    await world.live(8 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+  });
+
+  test('roll-ups are read again at once where samples have left, and made again where there are some', { timeout: 60_000 }, async () => {
+    const world = new RecoveryWorld();
+    world.samplesRetentionMs = 3 * DAY_MS;
+    world.wakeCatalog();
+    await world.live(9 * DAY_MS, () => world.writeHour());
+    const days = (): unknown => rollupDays(world.catalogSql, { version: 1, firstDay: 0, lastDay: 1e6 }).days;
+    const [before, keys] = [days(), world.liveKeys('rollup_1h')];
+    // The first moment of a day ends a bucket of the day before.
+    expect(before).toContainEqual(expect.objectContaining({ table: 'rollup_1h', firstDay: START_MS / DAY_MS - 1 }));
+    world.beginAnew();
+    await world.recover();
+    expect(world.liveKeys('rollup_1h')).toEqual(keys);
+    const outlived = days() as { readonly table: string; readonly firstDay: number; readonly lastDay: number }[];
+    expect(outlived).toContainEqual(expect.objectContaining({ table: 'rollup_1h', firstDay: START_MS / DAY_MS - 1 }));
+    await world.live(DAY_MS);
+    const after = days() as typeof outlived;
+    for (const { table, lastDay } of before as typeof outlived) expect(after.find((each) => each.table === table)!.lastDay).toBeGreaterThanOrEqual(lastDay);
+  });
+
+  test('beside manifests that do not say what the catalog knew of their files', async () => {
+    const world = await lived(3);
+    const before = await world.query();
+    await world.forgetPlaces();
+    world.beginAnew();
+    await world.recover();
+    expect(await world.query()).toEqual(before);
+    await world.live(2 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+  });
+
+  test('beside a bucket of another name: the tables begin anew, with all files', async () => {
+    const world = await lived(3);
+    const before = world.liveKeys();
+    world.baseUri = 's3://elsewhere';
+    world.beginAnew();
+    await world.recover();
+    expect(world.liveKeys()).toEqual(before);
+    await expectWhole(world);
+    expect(world.tables.get('samples')!.current()!.metadata.location).toBe('s3://elsewhere/default/archive/samples');
+    await world.live(5 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+  });
+
+  test('what is damaged is said, and everything waits for it', async () => {
+    const world = await lived(3);
+    const [newest] = (await world.keys('/samples/metadata/')).filter((key) => key.endsWith('.metadata.json')).sort().reverse();
+    world.beginAnew();
+    await world.objects.delete([newest!]);
+    await world.objects.create(newest!, new TextEncoder().encode('{'));
+    await world.ring();
+    expect(world.recovery.failure!.message).toContain(newest!);
+    expect(world.recovery.status()).toMatchObject({ task: 'look for forgotten files', failure: { count: 1 } });
+    const keys = await world.keys('');
+    await world.live(5 * DAY_MS);
+    expect(await world.keys('')).toEqual(expect.arrayContaining(keys));
+    // The one before it will do.
+    await world.objects.delete([newest!]);
+    await world.live(2 * DAY_MS);
+    await expectWhole(world);
+  });
+
+  test('with nothing in the bucket it has nothing, and looks no more often than it must', async () => {
+    const world = new RecoveryWorld();
+    world.wakeCatalog();
+    await world.ring();
+    const { list } = world.objects.counts;
+    expect(list).toBeLessThan(12);
+    expect(world.status().adopted).toBeUndefined();
+    world.wakeCatalog();
+    await world.ring();
+    expect(world.objects.counts.list).toBe(list);
+    world.clock.advance(LIMITS.archiveLookPeriodMs);
+    await world.ring();
+    expect(world.objects.counts.list).toBeGreaterThan(list);
+  });
+});
+
+describe('a catalog whose storage went back', () => {
+  test.each([0.3, 1, 2.6])('%s days, and the shard goes on', { timeout: 60_000 }, async (days) => {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    await world.live(days * DAY_MS, () => world.writeHour());
+    world.goBackTo(earlier);
+    await world.live(9 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+    expect(world.status().adopted!.fileCount).toBeGreaterThan(0);
+  });
+
+  test('by so much that what it reads is merged and gone, and no shard commits any more', { timeout: 60_000 }, async () => {
+    const world = await lived(3);
+    world.clock.advance(HOUR_MS);
+    await world.settle();
+    const earlier = world.catalogSql.copy();
+    await world.live(6 * DAY_MS);
+    const after = world.liveKeys();
+    world.goBackTo(earlier);
+    await expect(world.query()).rejects.toThrow('missing');
+    await world.ring();
+    expect(world.liveKeys()).toEqual(after);
+    await expectWhole(world);
+    await world.live(8 * DAY_MS);
+    await expectWhole(world);
+  });
+
+  test('what shards have committed before it looked stays, and counts more', async () => {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    await world.live(DAY_MS, () => world.writeHour());
+    const timesMs = times(START_MS - 50 * HOUR_MS, 10);
+    world.goBackTo(earlier);
+    for (const line of world.expected()) if (line.includes('late') && Number(line.split(' ').at(-2)) < START_MS) world.acknowledged.delete(line);
+    world.writeLate(seriesOf(2, 'late'), timesMs, (series, timeMs) => 7 + series + timeMs);
+    await world.settle();
+    expect(world.status().commitsLostMs).toBeDefined();
+    await world.recover();
+    await expectWhole(world);
+  });
+
+  test('a deletion of before stays, one of after is of all that was found', { timeout: 60_000 }, async () => {
+    const world = await lived(3);
+    await world.live(DAY_MS, () => world.writeHour());
+    // All is in files: deletions here are of the archive alone.
+    await world.live(1.2 * DAY_MS);
+    const remove = (name: string, flush: number): void => {
+      const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: name }]], startMs: 0, endMs: 1e15, flushes: { '1/0': flush } };
+      expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
+      for (const line of world.expected()) if (line.startsWith(`${name}{`)) world.acknowledged.delete(line);
+    };
+    const earlier = world.catalogSql.copy();
+    remove('metric_0', 1000);
+    await world.live(DAY_MS);
+    // Carried out, forgotten, and then the catalog goes back to before it.
+    world.goBackTo(earlier);
+    remove('metric_1', 1000);
+    await world.recover();
+    expect(await world.query()).toEqual(world.expected());
+    await world.live(2 * DAY_MS);
+    expect(await world.query()).toEqual(world.expected());
+  });
+});
+
+describe('files that no snapshot had', () => {
+  test('are found by their names: those that were committed, and one that is about to be', { timeout: 60_000 }, async () => {
+    const world = await lived(3);
+    // The tables are not written any more.
+    for (let hour = 0; hour < 5; hour++) {
+      world.writeHour();
+      world.writeLate(seriesOf(2, 'late'), times(START_MS - (60 + hour) * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+      world.clock.advance(HOUR_MS);
+      await world.settle();
+    }
+    const before = world.liveKeys();
+    expect(world.tables.isBehind).toBe(true);
+    world.beginAnew();
+    await world.recover();
+    expect(world.liveKeys()).toEqual(before);
+    await world.live(2 * DAY_MS, () => world.writeHour());
+    await expectWhole(world);
+  });
+
+  test('are found when a shard says that they are missing', async () => {
+    const world = await lived(3);
+    await world.recover();
+    const earlier = world.catalogSql.copy();
+    const stray = 'default/archive/samples/data/timestamp_day=2026-01-01/1-0-00009999-0000-' + 'a'.repeat(32) + '.parquet';
+    await world.objects.create(stray, Uint8Array.of(1));
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    world.goBackTo(earlier);
+    expect(world.recovery.isDue).toBe(false);
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 61 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    expect(world.recovery.isDue).toBe(true);
+    await world.ring();
+    await expectWhole(world);
+    expect(world.recovery.counters.archive_unreadable_objects_total).toBeGreaterThan(0);
+    expect(await world.keys()).toContain(stray);
+  });
+});
+
+describe('whatever breaks on the way', () => {
+  /** A catalog that began anew beside files that are merged, files that are not, and files that no snapshot has. */
+  async function lost(): Promise<RecoveryWorld> {
+    const world = await lived(3);
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    world.beginAnew();
+    return world;
+  }
+
+  test.each(['before', 'after'] as const)('each call of the object store, %s its effect', { timeout: 120_000 }, async (when) => {
+    const whole = await lost();
+    for (let call = 0; ; call++) {
+      const world = whole.copy();
+      const store = new FaultyObjectStore(world.objects, { call, when });
+      world.store = store;
+      world.wakeCatalog();
+      await world.recover();
+      const isOver = store.calls <= call;
+      expect(world.recovery.counters.archive_look_failures_total).toBe(isOver ? 0 : 1);
+      world.store = world.objects;
+      world.wakeCatalog();
+      await expectWhole(world);
+      if (isOver) break;
+    }
+  });
+
+  test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 240_000 }, async (when) => {
+    const whole = await lost();
+    const states = new StatesLeftBehind();
+    for (let call = 0; ; call++) {
+      const world = whole.copy();
+      let sql: FaultySql | undefined;
+      world.wakeCatalog((inner) => (sql = new FaultySql(inner, undefined)));
+      const setUp = sql!.calls;
+      try {
+        world.wakeCatalog((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
+        await world.recover();
+      } catch (error) {
+        if (!(error instanceof InjectedFault)) throw error;
+      }
+      const isOver = !sql!.isBroken;
+      if (!isOver && !states.isNew({ databases: [world.catalogSql], objects: world.objects, clock: world.clock })) continue;
+      world.wakeCatalog();
+      await world.recover();
+      await expectWhole(world);
+      if (isOver) break;
+    }
+    expect(states.count).toBeGreaterThan(10);
+  });
+});
