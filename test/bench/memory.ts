@@ -55,8 +55,7 @@ export async function benchMemory(options: BenchOptions, say: (line: string) => 
     for (let scrape = 0; scrape < scrapeCount; scrape++) {
       const timestampMs = shape.firstScrapeMs + scrape * SCRAPE_INTERVAL_MS;
       for (const batch of batches) {
-        batch.prepare(timestampMs);
-        batch.send(store);
+        batch.prepare(timestampMs)(store);
         while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
       }
       // Just before the next seal is through the log is fullest.

@@ -12,7 +12,6 @@ export class ShardBatch {
   /** Until the shard knows them. */
   #series: readonly SeriesShape[];
   readonly #generator: ValueGenerator;
-  #message = new ArrayBuffer(0);
 
   constructor(series: readonly SeriesShape[], seed: number, hasher: SeriesHasher) {
     const words = series.map(({ labels }) => {
@@ -39,19 +38,20 @@ export class ShardBatch {
     return this.#columns.sampleCount;
   }
 
-  /** The next scrape's values, encoded as they leave the Worker. */
-  prepare(timestampMs: number): void {
+  /** The next scrape's values, encoded as they leave the Worker: what sends them. */
+  prepare(timestampMs: number): (store: HotStore) => void {
     this.#generator.advance();
     this.#values.set(this.#generator.values);
     this.#columns.timestampsMs.fill(timestampMs);
-    this.#message = encodeAppendMessage(this.#columns, new Map());
+    const message = encodeAppendMessage(this.#columns, new Map());
+    return (store) => this.#send(store, message);
   }
 
-  send(store: HotStore): void {
-    let answer = store.append(this.#message);
+  #send(store: HotStore, message: ArrayBuffer): void {
+    let answer = store.append(message);
     if (answer.status === 'unknown-series') {
       const definitions = new Map([...answer.positions].map((position) => [position, labelsFrom(Object.fromEntries(this.#series[position]!.labels))]));
-      answer = store.append(withDefinitions(this.#message, definitions));
+      answer = store.append(withDefinitions(message, definitions));
       this.#series = [];
     }
     if (answer.status !== 'stored' || answer.refusals.length > 0) throw new Error(`refused: ${JSON.stringify(answer)}`);

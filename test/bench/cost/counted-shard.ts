@@ -60,8 +60,7 @@ export async function countShard(seriesCount: number, seriesPerAppend: number, s
   };
   for (let scrape = 0; scrape < scrapeCount; scrape++) {
     for (const batch of batches) {
-      batch.prepare(START_MS + scrape * SCRAPE_INTERVAL_MS);
-      batch.send(hot);
+      batch.prepare(START_MS + scrape * SCRAPE_INTERVAL_MS)(hot);
       appends++;
       maintain();
     }

@@ -62,8 +62,7 @@ export async function countUpkeep(seriesCount: number, scrapesPerHour: number): 
   for (let hour = 0; hour < 25; hour++) {
     for (let scrape = 0; scrape < scrapesPerHour; scrape++) {
       for (const batch of batches) {
-        batch.prepare(START_MS + hour * HOUR_MS + scrape * SCRAPE_INTERVAL_MS + 1);
-        batch.send(hot);
+        batch.prepare(START_MS + hour * HOUR_MS + scrape * SCRAPE_INTERVAL_MS + 1)(hot);
       }
     }
     clock.advance(HOUR_MS);
