@@ -28,22 +28,36 @@ describe.each([1, 2, 3, 4, 5, 6])('seed %i', (seed) => {
   });
 });
 
-test('a step with each batch leaves little to do', () => {
-  const count = 64_000;
-  const keys = new SeededRandom(7).shuffle(Array.from({ length: count }, (_, i) => i));
-  const { refs, counts, sorter } = sorterOf(keys);
+/** The most that one step compares, of so many. */
+function mostOf(steps: number, { sorter, counts }: Pick<ReturnType<typeof sorterOf>, 'sorter' | 'counts'>, before: () => void = () => {}): number {
   let most = 0;
-  while (refs.length < count) {
-    for (let i = 0; i < 1_000; i++) refs.push(refs.length);
+  for (let step = 0; step < steps; step++) {
+    before();
     counts.compared = 0;
     sorter.step();
     most = Math.max(most, counts.compared);
   }
-  // The greatest merge; sorting all of them takes sixteen comparisons for each.
-  expect(most).toBeLessThan(count * 1.5);
   counts.compared = 0;
-  sorter.sorted();
-  expect(counts.compared).toBeLessThan(count * 2);
+  return most;
+}
+
+/** Sorting 4,096 series and the comparisons of a merge, one series too many at the most. */
+const STEP_MAX = 4096 * 13 + 34_000;
+
+test('a step with each batch leaves little to do, and the steps behind them nothing', () => {
+  const count = 100_000;
+  const keys = new SeededRandom(7).shuffle(Array.from({ length: count }, (_, i) => i));
+  for (const idle of [0, 20]) {
+    const { refs, counts, sorter } = sorterOf(keys);
+    const most = mostOf(100, { sorter, counts }, () => {
+      for (let i = 0; i < 1_000; i++) refs.push(refs.length);
+    });
+    expect(most).toBeLessThan(STEP_MAX);
+    expect(mostOf(idle, { sorter, counts })).toBeLessThan(STEP_MAX);
+    // Sorting all of them at once takes sixteen for each.
+    expect(Array.from(sorter.sorted(), (ref) => keys[ref]!)).toEqual(keys.toSorted((a, b) => a - b));
+    expect(counts.compared / count).toBeLessThan(idle === 0 ? 2.5 : 0.001);
+  }
 });
 
 test('what was there before there were steps is sorted by them', () => {
@@ -51,16 +65,9 @@ test('what was there before there were steps is sorted by them', () => {
   const keys = new SeededRandom(8).shuffle(Array.from({ length: count }, (_, i) => i));
   const { refs, counts, sorter } = sorterOf(keys);
   for (let ref = 0; ref < count; ref++) refs.push(ref);
-  let most = 0;
-  for (let step = 0; step < 40; step++) {
-    counts.compared = 0;
-    sorter.step();
-    most = Math.max(most, counts.compared);
-  }
-  expect(most).toBeLessThan(count * 1.5 + 4096 * 13);
-  counts.compared = 0;
+  expect(mostOf(40, { sorter, counts })).toBeLessThan(STEP_MAX);
   expect(Array.from(sorter.sorted(), (ref) => keys[ref]!)).toEqual(keys.toSorted((a, b) => a - b));
-  expect(counts.compared).toBeLessThan(count * 2);
+  expect(counts.compared).toBe(0);
 });
 
 test('none', () => {
