@@ -144,13 +144,16 @@ export const LIMITS = {
   knownRequestsBytesMax: 8 * MIB,
 
   // —— a shard ——
-  /** With this many samples the log is sealed. 24 bytes each: 15 MiB with the room below. A seal of this many takes well under a second in all. */
-  logEntriesMax: 512 * KIB,
+  /**
+   * With this many samples the log is sealed: the more, the fewer times a series is written. 20 bytes each (4 more where the log reaches over 49
+   * days, 8 with start timestamps): 17 MiB with the room below. A seal of this many takes well under a second in all.
+   */
+  logEntriesMax: 768 * KIB,
   /**
    * How much more the log takes while it is being sealed, in samples, WAL rows and bytes of histograms, as a share of what it takes before: each
    * batch does its part of the seal, so that it is through before the room is. A batch that finds no room waits for the rest of the seal.
    */
-  logRoomShare: 1 / 4,
+  logRoomShare: 1 / 8,
   /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more: 5 to 10 ms. */
   sealStepSamples: 96 * KIB,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
@@ -195,7 +198,7 @@ export const LIMITS = {
   /** Segment rows that one step of a deletion rewrites: about 25 MB. */
   deleteRowsMax: 32,
   /** Samples of a merged run: eight full logs, which is about half a second of work. */
-  mergeSamplesMax: 4 * MIB,
+  mergeSamplesMax: 6 * MIB,
   /** Samples that a merge moves before it lets requests have their turn, each piece of a series counted as 12 more: 10 to 20 ms. */
   mergeStepSamples: 256 * KIB,
   /**

@@ -5,7 +5,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** The bounds of a TimeSeriesStore in somebody's Durable Object: the part of LIMITS (limits.ts) that is its own. */
 export const TIME_SERIES_STORE_LIMITS = {
-  /** The log of such a store, which shares its 128 MB with the object's own code: 24 bytes a sample, 4 MiB with its room. */
+  /** The log of such a store, which shares its 128 MB with the object's own code: 20 bytes a sample, 3 MiB with its room. */
   storeLogEntriesMax: 128 * KIB,
   /** Samples of a series decoded at a time by `range` and `aggregate`: 16 bytes each. */
   storePageSamples: 1024,

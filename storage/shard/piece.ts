@@ -40,10 +40,10 @@ export function mergeParts(parts: readonly Part[]): Part {
   return { timestampsMs, bits, payloads, startsMs, from: 0, to: length, hasStale };
 }
 
-/** Position of the first timestamp at or after `timeMs`, among the first `length`. Timestamps are whole milliseconds, rising. */
-export function lowerBound(timestampsMs: Float64Array, timeMs: number, length = timestampsMs.length): number {
-  let low = 0;
-  let high = length;
+/** Position of the first timestamp at or after `timeMs` from position `start` up to, not including, `end`. Timestamps are whole milliseconds, rising. */
+export function lowerBound(timestampsMs: Float64Array, timeMs: number, end = timestampsMs.length, start = 0): number {
+  let low = start;
+  let high = end;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (timestampsMs[middle]! < timeMs) low = middle + 1;

@@ -4,12 +4,12 @@ import type { SampleRun } from './sample-run.ts';
 
 /** Appends a series' log entries within the range (ms, both inclusive) to a run, in the order of acceptance. */
 export function readLog(head: LogHead, ref: number, startMs: number, endMs: number, run: SampleRun): void {
-  const { timestampsMs, valueBits, previous, startsMs } = head;
+  const { times, valueBits, previous, startsMs } = head;
   const isRising = head.isRising(ref);
   const start = run.length;
   if (startsMs !== undefined) run.withStarts();
   for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
-    const timestampMs = timestampsMs[entry]!;
+    const timestampMs = times.at(entry);
     if (timestampMs > endMs) continue;
     if (timestampMs < startMs) {
       if (isRising) break;

@@ -132,16 +132,19 @@ export function lastSampleAt({ segments, head }: ReadSources, ref: number, timeM
 }
 
 function lastInLog(head: LogHead, ref: number, timeMs: number): StoredSample | undefined {
-  const { timestampsMs, valueBits, previous } = head;
+  const { times, valueBits, previous } = head;
   // Nothing is newer than this: in the usual order of arrival the walk ends where it begins.
   const reachMs = Math.min(timeMs, head.maxTimestampMsOf(ref));
   let best = NO_ENTRY;
+  let bestMs = -Infinity;
   for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = previous[entry]!) {
-    if (timestampsMs[entry]! > timeMs || (best !== NO_ENTRY && timestampsMs[entry]! <= timestampsMs[best]!)) continue;
+    const timestampMs = times.at(entry);
+    if (timestampMs > timeMs || timestampMs <= bestMs) continue;
     best = entry;
-    if (timestampsMs[entry]! >= reachMs) break;
+    bestMs = timestampMs;
+    if (timestampMs >= reachMs) break;
   }
-  return best === NO_ENTRY ? undefined : sample(timestampsMs[best]!, valueBits, best, head.payloads, head.startsMs);
+  return best === NO_ENTRY ? undefined : sample(bestMs, valueBits, best, head.payloads, head.startsMs);
 }
 
 function lastInRow(segments: Segments, info: SegmentInfo, ref: number, timeMs: number): StoredSample | undefined {

@@ -51,7 +51,7 @@ function seriesInRange({ head, segments, series: { refLimit, count } }: RangeSou
     for (let ref = 0; ref < refLimit; ref++) if (head.lastEntryOf(ref) !== NO_ENTRY) isIn[ref] = 1;
   } else if (head.minTimestampMs <= endMs && head.newestTimestampMs >= fromMs) {
     for (let entry = 0; entry < head.count; entry++) {
-      const timeMs = head.timestampsMs[entry]!;
+      const timeMs = head.times.at(entry);
       if (timeMs >= fromMs && timeMs <= endMs) isIn[head.refs[entry]!] = 1;
     }
   }

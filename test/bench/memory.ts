@@ -114,7 +114,7 @@ function liveBytes(): number {
 
 /** The bounds in storage/runtime/limits.ts, each with the bytes of an entry that it states. */
 function accountedBytes(seriesCount: number): number {
-  const logHead = LIMITS.logEntriesMax * (1 + LIMITS.logRoomShare) * 24;
+  const logHead = LIMITS.logEntriesMax * (1 + LIMITS.logRoomShare) * 20;
   const caches = LIMITS.openSegmentBytesMax + LIMITS.openColumnSamplesMax * 16 + LIMITS.selectColumnSamplesMax * 8 + LIMITS.logTailSamplesMax * 16;
   const series = seriesCount * 350;
   return logHead + caches + series;

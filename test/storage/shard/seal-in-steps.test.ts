@@ -16,7 +16,7 @@ import { dump, StoreModel } from './store-model.ts';
  * A seal goes in steps while batches go on coming: what is read stays the same at each, what is written behind it stays, and a seal that a
  * crash ends or that is overtaken leaves nothing behind.
  */
-const LIMITS = limitsWith({ logEntriesMax: 120, batchSamplesMax: 20, walSlotsMax: 64, walRingSlots: 4, sealStepSamples: 15, mergeFanIn: 100, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40 });
+const LIMITS = limitsWith({ logEntriesMax: 120, logRoomShare: 1 / 4, batchSamplesMax: 20, walSlotsMax: 64, walRingSlots: 4, sealStepSamples: 15, mergeFanIn: 100, segmentRowBytesTarget: 60, segmentFrameBytesTarget: 40 });
 const SERIES = 6;
 const HISTOGRAM = randomExponential(seededRandom(2));
 
