@@ -4,6 +4,10 @@ import { PEER_NAMES, type PeerName } from './peers.ts';
 export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
+/** Of `tiers`: bytes a sample, flush and ingest beside it, queries, and the heap during whichever of the two there is. */
+export const TIERS_PARTS = ['size', 'flush', 'queries', 'heap'] as const;
+export type TiersPart = (typeof TIERS_PARTS)[number];
+
 export interface BenchOptions {
   readonly bench: BenchName;
   readonly peers: readonly PeerName[];
@@ -27,6 +31,8 @@ export interface BenchOptions {
   /** Size: a capture to take instead of making one, and where to keep one that is made. */
   readonly captureFile: string | undefined;
   readonly keepCapture: string | undefined;
+  /** Tiers: what is measured. */
+  readonly parts: readonly TiersPart[];
 }
 
 export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
@@ -43,7 +49,8 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --scrapes N        size, tiers: how many scrapes are captured (2,000)
   --interval MS      size, tiers: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
   --keep FILE        size, tiers: keep the capture
-  --capture FILE     size, tiers: take one that was kept`;
+  --capture FILE     size, tiers: take one that was kept
+  --parts NAMES      tiers: only these, comma separated: ${TIERS_PARTS.join(',')} (heap is looked at beside flush and queries)`;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -70,6 +77,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     intervalMs: count('interval', values.interval),
     captureFile: values.capture,
     keepCapture: values.keep,
+    parts: values.parts === undefined ? TIERS_PARTS : values.parts.split(',').map(tiersPart),
   };
 }
 
@@ -92,6 +100,7 @@ function parse(args: readonly string[]) {
         interval: { type: 'string' },
         capture: { type: 'string' },
         keep: { type: 'string' },
+        parts: { type: 'string' },
       },
     });
   } catch (error) {
@@ -102,6 +111,12 @@ function parse(args: readonly string[]) {
 function peerName(text: string): PeerName {
   const name = PEER_NAMES.find((known) => known === text.trim());
   if (name === undefined) throw new UsageError(`no such peer: ${text} (there are ${PEER_NAMES.join(', ')})`);
+  return name;
+}
+
+function tiersPart(text: string): TiersPart {
+  const name = TIERS_PARTS.find((known) => known === text.trim());
+  if (name === undefined) throw new UsageError(`no such part: ${text} (there are ${TIERS_PARTS.join(', ')})`);
   return name;
 }
 

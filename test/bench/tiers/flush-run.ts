@@ -4,6 +4,7 @@ import { podShape, SCRAPE_INTERVAL_MS, type Shape } from '../shapes.ts';
 import { percentile } from '../statistics.ts';
 import { sleep } from '../../processes/sleep.ts';
 import type { BenchServer } from './bench-server.ts';
+import { heapFigures } from './heap-probe.ts';
 
 const HOUR_MS = 3_600_000;
 const SERIES_PER_POD = 100;
@@ -17,6 +18,8 @@ interface FlushOptions {
   readonly podCount: number;
   /** Scrapes of a window; fewer than it has room for make it short. */
   readonly scrapeCount: number;
+  /** Whether there is a third window. */
+  readonly withHeap: boolean;
 }
 
 /**
@@ -25,16 +28,17 @@ interface FlushOptions {
  * looked at.
  */
 export async function flushRun(server: BenchServer, options: FlushOptions, say: (line: string) => void): Promise<Run> {
-  const { podCount, scrapeCount } = options;
+  const { podCount, scrapeCount, withHeap } = options;
   const windowStartMs = Math.floor((Date.now() - 3 * DUE_MS) / HOUR_MS) * HOUR_MS;
   const shapeAt = (firstScrapeMs: number): Shape => ({ ...podShape({ seed: options.seed, podCount, scrapeCount, nowMs: firstScrapeMs }), firstScrapeMs });
   const clockTo = (timeMs: number): Promise<unknown> => server.ask('/bench/clock', { offset: timeMs - Date.now() });
   const samples = podCount * SERIES_PER_POD * scrapeCount;
-  for (const window of [0, 1, 2]) {
+  const windows = withHeap ? 3 : 2;
+  for (let window = 0; window < windows; window++) {
     const firstScrapeMs = windowStartMs + window * HOUR_MS;
     await clockTo(firstScrapeMs + scrapeCount * SCRAPE_INTERVAL_MS);
     await sendLoad(shapeAt(firstScrapeMs), server.baseUrl, CONNECTIONS);
-    say(`filled window ${window + 1} of 3 with ${samples.toLocaleString('en-US')} samples`);
+    say(`filled window ${window + 1} of ${windows} with ${samples.toLocaleString('en-US')} samples`);
   }
   await server.processes.settle(30_000);
 
@@ -53,11 +57,13 @@ export async function flushRun(server: BenchServer, options: FlushOptions, say: 
   const [beside] = await Promise.all([sendLoad(shapeAt(windowStartMs + DUE_MS), server.baseUrl, CONNECTIONS), flushed(server, windowStartMs + 2 * HOUR_MS)]);
   const peakMebibytes = server.processes.stopSampling() / 2 ** 20;
   await server.processes.settle(10_000);
-  const heap = await server.heapGrowth(async () => {
-    await clockTo(windowStartMs + DUE_MS + 2 * HOUR_MS);
-    await flushed(server, windowStartMs + 3 * HOUR_MS);
-  });
-  say(`flushed window 3, the heap looked at ${heap.looks} times`);
+  const heap = withHeap
+    ? await server.heapGrowth(async () => {
+        await clockTo(windowStartMs + DUE_MS + 2 * HOUR_MS);
+        await flushed(server, windowStartMs + 3 * HOUR_MS);
+      })
+    : undefined;
+  if (heap !== undefined) say(`flushed window 3, the heap looked at ${heap.looks} times`);
   const p99 = (requestMs: readonly number[]): number => percentile([...requestMs], 0.99);
   return {
     flushMillionPerCpuSecond: samples / 1e6 / flushCpuSeconds,
@@ -66,8 +72,7 @@ export async function flushRun(server: BenchServer, options: FlushOptions, say: 
     ingestMaxAloneMs: Math.max(...alone.requestMs),
     ingestMaxFlushMs: Math.max(...beside.requestMs),
     peakMebibytes,
-    flushHeapMebibytes: heap.mostBytes / 2 ** 20,
-    flushHeapLeftMebibytes: (heap.mostLeftBytes ?? NaN) / 2 ** 20,
+    ...(heap === undefined ? {} : heapFigures('flush', heap)),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Run } from '../report.ts';
 import { sleep } from '../../processes/sleep.ts';
 
 const ANSWER_WAIT_MS = 30_000;
@@ -8,16 +9,23 @@ interface HeapUsage {
   readonly backingStorageSize?: number;
 }
 
-/** Between two looks that is how much less there is when something was collected. */
-const COLLECTED_BYTES = 1e6;
+/** Between two looks so much of the heap goes only with a collection of all of it, array buffers included; one of what is young takes a few megabytes. */
+const COLLECTED_SHARE = 0.25;
 
 /** Beyond what there was before, in bytes. */
 export interface HeapGrowth {
   /** Garbage that nobody has collected yet is in it. */
   readonly mostBytes: number;
-  /** Right behind a collection, where the most was left; `undefined` when nothing was collected. What is alive is no more. */
+  /** Right behind a full collection, where the most was left; `undefined` when there was none. What is alive is no more. */
   readonly mostLeftBytes: number | undefined;
+  /** All that was in use then, what there was before included. */
+  readonly allLeftBytes: number | undefined;
   readonly looks: number;
+}
+
+/** As figures of a run: of `flush` they are `flushHeapMebibytes`, `flushHeapLeftMebibytes` and `flushHeapAllMebibytes`. */
+export function heapFigures(of: string, { mostBytes, mostLeftBytes = NaN, allLeftBytes = NaN }: HeapGrowth): Run {
+  return { [`${of}HeapMebibytes`]: mostBytes / 2 ** 20, [`${of}HeapLeftMebibytes`]: mostLeftBytes / 2 ** 20, [`${of}HeapAllMebibytes`]: allLeftBytes / 2 ** 20 };
 }
 
 /**
@@ -66,10 +74,11 @@ export class HeapProbe {
     let isOver = false;
     const watch = async (): Promise<void> => {
       for (let lastBytes = 0; !isOver; looks++) {
-        const bytes = (await this.usedBytes()) - beforeBytes;
+        const usedBytes = await this.usedBytes();
+        const bytes = usedBytes - beforeBytes;
         mostBytes = Math.max(mostBytes, bytes);
-        if (bytes < lastBytes - COLLECTED_BYTES) mostLeftBytes = Math.max(mostLeftBytes ?? bytes, bytes);
-        lastBytes = bytes;
+        if (usedBytes < lastBytes * (1 - COLLECTED_SHARE)) mostLeftBytes = Math.max(mostLeftBytes ?? bytes, bytes);
+        lastBytes = usedBytes;
         await sleep(LOOK_EACH_MS);
       }
     };
@@ -82,7 +91,7 @@ export class HeapProbe {
       isOver = true;
       await watching;
     }
-    return { mostBytes, mostLeftBytes, looks };
+    return { mostBytes, mostLeftBytes, allLeftBytes: mostLeftBytes === undefined ? undefined : beforeBytes + mostLeftBytes, looks };
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Run } from '../report.ts';
 import { percentile } from '../statistics.ts';
 import type { BenchServer } from './bench-server.ts';
+import { heapFigures } from './heap-probe.ts';
 import { DAY_MS, FIRST_LONG_SERIES, FLEET_INTERVAL_MS, fleetHost, fleetMetric, LONG_SERIES, SAMPLES_PER_DAY, type Fleet } from './fleet-days.ts';
 
 const HOUR_MS = 3_600_000;
@@ -46,7 +47,7 @@ interface Sources {
 }
 
 /** Latencies over HTTP, and beside each what was read for it: the median of series that were not asked for before, of metrics in turn. */
-export async function queryRun(server: BenchServer, fleet: Fleet, runs: number, say: (line: string) => void): Promise<{ readonly run: Run; readonly notes: readonly string[] }> {
+export async function queryRun(server: BenchServer, fleet: Fleet, { runs, withHeap }: { readonly runs: number; readonly withHeap: boolean }, say: (line: string) => void): Promise<{ readonly run: Run; readonly notes: readonly string[] }> {
   const run: Record<string, number> = {};
   const notes: string[] = [];
   for (const question of QUESTIONS) {
@@ -67,12 +68,12 @@ export async function queryRun(server: BenchServer, fleet: Fleet, runs: number, 
     notes.push(line);
     if (askedMs !== undefined && !(run[key]! < askedMs)) notes.push(`${title} takes more than the ${askedMs} ms that were asked`);
   }
+  if (!withHeap) return { run, notes };
   const heap = await server.heapGrowth(async () => {
     for (const question of QUESTIONS) for (let turn = 0; turn < runs; turn++) await askOne(server, fleet, question, turn);
   });
-  run['queryHeapMebibytes'] = heap.mostBytes / 2 ** 20;
-  run['queryHeapLeftMebibytes'] = (heap.mostLeftBytes ?? NaN) / 2 ** 20;
-  say(`all of them again, the heap looked at ${heap.looks} times: at most ${run['queryHeapMebibytes'].toFixed(1)} MiB more, behind a collection ${run['queryHeapLeftMebibytes'].toFixed(1)}`);
+  Object.assign(run, heapFigures('query', heap));
+  say(`all of them again, the heap looked at ${heap.looks} times: at most ${run['queryHeapMebibytes']!.toFixed(1)} MiB more, behind a collection ${run['queryHeapLeftMebibytes']!.toFixed(1)}`);
   return { run, notes };
 }
 

@@ -11,6 +11,7 @@ import { coldSize } from './cold-size.ts';
 import { DAY_MS, SAMPLES_PER_DAY } from './fleet-days.ts';
 import { loadFleet, rollUpFleet } from './load-fleet.ts';
 import { flushRun } from './flush-run.ts';
+import { heapFigures } from './heap-probe.ts';
 import { QUESTIONS, queryRun } from './query-run.ts';
 
 const SCRAPES = 2_000;
@@ -22,6 +23,12 @@ const LONG_DAYS = 362;
 const FULL = { pods: 400, scrapes: 240, runs: 30 };
 const TINY = { pods: 4, scrapes: 20, runs: 3, series: 200, days: 2, longDays: 5 };
 
+const heapMeasures = (of: string, what: string): Measure[] => [
+  { key: `${of}HeapLeftMebibytes`, title: `heap during ${what}, behind a collection: MiB more than before (asked: < 61)`, digits: 1, hasRatio: false },
+  { key: `${of}HeapAllMebibytes`, title: `heap during ${what}, behind a collection: MiB in all`, digits: 1, hasRatio: false },
+  { key: `${of}HeapMebibytes`, title: `heap during ${what}, garbage included: MiB more than before`, digits: 1, hasRatio: false },
+];
+
 const MEASURES: readonly Measure[] = [
   { key: 'coldBytes', title: 'cold: bytes a sample, labels included (asked: ≤ 2 × VictoriaMetrics, ≤ 0.7 × Prometheus)', digits: 3, hasRatio: true },
   { key: 'flushMillionPerCpuSecond', title: 'flush: million samples a CPU-second (asked: ≥ 1)', digits: 2, hasRatio: false },
@@ -29,12 +36,9 @@ const MEASURES: readonly Measure[] = [
   { key: 'ingestP99FlushMs', title: 'ingest: 99th during a flush, ms (asked: ≤ 2 × without)', digits: 1, hasRatio: false },
   { key: 'ingestMaxAloneMs', title: 'ingest: longest, ms', digits: 1, hasRatio: false },
   { key: 'ingestMaxFlushMs', title: 'ingest: longest during a flush, ms', digits: 1, hasRatio: false },
-  { key: 'flushHeapLeftMebibytes', title: 'heap during a flush, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
-  { key: 'flushHeapMebibytes', title: 'heap during a flush, garbage included: MiB more than before', digits: 1, hasRatio: false },
-  { key: 'rollUpHeapLeftMebibytes', title: 'heap while days are rolled up and merged, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
-  { key: 'rollUpHeapMebibytes', title: 'heap while days are rolled up and merged, garbage included: MiB more than before', digits: 1, hasRatio: false },
-  { key: 'queryHeapLeftMebibytes', title: 'heap during the queries below, behind a collection: MiB more than before (asked: < 61)', digits: 1, hasRatio: false },
-  { key: 'queryHeapMebibytes', title: 'heap during the queries below, garbage included: MiB more than before', digits: 1, hasRatio: false },
+  ...heapMeasures('flush', 'a flush'),
+  ...heapMeasures('rollUp', 'roll-ups and merges of days'),
+  ...heapMeasures('query', 'the queries below'),
   ...QUESTIONS.flatMap(({ key, title, askedMs }): Measure[] => [
     { key, title: `${title}: median, ms${askedMs === undefined ? '' : ` (asked: < ${askedMs})`}`, digits: 1, hasRatio: false },
     { key: `${key}First`, title: `${title}: the first, ms`, digits: 1, hasRatio: false },
@@ -48,9 +52,60 @@ const MEASURES: readonly Measure[] = [
  */
 export async function benchTiers(options: BenchOptions, say: (line: string) => void): Promise<Report> {
   const { isTiny } = options;
+  const parts = new Set(options.parts);
+  const days = isTiny ? TINY.days : DAYS;
+  const endDay = Math.floor(Date.now() / DAY_MS) - 2;
+  const fleet = { series: options.series ?? (isTiny ? TINY.series : SERIES), days, firstDay: endDay - days, firstLongDay: endDay - (isTiny ? TINY.longDays : LONG_DAYS) };
+  const run: Record<string, number> = {};
+  const peers: PeerRuns[] = [];
+  const notes: string[] = [];
+  if (parts.has('size')) {
+    const size = await sizes(options, say);
+    Object.assign(run, size.run);
+    peers.push(...size.peers);
+    notes.push(...size.notes);
+  }
+  const sandbox = new Sandbox('tiers');
+  try {
+    if (parts.has('flush')) {
+      const server = await BenchServer.start(sandbox);
+      const flushed = await flushRun(server, { seed: options.seed, podCount: isTiny ? TINY.pods : FULL.pods, scrapeCount: isTiny ? TINY.scrapes : FULL.scrapes, withHeap: parts.has('heap') }, say);
+      Object.assign(run, flushed);
+      notes.push(`resident memory of workerd and Miniflare during the flushes, at most: ${flushed['peakMebibytes']!.toFixed(0)} MiB`);
+      server.close();
+    }
+    if (parts.has('queries')) {
+      // Another server: what queries read is none of what was flushed.
+      const server = await BenchServer.start(sandbox);
+      await loadFleet(server, fleet, say);
+      const rollUp = (): Promise<void> => rollUpFleet(server, fleet, say);
+      if (parts.has('heap')) Object.assign(run, heapFigures('rollUp', await server.heapGrowth(rollUp)));
+      else await rollUp();
+      const answered = await queryRun(server, fleet, { runs: options.runs ?? (isTiny ? TINY.runs : FULL.runs), withHeap: parts.has('heap') }, say);
+      Object.assign(run, answered.run);
+      notes.push(...answered.notes);
+      server.close();
+    }
+  } finally {
+    await sandbox.close();
+  }
+  return {
+    bench: 'tiers',
+    title: `tiers: the archive, ${count(fleet.series * fleet.days * SAMPLES_PER_DAY)} samples to be queried${isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
+    load: { seed: options.seed, series: fleet.series, days: fleet.days, parts: options.parts.join(',') },
+    measures: MEASURES.filter(({ key }) => run[key] !== undefined),
+    peers: [{ peer: { name: 'varve', version: VARVE_VERSION }, runs: [run satisfies Run] }, ...peers],
+    notes,
+    isSound: true,
+  };
+}
+
+/** What a sample takes at rest, here and at the peers. */
+async function sizes(options: BenchOptions, say: (line: string) => void): Promise<{ readonly run: Run; readonly peers: readonly PeerRuns[]; readonly notes: readonly string[] }> {
   const { series, title } = await realSeries(options, say);
   const size = coldSize(series);
-  say(`cold: ${(size.bytes / size.sampleCount).toFixed(3)} bytes a sample`);
+  const coldBytes = size.bytes / size.sampleCount;
+  say(`cold: ${coldBytes.toFixed(3)} bytes a sample`);
   const { peers, missing } = findPeers(options.peers.filter((name) => name !== 'varve'));
   const measured: PeerRuns[] = [];
   for (const peer of peers) {
@@ -59,44 +114,12 @@ export async function benchTiers(options: BenchOptions, say: (line: string) => v
     say(`${peer.name}: ${(dataBytes / sampleCount).toFixed(3)} bytes a sample`);
     measured.push({ peer, runs: [{ coldBytes: dataBytes / sampleCount }] });
   }
-  const run: Record<string, number> = { coldBytes: size.bytes / size.sampleCount };
-  const sandbox = new Sandbox('tiers');
-  const days = isTiny ? TINY.days : DAYS;
-  const endDay = Math.floor(Date.now() / DAY_MS) - 2;
-  const fleet = { series: options.series ?? (isTiny ? TINY.series : SERIES), days, firstDay: endDay - days, firstLongDay: endDay - (isTiny ? TINY.longDays : LONG_DAYS) };
-  let queryNotes: readonly string[];
-  try {
-    const server = await BenchServer.start(sandbox);
-    Object.assign(run, await flushRun(server, { seed: options.seed, podCount: isTiny ? TINY.pods : FULL.pods, scrapeCount: isTiny ? TINY.scrapes : FULL.scrapes }, say));
-    server.close();
-    // Another server: what queries read is none of what was flushed.
-    const reader = await BenchServer.start(sandbox);
-    await loadFleet(reader, fleet, say);
-    const heap = await reader.heapGrowth(() => rollUpFleet(reader, fleet, say));
-    run['rollUpHeapMebibytes'] = heap.mostBytes / 2 ** 20;
-    run['rollUpHeapLeftMebibytes'] = (heap.mostLeftBytes ?? NaN) / 2 ** 20;
-    const answered = await queryRun(reader, fleet, options.runs ?? (isTiny ? TINY.runs : FULL.runs), say);
-    Object.assign(run, answered.run);
-    queryNotes = answered.notes;
-    reader.close();
-  } finally {
-    await sandbox.close();
-  }
-  return {
-    bench: 'tiers',
-    title: `tiers: the archive, ${count(fleet.series * fleet.days * SAMPLES_PER_DAY)} samples to be queried${isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
-    load: { seed: options.seed, series: fleet.series, days: fleet.days },
-    measures: MEASURES,
-    peers: [{ peer: { name: 'varve', version: VARVE_VERSION }, runs: [run satisfies Run] }, ...measured],
-    notes: [
-      ...missing,
-      `cold bytes: ${title}; ${count(size.sampleCount)} samples in ${size.fileCount} files, ${(size.sampleCount / 1e6 / size.cpuSeconds).toFixed(1)} million a CPU-second in Node; the peers’ data without their indexes`,
-      `bytes a sample by column: ${[...size.columns].map(([column, bytes]) => `${column} ${(bytes / size.sampleCount).toFixed(4)}`).join(', ')}`,
-      `resident memory of workerd and Miniflare during the flushes, at most: ${run['peakMebibytes']!.toFixed(0)} MiB`,
-      ...queryNotes,
-    ],
-    isSound: true,
-  };
+  const notes = [
+    ...missing,
+    `cold bytes: ${title}; ${count(size.sampleCount)} samples in ${size.fileCount} files, ${(size.sampleCount / 1e6 / size.cpuSeconds).toFixed(1)} million a CPU-second in Node; the peers’ data without their indexes`,
+    `bytes a sample by column: ${[...size.columns].map(([column, bytes]) => `${column} ${(bytes / size.sampleCount).toFixed(4)}`).join(', ')}`,
+  ];
+  return { run: { coldBytes }, peers: measured, notes };
 }
 
 async function realSeries(options: BenchOptions, say: (line: string) => void): Promise<{ readonly series: readonly CapturedSeries[]; readonly title: string }> {
