@@ -1,7 +1,7 @@
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ShardPartition } from '../catalog/archive-files.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
-import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { partitionEndDay, partitionFolder, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
 import { TABLE_DEFINITIONS, tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
@@ -27,6 +27,8 @@ const DAY_MS = 86_400_000;
 export interface FileMergerOptions extends RewritingPorts {
   /** Tables without a codec are not merged. */
   readonly codecs: Readonly<Partial<Record<ArchiveTableName, MergeCodec<unknown>>>>;
+  /** Those of a tenant, unless given. */
+  readonly definitions?: readonly TableDefinition[];
 }
 
 /**
@@ -42,6 +44,7 @@ export class FileMerger {
   readonly name = 'merge';
   readonly counters = { archive_merges_total: 0, archive_merged_files_total: 0, archive_merge_failures_total: 0, archive_merges_given_up_total: 0 };
   readonly #options: FileMergerOptions;
+  readonly #definitions: readonly TableDefinition[];
   readonly #plans: PlanLedger<MergePlan, MergeCursor>;
   readonly #pause: RetryPause;
   /** Directories of files that the next step goes on with. */
@@ -50,6 +53,7 @@ export class FileMerger {
 
   constructor(options: FileMergerOptions) {
     this.#options = options;
+    this.#definitions = options.definitions ?? TABLE_DEFINITIONS;
     this.#plans = new PlanLedger(options.sql, 'merge');
     this.#pause = new RetryPause(options.clock);
     this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
@@ -83,7 +87,7 @@ export class FileMerger {
   /** The partition that is looked at next, whether it is worth merging or not. */
   #next(): { readonly partition: ShardPartition; readonly dueMs: number } | undefined {
     let next: { readonly partition: ShardPartition; readonly dueMs: number } | undefined;
-    for (const definition of TABLE_DEFINITIONS) {
+    for (const definition of this.#definitions) {
       const partition = this.#options.codecs[definition.name] && this.#options.files.changedPartition(definition.name, Infinity);
       if (partition === undefined) continue;
       const dueMs = partitionEndDay(definition, partition.day) * DAY_MS + this.#options.limits.archiveMergeDelayMs;
@@ -111,7 +115,7 @@ export class FileMerger {
 
   #begin(): void {
     const { sql, files, clock, random, limits, codecs } = this.#options;
-    for (const definition of TABLE_DEFINITIONS) {
+    for (const definition of this.#definitions) {
       if (codecs[definition.name] === undefined) continue;
       // Partitions that begin at least their own length and the delay ago.
       const nowDay = dayOf(clock.nowMs() - limits.archiveMergeDelayMs);

@@ -17,6 +17,7 @@ export interface FlushLimits {
   readonly archiveWindowMs: number;
   readonly archiveGraceMs: number;
   readonly archiveLateSamplesTarget: number;
+  readonly archiveLateBatchesMax: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -101,12 +102,12 @@ function quietDayEndMs({ archivedUntilMs, oldestMs, newestFiledMs }: FlushState,
 }
 
 /** As many as fit, at least one; in order, so that of equal timestamps the one accepted last counts. */
-function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveLateSamplesTarget }: FlushLimits): number[] {
+function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveLateSamplesTarget, archiveLateBatchesMax }: FlushLimits): number[] {
   const sequences: number[] = [];
   let samples = 0;
   for (const { sequence, sampleCount, newestMs } of late) {
     samples += sampleCount;
-    if (newestMs >= archivedUntilMs || (sequences.length > 0 && samples > archiveLateSamplesTarget)) break;
+    if (newestMs >= archivedUntilMs || (sequences.length > 0 && samples > archiveLateSamplesTarget) || sequences.length === archiveLateBatchesMax) break;
     sequences.push(sequence);
   }
   return sequences;

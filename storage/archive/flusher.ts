@@ -33,6 +33,8 @@ const GROUP_SERIES_MAX = 1024;
 const GROUPS_PER_ROW_GROUP = 4;
 /** Between two groups or columns: long enough for a write that comes in to be done with all its turns, and not to wait for one piece at each of them. */
 const PAUSE_MS = 10;
+/** Behind the last. */
+const NO_FILE: EncodedFile = { table: 'samples', file: undefined, cursor: undefined, isLast: true };
 
 export interface FlusherOptions {
   readonly sql: Sql;
@@ -58,6 +60,10 @@ export interface FlusherOptions {
    * Same samples, same form.
    */
   readonly inFiles?: (part: Part, from: number, to: number, bytesMax: number) => Part;
+  /** Late batches up to this sequence may go; all of them unless given. */
+  readonly lateThrough?: () => number;
+  /** Called as late batches are planned, inside the transaction: from then on they go, whatever happens. */
+  readonly onLatePlanned?: (sequences: readonly number[]) => void;
 }
 
 /**
@@ -88,6 +94,8 @@ export class Flusher {
   readonly #pause: RetryPause;
   /** Series read at a time. */
   #groupSeries = GROUP_SERIES_FIRST;
+  /** The files of late batches that are being made, the one at a position among them; with what they are made of, some 24 bytes a sample. */
+  #late: { readonly plan: string; position: number; readonly files: Iterator<EncodedFile, undefined>; file: EncodedFile } | undefined;
   #isRunning = false;
 
   constructor(options: FlusherOptions) {
@@ -155,10 +163,12 @@ export class Flusher {
 
   /** With as many of the batches that wait as a plan could take; when something is due follows from the first alone. */
   #state(lateSamplesTarget = this.#options.limits.archiveLateSamplesTarget): FlushState {
-    const { hot } = this.#options;
+    const { hot, limits, lateThrough } = this.#options;
     const { archivedUntilMs, newestFiledMs } = hot.archive.mark;
+    const through = lateThrough?.() ?? Infinity;
+    const late = hot.late.waiting(lateSamplesTarget, limits.archiveLateBatchesMax).filter(({ sequence }) => sequence <= through);
     // Roll-ups are made of the table of samples alone.
-    return { archivedUntilMs, oldestMs: hot.archive.oldestMs(), newestFiledMs: this.#table === 'samples' ? newestFiledMs : undefined, late: hot.late.waiting(lateSamplesTarget) };
+    return { archivedUntilMs, oldestMs: hot.archive.oldestMs(), newestFiledMs: this.#table === 'samples' ? newestFiledMs : undefined, late };
   }
 
   #begin(): void {
@@ -171,6 +181,7 @@ export class Flusher {
       hot.confirmCurrent();
       this.#plans.begin({ flush: hot.archive.mark.beginFlush(), id: randomId(random), work });
       if (work.kind === 'window') hot.archive.mark.close(work.endMs);
+      else this.#options.onLatePlanned?.(work.sequences);
     });
   }
 
@@ -237,7 +248,6 @@ export class Flusher {
 
   /** Adds series, the first of which may be in the file before up to the cursor; answers with where to go on when a row group or the file is full. */
   #addGroup(writer: SamplesFileWriter, series: readonly WindowSeries[], cursor: FlushCursor | undefined, hasher: SeriesHasher): FlushCursor | undefined {
-    const { limits, inFiles } = this.#options;
     for (const { labels, part } of series) {
       const from = cursor === undefined || !sameLabels(labels, cursor.labels) ? part.from : placeBehind(part, cursor);
       if (from >= part.to) continue;
@@ -245,7 +255,7 @@ export class Flusher {
       const { room } = writer;
       if (room === 0) return { labels };
       const wanted = Math.min(part.to, from + room);
-      const own = inFiles === undefined ? { ...part, from, to: wanted } : inFiles(part, from, wanted, limits.archiveRowGroupPayloadBytesTarget);
+      const own = this.#inFiles(part, from, wanted);
       writer.collect(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
       const to = from + own.to - own.from;
       if (to < part.to) return { labels, takenThroughMs: part.timestampsMs[to - 1]! };
@@ -253,27 +263,38 @@ export class Flusher {
     return undefined;
   }
 
-  /** The file at a position among those of late batches: they are made anew each time, and are the same each time. */
+  /** As much of a stretch as goes into a row group, in the form that files have. */
+  #inFiles(part: Part, from: number, to: number): Part {
+    const { limits, inFiles } = this.#options;
+    return inFiles === undefined ? { ...part, from, to } : inFiles(part, from, to, limits.archiveRowGroupPayloadBytesTarget);
+  }
+
+  /** The file at a position among those of late batches. They are the same each time that they are made, one after the other from the first. */
   #encodeLate(plan: FlushPlan, sequences: readonly number[], position: number, hasher: SeriesHasher): EncodedFile {
+    if (this.#late?.plan !== plan.id || this.#late.position > position) this.#late = { plan: plan.id, position: -1, files: this.#lateFiles(plan, sequences, hasher), file: NO_FILE };
+    const late = this.#late;
+    for (; late.position < position; late.position++) late.file = late.files.next().value ?? NO_FILE;
+    return late.file;
+  }
+
+  *#lateFiles(plan: FlushPlan, sequences: readonly number[], hasher: SeriesHasher): Generator<EncodedFile, undefined> {
     const { hot } = this.#options;
     const days = lateSeriesByDay(sequences.map((sequence) => hot.late.batch(sequence)));
-    let at = 0;
     for (const series of days) {
       let writer = this.#writer(plan);
       for (const { labels, run } of series) {
         for (let from = 0; from < run.length; ) {
           if (writer.room === 0) {
-            if (at++ === position) return { table: this.#table, file: writer.finish(), cursor: undefined, isLast: false };
+            yield { table: this.#table, file: writer.finish(), cursor: undefined, isLast: false };
             writer = this.#writer(plan);
           }
-          const to = Math.min(run.length, from + writer.room);
-          writer.add(labels, seriesIdBytes(hasher, labels), run, from, to);
-          from = to;
+          const own = this.#inFiles({ ...run, from, to: run.length, hasStale: true }, from, Math.min(run.length, from + writer.room));
+          writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
+          from += own.to - own.from;
         }
       }
-      if (at++ === position) return { table: this.#table, file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
+      yield { table: this.#table, file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
     }
-    return { table: this.#table, file: undefined, cursor: undefined, isLast: true };
   }
 
   async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {
@@ -295,6 +316,7 @@ export class Flusher {
   async #finish(plan: FlushPlan): Promise<void> {
     const { sql, hot, shard, commit } = this.#options;
     const { work, flush } = plan;
+    this.#late = undefined;
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
     const files = this.#plans.files();
     const answer = await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files, archivedUntilMs }));

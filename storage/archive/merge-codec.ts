@@ -5,6 +5,7 @@ import { mergeParts } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
+import { POINTS_SCHEMA } from './samples-schema.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { SeriesFileRef } from './series-file-reader.ts';
 import type { SeriesFile } from './series-file-writer.ts';
@@ -44,4 +45,10 @@ export const SAMPLES_MERGE_CODEC: MergeCodec<RunSource & { readonly length?: num
     return { ...merged, length: merged.to };
   },
   lengthOf: ({ length, timestampsMs }) => length ?? timestampsMs.length,
+};
+
+/** The same for the values of a TimeSeriesStore. */
+export const POINTS_MERGE_CODEC: typeof SAMPLES_MERGE_CODEC = {
+  ...SAMPLES_MERGE_CODEC,
+  writer: (limits, keyValues) => new SamplesFileWriter(limits, keyValues, POINTS_SCHEMA),
 };

@@ -1,11 +1,12 @@
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import { POINTS_TABLE } from '../catalog/points-table.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { Tombstones } from '../catalog/tombstones.ts';
 import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
-import { SAMPLES_MERGE_CODEC } from './merge-codec.ts';
+import { POINTS_MERGE_CODEC, SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
 import type { PauseFailure } from './port-failure.ts';
@@ -98,10 +99,19 @@ export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] =
 
 export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'moreCodecs'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
-/** The same for an archive whose small files stay as they are. */
+/** What lets files go, and nothing else. */
 export function openCleaning(options: CleaningOptions): ArchiveUpkeep {
   return new ArchiveUpkeep(withCleaning(options, []), options.clock);
 }
+
+export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'moreCodecs'>;
+
+/** All that a TimeSeriesStore does to its archive, which has points alone. */
+export function openPointsUpkeep(options: PointsUpkeepOptions): ArchiveUpkeep {
+  const own = { ...options, definitions: [POINTS_TABLE] };
+  return new ArchiveUpkeep(withCleaning(own, [new FileMerger({ ...own, codecs: { points: POINTS_MERGE_CODEC } })]), options.clock);
+}
+
 
 /** What makes files, and behind it what lets them go. */
 function withCleaning(options: CleaningOptions, working: readonly UpkeepTask[]): UpkeepTask[] {

@@ -13,6 +13,16 @@ export const TIME_SERIES_STORE_LIMITS = {
   storeSettleMs: 1 * MINUTE_MS,
   /** And no longer than this, however many come. */
   storeSettleMsMax: 24 * HOUR_MS,
+  /** Late values that wait for the archive: 16 bytes each in memory once they are read. Half of them do not wait for more, nor does half of lateRowsMax. */
+  storeLateSamplesMax: 256 * KIB,
+  /** Batches of a late queue that one flush takes: those of a store may be single values, and a plan, which names its batches, is one row. */
+  archiveLateBatchesMax: 16 * KIB,
+  /** Keys and days whose roll-ups one step makes anew for late values: each is a file or more to be read, and an invocation has 1,000 calls. */
+  storeLateRollupDaysMax: 64,
+  /** Tries after which late values that cannot be rolled up, because a file cannot be read, move without it. */
+  storeLateRollupTriesMax: 8,
+  /** The files of a day are merged so long after its last window should have moved. */
+  storeMergeDelayMs: 30 * MINUTE_MS,
   /** Rows of one series in files that are read together: 16 bytes each, and as many again where pages hold others too. */
   storeArchiveRowsTarget: 256 * KIB,
   /** Tails of files that a store remembers, in bytes. */

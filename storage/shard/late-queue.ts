@@ -63,11 +63,25 @@ export class LateQueue {
     return this.#samples;
   }
 
+  /** Batches waiting. */
+  get batchCount(): number {
+    return this.#rows;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }
 
-  append(message: ArrayBuffer): LateAnswer {
+  /** Of the newest batch that was ever accepted; 0 before the first. */
+  get lastSequence(): number {
+    return this.#nextSequence - 1;
+  }
+
+  /**
+   * Takes a batch. One that waits already is the same one, sent again, unless it `isNew`: its sender knows that it has not sent it before, and
+   * what came in between must not count more.
+   */
+  append(message: ArrayBuffer, { isNew = false }: { readonly isNew?: boolean } = {}): LateAnswer {
     let head;
     try {
       head = decodeLateBatch(message, () => {});
@@ -80,7 +94,7 @@ export class LateQueue {
       return { status: 'refused', isFull: false, message: `a batch of old samples has ${message.byteLength} bytes, the limit sqlRowBytesMax is ${sqlRowBytesMax}` };
     }
     const crc = new DataView(message).getUint32(4, true);
-    if (this.#holds(crc, message)) return { status: 'stored', samplesStored: head.sampleCount };
+    if (!isNew && this.#holds(crc, message)) return { status: 'stored', samplesStored: head.sampleCount };
     if (this.#bytes + message.byteLength > lateQueueBytesMax) return full(`${this.#bytes} bytes, the limit lateQueueBytesMax is ${lateQueueBytesMax}`);
     if (this.#rows >= lateRowsMax) return full(`${this.#rows} batches, the limit lateRowsMax is ${lateRowsMax}`);
     const sequence = this.#nextSequence;
@@ -119,8 +133,8 @@ export class LateQueue {
     )[0];
   }
 
-  /** What waits, in the order of acceptance: until more samples than `samplesTarget` have been named. */
-  waiting(samplesTarget: number): LateHead[] {
+  /** What waits, in the order of acceptance: until more samples than `samplesTarget` have been named, or `batchesMax` batches. */
+  waiting(samplesTarget: number, batchesMax: number): LateHead[] {
     const heads: LateHead[] = [];
     let samples = 0;
     const rows = this.#sql.each<{ sequence: number; samples: number; newest_ms: number }>(
@@ -129,7 +143,7 @@ export class LateQueue {
     for (const row of rows) {
       heads.push({ sequence: row.sequence, sampleCount: row.samples, newestMs: row.newest_ms });
       samples += row.samples;
-      if (samples > samplesTarget) break;
+      if (samples > samplesTarget || heads.length === batchesMax) break;
     }
     return heads;
   }

@@ -63,6 +63,15 @@ export class SampleRun implements SampleColumnSource {
     else this.startsMs?.fill(0, start, end);
   }
 
+  /** Makes room for one float in front of a position; whoever calls writes it. */
+  insert(at: number): void {
+    this.reserve(this.length + 1);
+    this.timestampsMs.copyWithin(at + 1, at, this.length);
+    this.bits.copyWithin((at + 1) * 2, at * 2, this.length * 2);
+    this.startsMs?.copyWithin(at + 1, at, this.length).fill(0, at, at + 1);
+    this.length++;
+  }
+
   /** Forgets the first samples, and the histograms that only they stood for. */
   dropFirst(count: number): void {
     const { length, payloads } = this;

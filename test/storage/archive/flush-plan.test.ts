@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { flushDueMs, planFlush, type FlushState, type FlushWork } from '../../../storage/archive/flush-plan.ts';
 
-const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTarget: 10 };
+const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTarget: 10, archiveLateBatchesMax: 3 };
 const late = (...heads: [sequence: number, sampleCount: number, newestMs: number][]) => heads.map(([sequence, sampleCount, newestMs]) => ({ sequence, sampleCount, newestMs }));
 
 function f(state: Partial<FlushState>, nowMs: number, want: FlushWork | undefined): void {
@@ -25,6 +25,7 @@ test('what is flushed next', () => {
   f({ archivedUntilMs: 200, late: late([1, 4, 150], [2, 6, 199], [3, 1, 10]) }, 0, { kind: 'late', sequences: [1, 2] });
   f({ archivedUntilMs: 200, late: late([1, 40, 150], [2, 1, 10]) }, 0, { kind: 'late', sequences: [1] });
   f({ archivedUntilMs: 200, late: late([1, 4, 150], [2, 1, 200], [3, 1, 10]) }, 0, { kind: 'late', sequences: [1] });
+  f({ archivedUntilMs: 200, late: late([1, 1, 1], [2, 1, 1], [3, 1, 1], [4, 1, 1]) }, 0, { kind: 'late', sequences: [1, 2, 3] });
   f({ archivedUntilMs: 200, oldestMs: 210, late: late([1, 4, 150]) }, 550, { kind: 'window', startMs: 200, endMs: 300 });
   f({ archivedUntilMs: 200, oldestMs: 310, late: late([1, 4, 150]) }, 550, { kind: 'late', sequences: [1] });
   // With nothing older in the hot tier, time is archived without a file.

@@ -116,6 +116,18 @@ describe('the queue', () => {
     expect(woken.next()!.sequence, 'a sequence is never given twice').toBe(sequence + 1);
   });
 
+  test('a batch that is new is stored beside one that is the same: what came in between does not count more', () => {
+    const queue = open();
+    for (const batch of [message(A), message(B), message(A)]) expect(queue.append(batch, { isNew: true })).toMatchObject({ status: 'stored' });
+    expect(queue.append(message(A))).toMatchObject({ status: 'stored' });
+    expect(queue).toMatchObject({ lastSequence: 3, batchCount: 3, sampleCount: 11 });
+    expect(queue.waiting(Infinity, 2).map(({ sequence }) => sequence)).toEqual([1, 2]);
+    queue.drop(1);
+    expect(queue.append(message(A))).toMatchObject({ status: 'stored' });
+    queue.drop(3);
+    expect(queue).toMatchObject({ lastSequence: 3, batchCount: 1, sampleCount: 3 });
+  });
+
   test('when it is full it says so by name, and takes more once something was dropped', () => {
     const queue = open(new NodeSql(), limitsWith({ lateQueueBytesMax: message(A).byteLength + 10 }));
     expect(queue.append(message(A)).status).toBe('stored');
