@@ -80,6 +80,9 @@ const PRUNES_PER_RETENTION = 16;
  * - With the option `archive` values that are older than the hot retention move into a bucket, with their roll-ups, as open Parquet files that
  *   are an Iceberg table; what reads them answers as before. They move along with writes, or when `maintain` is called, by an alarm of the
  *   object's own: `const nextMs = await store.maintain(); if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs)`.
+ * - Values of times that have moved are taken like all others. They wait in the database, read at once, until they move too; with so many that wait
+ *   that there is no room for more, a write is refused (`overloaded`) until some have. Refused for good is what is past the cold retention, and
+ *   what is older than all that a compaction has left of its key.
  * - Errors about what the caller passed are VarveErrors, and nothing has changed.
  */
 export class TimeSeriesStore<T = number> {
@@ -210,19 +213,20 @@ export class TimeSeriesStore<T = number> {
   createSnapshot(): string {
     return this.#engine.write(({ hot, archive }) => {
       const id = hot.createSnapshot();
-      archive?.noteSnapshot(id);
+      archive?.snapshots.note(id);
       return id;
     });
   }
 
   /**
    * Goes back to a snapshot: every value is as it was then. The snapshot stays. With an archive it is refused when values have moved there
-   * since that were not closed when the snapshot was taken, for what has moved cannot be taken back.
+   * since that were not closed when the snapshot was taken, or came late behind it, for what has moved cannot be taken back.
    */
   async restoreSnapshot(snapshotId: string): Promise<void> {
     this.#engine.write(({ hot, archive }) => {
-      if (hot.listSnapshots().includes(snapshotId)) archive?.mustBeRestorable(snapshotId);
+      if (hot.listSnapshots().includes(snapshotId)) archive?.snapshots.mustBeRestorable(snapshotId);
       hot.restoreSnapshot(snapshotId);
+      archive?.restored(snapshotId);
     });
     this.#engine.asOf.clear();
     this.#engine.ownTimes.clear();
@@ -231,7 +235,7 @@ export class TimeSeriesStore<T = number> {
   async deleteSnapshot(snapshotId: string): Promise<void> {
     this.#engine.write(({ hot, archive }) => {
       hot.deleteSnapshot(snapshotId);
-      archive?.forgetSnapshot(snapshotId);
+      archive?.snapshots.forget(snapshotId);
     });
   }
 
@@ -246,7 +250,7 @@ export class TimeSeriesStore<T = number> {
   }
 
   /**
-   * What was written, in the order of commit, at least once. It ends when it has caught up, unless it is `live`. Keep the `cursor` of the last
+   * What was written, in the order of commit, at least once; values of times that have moved follow behind the others. It ends when it has caught up, unless it is `live`. Keep the `cursor` of the last
    * event that was dealt with, and go on from it.
    */
   cdc(options: ChangeOptions = {}): AsyncGenerator<ChangeEvent<T>, void, undefined> {
@@ -267,7 +271,8 @@ export class TimeSeriesStore<T = number> {
   /** Now, or the next millisecond that the key has no value at: within one event the clock stands still. */
   #ownTime(key: string): number {
     const labels = keyLabels(key);
-    let timeMs = Math.max(this.#settings.clock.nowMs(), (this.#engine.ownTimes.get(key) ?? -Infinity) + 1);
+    // Never of a window that has moved, wherever the clock is: what is there is not known at once.
+    let timeMs = Math.max(this.#settings.clock.nowMs(), this.#engine.closedUntilMs, (this.#engine.ownTimes.get(key) ?? -Infinity) + 1);
     while (this.#engine.lastSampleAt(labels, timeMs)?.timestampMs === timeMs) timeMs++;
     this.#engine.ownTimes.set(key, timeMs, 1);
     return timeMs;
@@ -282,16 +287,14 @@ export class TimeSeriesStore<T = number> {
       engine.read(({ hot }) => hot.confirmCurrent());
       return fromStored<T>(known.value);
     }
-    const sample = engine.lastSampleAt(labels, timeMs);
-    const archived = sample === undefined ? engine.archivedValueAt(labels, timeMs) : undefined;
-    if (archived !== undefined) {
+    const value = engine.valueAt(labels, timeMs);
+    if (value instanceof Promise) {
       const { changes } = engine;
-      return archived.then((value) => {
-        if (engine.changes === changes) engine.asOf.set(key, timeMs, value);
-        return fromStored<T>(value);
+      return value.then((archived) => {
+        if (engine.changes === changes) engine.asOf.set(key, timeMs, archived);
+        return fromStored<T>(archived);
       });
     }
-    const value = engine.storedValue(sample);
     engine.asOf.set(key, timeMs, value);
     return fromStored<T>(value);
   }

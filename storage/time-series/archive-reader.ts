@@ -25,6 +25,11 @@ export interface ArchivedSample {
   readonly payload: Uint8Array | undefined;
 }
 
+interface RankedSample extends ArchivedSample {
+  /** Of its file: of equal times the greater one counts. */
+  readonly rank: number;
+}
+
 interface FoundEntry {
   readonly file: ArchivedFile;
   readonly reader: SamplesFileReader;
@@ -80,18 +85,27 @@ export class ArchiveReader {
       const files = this.#filesOf(labels, fromMs, timeMs)
         .filter((file) => dayOf(file.minTimeMs) === day)
         .sort((a, b) => b.maxTimeMs - a.maxTimeMs);
+      let newest: RankedSample | undefined;
       for (let taken = 0; taken < files.length; ) {
-        // Those that begin before another ends may have the newest sample too.
-        const reachMs = files[taken]!.minTimeMs;
-        const together = files.slice(taken).filter(({ maxTimeMs }) => maxTimeMs >= reachMs);
+        // Those that end before it have nothing newer; late files are of the same times as others.
+        if (newest !== undefined && files[taken]!.maxTimeMs < newest.timestampMs) break;
+        const reachMs = Math.max(files[taken]!.minTimeMs, newest?.timestampMs ?? -Infinity);
+        const together = files.slice(taken, taken + REQUESTS_AT_ONCE).filter(({ maxTimeMs }) => maxTimeMs >= reachMs);
         taken += together.length;
-        const page = await this.#readAll(await this.#find(labels, together, fromMs, timeMs), fromMs, timeMs);
-        if (page === undefined) continue;
-        const at = page.timestampsMs.length - 1;
-        return { timestampMs: page.timestampsMs[at]!, value: page.values[at]!, payload: payloadOf(page.valueBits, at, page.payloads) };
+        for (const found of await this.#find(labels, together, fromMs, timeMs)) {
+          if (newest === undefined || found.entry.maxTimeMs >= newest.timestampMs) newest = newer(newest, await this.#lastOf(found, fromMs, timeMs));
+        }
       }
+      if (newest !== undefined) return newest;
     }
     return undefined;
+  }
+
+  async #lastOf(found: FoundEntry, startMs: number, endMs: number): Promise<RankedSample | undefined> {
+    const page = await this.#readAll([found], startMs, endMs);
+    if (page === undefined) return undefined;
+    const at = page.timestampsMs.length - 1;
+    return { timestampMs: page.timestampsMs[at]!, value: page.values[at]!, payload: payloadOf(page.valueBits, at, page.payloads), rank: found.file.rank };
   }
 
   #filesOf(labels: Labels, startMs: number, endMs: number): ArchivedFile[] {
@@ -144,6 +158,11 @@ export class ArchiveReader {
 }
 
 const NOTHING = { timestampsMs: new Float64Array(0), values: new Float64Array(0), valueBits: new Uint32Array(0), payloads: [], startsMs: undefined } as const;
+
+function newer(a: RankedSample | undefined, b: RankedSample | undefined): RankedSample | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.timestampMs > a.timestampMs || (b.timestampMs === a.timestampMs && b.rank > a.rank) ? b : a;
+}
 
 function entryOf(reader: SamplesFileReader, labels: Labels): SeriesEntry | undefined {
   for (const entry of reader.series()) {

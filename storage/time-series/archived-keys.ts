@@ -55,6 +55,7 @@ export class ArchivedKeys {
   note(seen: SeenKeys): void {
     for (const [key, { oldestMs, newestMs, rollups }] of seen.keys) {
       const known = this.of(key);
+      if (known !== undefined && covers(known, { oldestMs, newestMs, rollups })) continue;
       const merged: Record<string, readonly string[]> = { ...known?.rollups };
       for (const [widthMs, aggregates] of rollups) merged[widthMs] = [...new Set([...(merged[widthMs] ?? []), ...aggregates])].sort();
       this.#sql.run(
@@ -82,9 +83,20 @@ export class ArchivedKeys {
   }
 }
 
+function covers(known: ArchivedKey, { oldestMs, newestMs, rollups }: SeenKey): boolean {
+  if (known.oldestMs > oldestMs || known.newestMs < newestMs) return false;
+  return [...rollups].every(([widthMs, aggregates]) => [...aggregates].every((name) => known.rollups[widthMs]?.includes(name) === true));
+}
+
+interface SeenKey {
+  oldestMs: number;
+  newestMs: number;
+  readonly rollups: Map<number, Set<string>>;
+}
+
 /** The keys of some series, as they come. */
 export class SeenKeys {
-  readonly keys = new Map<string, { oldestMs: number; newestMs: number; readonly rollups: Map<number, Set<string>> }>();
+  readonly keys = new Map<string, SeenKey>();
 
   add(labels: Labels, oldestMs: number, newestMs: number): void {
     const { key, rollup } = roleOf(labels);

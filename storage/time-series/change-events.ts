@@ -48,23 +48,38 @@ export interface ResyncEvent extends EventBase {
 
 export type ChangeEvent<T> = InsertEvent<T> | RollupEvent | ResyncEvent;
 
-/** A place in the feed: so many events of the batch behind a sequence have been seen. */
-export interface FeedPosition {
+/** A place in one list of batches: so many events of the batch behind a sequence have been seen. */
+export interface FeedPlace {
   readonly sequence: number;
   readonly events: number;
 }
 
-/** `12`, or `12.3` where three events of the next batch have been seen, with an `s` when they were events of single values. */
-export function cursorText({ sequence, events }: FeedPosition, perSample: boolean): string {
-  return events === 0 ? String(sequence) : `${sequence}.${events}${perSample ? 's' : ''}`;
+/** A place in the feed: among the batches of the log, and among those of values that came when their window had moved. */
+export interface FeedPosition {
+  readonly log: FeedPlace;
+  readonly late: FeedPlace;
+}
+
+const BEGINNING: FeedPlace = { sequence: 0, events: 0 };
+
+/**
+ * `12`, or `12.3` where three events of the next batch have been seen, with an `s` when they were events of single values; behind an `@` the
+ * same of late values, where any were seen.
+ */
+export function cursorText({ log, late }: FeedPosition, perSample: boolean): string {
+  const text = ({ sequence, events }: FeedPlace): string => (events === 0 ? String(sequence) : `${sequence}.${events}${perSample ? 's' : ''}`);
+  return late.sequence === 0 && late.events === 0 ? text(log) : `${text(log)}@${text(late)}`;
 }
 
 /** A cursor of the other kind of events goes back to the beginning of its batch: nothing is left out. */
 export function parseCursor(cursor: string, perSample: boolean): FeedPosition {
-  const parts = /^(\d{1,15})(?:\.(\d{1,9})(s?))?$/.exec(cursor);
-  if (parts === null) throw badData(`the cursor ${JSON.stringify(String(cursor).slice(0, 100))} is not one that an event had`);
-  const isSameKind = (parts[3] === 's') === perSample;
-  return { sequence: Number(parts[1]), events: isSameKind ? Number(parts[2] ?? 0) : 0 };
+  const places = String(cursor)
+    .split('@')
+    .map((text) => /^(\d{1,15})(?:\.(\d{1,9})(s?))?$/.exec(text))
+    .map((parts) => parts && { sequence: Number(parts[1]), events: (parts[3] === 's') === perSample ? Number(parts[2] ?? 0) : 0 });
+  const [log, late = BEGINNING] = places;
+  if (log === null || log === undefined || late === null || places.length > 2) throw badData(`the cursor ${JSON.stringify(String(cursor).slice(0, 100))} is not one that an event had`);
+  return { log, late };
 }
 
 interface EventContext<T> {
@@ -75,14 +90,17 @@ interface EventContext<T> {
   readonly readDocument: (timestampMs: number, id: number) => T | undefined;
 }
 
-/** The events of one batch behind the first `skip`. Each event's cursor is where the next one begins. */
-export function* eventsOf<T>(batch: BatchChange, skip: number, context: EventContext<T>): Generator<ChangeEvent<T>> {
+/**
+ * The events of one batch of a list, which stands behind a position, those left out that have been seen. Each event's cursor is where the
+ * next one begins.
+ */
+export function* eventsOf<T>(batch: BatchChange, list: keyof FeedPosition, position: FeedPosition, context: EventContext<T>): Generator<ChangeEvent<T>> {
   const last = batch.sequence;
   const drafts = [...draftsOf(batch, context)];
-  for (let i = skip; i < drafts.length; i++) {
+  for (let i = position[list].events; i < drafts.length; i++) {
     const isLast = i + 1 === drafts.length;
-    const cursor = cursorText(isLast ? { sequence: last, events: 0 } : { sequence: last - 1, events: i + 1 }, context.perSample);
-    const event = drafts[i]!(cursor);
+    const place = isLast ? { sequence: last, events: 0 } : { sequence: last - 1, events: i + 1 };
+    const event = drafts[i]!(cursorText({ ...position, [list]: place }, context.perSample));
     if (event !== undefined) yield event;
   }
 }

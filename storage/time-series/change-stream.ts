@@ -1,3 +1,4 @@
+import type { BatchChange } from '../shard/change-feed.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { cursorText, eventsOf, parseCursor, type ChangeEvent, type FeedPosition } from './change-events.ts';
 import type { StoreEngine } from './store-engine.ts';
@@ -21,9 +22,16 @@ export interface ChangeStreamInput<T> {
   readonly parse: (text: string) => T;
 }
 
+/** What comes next of a list, or that it is no longer known. */
+interface NextChanges {
+  readonly list: keyof FeedPosition;
+  readonly batches: readonly BatchChange[];
+}
+
 /**
- * The change feed as events, in the order of commit. The consumer pulls: what it has not asked for is not read, so a slow one holds up
- * nothing and holds no memory; too slow a one gets a `cdc.resync`.
+ * The change feed as events, in the order of commit; values that came when their window had moved follow behind what else there is. The
+ * consumer pulls: what it has not asked for is not read, so a slow one holds up nothing and holds no memory; too slow a one gets a
+ * `cdc.resync`.
  */
 export async function* changeStream<T>({ engine, table, parse }: ChangeStreamInput<T>, options: ChangeOptions): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   const { live = false, signal, perSample = false } = options;
@@ -37,23 +45,34 @@ export async function* changeStream<T>({ engine, table, parse }: ChangeStreamInp
   };
   let position = start(engine, options.cursor, perSample);
   while (!isAborted(signal)) {
-    const answer = engine.read(({ hot }) => hot.changes({ version: SHARD_RPC_VERSION, cursor: position.sequence, rowsMax: ROWS_PER_READ, selectors: [] }));
-    if (answer.status === 'resync') {
-      position = { sequence: answer.cursor, events: 0 };
+    const next = nextChanges(engine, position);
+    if (next === 'resync') {
+      position = edges(engine).newest;
       yield { type: 'cdc.resync', op: 's', store: 'timeseries', table, cursor: cursorText(position, perSample) };
       continue;
     }
-    for (const batch of answer.batches) {
-      for (const event of eventsOf(batch, position.events, context)) {
+    for (const batch of next.batches) {
+      for (const event of eventsOf(batch, next.list, position, context)) {
         yield event;
         if (isAborted(signal)) return;
       }
-      position = { sequence: batch.sequence, events: 0 };
+      position = { ...position, [next.list]: { sequence: batch.sequence, events: 0 } };
     }
-    if (answer.batches.length > 0) continue;
+    if (next.batches.length > 0) continue;
     if (!live) return;
-    await nextChange(engine, signal);
+    await untilChange(engine, signal);
   }
+}
+
+function nextChanges(engine: StoreEngine, { log, late }: FeedPosition): NextChanges | 'resync' {
+  return engine.read(({ hot, archive }) => {
+    const answer = hot.changes({ version: SHARD_RPC_VERSION, cursor: log.sequence, rowsMax: ROWS_PER_READ, selectors: [] });
+    if (answer.status === 'resync') return 'resync';
+    if (answer.batches.length > 0 || archive === undefined || late.sequence === archive.late.lastSequence) return { list: 'log', batches: answer.batches };
+    const change = archive.late.changeBehind(late.sequence);
+    // What came next has moved, or was taken back.
+    return change?.sequence === late.sequence + 1 ? { list: 'late', batches: [change] } : 'resync';
+  });
 }
 
 /** A call, so that the compiler does not think it knows the answer from before. */
@@ -63,12 +82,22 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 
 function start(engine: StoreEngine, cursor: string | undefined, perSample: boolean): FeedPosition {
   if (cursor !== undefined && cursor !== 'oldest' && cursor !== 'latest') return parseCursor(cursor, perSample);
-  const { oldest, newest } = engine.read(({ hot }) => hot.changeCursors());
-  return { sequence: cursor === 'latest' ? newest : oldest, events: 0 };
+  return edges(engine)[cursor === 'latest' ? 'newest' : 'oldest'];
+}
+
+/** Between which positions the feed reaches. */
+function edges(engine: StoreEngine): { readonly oldest: FeedPosition; readonly newest: FeedPosition } {
+  return engine.read(({ hot, archive }) => {
+    const { oldest, newest } = hot.changeCursors();
+    const lateNewest = archive?.late.lastSequence ?? 0;
+    const first = archive?.late.changeBehind(0)?.sequence;
+    const at = (log: number, late: number): FeedPosition => ({ log: { sequence: log, events: 0 }, late: { sequence: late, events: 0 } });
+    return { oldest: at(oldest, first === undefined ? lateNewest : first - 1), newest: at(newest, lateNewest) };
+  });
 }
 
 /** Resolves behind the next change, or when the signal ends the wait. */
-function nextChange(engine: StoreEngine, signal: AbortSignal | undefined): Promise<void> {
+function untilChange(engine: StoreEngine, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       engine.offChange(done);

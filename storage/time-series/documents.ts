@@ -37,15 +37,20 @@ export class Documents {
     this.#idsEnd = this.#nextId;
   }
 
-  /** Stores a document, inside the caller's transaction, and returns its id. */
-  put(timestampMs: number, text: string): number {
+  /** An id for a document, inside the caller's transaction: each is greater than all before. Throws for a text that no row can hold. */
+  idFor(text: string): number {
     const bytes = text.length * 3 <= LIMITS.sqlRowBytesMax ? 0 : utf8.encode(text).length;
     if (bytes > LIMITS.sqlRowBytesMax) throw badData(`a value of ${bytes} bytes as JSON, the limit sqlRowBytesMax is ${LIMITS.sqlRowBytesMax}`);
     if (this.#nextId === this.#idsEnd) {
       this.#idsEnd += IDS_PER_BLOCK;
       this.#sql.run('INSERT OR REPLACE INTO document_ids (id, next_document) VALUES (1, ?)', this.#idsEnd);
     }
-    const id = this.#nextId++;
+    return this.#nextId++;
+  }
+
+  /** Stores a document, inside the caller's transaction, and returns its id. */
+  put(timestampMs: number, text: string): number {
+    const id = this.idFor(text);
     this.#sql.run('INSERT INTO document (timestamp_ms, document, body) VALUES (?, ?, ?)', timestampMs, id, text);
     return id;
   }

@@ -8,23 +8,22 @@ export interface PendingRead {
   load(): void | Promise<void>;
 }
 
-/** Runs a walk over what is at hand to its end, and returns its result. */
-export function finishAtOnce<R>(walk: Generator<PendingRead, R>): R {
-  for (;;) {
-    const step = walk.next();
-    if (step.done === true) return step.value;
-    loadAtOnce(step.value);
-  }
+export function isPendingRead(item: object | number): item is PendingRead {
+  return typeof item === 'object' && 'load' in item;
 }
 
 /** The results of a walk over what is at hand. */
-export function* resultsAtOnce(walk: Iterable<number | PendingRead>): Generator<number> {
+export function* resultsAtOnce<R extends object | number>(walk: Iterable<R | PendingRead>): Generator<R> {
   for (const item of walk) {
-    if (typeof item === 'number') yield item;
-    else loadAtOnce(item);
+    if (isPendingRead(item)) assert(item.load() === undefined, 'a read that is not at hand');
+    else yield item as R;
   }
 }
 
-function loadAtOnce(read: PendingRead): void {
-  assert(read.load() === undefined, 'a read that is not at hand');
+/** The results of a walk, as what it reads comes. */
+export async function* results<R extends object | number>(walk: Iterable<R | PendingRead>): AsyncGenerator<R> {
+  for (const item of walk) {
+    if (isPendingRead(item)) await item.load();
+    else yield item as R;
+  }
 }

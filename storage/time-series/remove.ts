@@ -38,8 +38,9 @@ export function compactStore(engine: StoreEngine, maxVersionsPerKey: number): nu
     hot.compact({
       maxVersionsPerKey,
       isMeant: (labels) => roleOf(labels).rollup === undefined,
-      // What is archived is older than what goes here: without it, it would say what it was not.
-      onCut: (labels, beforeMs) => archive?.keys.hideBefore(roleOf(labels).key, beforeMs),
+      // What has moved, or came late, is older than what goes here: without it, it would say what it was not. What is written behind this to
+      // windows that are open moves later, and stays.
+      onCut: (labels, beforeMs) => archive?.keys.hideBefore(roleOf(labels).key, Math.min(beforeMs, hot.archive.mark.closedUntilMs)),
     }),
   );
   sweepDocuments(engine);

@@ -7,7 +7,7 @@ import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
 import { resultsAtOnce } from './pending-read.ts';
 import { RolledUpCursor } from './rolled-up-cursor.ts';
-import { rollupKey } from './rollup-run.ts';
+import { rollupKey, type RollupBatch } from './rollup-run.ts';
 import { SeriesCursor } from './series-cursor.ts';
 import type { StoreEngine } from './store-engine.ts';
 
@@ -55,11 +55,11 @@ export function rollUpStore(engine: StoreEngine, { fromMs = -Infinity, beforeMs,
     const raw = rawCursor(engine, key, startMs, endMs - 1);
     // Where raw values are gone, their narrower roll-ups know.
     const rolledUp = rolledUpCursors(engine, key, bucketMs, aggregates, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
-    const starts = resultsAtOnce(new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts());
+    const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
     const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
     const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
     let buckets = 0;
-    for (const batch of rollupKey({ key, starts, fold, known, bucketMs, aggregates })) {
+    for (const batch of resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates }))) {
       pending.push(...batch.series);
       pendingSamples += batch.samples;
       buckets += batch.buckets;
@@ -102,7 +102,7 @@ export function rolledUpCursors(engine: StoreEngine, key: string, bucketMs: numb
   return cursors;
 }
 
-function rolledUpCursor(engine: StoreEngine, key: string, widthMs: number, aggregates: readonly string[], startMs: number, endMs: number): RolledUpCursor {
+export function rolledUpCursor(engine: StoreEngine, key: string, widthMs: number, aggregates: readonly string[], startMs: number, endMs: number): RolledUpCursor {
   const cursorOf = (name: string): SeriesCursor => {
     const labels = rollupLabels(key, widthMs, name);
     return new SeriesCursor((fromMs, toMs, samplesMax) => engine.readPage(labels, fromMs, toMs, samplesMax), startMs, endMs, LIMITS.storePageSamples);

@@ -2,7 +2,7 @@ import type { LocalSeries } from '../shard/local-batch.ts';
 import { NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { rollupLabels } from './keys.ts';
-import { finishAtOnce, type PendingRead } from './pending-read.ts';
+import { isPendingRead, type PendingRead } from './pending-read.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 
 /** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
@@ -19,8 +19,8 @@ export interface RollupBatch {
 
 interface RollupInput {
   readonly key: string;
-  /** The buckets' starts; `fold` has each one's figures in its turn. */
-  readonly starts: Iterable<number>;
+  /** The buckets' starts, and what has to be read on the way to them; `fold` has each one's figures in its turn. */
+  readonly starts: Iterable<number | PendingRead>;
   readonly fold: BucketFold;
   /** What there is of this width already. */
   readonly known: RolledUpCursor | undefined;
@@ -29,14 +29,18 @@ interface RollupInput {
 }
 
 /**
- * Rolls one key up, a batch at a time. A bucket is left as it is when it was made from more points than can be found now: some have been
+ * Rolls one key up, a batch at a time; in between is what has to be read. A bucket is left as it is when it was made from more points than can be found now: some have been
  * removed since. One with the same number is made anew if it differs, since a point may have been overwritten.
  */
-export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: RollupInput): Generator<RollupBatch> {
+export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: RollupInput): Generator<RollupBatch | PendingRead> {
   let batch = new BatchColumns(key, bucketMs);
   let partition = NaN;
   for (const startMs of starts) {
-    const before = known === undefined ? undefined : finishAtOnce(bucketAt(known, startMs));
+    if (isPendingRead(startMs)) {
+      yield startMs;
+      continue;
+    }
+    const before = known === undefined ? undefined : yield* bucketAt(known, startMs);
     if (before !== undefined && (before.get('count')! > fold.count || isSame(before, fold, aggregates))) continue;
     const bucketPartition = bucketStart(startMs, PARTITION_MS);
     if (batch.samples > 0 && (bucketPartition !== partition || batch.samples >= BATCH_SAMPLES_MAX)) {

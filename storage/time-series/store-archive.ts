@@ -1,5 +1,5 @@
 import { Flusher } from '../archive/flusher.ts';
-import { openCleaning, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
+import { openPointsUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import { SeriesRetention } from '../archive/series-retention.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
@@ -8,20 +8,23 @@ import { ArchiveTables } from '../catalog/archive-tables.ts';
 import { CatalogStore } from '../catalog/catalog-store.ts';
 import { POINTS_TABLE } from '../catalog/points-table.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { badData, VarveError } from '../runtime/errors.ts';
-import { LIMITS } from '../runtime/limits.ts';
+import { badData } from '../runtime/errors.ts';
+import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
-import { localHashKey } from '../shard/local-batch.ts';
+import { localHashKey, type LocalSeries } from '../shard/local-batch.ts';
 import { ArchiveOwner } from './archive-owner.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import { ArchivedKeys, SeenKeys } from './archived-keys.ts';
 import type { ArchiveSettings } from './options.ts';
 import { withDocuments } from './document-payloads.ts';
 import type { Documents } from './documents.ts';
+import { LateDocuments } from './late-documents.ts';
+import { LateRollups } from './late-roll-up.ts';
+import { LateValues } from './late-values.ts';
 import { prefixedSql } from './prefixed-sql.ts';
-import { isoText } from './timestamp.ts';
+import { SnapshotPlaces } from './snapshot-places.ts';
 
 /** Before the names of the catalog's tables, which has some of the same names as the engine. */
 const CATALOG_PREFIX = 'timeseries_catalog_';
@@ -51,10 +54,16 @@ export class StoreArchive {
   readonly flusher: Flusher;
   readonly files: ArchiveFiles;
   readonly keys: ArchivedKeys;
+  /** Values that came when their window had moved, until they move too. */
+  readonly late: LateValues;
+  readonly lateDocuments: LateDocuments;
+  /** Undefined when windows are not rolled up. */
+  readonly lateRollups: LateRollups | undefined;
+  readonly snapshots: SnapshotPlaces;
   readonly reader: ArchiveReader;
   /** The files as an Iceberg table. */
   readonly tables: ArchiveTables;
-  /** What lets files, snapshots and objects go. */
+  /** What merges files, and lets them, snapshots and objects go. */
   readonly upkeep: ArchiveUpkeep;
   readonly #options: StoreArchiveOptions;
   readonly #owner: ArchiveOwner;
@@ -69,26 +78,33 @@ export class StoreArchive {
     this.files = new ArchiveFiles(catalogSql, limits);
     this.keys = new ArchivedKeys(sql);
     this.reader = new ArchiveReader(store, this.files);
-    sql.run('CREATE TABLE IF NOT EXISTS snapshot_place (snapshot TEXT PRIMARY KEY, closed_until_ms REAL, cuts INTEGER NOT NULL) WITHOUT ROWID');
+    this.lateDocuments = new LateDocuments(sql, documents);
+    this.late = new LateValues(hot.late);
+    this.lateRollups = settings.rollup && new LateRollups(this.late, settings.rollup);
+    this.snapshots = new SnapshotPlaces({ sql, hot, keys: this.keys, late: this.late });
     const prefix = archivePrefix(sql, settings.prefix, random);
     this.#owner = new ArchiveOwner({ sql, store, random, prefix, isShared: settings.prefix !== undefined });
-    const ports = { sql: catalogSql, store, clock, random, limits, prefix, definitions: [POINTS_TABLE] };
-    this.tables = new ArchiveTables({ ...ports, baseUri: settings.uri });
-    this.upkeep = openCleaning({ ...ports, files: this.files, tables: this.tables, retentionOf: () => filesRetention(settings) });
+    const ownLimits = { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs, archiveMergeDelayMs: windowMs + graceMs + limits.storeMergeDelayMs } as unknown as typeof LIMITS;
+    const ports = { sql: catalogSql, store, clock, random, limits: ownLimits, prefix };
+    const seriesHashKey = (): Uint8Array => localHashKey(sql, random);
+    this.tables = new ArchiveTables({ ...ports, definitions: [POINTS_TABLE], baseUri: settings.uri });
+    this.upkeep = openPointsUpkeep({ ...ports, files: this.files, tables: this.tables, retentionOf: () => filesRetention(settings), seriesHashKey });
     this.flusher = new Flusher({
       sql,
       hot,
       store,
       clock,
       random,
-      limits: { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs } as unknown as typeof LIMITS,
+      limits: ownLimits,
       prefix,
       shard: SHARD,
       commit: (request) => this.#commit(request),
-      seriesHashKey: async () => localHashKey(sql, random),
+      seriesHashKey: async () => seriesHashKey(),
       table: 'points',
       beforeClosing,
-      inFiles: (part, from, to, bytesMax) => withDocuments(documents, part, from, to, bytesMax),
+      inFiles: (part, from, to, bytesMax) => withDocuments((timestampMs, id) => documents.read(timestampMs, id) ?? this.lateDocuments.read(id), part, from, to, bytesMax),
+      lateThrough: () => this.lateRollups?.through ?? Infinity,
+      onLatePlanned: (sequences) => this.snapshots.notePlanned(sequences),
     });
   }
 
@@ -104,9 +120,18 @@ export class StoreArchive {
     return this.#owner.claim();
   }
 
+  /** One step of the flusher. */
+  async flushStep(): Promise<void> {
+    const { sampleCount } = this.late;
+    await this.flusher.step();
+    // Documents that were moved are deleted behind that, and may stay behind a crash: the next time catches up.
+    if (this.late.sampleCount < sampleCount) this.#sweepLateDocuments();
+  }
+
   /** One piece of the upkeep that is due. */
   async maintain(): Promise<void> {
     await this.upkeep.step();
+    if (this.late.sampleCount === 0) this.#sweepLateDocuments();
     const retainedFromMs = Math.min(this.retainedFromMs(false), this.retainedFromMs(true));
     // It moves once a day.
     if (retainedFromMs === this.#keysFromMs) return;
@@ -114,27 +139,34 @@ export class StoreArchive {
     this.#keysFromMs = retainedFromMs;
   }
 
-  /** Notes where the archive stands as a snapshot is taken, inside the caller's transaction. */
-  noteSnapshot(snapshotId: string): void {
-    const { sql, hot } = this.#options;
-    const { closedUntilMs } = hot.archive.mark;
-    sql.run('INSERT OR REPLACE INTO snapshot_place (snapshot, closed_until_ms, cuts) VALUES (?, ?, ?)', snapshotId, closedUntilMs === -Infinity ? null : closedUntilMs, this.keys.cuts);
-  }
-
-  forgetSnapshot(snapshotId: string): void {
-    this.#options.sql.run('DELETE FROM snapshot_place WHERE snapshot = ?', snapshotId);
-  }
-
-  /** Throws when going back to a snapshot could not be exact: what moves into the archive stays as it was when it moved. */
-  mustBeRestorable(snapshotId: string): void {
-    const { sql, hot } = this.#options;
-    const [place] = sql.all<{ closed_until_ms: number | null; cuts: number }>('SELECT closed_until_ms, cuts FROM snapshot_place WHERE snapshot = ?', snapshotId);
-    const { closedUntilMs } = hot.archive.mark;
-    if (closedUntilMs === -Infinity) return;
-    if (closedUntilMs > (place?.closed_until_ms ?? -Infinity)) {
-      throw new VarveError('execution', `the snapshot ${JSON.stringify(snapshotId)} cannot be restored: values up to ${isoText(closedUntilMs)} have moved into the archive since, with what was written behind it`);
+  /** Takes samples of windows that have moved, inside the caller's transaction. */
+  putLate(series: readonly LocalSeries[]): void {
+    this.late.put(series);
+    const seen = new SeenKeys();
+    for (const { labels, timestampsMs } of series) {
+      let oldestMs = Infinity;
+      let newestMs = -Infinity;
+      for (let i = 0; i < timestampsMs.length; i++) {
+        oldestMs = Math.min(oldestMs, timestampsMs[i]!);
+        newestMs = Math.max(newestMs, timestampsMs[i]!);
+      }
+      seen.add(labels, oldestMs, newestMs);
     }
-    if (place?.cuts !== this.keys.cuts) throw new VarveError('execution', `the snapshot ${JSON.stringify(snapshotId)} cannot be restored: a compaction has removed archived values since`);
+    this.keys.note(seen);
+  }
+
+  /** The store goes back to a snapshot, inside the caller's transaction. */
+  restored(snapshotId: string): void {
+    this.snapshots.restore(snapshotId);
+    this.#sweepLateDocuments();
+    // Roll-ups of late values that stay may have gone.
+    this.lateRollups?.passOver(0);
+  }
+
+  /** Deletes the documents of late values that have moved. */
+  #sweepLateDocuments(): void {
+    const { lateDocuments, late } = this;
+    if (!lateDocuments.isEmpty) lateDocuments.deleteBefore(late.firstDocument() ?? Infinity);
   }
 
   /** The store's own catalog takes the files. A failure is tried again by the flusher. */

@@ -1,8 +1,7 @@
 import { PortFailure } from '../archive/port-failure.ts';
-import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { badData, VarveError } from '../runtime/errors.ts';
+import { badData, isMissingPart, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import type { Random } from '../runtime/random.ts';
@@ -11,12 +10,13 @@ import { HotStore } from '../shard/hot-store.ts';
 import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { AsOfCache } from './as-of-cache.ts';
-import { Documents, documentId } from './documents.ts';
+import { Documents } from './documents.ts';
 import { durationMs } from './duration.ts';
 import { keyLabels, ROLLUP_LABEL, roleOf } from './keys.ts';
 import type { ArchiveSettings } from './options.ts';
 import { prefixedSql } from './prefixed-sql.ts';
 import { RawFloor } from './raw-floor.ts';
+import { documentText, lastSampleAtHand, readHotPage, readPage, storedValue, valueAt } from './read-values.ts';
 import { pruneArchived } from './remove.ts';
 import { rollUpStore } from './roll-up.ts';
 import { StoreArchive } from './store-archive.ts';
@@ -32,7 +32,6 @@ const STORE_LIMITS = {
 
 /** Before the names of all tables: they lie in somebody else's database. */
 const TABLE_PREFIX = 'timeseries_';
-const utf8 = new TextDecoder();
 /** When the Iceberg table could not be written, or the archive's prefix not claimed. */
 const ARCHIVE_RETRY_MS = 60_000;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
@@ -43,7 +42,7 @@ export interface EnginePorts {
   readonly clock: Clock;
 }
 
-interface Parts {
+export interface Parts {
   readonly hot: HotStore;
   readonly documents: Documents;
   readonly rawFloor: RawFloor;
@@ -67,6 +66,8 @@ export class StoreEngine {
   #publishRetryAtMs = -Infinity;
   #claimRetryAtMs = -Infinity;
   #claimRefusal: unknown;
+  #lateRollupRetryAtMs = -Infinity;
+  #lateRollupFailures = 0;
   /** Since when, and until when, a history may be loading. */
   #unsettledSinceMs = -Infinity;
   #settledFromMs = -Infinity;
@@ -142,60 +143,42 @@ export class StoreEngine {
     return this.#archiveSettings !== undefined;
   }
 
+  /** Times before this (Unix ms) are of windows that have moved, or are about to; -Infinity when none has. */
+  get closedUntilMs(): number {
+    return this.read(({ hot }) => hot.archive.mark.closedUntilMs);
+  }
+
   /** Counts changes: what was read before one may not be so any more. */
   get changes(): number {
     return this.#changes;
   }
 
-  /**
-   * A page of a series (ms, both inclusive), out of the archive where it lies before what the hot tier has whole, and then not at hand.
-   * Values past their retention are not read.
-   */
+  /** See read-values.ts. */
   readPage(labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined | Promise<SeriesPage | undefined> {
-    const archived = this.#archivedFrom(labels, startMs, endMs);
-    if (archived === undefined) return this.readHotPage(labels, startMs, endMs, samplesMax);
-    const { archive, fromMs, hotFromMs, toMs } = archived;
-    const isLast = hotFromMs > endMs;
-    if (fromMs > toMs) return isLast ? undefined : this.readHotPage(labels, hotFromMs, endMs, samplesMax);
-    return archive.reader.readPage(labels, fromMs, toMs).then((page) => ({ ...page, nextStartMs: page.nextStartMs ?? (isLast ? undefined : hotFromMs) }));
+    return this.read((parts) => readPage(parts, labels, startMs, endMs, samplesMax));
   }
 
   readHotPage(labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined {
-    return this.read(({ hot }) => {
-      const ref = hot.refOf(labels);
-      return ref === undefined ? undefined : hot.readSeries(ref, startMs, endMs, samplesMax);
-    });
+    return this.read((parts) => readHotPage(parts, labels, startMs, endMs, samplesMax));
   }
 
-  /** The newest value at or before a time among those that are archived and no more in the hot tier; undefined when there can be none. */
-  archivedValueAt(labels: Labels, timeMs: number): Promise<StoredValue | undefined> | undefined {
-    const archived = this.#archivedFrom(labels, -TIMESTAMP_MS_MAX, timeMs);
-    if (archived === undefined || archived.fromMs > archived.toMs) return undefined;
-    return archived.archive.reader.lastSampleAt(labels, archived.fromMs, archived.toMs).then((sample) => {
-      if (sample === undefined) return undefined;
-      return sample.payload === undefined ? { kind: 'number', number: sample.value } : { kind: 'document', text: utf8.decode(sample.payload) };
-    });
+  /** The value that a series had at a time: at once, unless it is in the archive. */
+  valueAt(labels: Labels, timeMs: number): StoredValue | undefined | Promise<StoredValue | undefined> {
+    return this.read((parts) => valueAt(parts, labels, timeMs));
   }
 
-  /** The hot tier's newest sample at or before a time. */
+  /** The newest sample at or before a time, of those that have not moved. */
   lastSampleAt(labels: Labels, timeMs: number): StoredSample | undefined {
-    return this.read(({ hot }) => {
-      const ref = hot.refOf(labels);
-      return ref === undefined ? undefined : hot.lastSampleAt(ref, timeMs);
-    });
+    return this.read((parts) => lastSampleAtHand(parts, labels, timeMs));
   }
 
-  /** The value behind a sample; undefined when there is none. */
-  storedValue(sample: { readonly timestampMs: number; readonly value: number; readonly bitsLow: number; readonly bitsHigh: number } | undefined): StoredValue | undefined {
-    if (sample === undefined) return undefined;
-    const id = documentId(sample.bitsLow, sample.bitsHigh);
-    if (id === undefined) return { kind: 'number', number: sample.value };
-    const text = this.documentText(sample.timestampMs, id);
-    return text === undefined ? undefined : { kind: 'document', text };
+  /** The value behind such a sample; undefined when there is none. */
+  storedValue(sample: StoredSample | undefined): StoredValue | undefined {
+    return this.read((parts) => storedValue(parts, sample));
   }
 
   documentText(timestampMs: number, id: number): string | undefined {
-    return this.read(({ documents }) => documents.read(timestampMs, id));
+    return this.read((parts) => documentText(parts, timestampMs, id));
   }
 
   /** Every key that has values of its own, in code point order. */
@@ -242,7 +225,8 @@ export class StoreEngine {
   nextDueMs(): number | undefined {
     return this.read(({ hot, archive }) => {
       const publishDueMs = archive?.tables.isBehind === true ? this.#publishRetryAtMs : Infinity;
-      const moveDueMs = Math.max(archive?.flusher.nextDueMs() ?? Infinity, this.#settledFromMs);
+      const rollupDueMs = archive?.lateRollups?.isBehind === true ? this.#lateRollupRetryAtMs : Infinity;
+      const moveDueMs = Math.max(Math.min(archive?.flusher.nextDueMs() ?? Infinity, rollupDueMs), this.#settlesAtMs(archive));
       const archiveDueMs = Math.max(Math.min(moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs), this.#claimRetryAtMs);
       const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archiveDueMs);
       return dueMs === Infinity ? undefined : dueMs;
@@ -266,8 +250,8 @@ export class StoreEngine {
   }
 
   /**
-   * Values have come, the oldest of this time (Unix ms). Where it is due to move, others of its kind may follow, and a window that has moved
-   * takes none: who loads a history, value by value, is given time to finish.
+   * Values have come, the oldest of this time (Unix ms). Where it is due to move, or late, others of its kind may follow, and are better
+   * moved together: who loads a history, value by value, is given time to finish.
    */
   noteWritten(oldestMs: number): void {
     const nowMs = this.#ports.clock.nowMs();
@@ -278,7 +262,7 @@ export class StoreEngine {
 
   /** The same beside a write, without waiting. */
   moveBeside(): void {
-    if (this.#moving !== undefined || !this.#isDue(Math.max(this.#settledFromMs, this.#claimRetryAtMs)) || this.#isWaitingToMove()) return;
+    if (this.#moving !== undefined || !this.#isDue(this.#claimRetryAtMs) || this.#isWaitingToMove()) return;
     // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
     this.moveDue().catch(() => undefined);
   }
@@ -295,7 +279,20 @@ export class StoreEngine {
   }
 
   #isWaitingToMove(): boolean {
-    return this.read(({ archive }) => archive === undefined || !(this.#isDue(archive.flusher.nextDueMs()) || this.#isPublishDue(archive) || this.#isDue(archive.upkeep.nextDueMs())));
+    return this.read(({ archive }) => archive === undefined || !this.#isDue(this.#settlesAtMs(archive)) || this.#workDue(archive) === undefined);
+  }
+
+  /** When old values that have come may be moved: not before others had time to follow, unless many wait. */
+  #settlesAtMs(archive: StoreArchive | undefined): number {
+    return (archive?.late.fullness ?? 0) > 0.5 ? -Infinity : this.#settledFromMs;
+  }
+
+  /** What comes next. Late values are rolled up when nothing else is there to move: then the windows that they belong to have. */
+  #workDue(archive: StoreArchive): 'flush' | 'late-rollup' | 'publish' | 'upkeep' | undefined {
+    if (this.#isDue(archive.flusher.nextDueMs())) return 'flush';
+    if (archive.lateRollups?.isBehind === true && this.#isDue(this.#lateRollupRetryAtMs)) return 'late-rollup';
+    if (archive.tables.isBehind && this.#isDue(this.#publishRetryAtMs)) return 'publish';
+    return this.#isDue(archive.upkeep.nextDueMs()) ? 'upkeep' : undefined;
   }
 
   async #move(): Promise<number> {
@@ -305,13 +302,13 @@ export class StoreEngine {
       if (parts.archive === undefined) return 0;
       if (parts.hot.archive.mark.archivedUntilMs > parts.hot.floorMs) samplesMoved += pruneArchived(this);
       const { archive } = parts;
-      const isFlushDue = this.#isDue(archive.flusher.nextDueMs());
-      const isPublishDue = this.#isPublishDue(archive);
-      if (!isFlushDue && !isPublishDue && !this.#isDue(archive.upkeep.nextDueMs())) return samplesMoved;
+      const work = this.#workDue(archive);
+      if (work === undefined) return samplesMoved;
       try {
         if (!(await this.#claims(archive))) return samplesMoved;
-        if (isFlushDue) await archive.flusher.step();
-        else if (isPublishDue) await this.#publish(archive);
+        if (work === 'flush') await archive.flushStep();
+        else if (work === 'late-rollup') await this.#rollUpLate(archive);
+        else if (work === 'publish') await this.#publish(archive);
         else await archive.maintain();
       } catch (error) {
         this.#forget();
@@ -342,12 +339,22 @@ export class StoreEngine {
     return (dueMs ?? Infinity) <= this.#ports.clock.nowMs();
   }
 
-  /** Behind the windows: one snapshot for all that have moved. */
-  #isPublishDue({ tables }: StoreArchive): boolean {
-    return tables.isBehind && this.#isDue(this.#publishRetryAtMs);
+  /** Late values wait while files that have values of the same buckets cannot be read, but not for ever. */
+  async #rollUpLate({ lateRollups }: StoreArchive): Promise<void> {
+    try {
+      await lateRollups!.step(this);
+      this.#lateRollupFailures = 0;
+    } catch (error) {
+      if (!isMissingPart(error)) throw error;
+      if (++this.#lateRollupFailures < LIMITS.storeLateRollupTriesMax) this.#lateRollupRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
+      else {
+        this.#lateRollupFailures = 0;
+        lateRollups!.passOver();
+      }
+    }
   }
 
-  /** Values are readable without it, so a failure waits. */
+  /** Behind the windows: one snapshot for all that have moved. Values are readable without it, so a failure waits. */
   async #publish({ tables }: StoreArchive): Promise<void> {
     try {
       await tables.publish();
@@ -356,19 +363,6 @@ export class StoreEngine {
       this.#publishRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
       this.#forget();
     }
-  }
-
-  /** What of a stretch of a series is in the archive, up to `toMs`; from `hotFromMs` on the hot tier has it. Undefined when that has all of it. */
-  #archivedFrom(labels: Labels, startMs: number, endMs: number): { readonly archive: StoreArchive; readonly fromMs: number; readonly toMs: number; readonly hotFromMs: number } | undefined {
-    const { hot, archive } = this.#open();
-    const hotFromMs = hot.floorMs;
-    const { key, rollup } = roleOf(labels);
-    const retainedFromMs = archive?.retainedFromMs(rollup !== undefined) ?? -Infinity;
-    if (archive === undefined || startMs >= Math.max(hotFromMs, retainedFromMs)) return undefined;
-    const known = hotFromMs === -Infinity ? undefined : archive.keys.of(key);
-    const keyFromMs = known === undefined ? Infinity : Math.max(known.oldestMs, rollup === undefined ? known.floorMs : -Infinity);
-    const toMs = Math.min(endMs, hotFromMs - 1, known?.newestMs ?? -Infinity);
-    return { archive, fromMs: Math.max(startMs, keyFromMs, retainedFromMs), toMs, hotFromMs: Math.max(hotFromMs, retainedFromMs, startMs) };
   }
 
   #forget(): void {

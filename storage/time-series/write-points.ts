@@ -1,9 +1,10 @@
-import { VarveError, badData } from '../runtime/errors.ts';
+import { badData, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
 import { documentBits } from './documents.ts';
 import { keyLabels } from './keys.ts';
-import type { StoreEngine } from './store-engine.ts';
+import type { StoreArchive } from './store-archive.ts';
+import type { Parts, StoreEngine } from './store-engine.ts';
 import { isoText } from './timestamp.ts';
 import type { StoredValue } from './value.ts';
 
@@ -16,28 +17,38 @@ export interface NewPoint {
 
 /** JavaScript's own NaN. Others would be given back as some NaN, and those of one pattern stand for documents. */
 const NAN_BITS: readonly [low: number, high: number] = [0, 0x7ff80000];
+/** When to try again while late values are too many. */
+const LATE_RETRY_SECONDS = 60;
 
-/** Writes all of the points in one transaction, or none. */
+/** Writes all of the points in one transaction, or none. Those of windows that have moved wait, readable, until they move too. */
 export function writePoints(engine: StoreEngine, points: readonly NewPoint[]): void {
-  const fresh = withoutSentAgain(engine, points);
+  const lateBeforeMs = engine.hasArchive ? engine.closedUntilMs : -Infinity;
+  const fresh = withoutSentAgain(engine, points, lateBeforeMs);
   if (fresh.length === 0) return;
-  refuseWhatCannotBeTaken(engine, fresh);
-  engine.write(({ hot, documents }) => {
-    const answer = hot.appendLocal(seriesOf(fresh, (point, text) => documentBits(documents.put(point.timestampMs, text))));
+  const late = fresh.filter(({ timestampMs }) => timestampMs < lateBeforeMs);
+  const timely = late.length === 0 ? fresh : fresh.filter(({ timestampMs }) => timestampMs >= lateBeforeMs);
+  engine.read((parts) => {
+    refuseTimes(parts, fresh, lateBeforeMs);
+    refuseTooMany(parts, timely, late.length);
+  });
+  engine.write(({ hot, documents, archive }) => {
+    if (late.length > 0) archive!.putLate(seriesOf(late, (_, text) => documentBits(archive!.lateDocuments.put(text))));
+    if (timely.length === 0) return;
+    const answer = hot.appendLocal(seriesOf(timely, (point, text) => documentBits(documents.put(point.timestampMs, text))));
     // The checks above leave nothing to refuse but a collision of series ids.
     if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples were refused');
   });
   for (const { key, timestampMs } of fresh) engine.asOf.forgetFrom(key, timestampMs);
 }
 
-/** Without documents that are there already, unless they are to take the place of another point of the batch. */
-function withoutSentAgain(engine: StoreEngine, points: readonly NewPoint[]): NewPoint[] {
+/** Without what is there already, unless they are to take the place of another point of the batch. */
+function withoutSentAgain(engine: StoreEngine, points: readonly NewPoint[], lateBeforeMs: number): NewPoint[] {
   const fresh: NewPoint[] = [];
-  /** Places of the fresh points, made when the first document is found to be sent again. */
+  /** Places of the fresh points, made when the first one is found to be sent again. */
   let places: Set<string> | undefined;
   const placeOf = ({ key, timestampMs }: NewPoint): string => `${timestampMs} ${key}`;
   for (const point of points) {
-    if (isSentAgain(engine, point)) {
+    if (isSentAgain(engine, point, lateBeforeMs)) {
       places ??= new Set(fresh.map(placeOf));
       if (!places.has(placeOf(point))) continue;
     }
@@ -47,33 +58,50 @@ function withoutSentAgain(engine: StoreEngine, points: readonly NewPoint[]): New
   return fresh;
 }
 
-/** A document that is there already would only take room again. Numbers that are, the engine finds by itself. */
-function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint): boolean {
-  if (value.kind === 'number') return false;
+/** A document that is there already would only take room again. Numbers that are, the hot tier finds by itself. */
+function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint, lateBeforeMs: number): boolean {
+  if (value.kind === 'number' && timestampMs >= lateBeforeMs) return false;
   const there = engine.lastSampleAt(keyLabels(key), timestampMs);
   if (there?.timestampMs !== timestampMs) return false;
   const stored = engine.storedValue(there);
+  if (value.kind === 'number') return stored?.kind === 'number' && Object.is(stored.number, value.number);
   return stored?.kind === 'document' && stored.text === value.text;
 }
 
 /** Everything is checked before anything is touched: an error within the transaction would cost a new start. */
-function refuseWhatCannotBeTaken(engine: StoreEngine, points: readonly NewPoint[]): void {
-  engine.read(({ hot, rawFloor }) => {
-    const floorMs = Math.max(hot.archive.writeFloorMs, rawFloor.ms);
-    const isClosed = hot.archive.mark.closedUntilMs === floorMs;
-    for (const { key, timestampMs } of points) {
-      if (timestampMs >= floorMs) continue;
-      throw badData(
-        `the value of ${JSON.stringify(key)} at ${isoText(timestampMs)} is older than ${isoText(floorMs)}, before which everything ${isClosed ? 'has moved into the archive' : 'was pruned'} (a time in seconds has to be multiplied by 1000)`,
-      );
-    }
-    const newKeys = [...new Set(points.map((point) => point.key))].filter((key) => hot.refOf(keyLabels(key)) === undefined);
-    if (newKeys.length === 0) return;
-    const series = hot.stats().gauges['series'] ?? 0;
-    if (series + newKeys.length > LIMITS.activeSeriesMax) {
-      throw new VarveError('limit', `${newKeys.length} new keys beside ${series} series, the limit activeSeriesMax is ${LIMITS.activeSeriesMax}`);
-    }
-  });
+function refuseTimes({ hot, rawFloor, archive }: Parts, points: readonly NewPoint[], lateBeforeMs: number): void {
+  const floorMs = Math.max(hot.archive.writeFloorMs, rawFloor.ms);
+  const retainedFromMs = archive?.retainedFromMs(false) ?? -Infinity;
+  for (const { key, timestampMs } of points) {
+    if (timestampMs >= Math.max(floorMs, retainedFromMs)) continue;
+    const refuse = (beforeMs: number, what: string): VarveError =>
+      badData(`the value of ${JSON.stringify(key)} at ${isoText(timestampMs)} is older than ${isoText(beforeMs)}, before which ${what} (a time in seconds has to be multiplied by 1000)`);
+    if (timestampMs < retainedFromMs) throw refuse(retainedFromMs, 'nothing is kept: the cold retention');
+    if (archive === undefined || timestampMs >= lateBeforeMs || timestampMs < rawFloor.ms) throw refuse(timestampMs < rawFloor.ms ? rawFloor.ms : floorMs, 'everything was pruned');
+    const keyFromMs = keyFloorMs(archive, key);
+    if (timestampMs < keyFromMs) throw refuse(keyFromMs, 'a compaction has removed the values of this key');
+  }
+}
+
+function keyFloorMs(archive: StoreArchive, key: string): number {
+  return archive.keys.of(key)?.floorMs ?? -Infinity;
+}
+
+function refuseTooMany({ hot, archive }: Parts, timely: readonly NewPoint[], lateCount: number): void {
+  const { storeLateSamplesMax, lateRowsMax, activeSeriesMax } = LIMITS;
+  if (lateCount > storeLateSamplesMax) {
+    throw new VarveError('limit', `${lateCount} values at once that are older than what has moved into the archive, the limit storeLateSamplesMax is ${storeLateSamplesMax}: write fewer at a time`);
+  }
+  if (lateCount > 0 && !archive!.late.hasRoomFor(lateCount)) {
+    const message = `${archive!.late.sampleCount} values that are older than what has moved into the archive wait for it, and with ${lateCount} more they are over one of the limits storeLateSamplesMax (${storeLateSamplesMax}) and lateRowsMax (${lateRowsMax}, of writes): let \`maintain\` move some, and write these again`;
+    throw new VarveError('overloaded', message, { retryAfterSeconds: LATE_RETRY_SECONDS });
+  }
+  const newKeys = [...new Set(timely.map((point) => point.key))].filter((key) => hot.refOf(keyLabels(key)) === undefined);
+  if (newKeys.length === 0) return;
+  const series = hot.stats().gauges['series'] ?? 0;
+  if (series + newKeys.length > activeSeriesMax) {
+    throw new VarveError('limit', `${newKeys.length} new keys beside ${series} series, the limit activeSeriesMax is ${activeSeriesMax}`);
+  }
 }
 
 /** The points as columns, by key, in the order in which they were given. */

@@ -6,8 +6,9 @@ import { NodeSql } from '../fakes/node-sql.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 
 /*
- * A store with a bucket against a map of maps, over seeded random operations: values and documents over each other as far back as windows
- * are open, time that goes on, moves, new instances, snapshots that are restored at once. All of it reads as if nothing had ever moved.
+ * A store with a bucket against a map of maps, over seeded random operations: values and documents over each other, into windows that are
+ * open and into those that have moved, time that goes on, moves, merges, new instances, snapshots that are restored at once. All of it reads
+ * as if nothing had ever moved.
  */
 const KEYS = ['a', 'b', 'ключ'];
 const START = Date.UTC(2024, 0, 14, 22);
@@ -42,9 +43,10 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 6
     return points;
   };
   const put = async (): Promise<void> => {
-    // Windows that end an hour ago may have moved.
-    const openMs = Math.floor((clock.nowMs() - HOUR) / HOUR) * HOUR;
-    const entries = Array.from({ length: random.between(1, 12) }, () => ({ key: random.pick(KEYS), timestamp: openMs + random.below(clock.nowMs() - openMs + 1), value: randomValue(random) }));
+    // Windows that end an hour ago may have moved: some of what comes is late.
+    const fromMs = random.below(2) === 0 ? START - HOUR : Math.floor((clock.nowMs() - HOUR) / HOUR) * HOUR;
+    // On few times, so that values are overwritten.
+    const entries = Array.from({ length: random.between(1, 12) }, () => ({ key: random.pick(KEYS), timestamp: fromMs + random.below((clock.nowMs() - fromMs) / 20_000 + 1) * 20_000, value: randomValue(random) }));
     await store.putBatch(entries);
     for (const { key, timestamp, value } of entries) model.get(key)!.set(timestamp, value);
   };
@@ -52,7 +54,7 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 6
     put,
     put,
     put,
-    () => clock.advance(random.below(40 * MINUTE)),
+    () => clock.advance(random.below(60 * MINUTE)),
     async () => void (await store.maintain()),
     async () => {
       const key = random.pick(KEYS);
@@ -83,7 +85,7 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 6
         await store.restoreSnapshot(id);
         model = before;
       } catch (error) {
-        // The write has closed a window.
+        // The write has closed a window, or late values have moved beside it.
         expect(String(error)).toContain('have moved into the archive since');
       }
       await store.deleteSnapshot(id);
@@ -93,4 +95,14 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 6
   await store.maintain();
   for (const key of KEYS) expect(await read(key)).toStrictEqual(sorted(model.get(key)!));
   expect((await archive.list('')).objects.filter(({ key }) => key.includes('/data/')).length).toBeGreaterThan(1);
+  // When all of it has moved and is merged, it still reads the same.
+  for (let step = 0; step < 4; step++) {
+    clock.advance(10 * HOUR);
+    await store.maintain();
+  }
+  expect(sql.all("SELECT 1 AS one FROM timeseries_late_batch WHERE length(batch) > 0")).toEqual([]);
+  expect(sql.all('SELECT 1 AS one FROM timeseries_late_document')).toEqual([]);
+  expect(sql.all("SELECT 1 AS one FROM timeseries_catalog_data_file WHERE description LIKE '%-merged-%'")).not.toEqual([]);
+  store = open();
+  for (const key of KEYS) expect(await read(key)).toStrictEqual(sorted(model.get(key)!));
 });

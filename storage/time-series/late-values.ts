@@ -1,0 +1,177 @@
+import { labelsKey, type Labels } from '../model/labels.ts';
+import { VarveError } from '../runtime/errors.ts';
+import { LIMITS } from '../runtime/limits.ts';
+import type { BatchChange, SeriesChange } from '../shard/change-feed.ts';
+import { decodeLateBatch, LateBatchWriter } from '../shard/late-batch.ts';
+import type { LateQueue } from '../shard/late-queue.ts';
+import type { LocalSeries } from '../shard/local-batch.ts';
+import { lowerBound, type Part } from '../shard/piece.ts';
+import type { StoredSample } from '../shard/read-series.ts';
+import { floatSource, SampleRun } from '../shard/sample-run.ts';
+import { documentId } from './documents.ts';
+
+/** Samples of one series that go into a batch at a time: 24 bytes each at the worst, so that it stays within a row. */
+const SERIES_SAMPLES_MAX = 16 * 1024;
+/** So many samples that come at once are put in their place one by one; more are sorted with the others. */
+const ONE_BY_ONE_MAX = 16;
+
+/**
+ * What came when its window had moved, until it moves too: batches of the engine's late queue, in which it is durable, and in memory its
+ * samples by series, since everything is readable at once. Of equal timestamps of a series these count more than all that has moved, and than
+ * what the hot tier still has of a window that is closed: they came behind that.
+ */
+export class LateValues {
+  readonly #queue: LateQueue;
+  /** By series, samples in order of time; `undefined` until somebody asks. */
+  #runs: Map<string, SampleRun> | undefined;
+  /** What the queue was when they were read. */
+  #runsOf = '';
+
+  constructor(queue: LateQueue) {
+    this.#queue = queue;
+  }
+
+  /** Samples that wait; one that was overwritten counts as well. */
+  get sampleCount(): number {
+    return this.#queue.sampleCount;
+  }
+
+  /** How much of the room for them is taken, from 0 to 1. */
+  get fullness(): number {
+    return Math.max(this.#queue.sampleCount / LIMITS.storeLateSamplesMax, this.#queue.batchCount / LIMITS.lateRowsMax);
+  }
+
+  /** Whether there is room for so many more. */
+  hasRoomFor(sampleCount: number): boolean {
+    const batches = Math.ceil(sampleCount / SERIES_SAMPLES_MAX) + 1;
+    return this.#queue.sampleCount + sampleCount <= LIMITS.storeLateSamplesMax && this.#queue.batchCount + batches <= LIMITS.lateRowsMax;
+  }
+
+  /** Of the newest batch that ever came; 0 before the first. */
+  get lastSequence(): number {
+    return this.#queue.lastSequence;
+  }
+
+  /** Takes samples, inside the caller's transaction. */
+  put(series: readonly LocalSeries[]): void {
+    const isRead = this.#isRead;
+    const writer = new LateBatchWriter();
+    const send = (): void => {
+      // Commit point of late values: the caller's transaction, with the batch's row in it.
+      const answer = this.#queue.append(writer.finish(), { isNew: true });
+      // There was room for so many, unless their keys are very long.
+      if (answer.status === 'refused') throw new VarveError('overloaded', answer.message);
+    };
+    for (const { labels, timestampsMs, values } of series) {
+      for (let from = 0; from < timestampsMs.length; from += SERIES_SAMPLES_MAX) {
+        const to = Math.min(timestampsMs.length, from + SERIES_SAMPLES_MAX);
+        const times = Float64Array.from({ length: to - from }, (_, i) => timestampsMs[from + i]!);
+        const bits = bitsOf(values, from, to);
+        writer.add({ labels, timestampsMs: times, valueBits: bits, startsMs: new Float64Array(times.length) });
+        if (isRead) add(this.#runs!, labels, times, bits);
+        if (writer.plainBytes >= LIMITS.lateBatchBytesTarget) send();
+      }
+    }
+    if (writer.sampleCount > 0) send();
+    if (isRead) this.#runsOf = this.#state;
+  }
+
+  /** A series' samples between two times (Unix ms, both inclusive), copied; `undefined` when there are none. */
+  within(labels: Labels, startMs: number, endMs: number): Part | undefined {
+    const run = this.#runOf(labels);
+    if (run === undefined) return undefined;
+    const from = lowerBound(run.timestampsMs, startMs, run.length);
+    const to = lowerBound(run.timestampsMs, endMs + 1, run.length);
+    if (from >= to) return undefined;
+    return { ...floatSource(run.timestampsMs.slice(from, to), run.bits.slice(from * 2, to * 2)), from: 0, to: to - from, hasStale: false };
+  }
+
+  /** A series' newest sample between two times (Unix ms, both inclusive). */
+  lastWithin(labels: Labels, startMs: number, endMs: number): StoredSample | undefined {
+    const run = this.#runOf(labels);
+    if (run === undefined) return undefined;
+    const at = lowerBound(run.timestampsMs, endMs + 1, run.length) - 1;
+    const timestampMs = run.timestampsMs[at];
+    if (timestampMs === undefined || timestampMs < startMs) return undefined;
+    return { timestampMs, value: run.values[at]!, bitsLow: run.bits[at * 2]!, bitsHigh: run.bits[at * 2 + 1]!, payload: undefined, startMs: 0 };
+  }
+
+  /** The oldest batch behind a sequence that waits. */
+  changeBehind(sequence: number): BatchChange | undefined {
+    const row = this.#queue.next(sequence);
+    if (row === undefined) return undefined;
+    const series: SeriesChange[] = [];
+    decodeLateBatch(row.batch, ({ labels, timestampsMs, valueBits }) => series.push({ labels, timestampsMs, valueBits }));
+    return { sequence: row.sequence, series };
+  }
+
+  /** Forgets what came behind a sequence, inside the caller's transaction. */
+  dropBehind(sequence: number): void {
+    for (let row = this.#queue.next(sequence); row !== undefined; row = this.#queue.next(row.sequence)) this.#queue.drop(row.sequence);
+  }
+
+  /** Id of the first document that waits. Those of later batches are greater. */
+  firstDocument(): number | undefined {
+    for (let change = this.changeBehind(0); change !== undefined; change = this.changeBehind(change.sequence)) {
+      let first: number | undefined;
+      for (const { valueBits } of change.series) {
+        for (let word = 0; word < valueBits.length; word += 2) {
+          const id = documentId(valueBits[word]!, valueBits[word + 1]!);
+          if (id !== undefined && !(first !== undefined && first < id)) first = id;
+        }
+      }
+      if (first !== undefined) return first;
+    }
+    return undefined;
+  }
+
+  get #state(): string {
+    return `${this.#queue.lastSequence}/${this.#queue.sampleCount}`;
+  }
+
+  get #isRead(): boolean {
+    return this.#runs !== undefined && this.#runsOf === this.#state;
+  }
+
+  #runOf(labels: Labels): SampleRun | undefined {
+    if (this.#queue.sampleCount === 0) return undefined;
+    if (!this.#isRead) {
+      const runs = new Map<string, SampleRun>();
+      for (let change = this.changeBehind(0); change !== undefined; change = this.changeBehind(change.sequence)) {
+        for (const { labels: ofSeries, timestampsMs, valueBits } of change.series) runOf(runs, ofSeries).append(floatSource(timestampsMs, valueBits), 0, timestampsMs.length);
+      }
+      for (const run of runs.values()) run.settle();
+      this.#runs = runs;
+      this.#runsOf = this.#state;
+    }
+    return this.#runs!.get(labelsKey(labels));
+  }
+}
+
+function bitsOf(values: ArrayLike<number>, from: number, to: number): Uint32Array {
+  // A Float64Array is copied bit by bit: a document is the payload of a NaN.
+  const copy = values instanceof Float64Array ? values.slice(from, to) : Float64Array.from({ length: to - from }, (_, i) => values[from + i]!);
+  return new Uint32Array(copy.buffer);
+}
+
+function runOf(runs: Map<string, SampleRun>, labels: Labels): SampleRun {
+  const key = labelsKey(labels);
+  let run = runs.get(key);
+  if (run === undefined) runs.set(key, (run = new SampleRun(ONE_BY_ONE_MAX)));
+  return run;
+}
+
+function add(runs: Map<string, SampleRun>, labels: Labels, timestampsMs: Float64Array, bits: Uint32Array): void {
+  const run = runOf(runs, labels);
+  if (timestampsMs.length > ONE_BY_ONE_MAX) {
+    run.append(floatSource(timestampsMs, bits), 0, timestampsMs.length);
+    run.settle();
+    return;
+  }
+  for (let i = 0; i < timestampsMs.length; i++) {
+    const at = lowerBound(run.timestampsMs, timestampsMs[i]!, run.length);
+    if (at === run.length || run.timestampsMs[at] !== timestampsMs[i]) run.insert(at);
+    run.timestampsMs[at] = timestampsMs[i]!;
+    run.bits.set(bits.subarray(i * 2, i * 2 + 2), at * 2);
+  }
+}
