@@ -156,8 +156,6 @@ export class KnownRequest {
     columns.refsEnd.set(this.#refsEnd);
     columns.sampleStart.set(this.#sampleStart);
     columns.samplesAt.set(this.#samplesAt);
-    columns.startsMs.fill(0, 0, seriesCount);
-    columns.createdMs.fill(0, 0, seriesCount);
   }
 
   copyIds(ids: SeriesIdColumns): void {

@@ -58,12 +58,16 @@ export class RequestColumns extends WriteColumns {
   /** Where each sample that is plain (readPlainSample) begins in the message, and how many are. */
   samplesAt = new Uint32Array(this.timestampsMs.length);
   plainSampleCount = 0;
-  /** Start timestamp of each sample, Unix ms, 0 where unknown. */
+  /** Start timestamp of each sample, Unix ms, 0 where unknown. Zeros behind the last sample, too, as in `createdMs`. */
   startsMs = new Float64Array(this.timestampsMs.length);
   /** The same of all samples and histograms of a series that have none themselves. */
   createdMs = new Float64Array(this.seriesCapacity);
 
   override clear(): void {
+    if (this.hasStarts) {
+      this.startsMs.fill(0);
+      this.createdMs.fill(0);
+    }
     super.clear();
     this.symbolCount = this.plainSampleCount = 0;
   }
@@ -116,7 +120,15 @@ class Walker {
     const reader = this.#reader;
     columns.clear();
     const end = this.#bytes.length;
+    const bytes = this.#bytes;
     while (reader.position < end) {
+      const position = reader.position | 0;
+      const length = position + 1 < end && bytes[position] === REQUEST_SERIES ? bytes[position + 1]! : 0x80;
+      if (length < 0x80 && position + 2 + length <= end) {
+        reader.position = position + 2;
+        this.#series(position + 2 + length);
+        continue;
+      }
       const tag = reader.varint(end);
       if (tag === REQUEST_SERIES) this.#series(reader.length(end));
       else if (tag === REQUEST_SYMBOL) this.#symbol(reader.length(end));
@@ -141,17 +153,18 @@ class Walker {
     const bytes = this.#bytes;
     const index = columns.seriesCount++;
     if (index >= columns.refsStart.length) columns.growSeries();
-    columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
-    columns.createdMs[index] = 0;
     let position = reader.position | 0;
-    columns.refsStart[index] = columns.refsEnd[index] = position;
+    let refsStart = position;
+    let refsEnd = position;
     if (position + 1 < end && bytes[position] === LABELS_REFS && bytes[position + 1]! < 0x80) {
-      const refsEnd = position + 2 + bytes[position + 1]!;
+      refsStart = position + 2;
+      refsEnd = refsStart + bytes[position + 1]!;
       if (refsEnd > end) throw reader.cutOff(end);
-      columns.refsStart[index] = position + 2;
-      columns.refsEnd[index] = refsEnd;
       position = refsEnd;
     }
+    columns.refsStart[index] = refsStart;
+    columns.refsEnd[index] = refsEnd;
+    columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
     while (position + 1 < end) {
       const tag = bytes[position]!;
       const length = bytes[position + 1]!;
@@ -227,7 +240,6 @@ class Walker {
     const reader = this.#reader;
     const index = columns.sampleCount++;
     if (index >= columns.timestampsMs.length) columns.growSamples();
-    columns.startsMs[index] = 0;
     if (readPlainSample(reader, start, end, columns, index)) {
       columns.samplesAt[index] = start;
       columns.plainSampleCount++;
@@ -247,12 +259,15 @@ class Walker {
     let unitRef = 0;
     while (position < end) {
       const tag = bytes[position]!;
-      const byte = position + 1 < end ? bytes[position + 1]! : 0x80;
-      if (byte < 0x80 && (tag === METADATA_TYPE || tag === METADATA_HELP || tag === METADATA_UNIT)) {
-        if (tag === METADATA_TYPE) type = byte;
-        else if (tag === METADATA_HELP) helpRef = byte;
-        else unitRef = byte;
-        position += 2;
+      let value = position + 1 < end ? bytes[position + 1]! : 0x80;
+      let next = position + 2;
+      if (value >= 0x80 && next < end && bytes[next]! < 0x80) value = (value & 0x7f) | (bytes[next++]! << 7);
+      else if (value >= 0x80) next = 0;
+      if (next > 0 && (tag === METADATA_TYPE || tag === METADATA_HELP || tag === METADATA_UNIT)) {
+        if (tag === METADATA_TYPE) type = value;
+        else if (tag === METADATA_HELP) helpRef = value;
+        else unitRef = value;
+        position = next;
         continue;
       }
       reader.position = position;
