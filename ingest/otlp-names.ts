@@ -83,7 +83,7 @@ export function labelName(attribute: string, naming: OtlpNaming): string | undef
   const escaped = attribute.replace(/[^a-zA-Z0-9_]/gu, '_');
   if (startsWithDigit(escaped)) return `key_${escaped}`;
   if (escaped.startsWith('_') && !escaped.startsWith('__')) return `key${escaped}`;
-  return escaped !== attribute && isUnderscores(escaped) ? undefined : escaped;
+  return isUnderscores(escaped) ? undefined : escaped;
 }
 
 /** The unit as metadata has it. */

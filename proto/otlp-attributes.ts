@@ -125,20 +125,21 @@ function keyValueList(cursor: WireReader, end: number, depthLeft: number): [stri
 function textOf(value: JsonValue): string {
   if (typeof value === 'string') return value;
   if (value === null) return '';
-  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+  // As protobuf's JSON has them: JSON itself has no text for these.
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return json(value);
 }
 
-/** As Go's encoding/json writes it, which is what other receivers have: keys sorted, `<`, `>` and `&` escaped. */
+/** As Go's encoding/json writes it without a care for HTML, which is what Prometheus has: keys sorted, zero with its sign. What has no text in JSON is null. */
 function json(value: JsonValue): string {
   if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (typeof value === 'string') return JSON.stringify(value).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
   if (Array.isArray(value)) return `[${value.map(json).join(',')}]`;
   if (value instanceof Map) {
     const keys = [...(value as ReadonlyMap<string, JsonValue>).keys()].sort();
     return `{${keys.map((key) => `${json(key)}:${json(value.get(key) as JsonValue)}`).join(',')}}`;
   }
-  return JSON.stringify(value);
+  return Object.is(value, -0) ? '-0' : JSON.stringify(value);
 }
 
 function base64(bytes: Uint8Array): string {

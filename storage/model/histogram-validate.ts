@@ -6,6 +6,7 @@ const NEGATIVE_COUNT = "histogram's observation count is negative";
 const COUNT_NOT_BIG_ENOUGH = "histogram's observation count should be at least the number of observations found in the buckets";
 const COUNT_MISMATCH = "histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)";
 const NEGATIVE_SPAN_OFFSET = 'histogram has a span whose offset is negative';
+const INDEX_OUT_OF_RANGE = 'histogram has a span whose bucket index is out of range';
 const SPANS_MISMATCH = 'histogram spans specify different number of buckets than provided';
 const BOUNDS_TOO_FEW = 'histogram custom bounds are too few';
 const BOUNDS_NOT_INCREASING = 'histogram custom bounds must be in strictly increasing order';
@@ -87,12 +88,20 @@ function fixed(value: number): string {
   return Number.isFinite(value) ? value.toFixed(6) : formatG(value);
 }
 
+/** Indexes of buckets are int32, and the lower bound of the first one has an index, too. */
+const INDEX_MAX = 2 ** 31 - 1;
+
 /** Offsets before `firstChecked` may be negative: the first one of an exponential side is a bucket index. */
 function spanError(spans: readonly Span[], bucketCount: number, firstChecked: number): string | undefined {
   let spanBuckets = 0;
+  let index = 0;
   for (let i = 0; i < spans.length; i++) {
     const { offset, length } = spans[i]!;
     if (i >= firstChecked && offset < 0) return `span number ${i + 1} with offset ${offset}: ${NEGATIVE_SPAN_OFFSET}`;
+    index += offset;
+    if (index < -INDEX_MAX) return `span number ${i + 1} starts at bucket index ${index}: ${INDEX_OUT_OF_RANGE}`;
+    index += length;
+    if (index - 1 > INDEX_MAX) return `span number ${i + 1} ends at bucket index ${index - 1}: ${INDEX_OUT_OF_RANGE}`;
     spanBuckets += length;
   }
   return spanBuckets === bucketCount ? undefined : `spans need ${spanBuckets} buckets, have ${bucketCount} buckets: ${SPANS_MISMATCH}`;

@@ -75,7 +75,8 @@ describe('label names', () => {
   f('__x', '__x');
   f('größe', 'gr__e');
   f('😀a', 'key_a');
-  f('___', '___');
+  f('___', undefined);
+  f('__', undefined);
   f('...', undefined);
   f('', undefined);
   f('', undefined, 'NoTranslation');

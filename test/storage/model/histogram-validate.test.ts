@@ -21,6 +21,13 @@ describe('validateFloatHistogram', () => {
   f('{{buckets:[1 1]}}', 'positive side: span number 2 with offset -1: histogram has a span whose offset is negative', {
     positiveSpans: [{ offset: 0, length: 1 }, { offset: -1, length: 1 }],
   });
+  f('{{buckets:[1 1] offset:2147483646}}', undefined);
+  f('{{buckets:[1] offset:-2147483647}}', undefined);
+  f('{{buckets:[1 1] offset:2147483647}}', 'positive side: span number 1 ends at bucket index 2147483648: histogram has a span whose bucket index is out of range');
+  f('{{n_buckets:[1] n_offset:-2147483648}}', 'negative side: span number 1 starts at bucket index -2147483648: histogram has a span whose bucket index is out of range');
+  f('{{buckets:[1 1]}}', 'positive side: span number 2 ends at bucket index 2147483648: histogram has a span whose bucket index is out of range', {
+    positiveSpans: [{ offset: 2147483646, length: 1 }, { offset: 1, length: 1 }],
+  });
   f('{{buckets:[1 -1]}}', 'positive side: bucket number 2 has observation count of -1: histogram has a bucket whose observation count is negative');
   f('{{n_buckets:[-1]}}', 'negative side: bucket number 1 has observation count of -1: histogram has a bucket whose observation count is negative');
   f('{{z_bucket:-1}}', 'zero bucket has observation count of -1: histogram has a bucket whose observation count is negative');
