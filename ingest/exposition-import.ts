@@ -126,7 +126,8 @@ export class ExpositionImport implements LineFormat {
 
   #takeComment(bytes: Uint8Array, start: number, end: number): void {
     const comment = parseCommentLine(bytes, start, end);
-    if (comment === 'end') this.#hasEnded = true;
+    // In the older format it is a comment like any other.
+    if (comment === 'end') this.#hasEnded = this.#isOpenMetrics;
     else if (comment !== 'comment') this.#takeMetadata(comment);
   }
 

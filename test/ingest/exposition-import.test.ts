@@ -40,6 +40,13 @@ describe("Prometheus' text format", () => {
     expect(stack.stored()).toEqual(['a 0=1', 'b -500=2', 'c 0=3']);
   });
 
+  test('"# EOF" is a comment, so that files may stand one behind the other', async () => {
+    const stack = new ImportStack();
+    const outcome = await stack.text('a 1\n# EOF\nb 2\n# EOF\n');
+    expect(outcome.rejections.isEmpty).toBe(true);
+    expect(stack.stored()).toEqual(['a 0=1', 'b 0=2']);
+  });
+
   test('extra labels win, the timestamp parameter is for lines without one', async () => {
     const stack = new ImportStack();
     await stack.text(`a{job="x",i="1"} 1\na{i="2"} 2 ${NOW_MS - 1}\n`, { extraLabels: ['job', 'import', 'env', 'test'], defaultTimestampMs: NOW_MS - 1000 });
