@@ -5,8 +5,8 @@ import type { LabelOrder } from './series-index.ts';
 /** Entries of the log that are put in order at a time: as columns 2 MiB. Fewer stay in the processor's cache more surely, but each part reads all over the log. */
 const PART_ENTRIES_TARGET = 128 * 1024;
 
-/** As many as a byte tells apart: two parts next to each other have more than `entriesTarget` entries. */
-const PARTS_MAX = 256;
+/** Entries whose numbers, counted from the block's first, take two bytes. */
+const BLOCK_ENTRIES = 64 * 1024;
 
 /** Some series that are neighbours in label order: those of ranks `firstRank` to `endRank` (exclusive) have their samples side by side. */
 export interface LogPart {
@@ -16,10 +16,9 @@ export interface LogPart {
 }
 
 /**
- * Puts the log's first entries in the order of series, by a counting sort of one part of the series at a time, which keeps the order of
- * acceptance. Of each entry one byte says which part it is of. Walking the back-links would find the same, one cache miss behind the other; here
- * the misses overlap, and what is written lies close together. What is kept by series is kept by its place in label order, in which the seal
- * walks through it.
+ * Puts the log's first entries in the order of series, by two counting sorts: entry numbers by part, then the columns of one part at a time.
+ * Each keeps the order of acceptance. Walking the back-links would find the same, one cache miss behind the other; here the misses overlap,
+ * and what is written lies close together. What is kept by series is kept by its place in label order, in which the seal walks through it.
  *
  * The log may grow behind those entries, and series may come, while this is under way.
  */
@@ -28,8 +27,7 @@ export class LogOrder {
   readonly #ranks: Uint32Array;
   readonly #parts: LogPart[];
   #nextPart = 0;
-  /** By entry. */
-  readonly #partOf: Uint8Array;
+  readonly #entries: EntriesByPart;
   /** Of the part taken last. Values stand for histograms of the log. */
   readonly samples: SeriesSamples;
   /** By rank, for the part taken last: where the series' samples end, and those of the next one begin. */
@@ -42,10 +40,9 @@ export class LogOrder {
     // By rank: how many entries; then the place in its part of the next one.
     this.ends = new Uint32Array(order.refs.length);
     for (let entry = 0; entry < entryCount; entry++) this.ends[order.ranks[refs[entry]!]!]!++;
-    const partOfRank = new Uint8Array(order.refs.length);
-    this.#parts = cutIntoParts(this.ends, partOfRank, Math.max(entriesTarget, Math.ceil((entryCount * 2) / (PARTS_MAX - 1))));
-    this.#partOf = new Uint8Array(entryCount);
-    for (let entry = 0; entry < entryCount; entry++) this.#partOf[entry] = partOfRank[order.ranks[refs[entry]!]!]!;
+    const partOf = new Uint16Array(order.refs.length);
+    this.#parts = cutIntoParts(this.ends, partOf, entriesTarget);
+    this.#entries = new EntriesByPart(refs, entryCount, order.ranks, partOf, this.#parts.length);
     const capacity = this.#parts.reduce((most, { length }) => Math.max(most, length), 0);
     const values = new Float64Array(capacity);
     this.samples = {
@@ -63,24 +60,69 @@ export class LogOrder {
     const part = this.#parts[number];
     if (part === undefined) return undefined;
     const { refs, times, valueBits, startsMs } = this.#head;
+    const { baseMs, offsets, whole } = times.columns();
     const { samples, ends } = this;
     const { timestampsMs, bits } = samples;
     const ranks = this.#ranks;
-    const partOf = this.#partOf;
-    for (let entry = 0; entry < partOf.length; entry++) {
-      if (partOf[entry] !== number) continue;
-      const place = ends[ranks[refs[entry]!]!]!++;
-      timestampsMs[place] = times.at(entry);
-      bits[place * 2] = valueBits[entry * 2]!;
-      bits[place * 2 + 1] = valueBits[entry * 2 + 1]!;
-      if (samples.startsMs !== undefined) samples.startsMs[place] = startsMs![entry]!;
+    const { numbers, blockCount } = this.#entries;
+    for (let block = 0; block < blockCount; block++) {
+      const first = block * BLOCK_ENTRIES;
+      const end = this.#entries.endOf(block, number);
+      for (let i = this.#entries.startOf(block, number); i < end; i++) {
+        const entry = first + numbers[i]!;
+        const place = ends[ranks[refs[entry]!]!]!++;
+        timestampsMs[place] = whole === undefined ? baseMs + offsets[entry]! : whole[entry]!;
+        bits[place * 2] = valueBits[entry * 2]!;
+        bits[place * 2 + 1] = valueBits[entry * 2 + 1]!;
+        if (samples.startsMs !== undefined) samples.startsMs[place] = startsMs![entry]!;
+      }
     }
     return part;
   }
 }
 
+/** Which entries are of each part, two bytes each: block by block, in a block by part, and of a part in their order. */
+class EntriesByPart {
+  readonly blockCount: number;
+  /** Of the entries in their blocks. */
+  readonly numbers: Uint16Array;
+  readonly #partCount: number;
+  /** By block and part: where its numbers end. */
+  readonly #ends: Uint32Array;
+
+  /** `partOf` is by rank. */
+  constructor(refs: Uint32Array, entryCount: number, ranks: Uint32Array, partOf: Uint16Array, partCount: number) {
+    this.blockCount = Math.ceil(entryCount / BLOCK_ENTRIES);
+    this.numbers = new Uint16Array(entryCount);
+    this.#partCount = partCount;
+    this.#ends = new Uint32Array(this.blockCount * partCount);
+    const next = new Uint32Array(partCount);
+    for (let block = 0; block < this.blockCount; block++) {
+      const start = block * BLOCK_ENTRIES;
+      const end = Math.min(entryCount, start + BLOCK_ENTRIES);
+      next.fill(0);
+      for (let entry = start; entry < end; entry++) next[partOf[ranks[refs[entry]!]!]!]!++;
+      for (let part = 0, at = start; part < partCount; part++) {
+        const count = next[part]!;
+        next[part] = at;
+        at += count;
+        this.#ends[block * partCount + part] = at;
+      }
+      for (let entry = start; entry < end; entry++) this.numbers[next[partOf[ranks[refs[entry]!]!]!]!++] = entry - start;
+    }
+  }
+
+  startOf(block: number, part: number): number {
+    return part === 0 ? block * BLOCK_ENTRIES : this.endOf(block, part - 1);
+  }
+
+  endOf(block: number, part: number): number {
+    return this.#ends[block * this.#partCount + part]!;
+  }
+}
+
 /** Puts into `partOf`, by rank, the part, and in place of the counts where the series' samples begin in it. */
-function cutIntoParts(counts: Uint32Array, partOf: Uint8Array, entriesTarget: number): LogPart[] {
+function cutIntoParts(counts: Uint32Array, partOf: Uint16Array, entriesTarget: number): LogPart[] {
   const parts: LogPart[] = [];
   let firstRank = 0;
   let partLength = 0;
