@@ -176,8 +176,9 @@ export class TimeSeriesStore<T = number> {
   }
 
   /**
-   * Does what is due: upkeep, and with an archive the move of older values. Returns when something will be due next (Unix ms), which is what
-   * an object sets its alarm to; undefined when nothing ever will be unless something is written. Writes do the same along the way.
+   * Does what is due: upkeep, and with an archive the move of older values and the merging of their files, for some ten seconds at most. Returns
+   * when something will be due next (Unix ms), at once where there is more, which is what an object sets its alarm to; undefined when nothing
+   * ever will be unless something is written. Writes do the same along the way.
    */
   async maintain(): Promise<number | undefined> {
     while (this.#engine.upkeep());

@@ -23,6 +23,8 @@ export const TIME_SERIES_STORE_LIMITS = {
   storeLateRollupTriesMax: 8,
   /** The files of a day are merged so long after its last window should have moved. */
   storeMergeDelayMs: 30 * MINUTE_MS,
+  /** So long one call of `maintain` goes on before it returns with more to do: the object has other work, and an invocation 30 s of CPU. */
+  storeMaintainMs: 10_000,
   /** Rows of one series in files that are read together: 16 bytes each, and as many again where pages hold others too. */
   storeArchiveRowsTarget: 256 * KIB,
   /** Tails of files that a store remembers, in bytes. */

@@ -242,11 +242,13 @@ export class StoreEngine {
   }
 
   /**
-   * Moves what is due into the archive, and out of the hot tier; returns how many samples left that. What does not answer is tried again
-   * later: `nextDueMs` says when.
+   * Moves what is due into the archive, and out of the hot tier, for a bounded time; returns how many samples left that. What does not answer
+   * is tried again later: `nextDueMs` says when.
    */
-  moveDue(): Promise<number> {
-    return (this.#moving ??= this.#move().finally(() => (this.#moving = undefined)));
+  async moveDue(): Promise<number> {
+    // One that goes on beside a write has used some of its time.
+    const before = (await this.#moving) ?? 0;
+    return before + (await (this.#moving ??= this.#move().finally(() => (this.#moving = undefined))));
   }
 
   /**
@@ -275,6 +277,8 @@ export class StoreEngine {
   /** Brings a move that has begun to its end; throws when the archive does not answer. */
   async settleMove(): Promise<void> {
     if (this.hasArchive) await this.moveDue();
+    // A move that has begun takes a few calls; where one fails, the next waits.
+    while (this.isMoveBegun && this.read(({ archive }) => this.#isDue(archive?.flusher.nextDueMs()))) await this.moveDue();
     if (this.isMoveBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: 60 });
   }
 
@@ -297,13 +301,15 @@ export class StoreEngine {
 
   async #move(): Promise<number> {
     let samplesMoved = 0;
+    // Each step is bounded, and its calls let the clock go on.
+    const startMs = this.#ports.clock.elapsedMs();
     for (;;) {
       const parts = this.#open();
       if (parts.archive === undefined) return 0;
       if (parts.hot.archive.mark.archivedUntilMs > parts.hot.floorMs) samplesMoved += pruneArchived(this);
       const { archive } = parts;
       const work = this.#workDue(archive);
-      if (work === undefined) return samplesMoved;
+      if (work === undefined || this.#ports.clock.elapsedMs() - startMs >= LIMITS.storeMaintainMs) return samplesMoved;
       try {
         if (!(await this.#claims(archive))) return samplesMoved;
         if (work === 'flush') await archive.flushStep();

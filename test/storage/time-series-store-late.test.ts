@@ -296,6 +296,19 @@ describe('snapshots', () => {
   });
 });
 
+test('a call of `maintain` has an end, and the next goes on', async () => {
+  const store = await moved();
+  for (let day = 1; day <= 20; day++) await store.put('k', -day, NOON - day * DAY);
+  clock.advance(2 * MINUTE);
+  let elapsedMs = 0;
+  const slow = reopen({ clock: { nowMs: () => clock.nowMs(), sleep: (ms) => clock.sleep(ms), elapsedMs: () => (elapsedMs += LIMITS.storeMaintainMs / 4) } });
+  let calls = 1;
+  for (; (await slow.maintain())! <= clock.nowMs(); calls++) expect(calls).toBeLessThan(30);
+  expect(calls).toBeGreaterThan(5);
+  expect(waiting()).toBe(0);
+  expect((await values(slow, 'k', { end: NOON - 12 * HOUR })).map(([, value]) => value)).toEqual(Array.from({ length: 20 }, (_, i) => i - 20));
+});
+
 describe('files of a day', () => {
   test('become one when the day is over, and read the same', async () => {
     const store = await moved();
