@@ -1,10 +1,9 @@
 import { mixedFloatsHistograms, startTimeOverlap } from '../annotations.ts';
 import type { FloatColumn } from '../operators/sample-columns.ts';
-import { FLOAT } from '../operators/step-series.ts';
 import type { StepColumns } from '../operators/step-series.ts';
 import { extendedRate } from './extended-rate.ts';
 import { extrapolation, knownStartMs } from './extrapolation.ts';
-import { geometryOf } from './window-geometry.ts';
+import { geometryOf, type WindowGeometry } from './window-geometry.ts';
 import { histogramRate } from './rate-of-histograms.ts';
 import { isStartOverlap, isStartReset } from './start-timestamps.ts';
 import { hasHistograms, isMixedWindow, metricNameOf, windowEndMs } from './window-function.ts';
@@ -48,36 +47,50 @@ function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void 
   }
 }
 
-/** More than rounding can make of a quotient. */
-const MARGIN = 1 + 1e-9;
-
 /**
  * Rates of a series without resets, which is nearly every one. What hangs on timestamps alone is the same for all series scraped together
  * and was computed with the first of them; to the bit, the result is that of `setFloatRate`.
  */
 function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): void {
+  const divisor = kind.perSecond ? input.rangeMs / 1000 : 1;
+  const geometry = geometryOf(input, divisor);
+  if (geometry.isWhole && kind.isCounter) {
+    setWholeCounterRates(input, out.values, geometry, divisor);
+    if (out.values.length > 0) out.setAllFloats();
+    return;
+  }
   const { values } = input.floats;
   const { from, to } = input.floatWindows;
-  const divisor = kind.perSecond ? input.rangeMs / 1000 : 1;
-  const { sampledSeconds, toStartSeconds, toEndSeconds, factors } = geometryOf(input, divisor);
-  const { values: results, present } = out;
-  let isEmpty = out.isEmpty;
   for (let step = 0; step < from.length; step++) {
     const first = from[step]!;
     const last = to[step]! - 1;
     if (last <= first) continue;
     const difference = values[last]! - values[first]!;
-    let factor = factors[step]!;
-    // Most counters are so far from zero that this is plain without the division.
-    if (kind.isCounter && difference > 0 && values[first]! >= 0 && !(sampledSeconds[step]! * values[first]! > difference * toStartSeconds[step]! * MARGIN)) {
-      const toZeroSeconds = sampledSeconds[step]! * (values[first]! / difference);
-      if (toZeroSeconds < toStartSeconds[step]!) factor = (sampledSeconds[step]! + toZeroSeconds + toEndSeconds[step]!) / sampledSeconds[step]! / divisor;
-    }
-    results[step] = difference * factor;
-    present[step] = FLOAT;
-    isEmpty = false;
+    const factor = kind.isCounter ? factorFromZero(geometry, step, values[first]!, difference, divisor) : geometry.factors[step]!;
+    out.setFloat(step, difference * factor);
   }
-  out.isEmpty = isEmpty;
+}
+
+/** Where each window has its samples, which nearly every one has that is looked at: the loop that a rate's time goes into. */
+function setWholeCounterRates({ floats, floatWindows }: WindowInput, results: Float64Array, geometry: WindowGeometry, divisor: number): void {
+  const { values } = floats;
+  const { from, to } = floatWindows;
+  const { factors, nearZeroRatios } = geometry;
+  for (let step = 0; step < results.length; step++) {
+    const start = values[from[step]!]!;
+    const difference = values[to[step]! - 1]! - start;
+    // Most counters are so far from zero that this is plain without a division.
+    const factor = start > difference * nearZeroRatios[step]! ? factors[step]! : factorFromZero(geometry, step, start, difference, divisor);
+    results[step] = difference * factor;
+  }
+}
+
+/** The factor for a counter, which is not stretched to before it would have been zero. */
+function factorFromZero({ sampledSeconds, toStartSeconds, toEndSeconds, factors }: WindowGeometry, step: number, start: number, difference: number, divisor: number): number {
+  if (!(difference > 0 && start >= 0)) return factors[step]!;
+  const sampled = sampledSeconds[step]!;
+  const toZeroSeconds = sampled * (start / difference);
+  return toZeroSeconds < toStartSeconds[step]! ? (sampled + toZeroSeconds + toEndSeconds[step]!) / sampled / divisor : factors[step]!;
 }
 
 /** Windows that hold histograms; those with both kinds have no result. */
@@ -96,11 +109,14 @@ const NO_RESETS: readonly number[] = [];
 function findResets(floats: FloatColumn): readonly number[] {
   const { timestampsMs, values, startTimestampsMs } = floats;
   const resets: number[] = [];
-  for (let i = 1; i < values.length; i++) {
-    if (values[i]! < values[i - 1]!) resets.push(i);
-    else if (startTimestampsMs !== undefined && isStartReset(startTimestampsMs[i - 1]!, timestampsMs[i - 1]!, startTimestampsMs[i]!, timestampsMs[i]!)) {
+  let before = NaN;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value < before) resets.push(i);
+    else if (i > 0 && startTimestampsMs !== undefined && isStartReset(startTimestampsMs[i - 1]!, timestampsMs[i - 1]!, startTimestampsMs[i]!, timestampsMs[i]!)) {
       resets.push(i);
     }
+    before = value;
   }
   return resets;
 }
@@ -127,7 +143,7 @@ function setFloatRate(input: WindowInput, out: StepColumns, kind: RateKind, step
 
 /** Warns once a series when two samples of one window claim overlapping times. */
 function warnOfOverlaps(input: WindowInput, kind: RateKind): void {
-  if (!kind.isCounter) return;
+  if (!kind.isCounter || (input.floats.startTimestampsMs === undefined && input.histograms.startTimestampsMs === undefined)) return;
   const columns = [
     { column: input.floats, windows: input.floatWindows },
     { column: input.histograms, windows: input.histogramWindows },

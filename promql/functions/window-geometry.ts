@@ -9,7 +9,14 @@ export interface WindowGeometry {
   readonly toEndSeconds: Float64Array;
   /** The factor of extrapolation where the counter's zero is not in the way, over what the difference is divided by. */
   readonly factors: Float64Array;
+  /** A first value above so many times the difference is plainly too far from zero for that. */
+  readonly nearZeroRatios: Float64Array;
+  /** Whether each window has two samples or more. */
+  readonly isWhole: boolean;
 }
+
+/** More than rounding can make of a quotient. */
+const MARGIN = 1 + 1e-9;
 
 /** Series with the same timestamps have the same windows, the very object; and windows are of one call, which has one divisor. */
 const known = new WeakMap<Windows, WindowGeometry>();
@@ -30,10 +37,15 @@ function computeGeometry(input: WindowInput, divisor: number): WindowGeometry {
   const toStartSeconds = new Float64Array(from.length);
   const toEndSeconds = new Float64Array(from.length);
   const factors = new Float64Array(from.length);
+  const nearZeroRatios = new Float64Array(from.length);
+  let isWhole = true;
   for (let step = 0; step < from.length; step++) {
     const first = from[step]!;
     const last = to[step]! - 1;
-    if (last <= first) continue;
+    if (last <= first) {
+      isWhole = false;
+      continue;
+    }
     const rangeEndMs = reference.firstMs + step * reference.stepMs;
     const firstMs = timestampsMs[first]!;
     const lastMs = timestampsMs[last]!;
@@ -48,6 +60,7 @@ function computeGeometry(input: WindowInput, divisor: number): WindowGeometry {
     toStartSeconds[step] = toStart;
     toEndSeconds[step] = toEnd;
     factors[step] = (sampled + toStart + toEnd) / sampled / divisor;
+    nearZeroRatios[step] = (toStart / sampled) * MARGIN;
   }
-  return { sampledSeconds, toStartSeconds, toEndSeconds, factors };
+  return { sampledSeconds, toStartSeconds, toEndSeconds, factors, nearZeroRatios, isWhole };
 }

@@ -45,6 +45,12 @@ export class StepColumns {
     this.isEmpty = false;
   }
 
+  /** All values are set. */
+  setAllFloats(): void {
+    this.present.fill(FLOAT);
+    this.isEmpty = false;
+  }
+
   setHistogram(step: number, histogram: FloatHistogram): void {
     this.histograms ??= new Array<FloatHistogram | undefined>(this.values.length).fill(undefined);
     this.histograms[step] = histogram;

@@ -44,7 +44,7 @@ export class SumFold implements GroupFold {
     this.#isFirst = false;
   }
 
-  /** Floats at all steps onto sums of floats at all steps. */
+  /** Floats at all steps onto sums of floats at all steps. Whether a sum is infinite need not be asked: it stays so, and `finish` sees it. */
   #addWhole(values: Float64Array): void {
     const sums = this.#sums;
     const compensations = this.#compensations;
@@ -54,8 +54,7 @@ export class SumFold implements GroupFold {
       const next = sum + value;
       // What the addition leaves behind, exactly, whichever of the two is larger (Knuth's TwoSum): no branch.
       const added = next - sum;
-      if (next === Infinity || next === -Infinity) compensations[step] = 0;
-      else compensations[step]! += sum - (next - added) + (value - added);
+      compensations[step]! += sum - (next - added) + (value - added);
       sums[step] = next;
     }
   }
@@ -88,7 +87,7 @@ export class SumFold implements GroupFold {
   finish(out: StepColumns, from: number, to: number): void {
     for (let step = from; step < to; step++) {
       const seen = this.#seen[step]!;
-      if (seen === SAW_FLOAT) out.setFloat(step, this.#sums[step]! + this.#compensations[step]!);
+      if (seen === SAW_FLOAT) out.setFloat(step, compensated(this.#sums[step]!, this.#compensations[step]!));
       else if (seen !== 0) finishHistogram(this.#context, this.#histograms, seen, step, out);
     }
   }
@@ -160,6 +159,11 @@ export class AverageFold implements GroupFold {
       } else if (seen !== 0) finishHistogram(this.#context, this.#histograms, seen, step, out);
     }
   }
+}
+
+/** A sum that is infinite or NaN left nothing behind. */
+function compensated(sum: number, compensation: number): number {
+  return Number.isFinite(sum) ? sum + compensation : sum;
 }
 
 type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'isMixed' | 'result'>;
