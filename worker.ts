@@ -10,6 +10,7 @@ import { WriteBodies } from './ingest/write-bodies.ts';
 import { WriteGate } from './ingest/write-gate.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
 import { buildApp } from './query/app.ts';
+import type { QueryShard } from './query/query-shard.ts';
 import { failure } from './query/respond.ts';
 import { KEYRING_NAME } from './storage/access/keyring-api.ts';
 import type { Keyring } from './storage/access/keyring-object.ts';
@@ -26,20 +27,19 @@ import { namedObjects } from './storage/runtime/named-objects.ts';
 import { LruCache } from './storage/runtime/lru-cache.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
-import type { Shard } from './storage/shard/shard-object.ts';
 import { ShardRouter, type OpenArchive, type OpenWarm } from './storage/shard-router.ts';
 import type { RollupFileReader } from './storage/warm/rollup-file-reader.ts';
 import { readTieringPolicy, type PolicyOfTenant } from './storage/warm/read-tiering-policy.ts';
 import { keptDays, retentionOf } from './storage/warm/tiering-policy.ts';
 import { WarmArchive, type WarmArchiveOptions } from './storage/warm/warm-archive.ts';
 
-export { Catalog } from './storage/catalog/catalog-object.ts';
+export { QueryShard as Shard } from './query/query-shard.ts';
 export { Keyring } from './storage/access/keyring-object.ts';
-export { Shard } from './storage/shard/shard-object.ts';
+export { Catalog } from './storage/catalog/catalog-object.ts';
 
 /** Bindings, as wrangler.toml has them; variables are in storage/runtime/config.ts. */
 export interface Env extends Variables {
-  readonly SHARD: DurableObjectNamespace<Shard>;
+  readonly SHARD: DurableObjectNamespace<QueryShard>;
   readonly CATALOG: DurableObjectNamespace<Catalog>;
   readonly KEYRING: DurableObjectNamespace<Keyring>;
   readonly ARCHIVE: R2Bucket;

@@ -1,12 +1,14 @@
 import { Hono, type Context } from 'hono';
-import { Engine } from '../promql/engine.ts';
+import { Engine, type ExplainMode } from '../promql/engine.ts';
 import type { QueryResult } from '../promql/query-result.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { deadline } from '../storage/runtime/deadline.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import type { ShardRouter } from '../storage/shard-router.ts';
+import type { EvaluateShardRequest } from '../storage/shard/shard-api.ts';
+import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
+import { ObjectEvaluator } from './object-evaluator.ts';
 import {
   asParameterError,
   booleanParameter,
@@ -19,9 +21,10 @@ import {
   rangeParameters,
   timeParameter,
 } from './parameters.ts';
+import { limitResult } from './limit-result.ts';
 import { ParsedQueries } from './parsed-queries.ts';
 import { ReadReport } from './read-report.ts';
-import { streamed, successText, TRUNCATED } from './respond.ts';
+import { streamed, successOf, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
 import { HotSource } from './shard-fan-out.ts';
 import { openTenant } from './tenant.ts';
@@ -38,11 +41,12 @@ export interface QueryServices {
 
 interface QueryRoutes extends QueryServices {
   readonly parsed: ParsedQueries;
+  readonly byObject: ObjectEvaluator;
 }
 
 /** Queries of Prometheus' HTTP API, to be mounted at `/api/v1`. GET and POST forms are one and the same. */
 export function prometheusRoutes(given: QueryServices): Hono {
-  const services: QueryRoutes = { ...given, parsed: new ParsedQueries() };
+  const services: QueryRoutes = { ...given, parsed: new ParsedQueries(), byObject: new ObjectEvaluator(given.clock) };
   const routes = new Hono();
   const both = ['GET', 'POST'];
   routes.on(both, '/query', (context) => answer(context, (parameters) => instantQuery(services, context, parameters)));
@@ -54,55 +58,76 @@ export function prometheusRoutes(given: QueryServices): Hono {
 
 async function instantQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
-  const timeMs = timeParameter(parameters, 'time', services.clock.nowMs());
-  const { engine, query, options, report } = await prepare(services, context, parameters, undefined);
-  return queryAnswer(() => engine.instant(query, { ...options, timeMs }), { services, parameters, limit, report });
+  const steps = { timeMs: timeParameter(parameters, 'time', services.clock.nowMs()) };
+  const asked = await readQuery(services, context, parameters, limit, undefined);
+  return (await answerOfObject(asked, steps)) ?? queryAnswer(asked, (engine, query, options) => engine.instant(query, { ...options, ...steps }));
 }
 
 async function rangeQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams): Promise<Response> {
   const limit = limitParameter(parameters);
   const range = rangeParameters(parameters);
-  const { engine, query, options, report } = await prepare(services, context, parameters, range.stepMs);
-  return queryAnswer(() => engine.range(query, { ...options, ...range }), { services, parameters, limit, report });
+  const asked = await readQuery(services, context, parameters, limit, range.stepMs);
+  return (await answerOfObject(asked, range)) ?? queryAnswer(asked, (engine, query, options) => engine.range(query, { ...options, ...range }));
+}
+
+/** A query as it was asked for. */
+interface AskedQuery {
+  readonly services: QueryRoutes;
+  readonly shards: TenantShards;
+  readonly query: string;
+  readonly timeoutMs: number;
+  readonly lookbackMs: number;
+  readonly limit: number;
+  readonly explain: ExplainMode | undefined;
+  /** Of the parameter `stats`: empty when there is none. */
+  readonly stats: string;
+  readonly maxSourceResolutionMs: number | undefined;
+  readonly report: ReadReport;
+  readonly request: Request;
 }
 
 /** `stepMs` is `undefined` for an instant query. */
-async function prepare(services: QueryRoutes, context: Context, parameters: URLSearchParams, stepMs: number | undefined) {
+async function readQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams, limit: number, stepMs: number | undefined): Promise<AskedQuery> {
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
   const explain = explainParameter(parameters);
   const maxSourceResolutionMs = maxSourceResolutionParameter(parameters, stepMs);
-  const { clock, parsed } = services;
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
-  const source = new HotSource(await openTenant(services, context), LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
+  const stats = parameters.get('stats') ?? '';
+  const shards = await openTenant(services, context);
+  return { services, shards, query, timeoutMs, lookbackMs, limit, explain, stats, maxSourceResolutionMs, report, request: context.req.raw };
+}
+
+/** What the object answers that holds all of the tenant's series; `undefined` where the Worker is to evaluate, as for whoever wants to know how it is done. */
+async function answerOfObject({ services, shards, query, lookbackMs, limit, explain, stats }: AskedQuery, steps: EvaluateShardRequest['steps']): Promise<Response | undefined> {
+  if (explain !== undefined || stats !== '') return undefined;
+  const answer = await services.byObject.evaluate(shards, { query, steps, lookbackMs, limit });
+  return answer && successOf(answer.json, answer);
+}
+
+type Run = (engine: Engine, query: string, options: { readonly explain: ExplainMode | undefined; readonly signal: AbortSignal }) => Promise<QueryResult>;
+
+/** Evaluated here, from samples that are fetched. */
+async function queryAnswer(asked: AskedQuery, run: Run): Promise<Response> {
+  const { services, shards, query, timeoutMs, lookbackMs, limit, explain, stats: wanted, maxSourceResolutionMs, report } = asked;
+  const { clock, parsed } = services;
+  const source = new HotSource(shards, LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });
-  return { engine, query, report, options: { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), context.req.raw.signal) } };
-}
-
-interface Asked {
-  readonly services: QueryServices;
-  readonly parameters: URLSearchParams;
-  readonly limit: number;
-  readonly report: ReadReport;
-}
-
-async function queryAnswer(run: () => Promise<QueryResult>, { services, parameters, limit, report }: Asked): Promise<Response> {
-  const startMs = services.clock.elapsedMs();
+  const startMs = clock.elapsedMs();
   let result: QueryResult;
   try {
-    result = await run();
+    result = await run(engine, query, { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), asked.request.signal) });
   } catch (error) {
     throw asParameterError('query', error);
   }
   const limited = limitResult(result, limit);
-  const asked = parameters.get('stats') ?? '';
-  const stats = asked === '' ? undefined : statsJson(result, report, services.clock.elapsedMs() - startMs);
+  const stats = wanted === '' ? undefined : statsJson(result, report, clock.elapsedMs() - startMs);
   const warnings = [...report.warnings, ...limited.annotations.warnings];
-  if (!['', 'true', 'all'].includes(asked)) warnings.push(`the value ${JSON.stringify(asked)} of the parameter "stats" is deprecated: use "true" or "all"`);
+  if (!['', 'true', 'all'].includes(wanted)) warnings.push(`the value ${JSON.stringify(wanted)} of the parameter "stats" is deprecated: use "true" or "all"`);
   return streamed(successText(queryData(limited, stats), { warnings, infos: [...report.infos, ...limited.annotations.infos], explain: limited.explanation }));
 }
 
@@ -122,18 +147,4 @@ function statsJson({ stats }: QueryResult, report: ReadReport, tookMs: number): 
     execTotalTime: took,
   };
   return { timings, samples: stats, sources: report.toJson() };
-}
-
-/** At most `limit` series of a vector or a matrix, and a warning when there were more. */
-function limitResult(result: QueryResult, limit: number): QueryResult {
-  const { value, annotations } = result;
-  const warned = { ...annotations, warnings: [...annotations.warnings, TRUNCATED] };
-  if (limit === 0) return result;
-  if (value.kind === 'vector' && value.samples.length > limit) {
-    return { ...result, value: { ...value, samples: value.samples.slice(0, limit) }, annotations: warned };
-  }
-  if (value.kind === 'matrix' && value.series.length > limit) {
-    return { ...result, value: { ...value, series: value.series.slice(0, limit) }, annotations: warned };
-  }
-  return result;
 }

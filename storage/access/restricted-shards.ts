@@ -14,6 +14,7 @@ type Restricted = { readonly [M in keyof ShardApi]?: (stub: ShardApi, matchers: 
  */
 const RESTRICTED: Restricted = {
   select: (stub, matchers) => (request) => stub.select({ ...request, matchers: [...request.matchers, ...matchers] }),
+  evaluate: (stub, matchers) => (request) => stub.evaluate({ ...request, matchers: [...request.matchers, ...matchers] }),
   labelNames: (stub, matchers) => (request) => stub.labelNames(withMatchers(request, matchers)),
   labelValues: (stub, matchers) => (name, request) => stub.labelValues(name, withMatchers(request, matchers)),
   series: (stub, matchers) => (request) => stub.series(withMatchers(request, matchers)),

@@ -1,5 +1,6 @@
 import { assert } from './assert.ts';
 import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
+import { QUERY_LIMITS } from './query-limits.ts';
 import { UPKEEP_LIMITS } from './upkeep-limits.ts';
 
 const KIB = 1024;
@@ -378,52 +379,7 @@ export const LIMITS = {
   rpcBytesMax: 32 * MIB,
 
   // —— a query ——
-  queryTextBytesMax: 64 * KIB,
-  /** Queries whose trees are remembered, in characters of their text; a tree takes up to about 100 bytes for each, so 3 MiB. */
-  parsedQueryCharactersMax: 32 * KIB,
-  /** A form of a query request: the query and a few parameters. */
-  queryBodyBytesMax: 1 * MIB,
-  /** A body that asks for something, a query, a key or a token, and has not arrived by then is given up: Grafana would wait no longer for its answer. */
-  queryBodyMsMax: 30_000,
-  selectorsPerRequestMax: 1000,
-  /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. */
-  querySamplesMax: 3_000_000,
-  /** Points of all series of a result or of one step of its evaluation. */
-  queryPointsMax: 5_000_000,
-  querySeriesMax: 100_000,
-  /** Prometheus' default of `web.search.max-limit`. */
-  searchResultsMax: 10_000,
-  /** Terms of one search: each is tried on every name. Prometheus' limit. */
-  searchTermsMax: 32,
-  /** Of one such term: more than anybody types. Compared with the longest of names it costs milliseconds. */
-  searchTermCharactersMax: 256,
-  /** Characters of terms times characters of names that one search may compare: a word with a million names, and 6 s at worst, of names and terms made for it. */
-  searchWorkMax: 500_000_000,
-  /** Of these, after which others have a turn: 12 ms at worst. */
-  searchWorkPerPause: 1_000_000,
-  /** Statistics of each kind in one answer of `status/tsdb`: Prometheus' limit. */
-  cardinalityEntriesMax: 10_000,
-  /** Label values and their counts in one answer of a shard: half of what RPC carries. */
-  cardinalityBytesMax: 16 * MIB,
-  /** A remote-read request names a few selectors. */
-  remoteReadBodyBytesMax: 1 * MIB,
-  /** Samples of one answer that is not streamed: it stands in memory at 18 bytes each, twice while it is compressed. */
-  remoteReadSamplesMax: 1_000_000,
-  /** A frame of streamed chunks is sent when it has this size; Prometheus' default. */
-  remoteReadFrameBytesTarget: 1 * MIB,
-  /** Prometheus' limit on the points of one series. */
-  queryStepsMax: 11_000,
-  /** Steps of one subquery: each operator on them holds 9 bytes a step, and a week of seconds still fits. */
-  subqueryStepsMax: 1_000_000,
-  queryTimeoutMs: 2 * MINUTE_MS,
-  /** A query over its tenant's queriesAtOnceMax waits so long for its turn before it is asked to come again: Grafana's own time-out is 30 s. */
-  querySlotWaitMsMax: 10_000,
-  /** A query with its answer, to the last byte: who reads more slowly gets no more. Twice what the query may take. */
-  queryAnswerMsMax: 4 * MINUTE_MS,
-  /** Queries of one tenant that wait: a few KiB each, and a timer. */
-  queriesWaitingMax: 500,
-  /** Prometheus' `query.lookback-delta`. */
-  lookbackMs: 5 * MINUTE_MS,
+  ...QUERY_LIMITS,
 } as const;
 
 assert(LIMITS.writeBodyBytesMax <= LIMITS.requestMemoryTenantBytesMax && LIMITS.requestMemoryTenantBytesMax <= LIMITS.requestMemoryBytesMax, 'the largest body fits');

@@ -1,5 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
 import { badData } from '../runtime/errors.ts';
@@ -13,15 +14,13 @@ import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { isCurrent } from './fence.ts';
-import { PieceGatherer } from './gather-pieces.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
-import { LogTails } from './log-tails.ts';
 import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
 import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
-import { selectPage } from './select.ts';
+import { Selects } from './selects.ts';
 import { Segments } from './segments.ts';
 import { DeltaSums } from './delta-sums.ts';
 import { Exemplars } from './exemplars.ts';
@@ -31,6 +30,7 @@ import type { Sealer } from './sealer.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { selectInRange } from './series-in-range.ts';
 import { SeriesRegistry } from './series-registry.ts';
+import type { SeriesScan } from './series-scan.ts';
 import type {
   AppendAnswer,
   CardinalityShardAnswer,
@@ -69,8 +69,7 @@ export class HotStore {
   readonly #head: LogHead;
   readonly #wal: Wal;
   readonly #segments: Segments;
-  readonly #gatherer: PieceGatherer;
-  readonly #tails: LogTails;
+  readonly #selects: Selects;
   readonly #snapshots: Snapshots;
   readonly #upkeep: Upkeep;
   readonly #labels: LabelAnswers;
@@ -90,7 +89,6 @@ export class HotStore {
     exemplars_appended_total: 0,
     series_created_total: 0,
     series_refused_total: 0,
-    selects_total: 0,
     samples_refused_by_age_total: 0,
     deltas_refused_by_order_total: 0,
   };
@@ -104,13 +102,12 @@ export class HotStore {
     migrate(sql);
     this.late = new LateQueue(sql, limits);
     this.#head = new LogHead(Math.ceil(limits.logEntriesMax * (1 + limits.logRoomShare)));
-    this.#tails = new LogTails(this.#head, limits.logTailSamplesMax);
     this.#series = new SeriesRegistry(sql, limits);
     this.#head.reserveSeries(this.#series.refLimit);
     this.#segments = new Segments(sql, limits);
-    this.#gatherer = new PieceGatherer(this.#segments);
+    this.#selects = new Selects(this.#segments, this.#series, this.#head, limits);
     this.#exemplars = new Exemplars(sql, limits);
-    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#tails, this.#gatherer, this.#exemplars);
+    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#selects.tails, this.#selects.gatherer, this.#exemplars);
     this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);
@@ -220,10 +217,12 @@ export class HotStore {
   }
 
   select(request: SelectShardRequest): SelectShardAnswer {
-    this.#counters.selects_total++;
-    const answer = selectPage({ segments: this.#segments, index: this.#series.index, tails: this.#tails, gatherer: this.#gatherer }, request, this.#limits);
-    this.#fence();
-    return answer;
+    return this.#fenced(this.#selects.page(request));
+  }
+
+  /** The series that match, for an evaluation beside the store: when it is through with them, `confirmCurrent` tells whether it may be answered. */
+  scan(matchers: readonly Matcher[]): SeriesScan {
+    return this.#selects.scan(matchers);
   }
 
   selectExemplars({ selectors, startMs, endMs }: ExemplarsShardRequest): ExemplarsShardAnswer {
@@ -257,7 +256,7 @@ export class HotStore {
 
   stats(): ShardStats {
     return {
-      counters: { ...this.#counters, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
+      counters: { ...this.#counters, selects_total: this.#selects.count, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
       gauges: {
         series: this.#series.count,
         log_entries: this.#head.count,

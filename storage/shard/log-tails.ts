@@ -39,7 +39,7 @@ export class LogTails {
     this.#samplesMax = samplesMax;
   }
 
-  /** A series' entries within the range (ms, both inclusive), each timestamp once; good until the next call. */
+  /** A series' entries within the range (ms, both inclusive), each timestamp once. Arrays are shared: not to be written to. */
   read(ref: number, startMs: number, endMs: number): Part | undefined {
     const head = this.#head;
     if (head.generation !== this.#generation) this.#clear();
@@ -60,8 +60,11 @@ export class LogTails {
     run.clear();
     readLog(this.#head, ref, startMs, endMs, run);
     run.settle();
-    const { timestampsMs, bits, payloads, startsMs, length } = run;
-    return length === 0 ? undefined : { timestampsMs, bits, payloads, startsMs, from: 0, to: length, hasStale: hasStale(bits, 0, length) };
+    const { payloads, length } = run;
+    if (length === 0) return undefined;
+    const timestampsMs = run.timestampsMs.slice(0, length);
+    const bits = run.bits.slice(0, length * 2);
+    return { timestampsMs, bits, payloads, startsMs: run.startsMs?.slice(0, length), from: 0, to: length, hasStale: hasStale(bits, 0, length) };
   }
 
   /** Brings a tail up to date; false when there is no room. */

@@ -3,7 +3,10 @@ import { SampleRun, type RunSource } from './sample-run.ts';
 /** A series' samples in one segment row, timestamps rising. Shared: not to be written to. */
 export type Piece = RunSource;
 
-/** A stretch of one series' samples, from index `from` up to, not including, `to`, timestamps rising. */
+/**
+ * A stretch of one series' samples, from index `from` up to, not including, `to`, timestamps rising. Two parts with the same array of timestamps, of
+ * whichever series, have the same timestamps in it.
+ */
 export interface Part extends Piece {
   readonly from: number;
   readonly to: number;

@@ -211,8 +211,8 @@ export class SelectPageWriter {
     for (let k = 0; k < parts.length; k++) {
       const { timestampsMs, from, to } = parts[k]!;
       const last = isAligned ? lastParts[k]! : undefined;
-      // Series of a segment mostly share the array. Not so the last part, which may be of the log: that array is written anew for each series.
-      if (last?.timestampsMs === timestampsMs && last.from === from && last.to === to && k < parts.length - 1) {
+      // Series of a segment mostly share the array.
+      if (last?.timestampsMs === timestampsMs && last.from === from && last.to === to) {
         at += to - from;
         continue;
       }

@@ -22,10 +22,10 @@ export interface SelectSources {
   readonly gatherer: PieceGatherer;
 }
 
-/**
- * One page of matching series, in label order, with their samples from segments and log. Series are taken in groups, so that one reading
- * of a segment row serves many series and memory stays bounded however long the range is.
- */
+/** Unix milliseconds, both inclusive. */
+export type SampleRange = Pick<SelectShardRequest, 'startMs' | 'endMs'>;
+
+/** One page of matching series, in label order, with their samples from segments and log. */
 export function selectPage(sources: SelectSources, request: SelectShardRequest, limits: SelectLimits): SelectShardAnswer {
   const { index } = sources;
   if (sources.segments.floorMs > (request.completeFromMs ?? Infinity)) {
@@ -35,32 +35,51 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);
   let sampleCount = 0;
-  // The log holds nothing below the floor: it is sealed before the floor rises, and older samples are refused since.
-  const fromMs = Math.max(request.startMs, sources.segments.floorMs);
-  const groupLength = seriesPerGroup(sources, request);
-  for (let start = from; start < refs.length; start += groupLength) {
-    const group = refs.slice(start, start + groupLength);
-    const parts = sources.gatherer.gather(index, group, fromMs, request.endMs);
-    page.expect(parts, tailLength(sources.tails, group, request));
-    for (let i = 0; i < group.length; i++) {
-      const ref = group[i]!;
-      const settled = settle(parts[i], sources.tails.read(ref, request.startMs, request.endMs));
-      if (settled.length === 0) continue;
-      for (const part of settled) sampleCount += part.to - part.from;
-      if (sampleCount > request.samplesMax) {
-        return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
-      }
-      page.add(ref, settled);
-      if (page.bytes >= limits.selectPageBytesTarget) {
-        return { status: 'page', page: page.finish(), more: start + i + 1 < refs.length };
-      }
+  for (const { ref, position, parts } of settledSeries(sources, refs, from, request, (group, tailLength) => page.expect(group, tailLength))) {
+    for (const part of parts) sampleCount += part.to - part.from;
+    if (sampleCount > request.samplesMax) {
+      return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
     }
+    page.add(ref, parts);
+    if (page.bytes >= limits.selectPageBytesTarget) return { status: 'page', page: page.finish(), more: position + 1 < refs.length };
   }
   return { status: 'page', page: page.finish(), more: false };
 }
 
+/** Samples of one series in a range: parts that follow each other in time. They are good until the next series is asked for. */
+export interface SettledSeries {
+  readonly ref: number;
+  /** Its position among the refs. */
+  readonly position: number;
+  readonly parts: readonly Part[];
+}
+
+/** What segments hold of each series of a group, and how many samples more to expect of each from the log. */
+type GroupBegins = (parts: readonly (readonly Part[] | undefined)[], tailLength: number) => void;
+
+/**
+ * Series from position `from` of the refs on, those without samples in the range (Unix ms, both inclusive) left out. They are taken in groups,
+ * so that one reading of a segment row serves many series and memory stays bounded however long the range is.
+ */
+export function* settledSeries(sources: SelectSources, refs: readonly number[], from: number, range: SampleRange, groupBegins?: GroupBegins): Generator<SettledSeries> {
+  const { segments, index, tails, gatherer } = sources;
+  // The log holds nothing below the floor: it is sealed before the floor rises, and older samples are refused since.
+  const fromMs = Math.max(range.startMs, segments.floorMs);
+  const groupLength = seriesPerGroup(sources, range);
+  for (let start = from; start < refs.length; start += groupLength) {
+    const group = refs.slice(start, start + groupLength);
+    const gathered = gatherer.gather(index, group, fromMs, range.endMs);
+    groupBegins?.(gathered, tailLength(tails, group, range));
+    for (let i = 0; i < group.length; i++) {
+      const ref = group[i]!;
+      const parts = settle(gathered[i], tails.read(ref, range.startMs, range.endMs));
+      if (parts.length > 0) yield { ref, position: start + i, parts };
+    }
+  }
+}
+
 /** About how many samples the log has of each series of a group: as many as of the first one, where all are scraped alike. */
-function tailLength(tails: LogTails, [first]: readonly number[], { startMs, endMs }: SelectShardRequest): number {
+function tailLength(tails: LogTails, [first]: readonly number[], { startMs, endMs }: SampleRange): number {
   const tail = first === undefined ? undefined : tails.read(first, startMs, endMs);
   return tail === undefined ? 0 : tail.to - tail.from;
 }
@@ -87,13 +106,13 @@ export function firstBehind(index: SeriesIndex, refs: readonly number[], after: 
 }
 
 /** How many series to take at a time, from the mean number of samples a series has in the range. */
-function seriesPerGroup({ segments, index }: SelectSources, request: SelectShardRequest): number {
+function seriesPerGroup({ segments, index }: SelectSources, range: SampleRange): number {
   let samples = 0;
-  for (const info of segments.live) if (overlaps(info, request)) samples += info.sampleCount;
+  for (const info of segments.live) if (overlaps(info, range)) samples += info.sampleCount;
   const samplesPerSeries = samples / Math.max(1, index.count);
   return Math.max(16, Math.min(GROUP_SERIES_MAX, Math.floor(GROUP_SAMPLES_TARGET / Math.max(1, samplesPerSeries))));
 }
 
-function overlaps(info: SegmentInfo, request: SelectShardRequest): boolean {
-  return info.maxTimeMs >= request.startMs && info.minTimeMs <= request.endMs;
+function overlaps(info: SegmentInfo, { startMs, endMs }: SampleRange): boolean {
+  return info.maxTimeMs >= startMs && info.minTimeMs <= endMs;
 }

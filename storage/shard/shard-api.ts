@@ -59,6 +59,28 @@ export type SelectShardAnswer =
   | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
   | { readonly status: 'refused'; readonly message: string; readonly limit: boolean };
 
+/** A whole query, for a shard that holds all series of its tenant. */
+export interface EvaluateShardRequest {
+  readonly version: number;
+  /** PromQL. */
+  readonly query: string;
+  /** Unix milliseconds: of an instant query, or as in RangeQueryOptions. */
+  readonly steps: { readonly timeMs: number } | { readonly startMs: number; readonly endMs: number; readonly stepMs: number };
+  readonly lookbackMs: number;
+  /** At most so many series in the answer; 0 means no limit. */
+  readonly limit: number;
+  /** Samples before this time (Unix ms) may be in the archive, and what needs them is declined. */
+  readonly hotFromMs: number;
+  /** Joined by "and" to those of each selector. */
+  readonly matchers: readonly Matcher[];
+}
+
+export type EvaluateShardAnswer =
+  /** `json` is the `data` of the answer in Prometheus' HTTP API, in UTF-8. */
+  | { readonly status: 'data'; readonly json: Uint8Array; readonly warnings: readonly string[]; readonly infos: readonly string[] }
+  /** Too much for the object, or an error: the caller is to evaluate it. */
+  | { readonly status: 'declined' };
+
 /**
  * Selectors joined by "or", none meaning all series; times are Unix milliseconds, both inclusive. Series without samples in that time are
  * left out, as far as is known without reading segments (series-in-range.ts).
@@ -182,6 +204,8 @@ export interface ShardApi {
   /** Keeps samples too old for the hot tier for the archive (late-batch.ts), all or nothing. The answer leaves after the commit point. */
   appendLate(message: ArrayBuffer): Promise<LateAnswer>;
   select(request: SelectShardRequest): Promise<SelectShardAnswer>;
+  /** A whole query in one call, if it is small. */
+  evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer>;
   labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer>;
   labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;
   series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;

@@ -18,6 +18,8 @@ import type {
   CardinalityShardAnswer,
   ChangesShardRequest,
   DeleteShardAnswer,
+  EvaluateShardAnswer,
+  EvaluateShardRequest,
   ExemplarsShardAnswer,
   ExemplarsShardRequest,
   FlushStatus,
@@ -39,12 +41,18 @@ interface ShardEnv extends Variables, FlusherEnv {
   readonly CDC_QUEUE?: Queue;
 }
 
+/** Evaluates queries over the shard's store: PromQL is no affair of storage. */
+export interface Evaluation {
+  evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer>;
+}
+
 /**
  * A shard of a tenant: a thin shell around HotStore. An exception from a write leaves memory in doubt, so the object is aborted and the
  * next call finds it rebuilt from storage.
  */
 export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
+  readonly #evaluation: Evaluation;
   readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
   /** `undefined` where nothing is archived. */
@@ -52,7 +60,7 @@ export class Shard extends DurableObject implements ShardApi {
   /** Only where a queue is bound. */
   readonly #sender: QueueSender | undefined;
 
-  constructor(state: DurableObjectState, env: ShardEnv) {
+  constructor(state: DurableObjectState, env: ShardEnv, evaluationOf: (store: HotStore) => Evaluation) {
     super(state, env as never);
     const { hotRetentionMs, limitsOf, archiveUri } = readConfig(env);
     const tenant = tenantOf(state.id.name);
@@ -62,6 +70,7 @@ export class Shard extends DurableObject implements ShardApi {
     const alarm = durableObjectAlarm(state.storage);
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
+    this.#evaluation = evaluationOf(this.#store);
     this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
@@ -91,6 +100,10 @@ export class Shard extends DurableObject implements ShardApi {
 
   async select(request: SelectShardRequest): Promise<SelectShardAnswer> {
     return this.#store.select(request);
+  }
+
+  async evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer> {
+    return this.#evaluation.evaluate(request);
   }
 
   async labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer> {

@@ -1,3 +1,4 @@
+import { ObjectEvaluation } from '../../query/object-evaluation.ts';
 import type { ArchiveDeleteAnswer, UpkeepStatus } from '../../storage/catalog/archive-api.ts';
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { archiveStatus } from '../../storage/catalog/archive-status.ts';
@@ -132,7 +133,7 @@ export class MemoryShards implements ObjectNamespaces {
       if (fault === 'overloaded') throw Object.assign(new Error('Durable Object is overloaded.'), { overloaded: true });
       if (method === 'append') this.onAppend(name);
       const store = this.storeOf(name);
-      const answer = (methodsOf(store, this.flushStatus)[method] as (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>>)(...sent);
+      const answer = await (methodsOf(store, this.flushStatus)[method] as (...parameters: Parameters<ShardApi[M]>) => Answer<M>)(...sent);
       const received = structuredClone(answer);
       await turn();
       if (fault === 'lose-answer') throw new Error('Network connection lost.');
@@ -142,6 +143,7 @@ export class MemoryShards implements ObjectNamespaces {
       append: (message) => call('append', message),
       appendLate: (message) => call('appendLate', message),
       select: (request) => call('select', request),
+      evaluate: (request) => call('evaluate', request),
       labelNames: (request) => call('labelNames', request),
       labelValues: (label, request) => call('labelValues', label, request),
       series: (request) => call('series', request),
@@ -198,7 +200,8 @@ function once(fill: (sql: NodeSql) => void): () => NodeSql {
   };
 }
 
-type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>) => Awaited<ReturnType<ShardApi[M]>> };
+type Answer<M extends Method> = Awaited<ReturnType<ShardApi[M]>> | ReturnType<ShardApi[M]>;
+type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>) => Answer<M> };
 
 /** What the object's shell calls for each method. */
 function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Methods {
@@ -206,6 +209,7 @@ function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Metho
     append: (message) => store.append(message),
     appendLate: (message) => store.late.append(message),
     select: (request) => store.select(request),
+    evaluate: (request) => new ObjectEvaluation(store).evaluate(request),
     labelNames: (request) => store.labelNames(request),
     labelValues: (label, request) => store.labelValues(label, request),
     series: (request) => store.series(request),

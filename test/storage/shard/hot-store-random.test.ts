@@ -7,7 +7,7 @@ import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { randomCustom, randomExponential, seededRandom } from '../model/random-histogram.ts';
 import { named, STALE, write, type TestBatch, type TestValue } from './batches.ts';
-import { dump, StoreModel, type Range } from './store-model.ts';
+import { dump, dumpScan, StoreModel, type Range } from './store-model.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const ROUNDS = Number(process.env['STORE_ROUNDS'] ?? 3);
@@ -85,7 +85,9 @@ test('whatever happens, the store answers like the model', { timeout: 600_000 },
         }
       }
       const range = randomRange(random);
-      expect(dump(store, range), `${where}, ${JSON.stringify(range)}`).toEqual(model.dump(range));
+      const inRange = model.dump(range);
+      expect(dump(store, range), `${where}, ${JSON.stringify(range)}`).toEqual(inRange);
+      expect(dumpScan(store, range), `scan, ${where}, ${JSON.stringify(range)}`).toEqual(inRange);
     }
     expect(dump(store)).toEqual(model.dump());
     expect(dump(new HotStore(new NodeSql(sql.database), LIMITS))).toEqual(model.dump());

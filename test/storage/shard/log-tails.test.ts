@@ -50,6 +50,14 @@ test('gives what the log gives, in whatever order samples come', () => {
   }
 });
 
+test('two parts with the same array have the same timestamps in it, also of series that are not remembered', () => {
+  const head = new LogHead(100);
+  const tails = new LogTails(head, 0);
+  append(head, [0, 1], [10, 11], [1, 1, 2, 2]);
+  const parts = [tails.read(0, 0, 100)!, tails.read(1, 0, 100)!];
+  expect(parts.map(samplesOf)).toEqual([['10:1:1'], ['11:2:2']]);
+});
+
 test('also when there is no room for all', () => {
   for (const samplesMax of [0, 20, 60]) compare(7, samplesMax, true);
 });

@@ -13,16 +13,15 @@ interface Expected {
 }
 
 /**
- * A page of series with some parts each: of "segments", whose time columns series share, and at the end perhaps of the "log", which is one
- * array that is written anew for each series.
+ * A page of series with some parts each: of "segments", whose time columns series share, and at the end perhaps of the "log", in whose columns series
+ * may lie in the same place or not.
  */
 function makePage(seed: number): { page: ArrayBuffer; expected: Expected[] } {
   const random = new SeededRandom(seed);
   const index = new SeriesIndex();
   const writer = new SelectPageWriter(index);
   const columns = Array.from({ length: 3 }, (_, k) => Float64Array.from({ length: 100 }, (_, i) => 1000 * k + i * 10 + (random.oneIn(50) ? 1 : 0)));
-  const log = new Float64Array(100);
-  const logBits = new Uint32Array(200);
+  let log = Float64Array.from({ length: 40 }, (_, i) => 10_000 + i * 10);
   const expected: Expected[] = [];
   const cut = (length: number): { from: number; to: number } => {
     const from = random.oneIn(4) ? random.below(length) : 3;
@@ -38,8 +37,9 @@ function makePage(seed: number): { page: ArrayBuffer; expected: Expected[] } {
       if (to > from) parts.push({ timestampsMs, bits, payloads: [], startsMs: undefined, from, to, hasStale: false });
     }
     const length = random.oneIn(3) ? 0 : random.between(1, 40);
+    if (random.oneIn(2)) log = Float64Array.from({ length: 40 }, (_, i) => 10_000 + i * 10 + (random.oneIn(60) ? 1 : 0));
+    const logBits = new Uint32Array(80);
     for (let i = 0; i < length; i++) {
-      log[i] = 10_000 + i * 10 + (random.oneIn(60) ? 1 : 0);
       const isStale = random.oneIn(30);
       logBits[i * 2] = isStale ? STALE_BITS_LOW : random.uint32();
       logBits[i * 2 + 1] = isStale ? STALE_BITS_HIGH : random.below(2 ** 20);

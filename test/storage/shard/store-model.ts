@@ -4,7 +4,7 @@ import type { FloatHistogram } from '../../../storage/model/histogram.ts';
 import { compareLabels, formatLabels, labelsKey, labelValue, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import type { HotStore } from '../../../storage/shard/hot-store.ts';
-import { readSelectPage } from '../../../storage/shard/select-page.ts';
+import { readSelectPage, type PageSeries } from '../../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { bitsOf, type TestBatch } from './batches.ts';
 
@@ -101,23 +101,33 @@ export function dump(store: HotStore, range: Range = {}, onPage: (seriesCount: n
     const answer = store.select({ version: SHARD_RPC_VERSION, matchers, startMs, endMs, after, samplesMax: 10_000_000 });
     if (answer.status !== 'page') throw new Error(answer.message);
     let seriesCount = 0;
-    for (const { labels, timestampsMs, values, isStale, histograms, startTimestampsMs } of readSelectPage(answer.page)) {
-      const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-      const samples = Array.from(timestampsMs, (timestampMs, i) => {
-        const [low, high] = [bits[i * 2]!, bits[i * 2 + 1]!];
-        const histogram = histograms?.[i];
-        if (histogram !== undefined) return histogramText(timestampMs, histogram, startTimestampsMs?.[i]);
-        if ((isStale?.[i] === 1) !== (high === 0x7ff00000 && low === 2)) throw new Error(`isStale is wrong at ${timestampMs}`);
-        return sampleText(timestampMs, low, high, startTimestampsMs?.[i]);
-      });
-      rows.push([formatLabels(labels), samples]);
-      after = labels;
+    for (const series of readSelectPage(answer.page)) {
+      rows.push(rowOf(series));
+      after = series.labels;
       seriesCount++;
     }
     onPage(seriesCount, answer.page.byteLength);
     if (!answer.more) return rows;
     if (seriesCount === 0) throw new Error('an empty page that promises more');
   }
+}
+
+/** The same, as an evaluation beside the store reads it. Rows are made when all series have been read: their arrays must be their own. */
+export function dumpScan(store: HotStore, range: Range = {}): Dump {
+  const { matchers = [], startMs = -Infinity, endMs = Infinity } = range;
+  return [...store.scan(matchers).series({ startMs, endMs })].map(rowOf);
+}
+
+function rowOf({ labels, timestampsMs, values, isStale, histograms, startTimestampsMs }: PageSeries): [string, string[]] {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  const samples = Array.from(timestampsMs, (timestampMs, i) => {
+    const [low, high] = [bits[i * 2]!, bits[i * 2 + 1]!];
+    const histogram = histograms?.[i];
+    if (histogram !== undefined) return histogramText(timestampMs, histogram, startTimestampsMs?.[i]);
+    if ((isStale?.[i] === 1) !== (high === 0x7ff00000 && low === 2)) throw new Error(`isStale is wrong at ${timestampMs}`);
+    return sampleText(timestampMs, low, high, startTimestampsMs?.[i]);
+  });
+  return [formatLabels(labels), samples];
 }
 
 export function sampleText(timestampMs: number, low: number, high: number, startMs = 0): string {

@@ -1,0 +1,48 @@
+import type { Clock } from '../storage/runtime/clock.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import { LruCache } from '../storage/runtime/lru-cache.ts';
+import { SHARD_RPC_VERSION, type EvaluateShardAnswer, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import { archivableBeforeMs } from './archived-labels.ts';
+
+type Asked = Pick<EvaluateShardRequest, 'query' | 'steps' | 'lookbackMs' | 'limit'>;
+type ObjectAnswer = Extract<EvaluateShardAnswer, { readonly status: 'data' }>;
+
+/** Has queries evaluated by the object that holds all series of a tenant (object-evaluation.ts), where one does. */
+export class ObjectEvaluator {
+  readonly #clock: Clock;
+  /** What was declined, and when (Unix ms): dashboards ask for the same again, and it will be as large. */
+  readonly #declined = new LruCache<string, number>(LIMITS.declinedQueryCharactersMax);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * The object's answer; `undefined` where there is no such object, it declines, or cannot be reached: one of the release before does not know how,
+   * and if it is away, whoever then reads it says so.
+   */
+  async evaluate(shards: TenantShards, asked: Asked): Promise<ObjectAnswer | undefined> {
+    if (shards.shardCount !== 1) return undefined;
+    const key = keyOf(shards.tenant, asked);
+    const declinedMs = this.#declined.get(key);
+    if (declinedMs !== undefined && this.#clock.nowMs() - declinedMs < LIMITS.declinedQueryMs) return undefined;
+    const hotFromMs = shards.archive === undefined ? -Infinity : archivableBeforeMs(this.#clock);
+    try {
+      const answer = await shards.call(0, (stub) => stub.evaluate({ version: SHARD_RPC_VERSION, ...asked, hotFromMs, matchers: [] }));
+      if (answer.status === 'data') return answer;
+    } catch (error) {
+      // One that is overloaded is left alone.
+      if (!(error instanceof VarveError) || error.kind !== 'unavailable') throw error;
+    }
+    this.#declined.set(key, this.#clock.nowMs(), key.length);
+    return undefined;
+  }
+}
+
+/** The same for the queries of a panel, whose range moves on while its length stays. */
+function keyOf(tenant: string, { query, steps }: Asked): string {
+  const length = 'timeMs' in steps ? '' : `${steps.endMs - steps.startMs}/${steps.stepMs}`;
+  return `${tenant}\n${length}\n${query}`;
+}

@@ -1,0 +1,74 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MINUTE_MS = 60_000;
+
+/** The bounds of queries and of what they are asked with: a part of LIMITS (limits.ts). */
+export const QUERY_LIMITS = {
+  queryTextBytesMax: 64 * KIB,
+  /** Queries whose trees are remembered, in characters of their text; a tree takes up to about 100 bytes for each, so 3 MiB. */
+  parsedQueryCharactersMax: 32 * KIB,
+  /** A form of a query request: the query and a few parameters. */
+  queryBodyBytesMax: 1 * MIB,
+  /** A body that asks for something, a query, a key or a token, and has not arrived by then is given up: Grafana would wait no longer for its answer. */
+  queryBodyMsMax: 30_000,
+  selectorsPerRequestMax: 1000,
+  /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. */
+  querySamplesMax: 3_000_000,
+  /** Points of all series of a result or of one step of its evaluation. */
+  queryPointsMax: 5_000_000,
+  querySeriesMax: 100_000,
+  /** Prometheus' default of `web.search.max-limit`. */
+  searchResultsMax: 10_000,
+  /** Terms of one search: each is tried on every name. Prometheus' limit. */
+  searchTermsMax: 32,
+  /** Of one such term: more than anybody types. Compared with the longest of names it costs milliseconds. */
+  searchTermCharactersMax: 256,
+  /** Characters of terms times characters of names that one search may compare: a word with a million names, and 6 s at worst, of names and terms made for it. */
+  searchWorkMax: 500_000_000,
+  /** Of these, after which others have a turn: 12 ms at worst. */
+  searchWorkPerPause: 1_000_000,
+  /** Statistics of each kind in one answer of `status/tsdb`: Prometheus' limit. */
+  cardinalityEntriesMax: 10_000,
+  /** Label values and their counts in one answer of a shard: half of what RPC carries. */
+  cardinalityBytesMax: 16 * MIB,
+  /** A remote-read request names a few selectors. */
+  remoteReadBodyBytesMax: 1 * MIB,
+  /** Samples of one answer that is not streamed: it stands in memory at 18 bytes each, twice while it is compressed. */
+  remoteReadSamplesMax: 1_000_000,
+  /** A frame of streamed chunks is sent when it has this size; Prometheus' default. */
+  remoteReadFrameBytesTarget: 1 * MIB,
+  /** Prometheus' limit on the points of one series. */
+  queryStepsMax: 11_000,
+  /** Steps of one subquery: each operator on them holds 9 bytes a step, and a week of seconds still fits. */
+  subqueryStepsMax: 1_000_000,
+  queryTimeoutMs: 2 * MINUTE_MS,
+  /** A query over its tenant's queriesAtOnceMax waits so long for its turn before it is asked to come again: Grafana's own time-out is 30 s. */
+  querySlotWaitMsMax: 10_000,
+  /** A query with its answer, to the last byte: who reads more slowly gets no more. Twice what the query may take. */
+  queryAnswerMsMax: 4 * MINUTE_MS,
+  /** Queries of one tenant that wait: a few KiB each, and a timer. */
+  queriesWaitingMax: 500,
+  /** Prometheus' `query.lookback-delta`. */
+  lookbackMs: 5 * MINUTE_MS,
+
+  // —— a query that an object evaluates beside its samples (query/object-evaluation.ts) ——
+  // Everything else waits meanwhile, writes too, so it must be about as short as making a page of a select is. What is larger is evaluated by a Worker.
+  /** Samples that are read, and those held at one time, of 16 bytes. */
+  objectQuerySamplesMax: 1_000_000,
+  /** Of those, native histograms: each costs as much as hundreds of floats. */
+  objectQueryHistogramsMax: 2_000,
+  /** Series that the selectors find, times steps and objectQuerySeriesSteps more, where few are made of many, as by an aggregate: 10 to 20 ms. */
+  objectQueryPointsReadMax: 1_000_000,
+  /** A series by itself costs about as much as so many steps of it. */
+  objectQuerySeriesSteps: 100,
+  /** The same where nothing makes fewer of them, and points of the answer: samples that cross to the Worker are fewer bytes than their text is. */
+  objectQueryPointsMax: 50_000,
+  /** Work as a query's budget counts it (promql/budget.ts), which functions over long windows and subqueries do much of: 5 to 20 ms. */
+  objectQueryWorkMax: 5_000_000,
+  /** Bytes of the answer, and characters of the labels that functions make. */
+  objectAnswerBytesMax: 2 * MIB,
+  /** What has been declined is not asked of the object again for so long: it may have become smaller by then. */
+  declinedQueryMs: 5 * MINUTE_MS,
+  /** Such queries that an isolate remembers, in characters. */
+  declinedQueryCharactersMax: 64 * KIB,
+} as const;

@@ -1,0 +1,47 @@
+import type { Matcher } from '../model/matcher.ts';
+import type { LIMITS } from '../runtime/limits.ts';
+import { PieceGatherer } from './gather-pieces.ts';
+import type { LogHead } from './log-head.ts';
+import { LogTails } from './log-tails.ts';
+import { selectPage, type SelectSources } from './select.ts';
+import type { Segments } from './segments.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+import { SeriesScan } from './series-scan.ts';
+import type { SelectShardAnswer, SelectShardRequest } from './shard-api.ts';
+
+/** Reads series by matchers, as pages for others or one by one for who is beside them; with what is remembered from one time to the next. */
+export class Selects {
+  readonly tails: LogTails;
+  readonly gatherer: PieceGatherer;
+  readonly #segments: Segments;
+  readonly #series: SeriesRegistry;
+  readonly #limits: typeof LIMITS;
+  #count = 0;
+
+  constructor(segments: Segments, series: SeriesRegistry, head: LogHead, limits: typeof LIMITS) {
+    this.tails = new LogTails(head, limits.logTailSamplesMax);
+    this.gatherer = new PieceGatherer(segments);
+    this.#segments = segments;
+    this.#series = series;
+    this.#limits = limits;
+  }
+
+  /** How many there have been. */
+  get count(): number {
+    return this.#count;
+  }
+
+  page(request: SelectShardRequest): SelectShardAnswer {
+    this.#count++;
+    return selectPage(this.#sources, request, this.#limits);
+  }
+
+  scan(matchers: readonly Matcher[]): SeriesScan {
+    this.#count++;
+    return new SeriesScan(this.#sources, matchers);
+  }
+
+  get #sources(): SelectSources {
+    return { segments: this.#segments, index: this.#series.index, tails: this.tails, gatherer: this.gatherer };
+  }
+}
