@@ -18,7 +18,7 @@ import { leaversBy } from './storage/archive/series-retention.ts';
 import { TenantArchive, type ReaderCache } from './storage/archive/tenant-archive.ts';
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { r2ObjectReader } from './storage/object-reader.ts';
-import { r2ObjectStore } from './storage/object-store.ts';
+import { r2ObjectStore, type ObjectStore } from './storage/object-store.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { systemFetch } from './storage/runtime/fetch.ts';
@@ -56,8 +56,8 @@ function appOf(env: Env): Hono {
       shard: namedObjects(env.SHARD),
     },
     config.shardCount,
-    config.archiveUri === undefined ? undefined : openArchive(env.ARCHIVE, policyOf),
-    config.archiveUri === undefined ? undefined : openWarm(env.ARCHIVE, policyOf),
+    config.archiveUri === undefined ? undefined : openArchive(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf),
+    config.archiveUri === undefined ? undefined : openWarm(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf),
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
   const counters = new Counters();
@@ -71,19 +71,17 @@ function appOf(env: Env): Hono {
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMsOf });
   const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
-  return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE) });
+  return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });
 }
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */
-function openArchive(bucket: R2Bucket, policyOf: PolicyOfTenant): OpenArchive {
-  const store = r2ObjectStore(bucket);
+function openArchive(store: ObjectStore, policyOf: PolicyOfTenant): OpenArchive {
   const cache: ReaderCache = new LruCache(LIMITS.archiveTailCacheBytesMax);
   return (files, tenant) => new TenantArchive({ store, cache, limits: LIMITS, files, leaversOf: leaversBy(retentionOf(policyOf(tenant)), systemClock) });
 }
 
 /** Its roll-ups, likewise. */
-function openWarm(bucket: R2Bucket, policyOf: PolicyOfTenant): OpenWarm {
-  const store = r2ObjectStore(bucket);
+function openWarm(store: ObjectStore, policyOf: PolicyOfTenant): OpenWarm {
   const cache = new LruCache<string, RollupFileReader>(LIMITS.rollupTailCacheBytesMax);
   return (asks, tenant) => {
     const policy = policyOf(tenant);

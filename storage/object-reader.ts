@@ -32,20 +32,21 @@ export interface ObjectReader {
   list(request: ObjectListRequest): Promise<ObjectListPage>;
 }
 
-export function r2ObjectReader(bucket: R2Bucket): ObjectReader {
-  const infoOf = (object: R2Object): ObjectInfo => ({ key: object.key, sizeBytes: object.size, etag: object.etag, uploadedMs: object.uploaded.getTime() });
+/** As r2ObjectStore. */
+export function r2ObjectReader(bucket: R2Bucket, keyPrefix = ''): ObjectReader {
+  const infoOf = (object: R2Object): ObjectInfo => ({ key: object.key.slice(keyPrefix.length), sizeBytes: object.size, etag: object.etag, uploadedMs: object.uploaded.getTime() });
   return {
     async head(key) {
-      const object = await bucket.head(key);
+      const object = await bucket.head(keyPrefix + key);
       return object === null ? undefined : infoOf(object);
     },
     async open(key, range) {
-      const object = await bucket.get(key, range === undefined ? {} : { range });
+      const object = await bucket.get(keyPrefix + key, range === undefined ? {} : { range });
       return object === null ? undefined : object.body;
     },
     async list({ prefix, delimiter, startAfter, limit }) {
-      const page = await bucket.list({ prefix, limit, ...(delimiter === undefined ? {} : { delimiter }), ...(startAfter === undefined ? {} : { startAfter }) });
-      return { objects: page.objects.map(infoOf), prefixes: page.delimitedPrefixes, isTruncated: page.truncated };
+      const page = await bucket.list({ prefix: keyPrefix + prefix, limit, ...(delimiter === undefined ? {} : { delimiter }), ...(startAfter === undefined ? {} : { startAfter: keyPrefix + startAfter }) });
+      return { objects: page.objects.map(infoOf), prefixes: page.delimitedPrefixes.map((each) => each.slice(keyPrefix.length)), isTruncated: page.truncated };
     },
   };
 }

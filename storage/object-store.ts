@@ -29,15 +29,16 @@ export interface ObjectStore {
 /** R2 takes at most this many keys in one delete. */
 const R2_DELETE_KEYS_MAX = 1000;
 
-export function r2ObjectStore(bucket: R2Bucket): ObjectStore {
-  const headOf = (object: R2Object): ObjectHead => ({ key: object.key, sizeBytes: object.size, etag: object.etag, uploadedMs: object.uploaded.getTime() });
+/** All keys of the bucket that are meant begin with `keyPrefix`, which those here do not have. */
+export function r2ObjectStore(bucket: R2Bucket, keyPrefix = ''): ObjectStore {
+  const headOf = (object: R2Object): ObjectHead => ({ key: object.key.slice(keyPrefix.length), sizeBytes: object.size, etag: object.etag, uploadedMs: object.uploaded.getTime() });
   return {
     async head(key) {
-      const object = await bucket.head(key);
+      const object = await bucket.head(keyPrefix + key);
       return object === null ? undefined : headOf(object);
     },
     async get(key, range) {
-      const object = await bucket.get(key, range === undefined ? {} : { range });
+      const object = await bucket.get(keyPrefix + key, range === undefined ? {} : { range });
       if (object === null) return undefined;
       const bytes = new Uint8Array(await object.arrayBuffer());
       const wanted = range?.length ?? object.size;
@@ -45,15 +46,15 @@ export function r2ObjectStore(bucket: R2Bucket): ObjectStore {
       return bytes;
     },
     async create(key, body) {
-      const stored = await bucket.put(key, body, { onlyIf: { etagDoesNotMatch: '*' } });
+      const stored = await bucket.put(keyPrefix + key, body, { onlyIf: { etagDoesNotMatch: '*' } });
       return stored === null ? 'exists' : 'done';
     },
     async delete(keys) {
       assert(keys.length <= R2_DELETE_KEYS_MAX, `${keys.length} keys in one delete, at most ${R2_DELETE_KEYS_MAX}`);
-      if (keys.length > 0) await bucket.delete([...keys]);
+      if (keys.length > 0) await bucket.delete(keys.map((key) => keyPrefix + key));
     },
     async list(prefix, cursor) {
-      const page = await bucket.list(cursor === undefined ? { prefix } : { prefix, cursor });
+      const page = await bucket.list({ prefix: keyPrefix + prefix, ...(cursor === undefined ? {} : { cursor }) });
       return { objects: page.objects.map(headOf), cursor: page.truncated ? page.cursor : undefined };
     },
   };

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'storage/shard/shard-object.ts': ['storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/archive/open-flusher.ts', 'storage/warm/read-tiering-policy.ts'],
   'storage/catalog': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/object-store.ts', 'storage/put-object.ts'],
   // The shell of the object, where catalog and archive meet.
-  'storage/catalog/catalog-object.ts': ['storage/runtime', 'storage/catalog', 'storage/object-store.ts', 'storage/archive/open-upkeep.ts', 'storage/archive/metadata-snapshots.ts', 'storage/archive/snapshot-publisher.ts', 'storage/archive/catalog-recovery.ts', 'storage/warm/open-rollups.ts'],
+  'storage/catalog/catalog-object.ts': ['storage/runtime', 'storage/catalog', 'storage/object-store.ts', 'storage/archive/open-upkeep.ts', 'storage/archive/metadata-snapshots.ts', 'storage/archive/snapshot-publisher.ts', 'storage/archive/catalog-recovery.ts', 'storage/archive/catalog-mirror.ts', 'storage/warm/open-rollups.ts'],
   'storage/archive': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/object-store.ts', 'storage/put-object.ts'],
   'storage/warm': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/archive', 'storage/object-store.ts', 'storage/put-object.ts'],
   'storage/access': ['storage/model', 'storage/runtime', 'storage/shard', 'storage/catalog', 'storage/shard-router.ts'],

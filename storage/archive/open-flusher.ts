@@ -1,14 +1,15 @@
 import type { CatalogApi } from '../catalog/catalog-api.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { readArchiveKeyPrefix, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import { Flusher } from './flusher.ts';
 
-/** The bindings that a flush needs. */
-export interface FlusherEnv {
+/** The bindings and variables that a flush needs. */
+export interface FlusherEnv extends Pick<Variables, 'VARVE_ARCHIVE_KEY_PREFIX' | 'VARVE_ARCHIVE_URI'> {
   readonly ARCHIVE: R2Bucket;
   readonly CATALOG: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): unknown };
 }
@@ -23,7 +24,7 @@ export function openFlusher(sql: Sql, hot: HotStore, env: FlusherEnv, objectName
   return new Flusher({
     sql,
     hot,
-    store: r2ObjectStore(env.ARCHIVE),
+    store: r2ObjectStore(env.ARCHIVE, readArchiveKeyPrefix(env)),
     clock: systemClock,
     random: systemRandom,
     limits: LIMITS,

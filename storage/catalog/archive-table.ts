@@ -105,6 +105,20 @@ export class ArchiveTable {
     return { version, sequenceNumber: this.current()?.metadata['last-sequence-number'] ?? 0, ownPlanIds: new Set([...(JSON.parse(givenUp) as string[]), ...open]) };
   }
 
+  /** Whether another catalog (ExternalCatalog.identity) has not what this one has. */
+  isMirrorBehind(catalog: string): boolean {
+    const current = this.current();
+    if (current === undefined) return false;
+    const { sql, definition } = this.#options;
+    return sql.all<{ mirrored: string | null }>('SELECT mirrored FROM archive_table WHERE name = ?', definition.name)[0]?.mirrored !== `${catalog} ${current.location}`;
+  }
+
+  /** It has what stands in the metadata at a location. */
+  noteMirrored(catalog: string, location: string): void {
+    const { sql, definition } = this.#options;
+    sql.run('UPDATE archive_table SET mirrored = ? WHERE name = ?', `${catalog} ${location}`, definition.name);
+  }
+
   /** Adds one snapshot, if there is something for it. After a throw, or a crash at any place, calling it again goes on with the same plan. */
   async publish(): Promise<void> {
     const plan = this.#plan();

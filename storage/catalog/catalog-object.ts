@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { CatalogRecovery } from '../archive/catalog-recovery.ts';
+import { CatalogMirror } from '../archive/catalog-mirror.ts';
 import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
 import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
@@ -8,6 +9,7 @@ import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { systemFetch } from '../runtime/fetch.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql, type Sql } from '../runtime/sql.ts';
 import type {
@@ -40,6 +42,7 @@ import type {
   TenantRouting,
 } from './catalog-api.ts';
 import { CatalogStore } from './catalog-store.ts';
+import { ExternalCatalog } from './external-catalog.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { rollupDays } from './rollup-days.ts';
@@ -63,6 +66,8 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #publisher: SnapshotPublisher | undefined;
   readonly #upkeep: ArchiveUpkeep | undefined;
   readonly #recovery: CatalogRecovery | undefined;
+  /** `undefined` where the tables are in no other catalog. */
+  readonly #mirror: CatalogMirror | undefined;
   readonly #alarm: CatalogAlarm | undefined;
   readonly #sql: Sql;
 
@@ -75,17 +80,18 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
     this.#files = new ArchiveFiles(sql, LIMITS);
     this.#tombstones = new Tombstones(sql, LIMITS);
-    const { archiveUri, archiveRetentionMs } = readConfig(env);
+    const { archiveUri, archiveRetentionMs, archiveKeyPrefix, externalCatalog } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
-      const ports = { sql, store: r2ObjectStore(env.ARCHIVE), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
+      const ports = { sql, store: r2ObjectStore(env.ARCHIVE, archiveKeyPrefix), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
       const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
       const upkeep = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
       this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
       this.#recovery = new CatalogRecovery(upkeep);
-      this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep], durableObjectAlarm(state.storage), systemClock, this.#recovery);
+      this.#mirror = externalCatalog && new CatalogMirror(this.#tables, new ExternalCatalog({ config: externalCatalog, tenant, fetch: systemFetch, limits: LIMITS }), systemClock);
+      this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep, ...(this.#mirror === undefined ? [] : [this.#mirror])], durableObjectAlarm(state.storage), systemClock, this.#recovery);
       // Nobody waits for it: what a tenant's requests need of the catalog does not depend on the archive's upkeep.
       state.waitUntil(this.#alarm.arm());
     }
@@ -139,11 +145,11 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async archiveStatus(): Promise<ArchiveStatusAnswer> {
-    return { ...archiveStatus(this.#sql), upkeep: [...(this.#recovery === undefined ? [] : [this.#recovery.status()]), ...(this.#publisher?.status() ?? []), ...(this.#upkeep?.status() ?? [])] };
+    return { ...archiveStatus(this.#sql), upkeep: [...(this.#recovery === undefined ? [] : [this.#recovery.status()]), ...(this.#publisher?.status() ?? []), ...(this.#mirror?.status() ?? []), ...(this.#upkeep?.status() ?? [])] };
   }
 
   async stats(): Promise<CatalogStats> {
-    return { version: CATALOG_RPC_VERSION, counters: { ...this.#recovery?.counters, ...this.#publisher?.counters, ...this.#upkeep?.counters } };
+    return { version: CATALOG_RPC_VERSION, counters: { ...this.#recovery?.counters, ...this.#publisher?.counters, ...this.#mirror?.counters, ...this.#upkeep?.counters } };
   }
 
   async tables(): Promise<TablesAnswer> {

@@ -243,6 +243,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     size_bytes INTEGER NOT NULL,
     is_removed INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  // Another catalog that has the table too, and the metadata that it has (archive/catalog-mirror.ts).
+  'ALTER TABLE archive_table ADD COLUMN mirrored TEXT',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -1,5 +1,6 @@
 import { readAccessConfig, type AccessConfig, type AccessVariables } from './access-config.ts';
 import { VarveError } from './errors.ts';
+import { readExternalCatalog, type ExternalCatalogConfig, type ExternalCatalogVariables } from './external-catalog-config.ts';
 import { LIMITS } from './limits.ts';
 import { readOtlpOptions, type OtlpOptions, type OtlpVariables } from './otlp-options.ts';
 import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
@@ -11,12 +12,13 @@ const HOUR_MS = 3_600_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, y: 365 * 86_400_000 };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
-export interface Variables extends AccessVariables, OtlpVariables {
+export interface Variables extends AccessVariables, OtlpVariables, ExternalCatalogVariables {
   readonly VARVE_SHARDS?: string;
   readonly VARVE_HOT_RETENTION?: string;
   readonly VARVE_TENANT_LIMITS?: string;
   readonly VARVE_ARCHIVE?: string;
   readonly VARVE_ARCHIVE_URI?: string;
+  readonly VARVE_ARCHIVE_KEY_PREFIX?: string;
   /** See warm/tiering-policy.ts. */
   readonly VARVE_TIERING?: string;
   readonly VARVE_ARCHIVE_RETENTION?: string;
@@ -48,6 +50,10 @@ export interface Config {
   /** The bucket of that place, its first name; and what the rest of it is to keys there: `''`, or names that end with a slash. */
   readonly archiveBucket: string;
   readonly archiveKeysBegin: string;
+  /** What all keys in the bucket begin with, before the tenant: `''`, or names that end with a slash. */
+  readonly archiveKeyPrefix: string;
+  /** Another Iceberg catalog that has the tables too. */
+  readonly externalCatalog: ExternalCatalogConfig | undefined;
   /** An S3 endpoint of the bucket that readers of the Iceberg tables use, with credentials of their own; `undefined`: Varve's (query/s3/). */
   readonly archiveS3Endpoint: string | undefined;
   readonly access: AccessConfig;
@@ -71,6 +77,8 @@ export function readConfig(variables: Variables): Config {
     // What has just been archived must be readable for a day.
     archiveRetentionMs: readRetention('VARVE_ARCHIVE_RETENTION', variables.VARVE_ARCHIVE_RETENTION, LIMITS.archiveRetentionMs, { text: '3d', ms: 72 * HOUR_MS }),
     ...readBucket(variables.VARVE_ARCHIVE_URI),
+    archiveKeyPrefix: readArchiveKeyPrefix(variables),
+    externalCatalog: readExternalCatalog(variables, archiveUri !== undefined),
     archiveS3Endpoint: readS3Endpoint(variables.VARVE_ARCHIVE_S3_ENDPOINT),
     access: readAccessConfig(variables),
     limitsOf: readTenantLimits(variables.VARVE_TENANT_LIMITS),
@@ -97,10 +105,22 @@ function readRetention(variable: string, text: string | undefined, defaultMs: nu
 }
 
 const ARCHIVE_URI = 's3://varve-archive';
+/** Keys of R2 have 1,024 bytes: room for a tenant's name and the rest. */
+const KEY_PREFIX_CHARACTERS_MAX = 200;
 
 function readBucket(uri = ARCHIVE_URI): Pick<Config, 'archiveBucket' | 'archiveKeysBegin'> {
   const [, archiveBucket = '', below = ''] = /^[^/]*\/\/([^/]+)\/?(.*)$/.exec(uri) ?? [];
   return { archiveBucket, archiveKeysBegin: below === '' ? '' : `${below}/` };
+}
+
+/** R2 Data Catalog takes tables below `__r2_data_catalog/` alone. Not to be changed later: what is under another prefix is not found. */
+export function readArchiveKeyPrefix({ VARVE_ARCHIVE_KEY_PREFIX: prefix, VARVE_ARCHIVE_URI: uri = ARCHIVE_URI }: Pick<Variables, 'VARVE_ARCHIVE_KEY_PREFIX' | 'VARVE_ARCHIVE_URI'>): string {
+  if (prefix === undefined) return '';
+  if (!/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(prefix) || prefix.length > KEY_PREFIX_CHARACTERS_MAX) {
+    throw new VarveError('bad-data', `VARVE_ARCHIVE_KEY_PREFIX is ${JSON.stringify(prefix)}; it must be like __r2_data_catalog/varve, without a slash at its ends, at most ${KEY_PREFIX_CHARACTERS_MAX} characters`);
+  }
+  if (!uri.endsWith(`/${prefix}`)) throw new VarveError('bad-data', `VARVE_ARCHIVE_URI is ${JSON.stringify(uri)}; with VARVE_ARCHIVE_KEY_PREFIX it must end with /${prefix}, where readers find the objects`);
+  return `${prefix}/`;
 }
 
 function readS3Endpoint(text: string | undefined): string | undefined {

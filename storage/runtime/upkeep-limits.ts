@@ -30,6 +30,10 @@ export const UPKEEP_LIMITS = {
   archiveLookPeriodMs: 6 * HOUR_MS,
   /** Files that no snapshot has and that a catalog takes at a time when it finds them: a request each. */
   archiveAdoptFilesMax: 256,
+  /** How long another Iceberg catalog (VARVE_ICEBERG_CATALOG_URI) may take to answer one request: the catalog's other upkeep waits meanwhile. */
+  mirrorRequestMsMax: 10_000,
+  /** Of its answer: a table's metadata, which has at most archiveSnapshotsMax snapshots of ours and no more than as many of its own. */
+  mirrorAnswerBytesMax: 4 * KIB * KIB,
   /** Deletions that wait to be carried out in files: every query looks at those of its time. */
   archiveTombstonesMax: 256,
   /** Of a deletion's selectors, as JSON. */

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
 
 test('without variables everything has its default', () => {
-  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionArchivedMs, importRetentionMs: LIMITS.archiveGraceMs, archiveUri: 's3://varve-archive', archiveBucket: 'varve-archive', archiveKeysBegin: '', archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
+  expect(readConfig({})).toEqual({ limitsOf: expect.any(Function), ha: undefined, shardCount: 1, corsOrigin: '.*', hotRetentionMs: LIMITS.hotRetentionArchivedMs, importRetentionMs: LIMITS.archiveGraceMs, archiveUri: 's3://varve-archive', archiveBucket: 'varve-archive', archiveKeysBegin: '', archiveKeyPrefix: '', externalCatalog: undefined, archiveRetentionMs: LIMITS.archiveRetentionMs, access: { isOpenOnLoopback: false, adminKey: undefined, localKey: undefined, cloudflareAccess: undefined }, otlp: OTLP_DEFAULTS });
 });
 
 test.each([['25h', 90_000_000], ['2d', 172_800_000], ['1w', 604_800_000], ['1y', 31_536_000_000]])('a retention of %s', (text, retentionMs) => {
@@ -29,6 +29,27 @@ test('the bucket of the archive, and where its objects are read', () => {
   expect(readConfig({ VARVE_ARCHIVE_URI: 's3://mine/below/it' })).toMatchObject({ archiveBucket: 'mine', archiveKeysBegin: 'below/it/' });
   for (const endpoint of ['https://0123.r2.cloudflarestorage.com', 'http://localhost:9000', 'https://proxy.example/s3']) expect(readConfig({ VARVE_ARCHIVE_S3_ENDPOINT: endpoint }).archiveS3Endpoint).toBe(endpoint);
   for (const bad of ['', 'r2', 's3://mine', 'https://', 'https://x/', 'https://x?y', 'ftp://x']) expect(() => readConfig({ VARVE_ARCHIVE_S3_ENDPOINT: bad }), bad).toThrow('VARVE_ARCHIVE_S3_ENDPOINT is');
+});
+
+test('what keys of the archive begin with', () => {
+  const uri = 's3://mine/__r2_data_catalog/varve';
+  expect(readConfig({ VARVE_ARCHIVE_URI: uri, VARVE_ARCHIVE_KEY_PREFIX: '__r2_data_catalog/varve' })).toMatchObject({ archiveUri: uri, archiveKeyPrefix: '__r2_data_catalog/varve/', archiveKeysBegin: '__r2_data_catalog/varve/' });
+  for (const bad of ['', '/x', 'x/', 'x//y', 'a b', 'x'.repeat(201)]) expect(() => readConfig({ VARVE_ARCHIVE_URI: `s3://mine/${bad}`, VARVE_ARCHIVE_KEY_PREFIX: bad }), bad).toThrow(/VARVE_ARCHIVE_(KEY_PREFIX|URI) is/);
+  expect(() => readConfig({ VARVE_ARCHIVE_KEY_PREFIX: 'x' })).toThrow('it must end with /x');
+});
+
+test('another Iceberg catalog', () => {
+  const uri = 'https://catalog.cloudflarestorage.com/0123/mine';
+  const { externalCatalog } = readConfig({ VARVE_ICEBERG_CATALOG_URI: uri, VARVE_ICEBERG_CATALOG_WAREHOUSE: '0123_mine', VARVE_ICEBERG_CATALOG_TOKEN: 'secret-token' });
+  expect(externalCatalog).toMatchObject({ uri, warehouse: '0123_mine', namespace: 'metrics' });
+  expect([externalCatalog!.token!.reveal(), JSON.stringify(externalCatalog)]).toEqual(['secret-token', expect.not.stringContaining('secret-token')]);
+  expect(readConfig({ VARVE_ICEBERG_CATALOG_URI: 'http://127.0.0.1:8181', VARVE_ICEBERG_CATALOG_NAMESPACE: 'varve_1' }).externalCatalog).toEqual({ uri: 'http://127.0.0.1:8181', warehouse: undefined, token: undefined, namespace: 'varve_1' });
+  expect(() => readConfig({ VARVE_ICEBERG_CATALOG_TOKEN: 'x' })).toThrow('VARVE_ICEBERG_CATALOG_TOKEN is set, and VARVE_ICEBERG_CATALOG_URI is not');
+  expect(() => readConfig({ VARVE_ICEBERG_CATALOG_URI: uri, VARVE_ARCHIVE: 'off' })).toThrow('VARVE_ARCHIVE is off');
+  for (const bad of ['', 'catalog', 's3://x', `${uri}/`, `${uri}?x`]) expect(() => readConfig({ VARVE_ICEBERG_CATALOG_URI: bad }), bad).toThrow('VARVE_ICEBERG_CATALOG_URI is');
+  expect(() => readConfig({ VARVE_ICEBERG_CATALOG_URI: uri, VARVE_ICEBERG_CATALOG_WAREHOUSE: '' })).toThrow('VARVE_ICEBERG_CATALOG_WAREHOUSE is empty');
+  expect(() => readConfig({ VARVE_ICEBERG_CATALOG_URI: uri, VARVE_ICEBERG_CATALOG_TOKEN: 'a b' })).toThrow('VARVE_ICEBERG_CATALOG_TOKEN has');
+  expect(() => readConfig({ VARVE_ICEBERG_CATALOG_URI: uri, VARVE_ICEBERG_CATALOG_NAMESPACE: 'A' })).toThrow('VARVE_ICEBERG_CATALOG_NAMESPACE is "A"');
 });
 
 test('the archive is off, on, or a mistake', () => {

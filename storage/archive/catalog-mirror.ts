@@ -1,0 +1,78 @@
+import type { UpkeepStatus } from '../catalog/archive-api.ts';
+import type { ArchiveTable } from '../catalog/archive-table.ts';
+import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import type { ExternalCatalog, ExternalTables } from '../catalog/external-catalog.ts';
+import { createRequest, planMirror } from '../catalog/mirror-plan.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { port, PortFailure, RetryPause } from './port-failure.ts';
+
+/**
+ * Keeps the tables in another Iceberg REST catalog as well: what is committed there are the same snapshots, of the same files. It follows the
+ * tables as they are published and expire, a commit a step, each from what the other catalog says it has: a request that was lost, or an
+ * answer, or a crash anywhere, and the next try goes on from there. Nothing of Varve waits for it, and nothing reads from it.
+ */
+export class CatalogMirror {
+  readonly counters = { mirror_commits_total: 0, mirror_failures_total: 0 };
+  readonly #external: ExternalCatalog;
+  readonly #tables: readonly { readonly table: ArchiveTable; readonly pause: RetryPause }[];
+
+  constructor(tables: ArchiveTables, external: ExternalCatalog, clock: Clock) {
+    this.#external = external;
+    this.#tables = tables.all().map(([, table]) => ({ table, pause: new RetryPause(clock) }));
+  }
+
+  /** One line for each table that is behind there. */
+  status(): UpkeepStatus[] {
+    return this.#behind().map(({ table, pause }) => ({ task: `mirror ${table.definition.name}`, dueMs: pause.untilMs, begun: undefined, next: undefined, failure: pause.failure }));
+  }
+
+  nextDueMs(): number | undefined {
+    const due = this.#behind().map(({ pause }) => pause.untilMs);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** Brings one table up to date. A failure is counted, and waits. */
+  async step(): Promise<void> {
+    const next = this.#behind().find(({ pause }) => pause.isOver);
+    if (next === undefined) return;
+    try {
+      await port(() => this.#mirror(next.table));
+      next.pause.succeeded();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.counters.mirror_failures_total++;
+      next.pause.failed(error);
+    }
+  }
+
+  #behind(): readonly { readonly table: ArchiveTable; readonly pause: RetryPause }[] {
+    return this.#tables.filter(({ table }) => table.isMirrorBehind(this.#external.identity));
+  }
+
+  async #mirror(table: ArchiveTable): Promise<void> {
+    const current = table.current();
+    if (current === undefined) return;
+    const { definition, location } = table;
+    const catalog = await this.#external.connect();
+    const remote = (await catalog.load(definition.name)) ?? (await this.#create(table, catalog));
+    const plan = planMirror(definition, current.metadata, remote, location);
+    if (plan.kind === 'refused') throw new Error(`table ${definition.name} of namespace ${this.#external.namespace}: ${plan.message}`);
+    if (plan.kind === 'commit') {
+      // Commit point there: the catalog's own. Who asks it from here on reads what ours had when this began.
+      if ((await catalog.commit(definition.name, plan.request)) === 'conflict') throw new Error(`table ${definition.name} of namespace ${this.#external.namespace} was changed by somebody else meanwhile`);
+      this.counters.mirror_commits_total++;
+    }
+    table.noteMirrored(this.#external.identity, current.location);
+  }
+
+  /** The table, without snapshots. Where two create it, or an answer is lost, the one that is there is looked at. */
+  async #create(table: ArchiveTable, catalog: ExternalTables): ReturnType<ExternalTables['stage']> {
+    const { definition, location } = table;
+    await catalog.createNamespace();
+    const staged = await catalog.stage(definition, location);
+    await catalog.commit(definition.name, createRequest(definition, table.current()!.metadata, staged, location));
+    const created = await catalog.load(definition.name);
+    if (created === undefined) throw new Error(`table ${definition.name} of namespace ${this.#external.namespace} was created, and is not there`);
+    return created;
+  }
+}
