@@ -1,7 +1,6 @@
-import { compareLabels, labelValue, METRIC_NAME } from '../storage/model/labels.ts';
+import { compareLabels } from '../storage/model/labels.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
-import { mixedFloatsHistograms } from './annotations.ts';
-import { findEdges, valueAtLeftEdge, valueAtRightEdge } from './functions/range-edges.ts';
+import { findOuterEdges, valueAtLeftEdge, valueAtRightEdge } from './functions/range-edges.ts';
 import type { ExecutionContext } from './operators/execution-context.ts';
 import { duplicateLabels } from './operators/merge-series.ts';
 import { withoutMetadata } from './operators/name-labels.ts';
@@ -19,7 +18,7 @@ export async function rangeVectorResult(plan: RangePlan, samples: WindowSamples,
   let pointCount = 0;
   for (let columns = await samples.next(); columns !== undefined; columns = await samples.next()) {
     const points = cut(columns, finder);
-    const result = points === undefined || source.edges === undefined ? points : extend(points, columns, plan, context);
+    const result = points === undefined || source.edges === undefined ? points : extend(points, plan);
     if (result === undefined) continue;
     const labels = columns.dropName ? withoutMetadata(columns.labels) : columns.labels;
     series.push({ labels, present: undefined, ...result });
@@ -57,19 +56,13 @@ function cut(columns: SampleColumns, finder: WindowFinder): Points | undefined {
 }
 
 /** Anchored and smoothed ranges have points exactly at their edges. */
-function extend(points: Points, columns: SampleColumns, plan: RangePlan, context: ExecutionContext): Points | undefined {
+function extend(points: Points, plan: RangePlan): Points | undefined {
   const { timestampsMs, values, histograms } = points;
-  if (histograms !== undefined) {
-    if (histograms.includes(undefined)) {
-      context.annotations.add(mixedFloatsHistograms(labelValue(columns.labels, METRIC_NAME)), plan.position);
-      return undefined;
-    }
-    throw new VarveError('execution', `${plan.source.edges} modifier is not supported with histograms`);
-  }
+  if (histograms !== undefined) throw new VarveError('execution', `${plan.source.edges} modifier is not supported with histograms`);
   const isSmoothed = plan.source.edges === 'smoothed';
   const rangeEndMs = plan.source.reference.firstMs;
   const rangeStartMs = rangeEndMs - plan.rangeMs;
-  const edges = findEdges(timestampsMs, 0, timestampsMs.length, rangeStartMs, rangeEndMs, isSmoothed);
+  const edges = findOuterEdges(timestampsMs, 0, timestampsMs.length, rangeStartMs, rangeEndMs, isSmoothed);
   if (edges === undefined) return undefined;
   const floats = { timestampsMs, values, startTimestampsMs: undefined };
   const times = [rangeStartMs];

@@ -30,16 +30,17 @@ function extendedDifference(input: WindowInput, isCounter: boolean, step: number
   if (edges === undefined) return undefined;
   const left = valueAtLeftEdge(input.floats, edges.first, rangeStartMs, isSmoothed, isCounter);
   const right = valueAtRightEdge(input.floats, edges, rangeEndMs, isSmoothed, isCounter);
-  let difference = right - left;
+  const difference = right - left;
   if (!isCounter) return difference;
   // Resets at the edges are in the interpolated values already; only the samples inside the range are left to look at.
   const first = timestampsMs[edges.first]! <= rangeStartMs ? edges.first + 1 : edges.first;
   const last = timestampsMs[edges.last]! >= rangeEndMs ? edges.last - 1 : edges.last;
   let previous = left;
+  let lost = 0;
   for (let i = first; i <= last; i++) {
-    if (values[i]! < previous) difference += previous;
+    if (values[i]! < previous) lost += previous;
     previous = values[i]!;
   }
-  if (right < previous) difference += previous;
-  return difference;
+  if (right < previous) lost += previous;
+  return difference + lost;
 }

@@ -167,6 +167,11 @@ interface FractionBucket {
 
 function fractionBucket(histogram: FloatHistogram, position: number): FractionBucket {
   const bucket = bucketAt(histogram, position);
+  if (isCustomSchema(histogram.schema)) {
+    // As in a classic histogram, the lowest bucket begins at 0 where it ends above.
+    const beginsAtZero = bucket.lower === -Infinity && bucket.upper > 0;
+    return { lower: beginsAtZero ? 0 : bucket.lower, upper: bucket.upper, count: bucket.count, isZeroBucket: false };
+  }
   const isZeroBucket = bucket.lower <= 0 && bucket.upper >= 0;
   const { lower, upper } = isZeroBucket ? zeroBucketBounds(histogram, bucket) : bucket;
   return { lower, upper, count: bucket.count, isZeroBucket };

@@ -10,8 +10,16 @@ export interface EdgeSamples {
   readonly last: number;
 }
 
-/** Undefined when the range has no value: nothing after its start, or nothing before its end. */
+/** Undefined when a rate over the range has no value: nothing after its start, or nothing before its end. */
 export function findEdges(
+  timestampsMs: Float64Array, from: number, to: number, rangeStartMs: number, rangeEndMs: number, isSmoothed: boolean,
+): EdgeSamples | undefined {
+  const edges = findOuterEdges(timestampsMs, from, to, rangeStartMs, rangeEndMs, isSmoothed);
+  return edges === undefined || timestampsMs[edges.first]! > rangeEndMs ? undefined : edges;
+}
+
+/** Undefined when nothing comes after the start of the range; what comes after its end only, in a smoothed one, is there at both edges. */
+export function findOuterEdges(
   timestampsMs: Float64Array, from: number, to: number, rangeStartMs: number, rangeEndMs: number, isSmoothed: boolean,
 ): EdgeSamples | undefined {
   let last = to - 1;
@@ -21,7 +29,7 @@ export function findEdges(
     last = first;
     while (last < to - 1 && timestampsMs[last]! < rangeEndMs) last++;
   }
-  if (timestampsMs[last]! <= rangeStartMs || timestampsMs[first]! > rangeEndMs) return undefined;
+  if (timestampsMs[last]! <= rangeStartMs) return undefined;
   return { from, first, last };
 }
 

@@ -56,8 +56,11 @@ function createOperator(node: PlanNode, context: ExecutionContext): Operator {
       return renaming(new HistogramFractionOperator(node, build(node.lower), build(node.upper), build(node.input), context));
     case 'histogram-quantile':
       return renaming(new HistogramQuantileOperator(node, build(node.quantile), build(node.input), context));
-    case 'histogram-quantiles':
-      return new MergeSeries(new HistogramQuantilesOperator(node, build(node.input), node.quantiles.map(build), context), context.budget);
+    case 'histogram-quantiles': {
+      const operator = new HistogramQuantilesOperator(node, build(node.input), node.quantiles.map(build), context);
+      // Of one step only what is left at the end must not be alike.
+      return node.grid.count > 1 ? new MergeSeries(operator, context.budget) : renaming(operator);
+    }
     case 'info':
       return new InfoOperator(node, build(node.input), context);
     case 'instant-select':

@@ -86,10 +86,10 @@ export class HistogramQuantilesOperator implements Operator {
       const findsRepaired = (step: number): boolean => quantiles.slice(0, index).some((earlier) => isValid(earlier[step]!));
       const reader = quantileReader(values, grid, inputPosition, this.#context, findsRepaired);
       for (const { labels, columns } of await vector.map(reader)) {
-        // A quantile that varies by step gives a series for each of its values.
+        // A quantile that varies by step gives a series for each of its values, of which -0 is none of its own.
         for (const quantile of new Set(values)) {
           const result = renamed(setLabel(labels, label, formatOpenMetricsFloat(quantile)), this.#context.features);
-          const present = columns.present.map((kind, step) => (Object.is(values[step], quantile) ? kind : 0));
+          const present = columns.present.map((kind, step) => (values[step] === quantile || Object.is(values[step], quantile) ? kind : 0));
           if (!present.some((kind) => kind !== 0)) continue;
           results.push({ ...result, values: columns.values, present, histograms: undefined });
         }

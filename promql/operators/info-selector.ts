@@ -38,15 +38,21 @@ export class InfoSelector {
     return name !== METRIC_NAME && (this.#dataNames.size === 0 || this.#dataNames.has(name));
   }
 
-  /** The matchers that find the info series of these series; undefined when none of them has an identifying label. */
+  /** The matchers that find the info series of these series; undefined when none of them has an identifying label. A label that one lacks its info series lacks too. */
   matchersFor(described: readonly Labels[]): readonly Matcher[] | undefined {
-    const identifying: Matcher[] = [];
-    for (const name of IDENTIFYING_LABELS) {
-      const values = new Set(described.map((labels) => labelValue(labels, name)).filter((value) => value !== ''));
-      if (values.size > 0) identifying.push({ name, type: '=~', value: [...values].map(quotePattern).join('|') });
-    }
-    return identifying.length === 0 ? undefined : [...this.#nameMatchers, ...identifying, ...this.#dataMatchers];
+    const targets = described.filter(isIdentified);
+    if (targets.length === 0) return undefined;
+    const identifying = IDENTIFYING_LABELS.map((name): Matcher => {
+      const values = new Set(targets.map((labels) => labelValue(labels, name)));
+      return { name, type: '=~', value: [...values].map(quotePattern).join('|') };
+    });
+    return [...this.#nameMatchers, ...identifying, ...this.#dataMatchers];
   }
+}
+
+/** Whether a series says anything of its target. */
+export function isIdentified(labels: Labels): boolean {
+  return IDENTIFYING_LABELS.some((name) => labelValue(labels, name) !== '');
 }
 
 /** Without a matcher on the name it is target_info; with only negated ones it is at least something that ends in `_info`. */

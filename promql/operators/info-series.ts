@@ -7,7 +7,7 @@ import type { RawSeries } from '../series-source.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { FetchedSeries } from './fetched-series.ts';
 import { formatLabelSet } from './format-label-set.ts';
-import { IDENTIFYING_LABELS } from './info-selector.ts';
+import { IDENTIFYING_LABELS, isIdentified } from './info-selector.ts';
 import type { InfoSelector } from './info-selector.ts';
 import { NewestSamples, NO_SAMPLE } from './newest-samples.ts';
 
@@ -35,7 +35,7 @@ export class InfoLabels {
 
   /** A function from the step to a series' labels with the info labels added; undefined where the series is to be dropped. */
   forSeries(labels: Labels): (step: number) => Labels | undefined {
-    const infos = [...(this.#targets.get(targetKey(labels))?.values() ?? [])];
+    const infos = isIdentified(labels) ? [...(this.#targets.get(targetKey(labels))?.values() ?? [])] : [];
     const known = new Map<string, Labels>();
     return (step) => {
       const series = infos.map(({ seriesAt }) => seriesAt[step]!).filter((index) => index !== NO_INFO);

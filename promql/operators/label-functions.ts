@@ -14,8 +14,8 @@ export class LabelReplaceOperator implements Operator {
   readonly #node: LabelReplace;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
-  readonly #pattern: RE2JS;
   readonly #template: ReplacementTemplate;
+  #compiled: RE2JS | undefined;
   /** Results by source value: many series share them. Undefined where the pattern does not match. */
   readonly #results = new Map<string, string | undefined>();
 
@@ -23,25 +23,29 @@ export class LabelReplaceOperator implements Operator {
     this.#node = node;
     this.#input = input;
     this.#context = context;
-    this.#pattern = compilePattern(node.pattern);
-    checkLabelName(node.target, 'destination', 'label_replace');
     this.#template = new ReplacementTemplate(node.replacement);
   }
 
   async next(): Promise<StepSeries | undefined> {
+    const { grid, target, source } = this.#node;
+    // Wrong arguments are an error once the function is evaluated, which where there is no step it is not.
+    if (grid.count > 0 && this.#compiled === undefined) {
+      this.#compiled = compilePattern(this.#node.pattern);
+      checkLabelName(target, 'destination', 'label_replace');
+    }
     const series = await this.#input.next();
-    if (series === undefined) return undefined;
-    const result = this.#replace(labelValue(series.labels, this.#node.source));
-    return result === undefined ? series : relabelled(series, this.#node.target, result);
+    if (series === undefined || this.#compiled === undefined) return undefined;
+    const result = this.#replace(this.#compiled, labelValue(series.labels, source));
+    return result === undefined ? series : relabelled(series, target, result);
   }
 
-  #replace(value: string): string | undefined {
+  #replace(pattern: RE2JS, value: string): string | undefined {
     if (this.#results.has(value)) return this.#results.get(value);
-    const matcher = this.#pattern.matcher(value);
+    const matcher = pattern.matcher(value);
     let result: string | undefined;
     if (matcher.matches()) {
       const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, index) => matcher.group(index) ?? undefined);
-      result = joinWithin(this.#template.expand(groups, this.#pattern.namedGroups()), '', this.#context);
+      result = joinWithin(this.#template.expand(groups, pattern.namedGroups()), '', this.#context);
     }
     this.#results.set(value, result);
     return result;
@@ -62,19 +66,23 @@ export class LabelJoinOperator implements Operator {
   readonly #node: LabelJoin;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
+  #isChecked = false;
 
   constructor(node: LabelJoin, input: Operator, context: ExecutionContext) {
     this.#node = node;
     this.#input = input;
     this.#context = context;
-    for (const source of node.sources) checkLabelName(source, 'source', 'label_join');
-    checkLabelName(node.target, 'destination', 'label_join');
   }
 
   async next(): Promise<StepSeries | undefined> {
+    const { grid, sources, separator, target } = this.#node;
+    if (grid.count > 0 && !this.#isChecked) {
+      this.#isChecked = true;
+      for (const source of sources) checkLabelName(source, 'source', 'label_join');
+      checkLabelName(target, 'destination', 'label_join');
+    }
     const series = await this.#input.next();
     if (series === undefined) return undefined;
-    const { sources, separator, target } = this.#node;
     const joined = joinWithin(sources.map((source) => labelValue(series.labels, source)), separator, this.#context);
     return relabelled(series, target, joined);
   }

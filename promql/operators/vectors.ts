@@ -17,6 +17,12 @@ import { StepAnnotations } from './step-annotations.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 
+/** Why nothing can be matched at a step. Of several the one at the earliest step is told, as if each step were evaluated by itself. */
+interface MatchFailure {
+  readonly step: number;
+  readonly error: VarveError;
+}
+
 /** A series of the "many" side and one of its partners; index -1 is the fill. */
 interface Pair {
   readonly index: number;
@@ -42,6 +48,7 @@ export class VectorsOperator implements Operator {
   readonly #manyIsRight: boolean;
   readonly #annotations: StepAnnotations;
   #step = 0;
+  #failure: MatchFailure | undefined;
   #results: Iterator<StepSeries> | undefined;
 
   constructor(node: BinaryVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
@@ -84,6 +91,7 @@ export class VectorsOperator implements Operator {
       if (budget.isPauseDue) await budget.pause();
       this.#matchMany(many[index]!, groupOfMany[index]!, fillOne, results);
     }
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (fillMany !== undefined) for (const group of groups) this.#fillMany(group, fillMany, results);
     for (const annotation of this.#annotations.told()) this.#context.annotations.add(annotation, this.#node.position);
     budget.release((lhs.length + rhs.length) * this.#node.grid.count);
@@ -97,11 +105,16 @@ export class VectorsOperator implements Operator {
       for (let step = 0; step < present.length; step++) {
         if (present[step] === ABSENT) continue;
         if (group.oneAt[step] !== -1 && (checksAt === undefined || checksAt[step] === 1)) {
-          throw this.#duplicateOne(group.one[index]!.labels, group.one[group.oneAt[step]!]!.labels);
+          this.#fail(step, () => this.#duplicateOne(group.one[index]!.labels, group.one[group.oneAt[step]!]!.labels));
         }
         group.oneAt[step] = index;
       }
     }
+  }
+
+  /** Of two at one step the first stays: duplicates are found before matches. */
+  #fail(step: number, error: () => VarveError): void {
+    if (this.#failure === undefined || step < this.#failure.step) this.#failure = { step, error: error() };
   }
 
   #duplicateOne(labels: Labels, otherLabels: Labels): VarveError {
@@ -129,7 +142,7 @@ export class VectorsOperator implements Operator {
       if (!this.#apply(step, lhs, rhs, pair.columns)) continue;
       if (group.manyMatched !== undefined) group.manyMatched[step] = 1;
       if (pair.claimed === undefined) continue;
-      if (pair.claimed[step] === 1) throw this.#multipleMatches();
+      if (pair.claimed[step] === 1) this.#fail(step, () => this.#multipleMatches());
       pair.claimed[step] = 1;
     }
     for (const { columns, labels } of pairs.values()) this.#push(columns, labels, results);

@@ -127,7 +127,7 @@ export class Planner {
   #planUnary(expr: Extract<ResolvedExpr, { kind: 'unary' }>, grid: StepGrid): PlanNode {
     const input = this.plan(expr.expr, grid);
     if (expr.op === '+') return input;
-    if (input.kind === 'constant') return { ...input, value: -input.value };
+    if (input.kind === 'constant') return { ...input, position: expr.position, value: -input.value };
     return { kind: 'negate', grid, position: expr.position, input };
   }
 

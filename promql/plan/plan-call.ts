@@ -23,7 +23,7 @@ export function planCall(planner: Planner, call: Call<number>, grid: StepGrid): 
       return { kind: 'absent', ...base, input: planArg(0), labels: absentLabels(args[0]!) };
     case 'absent_over_time': {
       const range = rangeArgument(args[0]);
-      checkRangeModifier(range.kind === 'matrix' ? range.selector.edges : undefined, name);
+      checkRangeModifier(range, name, grid);
       return { kind: 'absent-over-time', ...base, source: planner.windowSource(range, grid), rangeMs: range.rangeMs, labels: absentLabels(range) };
     }
     case 'start':
@@ -83,7 +83,7 @@ function planTableCall(planner: Planner, call: Call<number>, args: readonly Reso
   if (implementation.kind === 'window') {
     const rangeIndex = args.findIndex((arg) => arg.kind === 'matrix' || arg.kind === 'subquery');
     const range = rangeArgument(args[rangeIndex]);
-    checkRangeModifier(range.kind === 'matrix' ? range.selector.edges : undefined, name);
+    checkRangeModifier(range, name, grid);
     return {
       kind: 'window-call', grid, position, name,
       source: planner.windowSource(range, grid, name),

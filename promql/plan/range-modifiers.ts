@@ -1,13 +1,15 @@
 import { VarveError } from '../../storage/runtime/errors.ts';
-import type { FunctionName, RangeEdges } from '../parser/ast.ts';
+import type { FunctionName, MatrixSelector, RangeEdges, Subquery } from '../parser/ast.ts';
+import type { StepGrid } from './step-grid.ts';
 
 const ALLOWED: Readonly<Record<RangeEdges, readonly FunctionName[]>> = {
   anchored: ['changes', 'delta', 'increase', 'rate', 'resets'],
   smoothed: ['delta', 'increase', 'rate'],
 };
 
-/** Throws when a function cannot work on anchored or smoothed ranges. */
-export function checkRangeModifier(edges: RangeEdges | undefined, name: FunctionName): void {
-  if (edges === undefined || ALLOWED[edges].includes(name)) return;
+/** Throws when a function that is evaluated, which takes a step, cannot work on anchored or smoothed ranges. */
+export function checkRangeModifier(range: MatrixSelector<number> | Subquery<number>, name: FunctionName, grid: StepGrid): void {
+  const edges = range.kind === 'matrix' ? range.selector.edges : undefined;
+  if (edges === undefined || grid.count === 0 || ALLOWED[edges].includes(name)) return;
   throw new VarveError('execution', `${edges} modifier can only be used with: ${ALLOWED[edges].join(', ')} - not with ${name}`);
 }

@@ -1,5 +1,6 @@
 import type { FunctionName, ResolvedExpr } from '../parser/ast.ts';
 import { unwrapParens } from '../parser/ast.ts';
+import { isInfoPinned } from './info-reference.ts';
 
 /**
  * Functions whose value is taken to depend on the step whatever their arguments. Of dates that is so without an argument; but Prometheus makes
@@ -47,6 +48,8 @@ export class StepInvariance {
         if (STEP_DEPENDENT.has(expr.name)) return false;
         // Only samples that are read have a time of their own.
         if (expr.name === 'timestamp' && expr.args.some((arg) => unwrapParens(arg).kind !== 'vector')) return false;
+        // The second argument of info() is read when the first one is.
+        if (expr.name === 'info') return isInfoPinned(expr.args[0]!) && this.holds(expr.args[0]!);
         return expr.args.every((arg) => this.holds(arg));
     }
   }

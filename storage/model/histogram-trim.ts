@@ -46,7 +46,7 @@ export function trimHistogram(histogram: FloatHistogram, limit: number, side: Tr
   let { zeroCount } = histogram;
   if (zeroCount > 0) {
     const stretch = zeroStretch(histogram, positive.some(isPopulated), negative.some(isPopulated));
-    zeroCount = keep(keptEvenly({ ...stretch, count: zeroCount }, limit, isKeepingBelow), zeroCount);
+    zeroCount = keep(keptOfZero({ ...stretch, count: zeroCount }, limit, isKeepingBelow), zeroCount);
   }
   if (!estimate.changed) return histogram;
   const { count, sum } = estimate;
@@ -90,6 +90,12 @@ function keptOfLowest(bucket: Bucket, limit: number, isKeepingBelow: boolean): K
   }
   if (beginsAtZero && limit >= 0) return { count: count * (1 - limit / upper), middle: (limit + upper) / 2 };
   return { count: 0, middle: 0 };
+}
+
+/** A zero bucket without any width is above a limit of 0. */
+function keptOfZero(bucket: Stretch & { readonly count: number }, limit: number, isKeepingBelow: boolean): KeptPart {
+  if (isKeepingBelow && limit <= bucket.lower) return { count: 0, middle: 0 };
+  return keptEvenly(bucket, limit, isKeepingBelow);
 }
 
 function keptEvenly(bucket: Stretch & { readonly count: number }, limit: number, isKeepingBelow: boolean): KeptPart {

@@ -30,7 +30,7 @@ function withExponent(mantissa: string, exponent: number): string {
 
 /** A number as OpenMetrics writes it in `le` and `quantile` labels: like `%g`, and always recognisable as a float (`1.0`, `+Inf`). */
 export function formatOpenMetricsFloat(value: number): string {
-  const text = formatG(value);
+  const text = formatG(value + 0);
   return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
@@ -50,6 +50,7 @@ export function formatDecimal(value: number): string {
 /** A float as Go's `%f` prints it: six digits after the point, never an exponent. */
 export function formatFixed(value: number): string {
   if (!Number.isFinite(value)) return formatG(value);
+  if (Object.is(value, -0)) return '-0.000000';
   return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
 }
 

@@ -1,12 +1,12 @@
 /**
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
- * (differential/), also with a Prometheus 3.5 where there is one (newer-prometheus.ts), which has native histograms, warnings and functions that the
+ * (differential/), also with a Prometheus 3 where there is one (newer-prometheus.ts), which has native histograms, warnings and functions that the
  * older one does not; and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
  * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
  * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
  * `--only` with the name of one of the six runs that one; `--queries`, `--seed` and `--query` (the number of a
- * single one) are the differential's, and `--reference 2.42` or `3.5` is for one of the two. `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
+ * single one) are the differential's, and `--reference 2.42`, `3.5` or `3.14` is for one of them (3.14 and later are whatever `VARVE_PROMETHEUS_3` names). `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
  * (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
@@ -41,7 +41,7 @@ const QUERIES_DURATION_MS = 90_000;
 const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 38;
-const REFERENCES = ['2.42', '3.5'] as const;
+const REFERENCES = ['2.42', '3.5', '3.14'] as const;
 const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp', 'archive'] as const;
 
 function say(line: string): void {
@@ -130,13 +130,14 @@ async function runDifferentials(options: Omit<DifferentialOptions, 'reference'>,
     tally.passed += passed;
     tally.failed += failed;
   };
-  if (version !== '3.5') await run(OLD_REFERENCE);
+  if (version === undefined || version === '2.42') await run(OLD_REFERENCE);
   if (version === '2.42') return tally;
   const newer = findNewerPrometheus();
-  if ('missing' in newer) {
-    say(`differential: skipped with Prometheus 3.5: ${newer.missing}`);
+  const problem = 'missing' in newer ? newer.missing : version !== undefined && version !== newer.like ? `${newer.path} is like ${newer.like}` : undefined;
+  if ('missing' in newer || problem !== undefined) {
+    say(`differential: skipped with Prometheus ${version ?? '3'}: ${problem ?? ''}`);
     tally.skipped += options.queries;
-  } else await run(newReference(newer.path, newer.version));
+  } else await run(newReference(newer));
   return tally;
 }
 

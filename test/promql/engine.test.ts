@@ -49,6 +49,24 @@ describe('results', () => {
     expect(kinds).toEqual(['scalar', 'string', 'vector', 'matrix', 'matrix', 'string']);
   });
 
+  test('of one step only what is left at the end must not be alike', async () => {
+    const { engine } = engineOn('sizes{x="1"} {{count:1 sum:1 buckets:[1]}}\n  sizes{x="2"} {{count:1 sum:1 buckets:[1]}}');
+    const query = 'histogram_quantiles(sizes, "x", 0.5)';
+    await expect(engine.instant(query, { timeMs: 0 })).rejects.toThrow('same labelset');
+    await expect(engine.range(`count(${query})`, RANGE)).rejects.toThrow('same labelset');
+    const { value } = await engine.instant(`count(${query})`, { timeMs: 0 });
+    expect(value).toMatchObject({ kind: 'vector', samples: [{ labels: [], value: 2 }] });
+  });
+
+  test('wrong arguments are an error where there is a step to evaluate', async () => {
+    const { engine } = engineOn(DATA);
+    for (const wrong of ['changes(a_total[1m] smoothed)', 'label_replace(a_total, "x", "", "", "(")', 'label_join(a_total, "", "")']) {
+      const { value } = await engine.instant(`count_over_time(${wrong}[10s:1m])`, { timeMs: 130_000 });
+      expect(value).toMatchObject({ kind: 'vector', samples: [] });
+      await expect(engine.instant(`count_over_time(${wrong}[2m:1m])`, { timeMs: 130_000 })).rejects.toThrow(/smoothed modifier|invalid/);
+    }
+  });
+
   test('the look-back can be set for one query', async () => {
     const { engine } = engineOn('a 1');
     const count = async (lookbackMs?: number): Promise<unknown> => {

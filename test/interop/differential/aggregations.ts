@@ -12,7 +12,7 @@ export function aggregation(grammar: Grammar, depth: number): Fragment {
   const { random } = grammar;
   const op = random.pick(OPERATORS);
   const inner = grammar.vector(depth - 1, needsBits(op) ? 'identical' : 'rounded');
-  const groups = anyGrouping(grammar, grammar.dialect === 'new' || hasNames(inner) ? [...inner.labels, '__name__'] : inner.labels);
+  const groups = anyGrouping(grammar, grammar.dialect !== 'old' || hasNames(inner) ? [...inner.labels, '__name__'] : inner.labels);
   const parameter = parameterOf(grammar, op, depth, groups.text === '');
   const args = parameter === undefined ? inner.text : `${parameter}, ${inner.text}`;
   const isRank = op === 'topk' || op === 'bottomk';

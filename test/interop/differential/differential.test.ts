@@ -7,6 +7,7 @@ import type { Answer } from './answers.ts';
 import { differenceOf, noteDifferenceOf, orderDifferenceOf } from './difference.ts';
 import { type Exception, excusedMax, type Finding } from './exception.ts';
 import { EXCEPTIONS_OF_2_42 } from './exceptions-of-2-42.ts';
+import { EXCEPTIONS_OF_3_16 } from './exceptions-of-3-16.ts';
 import { EXCEPTIONS_OF_3_5 } from './exceptions-of-3-5.ts';
 import type { Answers } from './investigation.ts';
 import { Grammar } from './grammar.ts';
@@ -99,7 +100,7 @@ describe('the queries', () => {
 
 describe('what 2.42 does not have', () => {
   test('histograms of all kinds, each a valid one, in order', () => {
-    const data = histogramData(new SeededRandom(1), TIMES);
+    const data = histogramData(new SeededRandom(1), TIMES, 'new');
     const all: ReferenceHistogram[] = [];
     for (const { runs } of data) {
       const times = runs.flatMap((run) => (run.kind === 'floats' ? run.timestampsMs : run.histograms.map(({ timestamp }) => Number(timestamp))));
@@ -121,6 +122,32 @@ describe('what 2.42 does not have', () => {
     const newer = ['first_over_time', 'histogram_quantiles', 'max_of', 'min_of', 'range', 'start_timestamp', 'step', 'ts_of_first_over_time'];
     expect(Object.keys(FUNCTION_SIGNATURES).filter((name) => !new RegExp(`\\b${name}\\(`).test(texts)).toSorted()).toEqual(newer);
     for (const text of ['limitk by', 'limit_ratio(', '{"', '(2^1 * ']) expect(texts).toContain(text);
+  });
+});
+
+describe('what 3.5 does not have', () => {
+  const data = histogramData(new SeededRandom(1), TIMES, 'current');
+  const texts = Array.from({ length: 12_000 }, (_, number) => randomQuery(1, number, TIMES, 'current').expression).join('\n');
+
+  test('every function, modifier and operator is asked for', () => {
+    expect(Object.keys(FUNCTION_SIGNATURES).filter((name) => !new RegExp(`\\b${name}\\s*\\(`).test(texts))).toEqual([]);
+    for (const pattern of [/ anchored/, / smoothed/, /\bfill \(|\bfill\(/, /fill_left\([^)]*\) fill_right/, / <\/ /, / >\/ /, /offset -?\(?(?:min_of|step|range)/i, /\[\d+m\d*s?:max_of/, /@ start\(\)/]) {
+      expect(texts).toMatch(pattern);
+    }
+  });
+
+  test('start timestamps, of floats and of histograms, known or not', () => {
+    const floats = randomData(new SeededRandom(1), TIMES, 'current').flatMap(({ startTimestampsMs = [] }) => startTimestampsMs);
+    const histograms = data.filter(({ hasStarts }) => hasStarts).flatMap(({ runs }) => runs).flatMap((run) => (run.kind === 'floats' ? [] : run.histograms));
+    for (const starts of [floats, histograms.map(({ startTimestamp }) => Number(startTimestamp))]) {
+      expect(starts.some((startMs) => startMs === 0)).toBe(true);
+      expect(starts.some((startMs) => startMs > TIMES.startMs)).toBe(true);
+    }
+  });
+
+  test('custom bounds that change', () => {
+    const bounds = data.filter(({ labels }) => labels.includes('native_bounds')).flatMap(({ runs }) => runs).flatMap((run) => (run.kind === 'floats' ? [] : run.histograms.map(({ customValues = [] }) => customValues.join())));
+    expect(new Set(bounds).size).toBeGreaterThan(3);
   });
 });
 
@@ -242,6 +269,20 @@ describe('exceptions', () => {
     expect(await excuse35('max(histogram_sum(native_gauge - native_gauge))', one, vector(), both(one))).toBe('statistics without buckets');
     expect(await excuse35('quantile(0.5, odd)', vector(['a', Number.NaN]), vector(['a', Infinity]))).toBe('an infinity behind a rank');
     expect(await excuse35('rate(native_float[5m])', one, vector(['a', 2]), { wanted: vector(['a', 2]), got: vector(['a', 2]) })).toBe('another answer the second time');
+  });
+
+  const excuse316 = (expression: string, wanted: Answer, got: Answer, inner?: Inner): Promise<string | undefined> => excuse(expression, wanted, got, inner, EXCEPTIONS_OF_3_16);
+
+  test('of 3.16', async () => {
+    const [one, two] = [vector(['[["a","1"]]', 1]), vector(['[["a","1"]]', 2])];
+    const overlaps = 'PromQL warning: sample has start time that overlaps with previous sample timestamp for metric "started_total"';
+    expect(await excuse316('rate(started_total[5m])', noted(one, `${overlaps} (2 occurrences) (1:6)`), noted(one, `${overlaps} (1:6)`))).toBe('how often starts overlap');
+    expect(await excuse316('rate(started_total[5m] smoothed)', one, two)).toBe('starts at the edges of a range');
+    expect(await excuse316('histogram_quantile(0.9, -native_float)', one, two)).toBe('quantiles of negative counts');
+    expect(await excuse316('rate(started_total[5m])', noted(one, `${overlaps} (1:6)`), one)).toBeUndefined();
+    expect(await excuse316('rate(started_total[5m])', one, two)).toBeUndefined();
+    expect(await excuse316('rate(requests_total[5m] smoothed)', one, two)).toBeUndefined();
+    expect(await excuse316('histogram_quantile(0.9, native_float)', one, two)).toBeUndefined();
   });
 
   test('cover what is explained', async () => {

@@ -23,6 +23,8 @@ export interface Family {
   readonly oddOneIn: number;
   /** Timestamps jump about by a tenth of the interval. */
   readonly isJittery: boolean;
+  /** Samples say when their counter began. */
+  readonly hasStarts: boolean;
 }
 
 const JOBS = ['api', 'web'];
@@ -31,7 +33,7 @@ const INSTANCES = ['a:1', 'b:1', 'c:2'];
 export const BUCKET_BOUNDS = ['0.1', '0.25', '0.5', '1', '2.5', '+Inf'] as const;
 
 function family(name: string, kind: FamilyKind, intervalMs: number, labels: Family['labels'], more: Partial<Family> = {}): Family {
-  return { name, kind, intervalMs, labels, isDyadic: true, gapOneIn: 0, oddOneIn: 0, isJittery: false, ...more };
+  return { name, kind, intervalMs, labels, isDyadic: true, gapOneIn: 0, oddOneIn: 0, isJittery: false, hasStarts: false, ...more };
 }
 
 export const FAMILIES: readonly Family[] = [
@@ -55,7 +57,11 @@ const INFO_FAMILIES: readonly Family[] = [
   family('build_info', 'gauge', 60_000, { job: JOBS, instance: INSTANCES, commit: ['abc'] }),
 ];
 
+/** Counters with start timestamps, of which 3.12 began to make something. */
+const STARTED_FAMILIES: readonly Family[] = [family('started_total', 'counter', 15_000, { job: JOBS, instance: INSTANCES }, { gapOneIn: 9, hasStarts: true })];
+
 /** Those that a server can be asked about. */
 export function familiesOf(dialect: Dialect): readonly Family[] {
-  return dialect === 'old' ? FAMILIES : [...FAMILIES, ...INFO_FAMILIES];
+  if (dialect === 'old') return FAMILIES;
+  return [...FAMILIES, ...INFO_FAMILIES, ...(dialect === 'current' ? STARTED_FAMILIES : [])];
 }

@@ -1,8 +1,10 @@
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 import { aggregation } from './aggregations.ts';
+import { anyAggregation, anyBinary, anyCall } from './any-calls.ts';
 import { binaryOperation } from './binary-operations.ts';
 import { dateCall, elementCall, histogramCall, labelCall, sortCall, windowCall } from './calls.ts';
 import { type Fragment, fragment, leastPrecise, noLongerDyadic, operandText, operation, type Precision } from './fragment.ts';
+import { edgesCall, fillOperation, trimOperation } from './flagged-calls.ts';
 import { nativeCall, nativeVector, newCall } from './native-calls.ts';
 import { SelectorGrammar } from './selectors.ts';
 import type { DataTimes, Dialect } from './timing.ts';
@@ -11,7 +13,7 @@ const PRECISIONS: readonly Precision[] = ['rounded', 'identical', 'dyadic'];
 const TRIES = 6;
 
 /**
- * Random well-typed expressions of what Prometheus 2.42 has. `depth` is how many operators may still lie above the leaves. Where a
+ * Random well-typed expressions of what the dialect has. `depth` is how many operators may still lie above the leaves. Where a
  * precision is asked for, expressions are made until one has it; a selector of dyadic data always does.
  */
 export class Grammar {
@@ -91,7 +93,8 @@ export class Grammar {
   #anyVector(depth: number): Fragment {
     const { random } = this;
     if (depth <= 0 || random.oneIn(12)) return this.leaf();
-    if (this.dialect === 'new' && random.oneIn(4)) return random.pick([nativeCall, nativeVector, newCall])(this, depth);
+    if (this.dialect === 'current' && random.oneIn(3)) return random.pick([anyCall, anyCall, anyAggregation, anyBinary, edgesCall, fillOperation, trimOperation])(this, depth);
+    if (this.dialect !== 'old' && random.oneIn(4)) return random.pick([nativeCall, nativeVector, newCall])(this, depth);
     switch (random.below(20)) {
       case 0:
       case 1:

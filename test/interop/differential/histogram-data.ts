@@ -1,9 +1,10 @@
 import { writeStale } from '../../../storage/model/sample.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 import type { ReferenceHistogram, ReferenceSpan } from '../../proto/reference-messages.ts';
-import { HISTOGRAM_FAMILIES, type HistogramFamily } from './histogram-families.ts';
+import { type HistogramFamily, histogramFamiliesOf } from './histogram-families.ts';
 import { combine, type Scrapes, scrapesOf, sorted } from './random-data.ts';
-import { type DataTimes, LATTICES } from './timing.ts';
+import { startsOf } from './start-timestamps.ts';
+import { type DataTimes, type Dialect, LATTICES } from './timing.ts';
 
 /** Samples of one kind in a row: histograms, or floats, of which some are stale markers. */
 export type Run =
@@ -13,10 +14,15 @@ export type Run =
 export interface HistogramSeries {
   readonly labels: readonly string[];
   readonly runs: readonly Run[];
+  /** Samples say when their counter began. */
+  readonly hasStarts: boolean;
 }
 
-/** The same everywhere: 3.5 does not bring together what has others. */
+/** Nearly everywhere: 3.5 does not bring together what has others. */
 const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5];
+const LOOSE_BOUNDS = [BOUNDS, [0.1, 0.5, 1], [0.25, 0.5, 2.5, 10], [-1, 0, 0.5, 1], [1], [0.3, 0.7]];
+const SCHEMAS = [-1, 0, 1, 2, 3];
+const LOOSE_SCHEMAS = [...SCHEMAS, 5, 8];
 const ZERO_THRESHOLDS = [0, 0.001, 0.25, 1];
 const HINT_RESET = 1;
 const HINT_GAUGE = 3;
@@ -31,6 +37,7 @@ const BASE_SCRAPES = 12;
 /** What a histogram has counted so far, as Prometheus' clients keep it. */
 interface Counted {
   schema: number;
+  bounds: readonly number[];
   zeroThreshold: number;
   zeroCount: number;
   positive: Map<number, number>;
@@ -40,12 +47,12 @@ interface Counted {
 }
 
 /** Everything of the native histograms' families, series by series, each in order. */
-export function histogramData(random: SeededRandom, times: DataTimes): HistogramSeries[] {
-  return HISTOGRAM_FAMILIES.flatMap((family) =>
+export function histogramData(random: SeededRandom, times: DataTimes, dialect: Dialect): HistogramSeries[] {
+  return histogramFamiliesOf(dialect).flatMap((family) =>
     combine(Object.entries(family.labels)).flatMap((labels) => {
       if (random.oneIn(9)) return [];
       const scrapes = scrapesOf(random, { ...family, kind: 'histogram', isDyadic: true, oddOneIn: 0 }, times, LATTICES.new);
-      return [{ labels: sorted(['__name__', family.name, ...labels]), runs: runsOf(random, family, scrapes) }];
+      return [{ labels: sorted(['__name__', family.name, ...labels]), runs: runsOf(random, family, scrapes), hasStarts: family.hasStarts }];
     }),
   );
 }
@@ -60,6 +67,7 @@ function runsOf(random: SeededRandom, family: HistogramFamily, { timestampsMs, i
   let counted = begin(random, family);
   let isReset = true;
   let isFloatRun = false;
+  const resetAt: boolean[] = [];
   timestampsMs.forEach((timestampMs, index) => {
     if (isStale[index]) return addFloat(timestampMs, undefined);
     if (index % 7 === 0) isFloatRun = family.floatsOneIn > 0 && random.oneIn(family.floatsOneIn);
@@ -69,18 +77,28 @@ function runsOf(random: SeededRandom, family: HistogramFamily, { timestampsMs, i
       isReset = true;
     } else change(random, family, counted);
     observe(random, family, counted);
-    const histogram = encodable(family, counted, timestampMs, isReset && random.oneIn(3));
+    // Prometheus forgets a claim that the counts do not bear out, as they need not where few are counted.
+    const histogram = encodable(family, counted, timestampMs, isReset && !family.isLoose && random.oneIn(3));
+    resetAt[index] = isReset;
     isReset = false;
     const last = runs.at(-1);
     if (last?.kind === 'histograms') runs[runs.length - 1] = { ...last, histograms: [...last.histograms, histogram] };
     else runs.push({ kind: 'histograms', histograms: [histogram] });
   });
-  return runs;
+  if (!family.hasStarts) return runs;
+  const starts = startsOf(random, timestampsMs, (index) => resetAt[index] ?? false);
+  const startAt = new Map(timestampsMs.map((timestampMs, index) => [timestampMs, starts[index]!]));
+  return runs.map((run) => (run.kind === 'floats' ? run : { ...run, histograms: run.histograms.map((each) => ({ ...each, startTimestamp: startAt.get(Number(each.timestamp))! })) }));
 }
 
 /** With as many observations as there will be in a dozen scrapes: the extrapolation to zero, which 3.5 does not do, then hardly ever matters. */
 function begin(random: SeededRandom, family: HistogramFamily): Counted {
   const counted = empty(random, family);
+  if (family.isLoose) {
+    if (family.buckets === 'exponential') counted.positive.set(INDEX_MAX, 1);
+    for (let i = random.below(4); i > 0; i--) observe(random, family, counted);
+    return counted;
+  }
   // Where one side is empty, a quantile in the zero bucket is another one, and Prometheus' chunks remember sides that once were not.
   if (family.buckets === 'exponential') for (const side of [counted.positive, counted.negative]) side.set(INDEX_MAX, 1);
   if (!family.isSparse) fillBuckets(family, counted);
@@ -91,14 +109,14 @@ function begin(random: SeededRandom, family: HistogramFamily): Counted {
 /** Every bucket that can ever be counted in. */
 function fillBuckets({ buckets, isFloat }: HistogramFamily, counted: Counted): void {
   const unit = isFloat ? 1 / 4 : 1;
-  if (buckets === 'custom') for (let index = 0; index <= BOUNDS.length; index++) counted.positive.set(index, unit);
+  if (buckets === 'custom') for (let index = 0; index <= counted.bounds.length; index++) counted.positive.set(index, unit);
   else for (let index = INDEX_MIN; index <= INDEX_MAX; index++) if (!isInZeroBucket(counted, index)) for (const side of [counted.positive, counted.negative]) side.set(index, unit);
 }
 
-function empty(random: SeededRandom, { buckets, isGauge }: HistogramFamily): Counted {
+function empty(random: SeededRandom, { buckets, isGauge, isLoose }: HistogramFamily): Counted {
   const [positive, negative] = [new Map<number, number>(), new Map<number, number>()];
-  const schema = buckets === 'custom' ? -53 : random.pick([-1, 0, 1, 2, 3]);
-  return { schema, zeroThreshold: buckets === 'custom' || isGauge ? 0 : random.pick(ZERO_THRESHOLDS), zeroCount: 0, positive, negative, nans: 0, sum: 0 };
+  const schema = buckets === 'custom' ? -53 : random.pick(isLoose ? LOOSE_SCHEMAS : SCHEMAS);
+  return { schema, bounds: isLoose ? random.pick(LOOSE_BOUNDS) : BOUNDS, zeroThreshold: buckets === 'custom' || isGauge ? 0 : random.pick(ZERO_THRESHOLDS), zeroCount: 0, positive, negative, nans: 0, sum: 0 };
 }
 
 /** Now and then the resolution becomes half or the zero bucket grows; mostly nothing happens. */
@@ -143,10 +161,10 @@ function observe(random: SeededRandom, family: HistogramFamily, counted: Counted
     counted.sum += (after - before) * (index / 2);
   };
   for (let i = random.below(4); i > 0; i--) {
-    const index = random.between(family.buckets === 'custom' ? 0 : INDEX_MIN, family.buckets === 'custom' ? BOUNDS.length : INDEX_MAX);
+    const index = random.between(family.buckets === 'custom' ? 0 : INDEX_MIN, family.buckets === 'custom' ? counted.bounds.length : INDEX_MAX);
     if (family.buckets === 'custom') add(counted.positive, index);
     else if (isInZeroBucket(counted, index)) counted.zeroCount += unit;
-    else add(random.oneIn(5) ? counted.negative : counted.positive, index);
+    else add(!family.isLoose && random.oneIn(5) ? counted.negative : counted.positive, index);
   }
   if (family.buckets === 'exponential' && random.oneIn(3)) counted.zeroCount += random.below(3) * unit;
   if (family.nansOneIn > 0 && random.oneIn(family.nansOneIn)) {
@@ -170,7 +188,7 @@ function encodable({ isFloat, isGauge }: HistogramFamily, counted: Counted, time
     zeroThreshold: counted.zeroThreshold,
     positiveSpans: spansOf(positive),
     negativeSpans: spansOf(negative),
-    customValues: isCustom ? BOUNDS : [],
+    customValues: isCustom ? counted.bounds : [],
     resetHint: isGauge ? HINT_GAUGE : saysReset ? HINT_RESET : 0,
     timestamp: timestampMs,
   };

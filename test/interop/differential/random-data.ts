@@ -2,6 +2,7 @@ import type { WriteRequestSeries } from '../../../proto/encode-write-request.ts'
 import { writeStale } from '../../../storage/model/sample.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 import { BUCKET_BOUNDS, familiesOf, type Family } from './families.ts';
+import { startsOf } from './start-timestamps.ts';
 import { type DataTimes, type Dialect, JITTER_MS, type Lattice, LATTICES } from './timing.ts';
 
 /**
@@ -19,8 +20,13 @@ export interface Scrapes {
   readonly isStale: readonly boolean[];
 }
 
+/** A series to load, perhaps with when its samples began to be counted: 0 where that is not known. */
+export interface FloatSeries extends WriteRequestSeries {
+  readonly startTimestampsMs: readonly number[] | undefined;
+}
+
 /** Everything that is loaded, series by series, each in order. */
-export function randomData(random: SeededRandom, times: DataTimes, dialect: Dialect): WriteRequestSeries[] {
+export function randomData(random: SeededRandom, times: DataTimes, dialect: Dialect): FloatSeries[] {
   const lattice = LATTICES[dialect];
   return familiesOf(dialect).flatMap((family) => {
     const combinations = combine(Object.entries(family.labels));
@@ -69,13 +75,14 @@ export function scrapesOf(random: SeededRandom, family: Family, times: DataTimes
   return { timestampsMs, isStale };
 }
 
-function single(random: SeededRandom, family: Family, labels: readonly string[], scrapes: Scrapes): WriteRequestSeries {
+function single(random: SeededRandom, family: Family, labels: readonly string[], scrapes: Scrapes): FloatSeries {
   const values = family.kind === 'counter' ? counterValues(random, family, scrapes) : gaugeValues(random, family, scrapes);
-  return series(family.name, labels, scrapes, values);
+  const isReset = (index: number): boolean => index === 0 || values[index]! < values[index - 1]!;
+  return { ...series(family.name, labels, scrapes, values), startTimestampsMs: family.hasStarts ? startsOf(random, scrapes.timestampsMs, isReset) : undefined };
 }
 
 /** Buckets, count and sum of one classic histogram: all reset together. */
-function histogram(random: SeededRandom, family: Family, labels: readonly string[], scrapes: Scrapes): WriteRequestSeries[] {
+function histogram(random: SeededRandom, family: Family, labels: readonly string[], scrapes: Scrapes): FloatSeries[] {
   const counts = BUCKET_BOUNDS.map(() => 0);
   const columns = BUCKET_BOUNDS.map((): number[] => []);
   const sums: number[] = [];
@@ -138,13 +145,13 @@ function gaugeValues(random: SeededRandom, family: Family, scrapes: Scrapes): nu
   });
 }
 
-function series(name: string, labels: readonly string[], { timestampsMs, isStale }: Scrapes, numbers: readonly number[]): WriteRequestSeries {
+function series(name: string, labels: readonly string[], { timestampsMs, isStale }: Scrapes, numbers: readonly number[]): FloatSeries {
   const values = Float64Array.from(numbers);
   isStale.forEach((stale, index) => {
     if (stale) writeStale(values, index);
   });
   const pairs = ['__name__', name, ...labels];
-  return { labels: sorted(pairs), timestampsMs, values };
+  return { labels: sorted(pairs), timestampsMs, values, startTimestampsMs: undefined };
 }
 
 /** Prometheus takes labels only in order. */

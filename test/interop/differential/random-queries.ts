@@ -32,13 +32,15 @@ function plainQuery(random: SeededRandom, times: DataTimes, dialect: Dialect): Q
   if (random.oneIn(2)) return { expression, timeMs };
   const stepMs = random.pick(STEPS_MS);
   // The end is a step: from 3.13 on, subqueries stop at the last step and no longer at the end.
-  return { expression, startMs: timeMs, endMs: timeMs + random.below(STEP_COUNT_MAX) * stepMs, stepMs };
+  const endMs = timeMs + random.below(STEP_COUNT_MAX) * stepMs;
+  return { expression, startMs: timeMs, endMs: dialect === 'current' && random.oneIn(3) ? endMs + random.below(stepMs) : endMs, stepMs };
 }
 
 /** What can only be asked for at one instant. */
 function rangeVector(grammar: Grammar): string {
-  const { random, selectors } = grammar;
+  const { random, selectors, dialect } = grammar;
   if (random.oneIn(2)) return grammar.subquery(2, 'rounded').text;
   const selector = selectors.selector();
-  return selector.text + selectors.range() + selector.modifiers;
+  const edges = dialect === 'current' && random.oneIn(2) ? random.pick([' anchored', ' smoothed']) : '';
+  return selector.text + selectors.range() + selector.modifiers + edges;
 }

@@ -42,7 +42,7 @@ export async function runDifferential(sandbox: Sandbox, options: DifferentialOpt
   const { reference } = options;
   const times = dataTimes(Date.now());
   const data = randomData(new SeededRandom(options.seed), times, reference.dialect);
-  const histograms = reference.dialect === 'new' ? histogramData(new SeededRandom(options.seed + 1), times) : [];
+  const histograms = reference.dialect === 'old' ? [] : histogramData(new SeededRandom(options.seed + 1), times, reference.dialect);
   const histogramCount = histograms.reduce((sum, { runs }) => sum + runs.reduce((count, run) => count + (run.kind === 'histograms' ? run.histograms.length : 0), 0), 0);
   const samples = data.reduce((sum, { values }) => sum + values.length, 0);
   const all = data.length + histograms.length;
@@ -130,7 +130,7 @@ class Differential {
 
   #compare(query: Query): Promise<Comparison> {
     const { exceptions, dialect } = this.#options.reference;
-    return compare(query, this.#wantedFrom, this.#gotFrom, exceptions, dialect === 'new');
+    return compare(query, this.#wantedFrom, this.#gotFrom, exceptions, dialect !== 'old');
   }
 }
 

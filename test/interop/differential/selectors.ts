@@ -1,7 +1,7 @@
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 import { BUCKET_BOUNDS, FAMILIES, familiesOf, type Family, type FamilyKind } from './families.ts';
 import { type Fragment, fragment } from './fragment.ts';
-import { HISTOGRAM_FAMILIES, type HistogramFamily } from './histogram-families.ts';
+import { type HistogramFamily, histogramFamiliesOf } from './histogram-families.ts';
 import { type DataTimes, type Dialect, evaluationTime, type Lattice, LATTICES } from './timing.ts';
 
 const RANGES_MS = [10_000, 30_000, 45_000, 60_000, 90_000, 150_000, 300_000, 600_000, 1_260_000];
@@ -33,7 +33,7 @@ export class SelectorGrammar {
   /** Any selector, now and then of something that is not there; `kinds` narrows the families. */
   selector(kinds: readonly FamilyKind[] = ['counter', 'gauge', 'histogram'], isDyadic = false): Selector {
     const random = this.#random;
-    if (this.#dialect === 'new' && !isDyadic && random.oneIn(6)) return this.native();
+    if (this.#dialect !== 'old' && !isDyadic && random.oneIn(6)) return this.native();
     const families = familiesOf(this.#dialect).filter((family) => kinds.includes(family.kind) && (family.isDyadic || !isDyadic));
     const family = random.pick(families);
     const isWild = random.oneIn(14);
@@ -53,7 +53,7 @@ export class SelectorGrammar {
   /** Native histograms, of one family or of all. */
   native(): Selector {
     const random = this.#random;
-    const family: HistogramFamily = random.pick(HISTOGRAM_FAMILIES);
+    const family: HistogramFamily = random.pick(histogramFamiliesOf(this.#dialect));
     const matchers = this.#matchers(family.labels);
     const text = random.oneIn(12) ? `{${['__name__=~"native_.*"', ...matchers].join(',')}}` : this.#named(family.name, matchers);
     return { ...fragment(text, Object.keys(family.labels), 'identical'), family: undefined, isCounter: !family.isGauge, modifiers: this.timeModifiers() };
@@ -81,8 +81,8 @@ export class SelectorGrammar {
   subqueryRange(): string {
     const random = this.#random;
     const range = random.pick(RANGES_MS.slice(1)) + this.#lattice.subqueryRangePhaseMs;
-    const step = random.oneIn(4) ? '' : duration(random.pick(SUBQUERY_STEPS_MS));
-    return `[${duration(range)}:${step}]${this.timeModifiers()}`;
+    const step = random.oneIn(4) ? '' : this.#written(random.pick(SUBQUERY_STEPS_MS));
+    return `[${this.#written(range)}:${step}]${this.timeModifiers()}`;
   }
 
   #at(): string {
@@ -92,7 +92,16 @@ export class SelectorGrammar {
     return (evaluationTime(random.between(startMs, endMs), this.#lattice) / 1000).toFixed(3);
   }
 
+  /** A duration that takes the query's own step and range in. */
+  #ofQuery(text: string): string {
+    const random = this.#random;
+    return random.pick([
+      `min_of(${text}, range() + 1m)`, `max_of(step(), ${text})`, `(${text} + step())`, `(step() * 2 + ${text})`, `MAX_OF(range() / 4, ${text})`, 'step()', `(range() % ${text} + 1s)`,
+    ]);
+  }
+
   #signedDuration(durationMs: number): string {
+    if (this.#dialect === 'current' && this.#random.oneIn(8)) return this.#random.pick(['', '-']) + this.#ofQuery(duration(Math.abs(durationMs)));
     return durationMs < 0 ? `-${duration(-durationMs)}` : duration(durationMs);
   }
 
@@ -100,13 +109,14 @@ export class SelectorGrammar {
   #written(durationMs: number): string {
     const random = this.#random;
     if (this.#dialect === 'old' || !random.oneIn(8)) return duration(durationMs);
+    if (this.#dialect === 'current' && random.oneIn(3)) return this.#ofQuery(duration(durationMs));
     const [half, number] = [duration(durationMs / 2), durationMs / 1000];
     return random.pick([String(number), `(${half} + ${half})`, `(${half} * 2)`, `(${duration(durationMs * 3)} / 3)`, `(${number + 5} - 5s)`, `(-(-${number}))`, `(2^1 * ${half})`, `(${number} % 1e6)`]);
   }
 
   #named(name: string, matchers: readonly string[]): string {
     const random = this.#random;
-    if (random.oneIn(10)) return `{${random.shuffle([this.#dialect === 'new' && random.oneIn(2) ? `"${name}"` : `__name__="${name}"`, ...matchers]).join(',')}}`;
+    if (random.oneIn(10)) return `{${random.shuffle([this.#dialect !== 'old' && random.oneIn(2) ? `"${name}"` : `__name__="${name}"`, ...matchers]).join(',')}}`;
     if (matchers.length === 0) return random.oneIn(20) ? `${name}{}` : name;
     return `${name}{${matchers.join(random.pick([',', ', ']))}${random.oneIn(12) ? ',' : ''}}`;
   }

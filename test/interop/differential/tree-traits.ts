@@ -98,7 +98,7 @@ export function sumsSquares(expr: Expr): boolean {
 }
 
 export function isShiftedPinnedTimestamp(expr: Expr): boolean {
-  if (expr.kind !== 'call' || expr.name !== 'timestamp') return false;
+  if (expr.kind !== 'call' || (expr.name !== 'timestamp' && expr.name !== 'start_timestamp')) return false;
   const arg = expr.args[0] === undefined ? undefined : unwrapParens(expr.args[0]);
   return arg?.kind === 'vector' && arg.at !== undefined && arg.offsetMs !== 0;
 }

@@ -34,6 +34,9 @@ describe('zero bucket', () => {
   below('{{count:8 z_bucket:8 z_bucket_w:1}}', 0, '{{count:4 sum:-2 z_bucket:4 z_bucket_w:1}}');
   above('{{count:8 z_bucket:8 z_bucket_w:1}}', 0.5, '{{count:2 sum:1.5 z_bucket:2 z_bucket_w:1}}');
   above('{{count:9 sum:1 z_bucket:8 z_bucket_w:1 buckets:[1] offset:1}}', 0.5, `{{count:5 sum:${3 + Math.SQRT2} z_bucket:4 z_bucket_w:1 buckets:[1] offset:1}}`);
+  // Without any width it lies above 0.
+  below('{{count:8 z_bucket:8}}', 0, '{{}}');
+  above('{{count:8 z_bucket:8}}', 0, '{{count:8 z_bucket:8}}');
   below('{{count:9 sum:1 z_bucket:8 z_bucket_w:1 n_buckets:[1] n_offset:1}}', 0, '{{count:9 sum:1 z_bucket:8 z_bucket_w:1 n_buckets:[1] n_offset:1}}');
 });
 
