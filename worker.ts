@@ -69,7 +69,7 @@ function appOf(env: Env): Hono {
   // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
   const hotRetentionMsOf = (tenant: string): number => (config.archiveUri === undefined ? policyOf(tenant).hotRetentionMs : undefined) ?? config.importRetentionMs;
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMsOf });
-  const otlp = new OtlpIngest({ clock: systemClock, admission, limits: LIMITS, options: config.otlp, metadata });
+  const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });
 }

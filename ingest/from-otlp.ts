@@ -7,17 +7,18 @@ import { badData } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import type { Admission } from './admission.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { OtlpBatches } from './otlp-batches.ts';
 import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
-import { OtlpSeries } from './otlp-series.ts';
+import { OtlpSender, SENDER_FOUND } from './otlp-sender.ts';
+import { OtlpSeries, type OtlpWalk } from './otlp-series.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { SeriesIdCache } from './series-id-cache.ts';
 import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
+import type { WriteGate } from './write-gate.ts';
 
 export type OtlpEncoding = 'protobuf' | 'json';
 
@@ -34,7 +35,7 @@ export interface OtlpOutcome {
 
 export interface OtlpServices {
   readonly clock: Clock;
-  readonly admission: Admission;
+  readonly gate: WriteGate;
   readonly limits: typeof LIMITS;
   readonly options: OtlpOptions;
   readonly metadata: MetadataSink;
@@ -43,12 +44,12 @@ export interface OtlpServices {
 /**
  * Takes OTLP metrics: body → protobuf → data points → series ids → one batch a shard → acknowledged.
  *
- * Everything up to the batches is synchronous; across the RPC only the compressed body and the batches are kept. When a shard does not know
+ * Everything up to the batches is synchronous, but for the election of a replica before it, where that is on; across the RPC only the compressed body and the batches are kept. When a shard does not know
  * a series, the body is walked a second time to find its labels, as with remote write.
  */
 export class OtlpIngest {
   readonly #clock: Clock;
-  readonly #admission: Admission;
+  readonly #gate: WriteGate;
   readonly #limits: typeof LIMITS;
   readonly #metadata: MetadataSink;
   readonly #json: JsonToProtobuf;
@@ -56,13 +57,13 @@ export class OtlpIngest {
   readonly #series: OtlpSeries;
   readonly #batches: OtlpBatches;
 
-  constructor({ clock, admission, limits, options, metadata }: OtlpServices) {
+  constructor({ clock, gate, limits, options, metadata }: OtlpServices) {
     this.#clock = clock;
-    this.#admission = admission;
+    this.#gate = gate;
     this.#limits = limits;
     this.#metadata = metadata;
     this.#json = new JsonToProtobuf({ bytesMax: limits.otlpUncompressedBytesMax, depthMax: limits.otlpDepthMax });
-    this.#labels = new OtlpLabels(options, limits);
+    this.#labels = new OtlpLabels(options, limits, (labels) => gate.storedLabels(labels));
     this.#series = new OtlpSeries(options, limits, this.#labels);
     const cache = new SeriesIdCache(limits.otlpIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
     this.#batches = new OtlpBatches(cache, this.#labels, limits, options);
@@ -70,7 +71,7 @@ export class OtlpIngest {
 
   /** The largest body that a tenant may send, compressed or not. */
   bodyBytesMax(tenant: string): number {
-    return Math.min(this.#limits.otlpUncompressedBytesMax, this.#admission.limits(tenant).writeBodyBytesMax);
+    return Math.min(this.#limits.otlpUncompressedBytesMax, this.#gate.limits(tenant).writeBodyBytesMax);
   }
 
   /**
@@ -80,8 +81,11 @@ export class OtlpIngest {
   async write(shards: TenantShards, plainBody: () => Uint8Array, encoding: OtlpEncoding, held: HeldMemory = UNCOUNTED): Promise<OtlpOutcome> {
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
     const nowMs = this.#clock.nowMs();
-    const limits = this.#admission.limits(shards.tenant);
+    const limits = this.#gate.limits(shards.tenant);
     const walk = { times: new TimeBounds(nowMs, limits), limits };
+    const elected = this.#gate.elects(shards, () => this.#senderOf(plainBody, encoding, walk));
+    // What the elected replica sends has all of it: to this sender it is written.
+    if (typeof elected === 'boolean' ? !elected : !(await elected)) return { stored: NOTHING_STORED, pointCount: 0, refusedPointCount: 0, rejections };
     const { batches, metadata, pointCount, seriesCount, sampleCount, points } = decoding(() => {
       const message = this.#messageOf(plainBody, encoding);
       this.#batches.beginRequest(shards, message, nowMs, rejections);
@@ -99,7 +103,7 @@ export class OtlpIngest {
         this.#series.walk(this.#messageOf(plainBody, encoding), walk, finder);
         return sources.map((source) => finder.labelsOf(source));
       });
-    this.#admission.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
+    this.#gate.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
     held.hold(messageBytes(batches));
     const refusedHere = rejections.samples;
     const [counts] = await Promise.all([
@@ -107,6 +111,17 @@ export class OtlpIngest {
       this.#noteMetadata(shards, metadata),
     ]);
     return { stored: counts.reduce(addCounts, NOTHING_STORED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
+  }
+
+  /** What the request says of who sent it. */
+  #senderOf(plainBody: () => Uint8Array, encoding: OtlpEncoding, walk: OtlpWalk): Labels | undefined {
+    const sender = new OtlpSender(this.#labels);
+    try {
+      decoding(() => this.#series.walk(this.#messageOf(plainBody, encoding), walk, sender));
+    } catch (error) {
+      if (error !== SENDER_FOUND) throw error;
+    }
+    return sender.found;
   }
 
   /** A failure fails the request: it is sent again, and samples that are stored by then do not change. */

@@ -21,9 +21,10 @@ interface Known {
 }
 
 /**
- * Keeps one copy of what pairs of Prometheus servers send that scrape the same. Off unless configured.
+ * Keeps one copy of what pairs of Prometheus servers, or of collectors, send that scrape the same. Off unless configured.
  *
- * Decided per request, by the labels of its first series, as Mimir and Cortex do: a sender has the same external labels on all that it sends.
+ * Decided per request, by the labels of its first series, as Mimir and Cortex do: a sender has the same external labels on all that it sends,
+ * and a collector the same attributes on its resources (otlp-sender.ts).
  * A request without both labels is taken as it is. Who is elected is decided in one place, the tenant's catalog (ha-elections.ts); an isolate
  * remembers the answer only as long as it must be true everywhere:
  *

@@ -45,6 +45,7 @@ export class OtlpLabels {
   readonly #options: OtlpOptions;
   /** Of the tenant whose message it is. */
   #limits: typeof LIMITS;
+  readonly #storedLabels: (labels: Labels) => Labels;
   readonly #naming: OtlpNaming;
   readonly #promoted: ReadonlySet<string>;
   readonly #ignored: ReadonlySet<string>;
@@ -62,9 +63,11 @@ export class OtlpLabels {
   #pointStart = 0;
   #pointEnd = 0;
 
-  constructor(options: OtlpOptions, limits: typeof LIMITS) {
+  /** `storedLabels` makes of a series' labels those that it is stored with (WriteGate). */
+  constructor(options: OtlpOptions, limits: typeof LIMITS, storedLabels: (labels: Labels) => Labels) {
     this.#options = options;
     this.#limits = limits;
+    this.#storedLabels = storedLabels;
     this.#naming = NAMING[options.translation];
     this.#promoted = new Set(options.promoteResourceAttributes);
     this.#ignored = new Set(options.ignoreResourceAttributes);
@@ -121,6 +124,18 @@ export class OtlpLabels {
     return hasInfo ? labels : undefined;
   }
 
+  /** The labels that the series of a point have in common, and its resource's attributes where they say nothing; `undefined` when these cannot be read. */
+  ofSender(start: number, end: number, field: number): Labels | undefined {
+    try {
+      const labels = this.#ofAttributes(this.#resourceAttributes());
+      for (const [name, value] of this.#ofPoint(start, end, field)) if (value !== '') labels.set(name, value);
+      return [...labels].sort((a, b) => compareStrings(a[0], b[0])).flat();
+    } catch (error) {
+      if (error instanceof DecodeError) return undefined;
+      throw error;
+    }
+  }
+
   /** What the metric says of its family, `undefined` when its name or texts cannot be used. */
   metadata(): MetadataEntry | undefined {
     const metric = this.#metric!;
@@ -153,7 +168,8 @@ export class OtlpLabels {
 
   #checked(make: () => Map<string, string>): Labels | Invalid {
     try {
-      return normalizeLabels([...make()].flat(), this.#limits);
+      const labels = normalizeLabels([...make()].flat(), this.#limits);
+      return 'invalid' in labels ? labels : this.#storedLabels(labels);
     } catch (error) {
       if (error instanceof DecodeError) return { invalid: error.message };
       throw error;

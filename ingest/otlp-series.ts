@@ -5,7 +5,7 @@ import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHe
 import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../proto/otlp-points.ts';
 import { histogramPayload } from '../storage/chunk/index.ts';
 import type { FloatHistogram } from '../storage/model/histogram.ts';
-import { float64Bits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
+import { float64Bits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
 import { exemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
@@ -128,6 +128,11 @@ export class OtlpSeries implements MetricsVisitor {
     if (!this.#take(point)) return;
     if (!point.hasValue && !point.hasNoRecordedValue) {
       this.#refuse(point, 'a data point without a value');
+      return;
+    }
+    if (this.#isDelta && !point.hasNoRecordedValue && !isFiniteBits(point.bitsHigh)) {
+      // It would be in the sum for ever.
+      this.#refuse(point, 'a delta that is no finite number cannot be added up');
       return;
     }
     const sink = this.#sink;

@@ -23,6 +23,11 @@ export function isStaleBits(low: number, high: number): boolean {
   return low === STALE_BITS_LOW && high === STALE_BITS_HIGH;
 }
 
+/** Whether a float64 with this high word is neither NaN nor an infinity. */
+export function isFiniteBits(high: number): boolean {
+  return (high & 0x7ff00000) !== 0x7ff00000;
+}
+
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 

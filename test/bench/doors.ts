@@ -64,7 +64,7 @@ const admission = new Admission(readTenantLimits(JSON.stringify({ '*': { samples
 const metadata = new MetadataSink(LIMITS, clock, new Counters());
 
 function otlpDoor(encoding: OtlpEncoding): Send {
-  const ingest = new OtlpIngest({ clock, admission, limits: LIMITS, options: OTLP_DEFAULTS, metadata });
+  const ingest = new OtlpIngest({ clock, gate: new WriteGate(admission, undefined), limits: LIMITS, options: OTLP_DEFAULTS, metadata });
   return (shards, request) => ingest.write(shards, () => request, encoding);
 }
 

@@ -53,7 +53,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
     router,
     remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, gate),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, hotRetentionMsOf: () => config.hotRetentionMs }),
-    otlp: new OtlpIngest({ clock, admission, limits: LIMITS, options: config.otlp, metadata }),
+    otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata }),
     bodies: new WriteBodies(patient, limits, counters),
     snappy,
     clock,

@@ -99,6 +99,18 @@ describe('delta temporality is added up', () => {
     expect(stack.stored().map((line) => line.replace(/\[-?\d+\]/g, ''))).toEqual(['d_total 0=5 1000=7 2000=10']);
   });
 
+  test('what is no finite number is refused: it would stay in the sum for ever', async () => {
+    const stack = new OtlpStack();
+    const points = [1, NaN, Infinity, 2].map((value, i) => numberPoint({ timeMs: NOW_MS + i * 1000, startMs: NOW_MS + (i - 1) * 1000, value }));
+    const outcome = await stack.write(metricsRequest(resourceMetrics({}, [sum('d', points, { temporality: DELTA })])));
+    expect(outcome.refusedPointCount).toBe(2);
+    expect(outcome.rejections.reasons()).toContain('a delta that is no finite number cannot be added up');
+    expect(stack.stored().map((line) => line.replace(/\[-?\d+\]/g, ''))).toEqual(['d_total 0=1 3000=3']);
+    // Of a cumulative sum they are values like others.
+    await stack.write(metricsRequest(resourceMetrics({}, [sum('c', [numberPoint({ timeMs: NOW_MS, value: Infinity })])])));
+    expect(stack.stored()).toContain('c_total 0=Infinity');
+  });
+
   test('histograms, classic and native', async () => {
     const stack = new OtlpStack();
     for (const at of [0, 1000]) {

@@ -1,9 +1,12 @@
 import { Admission } from '../../ingest/admission.ts';
 import { OtlpIngest, type OtlpEncoding, type OtlpOutcome } from '../../ingest/from-otlp.ts';
+import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
+import { WriteGate } from '../../ingest/write-gate.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { formatHistogram } from '../../storage/model/histogram-text.ts';
 import { compareLabels, formatLabels, type Labels } from '../../storage/model/labels.ts';
+import type { HaConfig } from '../../storage/runtime/config.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { OTLP_DEFAULTS, type OtlpOptions } from '../../storage/runtime/otlp-options.ts';
@@ -20,15 +23,16 @@ export const NOW_MS = 1_700_000_000_000;
 export class OtlpStack {
   readonly shards: MemoryShards;
   readonly ingest: OtlpIngest;
+  readonly counters = new Counters();
   readonly clock = new FixedClock(NOW_MS);
   readonly #router: ShardRouter;
 
-  constructor({ shardCount = 1, options = {}, limits = LIMITS }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS } = {}) {
+  constructor({ shardCount = 1, options = {}, limits = LIMITS, ha }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS; ha?: HaConfig } = {}) {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
     this.ingest = new OtlpIngest({
       clock: this.clock,
-      admission: new Admission(readTenantLimits(undefined), limits, this.clock),
+      gate: new WriteGate(new Admission(readTenantLimits(undefined), limits, this.clock), ha === undefined ? undefined : new HaTracker(ha, limits, this.clock, this.counters)),
       limits,
       options: { ...OTLP_DEFAULTS, ...options },
       metadata: new MetadataSink(limits, this.clock, new Counters()),
