@@ -14,6 +14,8 @@ const VALUE = columnOf(FIELD.value);
 const KEY = columnOf(EXEMPLAR_FIELD.labelKey);
 const LABEL_VALUE = columnOf(EXEMPLAR_FIELD.labelValue);
 const COLUMNS = [TIMESTAMP, VALUE, KEY, LABEL_VALUE];
+/** An object, a list of strings, and their heads. */
+const EXEMPLAR_BYTES = 200;
 
 /** Reads exemplars out of a file of them. */
 export class ExemplarsFileReader {
@@ -34,6 +36,11 @@ export class ExemplarsFileReader {
   /** The series of the file, in order. */
   series(): Generator<SeriesEntry> {
     return this.#file.series();
+  }
+
+  /** About how much memory the exemplars of a series take. */
+  bytesOf(entry: SeriesEntry): number {
+    return entry.rowCount * EXEMPLAR_BYTES + this.#file.plainBytes(entry, KEY) + this.#file.plainBytes(entry, LABEL_VALUE);
   }
 
   /** The exemplars of some of the file's series, in the order given. `onFetch` hears of each request. */

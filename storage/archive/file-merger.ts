@@ -10,16 +10,15 @@ import { LruCache } from '../runtime/lru-cache.ts';
 import { randomId } from '../runtime/random.ts';
 import type { MergeCodec, MergeReader } from './merge-codec.ts';
 import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
-import { mergeSeries, type MergedSeries } from './merge-series.ts';
+import { mergeSeries } from './merge-series.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 import { PlanLedger } from './plan-ledger.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
+import { readInBatches } from './series-batches.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
 /** Failures in a row after which a merge is given up, so that one damaged file does not keep all others from being merged. */
 const TRIES_MAX = 8;
 const DAY_MS = 86_400_000;
@@ -160,41 +159,22 @@ export class FileMerger {
     const writer = codec.writer(limits, { 'varve.shard': plan.shard, 'varve.merge': plan.id });
     const runs = plan.runs.map((run) => files.describe(run));
     let skip = cursor?.rowsTaken ?? 0;
-    for await (const batch of inBatches(mergeSeries(runs, (file) => this.#open(plan, file), cursor), limits.archiveMergeRowsTarget)) {
-      const rows = await this.#read(batch);
-      for (const [i, { labels, filePlaces }] of batch.entries()) {
-        const joined = codec.join(rows[i]!);
+    for await (const { series, rows } of readInBatches(mergeSeries(runs, (file) => this.#open(plan, file), cursor), limits, codec.pieces !== undefined)) {
+      const { labels, places, filePlaces } = series;
+      const id = seriesIdBytes(hasher, labels);
+      let rowsTaken = 0;
+      for await (const joined of rows === undefined ? must(codec.pieces, 'pieces')(places, limits) : [codec.join(rows)]) {
         const length = codec.lengthOf(joined);
-        const to = Math.min(length, skip + writer.room);
-        if (to > skip) writer.add(labels, seriesIdBytes(hasher, labels), joined, skip, to);
-        if (to < length) return { file: writer.finish(), cursor: { labels, rowsTaken: to, places: filePlaces } };
-        skip = 0;
+        // What is in the file before.
+        const from = Math.min(length, Math.max(0, skip - rowsTaken));
+        const to = Math.min(length, from + writer.room);
+        if (to > from) writer.add(labels, id, joined, from, to);
+        rowsTaken += to;
+        if (to < length) return { file: writer.finish(), cursor: { labels, rowsTaken, places: filePlaces } };
       }
+      skip = 0;
     }
     return writer.rowCount === 0 ? undefined : { file: writer.finish(), cursor: undefined };
-  }
-
-  /** The rows of a batch of series, by place: each file is asked once. */
-  async #read(batch: readonly MergedSeries<unknown>[]): Promise<unknown[][]> {
-    const rows = batch.map(({ places }) => new Array<unknown>(places.length));
-    const byReader = new Map<MergeReader<unknown>, { readonly series: number; readonly place: number }[]>();
-    batch.forEach(({ places }, series) => {
-      places.forEach(({ reader }, place) => {
-        const known = byReader.get(reader);
-        if (known === undefined) byReader.set(reader, [{ series, place }]);
-        else known.push({ series, place });
-      });
-    });
-    const wanted = [...byReader];
-    for (let start = 0; start < wanted.length; start += REQUESTS_AT_ONCE) {
-      await Promise.all(
-        wanted.slice(start, start + REQUESTS_AT_ONCE).map(async ([reader, at]) => {
-          const read = await port(() => reader.read(at.map(({ series, place }) => batch[series]!.places[place]!.entry)));
-          at.forEach(({ series, place }, i) => (rows[series]![place] = read[i]));
-        }),
-      );
-    }
-    return rows;
   }
 
   async #open(plan: MergePlan, file: DataFile): Promise<MergeReader<unknown>> {
@@ -228,20 +208,4 @@ export class FileMerger {
   #codec(plan: MergePlan): MergeCodec<unknown> {
     return must(this.#options.codecs[plan.table], `a codec for ${plan.table}`);
   }
-}
-
-/** Series by so many rows, at least one. */
-async function* inBatches<Rows>(series: AsyncIterable<MergedSeries<Rows>>, rowsTarget: number): AsyncGenerator<readonly MergedSeries<Rows>[]> {
-  let batch: MergedSeries<Rows>[] = [];
-  let rows = 0;
-  for await (const one of series) {
-    if (batch.length > 0 && rows + one.rowCount > rowsTarget) {
-      yield batch;
-      batch = [];
-      rows = 0;
-    }
-    batch.push(one);
-    rows += one.rowCount;
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -13,6 +13,8 @@ export class RowGroupWriter {
   #spare: SampleRun | undefined;
   readonly #chunk: ColumnChunkWriter;
   #series: SeriesRows[] = [];
+  /** Of the last series: the same object is that series again. */
+  #lastLabels: Labels | undefined;
   #payloadBytes = 0;
 
   /** `out` is the file from its first byte. */
@@ -22,6 +24,10 @@ export class RowGroupWriter {
 
   get rowCount(): number {
     return this.#run.length;
+  }
+
+  get seriesCount(): number {
+    return this.#series.length;
   }
 
   /** Bytes of histograms. */
@@ -34,7 +40,10 @@ export class RowGroupWriter {
     const before = run.payloads.length;
     run.append(source, from, to);
     for (let i = before; i < run.payloads.length; i++) this.#payloadBytes += run.payloads[i]!.length;
-    this.#series.push({ ...splitMetric(labels), id, rowCount: to - from });
+    const last = this.#series.at(-1);
+    if (last !== undefined && this.#lastLabels === labels) this.#series[this.#series.length - 1] = { ...last, rowCount: last.rowCount + to - from };
+    else this.#series.push({ ...splitMetric(labels), id, rowCount: to - from });
+    this.#lastLabels = labels;
   }
 
   /** Writes what was collected, at least one row, and begins anew. */

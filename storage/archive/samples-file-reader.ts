@@ -15,16 +15,29 @@ const columnOf = (field: number): number => SAMPLES_SCHEMA.leaves.findIndex(({ f
 
 const COLUMN = { timestamp: columnOf(FIELD.timestamp), value: columnOf(FIELD.value), histogram: columnOf(FIELD.histogram), startTimestamp: columnOf(FIELD.startTimestamp) } as const;
 
+/** In the place of all histograms, for those who count them. */
+const NO_HISTOGRAM = new Uint8Array(0);
+/** A time and a value, or the bits that stand for a histogram. */
+const SAMPLE_BYTES = 16;
+const START_BYTES = 8;
+
 /** Reads series out of a file of samples. */
 export class SamplesFileReader {
   readonly #file: SeriesFileReader;
+  readonly #hasPayloads: boolean;
 
-  private constructor(file: SeriesFileReader) {
+  private constructor(file: SeriesFileReader, hasPayloads: boolean) {
     this.#file = file;
+    this.#hasPayloads = hasPayloads;
   }
 
   static async open(store: ObjectStore, ref: SamplesFileRef): Promise<SamplesFileReader> {
-    return new SamplesFileReader(await SeriesFileReader.open(store, ref, SAMPLES_SCHEMA));
+    return new SamplesFileReader(await SeriesFileReader.open(store, ref, SAMPLES_SCHEMA), true);
+  }
+
+  /** For those who want to know where histograms are, and not what they say: they are not read. */
+  static async openWithoutPayloads(store: ObjectStore, ref: SamplesFileRef): Promise<SamplesFileReader> {
+    return new SamplesFileReader(await SeriesFileReader.open(store, ref, SAMPLES_SCHEMA), false);
   }
 
   get rowCount(): number {
@@ -38,8 +51,28 @@ export class SamplesFileReader {
 
   /** The samples of some of the file's series, in the order given. Rows of neighbours share pages, so ask for many at a time. `onFetch` hears of each request. */
   async read(entries: readonly SeriesEntry[], onFetch?: (bytes: number) => void): Promise<RunSource[]> {
-    const pages = await this.#file.readPages(entries, { columnsOf, decoderOf, onFetch });
-    return this.#file.named(() => entries.map((entry) => this.#assemble(entry, pages)));
+    const pages = await this.#file.readPages(entries, { columnsOf: (entry) => this.#columnsOf(entry), decoderOf, onFetch });
+    return this.#file.named(() => entries.map((entry) => checked(entry, this.#assemble(entry, pages))));
+  }
+
+  /** The samples `from` to before `to` of those that the file has of a series. */
+  async readPart(entry: SeriesEntry, from: number, to: number): Promise<RunSource> {
+    const part = { ...entry, firstRow: entry.firstRow + from, rowCount: to - from };
+    const pages = await this.#file.readPages([part], { columnsOf: () => this.#columnsOf(entry), decoderOf, onFetch: undefined });
+    return this.#file.named(() => this.#assemble(part, pages));
+  }
+
+  /** About how much memory the samples of a series take. */
+  bytesOf(entry: SeriesEntry): number {
+    const payloadBytes = entry.hasHistograms && this.#hasPayloads ? this.#file.plainBytes(entry, COLUMN.histogram) : 0;
+    return entry.rowCount * (SAMPLE_BYTES + (entry.hasStarts ? START_BYTES : 0)) + payloadBytes;
+  }
+
+  #columnsOf({ hasHistograms, hasStarts }: SeriesEntry): number[] {
+    const columns: number[] = [COLUMN.timestamp, COLUMN.value];
+    if (hasHistograms && this.#hasPayloads) columns.push(COLUMN.histogram);
+    if (hasStarts) columns.push(COLUMN.startTimestamp);
+    return columns;
   }
 
   #assemble(entry: SeriesEntry, pages: DecodedPages): RunSource {
@@ -54,7 +87,7 @@ export class SamplesFileReader {
         bits.set(source.subarray(from * 2, to * 2), (at + offset) * 2);
         for (let row = from; isDefined !== undefined && row < to; row++) if (isDefined[row] === 0) bits[(at + offset + row - from) * 2 + 1] = HISTOGRAM_BITS_HIGH;
       });
-      if (entry.hasHistograms) {
+      if (entry.hasHistograms && this.#hasPayloads) {
         pages.copy(group, COLUMN.histogram, start, end, (page: readonly (Uint8Array | undefined)[], from, to, offset) => {
           for (let row = from; row < to; row++) {
             const place = (at + offset + row - from) * 2;
@@ -67,18 +100,21 @@ export class SamplesFileReader {
       at += end - start;
     }
     if (!entry.hasHistograms && bits.some((word, i) => (i & 1) === 1 && word === HISTOGRAM_BITS_HIGH)) throw new DecodeError(`a row without a value in a series without histograms`);
-    if (timestampsMs[0] !== entry.minTimeMs || timestampsMs[entry.rowCount - 1] !== entry.maxTimeMs) {
-      throw new DecodeError(`rows from ${timestampsMs[0]} to ${timestampsMs[entry.rowCount - 1]} where the directory has ${entry.minTimeMs} to ${entry.maxTimeMs}`);
+    if (entry.hasHistograms && !this.#hasPayloads) {
+      payloads.push(NO_HISTOGRAM);
+      for (let row = 0; row < entry.rowCount; row++) if (bits[row * 2 + 1] === HISTOGRAM_BITS_HIGH) bits[row * 2] = 0;
     }
     return { timestampsMs, bits, payloads: payloads.length === 0 ? NO_PAYLOADS : payloads, startsMs };
   }
 }
 
-function columnsOf({ hasHistograms, hasStarts }: SeriesEntry): number[] {
-  const columns: number[] = [COLUMN.timestamp, COLUMN.value];
-  if (hasHistograms) columns.push(COLUMN.histogram);
-  if (hasStarts) columns.push(COLUMN.startTimestamp);
-  return columns;
+/** All samples of a series, which are of the time that the directory has. */
+function checked({ rowCount, minTimeMs, maxTimeMs }: SeriesEntry, samples: RunSource): RunSource {
+  const { timestampsMs } = samples;
+  if (timestampsMs[0] !== minTimeMs || timestampsMs[rowCount - 1] !== maxTimeMs) {
+    throw new DecodeError(`rows from ${timestampsMs[0]} to ${timestampsMs[rowCount - 1]} where the directory has ${minTimeMs} to ${maxTimeMs}`);
+  }
+  return samples;
 }
 
 function decoderOf(column: number): PageDecoder {

@@ -8,7 +8,7 @@ import { RowGroupWriter } from './row-group-writer.ts';
 import { SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SeriesFileWriter, type SeriesFile } from './series-file-writer.ts';
 
-export type SamplesFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
+export type SamplesFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveRowGroupRowsMax' | 'archiveRowGroupSeriesMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
 
 /** A finished file of samples. */
 export type SamplesFile = SeriesFile;
@@ -48,10 +48,15 @@ export class SamplesFileWriter {
   /** How many more rows go in; 0 when it is time to finish. Nobody knows before what waits is written. */
   get room(): number {
     assert(this.#writing === undefined, 'a row group that waits to be written');
-    return this.#file.out.length + this.#group.payloadBytes >= this.#limits.archiveFileBytesTarget ? 0 : this.#limits.archiveFileRowsMax - this.rowCount;
+    const { archiveFileBytesTarget, archiveDirectoryBytesTarget, archiveFileRowsMax } = this.#limits;
+    const isFull = this.#file.out.length + this.#group.payloadBytes >= archiveFileBytesTarget || this.#file.directoryBytes >= archiveDirectoryBytesTarget;
+    return isFull ? 0 : archiveFileRowsMax - this.rowCount;
   }
 
-  /** Adds a series' samples `from` to `to`: at least one, at most as many as there is room for. `id` is copied by the next full row group. */
+  /**
+   * Adds a series' samples `from` to `to`: at least one, at most as many as there is room for. `id` is copied by the next full row group. A
+   * series may be added in several pieces, one behind the other, with the same `labels`.
+   */
   add(labels: Labels, id: Uint8Array, source: RunSource, from: number, to: number): void {
     this.collect(labels, id, source, from, to);
     this.#writeAll();
@@ -61,12 +66,13 @@ export class SamplesFileWriter {
   collect(labels: Labels, id: Uint8Array, source: RunSource, from: number, to: number): void {
     assert(this.#writing === undefined, 'a row group that waits to be written');
     assert(to > from && to - from <= this.#limits.archiveFileRowsMax - this.rowCount, `${to - from} rows where ${this.#limits.archiveFileRowsMax - this.rowCount} go in`);
-    const { archiveRowGroupRowsMax, archiveRowGroupPayloadBytesTarget } = this.#limits;
+    const { archiveRowGroupRowsMax, archiveRowGroupSeriesMax, archiveRowGroupPayloadBytesTarget } = this.#limits;
     for (let start = from; start < to; ) {
       const end = Math.min(to, start + archiveRowGroupRowsMax - this.#group.rowCount);
       this.#group.add(labels, id, source, start, end);
       start = end;
-      if (this.#group.rowCount < archiveRowGroupRowsMax && this.#group.payloadBytes < archiveRowGroupPayloadBytesTarget) continue;
+      const { rowCount, seriesCount, payloadBytes } = this.#group;
+      if (rowCount < archiveRowGroupRowsMax && seriesCount < archiveRowGroupSeriesMax && payloadBytes < archiveRowGroupPayloadBytesTarget) continue;
       this.#writeAll();
       this.#writing = this.#group.writeInTurns();
     }

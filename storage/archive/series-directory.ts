@@ -3,7 +3,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
 import { ColumnWriter } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
-import { compress, decompress } from '../chunk/zstd.ts';
+import { compress, decompressBlocks } from '../chunk/zstd.ts';
 import type { Labels } from '../model/labels.ts';
 
 /*
@@ -25,6 +25,8 @@ const HAS_STARTS = 1;
 const HAS_HISTOGRAMS = 2;
 /** No writer makes more of one file: what a damaged header may ask for. */
 const PLAIN_BYTES_MAX = 64 * 1024 * 1024;
+/** Of a number below 2^53. */
+const VARINT_BYTES_MAX = 8;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -103,23 +105,57 @@ export function* readSeriesDirectory(bytes: Uint8Array, where: string): Generato
   const plainBytes = head.uint32();
   const seriesCount = head.uint32();
   if (plainBytes > PLAIN_BYTES_MAX) throw new DecodeError(`${where}: ${plainBytes} bytes, at most ${PLAIN_BYTES_MAX} are possible`);
-  const reader = new ByteReader(decompress(bytes.subarray(HEADER_BYTES), plainBytes, where));
+  const plain = new BlockReader(decompressBlocks(bytes.subarray(HEADER_BYTES), plainBytes, where));
   let labels: string[] = [];
   let minTimeMs = 0;
   let firstRow = 0;
   for (let series = 0; series < seriesCount; series++) {
-    const shared = reader.varint();
+    const shared = plain.varint();
     if (shared > labels.length) throw new DecodeError(`${where}: ${shared} strings of ${labels.length} before`);
     labels = labels.slice(0, shared);
-    for (let own = reader.varint(); own > 0; own--) labels.push(decoder.decode(reader.take(reader.varint())));
+    for (let own = plain.varint(); own > 0; own--) labels.push(decoder.decode(plain.take(plain.varint())));
     if (labels.length % 2 !== 0) throw new DecodeError(`${where}: ${labels.length} strings are no pairs`);
-    const rowCount = reader.varint();
-    minTimeMs += signedVarint(reader);
-    const maxTimeMs = minTimeMs + reader.varint();
-    const flags = reader.byte();
+    const rowCount = plain.varint();
+    minTimeMs += signedVarint(plain.upTo(VARINT_BYTES_MAX));
+    const maxTimeMs = minTimeMs + plain.varint();
+    const flags = plain.upTo(1).byte();
     if (rowCount === 0 || flags > (HAS_STARTS | HAS_HISTOGRAMS)) throw new DecodeError(`${where}: a series of ${rowCount} rows with flags ${flags}`);
     yield { labels, firstRow, rowCount, minTimeMs, maxTimeMs, hasStarts: (flags & HAS_STARTS) !== 0, hasHistograms: (flags & HAS_HISTOGRAMS) !== 0 };
     firstRow += rowCount;
   }
-  if (!reader.done) throw new DecodeError(`${where}: ${reader.end - reader.position} bytes too many`);
+  const { done, end, position } = plain.upTo(1);
+  if (!done) throw new DecodeError(`${where}: ${end - position} bytes too many`);
+}
+
+/** A cursor over bytes that come in blocks, of which it holds one, and what is left of the one before. */
+class BlockReader {
+  readonly #blocks: Iterator<Uint8Array>;
+  #reader = new ByteReader(new Uint8Array(0));
+
+  constructor(blocks: Iterator<Uint8Array>) {
+    this.#blocks = blocks;
+  }
+
+  varint(): number {
+    return this.upTo(VARINT_BYTES_MAX).varint();
+  }
+
+  /** Good until the next call of any kind. */
+  take(length: number): Uint8Array {
+    return this.upTo(length).take(length);
+  }
+
+  /** A cursor that has so many bytes, or all that are left. */
+  upTo(length: number): ByteReader {
+    while (this.#reader.end - this.#reader.position < length) {
+      const next = this.#blocks.next();
+      if (next.done === true) break;
+      const rest = this.#reader.bytes.subarray(this.#reader.position, this.#reader.end);
+      const joined = new Uint8Array(rest.length + next.value.length);
+      joined.set(rest);
+      joined.set(next.value, rest.length);
+      this.#reader = new ByteReader(joined);
+    }
+    return this.#reader;
+  }
 }

@@ -10,6 +10,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { randomId } from '../runtime/random.ts';
 import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { entriesInBatches } from './series-batches.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
 import { dataFileOf } from './series-file-writer.ts';
@@ -127,16 +128,17 @@ export class SeriesExpiry {
     const { sql, files, store, clock, random, prefix } = this.#options;
     const codec = must(this.#options.codecs[table], `a codec for ${table}`);
     const reader = await port(() => codec.open(store, description));
-    const entries = await port(async () => [...reader.series()]);
-    const kept = entries.filter(({ labels }) => retention.of(labels) > retentionMs);
-    if (kept.length === entries.length) {
+    // Its series are gone through twice: all of them at once may be more than goes into memory.
+    const isKept = ({ labels }: SeriesEntry): boolean => retention.of(labels) > retentionMs;
+    const counts = await port(async () => countKept(reader.series(), isKept));
+    if (counts.left === 0) {
       this.#expired.mark(file, mark);
       return false;
     }
     const id = randomId(random);
     const add: DataFile[] = [];
-    if (kept.length > 0) {
-      const rewritten = (await this.#rewrite(codec, reader, kept, shard)).finish();
+    if (counts.kept > 0) {
+      const rewritten = (await this.#rewrite(codec, reader, isKept, shard)).finish();
       const key = `${prefix}/${table}/data/${partitionFolder(tableDefinition(table), day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
       // Commit point of the object: the store's own. Nobody else has the key.
       if ((await port(() => putObject(store, key, rewritten.bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
@@ -158,20 +160,27 @@ export class SeriesExpiry {
     return true;
   }
 
-  async #rewrite(codec: MergeCodec<unknown>, reader: MergeReader<unknown>, entries: readonly SeriesEntry[], shard: string): Promise<MergeWriter<unknown>> {
+  async #rewrite(codec: MergeCodec<unknown>, reader: MergeReader<unknown>, isKept: (entry: SeriesEntry) => boolean, shard: string): Promise<MergeWriter<unknown>> {
     const { limits } = this.#options;
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
     // What is left of a file fits one: the bounds of bytes are for rows that come from many.
     const writer = codec.writer({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER } as typeof LIMITS, { 'varve.shard': shard });
-    for (let start = 0, end = 0; start < entries.length; start = end) {
-      let rowCount = 0;
-      while (end < entries.length && (end === start || rowCount + entries[end]!.rowCount <= limits.archiveMergeRowsTarget)) rowCount += entries[end++]!.rowCount;
-      const batch = entries.slice(start, end);
+    for (const batch of entriesInBatches(reader, keptOf(reader.series(), isKept), limits)) {
       const rows = await port(() => reader.read(batch));
       batch.forEach(({ labels }, i) => writer.add(labels, seriesIdBytes(hasher, labels), rows[i], 0, codec.lengthOf(rows[i])));
     }
     return writer;
   }
+}
+
+function* keptOf(entries: Iterable<SeriesEntry>, isKept: (entry: SeriesEntry) => boolean): Generator<SeriesEntry> {
+  for (const entry of entries) if (isKept(entry)) yield entry;
+}
+
+function countKept(entries: Iterable<SeriesEntry>, isKept: (entry: SeriesEntry) => boolean): { readonly kept: number; readonly left: number } {
+  let [kept, left] = [0, 0];
+  for (const entry of entries) isKept(entry) ? kept++ : left++;
+  return { kept, left };
 }
 
 function markOf(retention: SeriesRetention, retentionMs: number): string {

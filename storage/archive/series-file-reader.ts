@@ -6,6 +6,7 @@ import { PARQUET_MAGIC, PARQUET_TAIL_BYTES, readFooter, readOffsetIndex, type Fo
 import type { ParquetSchema } from './parquet-schema.ts';
 import { readSeriesDirectory, type SeriesEntry } from './series-directory.ts';
 import { DIRECTORY_KEY } from './series-file-writer.ts';
+import { PAGE_BYTES_TARGET } from './zstd-frame.ts';
 
 /** Pages so close to each other are fetched as one: a request costs more than reading on. */
 const GAP_BYTES_MAX = 64 * 1024;
@@ -145,6 +146,20 @@ export class SeriesFileReader {
       const end = Math.min(rowGroups[group]!.rowCount, firstRow + rowCount - this.#groupStarts[group]!);
       if (start < end) yield { group, start, end };
     }
+  }
+
+  /** About how many bytes a series' rows have in a column, before compression: pages are taken to be as full as writers make them. */
+  plainBytes(entry: SeriesEntry, column: number): number {
+    let bytes = 0;
+    for (const { group, start, end } of this.stretches(entry)) {
+      const locations = this.#offsetIndex(group, column);
+      for (const { page, location } of this.#pagesOf(group, column, start, end)) {
+        const rowCount = pageRowCount(locations, page, this.#footer.rowGroups[group]!.rowCount);
+        const rows = Math.min(end, location.firstRow + rowCount) - Math.max(start, location.firstRow);
+        bytes += (PAGE_BYTES_TARGET * rows) / rowCount;
+      }
+    }
+    return bytes;
   }
 
   *#pagesOf(group: number, column: number, start: number, end: number): Generator<WantedPage> {

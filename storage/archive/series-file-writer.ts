@@ -2,10 +2,11 @@ import type { ColumnStatistics, DataFile } from '../catalog/data-file.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { ColumnWriter } from '../chunk/index.ts';
 import { labelValue, METRIC_NAME } from '../model/labels.ts';
-import { assert } from '../runtime/assert.ts';
+import { assert, must } from '../runtime/assert.ts';
 import { PARQUET_MAGIC, writeFooter, type Bounds, type RowGroup } from './parquet-footer.ts';
 import { DOUBLE, INT64, type ParquetSchema } from './parquet-schema.ts';
 import { SeriesDirectoryWriter, type SeriesEntry } from './series-directory.ts';
+import { sameLabels } from './series-id-bytes.ts';
 
 /** Key of the footer's key-value metadata that says where the series directory is: `offset,bytes`. */
 export const DIRECTORY_KEY = 'varve.series_directory';
@@ -42,6 +43,8 @@ export class SeriesFileWriter {
   readonly #keyValues: Readonly<Record<string, string>>;
   readonly #directory = new SeriesDirectoryWriter();
   readonly #groups: RowGroup[] = [];
+  /** The series that was noted last: more of its rows may come. */
+  #last: Omit<SeriesEntry, 'firstRow'> | undefined;
   #rowCount = 0;
   #firstMetric: string | undefined;
   #lastMetric = '';
@@ -59,8 +62,22 @@ export class SeriesFileWriter {
     return this.#rowCount;
   }
 
+  /** Bytes of the series directory, before compression: a reader holds them in memory, compressed. */
+  get directoryBytes(): number {
+    return this.#directory.plainBytes;
+  }
+
+  /** What is told of the same series again is of rows that follow those of before. */
   noteSeries(entry: Omit<SeriesEntry, 'firstRow'>): void {
-    this.#directory.add(entry);
+    const last = this.#last;
+    if (last === undefined || !sameLabels(last.labels, entry.labels)) {
+      if (last !== undefined) this.#directory.add(last);
+      this.#last = entry;
+    } else {
+      assert(entry.minTimeMs > last.maxTimeMs, 'rows of a series in the order of time');
+      const { rowCount, maxTimeMs, hasStarts, hasHistograms } = entry;
+      this.#last = { ...last, rowCount: last.rowCount + rowCount, maxTimeMs, hasStarts: last.hasStarts || hasStarts, hasHistograms: last.hasHistograms || hasHistograms };
+    }
     this.#rowCount += entry.rowCount;
     this.#minTimeMs = Math.min(this.#minTimeMs, entry.minTimeMs);
     this.#maxTimeMs = Math.max(this.#maxTimeMs, entry.maxTimeMs);
@@ -76,6 +93,7 @@ export class SeriesFileWriter {
   finish(): SeriesFile {
     assert(this.#rowCount > 0, 'a file without rows');
     const { out } = this;
+    this.#directory.add(must(this.#last, 'a series'));
     const directory = this.#directory.finish();
     const directoryAt = out.length;
     out.append(directory);

@@ -11,6 +11,7 @@ import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure
 import type { RewritingPorts } from './rewriting-ports.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
+import { entriesInBatches } from './series-batches.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
@@ -85,12 +86,12 @@ export class TombstoneExecutor {
     const through = must(unclean.tombstones.at(-1), 'a tombstone').tombstone;
     const reader = await port(() => SamplesFileReader.open(store, description));
     const test = new DeletionTest(unclean.tombstones);
-    const entries = await port(async () => [...reader.series()]);
-    if (!entries.some(({ labels, minTimeMs, maxTimeMs }) => test.rangesOf(labels, minTimeMs, maxTimeMs).length > 0)) {
+    // Its series are gone through twice: all of them at once may be more than goes into memory.
+    if (!(await port(async () => hasDeleted(reader.series(), test)))) {
       tombstones.markClean(file, through);
       return false;
     }
-    const writer = await this.#rewrite(reader, entries, test, shard);
+    const writer = await this.#rewrite(reader, test, shard);
     const removed = description.rowCount - writer.rowCount;
     if (removed === 0) {
       tombstones.markClean(file, through);
@@ -119,15 +120,12 @@ export class TombstoneExecutor {
     return true;
   }
 
-  async #rewrite(reader: SamplesFileReader, entries: readonly SeriesEntry[], test: DeletionTest, shard: string): Promise<SamplesFileWriter> {
+  async #rewrite(reader: SamplesFileReader, test: DeletionTest, shard: string): Promise<SamplesFileWriter> {
     const { limits } = this.#options;
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
     // What is left of a file fits one: the bounds of bytes are for samples that come from many.
     const writer = new SamplesFileWriter({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER }, { 'varve.shard': shard });
-    for (let start = 0, end = 0; start < entries.length; start = end) {
-      let rows = 0;
-      while (end < entries.length && (end === start || rows + entries[end]!.rowCount <= limits.archiveMergeRowsTarget)) rows += entries[end++]!.rowCount;
-      const batch = entries.slice(start, end);
+    for (const batch of entriesInBatches(reader, reader.series(), limits)) {
       const sources = await port(() => reader.read(batch));
       batch.forEach(({ labels, minTimeMs, maxTimeMs }, i) => {
         const { timestampsMs } = sources[i]!;
@@ -137,4 +135,9 @@ export class TombstoneExecutor {
     }
     return writer;
   }
+}
+
+function hasDeleted(entries: Iterable<SeriesEntry>, test: DeletionTest): boolean {
+  for (const { labels, minTimeMs, maxTimeMs } of entries) if (test.rangesOf(labels, minTimeMs, maxTimeMs).length > 0) return true;
+  return false;
 }

@@ -35,6 +35,8 @@ export interface FileRun {
   /** The greatest of its files. */
   readonly rank: number;
   readonly rowCount: number;
+  /** The longest tail among its files. */
+  readonly tailBytes: number;
   /** Their numbers, in order. */
   readonly files: readonly number[];
 }
@@ -196,6 +198,11 @@ export class ArchiveFiles {
     return row && { table, ...row };
   }
 
+  /** Whether files have come to a partition since `unmark`. */
+  isChanged({ table, day, shard }: ShardPartition): boolean {
+    return this.#sql.all('SELECT 1 FROM changed_partition WHERE table_name = ? AND day = ? AND shard = ?', table, day, shard).length > 0;
+  }
+
   /** Somebody has looked at the partition. */
   unmark({ table, day, shard }: ShardPartition): void {
     this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day = ? AND shard = ?', table, day, shard);
@@ -203,17 +210,18 @@ export class ArchiveFiles {
 
   /** The files that queries read of a partition, as runs, by rising rank. */
   runs({ table, day, shard }: ShardPartition): FileRun[] {
-    const runs = new Map<number, { run: number; rank: number; rowCount: number; files: number[] }>();
-    const rows = this.#sql.all<{ file: number; run: number; rank: number; row_count: number }>(
-      `SELECT file, run, rank, json_extract(description, '$.rowCount') AS row_count FROM data_file
+    const runs = new Map<number, { run: number; rank: number; rowCount: number; tailBytes: number; files: number[] }>();
+    const rows = this.#sql.all<{ file: number; run: number; rank: number; row_count: number; tail_bytes: number }>(
+      `SELECT file, run, rank, json_extract(description, '$.rowCount') AS row_count, json_extract(description, '$.tailBytes') AS tail_bytes FROM data_file
         WHERE removed_change IS NULL AND table_name = ? AND day = ? AND shard = ? ORDER BY position, file`,
       table,
       day,
       shard,
     );
-    for (const { file, run, rank, row_count: rowCount } of rows) {
-      const known = runs.get(run) ?? { run, rank: 0, rowCount: 0, files: [] };
+    for (const { file, run, rank, row_count: rowCount, tail_bytes: tailBytes } of rows) {
+      const known = runs.get(run) ?? { run, rank: 0, rowCount: 0, tailBytes: 0, files: [] };
       known.files.push(file);
+      known.tailBytes = Math.max(known.tailBytes, tailBytes);
       known.rank = Math.max(known.rank, rank);
       known.rowCount += rowCount;
       runs.set(run, known);

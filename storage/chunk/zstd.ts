@@ -31,24 +31,32 @@ export function compress(plain: Uint8Array): Uint8Array {
 
 /** The plain bytes, which must be exactly `plainLength`. `where` names the place in errors. */
 export function decompress(compressed: Uint8Array, plainLength: number, where: string): Uint8Array {
+  const blocks = decompressBlocks(compressed, plainLength, where);
+  if (plainLength > 0 && plainLength <= ZSTD_BLOCK_BYTES) {
+    const [block] = [...blocks];
+    return block!;
+  }
+  const plain = new Uint8Array(plainLength);
+  let length = 0;
+  for (const block of blocks) {
+    plain.set(block, length);
+    length += block.length;
+  }
+  return plain;
+}
+
+/** The same a block at a time, each of which is the caller's: for those who need not have all at once. */
+export function* decompressBlocks(compressed: Uint8Array, plainLength: number, where: string): Generator<Uint8Array> {
   const reader = new ByteReader(compressed);
   const blockCount = reader.varint();
   // Before memory is taken for them.
   if (blockCount !== Math.ceil(plainLength / ZSTD_BLOCK_BYTES)) throw new Error(`${where}: ${blockCount} blocks for ${plainLength} bytes`);
-  const decompressBlock = (): Uint8Array => zstdDecompressSync(reader.take(reader.varint()), { maxOutputLength: ZSTD_BLOCK_BYTES * 2 });
-  if (blockCount === 1) return checkLength(decompressBlock(), plainLength, where);
-  const plain = new Uint8Array(plainLength);
   let length = 0;
   for (let i = 0; i < blockCount; i++) {
-    const block = decompressBlock();
-    if (length + block.length > plainLength) throw new Error(`${where}: more than the ${plainLength} bytes that were stored`);
-    plain.set(block, length);
+    const block = zstdDecompressSync(reader.take(reader.varint()), { maxOutputLength: ZSTD_BLOCK_BYTES * 2 });
     length += block.length;
+    if (length > plainLength) throw new Error(`${where}: more than the ${plainLength} bytes that were stored`);
+    yield block;
   }
-  return checkLength(plain.subarray(0, length), plainLength, where);
-}
-
-function checkLength(plain: Uint8Array, plainLength: number, where: string): Uint8Array {
-  if (plain.length !== plainLength) throw new Error(`${where}: ${plain.length} bytes, want ${plainLength}`);
-  return plain;
+  if (length !== plainLength) throw new Error(`${where}: ${length} bytes, want ${plainLength}`);
 }

@@ -234,12 +234,16 @@ export const LIMITS = {
   // —— the archive ——
   /** Rows of a row group, which are in memory before they are written: 16 bytes each, and as many again at the most for start timestamps. */
   archiveRowGroupRowsMax: 64 * KIB,
+  /** Series of a row group, which are in memory with their labels before it is written: about a KiB each. */
+  archiveRowGroupSeriesMax: 16 * KIB,
   /** Histograms of a row group, before compression; with one series' batch behind it, it is written. */
   archiveRowGroupPayloadBytesTarget: 4 * MIB,
   /** Rows of a file: what a flush encodes before it lets others have a turn, and about 1 MiB of common samples. */
   archiveFileRowsMax: 256 * KIB,
   /** Bytes of a file, which is one upload and in memory whole. Only histograms and values that do not compress reach it. */
   archiveFileBytesTarget: 8 * MIB,
+  /** The series directory of a file, before compression: of series that have a few rows each it is larger than these. Readers hold it, compressed to a fifth or so. */
+  archiveDirectoryBytesTarget: 4 * MIB,
 
   /** Exemplars of one file, about 500 bytes each in memory. Of a window's, those that came last go into the archive: one file. */
   archiveExemplarsPerFileMax: 32 * KIB,
@@ -284,7 +288,7 @@ export const LIMITS = {
   rollupPercentileSamplesMax: 64 * KIB,
   /** Samples that one step makes buckets of, some three seconds of work: a file of 5-minute buckets is then about full. */
   rollupStepSamplesTarget: 4 * 1024 * KIB,
-  /** Days of a month that are rolled up at a time: each has up to 24 files open. */
+  /** Days of a month that are rolled up at a time, where their runs of files may all be open (`archiveOpenRunsMax`). */
   rollupDaysMax: 4,
   /** A day is rolled up when no samples of it have come for so long: imports come in many commits. */
   rollupSettleMs: 15 * MINUTE_MS,

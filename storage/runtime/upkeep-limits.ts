@@ -14,6 +14,10 @@ export const UPKEEP_LIMITS = {
   archiveMergeRowsFactor: 4,
   /** Files that one merge takes: a day of the largest shard that is scraped every 15 s has 3,300. */
   archiveMergeFilesMax: 4096,
+  /** Runs of files that are merged, or rolled up, at a time: of each a file is open, whose pages at both ends of what is read are decoded whole, at most half a MiB. */
+  archiveOpenRunsMax: 48,
+  /** Tails of the files that are open at a time, as far as there are two of them: a day of hours of the usual kind has 24 of 50 KiB. */
+  archiveOpenTailBytesTarget: 12 * 1024 * KIB,
   /** Files of such a partition that leave with one commit. */
   archiveRetentionFilesMax: 1024,
   /** Objects of files that have left stay for so long: far longer than a query that has found them may take, or a reader of a snapshot. */
@@ -42,4 +46,6 @@ export const UPKEEP_LIMITS = {
   archiveTombstoneFilesPerStep: 8,
   /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
   archiveMergeRowsTarget: 64 * KIB,
+  /** The same by bytes, which histograms have many of. */
+  archiveMergeBytesTarget: 4 * 1024 * KIB,
 } as const;

@@ -1,5 +1,5 @@
 import type { OpenPlan } from '../archive/orphan-sweep.ts';
-import type { MergeCursor } from '../archive/merge-plan.ts';
+import { mayBeOpen, type MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from '../archive/port-failure.ts';
 import type { RewritingPorts } from '../archive/rewriting-ports.ts';
@@ -46,6 +46,8 @@ export class RollupBuilder {
   readonly #tables: readonly WantedTable[];
   readonly #limits: RollupLimits;
   #encoder: RollupEncoder | undefined;
+  /** Nothing is begun before (Unix ms). */
+  #waitUntilMs = -Infinity;
 
   constructor(options: RollupBuilderOptions) {
     this.#options = options;
@@ -67,7 +69,7 @@ export class RollupBuilder {
   nextDueMs(): number | undefined {
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
-    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs);
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs, this.#waitUntilMs);
   }
 
   begun(): UpkeepStatus['begun'] {
@@ -93,8 +95,9 @@ export class RollupBuilder {
     if (!this.#pause.isOver) return;
     const known = this.#plans.plan();
     try {
-      if (known === undefined) this.#begin();
-      else if (!known.isEncoded) await this.#writeNext(known.plan);
+      if (known === undefined) {
+        if (this.#options.clock.nowMs() >= this.#waitUntilMs) this.#begin();
+      } else if (!known.isEncoded) await this.#writeNext(known.plan);
       else this.#finish(known.plan);
       // A plan that was only begun says nothing of whether it can be carried out.
       if (known !== undefined) this.#pause.succeeded();
@@ -107,10 +110,18 @@ export class RollupBuilder {
   }
 
   #begin(): void {
-    const { sql, clock, random, policy } = this.#options;
-    const work = planRollup(this.#ledger.state(), this.#tables, clock.nowMs(), this.#limits);
-    if (work === undefined) return;
+    const { sql, clock, random, limits, policy } = this.#options;
+    const nowMs = clock.nowMs();
+    const wanted = planRollup(this.#ledger.state(), this.#tables, nowMs, this.#limits);
+    if (wanted === undefined) return;
+    const work = this.#thatMayBeOpen(wanted);
     const runs = this.#runsOf(work);
+    const isLarge = !mayBeOpen(runs, limits);
+    // The day's files are merged first: the upkeep does that before long, or gives it up.
+    if (isLarge && work.days.some(({ day }) => this.#options.files.isChanged({ table: 'samples', day, shard: work.shard }))) {
+      this.#waitUntilMs = nowMs + limits.rollupSettleMs;
+      return;
+    }
     sql.transaction(() => {
       const empty = work.days.filter(({ day }) => !runs.some((run) => run.isOf(day)));
       for (const { day } of empty) this.#ledger.forget(work.shard, day);
@@ -121,16 +132,25 @@ export class RollupBuilder {
     });
   }
 
+  /** As many of the days, at least one, as have runs that may all be open at a time. */
+  #thatMayBeOpen(work: RollupWork): RollupWork {
+    for (let count = work.days.length; count > 1; count--) {
+      const some = { ...work, days: work.days.slice(0, count) };
+      if (mayBeOpen(this.#runsOf(some), this.#options.limits)) return some;
+    }
+    return { ...work, days: work.days.slice(0, 1) };
+  }
+
   /** The runs of files that have samples of the days, or the one on the edge of the day behind. */
-  #runsOf({ shard, days }: RollupWork): { readonly files: readonly number[]; readonly rank: number; readonly isOf: (day: number) => boolean }[] {
+  #runsOf({ shard, days }: RollupWork): { readonly files: readonly number[]; readonly rank: number; readonly tailBytes: number; readonly isOf: (day: number) => boolean }[] {
     const { files } = this.#options;
     const wanted = new Set(days.map(({ day }) => day));
     return [...new Set(days.flatMap(({ day }) => [day, day + 1]))]
       .flatMap((day) =>
-        files.runs({ table: 'samples', day, shard }).flatMap(({ files: run, rank }) => {
+        files.runs({ table: 'samples', day, shard }).flatMap(({ files: run, rank, tailBytes }) => {
           const isEdge = wanted.has(day - 1) && files.describe(run).some(({ minTimeMs }) => minTimeMs === day * DAY_MS);
           const isOf = (of: number): boolean => of === day || (isEdge && of === day - 1);
-          return wanted.has(day) || isEdge ? [{ files: run, rank, isOf }] : [];
+          return wanted.has(day) || isEdge ? [{ files: run, rank, tailBytes, isOf }] : [];
         }),
       )
       .sort((a, b) => a.rank - b.rank);

@@ -3,8 +3,10 @@ import type { MergeCursor } from '../archive/merge-plan.ts';
 import { mergeSeries, type MergedSeries, type SeriesPlace } from '../archive/merge-series.ts';
 import { port, PortFailure } from '../archive/port-failure.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
+import { readInBatches, readPlaces } from '../archive/series-batches.ts';
 import { seriesIdBytes } from '../archive/series-id-bytes.ts';
 import type { SeriesFile } from '../archive/series-file-writer.ts';
+import { readPieces } from '../archive/series-pieces.ts';
 import type { LeaversOf } from '../archive/series-retention.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
@@ -14,6 +16,7 @@ import type { ObjectStore } from '../object-store.ts';
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
+import type { RunSource } from '../shard/sample-run.ts';
 import { BucketColumns } from './bucket-columns.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { foldGroup, inOrderOfTime, joinBuckets, touchesDays, type RollupRows } from './roll-up-series.ts';
@@ -22,18 +25,7 @@ import { RollupFileWriter } from './rollup-file-writer.ts';
 import type { RollupPlan } from './rollup-plan.ts';
 import { aggregatesOf, type WarmRule } from './tiering-policy.ts';
 
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
-
 type Place = SeriesPlace<RollupRows>;
-
-/** A series with the rows that are read of it. */
-interface ReadSeries {
-  readonly series: MergedSeries<RollupRows>;
-  /** Those of its places that have something for the plan. */
-  readonly places: readonly Place[];
-  readonly rows: ReadonlyMap<Place, RollupRows>;
-}
 
 export interface EncodedRollups {
   readonly file: SeriesFile;
@@ -74,8 +66,9 @@ export class RollupEncoder {
     const daysOf = daysWithSamples(days, leaversOf);
     const made = new BucketColumns();
     let sampleCount = 0;
-    for await (const { series, places, rows } of this.#readSeries(mergeSeries([...runs, replaced], (file) => this.#open(file), cursor), days)) {
-      const { labels, filePlaces } = series;
+    const all = touching(mergeSeries([...runs, replaced], (file) => this.#open(file), cursor), (place) => this.#hasBuckets(place) || touchesDays(place, days));
+    for await (const { series, rows } of readInBatches(all, limits, true)) {
+      const { labels, filePlaces, places } = series;
       if (hasLeft?.(labels) === true) continue;
       const finish = (): EncodedRollups => ({ file: writer.finish(), cursor: { labels, rowsTaken: 0, places: filePlaces }, sampleCount });
       if (sampleCount >= limits.rollupStepSamplesTarget && writer.rowCount > 0) return finish();
@@ -84,10 +77,14 @@ export class RollupEncoder {
       const own = daysOf(labels);
       if (aggregates !== undefined && own.length > 0) {
         fold.begin(aggregates);
-        sampleCount += await this.#fold(places.filter(({ reader }) => !this.#bucketReaders.has(reader)), rows, own, fold, made);
+        for await (const samples of rows === undefined ? this.#pieces(places) : groupsOf(places, rows)) {
+          foldGroup(samples, own, fold, made);
+          sampleCount += samples.reduce((sum, { timestampsMs }) => sum + timestampsMs.length, 0);
+        }
         fold.finish(made);
       }
-      const joined = joinBuckets(places.flatMap((place) => rows.get(place)?.buckets ?? []), made, own);
+      const before = rows ?? (await readPlaces(places.filter((place) => this.#hasBuckets(place))));
+      const joined = joinBuckets(before.flatMap(({ buckets }) => buckets ?? []), made, own);
       if (joined.length === 0) continue;
       if (joined.length > writer.room && writer.rowCount > 0) return finish();
       writer.add(labels, seriesIdBytes(hasher, labels), joined);
@@ -95,67 +92,18 @@ export class RollupEncoder {
     return writer.rowCount === 0 ? undefined : { file: writer.finish(), cursor: undefined, sampleCount };
   }
 
-  /** The samples of a series into the fold, in the order of time. Returns how many there were. */
-  async #fold(places: readonly Place[], rows: ReadonlyMap<Place, RollupRows>, days: readonly number[], fold: BucketFold, made: BucketColumns): Promise<number> {
-    let sampleCount = 0;
-    for (const group of inOrderOfTime(places)) {
-      // Of a series with more samples than are held at a time they are read here, a group at a time.
-      const read = group.every((place) => rows.has(place)) ? rows : await this.#read(group);
-      const samples = group.map((place) => must(read.get(place)?.samples, 'samples of a place'));
-      foldGroup(samples, days, fold, made);
-      sampleCount += samples.reduce((sum, { timestampsMs }) => sum + timestampsMs.length, 0);
-    }
-    return sampleCount;
+  /** The samples of a series that has too many to be held at a time. */
+  async *#pieces(places: readonly Place[]): AsyncGenerator<readonly RunSource[]> {
+    const own = places.filter((place) => !this.#hasBuckets(place));
+    const read = async ({ reader, entry }: Place, from: number, to: number): Promise<RunSource> => {
+      const { samples } = await port(() => must(reader.readPart, 'parts').call(reader, entry, from, to));
+      return must(samples, 'samples of a place');
+    };
+    for await (const piece of readPieces(own, this.#options.limits, read)) yield [piece];
   }
 
-  /** Series with their rows, read many at a time; of one that has too many samples only the buckets that are made. */
-  async *#readSeries(all: AsyncIterable<MergedSeries<RollupRows>>, days: readonly number[]): AsyncGenerator<ReadSeries> {
-    const rowsMax = this.#options.limits.archiveMergeRowsTarget;
-    let batch: { readonly series: MergedSeries<RollupRows>; readonly places: readonly Place[] }[] = [];
-    let batchRows = 0;
-    for await (const series of all) {
-      const places = series.places.filter((place) => this.#bucketReaders.has(place.reader) || touchesDays(place, days));
-      if (places.length === 0) continue;
-      const rowCount = places.reduce((sum, { entry }) => sum + entry.rowCount, 0);
-      if (batch.length > 0 && batchRows + rowCount > rowsMax) {
-        yield* await this.#readBatch(batch);
-        batch = [];
-        batchRows = 0;
-      }
-      if (rowCount > rowsMax) {
-        yield { series, places, rows: await this.#read(places.filter(({ reader }) => this.#bucketReaders.has(reader))) };
-        continue;
-      }
-      batch.push({ series, places });
-      batchRows += rowCount;
-    }
-    if (batch.length > 0) yield* await this.#readBatch(batch);
-  }
-
-  async #readBatch(batch: readonly Omit<ReadSeries, 'rows'>[]): Promise<ReadSeries[]> {
-    const rows = await this.#read(batch.flatMap(({ places }) => places));
-    return batch.map((each) => ({ ...each, rows }));
-  }
-
-  /** The rows of places: each file is asked once. */
-  async #read(places: readonly Place[]): Promise<Map<Place, RollupRows>> {
-    const rows = new Map<Place, RollupRows>();
-    const byReader = new Map<MergeReader<RollupRows>, Place[]>();
-    for (const place of places) {
-      const known = byReader.get(place.reader);
-      if (known === undefined) byReader.set(place.reader, [place]);
-      else known.push(place);
-    }
-    const wanted = [...byReader];
-    for (let start = 0; start < wanted.length; start += REQUESTS_AT_ONCE) {
-      await Promise.all(
-        wanted.slice(start, start + REQUESTS_AT_ONCE).map(async ([reader, own]) => {
-          const read = await port(() => reader.read(own.map(({ entry }) => entry)));
-          own.forEach((place, i) => rows.set(place, read[i]!));
-        }),
-      );
-    }
-    return rows;
+  #hasBuckets({ reader }: Place): boolean {
+    return this.#bucketReaders.has(reader);
   }
 
   async #open(file: DataFile): Promise<MergeReader<RollupRows>> {
@@ -168,8 +116,14 @@ export class RollupEncoder {
   }
 
   async #openSamples(file: DataFile): Promise<MergeReader<RollupRows>> {
-    const reader = await SamplesFileReader.open(this.#options.store, file);
-    return { rowCount: reader.rowCount, series: () => reader.series(), read: async (entries) => (await reader.read(entries)).map((samples) => ({ samples })) };
+    const reader = await SamplesFileReader.openWithoutPayloads(this.#options.store, file);
+    return {
+      rowCount: reader.rowCount,
+      series: () => reader.series(),
+      bytesOf: (entry) => reader.bytesOf(entry),
+      read: async (entries) => (await reader.read(entries)).map((samples) => ({ samples })),
+      readPart: async (entry, from, to) => ({ samples: await reader.readPart(entry, from, to) }),
+    };
   }
 
   async #openBuckets(file: DataFile): Promise<MergeReader<RollupRows>> {
@@ -177,11 +131,26 @@ export class RollupEncoder {
     const reader: MergeReader<RollupRows> = {
       rowCount: inner.rowCount,
       series: () => inner.series(),
+      bytesOf: (entry) => inner.bytesOf(entry),
       read: async (entries) => (await inner.read(entries, ALL_BUCKET_PARTS)).map((buckets) => ({ buckets })),
     };
     this.#bucketReaders.add(reader);
     return reader;
   }
+}
+
+/** Series with those of their places that have something for the plan. */
+async function* touching(all: AsyncIterable<MergedSeries<RollupRows>>, isWanted: (place: Place) => boolean): AsyncGenerator<MergedSeries<RollupRows>> {
+  for await (const series of all) {
+    const places = series.places.filter(isWanted);
+    if (places.length > 0) yield { ...series, places, rowCount: places.reduce((sum, { entry }) => sum + entry.rowCount, 0) };
+  }
+}
+
+/** The samples of a series, in groups that follow each other in time. */
+function groupsOf(places: readonly Place[], rows: readonly RollupRows[]): (readonly RunSource[])[] {
+  const samplesOf = new Map(places.flatMap((place, i) => (rows[i]!.samples === undefined ? [] : [[place, rows[i]!.samples] as const])));
+  return inOrderOfTime([...samplesOf.keys()]).map((group) => group.map((place) => samplesOf.get(place)!));
 }
 
 /** Of some days those that a series has all its samples of: where they have left, what was made of them stays as it is. */

@@ -22,6 +22,9 @@ const COLUMN_OF: Readonly<Record<BucketPart, number>> = {
   histogramCount: rollupColumnOf(ROLLUP_FIELD.histogramCount),
 };
 
+/** Fourteen numbers, and the object that a sketch is. */
+const BUCKET_BYTES = 14 * 8 + 100;
+
 /** Reads buckets out of a file of roll-ups. */
 export class RollupFileReader {
   readonly #file: SeriesFileReader;
@@ -41,6 +44,11 @@ export class RollupFileReader {
   /** The series of the file, in order; their times are starts of buckets. */
   series(): Generator<SeriesEntry> {
     return this.#file.series();
+  }
+
+  /** About how much memory all parts of the buckets of a series take. */
+  bytesOf(entry: SeriesEntry): number {
+    return entry.rowCount * BUCKET_BYTES + this.#file.plainBytes(entry, COLUMN_OF.sketch);
   }
 
   /**

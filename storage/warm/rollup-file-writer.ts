@@ -11,7 +11,7 @@ import { BucketColumns } from './bucket-columns.ts';
 import { writeLongs, writeOptionalBytes, writeOptionalTimestamps } from './bucket-column-writers.ts';
 import { ROLLUP_SCHEMA } from './rollup-schema.ts';
 
-export type RollupFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'rollupRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
+export type RollupFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'rollupRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
 
 /**
  * Writes buckets as one Parquet file (FORMAT.md): series in the order of `compareSeries`, each once, its buckets in the order of time.
@@ -37,7 +37,9 @@ export class RollupFileWriter {
 
   /** How many more rows go in; 0 when it is time to finish. */
   get room(): number {
-    return this.#file.out.length + this.#rows.sketchBytes >= this.#limits.archiveFileBytesTarget ? 0 : Math.max(0, this.#limits.archiveFileRowsMax - this.rowCount);
+    const { archiveFileBytesTarget, archiveDirectoryBytesTarget, archiveFileRowsMax } = this.#limits;
+    const isFull = this.#file.out.length + this.#rows.sketchBytes >= archiveFileBytesTarget || this.#file.directoryBytes >= archiveDirectoryBytesTarget;
+    return isFull ? 0 : Math.max(0, archiveFileRowsMax - this.rowCount);
   }
 
   /** Adds all buckets of a series, at least one: a series is not cut. */

@@ -8,7 +8,7 @@ import { RollupFileWriter } from './rollup-file-writer.ts';
 export const ROLLUP_MERGE_CODEC: MergeCodec<BucketColumns> = {
   async open(store, ref) {
     const reader = await RollupFileReader.open(store, ref);
-    return { rowCount: reader.rowCount, series: () => reader.series(), read: (entries) => reader.read(entries, ALL_BUCKET_PARTS) };
+    return { rowCount: reader.rowCount, series: () => reader.series(), bytesOf: (entry) => reader.bytesOf(entry), read: (entries) => reader.read(entries, ALL_BUCKET_PARTS) };
   },
   writer(limits, keyValues) {
     const writer = new RollupFileWriter(limits, keyValues);

@@ -11,7 +11,7 @@ import { letCatalogDie } from './dying-catalog.ts';
 import { randomSeries } from './random-series.ts';
 
 /** A day's commits are several files each, and series are cut. */
-const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90 };
+const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 40 };
 
 const labelsOf = (random: SeededRandom, count: number): Labels[] => randomSeries(random, count, 1).map(({ labels }) => labels);
 
@@ -151,8 +151,8 @@ describe('faults', () => {
 });
 
 test('which runs are merged', () => {
-  const f = (rows: readonly number[], files = rows.map(() => 1), limits: Partial<Record<keyof typeof LIMITS, number>> = {}): string | undefined => {
-    const runs = rows.map((rowCount, i) => ({ run: i, rank: i, rowCount, files: Array.from({ length: files[i]! }, (_, file) => file) }));
+  const f = (rows: readonly number[], files = rows.map(() => 1), limits: Partial<Record<keyof typeof LIMITS, number>> = {}, tailBytes = 1): string | undefined => {
+    const runs = rows.map((rowCount, i) => ({ run: i, rank: i, rowCount, tailBytes, files: Array.from({ length: files[i]! }, (_, file) => file) }));
     const plan = planMerge(runs, { ...LIMITS, ...limits });
     return plan && `${plan[0]!.run}-${plan.at(-1)!.run}`;
   };
@@ -167,4 +167,11 @@ test('which runs are merged', () => {
   expect(f([1000, 60, 70, 70, 60])).toBe('0-4');
   expect(f([10, 10, 10, 10, 10, 10], [2, 2, 2, 2, 2, 2], { archiveMergeFilesMax: 9 })).toBe('0-3');
   expect(f([10, 10, 10, 10], [5, 5, 5, 5], { archiveMergeFilesMax: 9 })).toBeUndefined();
+  // No more than may be open at a time, and of these the least; a run that has grown waits until the others have.
+  const equal = Array.from({ length: 100 }, () => 10);
+  expect(f(equal)).toBe('0-47');
+  expect(f([480, ...equal.slice(48)])).toBe('1-48');
+  expect(f([480, 480, ...equal.slice(96)])).toBe('0-5');
+  expect(f([10, 10, 10, 1, 1], undefined, { archiveOpenTailBytesTarget: 10 }, 4)).toBe('3-4');
+  expect(f([10, 10, 10, 10], undefined, { archiveOpenTailBytesTarget: 10 }, 6)).toBeUndefined();
 });

@@ -16,7 +16,7 @@ import { RollupWorld } from './rollup-world.ts';
 const LABELS: Labels[] = Array.from({ length: 10 }, (_, i) => ['__name__', `m${Math.floor(i / 4)}`, 'pod', `p${i}`]);
 const ID = new Uint8Array(12);
 /** Several row groups, files and steps. */
-const SMALL = { archiveFileRowsMax: 60, archiveRowGroupRowsMax: 40, rollupRowGroupRowsMax: 25, archiveMergeRowsTarget: 90, rollupStepSamplesTarget: 150 };
+const SMALL = { archiveFileRowsMax: 60, archiveRowGroupRowsMax: 40, rollupRowGroupRowsMax: 25, archiveMergeRowsTarget: 40, rollupStepSamplesTarget: 150 };
 
 /** One sample of each series at each time. */
 function at(timesMs: readonly number[], value: (i: number) => number, labels: readonly Labels[] = LABELS.slice(0, 3)): TestSeries[] {
