@@ -15,6 +15,8 @@ export const TIME_SERIES_STORE_LIMITS = {
   storeSettleMsMax: 24 * HOUR_MS,
   /** Late values that wait for the archive: 16 bytes each in memory once they are read. Half of them do not wait for more, nor does half of lateRowsMax. */
   storeLateSamplesMax: 256 * KIB,
+  /** Keys among them: about a KiB each in memory, and as much again for each of their roll-ups on its way. */
+  storeLateKeysMax: 4 * KIB,
   /** Batches of a late queue that one flush takes: those of a store may be single values, and a plan, which names its batches, is one row. */
   archiveLateBatchesMax: 16 * KIB,
   /** Keys and days whose roll-ups one step makes anew for late values: each is a file or more to be read, and an invocation has 1,000 calls. */

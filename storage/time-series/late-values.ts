@@ -9,11 +9,17 @@ import { lowerBound, type Part } from '../shard/piece.ts';
 import type { StoredSample } from '../shard/read-series.ts';
 import { floatSource, SampleRun } from '../shard/sample-run.ts';
 import { documentId } from './documents.ts';
+import { roleOf } from './keys.ts';
 
 /** Samples of one series that go into a batch at a time: 24 bytes each at the worst, so that it stays within a row. */
 const SERIES_SAMPLES_MAX = 16 * 1024;
 /** So many samples that come at once are put in their place one by one; more are sorted with the others. */
 const ONE_BY_ONE_MAX = 16;
+/** Of the batches that may wait these are for roll-ups: without them nothing could move when it is full. */
+const ROLLUP_BATCHES = 4096;
+const BATCHES_MAX = LIMITS.lateRowsMax - ROLLUP_BATCHES;
+/** Samples that a series has room for at first: most have few. */
+const RUN_CAPACITY = 4;
 
 /**
  * What came when its window had moved, until it moves too: batches of the engine's late queue, in which it is durable, and in memory its
@@ -26,6 +32,8 @@ export class LateValues {
   #runs: Map<string, SampleRun> | undefined;
   /** What the queue was when they were read. */
   #runsOf = '';
+  /** Those of keys themselves, which roll-ups are not. */
+  #keyCount = 0;
 
   constructor(queue: LateQueue) {
     this.#queue = queue;
@@ -36,15 +44,20 @@ export class LateValues {
     return this.#queue.sampleCount;
   }
 
-  /** How much of the room for them is taken, from 0 to 1. */
+  /** How much of the room for them is taken, as far as it is known: all of it from 1 on. */
   get fullness(): number {
-    return Math.max(this.#queue.sampleCount / LIMITS.storeLateSamplesMax, this.#queue.batchCount / LIMITS.lateRowsMax);
+    const { sampleCount, batchCount } = this.#queue;
+    const keys = this.#isRead ? this.#keyCount : 0;
+    return Math.max(sampleCount / LIMITS.storeLateSamplesMax, batchCount / BATCHES_MAX, keys / LIMITS.storeLateKeysMax);
   }
 
-  /** Whether there is room for so many more. */
-  hasRoomFor(sampleCount: number): boolean {
+  /** Whether there is room for so many more, of these keys' series. */
+  hasRoomFor(sampleCount: number, series: readonly Labels[]): boolean {
     const batches = Math.ceil(sampleCount / SERIES_SAMPLES_MAX) + 1;
-    return this.#queue.sampleCount + sampleCount <= LIMITS.storeLateSamplesMax && this.#queue.batchCount + batches <= LIMITS.lateRowsMax;
+    if (this.#queue.sampleCount + sampleCount > LIMITS.storeLateSamplesMax || this.#queue.batchCount + batches > BATCHES_MAX) return false;
+    const runs = this.#read();
+    const newKeys = series.filter((labels) => !runs.has(labelsKey(labels))).length;
+    return this.#keyCount + newKeys <= LIMITS.storeLateKeysMax;
   }
 
   /** Of the newest batch that ever came; 0 before the first. */
@@ -68,7 +81,7 @@ export class LateValues {
         const times = Float64Array.from({ length: to - from }, (_, i) => timestampsMs[from + i]!);
         const bits = bitsOf(values, from, to);
         writer.add({ labels, timestampsMs: times, valueBits: bits, startsMs: new Float64Array(times.length) });
-        if (isRead) add(this.#runs!, labels, times, bits);
+        if (isRead) this.#add(labels, times, bits);
         if (writer.plainBytes >= LIMITS.lateBatchBytesTarget) send();
       }
     }
@@ -134,17 +147,43 @@ export class LateValues {
   }
 
   #runOf(labels: Labels): SampleRun | undefined {
-    if (this.#queue.sampleCount === 0) return undefined;
-    if (!this.#isRead) {
-      const runs = new Map<string, SampleRun>();
-      for (let change = this.changeBehind(0); change !== undefined; change = this.changeBehind(change.sequence)) {
-        for (const { labels: ofSeries, timestampsMs, valueBits } of change.series) runOf(runs, ofSeries).append(floatSource(timestampsMs, valueBits), 0, timestampsMs.length);
-      }
-      for (const run of runs.values()) run.settle();
-      this.#runs = runs;
-      this.#runsOf = this.#state;
+    return this.#queue.sampleCount === 0 ? undefined : this.#read().get(labelsKey(labels));
+  }
+
+  #read(): ReadonlyMap<string, SampleRun> {
+    if (this.#isRead) return this.#runs!;
+    this.#runs = new Map();
+    this.#keyCount = 0;
+    for (let change = this.changeBehind(0); change !== undefined; change = this.changeBehind(change.sequence)) {
+      for (const { labels, timestampsMs, valueBits } of change.series) this.#runFor(labels).append(floatSource(timestampsMs, valueBits), 0, timestampsMs.length);
     }
-    return this.#runs!.get(labelsKey(labels));
+    for (const run of this.#runs.values()) run.settle();
+    this.#runsOf = this.#state;
+    return this.#runs;
+  }
+
+  #runFor(labels: Labels): SampleRun {
+    const key = labelsKey(labels);
+    let run = this.#runs!.get(key);
+    if (run !== undefined) return run;
+    this.#runs!.set(key, (run = new SampleRun(RUN_CAPACITY)));
+    if (roleOf(labels).rollup === undefined) this.#keyCount++;
+    return run;
+  }
+
+  #add(labels: Labels, timestampsMs: Float64Array, bits: Uint32Array): void {
+    const run = this.#runFor(labels);
+    if (timestampsMs.length > ONE_BY_ONE_MAX) {
+      run.append(floatSource(timestampsMs, bits), 0, timestampsMs.length);
+      run.settle();
+      return;
+    }
+    for (let i = 0; i < timestampsMs.length; i++) {
+      const at = lowerBound(run.timestampsMs, timestampsMs[i]!, run.length);
+      if (at === run.length || run.timestampsMs[at] !== timestampsMs[i]) run.insert(at);
+      run.timestampsMs[at] = timestampsMs[i]!;
+      run.bits.set(bits.subarray(i * 2, i * 2 + 2), at * 2);
+    }
   }
 }
 
@@ -152,26 +191,4 @@ function bitsOf(values: ArrayLike<number>, from: number, to: number): Uint32Arra
   // A Float64Array is copied bit by bit: a document is the payload of a NaN.
   const copy = values instanceof Float64Array ? values.slice(from, to) : Float64Array.from({ length: to - from }, (_, i) => values[from + i]!);
   return new Uint32Array(copy.buffer);
-}
-
-function runOf(runs: Map<string, SampleRun>, labels: Labels): SampleRun {
-  const key = labelsKey(labels);
-  let run = runs.get(key);
-  if (run === undefined) runs.set(key, (run = new SampleRun(ONE_BY_ONE_MAX)));
-  return run;
-}
-
-function add(runs: Map<string, SampleRun>, labels: Labels, timestampsMs: Float64Array, bits: Uint32Array): void {
-  const run = runOf(runs, labels);
-  if (timestampsMs.length > ONE_BY_ONE_MAX) {
-    run.append(floatSource(timestampsMs, bits), 0, timestampsMs.length);
-    run.settle();
-    return;
-  }
-  for (let i = 0; i < timestampsMs.length; i++) {
-    const at = lowerBound(run.timestampsMs, timestampsMs[i]!, run.length);
-    if (at === run.length || run.timestampsMs[at] !== timestampsMs[i]) run.insert(at);
-    run.timestampsMs[at] = timestampsMs[i]!;
-    run.bits.set(bits.subarray(i * 2, i * 2 + 2), at * 2);
-  }
 }

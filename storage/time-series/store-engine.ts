@@ -355,7 +355,8 @@ export class StoreEngine {
       if (++this.#lateRollupFailures < LIMITS.storeLateRollupTriesMax) this.#lateRollupRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
       else {
         this.#lateRollupFailures = 0;
-        lateRollups!.passOver();
+        // The error may have thrown the memory away, and these with it.
+        this.read(({ archive }) => archive?.lateRollups?.passOver());
       }
     }
   }

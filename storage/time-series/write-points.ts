@@ -3,7 +3,6 @@ import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
 import { documentBits } from './documents.ts';
 import { keyLabels } from './keys.ts';
-import type { StoreArchive } from './store-archive.ts';
 import type { Parts, StoreEngine } from './store-engine.ts';
 import { isoText } from './timestamp.ts';
 import type { StoredValue } from './value.ts';
@@ -29,7 +28,7 @@ export function writePoints(engine: StoreEngine, points: readonly NewPoint[]): v
   const timely = late.length === 0 ? fresh : fresh.filter(({ timestampMs }) => timestampMs >= lateBeforeMs);
   engine.read((parts) => {
     refuseTimes(parts, fresh, lateBeforeMs);
-    refuseTooMany(parts, timely, late.length);
+    refuseTooMany(parts, timely, late);
   });
   engine.write(({ hot, documents, archive }) => {
     if (late.length > 0) archive!.putLate(seriesOf(late, (_, text) => documentBits(archive!.lateDocuments.put(text))));
@@ -61,7 +60,9 @@ function withoutSentAgain(engine: StoreEngine, points: readonly NewPoint[], late
 /** A document that is there already would only take room again. Numbers that are, the hot tier finds by itself. */
 function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint, lateBeforeMs: number): boolean {
   if (value.kind === 'number' && timestampMs >= lateBeforeMs) return false;
-  const there = engine.lastSampleAt(keyLabels(key), timestampMs);
+  const labels = keyLabels(key);
+  // What has moved is not at hand.
+  const there = timestampMs < lateBeforeMs ? engine.read(({ archive }) => archive!.late.lastWithin(labels, timestampMs, timestampMs)) : engine.lastSampleAt(labels, timestampMs);
   if (there?.timestampMs !== timestampMs) return false;
   const stored = engine.storedValue(there);
   if (value.kind === 'number') return stored?.kind === 'number' && Object.is(stored.number, value.number);
@@ -72,28 +73,27 @@ function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint,
 function refuseTimes({ hot, rawFloor, archive }: Parts, points: readonly NewPoint[], lateBeforeMs: number): void {
   const floorMs = Math.max(hot.archive.writeFloorMs, rawFloor.ms);
   const retainedFromMs = archive?.retainedFromMs(false) ?? -Infinity;
+  const keysFromMs = new Map<string, number>();
   for (const { key, timestampMs } of points) {
     if (timestampMs >= Math.max(floorMs, retainedFromMs)) continue;
     const refuse = (beforeMs: number, what: string): VarveError =>
       badData(`the value of ${JSON.stringify(key)} at ${isoText(timestampMs)} is older than ${isoText(beforeMs)}, before which ${what} (a time in seconds has to be multiplied by 1000)`);
     if (timestampMs < retainedFromMs) throw refuse(retainedFromMs, 'nothing is kept: the cold retention');
     if (archive === undefined || timestampMs >= lateBeforeMs || timestampMs < rawFloor.ms) throw refuse(timestampMs < rawFloor.ms ? rawFloor.ms : floorMs, 'everything was pruned');
-    const keyFromMs = keyFloorMs(archive, key);
+    const keyFromMs = keysFromMs.get(key) ?? archive.keys.of(key)?.floorMs ?? -Infinity;
+    keysFromMs.set(key, keyFromMs);
     if (timestampMs < keyFromMs) throw refuse(keyFromMs, 'a compaction has removed the values of this key');
   }
 }
 
-function keyFloorMs(archive: StoreArchive, key: string): number {
-  return archive.keys.of(key)?.floorMs ?? -Infinity;
-}
-
-function refuseTooMany({ hot, archive }: Parts, timely: readonly NewPoint[], lateCount: number): void {
-  const { storeLateSamplesMax, lateRowsMax, activeSeriesMax } = LIMITS;
-  if (lateCount > storeLateSamplesMax) {
-    throw new VarveError('limit', `${lateCount} values at once that are older than what has moved into the archive, the limit storeLateSamplesMax is ${storeLateSamplesMax}: write fewer at a time`);
+function refuseTooMany({ hot, archive }: Parts, timely: readonly NewPoint[], late: readonly NewPoint[]): void {
+  const { storeLateSamplesMax, storeLateKeysMax, lateRowsMax, activeSeriesMax } = LIMITS;
+  const lateKeys = [...new Set(late.map(({ key }) => key))];
+  if (late.length > storeLateSamplesMax || lateKeys.length > storeLateKeysMax) {
+    throw new VarveError('limit', `${late.length} values of ${lateKeys.length} keys at once that are older than what has moved into the archive, the limits storeLateSamplesMax and storeLateKeysMax are ${storeLateSamplesMax} and ${storeLateKeysMax}: write fewer at a time`);
   }
-  if (lateCount > 0 && !archive!.late.hasRoomFor(lateCount)) {
-    const message = `${archive!.late.sampleCount} values that are older than what has moved into the archive wait for it, and with ${lateCount} more they are over one of the limits storeLateSamplesMax (${storeLateSamplesMax}) and lateRowsMax (${lateRowsMax}, of writes): let \`maintain\` move some, and write these again`;
+  if (late.length > 0 && !archive!.late.hasRoomFor(late.length, lateKeys.map(keyLabels))) {
+    const message = `${archive!.late.sampleCount} values that are older than what has moved into the archive wait for it, and with ${late.length} more they are over one of the limits storeLateSamplesMax (${storeLateSamplesMax}), storeLateKeysMax (${storeLateKeysMax}) and lateRowsMax (${lateRowsMax}, of writes and roll-ups): let \`maintain\` move some, and write these again`;
     throw new VarveError('overloaded', message, { retryAfterSeconds: LATE_RETRY_SECONDS });
   }
   const newKeys = [...new Set(timely.map((point) => point.key))].filter((key) => hot.refOf(keyLabels(key)) === undefined);

@@ -189,10 +189,14 @@ describe('what is refused', () => {
     expect(await store.maintain()).toBeGreaterThan(NOON);
     expect(waiting()).toBe(half.length);
     await expect(store.putBatch([...more, ...more.map((entry) => ({ ...entry, key: 'i' }))])).rejects.toMatchObject({ kind: 'limit' });
+    const keys = Array.from({ length: LIMITS.storeLateKeysMax + 1 }, (_, i) => ({ key: `key ${i}`, value: i, timestamp: NOON - 5 * HOUR }));
+    await expect(store.putBatch(keys)).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('storeLateKeysMax') });
+    await expect(store.putBatch(keys.slice(1))).rejects.toMatchObject({ kind: 'overloaded' });
+    await store.putBatch(keys.slice(2));
     away.isDown = false;
     clock.advance(10 * MINUTE);
     // Half of what may wait does not wait for more.
-    await store.put('k', 1, NOON - 5 * HOUR);
+    await store.put('key 5', 1, NOON - 5 * HOUR);
     await store.maintain();
     expect(waiting()).toBe(0);
     await store.putBatch(more);
