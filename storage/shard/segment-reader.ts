@@ -210,10 +210,20 @@ function differences(reader: ByteReader, length: number): Uint32Array {
   const numbers = new Uint32Array(length);
   const { bytes, end } = reader;
   for (let i = 0, number = 0; i < length; i++) {
-    const byte = bytes[reader.position]!;
-    if (byte < 0x80 && reader.position < end) {
-      reader.position++;
-      number += (byte >>> 1) ^ -(byte & 1);
+    const { position } = reader;
+    const first = bytes[position]!;
+    const second = bytes[position + 1]!;
+    const third = bytes[position + 2]!;
+    // Refs of neighbours in label order lie apart: with many series most differences take two bytes, or three.
+    if (first < 0x80 && position < end) {
+      reader.position = position + 1;
+      number += (first >>> 1) ^ -(first & 1);
+    } else if (second < 0x80 && position + 1 < end) {
+      reader.position = position + 2;
+      number += (((first & 0x7f) | (second << 7)) >>> 1) ^ -(first & 1);
+    } else if (third < 0x80 && position + 2 < end) {
+      reader.position = position + 3;
+      number += (((first & 0x7f) | ((second & 0x7f) << 7) | (third << 14)) >>> 1) ^ -(first & 1);
     } else number += signedVarint(reader);
     numbers[i] = number;
   }
