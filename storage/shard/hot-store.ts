@@ -111,7 +111,7 @@ export class HotStore {
     this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);
-    this.#wal.replay((batch) => this.#head.append(batch));
+    this.#wal.replay((batch) => this.#head.appendStored(batch));
     this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
     const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
     this.#upkeep = new Upkeep(parts, retentionMs, isArchived ? this.archive.mark : undefined);

@@ -15,7 +15,7 @@ const ENTRIES_AT_FIRST = 16 * 1024;
  * Each entry names the previous entry of its series, so that a query walks one series backwards without touching the others.
  */
 export class LogHead {
-  readonly capacity: number;
+  #capacity: number;
   #count = 0;
   #generation = 0;
   #minTimestampMs = Infinity;
@@ -37,7 +37,7 @@ export class LogHead {
   #isDisordered = new Uint8Array(1024);
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
     const room = Math.min(capacity, ENTRIES_AT_FIRST);
     this.refs = new Uint32Array(room);
     this.times = new LogTimes(room);
@@ -65,7 +65,7 @@ export class LogHead {
   }
 
   get free(): number {
-    return this.capacity - this.#count;
+    return this.#capacity - this.#count;
   }
 
   /** Bytes of the histograms. */
@@ -107,12 +107,18 @@ export class LogHead {
     else this.startsMs?.fill(0, start, this.#count);
   }
 
+  /** Appends what the WAL holds, for waking: also more than there is room for, which a release with other limits may have left. It is sealed with the next batch. */
+  appendStored(batch: LogBatch): void {
+    this.#capacity = Math.max(this.#capacity, this.#count + batch.sampleCount);
+    this.append(batch);
+  }
+
   /** Makes room for so many entries, one column after the other, so that only one of them is there twice at a time. */
   #reserve(entryCount: number): void {
     const room = this.refs.length;
     if (entryCount <= room) return;
-    assert(entryCount <= this.capacity, `${entryCount} entries in a log for ${this.capacity}`);
-    const wanted = Math.min(this.capacity, Math.max(entryCount, room * 2));
+    assert(entryCount <= this.#capacity, `${entryCount} entries in a log for ${this.#capacity}`);
+    const wanted = Math.min(this.#capacity, Math.max(entryCount, room * 2));
     this.refs = longer(this.refs, new Uint32Array(wanted));
     this.times.reserve(wanted);
     this.valueBits = longer(this.valueBits, new Uint32Array(wanted * 2));

@@ -99,6 +99,21 @@ test('log after log, in memory and opened anew, in as many slots as a log and it
   expect(row!.n).toBeLessThan((LIMITS.logEntriesMax * (1 + LIMITS.logRoomShare) * 2) / SERIES);
 });
 
+test('a log that a release with greater limits has left is served, and sealed with the next batch', () => {
+  const world = full();
+  for (let i = 0; i < 2; i++) append(world);
+  expect(seals(world)).toBe(0);
+  const held = entries(world);
+  const smaller = limitsWith({ ...LIMITS, logEntriesMax: 40, logRoomShare: 1 / 8 });
+  const store = new HotStore(new NodeSql(world.sql.database), smaller, { clock: new FixedClock(0) });
+  expect(store.stats().gauges['log_entries']).toBe(held);
+  expect(dump(store)).toEqual(world.model.dump());
+  append({ ...world, store });
+  expect(store.stats().counters['seals_total']).toBe(1);
+  expect(store.stats().gauges['log_entries']).toBe(SERIES);
+  expect(dump(store)).toEqual(world.model.dump());
+});
+
 test('a batch that finds no room waits for the rest of the seal', () => {
   const world = full();
   append(world);
