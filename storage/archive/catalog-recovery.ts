@@ -213,7 +213,7 @@ export class CatalogRecovery {
         this.#adopted.addFlushed(file, { shard, flush: object.flush, run: `${shard} ${object.flush} ${object.planId} ${file.table}`, position: object.position }, flushOf);
         this.#state.addLost(shard, floors.get(shard) ?? 0);
       }
-      if (name === 'samples') this.#state.noteSamples(described, this.#rolledUpFromDay(nowMs), nowMs);
+      if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);
       this.#state.noteAdopted(described.length, nowMs);
     });
     this.#hasAdopted = true;

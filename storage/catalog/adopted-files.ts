@@ -1,5 +1,5 @@
 import type { Sql } from '../runtime/sql.ts';
-import { decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { encodeDataFile, type DataFile } from './data-file.ts';
 import type { Manifest, StoredPlace } from './iceberg-manifest.ts';
 import { partitionDay, type ArchiveTableName, type TableDefinition } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
@@ -40,14 +40,19 @@ export interface ChangedFile {
   readonly shard: string;
   /** First day of its partition. */
   readonly day: number;
-  readonly file: DataFile;
+  /** Unix milliseconds, both inclusive. */
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
 }
 
 interface ChangedRow extends Record<string, string | number> {
   readonly shard: string;
   readonly day: number;
-  readonly description: string;
+  readonly min_time_ms: number;
+  readonly max_time_ms: number;
 }
+
+const CHANGED = "shard, day, json_extract(description, '$.minTimeMs') AS min_time_ms, json_extract(description, '$.maxTimeMs') AS max_time_ms";
 
 const KEY = "json_extract(data_file.description, '$.key')";
 const IS_FOUND = `EXISTS (SELECT 1 FROM adopted_file WHERE adopted_file.key = ${KEY})`;
@@ -88,7 +93,7 @@ export class AdoptedFiles {
       sql.run('INSERT INTO adopted_manifest (manifest, day, live_files, description) VALUES (?, ?, ?, ?)', next, day, files.length, JSON.stringify(manifest));
       for (const { file, place, snapshotId, sequenceNumber } of files) {
         sql.run(
-          'INSERT INTO adopted_file (key, shard, day, rank, run, position, clean_through, description, added_snapshot, added_sequence, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR IGNORE INTO adopted_file (key, shard, day, rank, run, position, clean_through, description, added_snapshot, added_sequence, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
           file.key, place.shard, partitionDay(tableDefinition(file.table), file.minTimeMs), place.rank, place.run, place.position, place.cleanThrough, encodeDataFile(file), snapshotId, sequenceNumber, next,
         );
       }
@@ -148,9 +153,9 @@ export class AdoptedFiles {
     sql.run('DELETE FROM archive_change WHERE table_name = ?', table);
     sql.run('DELETE FROM data_manifest WHERE table_name = ?', table);
     const goes = `table_name = ? AND NOT ${IS_FOUND} AND (NOT ${IS_THERE} OR (? AND ${IS_SUPERSEDED}))`;
-    const left = changedFiles(sql.all<ChangedRow>(`SELECT shard, day, description FROM data_file WHERE ${goes}`, table, isDerived ? 1 : 0));
+    const left = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM data_file WHERE ${goes}`, table, isDerived ? 1 : 0));
     sql.run(`DELETE FROM data_file WHERE ${goes}`, table, isDerived ? 1 : 0);
-    const adopted = changedFiles(sql.all<ChangedRow>(`SELECT shard, day, description FROM adopted_file WHERE key NOT IN (SELECT ${KEY} FROM data_file WHERE table_name = ?)`, table));
+    const adopted = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM adopted_file WHERE key NOT IN (SELECT ${KEY} FROM data_file WHERE table_name = ?)`, table));
     this.#number(table, found);
     this.#take(table, found);
     sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) SELECT DISTINCT table_name, day, shard FROM data_file WHERE table_name = ? AND removed_change IS NULL', table);
@@ -260,5 +265,5 @@ const CLEAR = { adopted_file: 'DELETE FROM adopted_file', adopted_manifest: 'DEL
 const FORGET_PLANS = ['DELETE FROM merge_plan', 'DELETE FROM merge_file', 'DELETE FROM rollup_plan', 'DELETE FROM rollup_file'];
 
 function changedFiles(rows: readonly ChangedRow[]): ChangedFile[] {
-  return rows.map(({ shard, day, description }) => ({ shard, day, file: decodeDataFile(description) }));
+  return rows.map(({ shard, day, min_time_ms: minTimeMs, max_time_ms: maxTimeMs }) => ({ shard, day, minTimeMs, maxTimeMs }));
 }

@@ -61,13 +61,15 @@ export function planMirror({ schema, partitionSpec, lastColumnId }: TableDefinit
   const isAhead = (snapshot: Snapshot): boolean => !there.has(snapshot['snapshot-id']) && snapshot['sequence-number'] > (remote['last-sequence-number'] ?? 0);
   const updates: unknown[] = [];
   if (!hasSchema(remote, schema.fields)) updates.push({ action: 'add-schema', schema, 'last-column-id': lastColumnId }, { action: 'set-current-schema', 'schema-id': -1 });
-  for (const snapshot of ours.snapshots) if (isAhead(snapshot)) updates.push({ action: 'add-snapshot', snapshot });
+  // Catalogs refuse what is older than their last change by more than a minute: what comes there later than here has the time at which it comes.
+  const updatedMs = remote['last-updated-ms'] ?? 0;
+  for (const snapshot of ours.snapshots) if (isAhead(snapshot)) updates.push({ action: 'add-snapshot', snapshot: { ...snapshot, 'timestamp-ms': Math.max(snapshot['timestamp-ms'], updatedMs) } });
   if (newest !== undefined && newest['snapshot-id'] !== current) {
     if (!there.has(newest['snapshot-id']) && !isAhead(newest)) return refused(`it is at sequence number ${remote['last-sequence-number']} there, ahead of ours: drop the table there without its files; it is made anew then`);
     updates.push({ action: 'set-snapshot-ref', 'ref-name': MAIN, type: 'branch', 'snapshot-id': newest['snapshot-id'] });
   }
-  const expired = snapshots.filter((each) => !kept.has(each['snapshot-id']) && isSnapshotOurs(each)).map((each) => each['snapshot-id']);
-  if (expired.length > 0) updates.push({ action: 'remove-snapshots', 'snapshot-ids': expired });
+  // One at a time: older catalogs take no more.
+  for (const each of snapshots) if (!kept.has(each['snapshot-id']) && isSnapshotOurs(each)) updates.push({ action: 'remove-snapshots', 'snapshot-ids': [each['snapshot-id']] });
   if (updates.length === 0) return { kind: 'same' };
   return {
     kind: 'commit',

@@ -69,9 +69,9 @@ export class RecoveryState {
   }
 
   /** Roll-ups of the days that samples have come for, or gone, are made again, from a day on. Inside the caller's transaction. */
-  noteSamples(files: readonly Pick<ChangedFile, 'shard' | 'file'>[], fromDay: number, nowMs: number): void {
+  noteSamples(files: readonly Omit<ChangedFile, 'day'>[], fromDay: number, nowMs: number): void {
     const days = new Map<string, readonly [string, number]>();
-    for (const { shard, file } of files) for (const day of [dayOf(file.minTimeMs - 1), dayOf(file.maxTimeMs - 1)]) days.set(`${shard} ${day}`, [shard, day]);
+    for (const { shard, minTimeMs, maxTimeMs } of files) for (const day of [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]) days.set(`${shard} ${day}`, [shard, day]);
     for (const [shard, day] of days.values()) if (day >= fromDay) this.#rollUpAgain(shard, day, nowMs);
   }
 

@@ -21,6 +21,8 @@ export class MemoryRestCatalog {
   fault: (request: number) => RequestFault = () => undefined;
   /** Gives columns of staged tables ids of its own, and keeps the staged partitions: a catalog that tables with files cannot live in. */
   keepsStaged = false;
+  /** Its clock, Unix ms. */
+  nowMs = (): number => 0;
   /** The key that counts. */
   token = 'T0ken';
   readonly #prefix: string;
@@ -49,7 +51,7 @@ export class MemoryRestCatalog {
   /** Somebody else's commit. */
   write(name: string, updates: readonly Json[]): void {
     const table = this.tables.get(name)!;
-    table.metadata = apply(table.metadata, updates);
+    table.metadata = apply(table.metadata, updates, this.nowMs());
     table.version++;
   }
 
@@ -94,7 +96,7 @@ export class MemoryRestCatalog {
     }
     try {
       const staged = this.keepsStaged ? { 'partition-specs': [{ 'spec-id': 0, fields: [] }] } : {};
-      const metadata = apply(table?.metadata ?? { ...empty(''), ...staged }, updates);
+      const metadata = apply(table?.metadata ?? { ...empty(''), ...staged }, updates, this.nowMs());
       const next = { metadata, version: (table?.version ?? 0) + 1 };
       this.tables.set(id, next);
       return loaded(next);
@@ -124,7 +126,7 @@ function empty(uuid: string): Json {
   return { 'format-version': 1, 'table-uuid': uuid, 'last-sequence-number': 0, schemas: [], 'partition-specs': [], 'sort-orders': [], properties: {}, snapshots: [], refs: {}, 'current-snapshot-id': -1 };
 }
 
-function apply(before: Json, updates: readonly Json[]): Json {
+function apply(before: Json, updates: readonly Json[], nowMs: number): Json {
   const after = structuredClone(before) as Json & { schemas: Json[]; 'partition-specs': Json[]; 'sort-orders': Json[]; snapshots: Json[]; refs: Record<string, Json>; properties: Json };
   const nextId = (list: readonly Json[], field: string): number => Math.max(-1, ...list.map((each) => each[field] as number)) + 1;
   for (const update of updates) {
@@ -171,6 +173,7 @@ function apply(before: Json, updates: readonly Json[]): Json {
         break;
       case 'remove-snapshots': {
         const ids = update['snapshot-ids'] as readonly number[];
+        if (ids.length !== 1) throw new Error(`Expected one value but received: ${ids.join()}`);
         for (const id of ids) {
           if (!after.snapshots.some((each) => each['snapshot-id'] === id)) throw new Error(`no snapshot ${id}`);
           if (Object.values(after.refs).some((ref) => ref['snapshot-id'] === id)) throw new Error(`snapshot ${id} is referred to`);
@@ -182,6 +185,7 @@ function apply(before: Json, updates: readonly Json[]): Json {
         throw new Error(`unknown update ${String(update['action'])}`);
     }
   }
+  if (!updates.some(({ action }) => action === 'add-snapshot')) after['last-updated-ms'] = nowMs;
   if (after['format-version'] !== 2 || after['current-schema-id'] === undefined || after['default-spec-id'] === undefined) throw new Error('a table without schema or partitioning');
   return after;
 }
@@ -198,6 +202,8 @@ function addSnapshot(table: Json & { snapshots: Json[] }, snapshot: Json): void 
   const last = table['last-sequence-number'] as number;
   if (sequence <= last && snapshot['parent-snapshot-id'] !== undefined) throw new Error(`Cannot add snapshot with sequence number ${sequence} older than last sequence number ${last}`);
   if (!(table['schemas'] as Json[]).some((each) => each['schema-id'] === snapshot['schema-id'])) throw new Error('a snapshot of an unknown schema');
+  const [timeMs, updatedMs] = [snapshot['timestamp-ms'] as number, table['last-updated-ms'] as number];
+  if (timeMs < updatedMs - 60_000) throw new Error(`Invalid snapshot timestamp ${timeMs}: before last updated timestamp ${updatedMs}`);
   table.snapshots.push(snapshot);
   table['last-sequence-number'] = sequence;
   table['last-updated-ms'] = snapshot['timestamp-ms'];

@@ -92,6 +92,27 @@ describe('tables that are in another catalog as well', () => {
     }
   });
 
+  test('are created long after they were written, and what comes there later has a later time', async () => {
+    const world = await filled();
+    await world.live(3 * HOUR_MS);
+    const remote = new MemoryRestCatalog();
+    remote.nowMs = () => world.clock.nowMs();
+    const mirror = mirrorOf(world, remote);
+    for (let hour = 30; hour < 34; hour++) {
+      await settle(world, mirror);
+      const ours = world.tables.get('samples')!.current()!.metadata;
+      const ids = (list: readonly unknown[]): unknown[] => (list as readonly Snapshot[]).map((each) => each['snapshot-id']);
+      expect(ids(remote.metadata(NAME).snapshots)).toEqual(ids(ours.snapshots));
+      expect(remote.metadata(NAME).refs).toEqual(ours.refs);
+      const times = (remote.metadata(NAME).snapshots as unknown as readonly Snapshot[]).map((each) => each['timestamp-ms']);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+      await world.commit(samplesOf(labels, new SeededRandom(hour), hour));
+      await world.tables.publish();
+      await world.live(13 * HOUR_MS);
+    }
+    expect(mirror.counters.mirror_failures_total).toBe(0);
+  });
+
   test('a catalog that goes back, or forgets the table, is brought to the same again', async () => {
     const world = await filled();
     const remote = new MemoryRestCatalog();
@@ -142,7 +163,7 @@ describe('what it cannot do is said, and leaves the other catalog as it is', () 
   test('snapshots of somebody else', async () => {
     const message = await failureOf(async (remote, world, mirror) => {
       await again(world, mirror);
-      const snapshot = { 'snapshot-id': 77, 'parent-snapshot-id': 1, 'sequence-number': 900, 'manifest-list': 's3://b/compacted.avro', summary: { operation: 'replace' }, 'schema-id': 0 };
+      const snapshot = { 'snapshot-id': 77, 'timestamp-ms': world.clock.nowMs(), 'parent-snapshot-id': 1, 'sequence-number': 900, 'manifest-list': 's3://b/compacted.avro', summary: { operation: 'replace' }, 'schema-id': 0 };
       remote.write(NAME, [{ action: 'add-snapshot', snapshot }, { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': 77 }]);
     });
     expect(message).toBe('table samples of namespace metrics_t: somebody else has written snapshot 77 there: turn its maintenance (compaction) off, and drop the table there without its files; it is made anew then');
