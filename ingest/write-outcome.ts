@@ -32,16 +32,21 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
 /** Asks a sender that was refused for load or a limit to wait this long, where nothing better is known. */
 export const RETRY_AFTER_SECONDS = 5;
 
+/** Headers beside those that an answer has anyway. */
+export type MoreHeaders = Readonly<Record<string, string>>;
+
+const NO_HEADERS: MoreHeaders = {};
+
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
-export function writeResponse({ stored, rejections, failure }: WriteOutcome): Response {
-  if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds);
-  if (rejections.isEmpty) return new Response(null, { status: 204 });
-  return writeError(rejections.kind, rejections.message(stored));
+export function writeResponse({ stored, rejections, failure }: WriteOutcome, more = NO_HEADERS): Response {
+  if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds, more);
+  if (rejections.isEmpty) return new Response(null, { status: 204, headers: more });
+  return writeError(rejections.kind, rejections.message(stored), undefined, more);
 }
 
-export function writeError(kind: ErrorKind, message: string, retryAfterSeconds = RETRY_AFTER_SECONDS): Response {
+export function writeError(kind: ErrorKind, message: string, retryAfterSeconds = RETRY_AFTER_SECONDS, more = NO_HEADERS): Response {
   const status = WRITE_STATUS[kind];
-  const headers: Record<string, string> = { 'content-type': 'text/plain; charset=utf-8' };
+  const headers: Record<string, string> = { ...more, 'content-type': 'text/plain; charset=utf-8' };
   if (status === 429 || status === 503) headers['retry-after'] = String(retryAfterSeconds);
   return new Response(`${message}\n`, { status, headers });
 }

@@ -4,8 +4,9 @@ import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { WriteCounts } from './rejections.ts';
 import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
+import { NOTHING_STORED } from './shard-send.ts';
 import type { WriteBodies } from './write-bodies.ts';
-import { writeError, writeResponse, type WriteOutcome } from './write-outcome.ts';
+import { writeError, writeResponse, type MoreHeaders, type WriteOutcome } from './write-outcome.ts';
 
 export interface WriteServices {
   /** The shards that an authorised request writes to. */
@@ -33,40 +34,36 @@ export function writeRoutes(services: WriteServices): Hono {
       }
       // From here on a sender of 2.0 is told what was written, whatever happens: without these headers it takes the receiver for a 1.0 one.
       try {
-        return withWritten(version, await remoteWrite(services, context, version));
+        return await remoteWrite(services, context, version);
       } catch (error) {
-        return withWritten(version, { answer: failed(error), stored: { samples: 0, histograms: 0, exemplars: 0 } });
+        return failed(error, writtenHeaders(version, NOTHING_STORED));
       }
     });
   }
   return routes;
 }
 
-function failed(error: unknown): Response {
-  if (error instanceof VarveError) return writeError(error.kind, error.message, error.retryAfterSeconds);
+function failed(error: unknown, headers?: MoreHeaders): Response {
+  if (error instanceof VarveError) return writeError(error.kind, error.message, error.retryAfterSeconds, headers);
   console.error(error);
-  return writeError('unavailable', 'internal error');
+  return writeError('unavailable', 'internal error', undefined, headers);
 }
 
-interface Written {
-  readonly answer: Response;
-  readonly stored: WriteCounts;
-}
-
-async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Written> {
+async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Response> {
   const shards = await services.openTenant(context);
   const bytesMax = services.remoteWrite.bodyBytesMax(shards.tenant);
   const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.remoteWrite.write(shards, body, version, held));
   count(services.counters, `remote-write-v${version}`, outcome);
-  return { answer: writeResponse(outcome), stored: outcome.stored };
+  return writeResponse(outcome, writtenHeaders(version, outcome.stored));
 }
 
-function withWritten(version: RemoteWriteVersion, { answer, stored }: Written): Response {
-  if (version === 1) return answer;
-  answer.headers.set('x-prometheus-remote-write-samples-written', String(stored.samples));
-  answer.headers.set('x-prometheus-remote-write-histograms-written', String(stored.histograms));
-  answer.headers.set('x-prometheus-remote-write-exemplars-written', String(stored.exemplars));
-  return answer;
+function writtenHeaders(version: RemoteWriteVersion, { samples, histograms, exemplars }: WriteCounts): MoreHeaders | undefined {
+  if (version === 1) return undefined;
+  return {
+    'x-prometheus-remote-write-samples-written': String(samples),
+    'x-prometheus-remote-write-histograms-written': String(histograms),
+    'x-prometheus-remote-write-exemplars-written': String(exemplars),
+  };
 }
 
 /** Full names of the protobuf messages, in lower case. */
