@@ -4,7 +4,7 @@ import { compareLabels, labelsToObject } from '../storage/model/labels.ts';
 import type { ArchivedExemplarsRequest } from '../storage/archive/archived-exemplars.ts';
 import { orMissed } from '../storage/archive/archive-watch.ts';
 import { systemClock } from '../storage/runtime/clock.ts';
-import { badData } from '../storage/runtime/errors.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION } from '../storage/shard/shard-api.ts';
 import { mergeExemplars, type SeriesExemplars } from '../storage/shard/select-exemplars.ts';
@@ -37,10 +37,22 @@ async function exemplars(services: TenantServices, context: Context, parameters:
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs };
   const tenant = await openTenant(services, context);
   const answers = await askAll(tenant, (stub) => stub.selectExemplars(request), report);
+  if (answers.some(({ isTooMany }) => isTooMany)) throw tooManyExemplars();
+  const hot = answers.flatMap((shard) => shard.series);
+  checkCount(hot);
   // A window's exemplars stay with the shard for as long as it has room: many are in both tiers.
-  const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, report)), ...answers.flatMap((shard) => shard.series)];
+  const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, report)), ...hot];
   const series = mergeExemplars(all).sort((a, b) => compareLabels(a.labels, b.labels));
+  checkCount(series);
   return streamed(successText(exemplarText(series), { warnings: report.warnings }));
+}
+
+function checkCount(series: readonly SeriesExemplars[]): void {
+  if (series.reduce((sum, { exemplars: { length } }) => sum + length, 0) > LIMITS.queryExemplarsMax) throw tooManyExemplars();
+}
+
+function tooManyExemplars(): VarveError {
+  return new VarveError('limit', `more than ${LIMITS.queryExemplarsMax} exemplars match (queryExemplarsMax is ${LIMITS.queryExemplarsMax}): ask for less time or fewer series`);
 }
 
 async function archivedExemplars({ archive }: TenantShards, { selectors, startMs, endMs }: Omit<ArchivedExemplarsRequest, 'exemplarsMax'>, report: ReadReport): Promise<SeriesExemplars[]> {

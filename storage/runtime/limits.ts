@@ -247,7 +247,7 @@ export const LIMITS = {
 
   /** Exemplars of one file, about 500 bytes each in memory. Of a window's, those that came last go into the archive: one file. */
   archiveExemplarsPerFileMax: 32 * KIB,
-  /** Exemplars that one query may find in the archive: about 500 bytes each. */
+  /** Exemplars that one query may find, in shards and in the archive, and that one shard may answer with: about 500 bytes each, and half as much on their way. */
   queryExemplarsMax: 50_000,
 
   /** A shard's samples go into the archive an aligned window of this length at a time. */

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/labels.ts';
+import { must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { ArchiveMark } from './archive-mark.ts';
 import type { Exemplars, StoredExemplar } from './exemplars.ts';
@@ -66,7 +67,8 @@ export class ArchiveSource {
       if (exemplar.timestampMs >= startMs && exemplar.timestampMs < endMs) newest[count++ % exemplarsMax] = exemplar;
     }
     const sources = { stored: newest, table: this.#series.table, index: this.#series.index };
-    const series = selectExemplars(sources, undefined, startMs, endMs - 1).sort((a, b) => compareSeries(a.labels, b.labels));
+    const series = must(selectExemplars(sources, { refs: undefined, startMs, endMs: endMs - 1, exemplarsMax }), 'no more exemplars than were put together');
+    series.sort((a, b) => compareSeries(a.labels, b.labels));
     return { series, leftOut: count - newest.length };
   }
 }

@@ -228,8 +228,9 @@ export class HotStore {
   selectExemplars({ selectors, startMs, endMs }: ExemplarsShardRequest): ExemplarsShardAnswer {
     const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
     const sources = { stored: this.#exemplars.stored(), table: this.#series.table, index: this.#series.index };
-    const series = selectExemplars(sources, refs, Math.max(startMs, this.#segments.floorMs), endMs);
-    return this.#fenced({ status: 'exemplars', series });
+    const wanted = { refs, startMs: Math.max(startMs, this.#segments.floorMs), endMs, exemplarsMax: this.#limits.queryExemplarsMax };
+    const series = selectExemplars(sources, wanted);
+    return this.#fenced({ status: 'exemplars', series: series ?? [], isTooMany: series === undefined });
   }
 
   labelNames(request: LabelsShardRequest): StringsShardAnswer {

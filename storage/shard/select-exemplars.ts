@@ -23,8 +23,18 @@ interface SelectSources {
   readonly index: SeriesIndex;
 }
 
-/** The exemplars within a time (Unix ms, both inclusive) of the series among `refs`, or of all, by series in label order. */
-export function selectExemplars({ stored, table, index }: SelectSources, refs: ReadonlySet<number> | undefined, startMs: number, endMs: number): SeriesExemplars[] {
+interface Wanted {
+  /** `undefined`: of all series. */
+  readonly refs: ReadonlySet<number> | undefined;
+  /** Unix ms, both inclusive. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly exemplarsMax: number;
+}
+
+/** Exemplars by series in label order; `undefined` when there are more than `exemplarsMax`. */
+export function selectExemplars({ stored, table, index }: SelectSources, { refs, startMs, endMs, exemplarsMax }: Wanted): SeriesExemplars[] | undefined {
+  let count = 0;
   const found = new Map<number, Map<string, Exemplar>>();
   for (const { idLow, idHigh, idCheck, timestampMs, bitsLow, bitsHigh, labels } of stored) {
     if (timestampMs < startMs || timestampMs > endMs) continue;
@@ -34,7 +44,10 @@ export function selectExemplars({ stored, table, index }: SelectSources, refs: R
     let ofSeries = found.get(ref);
     if (ofSeries === undefined) found.set(ref, (ofSeries = new Map()));
     const value = new Float64Array(Uint32Array.of(bitsLow, bitsHigh).buffer)[0]!;
+    const before = ofSeries.size;
     ofSeries.set(`${timestampMs}:${bitsLow}:${bitsHigh}:${labelsKey(labels)}`, { labels, value, timestampMs });
+    count += ofSeries.size - before;
+    if (count > exemplarsMax) return undefined;
   }
   return [...found]
     .map(([ref, exemplars]) => ({ labels: index.labelsOf(ref), exemplars: [...exemplars.values()].sort((a, b) => a.timestampMs - b.timestampMs) }))

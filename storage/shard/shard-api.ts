@@ -121,7 +121,12 @@ export interface ExemplarsShardRequest {
   readonly endMs: number;
 }
 
-export type ExemplarsShardAnswer = { readonly status: 'exemplars'; readonly series: readonly SeriesExemplars[] };
+export interface ExemplarsShardAnswer {
+  readonly status: 'exemplars';
+  readonly series: readonly SeriesExemplars[];
+  /** More than queryExemplarsMax match, and `series` has none. */
+  readonly isTooMany: boolean;
+}
 
 export type CardinalityShardAnswer =
   | {

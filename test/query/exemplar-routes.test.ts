@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { labelsFrom } from '../../storage/model/labels.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { write } from '../storage/shard/batches.ts';
 import { memoryApi, NOON } from './api.ts';
 
@@ -45,6 +46,27 @@ describe('query_exemplars', () => {
     expect(await found('requests', `&start=${T + 1}.5`)).toEqual(['t2']);
     expect(await found('quiet')).toEqual([]);
     expect(await found('absent_metric')).toEqual([]);
+  });
+
+  test('more than can be answered are refused by name, of one shard and of all', async () => {
+    const api = await memoryApi({ shardCount: 2 });
+    const half = LIMITS.queryExemplarsMax / 2;
+    const fill = (shard: number, name: string, count: number): void => {
+      const store = api.shards.storeOf(api.shards.shardNames[shard]!);
+      for (let from = 0; from < count; from += 1000) {
+        const exemplars = Array.from({ length: Math.min(1000, count - from) }, (_, i) => [NOON + from + i, 1, labelsFrom({ t: 'x' })] as const);
+        write(store, [{ labels: labelsFrom({ __name__: name }), samples: [], exemplars }]);
+      }
+    };
+    const status = async (query: string) => (await api.ask(`/api/v1/query_exemplars?query=${query}`)).status;
+    for (const shard of [0, 1]) fill(shard, `a${shard}`, half);
+    expect(await status('{__name__=~"a."}')).toBe(200);
+    fill(1, 'b', 1);
+    const refused = { status: 422, json: expect.objectContaining({ error: 'more than 50000 exemplars match (queryExemplarsMax is 50000): ask for less time or fewer series' }) as unknown };
+    expect(await api.get('/api/v1/query_exemplars?query={__name__=~"a.|b"}')).toEqual(refused);
+    fill(1, 'c', half);
+    expect(await api.get('/api/v1/query_exemplars?query={__name__=~"a1|b|c"}')).toEqual(refused);
+    expect(await status('b')).toBe(200);
   });
 
   test('a query that selects nothing is answered with nothing', async () => {
