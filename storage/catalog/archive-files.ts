@@ -192,6 +192,17 @@ export class ArchiveFiles {
     return this.#answer(files, undefined);
   }
 
+  /** The first day (since 1970), of those from one to another, that has a partition with files of a table, or the last one. */
+  dayWithFiles(which: 'first' | 'last', table: ArchiveTableName, fromDay: number, throughDay: number): number | undefined {
+    const [row] = this.#sql.all<{ day: number }>(
+      `SELECT day FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? ORDER BY day ${which === 'first' ? 'ASC' : 'DESC'} LIMIT 1`,
+      table,
+      fromDay,
+      throughDay,
+    );
+    return row?.day;
+  }
+
   /** A partition, of those of a table that end before a day, to which files have come since `unmark`; the oldest first. */
   changedPartition(table: ArchiveTableName, beforeDay: number): ShardPartition | undefined {
     const [row] = this.#sql.all<{ day: number; shard: string }>('SELECT day, shard FROM changed_partition WHERE table_name = ? AND day < ? ORDER BY day, shard LIMIT 1', table, beforeDay);

@@ -52,7 +52,10 @@ export class ArchiveReader {
 
   /** Samples of a series between two times (ms, both inclusive), at least those of the first day that has some, and where to go on. */
   async readPage(labels: Labels, startMs: number, endMs: number): Promise<SeriesPage> {
-    for (let day = dayOf(startMs); day <= dayOf(endMs); day++) {
+    for (let next = dayOf(startMs); ; ) {
+      const day = this.#files.dayWithFiles('first', 'points', next, dayOf(endMs));
+      if (day === undefined) return { ...NOTHING, nextStartMs: undefined };
+      next = day + 1;
       const fromMs = Math.max(startMs, day * DAY_MS);
       const toMs = Math.min(endMs, (day + 1) * DAY_MS - 1);
       const files = this.#filesOf(labels, fromMs, toMs).sort((a, b) => a.minTimeMs - b.minTimeMs);
@@ -75,12 +78,14 @@ export class ArchiveReader {
         fromFileMs = horizonMs;
       }
     }
-    return { ...NOTHING, nextStartMs: undefined };
   }
 
   /** A series' newest sample from `startMs` to `timeMs` (both inclusive). */
   async lastSampleAt(labels: Labels, startMs: number, timeMs: number): Promise<ArchivedSample | undefined> {
-    for (let day = dayOf(timeMs); day >= dayOf(startMs); day--) {
+    for (let next = dayOf(timeMs); ; ) {
+      const day = this.#files.dayWithFiles('last', 'points', dayOf(startMs), next);
+      if (day === undefined) return undefined;
+      next = day - 1;
       const fromMs = Math.max(startMs, day * DAY_MS);
       const files = this.#filesOf(labels, fromMs, timeMs)
         .filter((file) => dayOf(file.minTimeMs) === day)
@@ -98,7 +103,6 @@ export class ArchiveReader {
       }
       if (newest !== undefined) return newest;
     }
-    return undefined;
   }
 
   async #lastOf(found: FoundEntry, startMs: number, endMs: number): Promise<RankedSample | undefined> {

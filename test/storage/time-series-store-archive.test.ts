@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
@@ -416,4 +417,21 @@ describe('two stores under one prefix', () => {
       expect(await values(reopen(place()), 'k')).toHaveLength(60);
     }
   });
+});
+
+test('days without files are not looked at one by one', async () => {
+  const store = open();
+  await store.put('k', 1, NOON - 20 * DAY);
+  await store.put('k', 2, NOON - 3 * DAY);
+  clock.advance(DAY);
+  await store.maintain();
+  const lists = vi.spyOn(ArchiveFiles.prototype, 'files');
+  try {
+    expect(await values(store, 'k', { start: 0 })).toEqual([[NOON - 20 * DAY, 1], [NOON - 3 * DAY, 2]]);
+    expect(await store.getAsOf('k', NOON - 4 * DAY)).toBe(1);
+    expect(await store.getAsOf('k', 0)).toBeUndefined();
+    expect(lists.mock.calls.length).toBeLessThan(10);
+  } finally {
+    lists.mockRestore();
+  }
 });
