@@ -314,7 +314,7 @@ export class Flusher {
   }
 
   async #finish(plan: FlushPlan): Promise<void> {
-    const { sql, hot, shard, commit } = this.#options;
+    const { sql, hot, shard, commit, limits } = this.#options;
     const { work, flush } = plan;
     this.#late = undefined;
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
@@ -332,6 +332,8 @@ export class Flusher {
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });
     this.counters.archive_commits_total++;
+    // The next window that has any may be years away.
+    if (work.kind === 'window' && work.startMs < work.endMs && files.length === 0) hot.archive.findGap(limits.archiveWindowMs);
   }
 
   /** Its objects are left to the clean-up: their names have a number that the catalog takes for done. */

@@ -254,6 +254,8 @@ export const LIMITS = {
   archiveWindowMs: 1 * HOUR_MS,
   /** How long after its end a window is closed: senders may bring samples until then, and clocks may differ a little. */
   archiveGraceMs: 24 * HOUR_MS + 15 * MINUTE_MS,
+  /** Samples that are looked at, behind an empty window, for how long nothing comes: some 20 ms. Where it is more, windows go one by one. */
+  archiveGapSamplesMax: 2048 * KIB,
   /** Late samples that one flush takes out of the queue: 24 bytes each in memory. */
   archiveLateSamplesTarget: 256 * KIB,
   /** Files that the catalog looks at for one answer: some 2 MiB of descriptions. */

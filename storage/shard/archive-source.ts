@@ -1,5 +1,6 @@
 import type { Labels } from '../model/labels.ts';
 import { must } from '../runtime/assert.ts';
+import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { ArchiveMark } from './archive-mark.ts';
 import type { Exemplars, StoredExemplar } from './exemplars.ts';
@@ -10,6 +11,7 @@ import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } 
 import { selectExemplars, type SeriesExemplars } from './select-exemplars.ts';
 import type { Segments } from './segments.ts';
 import type { SeriesRegistry } from './series-registry.ts';
+import { TimeGap } from './time-gap.ts';
 
 /** What a hot store holds, as the archive takes it. */
 export class ArchiveSource {
@@ -23,9 +25,11 @@ export class ArchiveSource {
   #order: { readonly generation: number; readonly startMs: number; readonly refs: Uint32Array } | undefined;
 
   readonly #exemplars: Exemplars;
+  readonly #gap: TimeGap;
 
-  constructor(sql: Sql, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer, exemplars: Exemplars) {
+  constructor(sql: Sql, limits: typeof LIMITS, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer, exemplars: Exemplars) {
     this.#exemplars = exemplars;
+    this.#gap = new TimeGap(segments, head, limits);
     this.mark = new ArchiveMark(sql);
     this.#segments = segments;
     this.#head = head;
@@ -41,7 +45,16 @@ export class ArchiveSource {
 
   /** Time of the oldest sample that may not be in the archive (Unix ms), or earlier; `undefined` when there is none. */
   oldestMs(): number | undefined {
-    return oldestFrom(Math.max(this.mark.archivedUntilMs, this.#segments.floorMs), this.#segments.live, this.#head);
+    return oldestFrom(this.#gap.endFrom(this.#fromMs), this.#segments.live, this.#head);
+  }
+
+  /** Behind a window that had no samples: looks for how long none come, which `oldestMs` knows then. */
+  findGap(leastMs: number): void {
+    this.#gap.find(this.#fromMs, leastMs);
+  }
+
+  get #fromMs(): number {
+    return Math.max(this.mark.archivedUntilMs, this.#segments.floorMs);
   }
 
   /**

@@ -107,7 +107,7 @@ export class HotStore {
     this.#segments = new Segments(sql, limits);
     this.#selects = new Selects(this.#segments, this.#series, this.#head, limits);
     this.#exemplars = new Exemplars(sql, limits);
-    this.archive = new ArchiveSource(sql, this.#segments, this.#head, this.#series, this.#selects.tails, this.#selects.gatherer, this.#exemplars);
+    this.archive = new ArchiveSource(sql, limits, this.#segments, this.#head, this.#series, this.#selects.tails, this.#selects.gatherer, this.#exemplars);
     this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);

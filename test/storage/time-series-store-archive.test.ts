@@ -435,3 +435,16 @@ test('days without files are not looked at one by one', async () => {
     lists.mockRestore();
   }
 });
+
+test('a value of long ago does not make the store move every hour since', async () => {
+  const store = open();
+  // Seconds where milliseconds were meant, the most common of mistakes.
+  await store.put('k', 1, NOON / 1000);
+  await store.put('k', 2, NOON - 3 * DAY);
+  clock.advance(DAY);
+  await store.maintain();
+  const flushes = sql.all<{ next_flush: number }>('SELECT next_flush FROM timeseries_shard_state')[0]!.next_flush - 1;
+  expect(flushes).toBeLessThan(5);
+  expect(await dataFiles()).toHaveLength(2);
+  expect(await values(reopen(), 'k', { start: 0 })).toEqual([[NOON / 1000, 1], [NOON - 3 * DAY, 2]]);
+});
