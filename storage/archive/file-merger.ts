@@ -19,7 +19,7 @@ import { readInBatches } from './series-batches.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
-/** Failures in a row after which a merge is given up, so that one damaged file does not keep all others from being merged. */
+/** Failures in a row after which a merge is given up where the object store answers, so that one damaged file does not keep all others from being merged. */
 const TRIES_MAX = 8;
 const DAY_MS = 86_400_000;
 
@@ -108,7 +108,17 @@ export class FileMerger {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.archive_merge_failures_total++;
       this.#pause.failed(error);
-      if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
+      if (known !== undefined && this.#pause.failures >= TRIES_MAX && (await this.#isStoreThere())) this.#giveUp(known.plan);
+    }
+  }
+
+  /** Partitions are looked at once: one that is given up in an outage would stay as it is. */
+  async #isStoreThere(): Promise<boolean> {
+    try {
+      await this.#options.store.head(this.#options.prefix);
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -100,6 +100,25 @@ describe('a merge', () => {
     expect(world.merger.counters).toMatchObject({ archive_merges_given_up_total: 1, archive_merges_total: 1 });
   });
 
+  test('while the object store is away for long, no merge is given up', async () => {
+    const world = await filled(7);
+    const store = new FaultyObjectStore(world.objects);
+    world.store = store;
+    world.wake();
+    const { merger } = world;
+    await merger.step();
+    store.isDown = true;
+    for (let i = 0; i < 30; i++) {
+      world.clock.advance(10 * 60_000);
+      await merger.step();
+    }
+    expect(merger.failure?.count).toBe(30);
+    store.isDown = false;
+    world.clock.advance(10 * 60_000);
+    await world.mergeAll();
+    expect(merger.counters).toMatchObject({ archive_merges_given_up_total: 0, archive_merges_total: 1 });
+  });
+
   test('a file that is damaged: the merge is given up in time, and others go on', async () => {
     const world = await filled(7);
     const [first] = world.liveFiles();

@@ -87,7 +87,10 @@ test('the object store is down for 24 hours', { timeout: 60_000 }, async () => {
   expect(tables.isBehind).toBe(false);
   expect(upkeep.nextDueMs() ?? Infinity).toBeGreaterThan(clock.nowMs());
   const live = files.files({ version: 1, startMs: 0, endMs: 1e15, after: undefined }).files;
-  expect(live.filter(({ minTimeMs }) => minTimeMs < START_MS + 24 * HOUR_MS && minTimeMs >= START_MS).every(({ key }) => key.includes('merged'))).toBe(true);
+  // The merge of the first day had begun when the store went away. Beside its files is what was archived behind that, fewer than are worth another one.
+  const firstDay = live.filter(({ minTimeMs }) => minTimeMs < START_MS + 24 * HOUR_MS && minTimeMs >= START_MS);
+  expect(firstDay.filter(({ key }) => key.includes('merged')).length).toBeGreaterThan(1);
+  expect(firstDay.filter(({ key }) => !key.includes('merged')).length).toBeLessThan(LIMITS.archiveMergeRunsMin - 1);
   const view = await readTable(world.objects, 's3://b', tables.get('samples')!);
   expect([...view.live.keys()].sort()).toEqual(live.map(({ key }) => key).sort());
 });
