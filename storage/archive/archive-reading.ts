@@ -10,6 +10,9 @@ import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 /** Requests to the object store at a time: an invocation may have six. */
 const REQUESTS_AT_ONCE = 6;
 
+/** Values of a label that are remembered at a time: some 10 MiB. A year of pods has more of them. */
+const KNOWN_VALUES_MAX = 64 * 1024;
+
 /** Whether series match all of some matchers. Answers for values are remembered: series share them. */
 export class SeriesTest {
   readonly #tests: readonly { readonly name: string; readonly test: (value: string) => boolean; readonly known: Map<string, boolean> }[];
@@ -29,7 +32,10 @@ export class SeriesTest {
     return this.#tests.every(({ name, test, known }) => {
       const value = labelValue(labels, name);
       let isMatch = known.get(value);
-      if (isMatch === undefined) known.set(value, (isMatch = test(value)));
+      if (isMatch === undefined) {
+        if (known.size >= KNOWN_VALUES_MAX) known.clear();
+        known.set(value, (isMatch = test(value)));
+      }
       return isMatch;
     });
   }

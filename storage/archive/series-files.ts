@@ -81,28 +81,31 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
   async find(files: readonly ArchivedFile[], { table, selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
-    const readers = await inTurns(wanted, (file) => this.#names.reading(watch, file, () => this.#open(file, watch)));
-    const found = new Map<string, FoundSeries<Reader>>();
     const { archiveQueryEntriesMax } = this.#options.limits;
-    let entries = 0;
-    for (const [i, file] of wanted.entries()) {
-      const reader = readers[i];
-      if (reader === undefined) continue;
+    let entryCount = 0;
+    const matching = async (file: ArchivedFile): Promise<FoundEntry<Reader>[]> => {
+      const entries: FoundEntry<Reader>[] = [];
+      const reader = await this.#open(file, watch);
       const deletions = file.deletions === undefined ? undefined : new DeletionTest(file.deletions);
       const hasLeft = this.#options.leaversOf?.(table, partitionDay(tableDefinition(table), file.minTimeMs));
-      await this.#names.reading(watch, file, async () => {
-        for (const entry of reader.series()) {
-          if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels)) || hasLeft?.(entry.labels) === true) continue;
-          const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
-          if (coversAll(deleted, entry.minTimeMs, entry.maxTimeMs)) continue;
-          if (++entries > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
-          const key = labelsKey(entry.labels);
-          let series = found.get(key);
-          if (series === undefined) found.set(key, (series = { labels: entry.labels, entries: [], rowCount: 0 }));
-          series.entries.push({ file, reader, entry, deleted });
-          series.rowCount += entry.rowCount;
-        }
-      });
+      for (const entry of reader.series()) {
+        if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels)) || hasLeft?.(entry.labels) === true) continue;
+        const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
+        if (coversAll(deleted, entry.minTimeMs, entry.maxTimeMs)) continue;
+        if (++entryCount > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
+        entries.push({ file, reader, entry, deleted });
+      }
+      return entries;
+    };
+    // Of thousands of files, a directory in which nothing matches is let go before the next one is fetched: together they would not fit.
+    const all = await inTurns(wanted, (file) => this.#names.reading(watch, file, () => matching(file)));
+    const found = new Map<string, FoundSeries<Reader>>();
+    for (const each of all.flatMap((entries) => entries ?? [])) {
+      const key = labelsKey(each.entry.labels);
+      let series = found.get(key);
+      if (series === undefined) found.set(key, (series = { labels: each.entry.labels, entries: [], rowCount: 0 }));
+      series.entries.push(each);
+      series.rowCount += each.entry.rowCount;
     }
     return found;
   }
