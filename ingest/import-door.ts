@@ -4,6 +4,7 @@ import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Admission } from './admission.ts';
 import { bodyPieces } from './body-stream.ts';
+import { countStored } from './count-stored.ts';
 import { ExpositionImport } from './exposition-import.ts';
 import { ImportBatches } from './import-batches.ts';
 import { ImportSlots } from './import-slots.ts';
@@ -108,7 +109,7 @@ export class ImportDoor {
   /** Also of an import that broke off: what it stored is stored. */
   #count(protocol: string, batches: ImportBatches, rejections: Rejections): void {
     const { counters } = this.#services;
-    if (batches.stored.samples > 0) counters.add('varve_ingest_samples_total', { protocol }, batches.stored.samples);
+    countStored(counters, protocol, batches.stored);
     if (batches.lateSamples > 0) counters.add('varve_ingest_late_samples_total', { protocol }, batches.lateSamples);
     if (!rejections.isEmpty) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
   }

@@ -4,6 +4,7 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { countStored } from './count-stored.ts';
 import { decompress, readContentEncoding } from './decompress.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
 import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
@@ -54,7 +55,6 @@ async function exportMetrics(services: OtlpServices, context: Context, encoding:
 
 function count(counters: Counters, { stored, rejections }: OtlpOutcome, encoding: OtlpEncoding): void {
   const protocol = `otlp-${encoding}`;
-  const storedCount = stored.samples + stored.histograms;
-  if (storedCount > 0) counters.add('varve_ingest_samples_total', { protocol }, storedCount);
+  countStored(counters, protocol, stored);
   if (rejections.samples > 0) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
 }

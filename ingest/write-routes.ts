@@ -2,6 +2,7 @@ import { Hono, type Context } from 'hono';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { countStored } from './count-stored.ts';
 import type { WriteCounts } from './rejections.ts';
 import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
 import { NOTHING_STORED } from './shard-send.ts';
@@ -101,9 +102,7 @@ function checkEncoding(header: string): void {
 }
 
 function count(counters: Counters, protocol: string, { stored, rejections, failure }: WriteOutcome): void {
-  if (stored.samples > 0) counters.add('varve_ingest_samples_total', { protocol }, stored.samples);
-  if (stored.histograms > 0) counters.add('varve_ingest_histograms_total', { protocol }, stored.histograms);
-  if (stored.exemplars > 0) counters.add('varve_ingest_exemplars_total', { protocol }, stored.exemplars);
+  countStored(counters, protocol, stored);
   if (rejections.isEmpty || failure !== undefined) return;
   const { samples, histograms, exemplars } = rejections.counts;
   const { kind } = rejections;

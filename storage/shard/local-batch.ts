@@ -6,13 +6,6 @@ import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { AppendMessage } from './append-message.ts';
 
-/** What became of samples appended locally; `refusal` says why some were refused. */
-export interface LocalAnswer {
-  readonly samplesStored: number;
-  readonly samplesRefused: number;
-  readonly refusal: string | undefined;
-}
-
 /** Samples of one series from code that runs beside the store. Columns of equal length, in any order of time. */
 export interface LocalSeries {
   /** Sorted, unique, without empty values: see Labels. */

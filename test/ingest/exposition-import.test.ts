@@ -124,6 +124,8 @@ describe('OpenMetrics', () => {
     const [name] = stack.shards.shardNames as [string];
     const exemplars = stack.shards.storeOf(name).selectExemplars({ version: SHARD_RPC_VERSION, selectors: [[]], startMs: 0, endMs: Infinity });
     expect(exemplars).toMatchObject({ series: [{ exemplars: [{ labels: ['trace_id', 'abc'], value: 0.5, timestampMs: NOW_MS - 1750 }] }] });
+    const counted = (name: string) => stack.counters.samples().find((sample) => sample.name === name)?.value;
+    expect([counted('varve_ingest_samples_total'), counted('varve_ingest_exemplars_total')]).toEqual([10, 1]);
     const foo = (await stack.metadata()).filter(({ metric }) => metric.startsWith('foo'));
     expect(foo).toEqual([
       { metric: 'foo', type: 'counter', help: '', unit: '' },

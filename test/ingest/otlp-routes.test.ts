@@ -5,7 +5,7 @@ import { OTLP_PATHS } from '../../ingest/otlp-response.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { nodeApp } from '../fakes/node-app.ts';
-import { gauge, metricsRequest, numberPoint, resourceMetrics } from '../proto/otlp-fields.ts';
+import { exemplar, exponentialHistogram, exponentialPoint, gauge, metricsRequest, numberPoint, resourceMetrics } from '../proto/otlp-fields.ts';
 
 /** Where nodeApp's clock stands. */
 const NOW_MS = Date.UTC(2024, 0, 14, 12);
@@ -53,6 +53,24 @@ describe('content types and encodings', () => {
   f('protobuf_gzip', gzipSync(points('protobuf_gzip', 7)), PROTOBUF, 'gzip');
   f('protobuf_zstd', zstdCompressSync(points('protobuf_zstd', 7)), `${PROTOBUF}; q=1`, 'zstd');
   f('protobuf_snappy', snappyEncode(points('protobuf_snappy', 7)), 'application/protobuf', 'snappy');
+});
+
+test('floats, histograms and exemplars are counted apart', async () => {
+  const own = nodeApp({ VARVE_OPEN: 'loopback' }).app;
+  const times = { timeMs: NOW_MS };
+  const body = metricsRequest(
+    resourceMetrics({}, [
+      gauge('g', [numberPoint({ ...times, value: 1, exemplars: [exemplar({ value: 1, timeMs: NOW_MS })] }), numberPoint({ timeMs: NOW_MS + 1, value: 2 })]),
+      exponentialHistogram('e', [exponentialPoint({ ...times, count: 1, sum: 2, scale: 0, positive: { offset: 0, counts: [1] } })]),
+    ]),
+  );
+  expect((await own.request('http://127.0.0.1/v1/metrics', { method: 'POST', body: body.slice(), headers: { 'content-type': PROTOBUF } })).status).toBe(200);
+  const lines = (await (await own.request('http://127.0.0.1/metrics')).text()).split('\n').filter((line) => line.startsWith('varve_ingest_') && line.includes('otlp'));
+  expect(lines.sort()).toEqual([
+    'varve_ingest_exemplars_total{protocol="otlp-protobuf"} 1',
+    'varve_ingest_histograms_total{protocol="otlp-protobuf"} 1',
+    'varve_ingest_samples_total{protocol="otlp-protobuf"} 2',
+  ]);
 });
 
 describe('partial success', () => {
