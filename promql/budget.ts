@@ -14,8 +14,10 @@ export interface QueryLimits {
   readonly workMax: number;
   /** Work after which others have a turn. */
   readonly workPerPause: number;
-  /** Characters of labels that label functions make: nested they could multiply a value at every level, and match patterns against it. */
+  /** Characters of labels that label functions make: nested they could multiply a value at every level. */
   readonly labelCharactersMax: number;
+  /** Characters of a label times instructions of the pattern that is matched against it, all without a pause. */
+  readonly matchWorkMax: number;
 }
 
 export const DEFAULT_QUERY_LIMITS: QueryLimits = {
@@ -27,7 +29,12 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   /** 10 to 30 ms: a request that comes in meanwhile waits so long. A turn costs about a millisecond. */
   workPerPause: 10_000_000,
   labelCharactersMax: 20_000_000,
+  /** A quarter of a second at worst, and twice what the longest value that can be stored needs with the longest pattern. */
+  matchWorkMax: 40_000_000,
 };
+
+/** What an instruction of a pattern costs for a character, as against a value that is added. */
+const MATCH_WORK = 4;
 
 /** What a value costs that is sorted, as against one that is added. */
 export const SORT_WORK = 16;
@@ -104,6 +111,13 @@ export class Budget {
   spend(work: number): void {
     this.#work += work;
     if (this.#work > this.limits.workMax) throw limitError('query processing would take too long', 'workMax', this.limits.workMax);
+  }
+
+  /** A text that is about to be matched against a pattern of so many instructions. */
+  match(characterCount: number, instructionCount: number): void {
+    const work = characterCount * instructionCount;
+    if (work > this.limits.matchWorkMax) throw limitError('query matches a pattern against too long a label', 'matchWorkMax', this.limits.matchWorkMax);
+    this.spend(work * MATCH_WORK);
   }
 
   get isPauseDue(): boolean {

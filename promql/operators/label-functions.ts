@@ -36,11 +36,13 @@ export class LabelReplaceOperator implements Operator {
     const series = await this.#input.next();
     if (series === undefined || this.#compiled === undefined) return undefined;
     const result = this.#replace(this.#compiled, labelValue(series.labels, source));
+    if (this.#context.budget.isPauseDue) await this.#context.budget.pause();
     return result === undefined ? series : relabelled(series, target, result);
   }
 
   #replace(pattern: RE2JS, value: string): string | undefined {
     if (this.#results.has(value)) return this.#results.get(value);
+    this.#context.budget.match(value.length, pattern.programSize());
     const matcher = pattern.matcher(value);
     let result: string | undefined;
     if (matcher.matches()) {

@@ -171,6 +171,7 @@ describe('limits', () => {
     await fails('sum_over_time(a_total[1h:1s])', { stepsMax: 1000 }, 'stepsMax is 1000');
     await fails('sum_over_time(a_total[5m])', { workMax: 5 }, 'workMax is 5');
     await fails('label_join(a_total, "y", ",", "x", "x")', { labelCharactersMax: 5 }, 'labelCharactersMax is 5');
+    await fails('label_replace(a_total, "y", "$1", "x", "(.*)")', { matchWorkMax: 5 }, 'query matches a pattern against too long a label (matchWorkMax is 5)');
     await fails('a_total and a_total', { samplesMax: 11 }, 'samplesMax is 11');
   });
 

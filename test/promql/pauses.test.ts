@@ -77,3 +77,11 @@ test('work has an end, whatever it is spent on', async () => {
   await f(`${'abs('.repeat(100)}x${')'.repeat(100)}`);
   await f('last_over_time(none[1m]) or sum_over_time(vector(1)[1d:1s])');
 });
+
+test('a label that was made long is not matched for seconds', async () => {
+  const engine = new Engine({ source: sourceOf(1) });
+  let value = 'vector(1)';
+  for (let level = 0; level < 4; level++) value = `label_join(${value}, "y", "aaaaaaaa"${', "y"'.repeat(20)})`;
+  const query = `label_replace(${value}, "z", "$1", "y", "(?:a?){200}(a{100})*b")`;
+  await expect(engine.instant(query, { timeMs: 0 })).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('matchWorkMax') as string });
+});
