@@ -34,7 +34,7 @@ export class TombstoneExecutor {
   readonly #options: TombstoneExecutorOptions;
   readonly #pause: RetryPause;
   #hasher: SeriesHasher | undefined;
-  #isRunning = false;
+  #running: Promise<boolean> | undefined;
   #nextFinishMs = -Infinity;
 
   constructor(options: TombstoneExecutorOptions) {
@@ -53,7 +53,7 @@ export class TombstoneExecutor {
   }
 
   async step(): Promise<void> {
-    if (this.#isRunning || !this.#pause.isOver) return;
+    if (this.#running !== undefined || !this.#pause.isOver) return;
     try {
       await this.clean();
       this.#pause.succeeded();
@@ -65,18 +65,19 @@ export class TombstoneExecutor {
   }
 
   /** The same at once, for somebody who waits: whether there is more to do. Throws when the object store does not answer. */
-  async clean(): Promise<boolean> {
+  clean(): Promise<boolean> {
+    // Who waits asks again and again: not before the piece that is being done has come to its end.
+    if (this.#running !== undefined) return this.#running.then(() => true);
+    this.#running = this.#cleanSome().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #cleanSome(): Promise<boolean> {
     const { tombstones, clock, limits } = this.#options;
-    if (this.#isRunning) return true;
-    this.#isRunning = true;
-    try {
-      for (const file of tombstones.unclean(limits.archiveTombstoneFilesPerStep)) if (await this.#cleanFile(file)) break;
-      const isLeft = tombstones.finish();
-      this.#nextFinishMs = clock.nowMs() + FINISH_CHECK_MS;
-      return isLeft && tombstones.unclean(1).length > 0;
-    } finally {
-      this.#isRunning = false;
-    }
+    for (const file of tombstones.unclean(limits.archiveTombstoneFilesPerStep)) if (await this.#cleanFile(file)) break;
+    const isLeft = tombstones.finish();
+    this.#nextFinishMs = clock.nowMs() + FINISH_CHECK_MS;
+    return isLeft && tombstones.unclean(1).length > 0;
   }
 
   /** Whether it had to be written anew. */

@@ -164,6 +164,16 @@ describe('samples of the archive that are deleted', () => {
   });
 });
 
+test('who asks while a file is being rewritten is told when that is done, and not to ask at once again', async () => {
+  const { world } = await filled(3);
+  remove(world, metric('m1'), DAY_START_MS, DAY_START_MS + 2 * DAY_MS);
+  let ended = 0;
+  const first = world.upkeep.cleanTombstones().then(() => ended++);
+  const [endedBefore, more] = await world.upkeep.cleanTombstones().then((isMore) => [ended, isMore]);
+  expect([endedBefore, more]).toEqual([1, true]);
+  await first;
+});
+
 test('a rewrite that ends between its object and its commit leaves the object for no longer than the clean-up takes', async () => {
   const { world } = await filled(5, [0, 1, 2]);
   const left = without(await world.readAll(), 'm1', 0, 1e15);
