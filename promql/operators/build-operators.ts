@@ -14,6 +14,7 @@ import { LabelJoinOperator, LabelReplaceOperator } from './label-functions.ts';
 import { MergeSeries } from './merge-series.ts';
 import { MeasuredOperator } from './measured.ts';
 import { NegateOperator } from './negate.ts';
+import { OnNewStack } from './on-new-stack.ts';
 import type { Operator } from './operator.ts';
 import { RankAggregateOperator } from './rank-aggregate.ts';
 import { RepeatOperator } from './repeat.ts';
@@ -26,21 +27,25 @@ import { VectorsOperator } from './vectors.ts';
 import { WindowCallOperator } from './window-call.ts';
 import { WindowSamples } from './window-samples.ts';
 
-/** The operator of a plan node and all below it, each measured if the context has a stopwatch. */
-export function buildOperator(node: PlanNode, context: ExecutionContext): Operator {
-  const operator = createOperator(node, context);
+/** Every so many levels below each other, operators begin on a new call stack. */
+const LEVELS_PER_STACK = 64;
+
+/** The operator of a plan node and all below it, each measured if the context has a stopwatch. `level` is how many are above it. */
+export function buildOperator(node: PlanNode, context: ExecutionContext, level = 0): Operator {
+  const created = createOperator(node, context, level);
+  const operator = (level + 1) % LEVELS_PER_STACK === 0 ? new OnNewStack(created) : created;
   return context.stopwatch === undefined ? operator : new MeasuredOperator(operator, context.stopwatch);
 }
 
-function createOperator(node: PlanNode, context: ExecutionContext): Operator {
-  const build = (input: PlanNode): Operator => buildOperator(input, context);
+function createOperator(node: PlanNode, context: ExecutionContext, level: number): Operator {
+  const build = (input: PlanNode): Operator => buildOperator(input, context, level + 1);
   /** Where a name may go at once, series may come out alike. */
   const renaming = (operator: Operator): Operator => (context.features.delayedNameRemoval ? operator : new MergeSeries(operator, context.budget));
   switch (node.kind) {
     case 'absent':
       return new AbsentOperator(node, build(node.input), context);
     case 'absent-over-time':
-      return new AbsentOverTimeOperator(node, windowSamples(node.source, context));
+      return new AbsentOverTimeOperator(node, windowSamples(node.source, context, level + 1));
     case 'aggregate':
       return new AggregateOperator(node, build(node.input), node.param && build(node.param), context);
     case 'constant':
@@ -92,13 +97,13 @@ function createOperator(node: PlanNode, context: ExecutionContext): Operator {
     case 'vectors':
       return new VectorsOperator(node, build(node.lhs), build(node.rhs), context);
     case 'window-call':
-      return renaming(new WindowCallOperator(node, windowSamples(node.source, context), node.args.map(build), context));
+      return renaming(new WindowCallOperator(node, windowSamples(node.source, context, level + 1), node.args.map(build), context));
     default:
       return unreachable(node);
   }
 }
 
-export function windowSamples(source: WindowSource, context: ExecutionContext): WindowSamples {
-  const input = source.kind === 'subquery' ? buildOperator(source.input, context) : undefined;
+export function windowSamples(source: WindowSource, context: ExecutionContext, level = 0): WindowSamples {
+  const input = source.kind === 'subquery' ? buildOperator(source.input, context, level) : undefined;
   return new WindowSamples(source, input, context);
 }

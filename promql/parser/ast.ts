@@ -9,8 +9,9 @@ export type { ValueType } from './value-type.ts';
 /**
  * The tree of a PromQL expression (the language of Prometheus 3.14, experimental parts included).
  *
- * Trees are immutable and never deeper than `EXPRESSION_DEPTH_MAX`, so a recursive walk is safe. The type parameter is what stands
- * where a duration stands: as parsed, milliseconds or a duration expression; after `resolveDurations`, only milliseconds.
+ * Trees are immutable and never deeper than `EXPRESSION_DEPTH_MAX` (chains: `OPERATOR_CHAIN_MAX`), so a recursive walk is safe. The type
+ * parameter is what stands where a duration stands: as parsed, milliseconds or a duration expression; after `resolveDurations`, only
+ * milliseconds.
  */
 export type Expr<D = Duration> =
   | NumberLiteral
@@ -197,10 +198,16 @@ export interface DurationCall extends Node {
 }
 
 /**
- * How deep a tree may be; `a + b + c` counts one level an operator. Every recursive pass pays a few stack frames a level, and an isolate's
- * stack is about 1 MB. Queries of people and dashboards stay below 100.
+ * How deep a tree may be. Every recursive pass pays a few stack frames a level, and an isolate's stack is about 1 MB, which is full at
+ * about 1,000 levels of the costliest kind, aggregations. What people write by hand stays below 100.
  */
 export const EXPRESSION_DEPTH_MAX = 500;
+
+/**
+ * How deep it may be along the left operands of operators, where `a + b + c` is a level an operator: dashboards make such chains, of hundreds
+ * of `or`. They cost less: workerd takes more than twice as many.
+ */
+export const OPERATOR_CHAIN_MAX = 1_000;
 
 /** What an expression evaluates to. */
 export function typeOf<D>(expr: Expr<D>): ValueType {

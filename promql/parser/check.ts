@@ -2,7 +2,7 @@ import { matcherMatchesEmpty } from '../../storage/model/compile-matcher.ts';
 import { METRIC_NAME } from '../../storage/model/labels.ts';
 import { unreachable } from '../../storage/runtime/assert.ts';
 import type { Aggregate, Binary, Call, Expr, Position, ValueType, VectorSelector } from './ast.ts';
-import { childrenOf, EXPRESSION_DEPTH_MAX, typeOf } from './ast.ts';
+import { childrenOf, EXPRESSION_DEPTH_MAX, OPERATOR_CHAIN_MAX, typeOf } from './ast.ts';
 import { isComparison, isSetOperator } from './operators.ts';
 import { ParseError, TOO_DEEP } from './parse-error.ts';
 import { quoteString } from './quote.ts';
@@ -15,13 +15,19 @@ export function checkExpression(query: string, expr: Expr): void {
   new Checker(query).check(expr);
 }
 
+/** A step down to the left operand of an operator, as a part of a level. */
+const LEFT_LEVEL = EXPRESSION_DEPTH_MAX / OPERATOR_CHAIN_MAX;
+
 /** Iterative, because chains of operators make deep trees without any nesting in the text. */
 function refuseTooDeep(query: string, root: Expr): void {
   const pending: { readonly expr: Expr; readonly depth: number }[] = [{ expr: root, depth: 1 }];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     const { expr, depth } = at;
     if (depth > EXPRESSION_DEPTH_MAX) throw new ParseError(query, root.position, TOO_DEEP);
-    for (const child of childrenOf(expr)) pending.push({ expr: child, depth: depth + 1 });
+    for (const child of childrenOf(expr)) {
+      const isLeft = expr.kind === 'binary' && child === expr.lhs;
+      pending.push({ expr: child, depth: depth + (isLeft ? LEFT_LEVEL : 1) });
+    }
   }
 }
 

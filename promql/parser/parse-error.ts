@@ -1,9 +1,9 @@
 import { VarveError } from '../../storage/runtime/errors.ts';
-import { EXPRESSION_DEPTH_MAX } from './ast.ts';
+import { EXPRESSION_DEPTH_MAX, OPERATOR_CHAIN_MAX } from './ast.ts';
 import type { Position } from './ast.ts';
 
 /** Prometheus has no such limit; a tree has to be walked without overflowing the stack. */
-export const TOO_DEEP = `expression is nested more than ${EXPRESSION_DEPTH_MAX} levels deep`;
+export const TOO_DEEP = `expression is nested more than ${EXPRESSION_DEPTH_MAX} levels deep, or has more than ${OPERATOR_CHAIN_MAX} operators in a row`;
 
 /** A query that cannot be understood. The message is Prometheus': `line:column: parse error: what`. */
 export class ParseError extends VarveError {

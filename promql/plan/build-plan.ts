@@ -55,13 +55,17 @@ export class Planner {
   /** The node that gives `expr` at every step of `grid`. What does not depend on the step is evaluated at one step only. */
   plan(expr: ResolvedExpr, grid: StepGrid): PlanNode {
     const inner = unwrapParens(expr);
-    if (isInRange(grid) && inner.kind !== 'number' && this.#invariance.holds(inner)) {
+    if (this.#needsOneStep(inner, grid)) {
       const input = this.#planNode(inner, instantGrid(grid.startMs));
       if (grid.count === 1) return input;
       if (input.kind === 'constant') return { ...input, grid };
       return { kind: 'repeat', grid, position: inner.position, input };
     }
     return this.#planNode(inner, grid);
+  }
+
+  #needsOneStep(expr: ResolvedExpr, grid: StepGrid): boolean {
+    return isInRange(grid) && expr.kind !== 'number' && this.#invariance.holds(expr);
   }
 
   #planNode(expr: ResolvedExpr, grid: StepGrid): PlanNode {
@@ -75,7 +79,7 @@ export class Planner {
       case 'unary':
         return this.#planUnary(expr, grid);
       case 'binary':
-        return foldConstant(this.#planBinary(expr, grid));
+        return this.#planChain(expr, grid);
       case 'aggregate':
         return this.#planAggregate(expr, grid);
       case 'call':
@@ -131,10 +135,18 @@ export class Planner {
     return { kind: 'negate', grid, position: expr.position, input };
   }
 
-  #planBinary(expr: Binary<number>, grid: StepGrid): PlanNode {
+  /** Operators in a row, each the left operand of the next: from the first to the last, however many there are. */
+  #planChain(last: Binary<number>, grid: StepGrid): PlanNode {
+    const chain = [last];
+    let { lhs: first } = last;
+    for (; first.kind === 'binary' && !this.#needsOneStep(first, grid); first = first.lhs) chain.push(first);
+    let planned = this.plan(first, grid);
+    for (const expr of chain.reverse()) planned = foldConstant(this.#planBinary(expr, planned, this.plan(expr.rhs, grid), grid));
+    return planned;
+  }
+
+  #planBinary(expr: Binary<number>, lhs: PlanNode, rhs: PlanNode, grid: StepGrid): PlanNode {
     const { op, position } = expr;
-    const lhs = this.plan(expr.lhs, grid);
-    const rhs = this.plan(expr.rhs, grid);
     const leftIsScalar = typeOf(expr.lhs) === 'scalar';
     const rightIsScalar = typeOf(expr.rhs) === 'scalar';
     if (leftIsScalar && rightIsScalar) return { kind: 'scalars', grid, position, op, lhs, rhs };

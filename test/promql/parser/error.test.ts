@@ -232,6 +232,9 @@ describe('bounds', () => {
   deep('calls', 'abs('.repeat(n), tooDeep);
   deep('signs', `${'-'.repeat(n)}1`, tooDeep);
   deep('a chain of operators', `a${'+a'.repeat(n)}`, tooDeep);
+  deep('a chain of a thousand operators', `a${' or a'.repeat(990)}`, /no error/);
+  deep('a chain of more', `a${' or a'.repeat(1000)}`, /more than 1000 operators in a row/);
+  deep('chains in chains', `${'(a + '.repeat(300)}a${' + a'.repeat(300)}${')'.repeat(300)}`, tooDeep);
   deep('powers', `1${'^1'.repeat(n)}`, tooDeep);
   deep('subqueries', `a${'[5m:]'.repeat(n)}`, tooDeep);
   deep('sums in a duration', `a[${'1+'.repeat(n)}1]`, tooDeep);
