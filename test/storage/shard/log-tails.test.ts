@@ -35,7 +35,11 @@ function compare(seed: number, samplesMax: number, isInOrder: boolean): void {
     if (random.oneIn(100) || head.free === 0) head.clear();
     timeMs += 10;
     const sampleMs = isInOrder ? timeMs : timeMs - random.below(30);
-    append(head, [random.below(SERIES)], [sampleMs], [random.below(1000), random.below(1000)]);
+    const first = random.below(SERIES);
+    // Now and then two are scraped together, which may then share timestamps, for a while.
+    const refs = random.oneIn(3) ? [first, (first + 1) % SERIES] : [first];
+    if (head.free < refs.length) head.clear();
+    append(head, refs, refs.map(() => sampleMs), refs.flatMap(() => [random.below(1000), random.below(1000)]));
     const ref = random.below(SERIES);
     const startMs = timeMs - random.below(1000);
     const endMs = startMs + random.below(1000);
@@ -48,6 +52,51 @@ test('gives what the log gives, in whatever order samples come', () => {
     compare(seed, 10_000, true);
     compare(seed, 10_000, false);
   }
+});
+
+test('series that were scraped together share their timestamps as far as they are the same', () => {
+  const head = new LogHead(100);
+  const tails = new LogTails(head, 10_000);
+  /** Where in memory its timestamps begin. */
+  const placeOf = (ref: number): number => {
+    const { timestampsMs, from } = tails.read(ref, 0, 1000)!;
+    return timestampsMs.byteOffset + from * 8;
+  };
+  const expectAll = (...refs: readonly number[]): void => {
+    for (const ref of refs) expect(samplesOf(tails.read(ref, 0, 1000)), `series ${ref}`).toEqual(expected(head, ref, 0, 1000));
+  };
+  const scrape = (refs: readonly number[], timeMs: number): void => append(head, refs, refs.map(() => timeMs), refs.flatMap((ref) => [ref, timeMs]));
+  for (const timeMs of [10, 20, 30]) scrape([0, 1, 2], timeMs);
+  expect([placeOf(1), placeOf(2)]).toEqual([placeOf(0), placeOf(0)]);
+  // 1 goes its own way, 2 stays behind for a while, and each still has what the log has of it.
+  scrape([0], 40);
+  scrape([1], 41);
+  expectAll(0, 1, 2);
+  expect([placeOf(1) === placeOf(0), placeOf(2) === placeOf(0)]).toEqual([false, true]);
+  scrape([2], 42);
+  scrape([0, 1], 50);
+  expectAll(2, 1, 0);
+  // More than there is room for where they are.
+  for (let timeMs = 60; timeMs < 200; timeMs += 10) scrape([0, 3], timeMs);
+  expectAll(3, 0, 1, 2);
+  head.clear();
+  scrape([2, 1, 0], 500);
+  expectAll(0, 1, 2, 3);
+  expect(placeOf(2)).toBe(placeOf(0));
+});
+
+test('what they share is room for more', () => {
+  const rememberedOf = (isTogether: boolean): number => {
+    const head = new LogHead(1000);
+    for (let i = 0; i < 40; i++) for (let ref = 0; ref < 20; ref++) append(head, [ref], [i * 100 + (isTogether ? 0 : ref)], [ref, i]);
+    const tails = new LogTails(head, 500);
+    // What is not remembered is read anew, into arrays of its own.
+    const firsts = Array.from({ length: 20 }, (_, ref) => tails.read(ref, 0, 10_000)!);
+    for (const [ref, part] of firsts.entries()) expect(samplesOf(part)).toEqual(expected(head, ref, 0, 10_000));
+    return firsts.filter(({ timestampsMs, to }) => timestampsMs.length !== to).length;
+  };
+  expect(rememberedOf(false)).toBeLessThan(13);
+  expect(rememberedOf(true)).toBeGreaterThan(16);
 });
 
 test('two parts with the same array have the same timestamps in it, also of series that are not remembered', () => {
