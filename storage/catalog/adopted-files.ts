@@ -70,6 +70,8 @@ export class AdoptedFiles {
   readonly #tombstones: Tombstones;
   /** Changes that have brought the runs of this attempt. */
   readonly #runs = new Map<string, number>();
+  /** The newest file that was there when it began: what has come since is in none of the lists, and stays. */
+  #throughFile = 0;
 
   /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
   constructor(sql: Sql) {
@@ -79,6 +81,7 @@ export class AdoptedFiles {
 
   begin(): void {
     this.#runs.clear();
+    this.#throughFile = this.#lastFile();
     this.#sql.transaction(() => {
       for (const table of ['adopted_file', 'adopted_manifest', 'seen_object'] as const) this.#sql.run(CLEAR[table]);
     });
@@ -152,9 +155,9 @@ export class AdoptedFiles {
     sql.run('DELETE FROM data_file WHERE table_name = ? AND removed_change IS NOT NULL', table);
     sql.run('DELETE FROM archive_change WHERE table_name = ?', table);
     sql.run('DELETE FROM data_manifest WHERE table_name = ?', table);
-    const goes = `table_name = ? AND NOT ${IS_FOUND} AND (NOT ${IS_THERE} OR (? AND ${IS_SUPERSEDED}))`;
-    const left = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM data_file WHERE ${goes}`, table, isDerived ? 1 : 0));
-    sql.run(`DELETE FROM data_file WHERE ${goes}`, table, isDerived ? 1 : 0);
+    const goes = `table_name = ? AND file <= ? AND NOT ${IS_FOUND} AND (NOT ${IS_THERE} OR (? AND ${IS_SUPERSEDED}))`;
+    const left = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM data_file WHERE ${goes}`, table, this.#throughFile, isDerived ? 1 : 0));
+    sql.run(`DELETE FROM data_file WHERE ${goes}`, table, this.#throughFile, isDerived ? 1 : 0);
     const adopted = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM adopted_file WHERE key NOT IN (SELECT ${KEY} FROM data_file WHERE table_name = ?)`, table));
     this.#number(table, found);
     this.#take(table, found);
@@ -190,7 +193,7 @@ export class AdoptedFiles {
     const sql = this.#sql;
     const adoptedChange = this.#nextChange();
     const laterChange = this.#nextChange();
-    const { last_file: lastFile } = sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
+    const lastFile = this.#lastFile();
     const { last: lastManifest } = sql.all<{ last: number }>('SELECT ifnull(max(manifest), 0) AS last FROM data_manifest')[0]!;
     sql.run(`UPDATE data_file SET added_change = ?, added_snapshot = NULL, added_sequence = NULL, manifest = NULL WHERE table_name = ? AND NOT ${IS_FOUND}`, laterChange, table);
     sql.run(
@@ -229,14 +232,15 @@ export class AdoptedFiles {
    */
   addFlushed(file: DataFile, { shard, flush, run, position }: { readonly shard: string; readonly flush: number; readonly run: string; readonly position: number }, flushOf: (key: string) => number | undefined): void {
     const sql = this.#sql;
+    // Its shard may have committed it meanwhile.
+    if (sql.all("SELECT 1 FROM data_file WHERE json_extract(description, '$.key') = ? LIMIT 1", file.key).length > 0) return;
     const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
     let rank = Infinity;
     for (const row of sql.each<{ rank: number; key: string }>(`SELECT rank, ${KEY} AS key FROM data_file WHERE table_name = ? AND shard = ? AND day = ? AND removed_change IS NULL`, file.table, shard, day)) {
       // The same rank as the one before it: then the number of the file decides, which is greater.
       if ((flushOf(row.key) ?? -Infinity) > flush) rank = Math.min(rank, row.rank - 1);
     }
-    const { last_file: lastFile } = sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
-    const number = lastFile + 1;
+    const number = this.#lastFile() + 1;
     const change = this.#runChange(run);
     sql.run(
       'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, clean_through, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -244,6 +248,10 @@ export class AdoptedFiles {
     );
     sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', number);
+  }
+
+  #lastFile(): number {
+    return this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!.last_file;
   }
 
   /** Of a run whose first file is added now, a new change; of the others the same. */

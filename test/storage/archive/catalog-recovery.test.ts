@@ -178,6 +178,33 @@ describe('a catalog whose storage went back', () => {
     await expectWhole(world);
   });
 
+  test('what a shard commits while it looks stays, whatever its number', async () => {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    await world.live(2 * DAY_MS);
+    world.goBackTo(earlier);
+    // A shard that began anew: its flushes have numbers that were given before.
+    world.database = new NodeSql();
+    world.wake();
+    const { objects } = world;
+    let lists = 0;
+    const store = new FaultyObjectStore(objects);
+    store.list = async (prefix, cursor) => {
+      const page = await objects.list(prefix, cursor);
+      if (prefix.endsWith('/samples/data/') && lists++ < 2) {
+        world.writeLate(seriesOf(2, 'late'), times(START_MS - (60 + lists) * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+        await world.settle();
+      }
+      return page;
+    };
+    world.store = store;
+    world.wakeCatalog();
+    await world.recover();
+    expect(lists).toBeGreaterThan(1);
+    await expectWhole(world);
+    expect(new Set(world.liveKeys()).size).toBe(world.liveKeys().length);
+  });
+
   test('a deletion of before stays, one of after is of all that was found', { timeout: 60_000 }, async () => {
     const world = await lived(3);
     await world.live(DAY_MS, () => world.writeHour());
