@@ -89,8 +89,10 @@ export async function* mergeSeries<Rows>(runs: readonly (readonly DataFile[])[],
     for (const cursor of cursors) {
       // A series may be cut between two files of a run.
       while (cursor.head !== undefined && compareSeries(cursor.head.entry.labels, labels) === 0) {
-        places.push(cursor.head);
-        rowCount += cursor.head.entry.rowCount;
+        const { reader, entry } = cursor.head;
+        // Many are gathered before they are read: with the labels of one, not of each file.
+        places.push({ reader, entry: { ...entry, labels } });
+        rowCount += entry.rowCount;
         await cursor.advance();
       }
     }

@@ -6,8 +6,9 @@ import type { SeriesEntry } from './series-directory.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */
 const REQUESTS_AT_ONCE = 6;
-/** What a series is in memory, with its labels, beside its rows. */
+/** What a series is in memory beside its rows, with its labels, and each of its places. */
 const SERIES_BYTES = 1024;
+const PLACE_BYTES = 160;
 
 export type BatchLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveMergeRowsTarget' | 'archiveMergeBytesTarget'>, number>>;
 
@@ -49,7 +50,7 @@ function isMore(rowCount: number, bytes: number, { archiveMergeRowsTarget, archi
 }
 
 function bytesOf<Rows>({ places }: MergedSeries<Rows>): number {
-  return places.reduce((sum, { reader, entry }) => sum + SERIES_BYTES + reader.bytesOf(entry), 0);
+  return places.reduce((sum, { reader, entry }) => sum + PLACE_BYTES + reader.bytesOf(entry), SERIES_BYTES);
 }
 
 async function readBatch<Rows>(batch: readonly MergedSeries<Rows>[]): Promise<ReadSeries<Rows>[]> {

@@ -46,6 +46,6 @@ export const UPKEEP_LIMITS = {
   archiveTombstoneFilesPerStep: 8,
   /** Rows that a merge holds at a time, 16 bytes each and as many in pages, before it writes them; then others have their turn. */
   archiveMergeRowsTarget: 64 * KIB,
-  /** The same by bytes, which histograms have many of. */
-  archiveMergeBytesTarget: 4 * 1024 * KIB,
+  /** The same by bytes, which histograms have many of, and labels of series with a few rows each. */
+  archiveMergeBytesTarget: 8 * 1024 * KIB,
 } as const;
