@@ -29,7 +29,6 @@ export interface SampleColumns {
 }
 
 const NO_TIMES = new Float64Array(0);
-export const NO_FLOATS: FloatColumn = { timestampsMs: NO_TIMES, values: NO_TIMES, startTimestampsMs: undefined };
 export const NO_HISTOGRAMS: HistogramColumn = { timestampsMs: NO_TIMES, histograms: [], startTimestampsMs: undefined };
 
 /** A stored series; the usual one (floats, no stale marker) costs nothing. */

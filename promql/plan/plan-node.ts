@@ -36,8 +36,6 @@ export type PlanNode =
   | VectorWithScalar
   | WindowCall;
 
-export type PlanNodeKind = PlanNode['kind'];
-
 interface Node {
   readonly grid: StepGrid;
   /** Of the expression in the query's text, for annotations. */

@@ -7,7 +7,6 @@
 export type Labels = readonly string[];
 
 export const METRIC_NAME = '__name__';
-export const EMPTY_LABELS: Labels = [];
 
 /** Code point order, which is also the order of the UTF-8 bytes. `<` alone compares UTF-16 units and errs above U+FFFF. */
 export function compareStrings(a: string, b: string): number {
