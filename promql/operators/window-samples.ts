@@ -16,14 +16,14 @@ export class WindowSamples {
   readonly #context: ExecutionContext;
   /** The subquery's operator. */
   readonly input: Operator | undefined;
-  readonly #subqueryTimesMs: Float64Array;
+  /** Made with the first series: a query names many subqueries of a million steps in few characters. */
+  #subqueryTimesMs: Float64Array | undefined;
   #reader: SeriesReader | undefined;
 
   constructor(source: WindowSource, input: Operator | undefined, context: ExecutionContext) {
     this.#source = source;
     this.#context = context;
     this.input = input;
-    this.#subqueryTimesMs = source.kind === 'subquery' ? gridTimesMs(source.input.grid) : new Float64Array(0);
   }
 
   /** At once where the series is at hand. */
@@ -33,7 +33,7 @@ export class WindowSamples {
     if (source.kind === 'subquery') {
       return must(this.input, 'subquery without input')
         .next()
-        .then((series) => series && columnsOfSteps(series, this.#subqueryTimesMs));
+        .then((series) => series && columnsOfSteps(series, (this.#subqueryTimesMs ??= gridTimesMs(source.input.grid))));
     }
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
     const { statisticsOnly } = source;
@@ -44,6 +44,7 @@ export class WindowSamples {
   }
 
   toString(): string {
-    return this.#source.kind === 'subquery' ? `subquery of ${this.#subqueryTimesMs.length} steps` : describeSelector(this.#source);
+    const source = this.#source;
+    return source.kind === 'subquery' ? `subquery of ${source.input.grid.count} steps` : describeSelector(source);
   }
 }
