@@ -64,7 +64,6 @@ export class CatalogRecovery {
   readonly #pause: RetryPause;
   /** Where the look has come to; after a restart it begins anew. */
   #table = 0;
-  #hasAdopted = false;
   /** What was lost when it came to the first table: that, and not what is lost meanwhile, is found when it has come to the last. */
   #lost: readonly LostFlushes[] = [];
 
@@ -102,7 +101,6 @@ export class CatalogRecovery {
     const { tables, clock, limits } = this.#options;
     const all = tables.all();
     try {
-      if (this.#table === 0) this.#hasAdopted = false;
       await this.#look(all[this.#table]![1]);
       this.#pause.succeeded();
     } catch (error) {
@@ -113,10 +111,7 @@ export class CatalogRecovery {
     }
     if (++this.#table < all.length) return;
     this.#table = 0;
-    const nowMs = clock.nowMs();
-    // By then no snapshot of before is left that refers to objects which the catalog does not know.
-    const nextSweepMs = this.#hasAdopted ? nowMs + limits.archiveOrphanAgeMs : undefined;
-    this.#state.finish({ lost: this.#lost, nextLookMs: nowMs + limits.archiveLookPeriodMs, nextSweepMs });
+    this.#state.finish(this.#lost, clock.nowMs() + limits.archiveLookPeriodMs);
   }
 
   async #look(table: ArchiveTable): Promise<void> {
@@ -131,7 +126,7 @@ export class CatalogRecovery {
   }
 
   async #adopt(table: ArchiveTable, finder: TableFinder, found: FoundTable): Promise<void> {
-    const { sql, clock } = this.#options;
+    const { sql, clock, limits } = this.#options;
     const { definition } = table;
     this.#adopted.begin();
     const isUnplaced = await port(() => finder.collect(found, this.#adopted));
@@ -147,10 +142,9 @@ export class CatalogRecovery {
       if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#rolledUpFromDay(nowMs), nowMs);
       const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
       if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), found.metadata.properties[ROLLED_UP_PROPERTY], this.#rolledUpFromDay(nowMs), nowMs);
-      this.#state.noteAdopted(outcome.adopted.length, nowMs);
+      this.#state.noteAdopted(outcome.adopted.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
       return outcome;
     });
-    this.#hasAdopted = true;
     this.counters.archive_adoptions_total++;
     this.counters.archive_adopted_files_total += adopted.length;
     this.counters.archive_superseded_files_total += left.length;
@@ -196,7 +190,7 @@ export class CatalogRecovery {
   }
 
   async #addObjects({ definition: { name }, prefix }: ArchiveTable, objects: readonly FlushedObject[], floors: ReadonlyMap<string, number>): Promise<void> {
-    const { sql, store, clock } = this.#options;
+    const { sql, store, clock, limits } = this.#options;
     const described: { readonly object: FlushedObject; readonly shard: string; readonly file: DataFile }[] = [];
     for (const object of objects) {
       const file = await port(() => orUndecodable(() => describeObject(store, name, object.key, object.sizeBytes)));
@@ -214,9 +208,8 @@ export class CatalogRecovery {
         this.#state.addLost(shard, floors.get(shard) ?? 0);
       }
       if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);
-      this.#state.noteAdopted(described.length, nowMs);
+      this.#state.noteAdopted(described.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
     });
-    this.#hasAdopted = true;
     this.counters.archive_adopted_files_total += described.length;
   }
 }

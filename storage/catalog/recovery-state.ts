@@ -63,9 +63,12 @@ export class RecoveryState {
     );
   }
 
-  /** Inside the caller's transaction. */
-  noteAdopted(files: number, nowMs: number): void {
-    this.#sql.run('UPDATE archive_state SET adopted_ms = ?, adopted_files = adopted_files + ? WHERE id = 1', nowMs, files);
+  /**
+   * Files have been found again. No object is searched for as an orphan before `nextSweepMs`: until then there may be snapshots that refer to
+   * objects which the catalog does not know. Times are Unix ms. Inside the caller's transaction.
+   */
+  noteAdopted(files: number, nowMs: number, nextSweepMs: number): void {
+    this.#sql.run('UPDATE archive_state SET adopted_ms = ?, adopted_files = adopted_files + ?, next_sweep_ms = max(ifnull(next_sweep_ms, 0), ?) WHERE id = 1', nowMs, files, nextSweepMs);
   }
 
   /** Roll-ups of the days that samples have come for, or gone, are made again, from a day on. Inside the caller's transaction. */
@@ -105,18 +108,14 @@ export class RecoveryState {
     );
   }
 
-  /**
-   * All tables were looked at. What was lost when that began is found, and what has been lost since is looked for at once. Times are Unix ms;
-   * `nextSweepMs`: no object is removed before, if something was adopted.
-   */
-  finish({ lost, nextLookMs, nextSweepMs }: { readonly lost: readonly LostFlushes[]; readonly nextLookMs: number; readonly nextSweepMs: number | undefined }): void {
+  /** All tables were looked at. What was lost when that began is found, and what has been lost since is looked for at once. `nextLookMs` is Unix ms. */
+  finish(lost: readonly LostFlushes[], nextLookMs: number): void {
     const sql = this.#sql;
     sql.transaction(() => {
       for (const { shard, times } of lost) sql.run('DELETE FROM lost_flush WHERE shard = ? AND times = ?', shard, times);
       if (this.lost().length > 0) return;
       sql.run('UPDATE archive_state SET next_look_ms = ? WHERE id = 1', nextLookMs);
       if (lost.length > 0) sql.run('UPDATE archive_state SET commits_lost_ms = NULL WHERE id = 1');
-      if (nextSweepMs !== undefined) sql.run('UPDATE archive_state SET next_sweep_ms = max(ifnull(next_sweep_ms, 0), ?) WHERE id = 1', nextSweepMs);
     });
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { RemovedObjectsStore } from '../../../storage/catalog/removed-objects.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -203,6 +204,22 @@ describe('a catalog whose storage went back', () => {
     expect(lists).toBeGreaterThan(1);
     await expectWhole(world);
     expect(new Set(world.liveKeys()).size).toBe(world.liveKeys().length);
+  });
+
+  test('no orphan is searched for while snapshots may have what it does not know, wherever its object goes and comes back', { timeout: 60_000 }, async () => {
+    const whole = await lived(3);
+    const earlier = whole.catalogSql.copy();
+    await whole.live(DAY_MS, () => whole.writeHour());
+    whole.goBackTo(earlier);
+    for (let steps = 1, isOver = false; !isOver; steps++) {
+      const world = whole.copy();
+      world.wakeCatalog();
+      for (let step = 0; step < steps; step++) await world.recovery.step();
+      isOver = !world.recovery.isDue;
+      world.wakeCatalog();
+      await world.recover();
+      expect(new RemovedObjectsStore(world.catalogSql).nextSweepMs).toBeGreaterThanOrEqual(world.clock.nowMs() + LIMITS.archiveOrphanAgeMs);
+    }
   });
 
   test('a deletion of before stays, one of after is of all that was found', { timeout: 60_000 }, async () => {
