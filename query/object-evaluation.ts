@@ -15,7 +15,7 @@ const ENGINE_LIMITS = {
   samplesMax: LIMITS.objectQuerySamplesMax,
   seriesMax: LIMITS.querySeriesMax,
   outputPointsMax: LIMITS.objectQueryPointsMax,
-  stepsMax: LIMITS.subqueryStepsMax,
+  stepsMax: LIMITS.objectSubqueryStepsMax,
   workMax: LIMITS.objectQueryWorkMax,
   labelCharactersMax: LIMITS.objectAnswerBytesMax,
 };

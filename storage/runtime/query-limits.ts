@@ -63,6 +63,8 @@ export const QUERY_LIMITS = {
   objectQuerySeriesSteps: 100,
   /** The same where nothing makes fewer of them, and points of the answer: samples that cross to the Worker are fewer bytes than their text is. */
   objectQueryPointsMax: 50_000,
+  /** Steps of one subquery, which takes 8 bytes for each beside its samples: a day at its finest usual step, and several of them in one query. */
+  objectSubqueryStepsMax: 100_000,
   /** Work as a query's budget counts it (promql/budget.ts), which functions over long windows and subqueries do much of: 5 to 20 ms. */
   objectQueryWorkMax: 5_000_000,
   /** Bytes of the answer, and characters of the labels that functions make. */

@@ -4,8 +4,8 @@ const OFFSET_MAX = 2 ** 32 - 1;
 const NO_OFFSETS = new Uint32Array(0);
 
 /**
- * The log's timestamps by entry, Unix ms: four bytes each, as offsets to a base. A log whose timestamps lie further apart than 49 days has
- * them whole, in eight, until those that did are gone.
+ * The log's timestamps by entry, Unix ms: four bytes each, as offsets to a base. A log that has a timestamp more than
+ * 25 days from its first has them whole, in eight, until that one is gone.
  */
 export class LogTimes {
   #baseMs = 0;
