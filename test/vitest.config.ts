@@ -26,6 +26,8 @@ const SHARING = 'test/{ingest,promql,proto,query,storage/{access,chunk,model,run
 
 /** Ten times what the slowest take on a machine that does nothing else: a test that hangs fails, one on a busy machine does not. */
 const testTimeout = 30_000;
+/** The first request of a file makes the whole Worker ready, on a machine whose cores others use as well. */
+const hookTimeout = 30_000;
 
 export default defineConfig({
   test: {
@@ -37,17 +39,17 @@ export default defineConfig({
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
-        test: { name: 'workerd', testTimeout, include: ['test/workerd/**/*.test.ts'] },
+        test: { name: 'workerd', testTimeout, hookTimeout, include: ['test/workerd/**/*.test.ts'] },
       },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
-        test: { name: 'workerd-4-shards', testTimeout, include: FOR_ANY_SHARD_COUNT },
+        test: { name: 'workerd-4-shards', testTimeout, hookTimeout, include: FOR_ANY_SHARD_COUNT },
       },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'off' } } })],
-        test: { name: 'workerd-hot', testTimeout, include: FOR_ANY_TIERS },
+        test: { name: 'workerd-hot', testTimeout, hookTimeout, include: FOR_ANY_TIERS },
       },
     ],
   },
