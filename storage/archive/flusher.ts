@@ -332,7 +332,7 @@ export class Flusher {
       else for (const sequence of work.sequences) hot.late.drop(sequence);
     });
     this.counters.archive_commits_total++;
-    // The next window that has any may be years away.
+    // The next window with samples may be years away.
     if (work.kind === 'window' && work.startMs < work.endMs && files.length === 0) hot.archive.findGap(limits.archiveWindowMs);
   }
 
