@@ -1,12 +1,12 @@
 import type { Labels } from '../storage/model/labels.ts';
 import { must } from '../storage/runtime/assert.ts';
 import type { Point } from '../proto/otlp-points.ts';
+import { OtlpIdleSink } from './otlp-idle-sink.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import type { SeriesPart } from './otlp-parts.ts';
-import type { OtlpSeriesSink } from './otlp-series.ts';
 
 /** Finds the labels of series by their numbers, when a request is walked a second time because a shard does not know them. */
-export class OtlpLabelFinder implements OtlpSeriesSink {
+export class OtlpLabelFinder extends OtlpIdleSink {
   readonly #labels: OtlpLabels;
   readonly #wanted: ReadonlySet<number>;
   readonly #found = new Map<number, Labels>();
@@ -16,6 +16,7 @@ export class OtlpLabelFinder implements OtlpSeriesSink {
   #field = 0;
 
   constructor(labels: OtlpLabels, wanted: readonly number[]) {
+    super();
     this.#labels = labels;
     this.#wanted = new Set(wanted);
   }
@@ -25,31 +26,21 @@ export class OtlpLabelFinder implements OtlpSeriesSink {
     return must(this.#found.get(source), `series ${source} has an id but no valid labels`);
   }
 
-  point(point: Point, field: number): void {
+  override point(point: Point, field: number): void {
     this.#start = point.attributesStart;
     this.#end = point.attributesEnd;
     this.#field = field;
   }
 
-  begin(part: SeriesPart): void {
+  override begin(part: SeriesPart): void {
     const source = this.#source++;
     if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofSeries(this.#start, this.#end, this.#field, part));
   }
 
-  beginTargetInfo(): void {
+  override beginTargetInfo(): void {
     const source = this.#source++;
     if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofTargetInfo());
   }
-
-  beginResource(): void {}
-  beginScope(): void {}
-  beginMetric(): void {}
-  float(): void {}
-  histogram(): void {}
-  exemplar(): void {}
-  end(): void {}
-  refuse(): void {}
-  warn(): void {}
 
   #keep(source: number, labels: Labels | { readonly invalid: string } | undefined): void {
     if (labels !== undefined && !('invalid' in labels)) this.#found.set(source, labels);

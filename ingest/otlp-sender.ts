@@ -1,7 +1,7 @@
 import type { Point } from '../proto/otlp-points.ts';
 import type { Labels } from '../storage/model/labels.ts';
+import { OtlpIdleSink } from './otlp-idle-sink.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
-import type { OtlpSeriesSink } from './otlp-series.ts';
 
 /** Thrown to end a walk: the rest of the message is not wanted. */
 export const SENDER_FOUND = Symbol('sender found');
@@ -10,29 +10,18 @@ export const SENDER_FOUND = Symbol('sender found');
  * Finds what a request says of who sent it: the labels of its first point that can be taken, and all attributes of its resource, promoted or
  * not. The walk ends there with SENDER_FOUND.
  */
-export class OtlpSender implements OtlpSeriesSink {
+export class OtlpSender extends OtlpIdleSink {
   readonly #labels: OtlpLabels;
   /** `undefined` when there is no point, or its attributes cannot be read. */
   found: Labels | undefined;
 
   constructor(labels: OtlpLabels) {
+    super();
     this.#labels = labels;
   }
 
-  point(point: Point, field: number): void {
+  override point(point: Point, field: number): void {
     this.found = this.#labels.ofSender(point.attributesStart, point.attributesEnd, field);
     throw SENDER_FOUND;
   }
-
-  beginResource(): void {}
-  beginScope(): void {}
-  beginMetric(): void {}
-  begin(): void {}
-  beginTargetInfo(): void {}
-  float(): void {}
-  histogram(): void {}
-  exemplar(): void {}
-  end(): void {}
-  refuse(): void {}
-  warn(): void {}
 }
