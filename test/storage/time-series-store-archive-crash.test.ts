@@ -1,14 +1,7 @@
 import { expect, test } from 'vitest';
-import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
-import type { Sql } from '../../storage/runtime/sql.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
-import { FaultySql } from '../fakes/faulty-sql.ts';
-import { FixedClock } from '../fakes/fixed-clock.ts';
-import { StatesLeftBehind } from '../fakes/left-behind.ts';
-import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
+import type { TimeSeriesStore } from '../../storage/index.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
-import { SeededRandom } from '../fakes/seeded-random.ts';
+import { dieAtEachCall, emptyWorld, failAtEachCall, open, type World } from './archived-store.ts';
 
 /*
  * A store that moves its values into a bucket, where every call of its database and of the bucket fails in turn, before and after its
@@ -17,19 +10,8 @@ import { SeededRandom } from '../fakes/seeded-random.ts';
 const NOON = Date.UTC(2024, 0, 14, 12);
 const HOUR = 3_600_000;
 
-interface World {
-  readonly clock: FixedClock;
-  readonly objects: MemoryObjectStore;
-  readonly sql: NodeSql;
-}
-
-function open({ clock, objects, sql }: World, overrides: { readonly sql?: Sql; readonly archive?: ObjectStore; readonly random?: SeededRandom } = {}): TimeSeriesStore<unknown> {
-  const options: TimeSeriesStoreOptions = { clock, retention: { hot: '1h', warm: '7d', cold: '365d' }, sql: overrides.sql ?? new NodeSql(sql.database), archive: { bucket: overrides.archive ?? objects, uri: 's3://bucket' }, ...(overrides.random === undefined ? {} : { random: overrides.random }) };
-  return new TimeSeriesStore<unknown>(options);
-}
-
 async function filled(): Promise<World> {
-  const world: World = { clock: new FixedClock(NOON), objects: new MemoryObjectStore(), sql: new NodeSql() };
+  const world = emptyWorld(NOON);
   const store = open(world);
   await store.putBatch(
     Array.from({ length: 24 }, (_, i) => [
@@ -38,11 +20,6 @@ async function filled(): Promise<World> {
     ]).flat(),
   );
   return world;
-}
-
-/** What one fault after another is tried on, which is filled but once. */
-function copyOf({ clock, objects, sql }: World): World {
-  return { clock: clock.copy(), objects: objects.copy(), sql: sql.copy() };
 }
 
 async function stateOf(store: TimeSeriesStore<unknown>): Promise<unknown> {
@@ -70,45 +47,11 @@ async function expectSettled(world: World, expected: unknown, where: string): Pr
 }
 
 test.each(['before', 'after'] as const)('the object dies %s each call of its database', { timeout: 120_000 }, async (when) => {
-  const whole = await filled();
-  const calm = copyOf(whole);
-  const counting = new FaultySql(new NodeSql(calm.sql.database), undefined);
-  const store = open(calm, { sql: counting });
-  const expected = await stateOf(store);
-  const opened = counting.calls;
-  await store.maintain();
-  const { calls } = counting;
-  expect(calls - opened).toBeGreaterThan(100);
-  await expectSettled(calm, expected, 'calm');
-  const states = new StatesLeftBehind();
-  for (let call = opened; call < calls; call++) {
-    const world = copyOf(whole);
-    const broken = open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }), random: new SeededRandom(1) });
-    await broken.maintain().catch(() => undefined);
-    if (!states.isNew({ databases: [world.sql], objects: world.objects, clock: world.clock })) continue;
-    await expectSettled(world, expected, `call ${call - opened}, fault ${when} it`);
-  }
-  expect(states.count).toBeGreaterThan(25);
+  expect(await dieAtEachCall({ when, whole: await filled(), stateOf, expectSettled })).toBeGreaterThan(100);
 });
 
 test.each(['before', 'after'] as const)('each call of the bucket fails %s its effect', async (when) => {
-  const whole = await filled();
-  const expected = await stateOf(open(copyOf(whole)));
-  for (let call = 0; ; call++) {
-    const world = copyOf(whole);
-    const faulty = new FaultyObjectStore(world.objects, { call, when });
-    const store = open(world, { archive: faulty });
-    const nextMs = await store.maintain();
-    if (faulty.calls <= call) {
-      expect(call).toBeGreaterThan(3);
-      break;
-    }
-    expect(await stateOf(store), `call ${call}`).toEqual(expected);
-    world.clock.advance(Math.max(0, nextMs! - world.clock.nowMs()));
-    await store.maintain();
-    expect(await stateOf(store), `call ${call}`).toEqual(expected);
-    await expectSettled(world, expected, `call ${call}, fault ${when} it`);
-  }
+  expect(await failAtEachCall({ when, whole: await filled(), stateOf, expectSettled })).toBeGreaterThan(3);
 });
 
 test('an error of the database in the middle costs the store its memory and nothing else', async () => {

@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
-import { FixedClock } from '../fakes/fixed-clock.ts';
+import type { FixedClock } from '../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import { emptyWorld, values } from './archived-store.ts';
 
 /* A TimeSeriesStore with a bucket: what has moved there reads as before, bit by bit. */
 const NOON = Date.UTC(2024, 0, 14, 12);
@@ -17,9 +18,7 @@ let sql: NodeSql;
 let objects: MemoryObjectStore;
 
 beforeEach(() => {
-  clock = new FixedClock(NOON);
-  sql = new NodeSql();
-  objects = new MemoryObjectStore();
+  ({ clock, sql, objects } = emptyWorld(NOON));
 });
 
 function open<T = number>(options: TimeSeriesStoreOptions = {}): TimeSeriesStore<T> {
@@ -29,12 +28,6 @@ function open<T = number>(options: TimeSeriesStoreOptions = {}): TimeSeriesStore
 function reopen<T = number>(options: TimeSeriesStoreOptions = {}): TimeSeriesStore<T> {
   sql = new NodeSql(sql.database);
   return open<T>(options);
-}
-
-async function values<T>(store: TimeSeriesStore<T>, key: string, range = {}): Promise<[number, T][]> {
-  const all: [number, T][] = [];
-  for await (const { timestamp, value } of store.range(key, range)) all.push([timestamp, value]);
-  return all;
 }
 
 /** How often a reader asked the bucket. */

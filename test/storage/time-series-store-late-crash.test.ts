@@ -1,14 +1,10 @@
 import { expect, test } from 'vitest';
-import { TimeSeriesStore } from '../../storage/index.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
-import type { Sql } from '../../storage/runtime/sql.ts';
-import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
+import type { TimeSeriesStore } from '../../storage/index.ts';
 import { FaultySql } from '../fakes/faulty-sql.ts';
-import { FixedClock } from '../fakes/fixed-clock.ts';
 import { StatesLeftBehind } from '../fakes/left-behind.ts';
-import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
+import { copyOf, dieAtEachCall, emptyWorld, failAtEachCall, open, type World } from './archived-store.ts';
 
 /*
  * Values that come when their window has moved, where every call of the database and of the bucket fails in turn, before and after its effect:
@@ -24,19 +20,9 @@ const LATE = [
 ];
 const NOW = { key: 'n', value: 'now', timestamp: NOON };
 
-interface World {
-  readonly clock: FixedClock;
-  readonly objects: MemoryObjectStore;
-  readonly sql: NodeSql;
-}
-
-function open({ clock, objects, sql }: World, { sql: other, archive, random }: { readonly sql?: Sql; readonly archive?: ObjectStore; readonly random?: SeededRandom } = {}): TimeSeriesStore<unknown> {
-  return new TimeSeriesStore<unknown>({ clock, ...(random === undefined ? {} : { random }), retention: { hot: '1h', warm: '7d', cold: '365d' }, sql: other ?? new NodeSql(sql.database), archive: { bucket: archive ?? objects, uri: 's3://bucket' } });
-}
-
 /** Three windows have moved, and nothing more is due. */
 async function moved(): Promise<World> {
-  const world: World = { clock: new FixedClock(NOON), objects: new MemoryObjectStore(), sql: new NodeSql() };
+  const world = emptyWorld(NOON);
   const store = open(world);
   await store.putBatch(
     Array.from({ length: 8 }, (_, i) => [
@@ -46,10 +32,6 @@ async function moved(): Promise<World> {
   );
   await store.maintain();
   return world;
-}
-
-function copyOf({ clock, objects, sql }: World): World {
-  return { clock: clock.copy(), objects: objects.copy(), sql: sql.copy() };
 }
 
 /** Late values wait, and when they have moved, with a fourth window, the files of the day are to become one. */
@@ -121,41 +103,9 @@ test.each(['before', 'after'] as const)('the object dies %s each call of its dat
 });
 
 test.each(['before', 'after'] as const)('the object dies %s each call of its database while they move', { timeout: 240_000 }, async (when) => {
-  const whole = await withLate();
-  const calm = copyOf(whole);
-  const counting = new FaultySql(new NodeSql(calm.sql.database), undefined);
-  const expected = await stateOf(open(copyOf(whole)));
-  const store = open(calm, { sql: counting });
-  const opened = counting.calls;
-  await store.maintain();
-  const { calls } = counting;
-  await expectSettled(calm, expected, 'calm');
-  const states = new StatesLeftBehind();
-  for (let call = opened; call < calls; call++) {
-    const world = copyOf(whole);
-    await open(world, { sql: new FaultySql(new NodeSql(world.sql.database), { call, when }), random: new SeededRandom(1) }).maintain().catch(() => undefined);
-    if (!states.isNew({ databases: [world.sql], objects: world.objects, clock: world.clock })) continue;
-    await expectSettled(world, expected, `call ${call - opened}, fault ${when} it`);
-  }
-  expect(states.count).toBeGreaterThan(25);
+  await dieAtEachCall({ when, whole: await withLate(), stateOf, expectSettled });
 });
 
 test.each(['before', 'after'] as const)('each call of the bucket fails %s its effect', async (when) => {
-  const whole = await withLate();
-  const expected = await stateOf(open(copyOf(whole)));
-  for (let call = 0; ; call++) {
-    const world = copyOf(whole);
-    const faulty = new FaultyObjectStore(world.objects, { call, when });
-    const store = open(world, { archive: faulty });
-    const nextMs = await store.maintain();
-    if (faulty.calls <= call) {
-      expect(call).toBeGreaterThan(12);
-      break;
-    }
-    expect(await stateOf(store), `call ${call}`).toEqual(expected);
-    world.clock.advance(Math.max(0, nextMs! - world.clock.nowMs()));
-    await store.maintain();
-    expect(await stateOf(store), `call ${call}`).toEqual(expected);
-    await expectSettled(world, expected, `call ${call}, fault ${when} it`);
-  }
+  expect(await failAtEachCall({ when, whole: await withLate(), stateOf, expectSettled })).toBeGreaterThan(12);
 });

@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type ChangeEvent, type TimeSeriesStoreOptions } from '../../storage/index.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
-import { FixedClock } from '../fakes/fixed-clock.ts';
-import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
+import type { FixedClock } from '../fakes/fixed-clock.ts';
+import type { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import { emptyWorld, values } from './archived-store.ts';
 
 /* Values that come when their window has moved into the bucket: taken, readable at once, and in files of their own soon. */
 const NOON = Date.UTC(2024, 0, 14, 12);
@@ -19,9 +20,7 @@ let sql: NodeSql;
 let objects: MemoryObjectStore;
 
 beforeEach(() => {
-  clock = new FixedClock(NOON);
-  sql = new NodeSql();
-  objects = new MemoryObjectStore();
+  ({ clock, sql, objects } = emptyWorld(NOON));
 });
 
 function open(options: TimeSeriesStoreOptions = {}): Store {
@@ -31,12 +30,6 @@ function open(options: TimeSeriesStoreOptions = {}): Store {
 function reopen(options: TimeSeriesStoreOptions = {}): Store {
   sql = new NodeSql(sql.database);
   return open(options);
-}
-
-async function values(store: Store, key: string, range = {}): Promise<[number, unknown][]> {
-  const all: [number, unknown][] = [];
-  for await (const { timestamp, value } of store.range(key, range)) all.push([timestamp, value]);
-  return all;
 }
 
 /** One value a minute for six hours, of which those up to 11 o'clock have moved. */
