@@ -30,6 +30,24 @@ export function areInOrder(parts: readonly Part[]): boolean {
   return true;
 }
 
+/** Whether parts have the very timestamps of others with as many samples, whose timestamps lie in `timesMs` from position `at`. */
+export function areSameTimes(parts: readonly Part[], others: readonly Part[], timesMs: Float64Array, at = 0): boolean {
+  /** Whether the parts up to here are as long as the others. */
+  let isAligned = others.length === parts.length;
+  for (let k = 0; k < parts.length; k++) {
+    const { timestampsMs, from, to } = parts[k]!;
+    const other = isAligned ? others[k]! : undefined;
+    // Series of a segment mostly share the array, and so do what the log has of them.
+    if (other?.timestampsMs === timestampsMs && other.from === from && other.to === to) {
+      at += to - from;
+      continue;
+    }
+    isAligned &&= other!.to - other!.from === to - from;
+    for (let i = from; i < to; i++) if (timesMs[at++] !== timestampsMs[i]) return false;
+  }
+  return true;
+}
+
 /** Parts that overlap as one; of equal timestamps the one of the part further behind stays. */
 export function mergeParts(parts: readonly Part[]): Part {
   const run = new SampleRun(parts.reduce((sum, { from, to }) => sum + to - from, 0));

@@ -6,7 +6,7 @@ import type { Labels } from '../model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { payloadOf } from './payloads.ts';
-import type { Part } from './piece.ts';
+import { areSameTimes, type Part } from './piece.ts';
 import type { SeriesIndex } from './series-index.ts';
 
 /*
@@ -189,7 +189,7 @@ export class SelectPageWriter {
   }
 
   #timesAt(parts: readonly Part[], sampleCount: number): number {
-    const isLast = this.#seriesCount > 0 && sampleCount === this.#lastTimesLength && this.#areLastTimes(parts);
+    const isLast = this.#seriesCount > 0 && sampleCount === this.#lastTimesLength && areSameTimes(parts, this.#lastParts, this.#columns, this.#lastTimesAt);
     this.#lastParts = parts;
     if (isLast) return this.#lastTimesAt;
     this.#reserve(sampleCount);
@@ -200,26 +200,6 @@ export class SelectPageWriter {
       this.#columnLength += to - from;
     }
     return this.#lastTimesAt;
-  }
-
-  #areLastTimes(parts: readonly Part[]): boolean {
-    const columns = this.#columns;
-    const lastParts = this.#lastParts;
-    /** Whether the parts up to here are as long as those of the series before. */
-    let isAligned = lastParts.length === parts.length;
-    let at = this.#lastTimesAt;
-    for (let k = 0; k < parts.length; k++) {
-      const { timestampsMs, from, to } = parts[k]!;
-      const last = isAligned ? lastParts[k]! : undefined;
-      // Series of a segment mostly share the array.
-      if (last?.timestampsMs === timestampsMs && last.from === from && last.to === to) {
-        at += to - from;
-        continue;
-      }
-      isAligned &&= last!.to - last!.from === to - from;
-      for (let i = from; i < to; i++) if (columns[at++] !== timestampsMs[i]) return false;
-    }
-    return true;
   }
 
   #reserve(words: number): void {

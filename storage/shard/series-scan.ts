@@ -3,7 +3,7 @@ import type { FloatHistogram } from '../model/histogram.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import { payloadOf } from './payloads.ts';
-import type { Part } from './piece.ts';
+import { areSameTimes, type Part } from './piece.ts';
 import { settledSeries, type SampleRange, type SelectSources } from './select.ts';
 import type { PageSeries } from './select-page.ts';
 
@@ -105,25 +105,6 @@ export class SeriesScan {
     this.#lastTimesMs = timestampsMs;
     return timestampsMs;
   }
-}
-
-/** Whether the parts have the timestamps of the series before, whose parts those were. */
-function areSameTimes(parts: readonly Part[], lastParts: readonly Part[], lastTimesMs: Float64Array): boolean {
-  /** Whether the parts up to here are as long as those of the series before. */
-  let isAligned = lastParts.length === parts.length;
-  let at = 0;
-  for (let k = 0; k < parts.length; k++) {
-    const { timestampsMs, from, to } = parts[k]!;
-    const last = isAligned ? lastParts[k]! : undefined;
-    // Series of a segment mostly share the array, and so do what the log has of them.
-    if (last?.timestampsMs === timestampsMs && last.from === from && last.to === to) {
-      at += to - from;
-      continue;
-    }
-    isAligned &&= last!.to - last!.from === to - from;
-    for (let i = from; i < to; i++) if (lastTimesMs[at++] !== timestampsMs[i]) return false;
-  }
-  return true;
 }
 
 function markStale(bits: Uint32Array, from: number, to: number, isStale: Uint8Array, position: number): Uint8Array {
