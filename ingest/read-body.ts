@@ -1,3 +1,4 @@
+import { concatBytes } from '../proto/concat-bytes.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -61,13 +62,7 @@ async function readUpTo(reader: Reader, bytesMax: number, held: HeldMemory): Pro
     }
     chunks.push(value);
   }
-  const body = new Uint8Array(length);
-  let position = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, position);
-    position += chunk.length;
-  }
-  return body;
+  return concatBytes(chunks, length);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { concatBytes } from './concat-bytes.ts';
 import { crc32c } from './crc32c.ts';
 import { DecodeError } from './decode-error.ts';
 import { snappyPlainLength, type SnappyDecode } from './snappy.ts';
@@ -45,13 +46,7 @@ export function decodeSnappyFramed(bytes: Uint8Array, decodeBlock: SnappyDecode,
     else if (type === 0xff && !isSnappyFramed(bytes.subarray(position))) throw new DecodeError(`framed snappy: a bad stream identifier at byte ${position}`);
     position = contentEnd;
   }
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return concatBytes(chunks, length);
 }
 
 /** CRC-32C, rotated and shifted by a constant as the format wants it. */

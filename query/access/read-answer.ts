@@ -1,3 +1,5 @@
+import { concatBytes } from '../../proto/concat-bytes.ts';
+
 /** The body of somebody else's answer, at most `bytesMax` long; more is an error, and not read. */
 export async function readAnswer(answer: Response, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -13,11 +15,5 @@ export async function readAnswer(answer: Response, bytesMax: number): Promise<Ui
     }
     chunks.push(next.value);
   }
-  const body = new Uint8Array(length);
-  let position = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, position);
-    position += chunk.length;
-  }
-  return body;
+  return concatBytes(chunks, length);
 }

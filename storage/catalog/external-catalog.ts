@@ -1,4 +1,5 @@
 import { IcebergError, IcebergRestCatalog, type CommitTableRequest, type TableMetadata as RemoteTable } from 'iceberg-js';
+import { concatBytes } from '../../proto/concat-bytes.ts';
 import { deadline } from '../runtime/deadline.ts';
 import type { ExternalCatalogConfig } from '../runtime/external-catalog-config.ts';
 import type { Fetch } from '../runtime/fetch.ts';
@@ -117,11 +118,5 @@ async function readAtMost({ body }: Response, bytesMax: number): Promise<Uint8Ar
     if (length > bytesMax) throw new Error(`the catalog's answer has more than ${bytesMax} bytes, the limit mirrorAnswerBytesMax`);
     parts.push(part);
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concatBytes(parts, length);
 }
