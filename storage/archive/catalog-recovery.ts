@@ -38,6 +38,7 @@ interface FlushedObject extends FileName {
   readonly flush: number;
   readonly key: string;
   readonly sizeBytes: number;
+  readonly uploadedMs: number;
 }
 
 /**
@@ -62,6 +63,7 @@ export class CatalogRecovery {
   readonly #adopted: AdoptedFiles;
   readonly #removed: RemovedObjectsStore;
   readonly #pause: RetryPause;
+  #running: Promise<void> | undefined;
   /** Where the look has come to; after a restart it begins anew. */
   #table = 0;
   /** What was lost when it came to the first table: that, and not what is lost meanwhile, is found when it has come to the last. */
@@ -96,7 +98,12 @@ export class CatalogRecovery {
   }
 
   /** Looks at one table. A failure of the object store, or an object that is not as it should be, is counted, and waits: others wait with it. */
-  async step(): Promise<void> {
+  step(): Promise<void> {
+    // Some wait for a look who are not the alarm: what is collected is of one at a time.
+    return (this.#running ??= this.#step().finally(() => (this.#running = undefined)));
+  }
+
+  async #step(): Promise<void> {
     if (!this.isDue || !this.#pause.isOver) return;
     const { tables, clock, limits } = this.#options;
     const all = tables.all();
@@ -181,9 +188,9 @@ export class CatalogRecovery {
       const page = this.#adopted.unknownObjects(after, limits.archiveAdoptFilesMax);
       if (page.length === 0) return;
       after = page.at(-1)!.key;
-      const objects = page.flatMap(({ key, sizeBytes }): FlushedObject[] => {
+      const objects = page.flatMap(({ key, sizeBytes, uploadedMs }): FlushedObject[] => {
         const named = parseFileName(key.slice(table.prefix.length + 1));
-        return named?.flush === undefined || named.flush <= (floors.get(named.shard) ?? 0) ? [] : [{ ...named, flush: named.flush, key, sizeBytes }];
+        return named?.flush === undefined || named.flush <= (floors.get(named.shard) ?? 0) ? [] : [{ ...named, flush: named.flush, key, sizeBytes, uploadedMs }];
       });
       if (objects.length > 0) await this.#addObjects(table, objects, floors);
     }
@@ -204,7 +211,7 @@ export class CatalogRecovery {
     // Commit point of these files: this transaction. Their shard may still commit them, which adds those that are not here.
     sql.transaction(() => {
       for (const { object, shard, file } of described) {
-        this.#adopted.addFlushed(file, { shard, flush: object.flush, run: `${shard} ${object.flush} ${object.planId} ${file.table}`, position: object.position }, flushOf);
+        this.#adopted.addFlushed(file, { shard, flush: object.flush, uploadedMs: object.uploadedMs, run: `${shard} ${object.flush} ${object.planId} ${file.table}`, position: object.position }, flushOf);
         this.#state.addLost(shard, floors.get(shard) ?? 0);
       }
       if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);

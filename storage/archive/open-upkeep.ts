@@ -2,7 +2,6 @@ import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import { POINTS_TABLE } from '../catalog/points-table.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
-import type { Tombstones } from '../catalog/tombstones.ts';
 import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
@@ -12,7 +11,7 @@ import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
 import type { PauseFailure } from './port-failure.ts';
 import { RemovedFiles } from './removed-files.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
-import { TombstoneExecutor } from './tombstone-executor.ts';
+import { TombstoneExecutor, type TombstoneExecutorOptions } from './tombstone-executor.ts';
 
 /** Something that is done to the archive from time to time, in bounded pieces. */
 export interface UpkeepTask {
@@ -80,10 +79,9 @@ export class ArchiveUpkeep {
   }
 }
 
-export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'> {
+export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'>, Pick<TombstoneExecutorOptions, 'tombstones' | 'look'> {
   readonly tables: ArchiveTables;
   readonly retentionOf: SeriesExpiryOptions['retentionOf'];
-  readonly tombstones: Tombstones;
   /** Of tables that the archive does not know how to write. */
   readonly moreCodecs?: SeriesExpiryOptions['codecs'];
 }
@@ -97,21 +95,20 @@ export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] =
   return new ArchiveUpkeep([executor, expiry, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
 }
 
-export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'moreCodecs'> & Pick<ArchiveRetentionOptions, 'definitions'>;
+export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'look' | 'moreCodecs'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
 /** What lets files go, and nothing else. */
 export function openCleaning(options: CleaningOptions): ArchiveUpkeep {
   return new ArchiveUpkeep(withCleaning(options, []), options.clock);
 }
 
-export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'moreCodecs'>;
+export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'moreCodecs'>;
 
 /** All that a TimeSeriesStore does to its archive, which has points alone. */
 export function openPointsUpkeep(options: PointsUpkeepOptions): ArchiveUpkeep {
   const own = { ...options, definitions: [POINTS_TABLE] };
   return new ArchiveUpkeep(withCleaning(own, [new FileMerger({ ...own, codecs: { points: POINTS_MERGE_CODEC } })]), options.clock);
 }
-
 
 /** What makes files, and behind it what lets them go. */
 function withCleaning(options: CleaningOptions, working: readonly UpkeepTask[]): UpkeepTask[] {

@@ -16,8 +16,20 @@ import type { SeriesEntry } from './series-directory.ts';
 import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
+/** A look for files that the catalog has forgotten: CatalogRecovery. */
+export interface LookBeforehand {
+  /** For people. */
+  readonly name: string;
+  readonly isDue: boolean;
+  /** Does a bounded piece of it, if it is due and no failure waits. */
+  step(): Promise<void>;
+  readonly failure: PauseFailure | undefined;
+}
+
 export interface TombstoneExecutorOptions extends RewritingPorts {
   readonly tombstones: Tombstones;
+  /** Deletions are of forgotten files as well: none is carried out, nor forgotten, before they are looked for. */
+  readonly look?: LookBeforehand;
 }
 
 /** How often it is looked whether a tombstone that no file has anything of may be forgotten. */
@@ -64,7 +76,7 @@ export class TombstoneExecutor {
     }
   }
 
-  /** The same at once, for somebody who waits: whether there is more to do. Throws when the object store does not answer. */
+  /** The same at once, for somebody who waits: whether there is more to do. Throws when the object store does not answer, or forgotten files cannot be looked for. */
   clean(): Promise<boolean> {
     // Who waits asks again and again: not before the piece that is being done has come to its end.
     if (this.#running !== undefined) return this.#running.then(() => true);
@@ -73,8 +85,16 @@ export class TombstoneExecutor {
   }
 
   async #cleanSome(): Promise<boolean> {
-    const { tombstones, clock, limits } = this.#options;
+    const { tombstones, clock, limits, look } = this.#options;
+    const isLookDue = (): boolean => look?.isDue === true;
+    if (look !== undefined && isLookDue()) {
+      await look.step();
+      if (look.failure !== undefined) throw new PortFailure(`${look.name}: ${look.failure.message}`);
+      return true;
+    }
     for (const file of tombstones.unclean(limits.archiveTombstoneFilesPerStep)) if (await this.#cleanFile(file)) break;
+    // A shard's commit may have said meanwhile that files are missing.
+    if (isLookDue()) return true;
     const isLeft = tombstones.finish();
     this.#nextFinishMs = clock.nowMs() + FINISH_CHECK_MS;
     return isLeft && tombstones.unclean(1).length > 0;

@@ -45,6 +45,25 @@ export interface ChangedFile {
   readonly maxTimeMs: number;
 }
 
+/** An object of the table's data. */
+export interface SeenObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Unix milliseconds, by the object store's clock. */
+  readonly uploadedMs: number;
+}
+
+/** Where a file of a flush belongs. */
+export interface FlushedPlace {
+  readonly shard: string;
+  readonly flush: number;
+  /** Unix milliseconds. */
+  readonly uploadedMs: number;
+  /** The same text for all files of one commit. */
+  readonly run: string;
+  readonly position: number;
+}
+
 interface ChangedRow extends Record<string, string | number> {
   readonly shard: string;
   readonly day: number;
@@ -109,10 +128,11 @@ export class AdoptedFiles {
   }
 
   /** Objects of the table's data that are there. */
-  addObjects(objects: readonly { readonly key: string; readonly sizeBytes: number }[]): void {
+  addObjects(objects: readonly SeenObject[]): void {
     this.#sql.run(
-      "INSERT INTO seen_object (key, size_bytes, is_removed) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), 0 FROM json_each(?) WHERE true ON CONFLICT (key) DO UPDATE SET size_bytes = excluded.size_bytes",
-      JSON.stringify(objects.map(({ key, sizeBytes }) => [key, sizeBytes])),
+      `INSERT INTO seen_object (key, size_bytes, uploaded_ms, is_removed) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 0 FROM json_each(?) WHERE true
+        ON CONFLICT (key) DO UPDATE SET size_bytes = excluded.size_bytes, uploaded_ms = excluded.uploaded_ms`,
+      JSON.stringify(objects.map(({ key, sizeBytes, uploadedMs }) => [key, sizeBytes, uploadedMs])),
     );
   }
 
@@ -132,14 +152,14 @@ export class AdoptedFiles {
   }
 
   /** Objects of the table's data that neither the catalog nor the newer state has, and that have not left either; behind a key, in order. */
-  unknownObjects(after: string, limit: number): { readonly key: string; readonly sizeBytes: number }[] {
+  unknownObjects(after: string, limit: number): SeenObject[] {
     return this.#sql
-      .all<{ key: string; size_bytes: number }>(
-        `SELECT key, size_bytes FROM seen_object WHERE key > ? AND is_removed = 0 AND NOT EXISTS (SELECT 1 FROM adopted_file WHERE adopted_file.key = seen_object.key)
+      .all<{ key: string; size_bytes: number; uploaded_ms: number }>(
+        `SELECT key, size_bytes, uploaded_ms FROM seen_object WHERE key > ? AND is_removed = 0 AND NOT EXISTS (SELECT 1 FROM adopted_file WHERE adopted_file.key = seen_object.key)
           AND NOT EXISTS (SELECT 1 FROM data_file WHERE json_extract(description, '$.key') = seen_object.key) ORDER BY key LIMIT ?`,
         after, limit,
       )
-      .map(({ key, size_bytes: sizeBytes }) => ({ key, sizeBytes }));
+      .map(({ key, size_bytes: sizeBytes, uploaded_ms: uploadedMs }) => ({ key, sizeBytes, uploadedMs }));
   }
 
   /**
@@ -230,7 +250,7 @@ export class AdoptedFiles {
    * A file of a flush that its shard has committed, or is about to, and that no snapshot had yet. It stands before those of later flushes, as
    * far as `flushOf` can tell. Inside the caller's transaction.
    */
-  addFlushed(file: DataFile, { shard, flush, run, position }: { readonly shard: string; readonly flush: number; readonly run: string; readonly position: number }, flushOf: (key: string) => number | undefined): void {
+  addFlushed(file: DataFile, { shard, flush, uploadedMs, run, position }: FlushedPlace, flushOf: (key: string) => number | undefined): void {
     const sql = this.#sql;
     // Its shard may have committed it meanwhile.
     if (sql.all("SELECT 1 FROM data_file WHERE json_extract(description, '$.key') = ? LIMIT 1", file.key).length > 0) return;
@@ -242,9 +262,11 @@ export class AdoptedFiles {
     }
     const number = this.#lastFile() + 1;
     const change = this.#runChange(run);
+    // Of a shard that began anew as well, deletions know no flush: what had been written before one did not begin behind it.
+    const cleanThrough = Math.min(this.#tombstones.cleanThroughOf(shard, flush), this.#deletedBefore(uploadedMs));
     sql.run(
       'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, clean_through, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      number, file.table, day, shard, rank === Infinity ? number : rank, change, position, this.#tombstones.cleanThroughOf(shard, flush), encodeDataFile(file), change,
+      number, file.table, day, shard, rank === Infinity ? number : rank, change, position, cleanThrough, encodeDataFile(file), change,
     );
     sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', number);

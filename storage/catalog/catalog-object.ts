@@ -86,10 +86,11 @@ export class Catalog extends DurableObject implements CatalogApi {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE, archiveKeyPrefix), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
       const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
-      const upkeep = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+      const options = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+      this.#recovery = new CatalogRecovery(options);
+      const upkeep = { ...options, look: this.#recovery };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
       this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
-      this.#recovery = new CatalogRecovery(upkeep);
       this.#mirror = externalCatalog && new CatalogMirror(this.#tables, new ExternalCatalog({ config: externalCatalog, tenant, fetch: systemFetch, limits: LIMITS }), systemClock);
       this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep, ...(this.#mirror === undefined ? [] : [this.#mirror])], durableObjectAlarm(state.storage), systemClock, this.#recovery);
       // Nobody waits for it: what a tenant's requests need of the catalog does not depend on the archive's upkeep.

@@ -245,6 +245,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID`,
   // Another catalog that has the table too, and the metadata that it has (archive/catalog-mirror.ts).
   'ALTER TABLE archive_table ADD COLUMN mirrored TEXT',
+  // When an object was written, Unix ms by the object store's clock.
+  'ALTER TABLE seen_object ADD COLUMN uploaded_ms INTEGER',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -30,6 +30,17 @@ async function expectWhole(world: RecoveryWorld): Promise<void> {
   expect(world.status().commitsLostMs).toBeUndefined();
 }
 
+/** Deletes what the archive has of a metric, as a shard that has begun so many flushes says it. */
+function remove(world: RecoveryWorld, name: string, flushesBegun: number): void {
+  const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: name }]], startMs: 0, endMs: 1e15, flushes: { '1/0': flushesBegun } };
+  expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
+  for (const line of world.expected()) if (line.startsWith(`${name}{`)) world.acknowledged.delete(line);
+}
+
+async function cleanTombstones(world: RecoveryWorld): Promise<void> {
+  for (let calls = 0; await world.upkeep.cleanTombstones(); calls++) if (calls > 500) throw new Error('no end');
+}
+
 describe('a catalog whose storage began anew', () => {
   test('finds all its files again, and no clean-up removes one', { timeout: 60_000 }, async () => {
     const world = await lived();
@@ -227,21 +238,46 @@ describe('a catalog whose storage went back', () => {
     await world.live(DAY_MS, () => world.writeHour());
     // All is in files: deletions here are of the archive alone.
     await world.live(1.2 * DAY_MS);
-    const remove = (name: string, flush: number): void => {
-      const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: name }]], startMs: 0, endMs: 1e15, flushes: { '1/0': flush } };
-      expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
-      for (const line of world.expected()) if (line.startsWith(`${name}{`)) world.acknowledged.delete(line);
-    };
     const earlier = world.catalogSql.copy();
-    remove('metric_0', 1000);
+    remove(world, 'metric_0', 1000);
     await world.live(DAY_MS);
     // Carried out, forgotten, and then the catalog goes back to before it.
     world.goBackTo(earlier);
-    remove('metric_1', 1000);
+    remove(world, 'metric_1', 1000);
     await world.recover();
     expect(await world.query()).toEqual(world.expected());
     await world.live(2 * DAY_MS);
     expect(await world.query()).toEqual(world.expected());
+  });
+
+  test.each([
+    ['whose shard goes on', false],
+    ['whose shard began anew as well', true],
+  ])('a deletion that is carried out at once, before it has looked, is of all files: a catalog %s', { timeout: 60_000 }, async (_, isShardNew) => {
+    const world = await lived(3);
+    // All is in files, and the last of them are in no snapshot.
+    await world.live(1.2 * DAY_MS);
+    world.writeLate(seriesOf(2), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    expect(world.tables.isBehind).toBe(true);
+    world.beginAnew();
+    // As long as it cannot look, none is carried out.
+    world.store = new FaultyObjectStore(world.objects, { call: 0, when: 'before' });
+    world.wakeCatalog();
+    world.clock.advance(1000);
+    remove(world, 'metric_1', isShardNew ? 0 : world.hot.archive.mark.flushesBegun);
+    await expect(cleanTombstones(world)).rejects.toThrow('look for forgotten files');
+    expect(world.tombstones.pending()).toHaveLength(1);
+    world.store = world.objects;
+    world.wakeCatalog();
+    await cleanTombstones(world);
+    expect(world.recovery.isDue).toBe(false);
+    expect(await world.query()).toEqual(world.expected());
+    // What comes behind the deletion is none of its.
+    world.writeLate(seriesOf(2), times(START_MS - 70 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.live(12 * HOUR_MS, () => world.writeHour());
+    expect(await world.query()).toEqual(world.expected());
+    expect(world.tombstones.pending()).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { CatalogRecovery } from '../../../storage/archive/catalog-recovery.ts';
-import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
+import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { SnapshotPublisher } from '../../../storage/archive/snapshot-publisher.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
@@ -35,6 +35,7 @@ export class RecoveryWorld extends FlushWorld {
   tables!: ArchiveTables;
   tombstones!: Tombstones;
   recovery!: CatalogRecovery;
+  upkeep!: ArchiveUpkeep;
   alarm = new MemoryAlarm();
   baseUri = 's3://b';
   samplesRetentionMs = 300 * DAY_MS;
@@ -62,9 +63,11 @@ export class RecoveryWorld extends FlushWorld {
     this.tables = new ArchiveTables({ ...ports, baseUri: this.baseUri });
     const retention = SeriesRetention.ofAll(300 * DAY_MS);
     const samples = SeriesRetention.ofAll(this.samplesRetentionMs);
-    const upkeep = { ...ports, files, tables: this.tables, tombstones: this.tombstones, retentionOf: (table: string) => (table === 'samples' ? samples : retention), seriesHashKey: () => catalog.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
-    this.recovery = new CatalogRecovery(upkeep);
-    const work = [new SnapshotPublisher(this.tables, clock), openUpkeep(upkeep, [new RollupBuilder({ ...upkeep, policy: DEFAULT_WARM_POLICY })])];
+    const options = { ...ports, files, tables: this.tables, tombstones: this.tombstones, retentionOf: (table: string) => (table === 'samples' ? samples : retention), seriesHashKey: () => catalog.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+    this.recovery = new CatalogRecovery(options);
+    const upkeep = { ...options, look: this.recovery };
+    this.upkeep = openUpkeep(upkeep, [new RollupBuilder({ ...upkeep, policy: DEFAULT_WARM_POLICY })]);
+    const work = [new SnapshotPublisher(this.tables, clock), this.upkeep];
     this.#maintenance = new CatalogAlarm(work, this.alarm, clock, this.recovery);
   }
 
