@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { LIMITS } from '../runtime/limits.ts';
 
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 10 * 60_000;
@@ -58,8 +59,10 @@ export class RetryPause {
     return this.#failures === 0 ? undefined : { count: this.#failures, message: this.#message, retryAtMs: this.untilMs };
   }
 
+  /** Of a message that is longer than anybody reads, the beginning is kept: it may be somebody else's. */
   failed({ message }: PortFailure): void {
-    this.#message = message;
+    const { failureMessageCharactersMax } = LIMITS;
+    this.#message = message.length <= failureMessageCharactersMax ? message : `${message.slice(0, failureMessageCharactersMax)}…`;
     this.#untilMs = this.#clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
   }
 }

@@ -38,6 +38,8 @@ export const UPKEEP_LIMITS = {
   mirrorRequestMsMax: 10_000,
   /** Of its answer: a table's metadata, which has at most archiveSnapshotsMax snapshots of ours and no more than as many of its own. */
   mirrorAnswerBytesMax: 4 * KIB * KIB,
+  /** Of why something failed, in `status/tiers`, which is kept until it succeeds: another catalog's words are as many as it likes. */
+  failureMessageCharactersMax: 500,
   /** Deletions that wait to be carried out in files: every query looks at those of its time. */
   archiveTombstonesMax: 256,
   /** Of a deletion's selectors, as JSON. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CatalogMirror } from '../../../storage/archive/catalog-mirror.ts';
 import { ExternalCatalog } from '../../../storage/catalog/external-catalog.ts';
 import type { Snapshot } from '../../../storage/catalog/table-metadata.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { Secret } from '../../../storage/runtime/secret.ts';
 import { MemoryRestCatalog } from '../../fakes/memory-rest-catalog.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -207,5 +208,15 @@ describe('what it cannot do is said, and leaves the other catalog as it is', () 
     const flooded = new CatalogMirror(world.tables, large, world.clock);
     await flooded.step();
     expect(flooded.status()[0]!.failure!.message).toContain('mirrorAnswerBytesMax');
+  });
+
+  test('of what it says at length, the beginning', async () => {
+    const world = await filled();
+    const config = { uri: 'https://catalog.example/cat', warehouse: undefined, token: undefined, namespace: 'metrics' };
+    const message = 'no, and '.repeat(100_000);
+    const talkative = new ExternalCatalog({ config, tenant: 'default', limits: LIMITS_THERE, fetch: async () => Response.json({ error: { message, type: 'BadRequestException', code: 400 } }, { status: 400 }) });
+    const mirror = new CatalogMirror(world.tables, talkative, world.clock);
+    await mirror.step();
+    expect(mirror.status()[0]!.failure!.message).toBe(`${message.slice(0, LIMITS.failureMessageCharactersMax)}…`);
   });
 });
