@@ -6,6 +6,7 @@ import { ROLLED_UP_PROPERTY, type ArchiveTable } from '../catalog/archive-table.
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import { RecoveryState, type DaysOfShard, type LostFlushes } from '../catalog/recovery-state.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import { decodeRolledUp, type RolledUpDays } from '../catalog/rollup-days.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -141,14 +142,15 @@ export class CatalogRecovery {
       await port(() => finder.collectRemoved(found.metadata, this.#adopted));
       await port(() => finder.collectObjects(this.#adopted));
     }
+    const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
+    const rolledUp = rollup && (await port(async () => rolledUpOf(found)));
     const nowMs = clock.nowMs();
     // Commit point of an adoption: this transaction. Before it queries read what the catalog had, behind it what was found, and what has come since.
     const { adopted, left } = sql.transaction(() => {
       const outcome = this.#adopted.adopt(definition, { ...found.pointer, isUnplaced }, !FLUSHED.includes(definition.name));
       if (FLUSHED.includes(definition.name)) this.#noteShards(table);
       if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#rolledUpFromDay(nowMs), nowMs);
-      const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
-      if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), found.metadata.properties[ROLLED_UP_PROPERTY], this.#rolledUpFromDay(nowMs), nowMs);
+      if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), rolledUp ?? [], this.#rolledUpFromDay(nowMs), nowMs);
       this.#state.noteAdopted(outcome.adopted.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
       return outcome;
     });
@@ -219,6 +221,12 @@ export class CatalogRecovery {
     });
     this.counters.archive_adopted_files_total += described.length;
   }
+}
+
+/** The days that a table of roll-ups has. */
+function rolledUpOf({ metadata: { properties }, pointer: { key } }: FoundTable): readonly RolledUpDays[] {
+  const text = properties[ROLLED_UP_PROPERTY];
+  return text === undefined ? [] : decodeRolledUp(text, `${key}: ${ROLLED_UP_PROPERTY}`);
 }
 
 /** The partitions that files are of, each once. */

@@ -77,7 +77,12 @@ interface WrittenPlace {
 
 function readPlaces(text: string | undefined, count: number, where: string): readonly (WrittenPlace | undefined)[] {
   if (text === undefined) return [];
-  const list = JSON.parse(text) as unknown;
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (error) {
+    throw new DecodeError(`${where}: ${PLACES_KEY}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
   if (!Array.isArray(list) || list.length !== count) throw new DecodeError(`${where}: ${PLACES_KEY} has other files than the manifest`);
   return list.map((item: unknown) => {
     if (item === null) return undefined;

@@ -1,7 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ChangedFile } from './adopted-files.ts';
 import { dayOf } from './data-file.ts';
-import { decodeRolledUp } from './rollup-days.ts';
+import type { RolledUpDays } from './rollup-days.ts';
 import type { RollupTableName } from './rollup-tables.ts';
 
 /** A shard of which flushes are missing. */
@@ -82,9 +82,9 @@ export class RecoveryState {
    * The same of days whose roll-ups are others now. Those that cannot be made again, since samples have left, are read as they are. Inside the
    * caller's transaction.
    */
-  noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: string | undefined, fromDay: number, nowMs: number): void {
+  noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: readonly RolledUpDays[], fromDay: number, nowMs: number): void {
     for (const { shard, firstDay, endDay } of partitions) for (let day = Math.max(firstDay, fromDay); day < endDay; day++) this.#rollUpAgain(shard, day, nowMs);
-    for (const { shard, firstDay, lastDay, rules } of rolledUp === undefined ? [] : decodeRolledUp(rolledUp)) {
+    for (const { shard, firstDay, lastDay, rules } of rolledUp) {
       this.#sql.run('INSERT OR IGNORE INTO rollup_policy (rules) VALUES (?)', rules);
       for (let day = firstDay; day <= lastDay; day++) {
         // What the catalog knows of a day is right where its files are those of before.

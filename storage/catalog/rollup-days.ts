@@ -1,4 +1,4 @@
-import { must } from '../runtime/assert.ts';
+import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
@@ -62,7 +62,34 @@ export function encodeRolledUp(sql: Sql, table: RollupTableName): string {
   return JSON.stringify({ policies, days } satisfies RolledUpText);
 }
 
-export function decodeRolledUp(text: string): RolledUpDays[] {
-  const { policies, days } = JSON.parse(text) as RolledUpText;
-  return days.map(([shard, firstDay, lastDay, policy]) => ({ shard, firstDay, lastDay, rules: must(policies[policy], `rules ${policy}`) }));
+/** The other direction of `encodeRolledUp`. Text from a bucket, where anybody may have written: throws a DecodeError that says `where` it is. */
+export function decodeRolledUp(text: string, where: string): RolledUpDays[] {
+  const { policies, days } = parseObject(text, where) as Partial<Record<keyof RolledUpText, unknown>>;
+  if (!Array.isArray(policies) || !Array.isArray(days)) throw new DecodeError(`${where}: want lists of policies and days`);
+  return days.map((item: unknown) => {
+    const [shard, firstDay, lastDay, policy] = Array.isArray(item) ? (item as readonly unknown[]) : [];
+    const rules: unknown = typeof policy === 'number' ? policies[policy] : undefined;
+    if (typeof shard !== 'string' || !isDay(firstDay) || !isDay(lastDay) || lastDay - firstDay >= ENTRY_DAYS_MAX || typeof rules !== 'string') throw new DecodeError(`${where}: has ${JSON.stringify(item)}`);
+    return { shard, firstDay, lastDay, rules };
+  });
+}
+
+function parseObject(text: string, where: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new DecodeError(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  if (typeof value !== 'object' || value === null) throw new DecodeError(`${where}: want an object`);
+  return value;
+}
+
+/** All days that a timestamp may be of. */
+const DAYS_MAX = 1e8;
+/** Of one entry, which has samples of each: 270 years. */
+const ENTRY_DAYS_MAX = 100_000;
+
+function isDay(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(value as number) <= DAYS_MAX;
 }

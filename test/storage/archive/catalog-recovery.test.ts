@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ROLLED_UP_PROPERTY } from '../../../storage/catalog/archive-table.ts';
 import { RemovedObjectsStore } from '../../../storage/catalog/removed-objects.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
@@ -130,6 +131,24 @@ describe('a catalog whose storage began anew', () => {
     // The one before it will do.
     await world.objects.delete([newest!]);
     await world.live(2 * DAY_MS);
+    await expectWhole(world);
+  });
+
+  test.each(['{', '{}', '{"policies": [], "days": [["1/0", 1, 2, 0]]}', '{"policies": ["r"], "days": [["1/0", 1, 1e7, 0]]}'])('so is what a table of roll-ups says of its days: %s', async (text) => {
+    const world = await lived(3);
+    const [newest] = (await world.keys('/rollup_1h/metadata/')).filter((key) => key.endsWith('.metadata.json')).sort().reverse();
+    const body = (await world.objects.get(newest!))!;
+    const metadata = JSON.parse(new TextDecoder().decode(body)) as { readonly properties: Record<string, string> };
+    expect(metadata.properties).toHaveProperty(ROLLED_UP_PROPERTY);
+    metadata.properties[ROLLED_UP_PROPERTY] = text;
+    await world.objects.delete([newest!]);
+    await world.objects.create(newest!, new TextEncoder().encode(JSON.stringify(metadata)));
+    world.beginAnew();
+    await world.ring();
+    expect(world.recovery.failure!.message).toContain(`${newest!}: ${ROLLED_UP_PROPERTY}: `);
+    await world.objects.delete([newest!]);
+    await world.objects.create(newest!, body);
+    await world.live(HOUR_MS);
     await expectWhole(world);
   });
 

@@ -4,6 +4,8 @@ import { decodeManifest, decodeManifestList } from '../../../storage/catalog/ado
 import { decodeAvroFile } from '../../../storage/catalog/avro-reader.ts';
 import { encodeAvroFile, type AvroSchema } from '../../../storage/catalog/avro.ts';
 import { decodeDataFile, type DataFile } from '../../../storage/catalog/data-file.ts';
+import { PLACES_KEY } from '../../../storage/catalog/iceberg-manifest.ts';
+import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
 import type { ArchiveTableName } from '../../../storage/catalog/table-definition.ts';
 import { TABLE_DEFINITIONS } from '../../../storage/catalog/table-definitions.ts';
 import { MetadataStore } from '../../../storage/catalog/metadata-store.ts';
@@ -53,6 +55,15 @@ describe('what a catalog has written of its files', () => {
     }
     expect(live).toBeGreaterThan(0);
     expect(live).toBe([...known.values()].filter(({ file }) => file.table === name).length);
+  });
+
+  test('or it is said what is damaged', async () => {
+    const definition = SAMPLES_TABLE;
+    const listKey = keyOf(world.tables.get('samples')!.current()!.metadata.snapshots.at(-1)!['manifest-list']);
+    const [manifest] = decodeManifestList(definition, (await world.objects.get(listKey))!, keyOf, listKey);
+    const bytes = Buffer.from((await world.objects.get(manifest!.key))!);
+    bytes.write('{', bytes.indexOf('[[', bytes.indexOf(PLACES_KEY)));
+    expect(() => decodeManifest(definition, bytes, manifest!, keyOf)).toThrow(`${manifest!.key}: ${PLACES_KEY}: `);
   });
 
   test('and the files say it too, but for what is NaN', async () => {
