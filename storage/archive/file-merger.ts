@@ -46,7 +46,7 @@ export class FileMerger {
   readonly #definitions: readonly TableDefinition[];
   readonly #plans: PlanLedger<MergePlan, MergeCursor>;
   readonly #pause: RetryPause;
-  /** Directories of files that the next step goes on with. */
+  /** Directories of files that the next step goes on with; those of a merge that is over are let go. */
   readonly #readers: LruCache<string, MergeReader<unknown>>;
   #hasher: SeriesHasher | undefined;
 
@@ -200,6 +200,7 @@ export class FileMerger {
     const { files, clock } = this.#options;
     const outcome = files.replace({ id: plan.id, table: plan.table, remove: plan.runs.flat(), add: this.#plans.files(), nowMs: clock.nowMs() });
     this.#plans.end(plan);
+    this.#readers.clear();
     // Somebody has taken files away meanwhile: what is there now is looked at again.
     if (outcome === 'done') this.counters.archive_merges_total++;
     else this.counters.archive_merges_given_up_total++;
@@ -211,6 +212,7 @@ export class FileMerger {
       this.#plans.end(plan);
       files.unmark(plan);
     });
+    this.#readers.clear();
     this.counters.archive_merges_given_up_total++;
     this.#pause.succeeded();
   }

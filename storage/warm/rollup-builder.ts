@@ -45,6 +45,7 @@ export class RollupBuilder {
   readonly #pause: RetryPause;
   readonly #tables: readonly WantedTable[];
   readonly #limits: RollupLimits;
+  /** Has directories of files, which the next plan may be of too. */
   #encoder: RollupEncoder | undefined;
   /** Nothing is begun before (Unix ms). */
   #waitUntilMs = -Infinity;
@@ -192,10 +193,17 @@ export class RollupBuilder {
     // Somebody has taken files away meanwhile: what is there now is looked at again.
     if (outcome === 'done') this.counters.rollup_plans_total++;
     else this.counters.rollups_given_up_total++;
+    this.#rest();
   }
 
   #giveUp(plan: RollupPlan): void {
     this.#plans.end(plan);
     this.counters.rollups_given_up_total++;
+    this.#rest();
+  }
+
+  /** Lets go what is known of files, where nothing else is due now. */
+  #rest(): void {
+    if ((this.nextDueMs() ?? Infinity) > this.#options.clock.nowMs()) this.#encoder = undefined;
   }
 }

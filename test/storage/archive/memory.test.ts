@@ -1,68 +1,22 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
-import type { ObjectStore } from '../../../storage/object-store.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { liveBytes, WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
 import { FlushWorld, HOUR_MS, START_MS } from './flush-world.ts';
 
 /*
  * What a flush and a read of files hold beside the shard, whatever the window's size: V8's own count of what is alive behind full collections,
- * taken where the work waits for the object store and for its turn. Bodies of objects are not kept: they would be in the store, and not here.
+ * taken where the work waits for the object store and for its turn.
  */
 const MEGABYTE = 1e6;
 const ASKED_BYTES = 64 * MEGABYTE;
 
-const collect = ((): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-})();
-
-function liveBytes(): number {
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
-/** An object store that says how much is alive at each call. */
-class WeighingStore implements ObjectStore {
-  readonly #inner: ObjectStore;
-  readonly #keepsBodies: boolean;
-  mostBytes = 0;
-  bodyBytes = 0;
-
-  constructor(inner: ObjectStore, keepsBodies: boolean) {
-    this.#inner = inner;
-    this.#keepsBodies = keepsBodies;
-  }
-
-  weigh(): void {
-    this.mostBytes = Math.max(this.mostBytes, liveBytes());
-  }
-
-  head: ObjectStore['head'] = (key) => this.#inner.head(key);
-  list: ObjectStore['list'] = (prefix, cursor) => this.#inner.list(prefix, cursor);
-  delete: ObjectStore['delete'] = (keys) => this.#inner.delete(keys);
-
-  get: ObjectStore['get'] = (key, range) => {
-    this.weigh();
-    return this.#inner.get(key, range);
-  };
-
-  create: ObjectStore['create'] = (key, body) => {
-    this.weigh();
-    this.bodyBytes += body.length;
-    return this.#inner.create(key, this.#keepsBodies ? body : new Uint8Array(0));
-  };
-}
-
 /** An hour of some series, a sample every `stepMs`, sealed; its flush is due. */
-function filled(seriesCount: number, stepMs: number, keepsBodies: boolean): { readonly world: FlushWorld; readonly store: WeighingStore; readonly samples: number } {
+function filled(seriesCount: number, stepMs: number, keepsBodies: boolean): { readonly world: FlushWorld; readonly store: WeighingObjectStore; readonly samples: number } {
   const world = new FlushWorld();
-  const store = new WeighingStore(new MemoryObjectStore(), keepsBodies);
+  const store = new WeighingObjectStore(new MemoryObjectStore(), keepsBodies);
   world.store = store;
   world.wake();
   const count = HOUR_MS / stepMs;
