@@ -30,7 +30,7 @@ export class BenchServer {
       name: 'varve',
       command: process.execPath,
       args: [join(PROJECT_FOLDER, 'test/bench/tiers/serve-bench.ts')],
-      env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: folder, VARVE_ARCHIVE: 'on', VARVE_INSPECTOR_PORT: String(inspectorPort) },
+      env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: folder, VARVE_ARCHIVE: 'on', VARVE_INSPECTOR_PORT: String(inspectorPort), MINIFLARE_WORKERD_V8_FLAGS: '--expose-gc' },
       folder: PROJECT_FOLDER,
       logFile: join(sandbox.folder, `tiers-${port}.log`),
       readyUrl: new URL('/-/ready', baseUrl),

@@ -7,7 +7,7 @@ import { DAY_MS, fleetFile, SERIES_PER_FILE } from './fleet-days.ts';
 /*
  * The Worker that `bench -- tiers` measures: the real one, and beside it three paths of the bench. `/bench/clock` moves the time of the isolate,
  * objects included, so that a window is over when the bench says so; `/bench/load` writes files with the archive's own writer and commits them;
- * `/bench/rollups` counts the days that each table of roll-ups has.
+ * `/bench/rollups` counts the days that each table of roll-ups has; `/bench/rest` says whether the catalog has nothing to do.
  */
 const systemNow = Date.now;
 let offsetMs = 0;
@@ -86,6 +86,12 @@ async function rolledUpDays(env: Env, firstDay: number, lastDay: number): Promis
   return counts;
 }
 
+/** Whether nothing of the archive's upkeep is begun or due. */
+async function isAtRest(env: Env): Promise<boolean> {
+  const { upkeep = [] } = await catalogOf(env).archiveStatus();
+  return upkeep.every(({ begun, dueMs = Infinity }) => begun === undefined && dueMs > Date.now());
+}
+
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url);
@@ -100,6 +106,8 @@ export default {
         return Response.json(await load(env, number('day'), number('first'), number('end')));
       case '/bench/rollups':
         return Response.json(await rolledUpDays(env, number('first'), number('last')));
+      case '/bench/rest':
+        return Response.json(await isAtRest(env));
       default:
         return worker.fetch(request, env);
     }

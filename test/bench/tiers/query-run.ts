@@ -73,7 +73,7 @@ export async function queryRun(server: BenchServer, fleet: Fleet, { runs, withHe
     for (const question of QUESTIONS) for (let turn = 0; turn < runs; turn++) await askOne(server, fleet, question, turn);
   });
   Object.assign(run, heapFigures('query', heap));
-  say(`all of them again, the heap looked at ${heap.looks} times: at most ${run['queryHeapMebibytes']!.toFixed(1)} MiB more, behind a collection ${run['queryHeapLeftMebibytes']!.toFixed(1)}`);
+  say(`all of them again, the heap looked at ${heap.looks} times: at most ${run['queryHeapMebibytes']!.toFixed(1)} MiB more alive`);
   return { run, notes };
 }
 
