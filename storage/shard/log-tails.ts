@@ -134,7 +134,8 @@ export class LogTails {
 
   /** Makes the timestamps of entries the last of `length`. Those that a stretch has there must be the same; false when they are not, or there is no room. */
   #putTimes(stretch: Stretch, newestEntry: number, until: number, length: number): boolean {
-    if (length > stretch.room && !this.#moveStretch(stretch, length)) return false;
+    // One that moves leaves its room empty: it first shows that it will do.
+    if (length > stretch.room && !(this.#hasTimes(stretch, newestEntry, until, length) && this.#moveStretch(stretch, length))) return false;
     const { previous, times } = this.#head;
     const timestampsMs = this.#timestampsMs;
     const end = stretch.start + stretch.length;
@@ -146,6 +147,17 @@ export class LogTails {
       else if (timestampsMs[at] !== times.at(entry)) return false;
     }
     stretch.length = Math.max(stretch.length, length);
+    return true;
+  }
+
+  /** Whether the entries, the newest of which is the last of `length`, have the timestamps that the stretch has there. */
+  #hasTimes({ start, length: end }: Stretch, newestEntry: number, until: number, length: number): boolean {
+    const { previous, times } = this.#head;
+    let at = length;
+    for (let entry = newestEntry; entry !== until; entry = previous[entry]!) {
+      at--;
+      if (at < end && this.#timestampsMs[start + at] !== times.at(entry)) return false;
+    }
     return true;
   }
 

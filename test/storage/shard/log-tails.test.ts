@@ -99,6 +99,17 @@ test('what they share is room for more', () => {
   expect(rememberedOf(true)).toBeGreaterThan(16);
 });
 
+test('one whose timestamps are others takes no room in the column but its own', () => {
+  const head = new LogHead(100);
+  const tails = new LogTails(head, 10_000);
+  for (let i = 0; i < 10; i++) append(head, [0], [i * 10], [0, i]);
+  for (let i = 0; i < 30; i++) append(head, [1], [i * 10 + 1], [1, i]);
+  const [first, second] = [tails.read(0, 0, 1000)!, tails.read(1, 0, 1000)!];
+  expect([samplesOf(first), samplesOf(second)]).toEqual([expected(head, 0, 0, 1000), expected(head, 1, 0, 1000)]);
+  const placeOf = ({ timestampsMs, from }: Part): number => timestampsMs.byteOffset / 8 + from;
+  expect(placeOf(second) - placeOf(first)).toBeLessThan(30);
+});
+
 test('two parts with the same array have the same timestamps in it, also of series that are not remembered', () => {
   const head = new LogHead(100);
   const tails = new LogTails(head, 0);
