@@ -6,13 +6,12 @@ import type { SeriesIdColumns } from './series-id-cache.ts';
 /** In the numbers of a request's symbols, where one has none. */
 export const NO_NUMBER = 0;
 
-/** Behind the numbers of its labels a series' key has the type of its metadata and the numbers of help text and unit. */
+/** Behind the numbers of its labels a series' key has the type of its metadata and the numbers of help text and unit, which are none where no metadata was sent. */
 const METADATA_WORDS = 3;
-/** In place of a type, where no metadata was sent. */
-const NO_METADATA = 0xffff_ffff;
+/** Then in place of the type. Any type may be sent, so it tells nothing. */
+const NO_TYPE = 0;
 
 const INITIAL_ENTRIES = 4096;
-
 
 /**
  * Series of remote write 2.0 by the numbers of their symbols, with their ids. In the steady state the series that followed last time is
@@ -95,8 +94,8 @@ export class NumberedSeries {
       if (numbers[ref] !== words[word]) return false;
     }
     if (word !== labelsEnd) return false;
-    if ((type | help | unit) === 0) return words[word] === NO_METADATA;
-    return words[word] === type && words[word + 1] === numbers[help] && words[word + 2] === numbers[unit];
+    if ((type | help | unit) === 0) return words[word + 1] === NO_NUMBER;
+    return words[word + 1] !== NO_NUMBER && words[word] === type && words[word + 1] === numbers[help] && words[word + 2] === numbers[unit];
   }
 
   #makeKey(start: number, end: number, type: number, help: number, unit: number): void {
@@ -123,7 +122,7 @@ export class NumberedSeries {
       key[length++] = number;
     }
     if ((type | help | unit) === 0) {
-      key[length] = NO_METADATA;
+      key[length] = NO_TYPE;
       key[length + 1] = key[length + 2] = NO_NUMBER;
     } else {
       const helpNumber = numbers[help] ?? NO_NUMBER;
