@@ -41,9 +41,11 @@ export class KnownRequests {
     return undefined;
   }
 
-  /** Keeps a request that has been decoded into the columns, if it is one that can be known and has come before. All of its series have ids. */
+  /** Keeps a request that has been decoded into the columns, if it is one that can be known, fits, and has come before. All of its series have ids. */
   note(reader: WireReader, hasher: SeriesHasher, columns: RequestColumns, numbers: Uint32Array, ids: SeriesIdColumns): void {
-    if (!canBeKnown(columns)) return;
+    const bytes = KnownRequest.bytesOf(reader.bytes, columns);
+    // One that never fits is no reason to make room.
+    if (bytes > this.#bytesMax || !canBeKnown(columns)) return;
     const mark = markOf(reader.bytes, columns, numbers);
     if (!this.#marks.delete(mark)) {
       if (this.#marks.size >= MARKS_MAX) this.#marks.clear();
@@ -51,11 +53,11 @@ export class KnownRequests {
       return;
     }
     const alike = this.#byLength.get(reader.bytes.length) ?? [];
-    if (this.#bytes + KnownRequest.bytesOf(reader.bytes, columns) > this.#bytesMax || alike.length >= ALIKE_MAX) {
+    if (this.#bytes + bytes > this.#bytesMax || alike.length >= ALIKE_MAX) {
       if (++this.#missesWhileFull > this.#count * 2) this.clear();
       return;
     }
-    this.#bytes += KnownRequest.bytesOf(reader.bytes, columns);
+    this.#bytes += bytes;
     this.#count++;
     alike.push(new KnownRequest(reader.bytes, hasher, columns, ids));
     this.#byLength.set(reader.bytes.length, alike);

@@ -127,6 +127,12 @@ test('a full one adds nothing, and starts empty when what it holds does not come
   expect(Math.max(...late.slice(10))).toBeGreaterThan(0);
 });
 
+test('one that never fits does not make others come more often', () => {
+  const kept = new Kept(10_000);
+  const turns = [scrape(1), scrape(1, NOW_MS, 400), scrape(2, NOW_MS, 400), scrape(2), scrape(3, NOW_MS, 400), scrape(3)];
+  expect(turns.map((message) => kept.take(message))).toEqual([false, false, false, false, false, true]);
+});
+
 test('whatever is sent, ids, samples and labels are those of one that knows no requests', () => {
   const random = new SeededRandom(20_261_126);
   const clock = new FixedClock(NOW_MS);
