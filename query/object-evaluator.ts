@@ -30,7 +30,8 @@ export class ObjectEvaluator {
     if (declinedMs !== undefined && this.#clock.nowMs() - declinedMs < LIMITS.declinedQueryMs) return undefined;
     const hotFromMs = shards.archive === undefined ? -Infinity : archivableBeforeMs(this.#clock);
     try {
-      const answer = await shards.call(0, (stub) => stub.evaluate({ version: SHARD_RPC_VERSION, ...asked, hotFromMs, matchers: [] }));
+      // Once: whoever then reads from it tries again.
+      const answer = await shards.call(0, (stub) => stub.evaluate({ version: SHARD_RPC_VERSION, ...asked, hotFromMs, matchers: [] }), 1);
       if (answer.status === 'data') return answer;
     } catch (error) {
       // One that is overloaded is left alone.

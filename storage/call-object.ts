@@ -1,23 +1,24 @@
 import { VarveError } from './runtime/errors.ts';
 
+/** The object may have been evicted or replaced, or may have fenced itself: then a new stub finds it again. */
+const ATTEMPTS_MAX = 2;
+
 /**
- * One call of an object, retried once on a new stub: the object may have been evicted or replaced, or may have fenced itself. The runtime has
- * retried by itself before that; an overloaded object is left alone. Everything that our objects offer may be done twice. `what` names
- * the object in the error.
+ * One call of an object, by default retried once on a new stub. The runtime has retried by itself before that; an overloaded object is left
+ * alone. Everything that our objects offer may be done twice. `what` names the object in the error.
  */
-export async function callObject<T>(body: () => Promise<T>, what: string): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    // Ours, from before the call.
-    if (error instanceof VarveError) throw error;
-    if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
-  }
-  try {
-    return await body();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new VarveError(isOverloaded(error) ? 'overloaded' : 'unavailable', `${what} cannot be reached; try again later (${reason})`, { cause: error });
+export async function callObject<T>(body: () => Promise<T>, what: string, attemptsMax = ATTEMPTS_MAX): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await body();
+    } catch (error) {
+      // Ours, from before the call.
+      if (error instanceof VarveError) throw error;
+      if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
+      if (attempt < attemptsMax) continue;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new VarveError('unavailable', `${what} cannot be reached; try again later (${reason})`, { cause: error });
+    }
   }
 }
 

@@ -23,7 +23,7 @@ export interface TenantShards {
   readonly secret: Uint8Array<ArrayBuffer>;
   readonly shardCount: number;
   /** Calls one shard; see callObject. */
-  call<T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T>;
+  call<T>(shard: number, body: (stub: ShardApi) => Promise<T>, attemptsMax?: number): Promise<T>;
   /** Calls the tenant's catalog, in the same way. */
   catalog<T>(body: (stub: CatalogApi) => Promise<T>): Promise<T>;
   /** What has left the shards; `undefined` where nothing is archived. */
@@ -86,7 +86,7 @@ export class ShardRouter {
       secret: new Uint8Array(routing.seriesHashKey),
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,
-      call: (shard, body) => callObject(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`),
+      call: (shard, body, attemptsMax) => callObject(() => body(this.#namespaces.shard(`${tenant}/shard/${map.epoch}/${shard}`)), `shard ${shard}`, attemptsMax),
       catalog,
     };
   }

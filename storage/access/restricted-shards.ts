@@ -31,7 +31,7 @@ export function restrictShards(shards: TenantShards, matchers: readonly Matcher[
   if (matchers.length === 0) return shards;
   const restricted: Pick<TenantShards, 'call' | 'shardCount'> = {
     shardCount: shards.shardCount,
-    call: (shard, body) => shards.call(shard, (stub) => body(restrictShard(stub, matchers))),
+    call: (shard, body, attemptsMax) => shards.call(shard, (stub) => body(restrictShard(stub, matchers)), attemptsMax),
   };
   // Asked once for as long as the caller keeps the shards, which is one request.
   let visible: ReadonlySet<string> | undefined;
