@@ -40,11 +40,6 @@ export function isKeyId(text: string): boolean {
   return new RegExp(`^[0-9A-Za-z]{${ID_LENGTH}}$`).test(text);
 }
 
-/** Keys in a text, made unreadable: for whatever is about to be logged. */
-export function redactKeys(text: string): string {
-  return text.replace(new RegExp(`vrv_([0-9A-Za-z]{${ID_LENGTH}})_[0-9A-Za-z]+(?:_[0-9A-Za-z]+)?`, 'g'), 'vrv_$1_<secret>');
-}
-
 /** All characters are equally likely: bytes that would favour the first ones are drawn again. */
 function randomText(random: Random, length: number): string {
   const fair = 256 - (256 % ALPHABET.length);
