@@ -52,6 +52,7 @@ export class Budget {
   #samplesRead = 0;
   #seriesRead = 0;
   #heldSamples = 0;
+  #workingSamples = 0;
   #peakSamples = 0;
   #samplesSeen = 0;
   #work = 0;
@@ -95,11 +96,21 @@ export class Budget {
   hold(sampleCount: number): void {
     this.#heldSamples += sampleCount;
     if (this.#heldSamples > this.#peakSamples) this.#peakSamples = this.#heldSamples;
-    if (this.#heldSamples > this.limits.samplesMax) throw this.#tooManySamples();
+    this.#checkHeld();
   }
 
   release(sampleCount: number): void {
     this.#heldSamples -= sampleCount;
+  }
+
+  /** What an operator works with beside samples, as so many of them. Takes the same memory, but is none of what the statistics call held. */
+  holdWorking(sampleCount: number): void {
+    this.#workingSamples += sampleCount;
+    this.#checkHeld();
+  }
+
+  releaseWorking(sampleCount: number): void {
+    this.#workingSamples -= sampleCount;
   }
 
   /** Samples of the source looked at in windows and steps, for the statistics. */
@@ -156,6 +167,10 @@ export class Budget {
     if (reason instanceof VarveError) throw reason;
     if (reason instanceof Error && reason.name === 'TimeoutError') throw new VarveError('timeout', 'query timed out in expression evaluation');
     throw new VarveError('canceled', 'query was canceled in expression evaluation');
+  }
+
+  #checkHeld(): void {
+    if (this.#heldSamples + this.#workingSamples > this.limits.samplesMax) throw this.#tooManySamples();
   }
 
   #tooManySamples(): VarveError {

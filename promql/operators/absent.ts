@@ -23,9 +23,11 @@ export class AbsentOperator implements Operator {
   async next(): Promise<StepSeries | undefined> {
     if (this.#isDone) return undefined;
     this.#isDone = true;
+    let series = await this.#input.next();
+    // Only now: those below have made theirs.
     const seen = new Uint8Array(this.#node.grid.count);
     let seenCount = 0;
-    for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+    for (; series !== undefined; series = await this.#input.next()) {
       for (let step = 0; step < seen.length; step++) {
         if (seen[step] !== 0 || series.present[step] === ABSENT) continue;
         seen[step] = 1;
@@ -66,9 +68,10 @@ export class AbsentOverTimeOperator implements Operator {
   async next(): Promise<StepSeries | undefined> {
     if (this.#isDone) return undefined;
     this.#isDone = true;
+    let series = await this.#samples.next();
     const seen = new Uint8Array(this.#node.grid.count);
     const finder = new WindowFinder(this.#node.source.reference, this.#node.rangeMs);
-    for (let series = await this.#samples.next(); series !== undefined; series = await this.#samples.next()) {
+    for (; series !== undefined; series = await this.#samples.next()) {
       for (const column of [series.floats, series.histograms]) {
         const { from, to } = finder.find(column.timestampsMs);
         for (let step = 0; step < seen.length; step++) if (to[step]! > from[step]!) seen[step] = 1;

@@ -7,7 +7,7 @@ import type { ExecutionContext } from './execution-context.ts';
 import { createFold } from './folds.ts';
 import type { GroupFold } from './folds.ts';
 import { LabelGrouping } from './grouping.ts';
-import { collectScalar } from './operator.ts';
+import { collectParameter } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
@@ -27,6 +27,7 @@ export class AggregateOperator implements Operator {
   readonly #context: ExecutionContext;
   readonly #grouping: LabelGrouping;
   #groups: Iterator<Group> | undefined;
+  #groupCount = 0;
 
   constructor(node: Aggregate, input: Operator, param: Operator | undefined, context: ExecutionContext) {
     this.#node = node;
@@ -52,13 +53,15 @@ export class AggregateOperator implements Operator {
       if (this.#node.op === 'quantile') budget.release(seriesCount * stepCount);
       if (!columns.isEmpty) return columns.toSeries(labels, dropName);
     }
+    budget.release(this.#groupCount * this.#node.grid.count);
+    this.#groupCount = 0;
     return undefined;
   }
 
   async #foldAll(): Promise<Group[]> {
     const { op, grid, inputPosition } = this.#node;
     const { budget, annotations } = this.#context;
-    const param = this.#param === undefined ? undefined : await collectScalar(this.#param, grid.count);
+    const param = this.#param === undefined ? undefined : await collectParameter(this.#param, grid.count, budget);
     if (param !== undefined) warnOfQuantiles(param, this.#node.paramPosition, this.#node.position, annotations);
     const groups = new Map<string, Group>();
     const annotate = (annotation: Annotation): void => annotations.add(annotation, inputPosition, this.#node.position);
@@ -71,6 +74,7 @@ export class AggregateOperator implements Operator {
       let group = groups.get(key);
       if (group === undefined) {
         budget.hold(grid.count);
+        this.#groupCount++;
         group = { labels: this.#grouping.labelsOf(series.labels), fold: createFold(op, foldContext), dropName: false, seriesCount: 0 };
         groups.set(key, group);
       }

@@ -85,7 +85,7 @@ function createOperator(node: PlanNode, context: ExecutionContext, level: number
     case 'scalar-of-vector':
       return new ScalarOfVectorOperator(node, build(node.input));
     case 'scalars':
-      return new ScalarsOperator(node, build(node.lhs), build(node.rhs));
+      return new ScalarsOperator(node, build(node.lhs), build(node.rhs), context);
     case 'set-vectors':
       return new SetVectorsOperator(node, build(node.lhs), build(node.rhs), context);
     case 'sort':

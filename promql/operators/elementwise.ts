@@ -4,10 +4,13 @@ import type { FunctionImplementation } from '../functions/function-table.ts';
 import type { Elementwise } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
+import { HeldColumns } from './held-columns.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { FLOAT, HISTOGRAM, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+
+const NO_ARGS: readonly Float64Array[] = [];
 
 /** A function of each sample on its own. Those of floats leave histograms out, and the other way round. */
 export class ElementwiseOperator implements Operator {
@@ -16,6 +19,7 @@ export class ElementwiseOperator implements Operator {
   readonly #scalars: readonly Operator[];
   readonly #context: ExecutionContext;
   readonly #implementation: FunctionImplementation;
+  readonly #held: HeldColumns;
   #args: readonly Float64Array[] | undefined;
 
   constructor(node: Elementwise, input: Operator, scalars: readonly Operator[], context: ExecutionContext) {
@@ -24,9 +28,11 @@ export class ElementwiseOperator implements Operator {
     this.#scalars = scalars;
     this.#context = context;
     this.#implementation = FUNCTIONS[node.name];
+    this.#held = new HeldColumns(context.budget, node.grid.count, scalars.length * Float64Array.BYTES_PER_ELEMENT);
   }
 
   async next(): Promise<StepSeries | undefined> {
+    this.#held.hold();
     this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
       this.#context.budget.spend(this.#node.grid.count);
@@ -36,6 +42,8 @@ export class ElementwiseOperator implements Operator {
       const { labels, dropName } = renamed(series.labels, this.#context.features);
       return columns.toSeries(labels, dropName);
     }
+    this.#args = NO_ARGS;
+    this.#held.release();
     return undefined;
   }
 

@@ -10,7 +10,7 @@ import { renamed } from './drop-name.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { HistogramVector } from './histogram-vector.ts';
 import type { HistogramReader } from './histogram-vector.ts';
-import { collectScalar } from './operator.ts';
+import { collectParameter } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { StepSeries } from './step-series.ts';
 
@@ -36,7 +36,7 @@ export class HistogramQuantileOperator implements Operator {
 
   async #evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition, quantilePosition, position } = this.#node;
-    const quantiles = await collectScalar(this.#quantile, grid.count);
+    const quantiles = await collectParameter(this.#quantile, grid.count, this.#context.budget);
     warnOfInvalid(quantiles, quantilePosition, position, this.#context);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const reader = quantileReader(quantiles, grid, inputPosition, this.#context);
@@ -77,7 +77,8 @@ export class HistogramQuantilesOperator implements Operator {
 
   async #evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition, label, quantiles: quantileNodes, position } = this.#node;
-    const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectScalar(quantile, grid.count)));
+    const { budget } = this.#context;
+    const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectParameter(quantile, grid.count, this.#context.budget)));
     quantiles.forEach((values, index) => warnOfInvalid(values, quantileNodes[index]!.position, position, this.#context));
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const results: StepSeries[] = [];
@@ -89,8 +90,11 @@ export class HistogramQuantilesOperator implements Operator {
         // A quantile that varies by step gives a series for each of its values, of which -0 is none of its own.
         for (const quantile of new Set(values)) {
           const result = renamed(setLabel(labels, label, formatOpenMetricsFloat(quantile)), this.#context.features);
+          budget.spend(grid.count);
+          if (budget.isPauseDue) await budget.pause();
           const present = columns.present.map((kind, step) => (values[step] === quantile || Object.is(values[step], quantile) ? kind : 0));
           if (!present.some((kind) => kind !== 0)) continue;
+          budget.hold(grid.count);
           results.push({ ...result, values: columns.values, present, histograms: undefined });
         }
       }
@@ -131,8 +135,8 @@ export class HistogramFractionOperator implements Operator {
 
   async #evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition } = this.#node;
-    const lower = await collectScalar(this.#lower, grid.count);
-    const upper = await collectScalar(this.#upper, grid.count);
+    const lower = await collectParameter(this.#lower, grid.count, this.#context.budget);
+    const upper = await collectParameter(this.#upper, grid.count, this.#context.budget);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const results = await vector.map({
       ofNative: (histogram, step, metricName) => {

@@ -6,8 +6,9 @@ import { describeSelector } from './describe-selector.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
 import type { SeriesReader } from './fetched-series.ts';
+import { HeldColumns } from './held-columns.ts';
 import { withoutBuckets } from './histogram-statistics.ts';
-import { NewestSamples, NO_SAMPLE } from './newest-samples.ts';
+import { NEWEST_BYTES, NewestSamples, NO_SAMPLE } from './newest-samples.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { columnsOfRaw } from './sample-columns.ts';
 import { smoothSeries } from './smooth-series.ts';
@@ -20,12 +21,14 @@ export class InstantSelectOperator implements Operator {
   readonly #context: ExecutionContext;
   readonly #newest: NewestSamples;
   readonly #spare = new SpareColumns();
+  readonly #held: HeldColumns;
   #reader: SeriesReader | undefined;
 
   constructor(node: InstantSelect, context: ExecutionContext) {
     this.#node = node;
     this.#context = context;
     this.#newest = new NewestSamples(node.source.reference, node.lookbackMs);
+    this.#held = new HeldColumns(context.budget, node.grid.count, NEWEST_BYTES + SpareColumns.bytesPerStep(node.grid.count));
   }
 
   async next(): Promise<StepSeries | undefined> {
@@ -36,7 +39,13 @@ export class InstantSelectOperator implements Operator {
     for (;;) {
       const next = this.#reader.next();
       const raw = next instanceof Promise ? await next : next;
-      if (raw === undefined) return undefined;
+      if (raw === undefined) {
+        this.#newest.clear();
+        this.#spare.clear();
+        this.#held.release();
+        return undefined;
+      }
+      this.#held.hold();
       budget.spend(grid.count);
       const series = this.#evaluate(source.statisticsOnly ? withoutBuckets(raw) : raw);
       if (budget.isPauseDue) await budget.pause();

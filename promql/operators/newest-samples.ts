@@ -2,6 +2,8 @@ import type { ReferenceTimes } from '../plan/step-grid.ts';
 import type { RawSeries } from '../series-source.ts';
 
 export const NO_SAMPLE = -1;
+/** What the answer for a step takes. */
+export const NEWEST_BYTES = 4;
 
 /**
  * For each step the index of the newest sample not after its reference time and inside the left-open look-back; a stale marker is none.
@@ -29,6 +31,12 @@ export class NewestSamples {
     if (this.#last === undefined || !isSame) this.#last = this.#compute(raw);
     this.#lastSeries = raw;
     return this.#last;
+  }
+
+  /** Lets go of what it has kept. */
+  clear(): void {
+    this.#lastSeries = undefined;
+    this.#last = undefined;
   }
 
   #compute(raw: RawSeries): Int32Array {

@@ -43,6 +43,13 @@ export async function collectBoth(lhs: Operator, rhs: Operator, budget: Budget):
   return Promise.all([collect(lhs, budget), collect(rhs, budget)]);
 }
 
+/** The values of a parameter that an operator keeps to its end, one for each step, counted in the budget before they are made. */
+export async function collectParameter(operator: Operator, stepCount: number, budget: Budget): Promise<Float64Array> {
+  // A sample is a value and a time.
+  budget.holdWorking(Math.ceil(stepCount / 2));
+  return collectScalar(operator, stepCount);
+}
+
 /** The values of a scalar operator, one for each step. */
 export async function collectScalar(operator: Operator, stepCount: number): Promise<Float64Array> {
   const series = await operator.next();

@@ -5,7 +5,7 @@ import { checkRankParameter } from './aggregate-parameters.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { LabelGrouping } from './grouping.ts';
 import { labelHashFraction } from './label-hash.ts';
-import { collectScalar } from './operator.ts';
+import { collectParameter } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, FLOAT, hasAnyPresent, HISTOGRAM } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
@@ -38,7 +38,7 @@ export class RankAggregateOperator implements Operator {
 
   async #choose(): Promise<StepSeries[]> {
     const { grid, op, paramPosition, position } = this.#node;
-    const parameters = await collectScalar(this.#param, grid.count);
+    const parameters = await collectParameter(this.#param, grid.count, this.#context.budget);
     const groups = await this.#readGroups();
     if (grid.count === 0 || !checkRankParameter(op, parameters, paramPosition, position, this.#context.annotations)) return [];
     const { budget } = this.#context;

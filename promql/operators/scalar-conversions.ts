@@ -19,9 +19,11 @@ export class ScalarOfVectorOperator implements Operator {
     const stepCount = this.#node.grid.count;
     if (this.#isDone || stepCount === 0) return undefined;
     this.#isDone = true;
+    let series = await this.#input.next();
+    // Only now: those below have made theirs.
     const values = new Float64Array(stepCount).fill(NaN);
     const seen = new Uint8Array(stepCount);
-    for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
+    for (; series !== undefined; series = await this.#input.next()) {
       for (let step = 0; step < stepCount; step++) {
         if (series.present[step] !== FLOAT) continue;
         values[step] = seen[step] === 0 ? series.values[step]! : NaN;

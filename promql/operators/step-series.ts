@@ -79,12 +79,27 @@ export class StepColumns {
   }
 }
 
+/** What the values and presence of a step take. */
+export const STEP_BYTES = 9;
+
+/** Columns longer than this are made anew: filling them costs much more, and every operator of a chain would keep its own. */
+const SPARE_STEPS_MAX = 64 * 1024;
+
 /** The columns of the series that was last given back, for the next one. Allocating them was most of what a short series cost. */
 export class SpareColumns {
   #spare: Pick<StepSeries, 'values' | 'present'> | undefined;
 
+  /** What it may keep of each of so many steps. */
+  static bytesPerStep(stepCount: number): number {
+    return stepCount > SPARE_STEPS_MAX ? 0 : STEP_BYTES;
+  }
+
   put(columns: Pick<StepSeries, 'values' | 'present'>): void {
-    this.#spare = columns;
+    if (columns.values.length <= SPARE_STEPS_MAX) this.#spare = columns;
+  }
+
+  clear(): void {
+    this.#spare = undefined;
   }
 
   take(stepCount: number): StepColumns {

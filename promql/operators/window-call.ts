@@ -8,6 +8,7 @@ import type { WindowFunction, WindowInput } from '../functions/window-function.t
 import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
+import { HeldColumns } from './held-columns.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { SampleColumns } from './sample-columns.ts';
@@ -15,7 +16,9 @@ import { FLOAT, SpareColumns, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 import { sliceOf, slicesOf } from './window-slices.ts';
 import type { WindowSamples } from './window-samples.ts';
-import { WindowFinder } from './windows.ts';
+import { WINDOW_BYTES, WindowFinder } from './windows.ts';
+
+const NO_ARGS: readonly Float64Array[] = [];
 
 /** A function over a range vector, series by series, all steps of a series at once. */
 export class WindowCallOperator implements Operator {
@@ -29,6 +32,7 @@ export class WindowCallOperator implements Operator {
   readonly #histogramWindows: WindowFinder;
   readonly #annotate: (annotation: Annotation) => void;
   readonly #spare = new SpareColumns();
+  readonly #held: HeldColumns;
   #args: readonly Float64Array[] | undefined;
   /** The metric that was last found to look like a counter. */
   #lastCounter: string | undefined;
@@ -46,16 +50,23 @@ export class WindowCallOperator implements Operator {
     const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
     this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
     this.#histogramWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
+    const argBytes = scalars.length * Float64Array.BYTES_PER_ELEMENT;
+    this.#held = new HeldColumns(context.budget, node.grid.count, argBytes + WINDOW_BYTES * 2 + SpareColumns.bytesPerStep(node.grid.count));
     this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition, node.position);
   }
 
   async next(): Promise<StepSeries | undefined> {
     const { budget } = this.#context;
+    if (this.#scalars.length > 0) this.#held.hold();
     this.#args ??= await Promise.all(this.#scalars.map((scalar) => collectScalar(scalar, this.#node.grid.count)));
     for (;;) {
       const next = this.#samples.next();
       const series = next instanceof Promise ? await next : next;
-      if (series === undefined) return undefined;
+      if (series === undefined) {
+        this.#letGo();
+        return undefined;
+      }
+      this.#held.hold();
       const evaluated = this.#evaluate(series, this.#args);
       const columns = evaluated instanceof Promise ? await evaluated : evaluated;
       if (budget.isPauseDue) await budget.pause();
@@ -72,6 +83,14 @@ export class WindowCallOperator implements Operator {
 
   recycle(series: StepSeries): void {
     this.#spare.put(series);
+  }
+
+  #letGo(): void {
+    this.#floatWindows.clear();
+    this.#histogramWindows.clear();
+    this.#spare.clear();
+    this.#args = NO_ARGS;
+    this.#held.release();
   }
 
   /** All steps at once; slice by slice where that takes long, so that others have a turn in between. */

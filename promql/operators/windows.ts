@@ -8,6 +8,9 @@ export interface Windows {
   readonly sampleCount: number;
 }
 
+/** What the windows of a step take. */
+export const WINDOW_BYTES = 8;
+
 /**
  * Finds the window of every step in one pass with two pointers: samples later than reference - range and not later than the reference,
  * so left-open. `beforeMs` and `afterMs` widen the windows on either side.
@@ -34,6 +37,12 @@ export class WindowFinder {
     this.#lastTimestampsMs = timestampsMs;
     this.#last = this.#compute(timestampsMs);
     return this.#last;
+  }
+
+  /** Lets go of what it has kept. */
+  clear(): void {
+    this.#lastTimestampsMs = undefined;
+    this.#last = undefined;
   }
 
   #compute(timestampsMs: Float64Array): Windows {
