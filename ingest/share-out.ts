@@ -200,6 +200,10 @@ export class ShareOut {
 
   /** What is wrong with the exemplar, if anything that has not been said yet. */
   #addExemplar(messages: WriteMessages, series: number, lastMs: number, batch: SampleBatch, rejections: Rejections): string | undefined {
+    const { start, end } = messages.columns.exemplars;
+    const wireBytes = end[this.#exemplar]! - start[this.#exemplar]!;
+    const { exemplarBytesMax } = this.#limits;
+    if (wireBytes > exemplarBytesMax) return `an exemplar of ${wireBytes} bytes, the limit exemplarBytesMax is ${exemplarBytesMax}`;
     try {
       const sent = messages.exemplar(this.#exemplar);
       const timestampMs = sent.timestampMs === NO_TIME ? lastMs : sent.timestampMs;

@@ -11,6 +11,9 @@ import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
+/** Tags and lengths of a label, its name and its value. */
+const LABEL_FRAME_BYTES_MAX = 12;
+
 /** Remote write 1.0: each series has its labels in full. Series are recognised by the bytes of their label fields. */
 export class WriteMessagesV1 implements WriteMessages {
   readonly columns: WriteRequestColumns;
@@ -64,9 +67,14 @@ export class WriteMessagesV1 implements WriteMessages {
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */
   labels(series: number): CheckedLabels {
-    const { labelsStart, labelsEnd } = this.columns;
+    const [start, end] = [this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!];
+    const { labelsPerSeriesMax, labelNameBytesMax, labelValueBytesMax } = this.#limits;
+    // Before strings are made of them: those of millions of empty labels would fill the memory.
+    if (end - start > labelsPerSeriesMax * (labelNameBytesMax + labelValueBytesMax + LABEL_FRAME_BYTES_MAX)) {
+      return { invalid: `${end - start} bytes of labels, more than labelsPerSeriesMax (${labelsPerSeriesMax}) labels can have` };
+    }
     try {
-      return normalizeLabels(readLabels(this.#plain, labelsStart[series]!, labelsEnd[series]!), this.#limits);
+      return normalizeLabels(readLabels(this.#plain, start, end), this.#limits);
     } catch (error) {
       if (error instanceof DecodeError) return { invalid: error.message };
       throw error;

@@ -1,3 +1,4 @@
+import { gatherFields } from './gather-fields.ts';
 import { grown } from './grown.ts';
 import { fieldMask, WIRE_BYTES, WIRE_FIXED64, type WireReader } from './wire-reader.ts';
 
@@ -73,7 +74,7 @@ export abstract class Point {
   read(cursor: WireReader, end: number): void {
     const start = cursor.position;
     if (this.#readOnce(cursor, end)) return;
-    gatherFields(cursor, start, end, this.attributesTag);
+    gatherFields(cursor, { start, end }, (tag) => tag === this.attributesTag, 'fields');
     cursor.position = start;
     this.#readOnce(cursor, end);
   }
@@ -110,33 +111,6 @@ export abstract class Point {
     this.exemplarStart[index] = cursor.position;
     this.exemplarEnd[index] = cursor.position = exemplarEnd;
   }
-}
-
-/**
- * Moves the fields with one tag in front of the others, which keep their order: legal protobuf that no known sender writes, since they
- * write repeated fields in one run. The message is ours to change; its length stays the same.
- */
-function gatherFields(cursor: WireReader, start: number, end: number, wanted: number): void {
-  const original = cursor.bytes.slice(start, end);
-  const others = new Uint8Array(end - start);
-  let gathered = start;
-  let othersLength = 0;
-  cursor.position = start;
-  while (cursor.position < end) {
-    const fieldStart = cursor.position;
-    const tag = cursor.tag(end);
-    cursor.skipField(tag, end);
-    const field = original.subarray(fieldStart - start, cursor.position - start);
-    if (tag !== wanted) {
-      others.set(field, othersLength);
-      othersLength += field.length;
-      continue;
-    }
-    // Never further ahead than what has been read.
-    cursor.bytes.set(field, gathered);
-    gathered += field.length;
-  }
-  cursor.bytes.set(others.subarray(0, othersLength), gathered);
 }
 
 const AS_DOUBLE = (4 << 3) | WIRE_FIXED64;

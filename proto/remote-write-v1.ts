@@ -1,3 +1,4 @@
+import { gatherFields } from './gather-fields.ts';
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
 import { FieldSpans, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
@@ -71,7 +72,7 @@ export class WriteRequestColumns extends WriteColumns {
 /**
  * Decodes a whole message into columns. Unknown fields are skipped; anything cut off, of the wrong wire type or outside its parent is a
  * DecodeError. A field that should occur once and comes again replaces the earlier one, as protobuf has it. The message may be changed:
- * labels that lie apart are moved together.
+ * labels that lie apart are gathered in front of their series' other fields.
  */
 export function decodeWriteRequest(bytes: Uint8Array, columns: WriteRequestColumns): void {
   new Walker(bytes, columns).walk();
@@ -125,10 +126,13 @@ class Walker {
     columns.labelsStart[index] = labelsStart;
     columns.labelsEnd[index] = position;
     while (reader.position < end) {
+      const fieldStart = reader.position;
       const tag = reader.varint(end);
       if (tag === SERIES_SAMPLE) this.#sample(reader.length(end));
-      else if (tag === SERIES_LABEL) this.#scatteredLabel(index, end);
-      else if (tag === SERIES_EXEMPLAR || tag === SERIES_HISTOGRAM) {
+      else if (tag === SERIES_LABEL) {
+        if (fieldStart !== columns.labelsEnd[index]) return this.#scatteredLabels(index, labelsStart, end);
+        columns.labelsEnd[index] = reader.position = reader.length(end);
+      } else if (tag === SERIES_EXEMPLAR || tag === SERIES_HISTOGRAM) {
         const fieldEnd = reader.length(end);
         if (tag === SERIES_EXEMPLAR) columns.addExemplar(index, reader.position, fieldEnd);
         else columns.addHistogram(index, reader.position, fieldEnd);
@@ -138,14 +142,13 @@ class Walker {
     columns.sampleStart[index + 1] = columns.sampleCount;
   }
 
-  /** A label behind other fields. The columns want the labels in one run, so this one joins the others. */
-  #scatteredLabel(index: number, seriesEnd: number): void {
-    const columns = this.#columns;
-    const reader = this.#reader;
-    const fieldStart = reader.position - 1;
-    const fieldEnd = reader.length(seriesEnd);
-    columns.labelsEnd[index] = columns.moveUp(this.#bytes, index, columns.labelsEnd[index]!, fieldStart, fieldStart, fieldEnd);
-    reader.position = fieldEnd;
+  /** Begins anew with a series that has a label behind other fields. */
+  #scatteredLabels(index: number, start: number, end: number): void {
+    this.#columns.takeBack(index);
+    this.#columns.seriesCount = index;
+    gatherFields(this.#reader, { start, end }, (tag) => tag === SERIES_LABEL, 'fields');
+    this.#reader.position = start;
+    this.#series(end);
   }
 
   #sample(end: number): void {

@@ -1,3 +1,4 @@
+import { gatherFields } from './gather-fields.ts';
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
 import { readPlainSample, readSample, WriteColumns } from './write-columns.ts';
@@ -98,7 +99,7 @@ export class RequestColumns extends WriteColumns {
 /**
  * Decodes a whole message into columns. Unknown fields are skipped; anything cut off, of the wrong wire type or outside its parent is a
  * DecodeError. A field that should occur once and comes again replaces the earlier one; of a message so repeated, the last one counts. The
- * message may be changed: references that lie apart are moved together.
+ * message may be changed: references that lie apart are gathered in front of their series' other fields.
  */
 export function decodeRequest(bytes: Uint8Array, columns: RequestColumns): void {
   new Walker(bytes, columns).walk();
@@ -153,7 +154,8 @@ class Walker {
     const bytes = this.#bytes;
     const index = columns.seriesCount++;
     if (index >= columns.refsStart.length) columns.growSeries();
-    let position = reader.position | 0;
+    const start = reader.position | 0;
+    let position = start;
     let refsStart = position;
     let refsEnd = position;
     if (position + 1 < end && bytes[position] === LABELS_REFS && bytes[position + 1]! < 0x80) {
@@ -176,26 +178,27 @@ class Walker {
       position = fieldEnd;
     }
     reader.position = position;
-    if (position < end) this.#otherFields(index, end);
+    if (position < end && !this.#otherFields(index, end)) this.#scatteredRefs(index, start, end);
     columns.sampleStart[index + 1] = columns.sampleCount;
   }
 
-  #otherFields(index: number, end: number): void {
+  /** Answers false when it comes upon references and there have been some: then nothing of the series counts. */
+  #otherFields(index: number, end: number): boolean {
     const columns = this.#columns;
     const reader = this.#reader;
     while (reader.position < end) {
-      const fieldStart = reader.position;
       const tag = reader.varint(end);
       switch (tag) {
         case LABELS_REFS: {
           const refsEnd = reader.length(end);
-          this.#scatteredRefs(index, fieldStart, reader.position, refsEnd);
+          if (!this.#setRefs(index, reader.position, refsEnd)) return false;
+          reader.position = refsEnd;
           break;
         }
         case LABELS_REF: {
           const refStart = reader.position;
           reader.varint(end);
-          this.#scatteredRefs(index, fieldStart, refStart, reader.position);
+          if (!this.#setRefs(index, refStart, reader.position)) return false;
           break;
         }
         case SERIES_SAMPLE: {
@@ -226,13 +229,29 @@ class Walker {
           reader.skipUnknown(tag, end, SERIES_FIELDS);
       }
     }
+    return true;
   }
 
-  /** References that stand one by one, or in several fields. The columns want them in one run, so these join the others. */
-  #scatteredRefs(index: number, fieldStart: number, contentStart: number, contentEnd: number): void {
+  /** The references of a series that has none yet; false when it has. */
+  #setRefs(index: number, start: number, end: number): boolean {
+    const { refsStart, refsEnd } = this.#columns;
+    if (refsStart[index] !== refsEnd[index]) return false;
+    refsStart[index] = start;
+    refsEnd[index] = end;
+    return true;
+  }
+
+  /** References that stand one by one, or in several fields: they become one run in front of the other fields, which are then read anew. */
+  #scatteredRefs(index: number, start: number, end: number): void {
     const columns = this.#columns;
-    columns.refsEnd[index] = columns.moveUp(this.#bytes, index, columns.refsEnd[index]!, fieldStart, contentStart, contentEnd);
-    this.#reader.position = contentEnd;
+    const reader = this.#reader;
+    columns.takeBack(index);
+    columns.createdMs[index] = columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
+    const { gatheredEnd, othersEnd } = gatherFields(reader, { start, end }, (tag) => tag === LABELS_REFS || tag === LABELS_REF, 'contents');
+    columns.refsStart[index] = start;
+    columns.refsEnd[index] = reader.position = gatheredEnd;
+    this.#otherFields(index, othersEnd);
+    reader.position = end;
   }
 
   #sample(start: number, end: number): void {

@@ -27,6 +27,8 @@ export const LIMITS = {
   writeTurnBytesTarget: 8 * MIB,
   /** OpenMetrics' and Prometheus' limit on all label names and values of an exemplar, in characters. */
   exemplarLabelRunesMax: 128,
+  /** An exemplar of remote write, as encoded: so many characters of label names and values have at most 512 bytes, and empty values are allowed. */
+  exemplarBytesMax: 4 * KIB,
   /** Mimir's default is 30; clusters with many Kubernetes labels need more. */
   labelsPerSeriesMax: 64,
   labelNameBytesMax: 1024,

@@ -63,6 +63,19 @@ test('what is wrong with one histogram, exemplar or entry of metadata costs noth
   expect(await app.metadata()).toEqual({ m: [{ type: 'counter', help: '', unit: '' }] });
 });
 
+test('so many labels that their texts alone would fill the memory are refused unread', async () => {
+  const app = new WriteApp();
+  const manyEmpty = Array.from({ length: 150_000 }, () => ({}));
+  expect(await send(app, { timeseries: [{ labels: [...labels('__name__', 'm'), ...manyEmpty], samples: [{ value: 1, timestamp: NOW_MS }] }] })).toMatchObject({
+    status: 400,
+    text: expect.stringContaining('series 0: 300015 bytes of labels, more than labelsPerSeriesMax (64) labels can have') as unknown,
+  });
+  expect(await send(app, { timeseries: [{ labels: labels('__name__', 'm'), exemplars: [{ labels: manyEmpty.slice(0, 3000), value: 1, timestamp: NOW_MS }] }] })).toMatchObject({
+    status: 400,
+    text: expect.stringMatching(/m: an exemplar of 60\d\d bytes, the limit exemplarBytesMax is 4096/) as unknown,
+  });
+});
+
 test('labels behind histograms and exemplars do not lose them', async () => {
   const app = new WriteApp();
   const series = (...parts: ReferenceWriteRequest['timeseries'] & object): number[] => parts.flatMap((part) => [...encodeReferenceV1({ timeseries: [part] })].slice(2));

@@ -174,6 +174,18 @@ describe('refused', () => {
   });
 });
 
+test('labels behind a long field cost one walk, however many they are', () => {
+  const [exemplarBytes, labelCount] = [1_000_000, 500_000];
+  const fields = new Uint8Array(5 + exemplarBytes + labelCount * 2);
+  fields.set([...tag(3, 2), ...varint(exemplarBytes, 4)]);
+  for (let at = 5 + exemplarBytes; at < fields.length; at += 2) fields[at] = 0x0a;
+  const message = Uint8Array.from([0x0a, ...varint(fields.length), ...fields]);
+  const columns = new WriteRequestColumns();
+  decodeWriteRequest(message, columns);
+  expect([columns.seriesCount, columns.exemplars.count, columns.labelsEnd[0]! - columns.labelsStart[0]!]).toEqual([1, 1, labelCount * 2]);
+  expect(columns.exemplars.end[0]! - columns.exemplars.start[0]!).toBe(exemplarBytes);
+});
+
 test('two-byte series and samples do not cost the memory: more entries than allowed are refused', () => {
   const count = 100_000;
   const emptySeries = Uint8Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 10 : 0));

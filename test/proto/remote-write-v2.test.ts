@@ -45,6 +45,11 @@ describe('legal protobuf that few senders write', () => {
   same('an empty series, an empty sample', bytesField(5, []), bytesField(5, bytesField(2, [])));
   same('series before their symbols', bytesField(5, [...bytesField(1, [1, 2]), ...SAMPLE]), bytesField(4, ''), bytesField(4, 'a'), bytesField(4, 'b'));
   same('refs one by one, packed in parts, and around samples', bytesField(5, [...varintField(1, 300), ...SAMPLE, ...bytesField(1, [1, ...varint(70_000)]), ...varintField(1, 5), ...bytesField(1, [])]));
+  same('more refs than 63 bytes have room for', bytesField(5, [...bytesField(1, Array.from({ length: 100 }, (_, i) => varint(200 + i)).flat()), ...SAMPLE]));
+  same('refs and everything else in turn', bytesField(5, [
+    ...SAMPLE, ...varintField(1, 1), ...bytesField(3, varintField(15, 7)), ...varintField(1, 2), ...bytesField(4, bytesField(1, [1, 2])), ...bytesField(5, varintField(1, 2)), ...varintField(6, 9), ...bytesField(1, [3, 4]),
+    ...bytesField(2, [...doubleField(1, 2.5), ...varintField(2, 8), ...varintField(3, 6)]), ...varintField(1, 300),
+  ]), bytesField(5, [...bytesField(1, [5, 6]), ...SAMPLE]));
   same('refs in more bytes than needed', bytesField(5, bytesField(1, [...varint(1, 2), ...varint(2, 5), ...varint(3, 3)])));
   same('tags in more bytes than needed', [...varint(0x2a, 3), ...varint(SAMPLE.length + 1, 2), ...varint(0x12, 2), ...SAMPLE.slice(1)]);
   same('unknown fields of every wire type, everywhere', varintField(1, 5), bytesField(3, 'x'), fixed32Field(17, 1), bytesField(5, [
@@ -55,6 +60,25 @@ describe('legal protobuf that few senders write', () => {
   ]));
   same('fields that come twice: the last one counts', bytesField(5, [...bytesField(2, [...doubleField(1, 1), ...varintField(2, 1), ...varintField(2, 2), ...doubleField(1, 3)]), ...bytesField(3, [...varintField(1, 5), ...doubleField(2, 2)])]));
   same('a type of metadata that nobody knows', bytesField(5, bytesField(5, varintField(1, 77))), bytesField(5, bytesField(5, varintField(1, -1))));
+});
+
+test('refs one by one behind a long field cost one walk, however many they are', () => {
+  const [exemplarBytes, refCount] = [1_000_000, 500_000];
+  const fields = new Uint8Array(5 + exemplarBytes + refCount * 2);
+  fields.set([...tag(4, 2), ...varint(exemplarBytes, 4)]);
+  for (let at = 5 + exemplarBytes; at < fields.length; at += 2) fields.set([0x08, 0x01], at);
+  const columns = new RequestColumns();
+  decodeRequest(Uint8Array.from([...tag(5, 2), ...varint(fields.length), ...fields]), columns);
+  expect([columns.seriesCount, columns.exemplars.count, columns.refsEnd[0]! - columns.refsStart[0]!]).toEqual([1, 1, refCount]);
+  expect(columns.exemplars.end[0]! - columns.exemplars.start[0]!).toBe(exemplarBytes);
+});
+
+test('only refs that lie apart move bytes: long ones stay where they are', () => {
+  const columns = new RequestColumns();
+  decodeRequest(request(bytesField(5, [...bytesField(1, Array.from({ length: 200 }, () => 1)), ...SAMPLE])), columns);
+  expect(columns.hasMoved).toBe(false);
+  decodeRequest(request(bytesField(5, [...bytesField(1, [1]), ...SAMPLE, ...bytesField(1, [1])])), columns);
+  expect(columns.hasMoved).toBe(true);
 });
 
 describe('refused', () => {
