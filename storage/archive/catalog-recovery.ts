@@ -1,6 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { AdoptedFiles, type ChangedFile } from '../catalog/adopted-files.ts';
 import type { UpkeepStatus } from '../catalog/archive-api.ts';
+import { COMMITTED_PROPERTY, decodeCommitted, FLUSHED_TABLES, type CommittedFlushes } from '../catalog/committed-flushes.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { ROLLED_UP_PROPERTY, type ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
@@ -8,7 +9,8 @@ import { RecoveryState, type DaysOfShard, type LostFlushes } from '../catalog/re
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import { decodeRolledUp, type RolledUpDays } from '../catalog/rollup-days.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
-import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
+import { partitionEndDay, type TableDefinition } from '../catalog/table-definition.ts';
+import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
@@ -19,9 +21,6 @@ import { TableFinder, type FoundTable } from './found-table.ts';
 import { parseFileName, type FileName } from './object-names.ts';
 import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 import type { RetentionOf } from './series-retention.ts';
-
-/** Tables that shards flush into. */
-const FLUSHED: readonly ArchiveTableName[] = ['samples', 'exemplars'];
 
 export interface CatalogRecoveryOptions {
   /** A catalog's database that has been migrated (catalog-store.ts). */
@@ -130,7 +129,7 @@ export class CatalogRecovery {
     if (found !== undefined) await this.#adopt(table, finder, found);
     const lost = this.#state.lost();
     if (this.#table === 0) this.#lost = lost;
-    if (FLUSHED.includes(name) && (lost.length > 0 || this.#adopted.isEmpty(name))) await this.#addFlushed(table, finder, lost);
+    if (FLUSHED_TABLES.includes(name) && (lost.length > 0 || this.#adopted.isEmpty(name))) await this.#addFlushed(table, finder, found?.metadata ?? table.current()?.metadata, lost);
   }
 
   async #adopt(table: ArchiveTable, finder: TableFinder, found: FoundTable): Promise<void> {
@@ -142,13 +141,14 @@ export class CatalogRecovery {
       await port(() => finder.collectRemoved(found.metadata, this.#adopted));
       await port(() => finder.collectObjects(this.#adopted));
     }
+    const committed = await port(async () => committedOf(found.metadata, found.pointer.key));
     const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
     const rolledUp = rollup && (await port(async () => rolledUpOf(found)));
     const nowMs = clock.nowMs();
     // Commit point of an adoption: this transaction. Before it queries read what the catalog had, behind it what was found, and what has come since.
     const { adopted, left } = sql.transaction(() => {
-      const outcome = this.#adopted.adopt(definition, { ...found.pointer, isUnplaced }, !FLUSHED.includes(definition.name));
-      if (FLUSHED.includes(definition.name)) this.#noteShards(table);
+      const outcome = this.#adopted.adopt(definition, { ...found.pointer, isUnplaced }, !FLUSHED_TABLES.includes(definition.name));
+      if (FLUSHED_TABLES.includes(definition.name)) this.#noteShards(table, committed);
       if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#rolledUpFromDay(nowMs), nowMs);
       if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), rolledUp ?? [], this.#rolledUpFromDay(nowMs), nowMs);
       this.#state.noteAdopted(outcome.adopted.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
@@ -165,27 +165,28 @@ export class CatalogRecovery {
     return samples === undefined ? -Infinity : dayOf(nowMs - samples.longestMs) + 2;
   }
 
-  /** Up to which flush and time the files that were found are, by shard; those of later flushes may be there and in no snapshot. */
-  #noteShards({ definition, prefix }: ArchiveTable): void {
+  /** Up to which flush and time shards have committed what was found, as the table says it and its files do; files of later flushes may be there and in no snapshot. */
+  #noteShards({ definition, prefix }: ArchiveTable, committed: readonly CommittedFlushes[]): void {
     const { limits } = this.#options;
-    const flushes = new Map<string, number>();
+    const flushes = new Map(committed.map(({ shard, flush }) => [shard, flush]));
+    for (const { shard, flush, archivedUntilMs } of committed) this.#state.noteCommitted(shard, flush, archivedUntilMs);
     for (const { key, shard } of this.#adopted.foundKeys()) flushes.set(shard, Math.max(flushes.get(shard) ?? 0, parseFileName(key.slice(prefix.length + 1))?.flush ?? 0));
     for (const { shard, maxTimeMs } of this.#adopted.foundTimes()) {
-      const flush = flushes.get(shard) ?? 0;
       // A window is archived in one commit, and late samples only when their window is.
-      this.#state.noteCommitted(shard, flush, definition.name === 'samples' ? windowStart(maxTimeMs, limits.archiveWindowMs) + limits.archiveWindowMs : undefined);
-      this.#state.addLost(shard, flush);
+      this.#state.noteCommitted(shard, flushes.get(shard) ?? 0, definition.name === 'samples' ? windowStart(maxTimeMs, limits.archiveWindowMs) + limits.archiveWindowMs : undefined);
     }
+    for (const [shard, flush] of flushes) this.#state.addLost(shard, flush);
   }
 
   /** Files of flushes that the catalog should have behind those it has: committed and in no snapshot yet, or about to be committed, which they still can be. */
-  async #addFlushed(table: ArchiveTable, finder: TableFinder, lost: readonly LostFlushes[]): Promise<void> {
+  async #addFlushed(table: ArchiveTable, finder: TableFinder, metadata: TableMetadata | undefined, lost: readonly LostFlushes[]): Promise<void> {
     const { limits } = this.#options;
     this.#adopted.begin();
-    const metadata = table.current()?.metadata;
     if (metadata !== undefined) await port(() => finder.collectRemoved(metadata, this.#adopted));
     await port(() => finder.collectObjects(this.#adopted));
     const floors = new Map([...this.#removed.committed(), ...lost.map(({ shard, afterFlush }) => [shard, afterFlush] as const)]);
+    // What is lost is so of all tables; each of them knows best what it has had, and what has left it since.
+    for (const { shard, flush } of await port(async () => committedOf(metadata, table.prefix))) floors.set(shard, Math.max(flush, floors.get(shard) ?? 0));
     for (let after = ''; ; ) {
       const page = this.#adopted.unknownObjects(after, limits.archiveAdoptFilesMax);
       if (page.length === 0) return;
@@ -221,6 +222,12 @@ export class CatalogRecovery {
     });
     this.counters.archive_adopted_files_total += described.length;
   }
+}
+
+/** How far a table says that it has its shards' flushes; nothing in metadata of earlier releases. */
+function committedOf(metadata: TableMetadata | undefined, key: string): CommittedFlushes[] {
+  const text = metadata?.properties[COMMITTED_PROPERTY];
+  return text === undefined ? [] : decodeCommitted(text, `${key}: ${COMMITTED_PROPERTY}`);
 }
 
 /** The days that a table of roll-ups has. */

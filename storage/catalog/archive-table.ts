@@ -5,6 +5,7 @@ import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
+import { COMMITTED_PROPERTY, encodeCommitted, FLUSHED_TABLES } from './committed-flushes.ts';
 import { describeManifest, encodeManifest, encodeManifestList, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
 import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
 import { encodeRolledUp } from './rollup-days.ts';
@@ -33,7 +34,7 @@ interface SnapshotPlan extends ChangeRange {
   readonly id: string;
   readonly snapshotId: number;
   readonly nowMs: number;
-  /** Of the table: what a catalog that has to adopt it must know (rollup-days.ts). Absent from plans of an older release. */
+  /** Of the table: what a catalog that has to adopt it must know (rollup-days.ts, committed-flushes.ts). Absent from plans of an older release. */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -166,7 +167,8 @@ export class ArchiveTable {
     if (state.metadata_key === null || state.snapshot_plan !== null) return;
     const nowMs = clock.nowMs();
     const metadata = withoutSnapshots(this.#metadata(state.metadata_key), { expireThroughMs: nowMs - limits.archiveSnapshotAgeMs, nowMs, previousMetadata: this.#uri(state.metadata_key) });
-    const text = JSON.stringify(metadata);
+    // What a snapshot has removed can be told from what was never there for as long as it is named; behind that by the properties alone.
+    const text = JSON.stringify({ ...metadata, properties: { ...metadata.properties, ...this.#properties(state.published_change) } });
     const version = state.metadata_version + 1;
     const key = this.#key(metadataName(version, randomId(random)));
     await this.#put(key, new TextEncoder().encode(text));
@@ -238,6 +240,14 @@ export class ArchiveTable {
     });
   }
 
+  /** What a catalog that has to adopt the table must know of it, when its changes up to `through` are in it. */
+  #properties(through: number): Readonly<Record<string, string>> {
+    const { sql, definition: { name } } = this.#options;
+    const rollup = ROLLUP_TABLES.find((each) => each.name === name);
+    if (rollup !== undefined) return { [ROLLED_UP_PROPERTY]: encodeRolledUp(sql, rollup.name) };
+    return FLUSHED_TABLES.includes(name) ? { [COMMITTED_PROPERTY]: encodeCommitted(sql, name, through, this.current()?.metadata.properties[COMMITTED_PROPERTY]) } : {};
+  }
+
   /** The plan that was begun, or a new one, stored. */
   #plan(): SnapshotPlan | undefined {
     const { sql, definition, clock, random } = this.#options;
@@ -245,9 +255,7 @@ export class ArchiveTable {
     if (state.snapshot_plan !== null) return JSON.parse(state.snapshot_plan) as SnapshotPlan;
     const range = this.#manifests.nextChanges(state.published_change);
     if (range === undefined) return undefined;
-    const rollup = ROLLUP_TABLES.find(({ name }) => name === definition.name);
-    const properties = rollup && { [ROLLED_UP_PROPERTY]: encodeRolledUp(sql, rollup.name) };
-    const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs(), ...(properties && { properties }) };
+    const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs(), properties: this.#properties(range.through) };
     // The plan is stored before it is carried out: a crash behind this resumes it.
     sql.transaction(() => {
       sql.run('INSERT OR IGNORE INTO archive_table (name, published_change, metadata_version) VALUES (?, 0, 0)', definition.name);

@@ -2,6 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
+import { parseJsonObject } from './json-object.ts';
 import type { RollupTableName } from './rollup-tables.ts';
 
 interface DayRow extends Record<string, string | number> {
@@ -64,7 +65,7 @@ export function encodeRolledUp(sql: Sql, table: RollupTableName): string {
 
 /** The other direction of `encodeRolledUp`. Text from a bucket, where anybody may have written: throws a DecodeError that says `where` it is. */
 export function decodeRolledUp(text: string, where: string): RolledUpDays[] {
-  const { policies, days } = parseObject(text, where) as Partial<Record<keyof RolledUpText, unknown>>;
+  const { policies, days } = parseJsonObject(text, where) as Partial<Record<keyof RolledUpText, unknown>>;
   if (!Array.isArray(policies) || !Array.isArray(days)) throw new DecodeError(`${where}: want lists of policies and days`);
   return days.map((item: unknown) => {
     const [shard, firstDay, lastDay, policy] = Array.isArray(item) ? (item as readonly unknown[]) : [];
@@ -72,17 +73,6 @@ export function decodeRolledUp(text: string, where: string): RolledUpDays[] {
     if (typeof shard !== 'string' || !isDay(firstDay) || !isDay(lastDay) || lastDay - firstDay >= ENTRY_DAYS_MAX || typeof rules !== 'string') throw new DecodeError(`${where}: has ${JSON.stringify(item)}`);
     return { shard, firstDay, lastDay, rules };
   });
-}
-
-function parseObject(text: string, where: string): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new DecodeError(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  if (typeof value !== 'object' || value === null) throw new DecodeError(`${where}: want an object`);
-  return value;
 }
 
 /** All days that a timestamp may be of. */

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
+import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
+import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { COMMITTED_PROPERTY, decodeCommitted, encodeCommitted } from '../../../storage/catalog/committed-flushes.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { METRIC_NAME } from '../../../storage/model/labels.ts';
+import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { HOUR_MS } from './flush-world.ts';
+import { RecoveryWorld } from './recovery-world.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * A catalog whose shard is silent: all flushes are merged, the snapshots that did it have expired, and the objects are still there, since the
+ * store removes nothing. One series of them is deleted, in all that is left.
+ */
+async function livedWithoutRemoving(): Promise<RecoveryWorld> {
+  const world = new RecoveryWorld();
+  const store = new FaultyObjectStore(world.objects);
+  store.delete = async () => Promise.reject(new Error('no deletes today'));
+  world.store = store;
+  world.wakeCatalog();
+  await world.live(2 * DAY_MS, () => world.writeHour());
+  await world.live(4 * DAY_MS);
+  const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: 'metric_1' }]], startMs: 0, endMs: 1e15, flushes: { '1/0': 1000 } };
+  expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
+  for (const line of world.expected()) if (line.startsWith('metric_1{')) world.acknowledged.delete(line);
+  await world.live(4 * DAY_MS);
+  return world;
+}
+
+test('a flush that has left the table, and is in no snapshot any more, is not found again though its object is there', { timeout: 60_000 }, async () => {
+  const world = await livedWithoutRemoving();
+  expect(await world.query()).toEqual(world.expected());
+  const before = world.liveKeys();
+  expect((await world.keys('/samples/data/')).length).toBeGreaterThan(before.length + 24);
+  const { archivedUntilMs } = world.status();
+  world.beginAnew();
+  await world.recover();
+  expect(world.liveKeys()).toEqual(before);
+  expect(await world.query()).toEqual(world.expected());
+  // Behind its last sample as well: no shard has to say it again.
+  expect(world.status().archivedUntilMs).toEqual(archivedUntilMs);
+});
+
+test('nor where a table of its shards’ exemplars is behind, and the look began again on the way', { timeout: 60_000 }, async () => {
+  const world = await livedWithoutRemoving();
+  const before = world.liveKeys();
+  world.beginAnew();
+  await world.recovery.step();
+  expect(decodeCommitted(world.tables.get('samples')!.current()!.metadata.properties[COMMITTED_PROPERTY]!, 'x')[0]!.flush).toBeGreaterThan(40);
+  // As the table of exemplars would leave it, that were sent for the first hours alone.
+  world.catalogSql.run("INSERT INTO lost_flush (shard, after_flush, times) VALUES ('1/0', 3, 1) ON CONFLICT (shard) DO UPDATE SET after_flush = 3");
+  world.wakeCatalog();
+  await world.recover();
+  expect(world.liveKeys()).toEqual(before);
+  expect(await world.query()).toEqual(world.expected());
+});
+
+test('what a table says of a shard stays as it was while files of later commits are not in it', () => {
+  const sql = new NodeSql();
+  new CatalogStore(sql, new SeededRandom(1));
+  const files = new ArchiveFiles(sql, LIMITS);
+  const file = (key: string) => ({ table: 'samples' as const, key, sizeBytes: 1, tailBytes: 1, rowCount: 1, minTimeMs: 0, maxTimeMs: 0, firstMetric: 'a', lastMetric: 'a', columns: [] });
+  const commit = (shard: string, sequence: number, archivedUntilMs: number | undefined, keys: readonly string[]) =>
+    expect(files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: keys.map(file), archivedUntilMs })).toEqual({ status: 'committed' });
+  commit('1/0', 1, 1000, ['a']);
+  commit('1/1', 1, undefined, ['b']);
+  commit('1/0', 2, 2000, ['c']);
+  expect(encodeCommitted(sql, 'samples', 1, undefined)).toBe('{}');
+  const before = encodeCommitted(sql, 'samples', 2, '{"1/0":[1,1000]}');
+  expect(before).toBe('{"1/0":[1,1000],"1/1":[1,null]}');
+  // One without files brings nothing that could be missing.
+  commit('1/1', 2, 3000, []);
+  expect(decodeCommitted(encodeCommitted(sql, 'samples', 3, before), 'x')).toEqual([
+    { shard: '1/0', flush: 2, archivedUntilMs: 2000 },
+    { shard: '1/1', flush: 2, archivedUntilMs: 3000 },
+  ]);
+});
+
+test.each(['{', '[', '3', '{"1/0": 5}', '{"1/0": [5]}', '{"1/0": [1.5, null]}', '{"a": [5, null]}', '{"1/0": ["5", null]}'])('text that says something else is refused, with where it is: %s', (text) => {
+  expect(() => decodeCommitted(text, 'the metadata')).toThrow('the metadata: ');
+});
