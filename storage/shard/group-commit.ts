@@ -9,17 +9,17 @@ interface Waiting<Item, Answer> {
  * once. There are no timers: nothing waits for company, and an idle object is not kept awake.
  */
 export class GroupCommit<Item, Answer> {
-  readonly #write: (items: readonly Item[]) => readonly Answer[];
+  readonly #write: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #committed: () => Promise<void>;
   readonly #groupMax: number;
   #waiting: Waiting<Item, Answer>[] = [];
   #isOpen = false;
 
   /**
-   * `write` writes items together and returns an answer for each, in their order; `committed` resolves when what was written is durable.
-   * Answers need not wait for that: the runtime holds them back until it is.
+   * `write` writes items together before it first awaits, and comes to an answer for each, in their order; `committed` resolves when what was
+   * written is durable. Answers need not wait for that: the runtime holds them back until it is.
    */
-  constructor(write: (items: readonly Item[]) => readonly Answer[], committed: () => Promise<void>, groupMax: number) {
+  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, groupMax: number) {
     this.#write = write;
     this.#committed = committed;
     this.#groupMax = groupMax;
@@ -39,7 +39,7 @@ export class GroupCommit<Item, Answer> {
       while (this.#waiting.length > 0) {
         const group = this.#waiting.splice(0, this.#groupMax);
         try {
-          const answers = this.#write(group.map(({ item }) => item));
+          const answers = await this.#write(group.map(({ item }) => item));
           group.forEach(({ resolve }, i) => resolve(answers[i]!));
         } catch (error) {
           for (const { reject } of group) reject(error);

@@ -71,7 +71,7 @@ export class Shard extends DurableObject implements ShardApi {
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
     this.#evaluation = evaluationOf(this.#store);
-    this.#appends = new GroupCommit((messages) => this.#store.appendAll(messages), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
+    this.#appends = new GroupCommit((messages) => this.#appendAll(messages), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -82,9 +82,7 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async append(message: ArrayBuffer): Promise<AppendAnswer> {
-    const answer = await this.#change(() => this.#appends.add(message));
-    await this.#arm();
-    return answer;
+    return this.#change(() => this.#appends.add(message));
   }
 
   async appendLate(message: ArrayBuffer): Promise<LateAnswer> {
@@ -156,6 +154,13 @@ export class Shard extends DurableObject implements ShardApi {
 
   async flushStatus(): Promise<FlushStatus | undefined> {
     return this.#flusher?.status();
+  }
+
+  /** What is due is looked at once for all of them: it costs as much as a small batch. */
+  async #appendAll(messages: readonly ArrayBuffer[]): Promise<readonly AppendAnswer[]> {
+    const answers = this.#store.appendAll(messages);
+    await this.#arm();
+    return answers;
   }
 
   /** Behind a write: durable, and the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps. */

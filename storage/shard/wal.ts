@@ -3,21 +3,24 @@ import { ByteReader } from '../../proto/varint.ts';
 import { NO_PAYLOADS } from '../chunk/index.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { countRefRuns, readRefRuns, writeRefRuns } from './row-refs.ts';
 
 /*
  * One WAL row holds one accepted batch, little-endian:
  *
- *   u8 version │ u8 kind of timestamps │ u16 0 │ u32 samples │ u32 CRC-32 of all that follows │ u32 0; version 2: histograms
+ *   u8 version │ u8 kind of timestamps │ u16 0 │ u32 samples │ u32 CRC-32 of all that follows │ u32 0; version 2: histograms; 3: runs
  *   f64 base timestamp, ms
  *   timestamps: nothing (all equal the base) │ u32 × samples, added to the base │ f64 × samples
- *   u32 × samples: ref │ 8 bytes × samples: value bits
+ *   u32 × samples: ref; version 3: the runs that they are (row-refs.ts) │ 8 bytes × samples: value bits
  *   version 2 only: u8 1 when start timestamps follow, else 0 │ f64 × samples: start timestamp, ms
  *                   u32 × histograms: bytes of the payload │ payloads
  *
- * A batch of floats without start timestamps is version 1.
+ * A batch of floats without start timestamps is version 3 where that is shorter, and else version 1.
  */
 const VERSION_FLOATS = 1;
 const VERSION = 2;
+const VERSION_RUNS = 3;
+const RUN_BYTES = 8;
 const HEADER_BYTES = 16;
 const BASE_BYTES = 8;
 
@@ -53,16 +56,19 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
     if (timestampMs > maxMs) maxMs = timestampMs;
   }
   const kind = minMs === maxMs ? TIMES_EQUAL : maxMs - minMs <= 0xffffffff ? TIMES_OFFSETS : TIMES_FULL;
-  const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
-  const extrasAt = refsAt + sampleCount * 12;
   const isPlain = payloads.length === 0 && startsMs === undefined;
+  const runs = isPlain ? countRefRuns(batch.refs, sampleCount) : sampleCount;
+  const isRuns = runs < sampleCount;
+  const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
+  const valuesAt = refsAt + (isRuns ? runs * RUN_BYTES : sampleCount * 4);
+  const extrasAt = valuesAt + sampleCount * 8;
   const bytes = new Uint8Array(extrasAt + (isPlain ? 0 : extraBytes(batch)));
   const { buffer } = bytes;
   const view = new DataView(buffer);
-  view.setUint8(0, isPlain ? VERSION_FLOATS : VERSION);
+  view.setUint8(0, isRuns ? VERSION_RUNS : isPlain ? VERSION_FLOATS : VERSION);
   view.setUint8(1, kind);
   view.setUint32(4, sampleCount, true);
-  view.setUint32(12, payloads.length, true);
+  view.setUint32(12, isRuns ? runs : payloads.length, true);
   view.setFloat64(HEADER_BYTES, minMs, true);
   if (kind === TIMES_OFFSETS) {
     const offsets = new Uint32Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
@@ -70,8 +76,9 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   } else if (kind === TIMES_FULL) {
     new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount).set(timestampsMs.subarray(0, sampleCount));
   }
-  new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
-  new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
+  if (isRuns) writeRefRuns(batch.refs, sampleCount, new Uint32Array(buffer, refsAt, runs * 2));
+  else new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
+  new Uint32Array(buffer, valuesAt, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
   if (!isPlain) writeExtras(batch, bytes, extrasAt);
   view.setUint32(8, crc32(bytes.subarray(HEADER_BYTES)), true);
   return bytes;
@@ -104,20 +111,26 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   const view = new DataView(buffer);
   if (buffer.byteLength < HEADER_BYTES + BASE_BYTES) throw new Error(`${where}: ${buffer.byteLength} bytes is no WAL row`);
   const version = view.getUint8(0);
-  if (version !== VERSION_FLOATS && version !== VERSION) throw new Error(`${where}: version ${version}, this build knows ${VERSION_FLOATS} and ${VERSION}`);
+  if (version !== VERSION_FLOATS && version !== VERSION && version !== VERSION_RUNS) {
+    throw new Error(`${where}: version ${version}, this build knows ${VERSION_FLOATS}, ${VERSION} and ${VERSION_RUNS}`);
+  }
   const crc = crc32(new Uint8Array(buffer, HEADER_BYTES));
   if (crc !== view.getUint32(8, true)) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${view.getUint32(8, true)}`);
-  const payloadCount = version === VERSION_FLOATS ? 0 : view.getUint32(12, true);
+  const payloadCount = version === VERSION ? view.getUint32(12, true) : 0;
+  const runs = version === VERSION_RUNS ? view.getUint32(12, true) : 0;
   if (view.getUint16(2) !== 0 || (version === VERSION_FLOATS && view.getUint32(12) !== 0)) throw new Error(`${where}: reserved bytes are not zero`);
   const kind = view.getUint8(1);
   const sampleCount = view.getUint32(4, true);
   const timeBytes = TIME_BYTES[kind];
   if (timeBytes === undefined) throw new Error(`${where}: kind of timestamps ${kind}`);
   const refsAt = HEADER_BYTES + BASE_BYTES + timeBytes * sampleCount;
-  const extrasAt = refsAt + sampleCount * 12;
-  if (version === VERSION_FLOATS ? buffer.byteLength !== extrasAt : buffer.byteLength <= extrasAt) {
-    throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${extrasAt}${version === VERSION_FLOATS ? '' : ' and more'}`);
+  const valuesAt = refsAt + (version === VERSION_RUNS ? runs * RUN_BYTES : sampleCount * 4);
+  const extrasAt = valuesAt + sampleCount * 8;
+  if (version === VERSION ? buffer.byteLength <= extrasAt : buffer.byteLength !== extrasAt) {
+    throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${extrasAt}${version === VERSION ? ' and more' : ''}`);
   }
+  const refs = version === VERSION_RUNS ? readRefRuns(new Uint32Array(buffer, refsAt, runs * 2), sampleCount) : new Uint32Array(buffer, refsAt, sampleCount);
+  if (refs === undefined) throw new Error(`${where}: the ${runs} runs are not the refs of ${sampleCount} samples`);
   const baseMs = view.getFloat64(HEADER_BYTES, true);
   let timestampsMs: Float64Array;
   if (kind === TIMES_FULL) timestampsMs = new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
@@ -130,11 +143,11 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   }
   const batch = {
     sampleCount,
-    refs: new Uint32Array(buffer, refsAt, sampleCount),
+    refs,
     timestampsMs,
-    valueBits: new Uint32Array(buffer, refsAt + sampleCount * 4, sampleCount * 2),
+    valueBits: new Uint32Array(buffer, valuesAt, sampleCount * 2),
   };
-  if (version === VERSION_FLOATS) return batch;
+  if (version !== VERSION) return batch;
   const extras = readExtras(new ByteReader(new Uint8Array(buffer), extrasAt), sampleCount, payloadCount, where);
   checkHistograms(batch, payloadCount, where);
   return { ...batch, ...extras };

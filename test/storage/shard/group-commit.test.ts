@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { GroupCommit } from '../../../storage/shard/group-commit.ts';
 
+async function othersTurn(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
 /** A commit that lasts until it is told to end. */
 function open(groupMax = 100): { commit: GroupCommit<number, string>; groups: number[][]; end: (error?: Error) => Promise<void> } {
   const groups: number[][] = [];
   let settle: ((error?: Error) => void) | undefined;
   const commit = new GroupCommit<number, string>(
-    (items) => {
+    async (items) => {
       if (items.includes(13)) throw new Error('thirteen');
       groups.push([...items]);
       return items.map((item) => `stored ${item}`);
@@ -18,8 +22,9 @@ function open(groupMax = 100): { commit: GroupCommit<number, string>; groups: nu
     commit,
     groups,
     end: async (error) => {
+      await othersTurn();
       settle!(error);
-      for (let i = 0; i < 5; i++) await Promise.resolve();
+      await othersTurn();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { isCurrent } from '../../../storage/shard/fence.ts';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
@@ -15,6 +16,11 @@ function batch(...timestampsMs: number[]): LogBatch {
     timestampsMs: Float64Array.from(timestampsMs),
     valueBits: Uint32Array.from({ length: timestampsMs.length * 2 }, (_, i) => 0xfff00000 + i),
   };
+}
+
+/** Of one time, with these refs. */
+function ofRefs(...refs: number[]): LogBatch {
+  return { ...batch(...refs.map(() => 1.7e12)), refs: Uint32Array.from(refs) };
 }
 
 /** None was ever written. */
@@ -56,6 +62,38 @@ describe('a row', () => {
     expectDamageNoticed(encodeWalRow(BATCHES[name]![0]), (damaged) => void decodeWalRow(damaged, 'x'));
   });
 
+  const RUNS: Record<string, [LogBatch, runs: number]> = {
+    'one run': [ofRefs(7, 8, 9), 1],
+    'two runs that meet': [ofRefs(3, 4, 5, 0, 1, 2), 2],
+    'the same run twice': [ofRefs(1, 2, 3, 1, 2, 3), 2],
+    'up to the greatest ref': [ofRefs(0xfffffffc, 0xfffffffd, 0xfffffffe), 1],
+    'with times of their own': [{ ...batch(5, 7, 6, 9), refs: Uint32Array.of(4, 5, 6, 7) }, 1],
+  };
+  test.each(Object.keys(RUNS))('%s: refs that follow each other are written as runs, and any damage is noticed', (name) => {
+    const [wanted, runs] = RUNS[name]!;
+    const bytes = encodeWalRow(wanted);
+    const timeBytes = wanted.timestampsMs.every((timestampMs) => timestampMs === wanted.timestampsMs[0]) ? 0 : 4;
+    expect(bytes.length).toBe(24 + runs * 8 + wanted.sampleCount * (8 + timeBytes));
+    expect(decodeWalRow(bytes.buffer as ArrayBuffer, 'x')).toEqual(wanted);
+    expectDamageNoticed(bytes, (damaged) => void decodeWalRow(damaged, 'x'));
+  });
+
+  test('refs that are written as runs are never longer than one by one', () => {
+    for (const refs of [[1], [1, 2], [1, 2, 4, 5], [5, 4, 3], []]) expect(encodeWalRow(ofRefs(...refs)).length, String(refs)).toBe(24 + refs.length * 12);
+  });
+
+  test('runs that are no refs, or not as many as there are samples, are refused', () => {
+    const damaged = (at: number, word: number): (() => void) => {
+      const bytes = encodeWalRow(ofRefs(7, 8, 9));
+      const view = new DataView(bytes.buffer);
+      view.setUint32(at, word, true);
+      view.setUint32(8, crc32(bytes.subarray(16)), true);
+      return () => void decodeWalRow(bytes.buffer as ArrayBuffer, 'WAL slot 7');
+    };
+    for (const [at, word] of [[24, 0xfffffffd], [28, 0], [28, 2], [28, 4], [28, 0xffffffff]] as const) expect(damaged(at, word)).toThrow('WAL slot 7: the 1 runs are not the refs of 3 samples');
+    expect(damaged(24, 0xfffffffc)).not.toThrow();
+  });
+
   const payload = encodeHistogram({ ...EMPTY_HISTOGRAM, sum: 3 }, false);
   const histograms = Uint32Array.of(0, HISTOGRAM_BITS_HIGH, 7, 7, 1, HISTOGRAM_BITS_HIGH);
   const WITH_EXTRAS: Record<string, LogBatch> = {
@@ -79,8 +117,8 @@ describe('a row', () => {
 
   test('of another version is refused by name', () => {
     const bytes = encodeWalRow(batch(1));
-    bytes[0] = 3;
-    expect(() => decodeWalRow(bytes.buffer as ArrayBuffer, 'WAL slot 7')).toThrow('WAL slot 7: version 3, this build knows 1 and 2');
+    bytes[0] = 4;
+    expect(() => decodeWalRow(bytes.buffer as ArrayBuffer, 'WAL slot 7')).toThrow('WAL slot 7: version 4, this build knows 1, 2 and 3');
   });
 });
 
