@@ -18,4 +18,13 @@ const child = spawn(currentNode, [join(root, file), ...args], { stdio: 'inherit'
 // A terminal sends SIGINT to the whole group; the child decides when to end, and this process ends with it.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => child.kill('SIGTERM'));
+if (process.env.npm_lifecycle_event !== undefined) {
+  // Who sends SIGTERM to npm ends npm, and the shell that npm runs this in: neither tells us, but they leave us to another parent.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 250);
+}
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));

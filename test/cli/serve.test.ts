@@ -134,14 +134,18 @@ test('what it measures of itself can be queried', TIMEOUT, async () => {
   expect(varve.errors).toBe('');
 });
 
-test('run.mjs passes SIGTERM on and ends with the server’s status', TIMEOUT, async () => {
-  // The real run.mjs beside an install that has nothing to do, so that the test never touches node_modules.
+/** The real run.mjs beside an install that has nothing to do, so that the test never touches node_modules. */
+function commandOfRun(): string[] {
   const cli = join(folder, 'checkout/query/cli');
   mkdirSync(cli, { recursive: true });
   copyFileSync(join(ROOT, 'query/cli/run.mjs'), join(cli, 'run.mjs'));
-  const command = [join(cli, 'run.mjs'), 'query/cli/serve.ts'];
   writeFileSync(join(cli, 'install.mjs'), `export const root = ${JSON.stringify(join(folder, 'checkout'))};\nexport const currentNode = process.execPath;\nexport function install() {}\n`);
   writeFileSync(join(cli, 'serve.ts'), `import ${JSON.stringify(pathToFileURL(join(ROOT, 'query/cli/serve.ts')).href)};\n`);
+  return [join(cli, 'run.mjs'), 'query/cli/serve.ts'];
+}
+
+test('run.mjs passes SIGTERM on and ends with the server’s status', TIMEOUT, async () => {
+  const command = commandOfRun();
   const settings = await freshSettings();
   const good = await new VarveProcess(settings, command).ready();
   const { code, afterMs } = await good.stop('SIGTERM');
@@ -150,6 +154,18 @@ test('run.mjs passes SIGTERM on and ends with the server’s status', TIMEOUT, a
   await expect(fetch(`${good.baseUrl}/-/ready`)).rejects.toThrow();
   const bad = new VarveProcess({ ...settings, PORT: 'x' }, command);
   expect((await bad.exited).code).toBe(1);
+});
+
+test('the server ends when npm’s shell is ended, which passes no signal on', TIMEOUT, async () => {
+  const shell = join(folder, 'shell.mjs');
+  writeFileSync(shell, `import { spawn } from 'node:child_process';\nspawn(process.execPath, ${JSON.stringify(commandOfRun())}, { stdio: 'inherit' });\n`);
+  const varve = await new VarveProcess({ ...(await freshSettings()), npm_lifecycle_event: 'start' }, [shell]).ready();
+  try {
+    expect((await varve.stop('SIGTERM')).signal).toBe('SIGTERM');
+    await expect.poll(() => fetch(`${varve.baseUrl}/-/ready`).then(() => 'up', () => 'down'), { timeout: 10_000 }).toBe('down');
+  } finally {
+    varve.killGroup();
+  }
 });
 
 test('kill -9, 3 times while writing: every acknowledged sample is there, exactly once', TIMEOUT, async () => {
