@@ -47,8 +47,7 @@ export interface Settings {
 }
 
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const port = Number(environment['PORT'] ?? '8787');
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`PORT is ${environment['PORT']}; it must be a number from 1 to 65535`);
+  const port = readPort('PORT', environment['PORT'] ?? '8787');
   const host = environment['HOST'] ?? '127.0.0.1';
   const variables: Record<string, string> = {};
   for (const name of VARIABLES) {
@@ -65,10 +64,16 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     host,
     port,
     dataDir: dataDirOf(environment),
-    inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : Number(environment['VARVE_INSPECTOR_PORT']),
+    inspectorPort: environment['VARVE_INSPECTOR_PORT'] === undefined ? undefined : readPort('VARVE_INSPECTOR_PORT', environment['VARVE_INSPECTOR_PORT']),
     selfScrape: environment['VARVE_SELF_SCRAPE'] !== 'off',
     variables,
   };
+}
+
+function readPort(variable: string, text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`${variable} is ${text}; it must be a number from 1 to 65535`);
+  return port;
 }
 
 export function dataDirOf(environment: NodeJS.ProcessEnv): string {

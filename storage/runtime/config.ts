@@ -100,7 +100,9 @@ function readRetention(variable: string, text: string | undefined, defaultMs: nu
   if (text === undefined) return defaultMs;
   const parts = /^(\d+)([smhdwy])$/.exec(text);
   const retentionMs = parts === null ? NaN : Number(parts[1]) * UNIT_MS[parts[2]!]!;
-  if (!(retentionMs >= least.ms)) throw new VarveError('bad-data', `${variable} is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${least.text}`);
+  if (!(retentionMs >= least.ms && retentionMs <= LIMITS.retentionMsMax)) {
+    throw new VarveError('bad-data', `${variable} is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${least.text} and at most 1000y`);
+  }
   return retentionMs;
 }
 

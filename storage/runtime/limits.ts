@@ -268,6 +268,8 @@ export const LIMITS = {
   archiveManifestFilesMax: 512,
   /** A partition whose end is longer ago leaves the archive, unless VARVE_ARCHIVE_RETENTION says otherwise. */
   archiveRetentionMs: 365 * 24 * HOUR_MS,
+  /** Whoever wants to keep samples for longer has mistyped, and times much further away are no dates. */
+  retentionMsMax: 1000 * 365 * 24 * HOUR_MS,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
   archiveFilesPerQueryMax: 10_000,
   /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */

@@ -154,7 +154,7 @@ function readWarmRetention(value: unknown, fallback: TierRule['warmMs'], what: s
 function durationMs(text: unknown, what: string, least: { readonly text: string; readonly ms: number }): number {
   const parts = typeof text === 'string' ? /^(\d{1,6})([hdwy])$/.exec(text) : null;
   const ms = parts === null ? NaN : Number(parts[1]) * UNIT_MS[parts[2]!]!;
-  if (!(ms >= least.ms)) throw invalid(`retention of ${what} is ${JSON.stringify(text)}; it must be a duration like 36h, 7d or 1y, at least ${least.text}`);
+  if (!(ms >= least.ms && ms <= LIMITS.retentionMsMax)) throw invalid(`retention of ${what} is ${JSON.stringify(text)}; it must be a duration like 36h, 7d or 1y, at least ${least.text} and at most 1000y`);
   return ms;
 }
 

@@ -90,7 +90,7 @@ test('mistakes in the settings are one line each', TIMEOUT, async () => {
   await refuses({ ...settings, PORT: 'http' }, /^varve: PORT is http; it must be a number from 1 to 65535$/m);
   await refuses({ ...settings, PORT: '0' }, /^varve: PORT is 0;/);
   await refuses({ ...settings, HOST: '203.0.113.1' }, /^varve: cannot listen on 203\.0\.113\.1:/);
-  await refuses({ ...settings, VARVE_HOT_RETENTION: '1h' }, /^varve: VARVE_HOT_RETENTION is "1h"; it must be a duration like 36h or 15d, at least 25h$/m);
+  await refuses({ ...settings, VARVE_HOT_RETENTION: '1h' }, /^varve: VARVE_HOT_RETENTION is "1h"; it must be a duration like 36h or 15d, at least 25h and at most 1000y$/m);
   await refuses({ ...settings, VARVE_SHARDS: 'many' }, /^varve: VARVE_SHARDS is "many"; it must be a whole number from 1 to 64$/m);
   writeFileSync(join(folder, 'file'), '');
   await refuses({ ...settings, DATA_DIR: join(folder, 'file') }, /^varve: cannot keep data in /);

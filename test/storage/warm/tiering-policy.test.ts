@@ -87,6 +87,7 @@ describe('a policy', () => {
     ['{"a":{"cold":{"compression":"snappy"}}}', /compression of cold of "a" is "snappy"; it is always "delta\+zstd"/],
     ['{"a":{"warm":{"retention":"7"}}}', /retention of warm of "a" is "7"/],
     ['{"a":{"warm":{"retention":"1h"}}}', /at least 1d/],
+    ['{"a":{"cold":{"retention":"999999y"}}}', /retention of cold of "a" is "999999y".*at most 1000y/],
     ['{"a":{"warm":{"resolution":"10m"}}}', /"10m" of warm of "a" is no resolution; there are 1m, 5m, 1h/],
     ['{"a":{"warm":{"aggregates":["mean"]}}}', /"mean" among the aggregates of warm of "a" is none; there are sum, min, .*avg, count/],
     ['{"a":{"warm":{"rules":[{"match":{}}]}}}', /match of rule 1 of warm of "a" is empty/],
