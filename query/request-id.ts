@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
+import { KEY_PREFIX } from '../storage/access/key-text.ts';
 import { RandomIds, type Random } from '../storage/runtime/random.ts';
 
 const HEADER = 'x-request-id';
@@ -10,11 +11,17 @@ export function withRequestId(random: Random): MiddlewareHandler {
   const ids = new RandomIds(random);
   return async (context, next) => {
     const given = context.req.header(HEADER);
-    const id = given !== undefined && SANE_ID.test(given) ? given : ids.next();
+    const id = given !== undefined && SANE_ID.test(given) && !holdsKey(given, context.req.header('authorization')) ? given : ids.next();
     context.set('requestId', id);
     await next();
     context.res.headers.set(HEADER, id);
   };
+}
+
+/** Whether a client calls its request by its key, or by one of ours: it would stand in the log. */
+function holdsKey(id: string, authorization: string | undefined): boolean {
+  const own = authorization?.trim().split(/\s+/)[1];
+  return id.includes(KEY_PREFIX) || (own !== undefined && id.includes(own));
 }
 
 /** The id of a request; `undefined` where no middleware gave it one. */

@@ -7,7 +7,7 @@ import type { Random } from '../runtime/random.ts';
  * The id is public and finds the row; the secret has 256 bits; the check is the CRC-32 of all before it. With the prefix it lets scanners of
  * code and logs recognise a key exactly, and lets us refuse typos and nonsense without asking any object.
  */
-const PREFIX = 'vrv_';
+export const KEY_PREFIX = 'vrv_';
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const ID_LENGTH = 12;
 /** 62 ** 43 is a little more than 2 ** 256. */
@@ -24,7 +24,7 @@ export interface NewKey {
 
 export function newKey(random: Random): NewKey {
   const id = randomText(random, ID_LENGTH);
-  const body = `${PREFIX}${id}_${randomText(random, SECRET_LENGTH)}_`;
+  const body = `${KEY_PREFIX}${id}_${randomText(random, SECRET_LENGTH)}_`;
   return { id, text: body + checkOf(body) };
 }
 

@@ -14,6 +14,16 @@ describe('request ids', () => {
     expect(await idOf()).not.toBe(await idOf());
   });
 
+  test('a key is none', async () => {
+    const { ask } = await memoryApi();
+    const idOf = async (given: string, authorization?: string) =>
+      (await ask('/api/v1/labels', { headers: { 'x-request-id': given, ...(authorization === undefined ? {} : { authorization }) } })).headers.get('x-request-id');
+    expect(await idOf('grafana-7', 'Bearer 0123abcd')).toBe('grafana-7');
+    for (const [given, authorization] of [['0123abcd', 'Bearer 0123abcd'], ['key=0123abcd', 'bearer  0123abcd '], ['dXNlcjpwYXNz', 'Basic dXNlcjpwYXNz'], ['1/vrv_0123456789AB_x', undefined]] as const) {
+      expect(await idOf(given, authorization)).toMatch(/^[0-9a-f]{32}$/);
+    }
+  });
+
   test('errors have one too', async () => {
     const { ask } = await memoryApi();
     for (const path of ['/api/v1/query?query=(', '/api/v1/nothing', '/nothing']) expect((await ask(path)).headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
