@@ -36,10 +36,15 @@ export function* endText(notes: Notes): Generator<string> {
 
 function* noteText(field: string, noun: string, notes: readonly string[] | undefined): Generator<string> {
   if (notes === undefined || notes.length === 0) return;
+  yield `,"${field}":${JSON.stringify(shownNotes(noun, notes))}`;
+}
+
+/** The first annotations, and how many more there are. */
+export function shownNotes(noun: string, notes: readonly string[]): string[] {
   const shown = notes.slice(0, ANNOTATIONS_MAX);
   const more = notes.length - shown.length;
   if (more > 0) shown.push(`${more} more ${noun} annotations omitted`);
-  yield `,"${field}":${JSON.stringify(shown)}`;
+  return shown;
 }
 
 export function success(data: unknown, notes: Notes = {}): Response {

@@ -12,6 +12,7 @@ import { booleanParameter, countParameter, selectorParameters, timeParameter } f
 import { metadataOf } from './metric-metadata.ts';
 import { ReadReport } from './read-report.ts';
 import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm, type SearchTerms } from './search-match.ts';
+import { shownNotes } from './respond.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const HOUR_MS = 3_600_000;
@@ -72,7 +73,7 @@ async function search(services: SearchServices, context: Context, parameters: UR
   const shown = best.map(({ name, score: points }) => ({ name, ...(isScoreShown ? { score: points } : {}), ...told(metadata?.get(name)) }));
   const lines: unknown[] = [];
   for (let from = 0; from === 0 || from < shown.length; from += batchSize) {
-    const warnings = from === 0 && report.warnings.length > 0 ? { warnings: report.warnings } : {};
+    const warnings = from === 0 && report.warnings.length > 0 ? { warnings: shownNotes('warning', report.warnings) } : {};
     lines.push({ results: shown.slice(from, from + batchSize), ...warnings });
   }
   lines.push({ status: 'success', has_more: found.length > limit });

@@ -61,6 +61,16 @@ describe('search', () => {
     expect(await lines('label_values?label=host&sort_by=alpha&sort_dir=dsc')).toEqual([names('h3', 'h2', 'h1', 'h0'), end()]);
   });
 
+  test('of what is missing at most ten lines', async () => {
+    const api = await memoryApi({ shardCount: 12 });
+    // Each is asked twice.
+    api.shards.faults.push(...Array.from({ length: 24 }, () => 'lose-request' as const));
+    const [first] = (await (await api.ask('/api/v1/search/label_names?partial_response=true')).text()).split('\n');
+    const { warnings } = JSON.parse(first!) as { warnings: string[] };
+    expect(warnings).toHaveLength(11);
+    expect(warnings.slice(9)).toEqual([expect.stringMatching(/series of shard 9 are missing/), '2 more warning annotations omitted']);
+  });
+
   test('metadata of metrics, few or many, under their own names or their families', async () => {
     const { api, lines } = await system();
     const tenant = await api.router.tenant('default');
