@@ -163,10 +163,7 @@ export class Budget {
   checkCancelled(): void {
     const { signal } = this;
     if (signal === undefined || !signal.aborted) return;
-    const reason: unknown = signal.reason;
-    if (reason instanceof VarveError) throw reason;
-    if (reason instanceof Error && reason.name === 'TimeoutError') throw new VarveError('timeout', 'query timed out in expression evaluation');
-    throw new VarveError('canceled', 'query was canceled in expression evaluation');
+    throw cancellation(signal.reason);
   }
 
   #checkHeld(): void {
@@ -180,4 +177,11 @@ export class Budget {
 
 function limitError(what: string, limitName: string, limit: number): VarveError {
   return new VarveError('limit', `${what} (${limitName} is ${limit})`);
+}
+
+/** What a query ends with whose signal has given this reason. */
+export function cancellation(reason: unknown): VarveError {
+  if (reason instanceof VarveError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError') return new VarveError('timeout', 'query timed out in expression evaluation');
+  return new VarveError('canceled', 'query was canceled in expression evaluation');
 }

@@ -3,6 +3,7 @@ import { DEFAULT_TENANT } from '../storage/access/tenant-name.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { ShardRouter } from '../storage/shard-router.ts';
 import type { Authenticator } from './access/authenticate.ts';
+import { errorAnswer } from './error-answers.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
 import { selfMetrics, visibleCounters } from './self-metrics.ts';
@@ -32,7 +33,7 @@ export function adminRoutes(services: AdminServices): Hono {
       await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.call(shard, (stub) => stub.stats())));
       return context.text(READY);
     } catch (error) {
-      return context.text(`Varve is not ready: ${error instanceof Error ? error.message : String(error)}\n`, 503);
+      return context.text(`Varve is not ready: ${errorAnswer(error, 'prometheus', requestIdOf(context)).message}\n`, 503);
     }
   });
   routes.get('/metrics', async (context) => {

@@ -1,3 +1,4 @@
+import { cancellation } from '../promql/budget.ts';
 import { VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 
 /** In whose words an error is told: those of Prometheus' HTTP API, of Iceberg's REST catalog, or of S3. */
@@ -42,8 +43,7 @@ export function errorAnswer(error: unknown, form: ErrorForm, requestId: string |
     const [status, code] = ANSWERS[error.kind][form];
     return { status, code, message: error.message, headers: error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) } };
   }
-  if (error instanceof Error && error.name === 'TimeoutError') return errorAnswer(new VarveError('timeout', 'query timed out in expression evaluation'), form, requestId);
-  if (error instanceof Error && error.name === 'AbortError') return errorAnswer(new VarveError('canceled', 'query was canceled in expression evaluation'), form, requestId);
+  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) return errorAnswer(cancellation(error), form, requestId);
   const about = requestId === undefined ? '' : ` (request ${requestId})`;
   console.error(`internal error${about}:`, error);
   return { status: 500, code: INTERNAL[form], message: `internal error${about}`, headers: {} };

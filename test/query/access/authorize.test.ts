@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { routeRule } from '../../../query/access/route-scopes.ts';
 import { nodeApp } from '../../fakes/node-app.ts';
 
@@ -64,6 +64,16 @@ describe('readiness', () => {
     expect([answer.status, await answer.text()]).toEqual([503, expect.stringMatching(/^Varve is not ready: shard 0 cannot be reached/)]);
     expect((await app.request('/-/ready', { headers: bearer })).status).toBe(200);
   });
+});
+
+test('what makes readiness fail on our side is in the log, and not told', async () => {
+  const log = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const { app, router } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
+  vi.spyOn(router, 'tenant').mockRejectedValue(new Error('BUG: secret'));
+  const answer = await app.request('/-/ready', { headers: { ...bearer, 'x-request-id': 'probe-1' } });
+  expect([answer.status, await answer.text()]).toEqual([503, 'Varve is not ready: internal error (request probe-1)\n']);
+  expect(log).toHaveBeenCalledWith('internal error (request probe-1):', expect.any(Error));
+  log.mockRestore();
 });
 
 describe('without a key in the request', () => {
