@@ -175,7 +175,10 @@ export class CatalogRecovery {
       // A window is archived in one commit, and late samples only when their window is.
       this.#state.noteCommitted(shard, flushes.get(shard) ?? 0, definition.name === 'samples' ? windowStart(maxTimeMs, limits.archiveWindowMs) + limits.archiveWindowMs : undefined);
     }
-    for (const [shard, flush] of flushes) this.#state.addLost(shard, flush);
+    for (const [shard, flush] of flushes) {
+      this.#state.addLost(shard, flush);
+      this.#state.askShard(shard);
+    }
   }
 
   /** Files of flushes that the catalog should have behind those it has: committed and in no snapshot yet, or about to be committed, which they still can be. */
@@ -216,6 +219,7 @@ export class CatalogRecovery {
       for (const { object, shard, file } of described) {
         this.#adopted.addFlushed(file, { shard, flush: object.flush, uploadedMs: object.uploadedMs, run: `${shard} ${object.flush} ${object.planId} ${file.table}`, position: object.position }, flushOf);
         this.#state.addLost(shard, floors.get(shard) ?? 0);
+        this.#state.askShard(shard);
       }
       if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);
       this.#state.noteAdopted(described.length, nowMs, nowMs + limits.archiveOrphanAgeMs);

@@ -10,6 +10,7 @@ import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
 import type { PauseFailure } from './port-failure.ts';
 import { RemovedFiles } from './removed-files.ts';
+import { ShardCalls, type FlushStatusOf } from './shard-calls.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
 import { TombstoneExecutor, type TombstoneExecutorOptions } from './tombstone-executor.ts';
 
@@ -84,6 +85,8 @@ export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'>, Pick<T
   readonly retentionOf: SeriesExpiryOptions['retentionOf'];
   /** Of tables that the archive does not know how to write. */
   readonly moreCodecs?: SeriesExpiryOptions['codecs'];
+  /** `undefined` where shards cannot be asked. */
+  readonly flushStatusOf?: FlushStatusOf | undefined;
 }
 
 const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC };
@@ -92,17 +95,19 @@ const CODECS = { samples: SAMPLES_MERGE_CODEC, exemplars: EXEMPLARS_MERGE_CODEC 
 export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] = []): ArchiveUpkeep {
   const executor = new TombstoneExecutor(options);
   const expiry = new SeriesExpiry({ ...options, codecs: { ...CODECS, ...options.moreCodecs } });
-  return new ArchiveUpkeep([executor, expiry, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
+  const { flushStatusOf } = options;
+  const calls = flushStatusOf === undefined ? [] : [new ShardCalls({ ...options, flushStatusOf })];
+  return new ArchiveUpkeep([executor, expiry, ...calls, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
 }
 
-export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'look' | 'moreCodecs'> & Pick<ArchiveRetentionOptions, 'definitions'>;
+export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'look' | 'moreCodecs' | 'flushStatusOf'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
 /** What lets files go, and nothing else. */
 export function openCleaning(options: CleaningOptions): ArchiveUpkeep {
   return new ArchiveUpkeep(withCleaning(options, []), options.clock);
 }
 
-export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'moreCodecs'>;
+export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'moreCodecs' | 'flushStatusOf'>;
 
 /** All that a TimeSeriesStore does to its archive, which has points alone. */
 export function openPointsUpkeep(options: PointsUpkeepOptions): ArchiveUpkeep {

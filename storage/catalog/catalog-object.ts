@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { CatalogRecovery } from '../archive/catalog-recovery.ts';
 import { CatalogMirror } from '../archive/catalog-mirror.ts';
-import { openUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
+import { openUpkeep, type ArchiveUpkeep, type UpkeepOptions } from '../archive/open-upkeep.ts';
 import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
@@ -49,9 +49,12 @@ import { rollupDays } from './rollup-days.ts';
 import { Tombstones } from './tombstones.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
+type FlushStatusOf = NonNullable<UpkeepOptions['flushStatusOf']>;
+
 /** What the object needs of the Worker's environment. */
 interface CatalogEnv extends Variables {
   readonly ARCHIVE: R2Bucket;
+  readonly SHARD: { idFromName(name: string): DurableObjectId; get(id: DurableObjectId): unknown };
 }
 
 /** A tenant's catalog: a thin shell around CatalogStore, MetadataStore, HaElections and the archive's ArchiveFiles and ArchiveTables. */
@@ -88,7 +91,9 @@ export class Catalog extends DurableObject implements CatalogApi {
       const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
       const options = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
       this.#recovery = new CatalogRecovery(options);
-      const upkeep = { ...options, look: this.#recovery };
+      // A new stub for each call: one that threw is dead.
+      const shardOf = (shard: string): { flushStatus: () => ReturnType<FlushStatusOf> } => env.SHARD.get(env.SHARD.idFromName(`${tenant}/shard/${shard}`)) as ReturnType<typeof shardOf>;
+      const upkeep = { ...options, look: this.#recovery, flushStatusOf: (shard: string) => shardOf(shard).flushStatus() };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
       this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
       this.#mirror = externalCatalog && new CatalogMirror(this.#tables, new ExternalCatalog({ config: externalCatalog, tenant, fetch: systemFetch, limits: LIMITS }), systemClock);

@@ -247,6 +247,12 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   'ALTER TABLE archive_table ADD COLUMN mirrored TEXT',
   // When an object was written, Unix ms by the object store's clock.
   'ALTER TABLE seen_object ADD COLUMN uploaded_ms INTEGER',
+  // What shards are asked by the catalog itself (archive/shard-calls.ts).
+  `CREATE TABLE shard_call (
+    shard TEXT PRIMARY KEY,
+    is_due INTEGER NOT NULL,           -- 1: how far its samples are in files, since files of it were found that it had forgotten
+    asked_day INTEGER                  -- the last day with samples (since 1970) that it was asked to close
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

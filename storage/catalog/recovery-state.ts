@@ -63,6 +63,24 @@ export class RecoveryState {
     );
   }
 
+  /** A shard is asked how far its samples are in files: those that were found do not say it. Inside the caller's transaction. */
+  askShard(shard: string): void {
+    this.#sql.run('INSERT INTO shard_call (shard, is_due) VALUES (?, 1) ON CONFLICT (shard) DO UPDATE SET is_due = 1', shard);
+  }
+
+  /**
+   * A shard says that its samples before a time (Unix ms) are in files. If that is more than the catalog knows, and nobody has looked for them
+   * (`isLooked`), the catalog's storage has gone back, and they are looked for at once. Inside the caller's transaction.
+   */
+  noteSaid(shard: string, untilMs: number, isLooked: boolean): void {
+    const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
+    if (untilMs <= (known?.archived_until_ms ?? -Infinity)) return;
+    if (isLooked) return this.noteCommitted(shard, 0, untilMs);
+    this.#sql.run('UPDATE archive_state SET next_look_ms = NULL WHERE id = 1');
+    this.addLost(shard, known?.sequence ?? 0);
+    this.askShard(shard);
+  }
+
   /**
    * Files have been found again. No object is searched for as an orphan before `nextSweepMs`: until then there may be snapshots that refer to
    * objects which the catalog does not know. Times are Unix ms. Inside the caller's transaction.

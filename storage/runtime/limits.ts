@@ -409,6 +409,7 @@ assert(LIMITS.archiveRemovedDelayMs >= LIMITS.queryAnswerMsMax, 'a file stays fo
 assert(LIMITS.archiveMergeDelayMs > LIMITS.archiveGraceMs + LIMITS.archiveWindowMs, 'what is merged is archived');
 assert(LIMITS.archiveMergeFilesMax * 2 <= LIMITS.archiveChangeFilesMax, 'a merge is one change: it makes at most as many files as it takes');
 assert(LIMITS.archiveLookPeriodMs < LIMITS.archiveSnapshotAgeMs && LIMITS.archiveSnapshotAgeMs < LIMITS.archiveOrphanAgeMs, 'a catalog that went back looks before it removes, or has lost, an object that it needs');
+assert(LIMITS.archiveSilentShardMs > 2 * (LIMITS.archiveGraceMs + LIMITS.archiveWindowMs), 'a shard that closes its last day by itself is not woken for it');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');
 assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');
 assert(LIMITS.seriesPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page of label sets fits one RPC answer');

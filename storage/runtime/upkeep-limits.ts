@@ -34,6 +34,8 @@ export const UPKEEP_LIMITS = {
   archiveLookPeriodMs: 6 * HOUR_MS,
   /** Files that no snapshot has and that a catalog takes at a time when it finds them: a request each. */
   archiveAdoptFilesMax: 256,
+  /** So long after its last day with samples a shard that has not closed it is woken: by itself it does so when twice archiveGraceMs is over, if the object store is there. */
+  archiveSilentShardMs: 4 * 24 * HOUR_MS,
   /** How long another Iceberg catalog (VARVE_ICEBERG_CATALOG_URI) may take to answer one request: the catalog's other upkeep waits meanwhile. */
   mirrorRequestMsMax: 10_000,
   /** Of its answer: a table's metadata, which has at most archiveSnapshotsMax snapshots of ours and no more than as many of its own. */

@@ -1,6 +1,7 @@
 import { CatalogRecovery } from '../../../storage/archive/catalog-recovery.ts';
 import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
+import type { FlushStatusOf } from '../../../storage/archive/shard-calls.ts';
 import { SnapshotPublisher } from '../../../storage/archive/snapshot-publisher.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
@@ -39,6 +40,8 @@ export class RecoveryWorld extends FlushWorld {
   alarm = new MemoryAlarm();
   baseUri = 's3://b';
   samplesRetentionMs = 300 * DAY_MS;
+  /** What shards answer when the catalog asks them. */
+  flushStatusOf: FlushStatusOf = async () => this.flusher.status();
   #maintenance!: CatalogAlarm;
 
   constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = SMALL, from?: RecoveryWorld) {
@@ -65,7 +68,7 @@ export class RecoveryWorld extends FlushWorld {
     const samples = SeriesRetention.ofAll(this.samplesRetentionMs);
     const options = { ...ports, files, tables: this.tables, tombstones: this.tombstones, retentionOf: (table: string) => (table === 'samples' ? samples : retention), seriesHashKey: () => catalog.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
     this.recovery = new CatalogRecovery(options);
-    const upkeep = { ...options, look: this.recovery };
+    const upkeep = { ...options, look: this.recovery, flushStatusOf: (shard: string) => this.flushStatusOf(shard) };
     this.upkeep = openUpkeep(upkeep, [new RollupBuilder({ ...upkeep, policy: DEFAULT_WARM_POLICY })]);
     const work = [new SnapshotPublisher(this.tables, clock), this.upkeep];
     this.#maintenance = new CatalogAlarm(work, this.alarm, clock, this.recovery);

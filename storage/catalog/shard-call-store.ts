@@ -1,0 +1,42 @@
+import type { Sql } from '../runtime/sql.ts';
+
+/** A shard to ask. */
+export interface ShardCall {
+  readonly shard: string;
+  /** Unix milliseconds; -Infinity: at once. */
+  readonly dueMs: number;
+  /** The last day (since 1970) that has samples of it, where it has not closed that; `undefined`: it is asked how far it is. */
+  readonly unclosedDay: number | undefined;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Which shards a catalog has to ask something, and has asked: see archive/shard-calls.ts. */
+export class ShardCallStore {
+  readonly #sql: Sql;
+
+  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The next; `undefined` when none will be before files are committed or found. */
+  next({ archiveWindowMs, archiveSilentShardMs }: { readonly archiveWindowMs: number; readonly archiveSilentShardMs: number }): ShardCall | undefined {
+    const [found] = this.#sql.all<{ shard: string }>('SELECT shard FROM shard_call WHERE is_due = 1 LIMIT 1');
+    if (found !== undefined) return { shard: found.shard, dueMs: -Infinity, unclosedDay: undefined };
+    // A day is closed when the first window of the next one is archived too (archive/flush-plan.ts).
+    const [silent] = this.#sql.all<{ shard: string; day: number }>(
+      `SELECT shard, last AS day FROM (SELECT shard, max(day) AS last FROM rollup_source GROUP BY shard) LEFT JOIN archive_shard USING (shard) LEFT JOIN shard_call USING (shard)
+        WHERE ifnull(archived_until_ms, -1e15) < (last + 1) * ? + ? AND ifnull(asked_day, -1e9) < last ORDER BY last LIMIT 1`,
+      DAY_MS,
+      archiveWindowMs,
+    );
+    return silent && { shard: silent.shard, dueMs: (silent.day + 1) * DAY_MS + archiveSilentShardMs, unclosedDay: silent.day };
+  }
+
+  /** It has answered. Inside the caller's transaction. */
+  asked({ shard, unclosedDay }: ShardCall): void {
+    if (unclosedDay === undefined) this.#sql.run('UPDATE shard_call SET is_due = 0 WHERE shard = ?', shard);
+    else this.#sql.run('INSERT INTO shard_call (shard, is_due, asked_day) VALUES (?1, 0, ?2) ON CONFLICT (shard) DO UPDATE SET asked_day = ?2', shard, unclosedDay);
+  }
+}

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { ShardCalls } from '../../../storage/archive/shard-calls.ts';
+import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { RecoveryWorld } from './recovery-world.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+
+/** A shard that has committed hours of which no snapshot knows, has dropped them, and is silent; and a catalog that has lost its storage. */
+async function lostBesideSilentShard(): Promise<RecoveryWorld> {
+  const world = new RecoveryWorld();
+  world.wakeCatalog();
+  await world.live(3 * DAY_MS, () => world.writeHour());
+  // The tables are not written any more.
+  for (let hour = 0; hour < 5; hour++) {
+    world.writeHour();
+    world.clock.advance(HOUR_MS);
+    await world.settle();
+  }
+  for (let hour = 0; hour < 80; hour++) {
+    world.clock.advance(HOUR_MS);
+    await world.settle();
+  }
+  expect(world.tables.isBehind).toBe(true);
+  expect(world.hot.archive.oldestMs()).toBeUndefined();
+  expect(await world.query()).toEqual(world.expected());
+  world.beginAnew();
+  return world;
+}
+
+describe('a shard of which files were found again', () => {
+  test('is asked how far they go, and queries do not ask it for what it has dropped', async () => {
+    const world = await lostBesideSilentShard();
+    await world.ring();
+    expect(await world.query()).toEqual(world.expected());
+    expect(world.status().archivedUntilMs['1/0']).toBe(world.hot.archive.mark.archivedUntilMs);
+    expect(world.upkeep.counters['archive_shard_calls_total']).toBe(1);
+    await world.live(3 * DAY_MS);
+    expect(world.upkeep.counters['archive_shard_calls_total']).toBe(1);
+  });
+
+  test('and again while it does not answer, others going on', async () => {
+    const world = await lostBesideSilentShard();
+    let calls = 0;
+    const { flushStatusOf } = world;
+    world.flushStatusOf = async (shard) => (calls++ < 3 ? Promise.reject(new Error('Network connection lost.')) : flushStatusOf(shard));
+    await world.ring();
+    expect(world.upkeep.status().find(({ task }) => task === 'ask silent shards')!.failure).toMatchObject({ count: 1, message: 'Network connection lost.' });
+    await world.live(4 * HOUR_MS);
+    expect(calls).toBe(4);
+    expect(await world.query()).toEqual(world.expected());
+  });
+
+  test.each(['before', 'after'] as const)('and again where the catalog dies %s a call of its storage', async (when) => {
+    const whole = await lostBesideSilentShard();
+    await whole.recover();
+    for (let call = 0; ; call++) {
+      const world = whole.copy();
+      const sql = new FaultySql(world.catalogSql, { call, when });
+      const { limits, clock, flushStatusOf } = world;
+      await new ShardCalls({ sql, limits, clock, flushStatusOf }).step().catch((error: unknown) => expect(error).toBeInstanceOf(InjectedFault));
+      for (const task = new ShardCalls({ sql: world.catalogSql, limits, clock, flushStatusOf }); (task.nextDueMs() ?? Infinity) <= clock.nowMs(); ) await task.step();
+      expect(await world.query()).toEqual(world.expected());
+      if (!sql.isBroken) {
+        expect(call).toBeGreaterThan(3);
+        break;
+      }
+    }
+  });
+});
+
+describe('a shard that has not closed its last day', () => {
+  const days = (world: RecoveryWorld): number => rollupDays(world.catalogSql, { version: 1, firstDay: 0, lastDay: 1e6 }).days.find(({ table }) => table === 'rollup_1h')!.lastDay - START_MS / DAY_MS;
+
+  /** Its last window is archived, and then it has no alarm. */
+  async function withoutAlarm(): Promise<RecoveryWorld> {
+    const world = new RecoveryWorld();
+    world.wakeCatalog();
+    await world.live(1.5 * DAY_MS, () => world.writeHour());
+    await world.live(26 * HOUR_MS);
+    return world;
+  }
+
+  /** The catalog alone, for so long. */
+  async function ringFor(world: RecoveryWorld, forMs: number): Promise<void> {
+    for (const endMs = world.clock.nowMs() + forMs; world.clock.nowMs() < endMs; world.clock.advance(HOUR_MS)) await world.ring();
+  }
+
+  test('is woken once, which closes it', async () => {
+    const world = await withoutAlarm();
+    const { flushStatusOf } = world;
+    let wokenMs: number | undefined;
+    world.flushStatusOf = async (shard) => {
+      wokenMs = world.clock.nowMs();
+      return flushStatusOf(shard);
+    };
+    await ringFor(world, 5 * DAY_MS);
+    expect(wokenMs).toBeGreaterThanOrEqual(START_MS + 2 * DAY_MS + LIMITS.archiveSilentShardMs);
+    expect(days(world)).toBe(0);
+    // What the object does on waking.
+    await world.live(DAY_MS);
+    expect(days(world)).toBe(1);
+    await world.live(10 * DAY_MS);
+    expect(world.upkeep.counters['archive_shard_calls_total']).toBe(1);
+  });
+
+  test('is asked no more where that does not help, and then the catalog sets no alarm for it', async () => {
+    const world = await withoutAlarm();
+    let calls = 0;
+    world.flushStatusOf = async () => {
+      calls++;
+      return undefined;
+    };
+    await ringFor(world, 20 * DAY_MS);
+    expect(calls).toBe(1);
+    expect(world.upkeep.status().find(({ task }) => task === 'ask silent shards')!.dueMs).toBeUndefined();
+    // A later day is another one.
+    world.writeHour();
+    await world.live(30 * HOUR_MS);
+    await ringFor(world, 5 * DAY_MS);
+    expect(calls).toBe(2);
+  });
+
+  test('and says more than the catalog knows: its storage has gone back, and it looks at once', async () => {
+    const world = await withoutAlarm();
+    const earlier = world.catalogSql.copy();
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    world.writeHour();
+    for (let hour = 0; hour < 80; hour++) {
+      world.clock.advance(HOUR_MS);
+      await world.settle();
+    }
+    world.goBackTo(earlier);
+    world.catalogSql.run('UPDATE archive_state SET next_look_ms = ? WHERE id = 1', world.clock.nowMs() + LIMITS.archiveLookPeriodMs);
+    expect(world.recovery.isDue).toBe(false);
+    await ringFor(world, 5 * HOUR_MS);
+    expect(await world.query()).toEqual(world.expected());
+    expect(world.status().archivedUntilMs['1/0']).toBe(world.hot.archive.mark.archivedUntilMs);
+  });
+});
