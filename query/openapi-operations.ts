@@ -96,7 +96,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.' },
   { path: '/api/v1/admin/tsdb/delete_series', methods: CHANGE, summary: 'Deletes samples by matcher and time.', parameters: ['match[]', 'start', 'end'], answer: 'none' },
   { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Removes deleted samples from the archive’s files now, which happens by and by otherwise.', answer: 'none' },
-  { path: '/api/v1/admin/tsdb/snapshot', methods: CHANGE, summary: 'Takes a snapshot of every shard.', parameters: ['skip_head'] },
+  { path: '/api/v1/admin/tsdb/snapshot', methods: ['GET', ...CHANGE, 'DELETE'], summary: 'Takes a snapshot of every shard (POST), lists snapshots (GET), or forgets one (DELETE).', parameters: ['skip_head', 'name'] },
   { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text or delimited protobuf.', parameters: ['match[]'], answer: TEXT },
   { path: '/metrics', methods: READ, summary: 'The server’s own metrics.', answer: TEXT },
   { path: '/version', methods: READ, summary: 'The version.', answer: JSON_TYPE },

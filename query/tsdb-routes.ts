@@ -10,6 +10,7 @@ import { mayBeArchived } from './archived-labels.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
 import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { success } from './respond.ts';
+import { forgetSnapshot, snapshotsOf, takeSnapshot } from './snapshots.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 const DEFAULT_STATISTICS = 10;
@@ -31,7 +32,13 @@ export function tsdbRoutes(services: TenantServices): Hono {
   routes.on(CHANGE, '/admin/tsdb/delete_series', (context) => answer(context, (parameters) => deleteSeries(services, context, parameters)));
   // What is deleted is gone from the shards at once; in the archive's files it goes by and by.
   routes.on(CHANGE, '/admin/tsdb/clean_tombstones', (context) => answer(context, async () => cleanTombstones(await openTenant(services, context))));
-  routes.on(CHANGE, '/admin/tsdb/snapshot', (context) => answer(context, async () => success({ name: await snapshot(await openTenant(services, context)) })));
+  const path = '/admin/tsdb/snapshot';
+  routes.on(CHANGE, path, (context) => answer(context, async () => success({ name: await takeSnapshot(await openTenant(services, context)) })));
+  routes.get(path, (context) => answer(context, async () => success({ shards: await snapshotsOf(await openTenant(services, context)) })));
+  routes.delete(path, (context) => answer(context, async (parameters) => {
+    await forgetSnapshot(await openTenant(services, context), parameters.get('name') ?? '');
+    return new Response(null, { status: 204 });
+  }));
   return routes;
 }
 
@@ -96,15 +103,4 @@ async function deleteInArchive(shards: TenantShards, shardNames: readonly string
 async function cleanTombstones(shards: TenantShards): Promise<Response> {
   if (shards.archive !== undefined) while ((await shards.catalog((stub) => stub.archiveClean({ version: CATALOG_RPC_VERSION }))).more);
   return new Response(null, { status: 204 });
-}
-
-/** A snapshot of each shard, one after the other; the name lists their ids in the order of shards. `skip_head` changes nothing: the log is sealed. */
-async function snapshot(shards: TenantShards): Promise<string> {
-  const ids: string[] = [];
-  for (let shard = 0; shard < shards.shardCount; shard++) {
-    const answer = await shards.call(shard, (stub) => stub.createSnapshot());
-    if (answer.status === 'refused') throw new VarveError('limit', `snapshot: ${answer.message}`);
-    ids.push(answer.id);
-  }
-  return ids.join(',');
 }

@@ -222,6 +222,10 @@ export interface ShardApi {
   deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer>;
   /** Takes a snapshot of what is there, unless there are as many as there may be. */
   createSnapshot(): Promise<SnapshotShardAnswer>;
+  /** Ids of the snapshots, oldest first. */
+  snapshots(): Promise<readonly string[]>;
+  /** Forgets a snapshot, and what only it held; answers whether there was one. */
+  deleteSnapshot(id: string): Promise<boolean>;
   segmentSummaries(): Promise<readonly SegmentSummary[]>;
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
   changes(request: ChangesShardRequest): Promise<ChangesAnswer>;

@@ -140,6 +140,19 @@ export class Shard extends DurableObject implements ShardApi {
     return answer;
   }
 
+  async snapshots(): Promise<readonly string[]> {
+    return this.#store.listSnapshots();
+  }
+
+  async deleteSnapshot(id: string): Promise<boolean> {
+    const isThere = this.#store.listSnapshots().includes(id);
+    if (!isThere) return false;
+    await this.#change(() => this.#store.deleteSnapshot(id));
+    // What only it held is removed in the background.
+    await this.#maintenance.arm();
+    return true;
+  }
+
   async segmentSummaries(): Promise<readonly SegmentSummary[]> {
     return this.#store.segmentSummaries();
   }

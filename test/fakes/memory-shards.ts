@@ -152,6 +152,8 @@ export class MemoryShards implements ObjectNamespaces {
       cardinality: (request) => call('cardinality', request),
       deleteSeries: (request) => call('deleteSeries', request),
       createSnapshot: () => call('createSnapshot'),
+      snapshots: () => call('snapshots'),
+      deleteSnapshot: (id) => call('deleteSnapshot', id),
       segmentSummaries: () => call('segmentSummaries'),
       stats: () => call('stats'),
       flushStatus: () => call('flushStatus'),
@@ -218,6 +220,12 @@ function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Metho
     cardinality: (request) => store.cardinality(request),
     deleteSeries: (request) => store.deleteSeries(request),
     createSnapshot: () => snapshotAnswer(() => store.createSnapshot()),
+    snapshots: () => store.listSnapshots(),
+    deleteSnapshot: (id) => {
+      const isThere = store.listSnapshots().includes(id);
+      if (isThere) store.deleteSnapshot(id);
+      return isThere;
+    },
     segmentSummaries: () => store.segmentSummaries(),
     stats: () => store.stats(),
     flushStatus: () => flushStatus,

@@ -98,4 +98,27 @@ describe('admin/tsdb', () => {
     const refused = await post(api, 'snapshot');
     expect([refused.status, await refused.json()]).toEqual([422, { status: 'error', errorType: 'execution', error: 'snapshot: there are 1 snapshots, the limit snapshotsMax is 1; delete one first' }]);
   });
+
+  test('a snapshot is forgotten by its name, and makes room', async () => {
+    const api = await memoryApi({ shardCount: 2, limits: { ...LIMITS, snapshotsMax: 1 } as unknown as typeof LIMITS });
+    expect(await (await post(api, 'snapshot')).json()).toEqual({ status: 'success', data: { name: '1,1' } });
+    expect(await api.data('/api/v1/admin/tsdb/snapshot')).toEqual({ shards: [{ shard: 0, ids: ['1'] }, { shard: 1, ids: ['1'] }] });
+    expect((await post(api, 'snapshot?name=,1', 'DELETE')).status).toBe(204);
+    expect((await post(api, 'snapshot?name=1,1', 'DELETE')).status).toBe(204);
+    const gone = await post(api, 'snapshot?name=1,1', 'DELETE');
+    expect([gone.status, await gone.json()]).toEqual([404, { status: 'error', errorType: 'not_found', error: 'there is no snapshot "1,1"' }]);
+    for (const name of ['', ',', '1', '1,1,1', '1,x']) {
+      const refused = await post(api, `snapshot?name=${name}`, 'DELETE');
+      expect([refused.status, ((await refused.json()) as { error: string }).error]).toEqual([400, `invalid parameter "name": ${JSON.stringify(name)} is not the name of a snapshot of 2 shards`]);
+    }
+    expect(await (await post(api, 'snapshot')).json()).toEqual({ status: 'success', data: { name: '2,2' } });
+  });
+
+  test('a snapshot that one shard refuses is kept by none', async () => {
+    const api = await memoryApi({ shardCount: 2, limits: { ...LIMITS, snapshotsMax: 1 } as unknown as typeof LIMITS });
+    await post(api, 'snapshot');
+    await post(api, 'snapshot?name=1,', 'DELETE');
+    expect((await post(api, 'snapshot')).status).toBe(422);
+    expect(await api.data('/api/v1/admin/tsdb/snapshot')).toEqual({ shards: [{ shard: 0, ids: [] }, { shard: 1, ids: ['1'] }] });
+  });
 });
