@@ -1,7 +1,7 @@
 import type { WireHistogram } from '../proto/remote-write-histogram.ts';
 import { reduceRun, toRun, toSpans } from '../storage/model/histogram-layout.ts';
 import { fromIntegerHistogram } from '../storage/model/histogram-integer.ts';
-import { validateFloatHistogram, validateIntegerCounts } from '../storage/model/histogram-validate.ts';
+import { COUNT_NOT_EXACT, validateFloatHistogram, validateIntegerCounts } from '../storage/model/histogram-validate.ts';
 import { EXPONENTIAL_SCHEMA_MAX, type CounterResetHint, type FloatHistogram } from '../storage/model/histogram.ts';
 import { isStaleBits } from '../storage/model/sample.ts';
 
@@ -43,7 +43,7 @@ export function fromWireHistogram(wire: WireHistogram): SentHistogram {
 
 function validateIntegers(histogram: FloatHistogram): string | undefined {
   if (![histogram.count, histogram.zeroCount, ...histogram.positiveBuckets, ...histogram.negativeBuckets].every(Number.isSafeInteger)) {
-    return 'histogram has a count above 2^53, which cannot be kept exactly';
+    return COUNT_NOT_EXACT;
   }
   return validateIntegerCounts(histogram);
 }

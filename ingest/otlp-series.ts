@@ -3,13 +3,12 @@ import { readExemplar } from '../proto/otlp-exemplar.ts';
 import type { ExponentialPoint, HistogramPoint, SummaryPoint } from '../proto/otlp-histogram-points.ts';
 import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHeader, type MetricsVisitor, type Span } from '../proto/otlp-metrics.ts';
 import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../proto/otlp-points.ts';
-import { histogramPayload } from '../storage/chunk/index.ts';
-import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { float64Bits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
 import { exemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
-import { customBucketsHistogram, explicitBoundsError, exponentialHistogram, finiteBounds } from './otlp-histograms.ts';
+import { exponentialHistogram } from './otlp-exponential.ts';
+import { customBucketsHistogram, explicitBoundsError, finiteBounds } from './otlp-histograms.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import { bucketPart, COUNT_PART, INFINITY_PART, quantilePart, SUM_PART, VALUE_PART, type SeriesPart } from './otlp-parts.ts';
 import type { TimeBounds } from './time-bounds.ts';
@@ -196,14 +195,13 @@ export class OtlpSeries implements MetricsVisitor {
     }
   }
 
-  #native(point: HistogramPoint | ExponentialPoint, field: number, convert: () => FloatHistogram | { readonly invalid: string }): void {
+  #native(point: HistogramPoint | ExponentialPoint, field: number, convert: () => Uint8Array | { readonly invalid: string }): void {
     const isStale = point.hasNoRecordedValue;
-    const histogram = isStale ? undefined : convert();
-    if (histogram !== undefined && 'invalid' in histogram) {
-      this.#refuse(point, histogram.invalid);
+    const payload = isStale ? undefined : convert();
+    if (payload !== undefined && 'invalid' in payload) {
+      this.#refuse(point, payload.invalid);
       return;
     }
-    const payload = histogram === undefined ? undefined : histogramPayload(histogram, true);
     if (payload !== undefined && payload.length > this.#limits.histogramBytesMax) {
       this.#refuse(point, `a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${this.#limits.histogramBytesMax}`);
       return;

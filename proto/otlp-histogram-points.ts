@@ -32,11 +32,29 @@ export class PointNumbers {
   pushVarints(reader: WireReader, end: number): void {
     const { bytes } = reader;
     while (reader.position < end) {
-      // Most buckets hold fewer than 128, and they fit: the hot loop.
+      // Nearly all buckets hold less than 2^21, and they fit: the hot loop.
       const { values } = this;
       let index = this.length;
       let position = reader.position | 0;
-      while (position < end && index < values.length && bytes[position]! < 0x80) values[index++] = bytes[position++]!;
+      while (position < end && index < values.length) {
+        const first = bytes[position]!;
+        if (first < 0x80) {
+          values[index++] = first;
+          position++;
+          continue;
+        }
+        if (position + 2 >= end) break;
+        const second = bytes[position + 1]!;
+        if (second < 0x80) {
+          values[index++] = (first & 0x7f) | (second << 7);
+          position += 2;
+          continue;
+        }
+        const third = bytes[position + 2]!;
+        if (third >= 0x80) break;
+        values[index++] = (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+        position += 3;
+      }
       this.length = index;
       reader.position = position;
       if (position < end) this.push(reader.uint64(end));

@@ -23,6 +23,9 @@ const out = new ColumnWriter(1024);
 const numbers = new Float64Array(1);
 const numberBits = new Uint32Array(numbers.buffer);
 
+/** What a histogram has beside its buckets. */
+export type HistogramHead = Pick<FloatHistogram, 'counterResetHint' | 'schema' | 'zeroThreshold' | 'sum' | 'count' | 'zeroCount'>;
+
 /** The payload of a histogram. `isInteger` says that its sender counted in integers. */
 export function encodeHistogram(histogram: FloatHistogram, isInteger: boolean): Uint8Array {
   return histogramPayload(histogram, isInteger).slice();
@@ -30,23 +33,37 @@ export function encodeHistogram(histogram: FloatHistogram, isInteger: boolean): 
 
 /** The same as a view that is good until the next call: for who copies it anyway. */
 export function histogramPayload(histogram: FloatHistogram, isInteger: boolean): Uint8Array {
-  out.clear();
   const isVarint = canBeVarints(histogram);
-  out.byte(HINTS.indexOf(histogram.counterResetHint) | (isInteger ? INTEGER_FLAG : 0) | (isVarint ? VARINT_FLAG : 0));
-  out.signed(histogram.schema);
-  writeFloat(histogram.zeroThreshold);
-  writeFloat(histogram.sum);
-  if (isVarint) {
-    out.unsigned(histogram.count);
-    out.unsigned(histogram.zeroCount);
-  } else {
-    writeFloat(histogram.count);
-    writeFloat(histogram.zeroCount);
-  }
+  writeHead(histogram, isInteger, isVarint);
   writeSide(histogram.positiveSpans, histogram.positiveBuckets, isVarint);
   writeSide(histogram.negativeSpans, histogram.negativeBuckets, isVarint);
   out.unsigned(histogram.customValues.length);
   for (const bound of histogram.customValues) writeFloat(bound);
+  return out.written();
+}
+
+/** Numbers in a column that is used again and again: the first `length` of `values`. */
+export interface NumberColumn {
+  readonly values: Float64Array;
+  readonly length: number;
+}
+
+/** The buckets of one side in such a column: whole numbers, cut as `spans` say. */
+export interface BucketColumn extends NumberColumn {
+  readonly spans: readonly Span[];
+}
+
+/**
+ * The payload of a histogram that its sender counted in integers, out of columns instead of arrays: the bytes that `histogramPayload` writes
+ * of it, and a view like its. No bucket may be above the count.
+ */
+export function columnsPayload(head: HistogramHead, positive: BucketColumn, negative: BucketColumn, customValues: NumberColumn): Uint8Array {
+  const isVarint = isWhole(head.count);
+  writeHead(head, true, isVarint);
+  writeSide(positive.spans, positive.values, isVarint, positive.length);
+  writeSide(negative.spans, negative.values, isVarint, negative.length);
+  out.unsigned(customValues.length);
+  for (let i = 0; i < customValues.length; i++) writeFloat(customValues.values[i]!);
   return out.written();
 }
 
@@ -106,19 +123,33 @@ function isWhole(value: number): boolean {
   return value > 0 ? value <= SIGNED_VARINT_MAX && value === Math.trunc(value) : value === 0 && 1 / value > 0;
 }
 
+function writeHead(head: HistogramHead, isInteger: boolean, isVarint: boolean): void {
+  out.clear();
+  out.byte(HINTS.indexOf(head.counterResetHint) | (isInteger ? INTEGER_FLAG : 0) | (isVarint ? VARINT_FLAG : 0));
+  out.signed(head.schema);
+  writeFloat(head.zeroThreshold);
+  writeFloat(head.sum);
+  if (isVarint) {
+    out.unsigned(head.count);
+    out.unsigned(head.zeroCount);
+  } else {
+    writeFloat(head.count);
+    writeFloat(head.zeroCount);
+  }
+}
+
 /** The buckets at hand as differences; reused. */
 let differences = new Float64Array(256);
 
-function writeSide(spans: readonly Span[], buckets: readonly number[], isVarint: boolean): void {
+function writeSide(spans: readonly Span[], buckets: ArrayLike<number>, isVarint: boolean, length = buckets.length): void {
   out.unsigned(spans.length);
   for (const { offset, length } of spans) {
     out.signed(offset);
     out.unsigned(length);
   }
-  const { length } = buckets;
   out.unsigned(length);
   if (!isVarint) {
-    for (const bucket of buckets) writeFloat(bucket);
+    for (let i = 0; i < length; i++) writeFloat(buckets[i]!);
     return;
   }
   if (length > differences.length) differences = new Float64Array(Math.max(length, differences.length * 2));

@@ -5,6 +5,8 @@ const NEGATIVE_BUCKET_COUNT = 'histogram has a bucket whose observation count is
 const NEGATIVE_COUNT = "histogram's observation count is negative";
 const COUNT_NOT_BIG_ENOUGH = "histogram's observation count should be at least the number of observations found in the buckets";
 const COUNT_MISMATCH = "histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)";
+/** Ours: Prometheus keeps 64 bits. */
+export const COUNT_NOT_EXACT = 'histogram has a count above 2^53, which cannot be kept exactly';
 const NEGATIVE_SPAN_OFFSET = 'histogram has a span whose offset is negative';
 const INDEX_OUT_OF_RANGE = 'histogram has a span whose bucket index is out of range';
 const SPANS_MISMATCH = 'histogram spans specify different number of buckets than provided';
@@ -35,10 +37,18 @@ export function validateFloatHistogram(histogram: FloatHistogram): string | unde
  * them at most as many.
  */
 export function validateIntegerCounts(histogram: FloatHistogram): string | undefined {
-  const inBuckets = total(histogram.positiveBuckets) + total(histogram.negativeBuckets) + histogram.zeroCount;
-  const mayHaveNan = Number.isNaN(histogram.sum);
-  if (mayHaveNan ? inBuckets <= histogram.count : inBuckets === histogram.count) return undefined;
-  const found = `${inBuckets} observations found in buckets, but the Count field is ${histogram.count}`;
+  return countMismatch(total(histogram.positiveBuckets) + total(histogram.negativeBuckets) + histogram.zeroCount, histogram.count, histogram.sum);
+}
+
+/** The same of counts that are known to be whole and not negative: `inBuckets` of them in the buckets, `count` in all. Those above 2^53 are refused. */
+export function integerCountsError(inBuckets: number, count: number, sum: number): string | undefined {
+  return Number.isSafeInteger(count) ? countMismatch(inBuckets, count, sum) : COUNT_NOT_EXACT;
+}
+
+function countMismatch(inBuckets: number, count: number, sum: number): string | undefined {
+  const mayHaveNan = Number.isNaN(sum);
+  if (mayHaveNan ? inBuckets <= count : inBuckets === count) return undefined;
+  const found = `${inBuckets} observations found in buckets, but the Count field is ${count}`;
   return `${found}: ${mayHaveNan ? COUNT_NOT_BIG_ENOUGH : COUNT_MISMATCH}`;
 }
 

@@ -12,7 +12,10 @@ const POINTS_PER_METRIC = 20;
 const METRICS = 40;
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-type Kind = 'numbers' | 'histograms' | 'exponential';
+type Kind = 'numbers' | 'histograms' | 'exponential' | 'full-exponential';
+
+/** As many buckets as SDKs let a point have, of latencies around a middle one. */
+const FULL_COUNTS = Array.from({ length: 160 }, (_, b) => Math.round(5_000 * Math.exp(-(((b - 80) / 30) ** 2))));
 
 /** What the OpenTelemetry SDK's own serializers make of it. */
 function instance(nowMs: number, index: number, kind: Kind): ResourceMetrics {
@@ -41,7 +44,8 @@ function instance(nowMs: number, index: number, kind: Kind): ResourceMetrics {
 function valueOf(kind: Kind, i: number): unknown {
   if (kind === 'numbers') return i * 1.5;
   if (kind === 'histograms') return { buckets: { boundaries: BOUNDS, counts: [...BOUNDS.map((_, b) => b + i), 1] }, sum: 12.5, count: BOUNDS.reduce((sum, _, b) => sum + b + i, 1), min: 0, max: 1 };
-  return { count: 40, sum: 12.5, scale: 3, zeroCount: 0, positive: { offset: -20, bucketCounts: Array.from({ length: 40 }, () => 1) }, negative: { offset: 0, bucketCounts: [] }, min: 0, max: 1 };
+  const bucketCounts = kind === 'exponential' ? Array.from({ length: 40 }, () => 1) : FULL_COUNTS;
+  return { count: bucketCounts.reduce((sum, count) => sum + count), sum: 12.5, scale: 3, zeroCount: 0, positive: { offset: -20, bucketCounts }, negative: { offset: 0, bucketCounts: [] }, min: 0, max: 1 };
 }
 
 function shape(kind: Kind, encoding: OtlpEncoding): (nowMs: number, instances: number) => Shape {
@@ -53,6 +57,7 @@ export const OTLP_SHAPES: Readonly<Record<string, (nowMs: number, instances: num
   'sums and gauges, protobuf': shape('numbers', 'protobuf'),
   // Fewer of them: a Worker remembers so many series and no more, and what is beyond costs ten times as much.
   'histograms of 12 buckets, protobuf': (nowMs, instances) => shape('histograms', 'protobuf')(nowMs, Math.ceil(instances / 2)),
-  'exponential histograms, protobuf': shape('exponential', 'protobuf'),
+  'exponential histograms of 40 buckets, protobuf': shape('exponential', 'protobuf'),
+  'exponential histograms of 160 buckets, protobuf': shape('full-exponential', 'protobuf'),
   'sums and gauges, JSON': shape('numbers', 'json'),
 };
