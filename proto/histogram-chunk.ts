@@ -67,8 +67,9 @@ function writeSpans(out: BitWriter, spans: ReadHistogram['positiveSpans']): void
 function writeCustomBounds(out: BitWriter, bounds: readonly number[]): void {
   writeUnsigned(out, bounds.length);
   for (const bound of bounds) {
-    const thousandths = bound * 1000;
-    if (thousandths >= 0 && thousandths <= CUSTOM_THOUSANDTHS_MAX && Number.isInteger(thousandths)) writeUnsigned(out, thousandths + 1);
+    const thousandths = Math.round(bound * 1000);
+    // Readers divide: it must come out as the same bound.
+    if (thousandths <= CUSTOM_THOUSANDTHS_MAX && bound >= 0 && thousandths / 1000 === bound) writeUnsigned(out, thousandths + 1);
     else {
       out.write(0, 1);
       out.double(bound);

@@ -17,7 +17,7 @@ export function snappyPlainLength(compressed: Uint8Array, maxBytes: number): num
     length += (byte & 0x7f) * 2 ** (7 * i);
     if (byte < 0x80) {
       if (length > maxBytes) throw new DecodeError(`snappy: the declared length of ${length} bytes is above the limit of ${maxBytes}`);
-      // Every element but a literal is at most 64 bytes out of 2: more than 32:1 cannot be honest, and must not cost memory.
+      // No element makes more than 64 bytes out of 3: more than 32:1 cannot be honest, and must not cost memory.
       if (length > compressed.length * 32) {
         throw new DecodeError(`snappy: the declared length of ${length} bytes cannot come out of ${compressed.length}`);
       }

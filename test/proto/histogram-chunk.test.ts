@@ -68,6 +68,8 @@ test('every field', () => {
   for (const schema of [-4, 0, 8]) roundTrip({ schema, count: 3, sum: -1.5, zeroCount: 1 });
   roundTrip({ positiveSpans: [{ offset: -700, length: 2 }, { offset: 5, length: 1 }], positiveBuckets: [1, 2.5, 1e300], negativeSpans: [{ offset: 0, length: 1 }], negativeBuckets: [7] });
   roundTrip({ schema: CUSTOM_BUCKETS_SCHEMA, customValues: [-1, 0, 0.005, 0.1, 1 / 3, 33_554.43, 33_555, 1e9] });
+  // 25.923000000000002 is not 25.923, though a thousand times it is 25,923.
+  roundTrip({ schema: CUSTOM_BUCKETS_SCHEMA, customValues: [25.923, 25.923000000000002] });
 });
 
 test('times of every width', () => {
