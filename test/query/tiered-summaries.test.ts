@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Engine, type QueryResult } from '../../promql/engine.ts';
 import { SUMMARY_FUNCTIONS } from '../../promql/functions/over-summaries.ts';
 import { ReadReport } from '../../query/read-report.ts';
@@ -249,6 +249,16 @@ describe('what changes', () => {
     expect(got.get(`kind,0,pod,p0 ${START_MS + 8 * HOUR_MS}`)).toBe(1e9);
     expect(infos.length).toBe(1);
     expect(calls).toBeGreaterThan(1);
+  });
+
+  test('where none can answer the catalog is not asked for any', async () => {
+    const tiers = await Tiers.filled(5);
+    const { shards } = tiers;
+    const asked = vi.spyOn(shards.archive!.warm!, 'plan');
+    await tiers.ask('max_over_time(requests_total[90s])', range, undefined, shards);
+    expect(asked).not.toHaveBeenCalled();
+    await tiers.ask('max_over_time(requests_total[1h])', range, undefined, shards);
+    expect(asked).toHaveBeenCalledOnce();
   });
 
   test('what a policy leaves out is read as samples', async () => {

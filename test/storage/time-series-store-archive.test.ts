@@ -246,6 +246,7 @@ describe('retention', () => {
     expect(() => open({ retention: { hot: '2h', cold: '1h' } })).toThrow('the cold retention of 3600000 ms is shorter than the hot one');
     expect(() => open({ retention: { hot: '1h', warm: '7d' }, tieringPolicy: { warm: { resolution: '7m' } } })).toThrow('it has to divide a day');
     expect(() => open({ archive: { bucket: objects, prefix: 'a/' } })).toThrow('without a slash at the end');
+    for (const uri of ['my-bucket', 's3://my-bucket/', 's3://my bucket', 's3://']) expect(() => open({ archive: { bucket: objects, uri } }), uri).toThrow("want one such as 's3://my-bucket', without a slash at the end");
     open({ archive: { bucket: objects, prefix: 'a' } });
     expect(() => reopen({ archive: { bucket: objects, prefix: 'b' } })).toThrow(`the store's archive is under "a"`);
   });

@@ -105,6 +105,14 @@ describe('an object', () => {
   });
 });
 
+test('HEAD of the bucket says where it is, and lists nothing', async () => {
+  for (const url of [BUCKET, `${BUCKET}/`]) {
+    const before = { ...system.store.counts };
+    const answer = await get(url, {}, key, 'HEAD');
+    expect([answer.status, answer.headers.get('x-amz-bucket-region'), await textOf(answer), system.store.counts]).toEqual([200, 'auto', '', before]);
+  }
+});
+
 describe('a list', () => {
   const list = async (query: string, by = key): Promise<string> => textOf(await get(`${BUCKET}?list-type=2&${query}`, {}, by));
 

@@ -66,6 +66,17 @@ describe('what a catalog has written of its files', () => {
     expect(() => decodeManifest(definition, bytes, manifest!, keyOf)).toThrow(`${manifest!.key}: ${PLACES_KEY}: `);
   });
 
+  test('and of a file that it says nothing of the others are known', async () => {
+    const listKey = keyOf(world.tables.get('samples')!.current()!.metadata.snapshots.at(-1)!['manifest-list']);
+    const manifests = decodeManifestList(SAMPLES_TABLE, (await world.objects.get(listKey))!, keyOf, listKey);
+    const manifest = manifests.find(({ added, existing }) => added.files + existing.files > 1)!;
+    const bytes = Buffer.from((await world.objects.get(manifest.key))!);
+    const whole = decodeManifest(SAMPLES_TABLE, bytes, manifest, keyOf);
+    const first = bytes.indexOf('[[', bytes.indexOf(PLACES_KEY)) + 1;
+    bytes.write('null'.padEnd(bytes.indexOf(']', first) + 1 - first), first);
+    expect(decodeManifest(SAMPLES_TABLE, bytes, manifest, keyOf)).toEqual(whole.map((file, i) => (i === 0 ? { ...file, known: undefined } : file)));
+  });
+
   test('and the files say it too, but for what is NaN', async () => {
     const tables = new Set<ArchiveTableName>();
     for (const { file } of known.values()) {
