@@ -3,6 +3,7 @@ import snappyModule from './.build/snappy.wasm';
 import { Admission } from './ingest/admission.ts';
 import { OtlpIngest } from './ingest/from-otlp.ts';
 import { HaTracker } from './ingest/ha-tracker.ts';
+import type { ImportRetention } from './ingest/import-batches.ts';
 import { ImportDoor } from './ingest/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
 import { RemoteWriteIngest } from './ingest/remote-write.ts';
@@ -67,8 +68,11 @@ function appOf(env: Env): Hono {
   const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, gate);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
-  const hotRetentionMsOf = (tenant: string): number => (config.archiveUri === undefined ? policyOf(tenant).hotRetentionMs : undefined) ?? config.importRetentionMs;
-  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, hotRetentionMsOf });
+  const importRetentionOf = (tenant: string): ImportRetention => ({
+    hotMs: (config.archiveUri === undefined ? policyOf(tenant).hotRetentionMs : undefined) ?? config.importRetentionMs,
+    longestMs: (config.archiveUri === undefined ? undefined : retentionOf(policyOf(tenant))('samples')?.longestMs) ?? Infinity,
+  });
+  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
   const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });

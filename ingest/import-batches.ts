@@ -21,8 +21,15 @@ export class ImportSeries {
   }
 }
 
+/** How long a tenant's samples are kept, milliseconds: by its shards, and anywhere at the longest. */
+export interface ImportRetention {
+  readonly hotMs: number;
+  /** Infinity: for ever. */
+  readonly longestMs: number;
+}
+
 /**
- * Batches of an import, which takes samples of any age: what is well within the retention of the hot tier goes there, in any order, and can
+ * Batches of an import, which takes samples of any age that is kept: what is well within the retention of the hot tier goes there, in any order, and can
  * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
  */
 export class ImportBatches {
@@ -30,18 +37,21 @@ export class ImportBatches {
   readonly #clock: Clock;
   readonly #rejections: Rejections;
   readonly #hotAgeMsMax: number;
+  readonly #keptMs: number;
   readonly #hot: LabelledBatches;
   readonly #late: LateBatches;
   /** The series that is open in the hot batches. */
   #series: ImportSeries | undefined;
   #oldestHotMs = 0;
+  #oldestKeptMs = -Infinity;
   #stored: StoredCounts = NOTHING_STORED;
   #lateSamples = 0;
 
-  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, hotRetentionMs: number, rejections: Rejections) {
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, longestMs }: ImportRetention, rejections: Rejections) {
     this.#hasher = shards.hasher;
     this.#clock = clock;
     this.#rejections = rejections;
+    this.#keptMs = longestMs;
     this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
     // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
     const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
@@ -71,6 +81,9 @@ export class ImportBatches {
     if (timestampMs >= this.#oldestHotMs) {
       this.#open(series);
       this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
+    } else if (timestampMs < this.#oldestKeptMs) {
+      // Taken, it would be a file of its day that leaves again at once: a sender of nonsense would have one made for each of a million days.
+      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${this.#keptMs} ms ago, and nothing is kept as long (VARVE_ARCHIVE_RETENTION, or the longest of VARVE_TIERING)`);
     } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(series.labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
     else this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: the timestamp ${timestampMs} cannot be stored`);
   }
@@ -110,6 +123,8 @@ export class ImportBatches {
   }
 
   #readClock(): void {
-    this.#oldestHotMs = this.#clock.nowMs() - this.#hotAgeMsMax;
+    const nowMs = this.#clock.nowMs();
+    this.#oldestHotMs = nowMs - this.#hotAgeMsMax;
+    this.#oldestKeptMs = nowMs - this.#keptMs;
   }
 }

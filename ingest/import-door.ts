@@ -6,7 +6,7 @@ import type { Admission } from './admission.ts';
 import { bodyPieces } from './body-stream.ts';
 import { countStored } from './count-stored.ts';
 import { ExpositionImport } from './exposition-import.ts';
-import { ImportBatches } from './import-batches.ts';
+import { ImportBatches, type ImportRetention } from './import-batches.ts';
 import { ImportSlots } from './import-slots.ts';
 import { InfluxImport } from './influx-import.ts';
 import type { MetadataSink } from './metadata-sink.ts';
@@ -45,8 +45,7 @@ interface ImportServices {
   readonly limits: typeof LIMITS;
   readonly counters: Counters;
   readonly metadata: MetadataSink;
-  /** How old samples of a tenant may be that go to its shards. */
-  readonly hotRetentionMsOf: (tenant: string) => number;
+  readonly retentionOf: (tenant: string) => ImportRetention;
 }
 
 /** Takes streamed bodies of lines, in constant memory: decompress, cut into lines, parse, batch, send. */
@@ -82,11 +81,11 @@ export class ImportDoor {
     { defaultTimestampMs, extraLabels }: ImportOptions,
     formatOf: (context: ImportContext) => LineFormat,
   ): Promise<ImportOutcome> {
-    const { clock, admission, hotRetentionMsOf } = this.#services;
+    const { clock, admission, retentionOf } = this.#services;
     const limits = admission.limits(shards.tenant);
     const slot = await this.#slots.take();
     const rejections = new Rejections(limits.writeErrorsQuotedMax);
-    const batches = new ImportBatches(shards, clock, limits, hotRetentionMsOf(shards.tenant), rejections);
+    const batches = new ImportBatches(shards, clock, limits, retentionOf(shards.tenant), rejections);
     const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
     try {
       await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards, (samples) =>

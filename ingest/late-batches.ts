@@ -1,10 +1,11 @@
 import { formatLabels, type Labels } from '../storage/model/labels.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LateBatchWriter, type LateSeries } from '../storage/shard/late-batch.ts';
+import { groupedByDays } from '../storage/shard/late-days.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Rejections } from './rejections.ts';
 
-type LateLimits = Pick<typeof LIMITS, 'lateBatchBytesTarget'>;
+type LateLimits = Pick<typeof LIMITS, 'lateBatchBytesTarget' | 'archiveLateDaysMax'>;
 
 /** A sample in memory with its start timestamp, about. */
 const SAMPLE_BYTES = 32;
@@ -59,8 +60,14 @@ export class LateBatches {
       const series = byShard[this.#shards.hasher.words[1]! % this.#shards.shardCount]!;
       for (let start = 0; start < column.timestampsMs.length; start += SERIES_SAMPLES_MAX) series.push(slice(labels, column, start, start + SERIES_SAMPLES_MAX));
     }
-    const stored = await Promise.all(byShard.map((series, shard) => this.#send(shard, series)));
+    const stored = await Promise.all(byShard.map((series, shard) => this.#sendByDays(shard, series)));
     return stored.reduce((sum, samples) => sum + samples, 0);
+  }
+
+  async #sendByDays(shard: number, series: readonly LateSeries[]): Promise<number> {
+    let stored = 0;
+    for (const group of groupedByDays(series, this.#limits.archiveLateDaysMax)) stored += await this.#send(shard, group);
+    return stored;
   }
 
   async #send(shard: number, series: readonly LateSeries[]): Promise<number> {

@@ -18,6 +18,7 @@ export interface FlushLimits {
   readonly archiveGraceMs: number;
   readonly archiveLateSamplesTarget: number;
   readonly archiveLateBatchesMax: number;
+  readonly archiveLateDaysMax: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -102,12 +103,18 @@ function quietDayEndMs({ archivedUntilMs, oldestMs, newestFiledMs }: FlushState,
 }
 
 /** As many as fit, at least one; in order, so that of equal timestamps the one accepted last counts. */
-function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveLateSamplesTarget, archiveLateBatchesMax }: FlushLimits): number[] {
+function takeLate(late: readonly LateHead[], archivedUntilMs: number, { archiveLateSamplesTarget, archiveLateBatchesMax, archiveLateDaysMax }: FlushLimits): number[] {
   const sequences: number[] = [];
   let samples = 0;
-  for (const { sequence, sampleCount, newestMs } of late) {
+  let days = 0;
+  let [oldestDay, newestDay] = [Infinity, -Infinity];
+  for (const { sequence, sampleCount, oldestMs, newestMs } of late) {
     samples += sampleCount;
-    if (newestMs >= archivedUntilMs || (sequences.length > 0 && samples > archiveLateSamplesTarget) || sequences.length === archiveLateBatchesMax) break;
+    // At the most: nobody knows which days a batch is of.
+    days += Math.min(sampleCount, dayOf(newestMs) - dayOf(oldestMs) + 1);
+    [oldestDay, newestDay] = [Math.min(oldestDay, dayOf(oldestMs)), Math.max(newestDay, dayOf(newestMs))];
+    const isMore = samples > archiveLateSamplesTarget || Math.min(days, newestDay - oldestDay + 1) > archiveLateDaysMax;
+    if (newestMs >= archivedUntilMs || (sequences.length > 0 && isMore) || sequences.length === archiveLateBatchesMax) break;
     sequences.push(sequence);
   }
   return sequences;

@@ -260,6 +260,8 @@ export const LIMITS = {
   archiveGapSamplesMax: 2048 * KIB,
   /** Late samples that one flush takes out of the queue: 24 bytes each in memory. */
   archiveLateSamplesTarget: 256 * KIB,
+  /** Days that they are of, and that one late batch may be of: each becomes a file, and all files of a flush, a KiB each to describe, are one commit. */
+  archiveLateDaysMax: 1 * KIB,
   /** Files that the catalog looks at for one answer: some 2 MiB of descriptions. */
   archiveFilesPageMax: 1024,
   /** Files that one snapshot of an Iceberg table adds, unless one commit alone has more. */

@@ -2,8 +2,9 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeLateBatch } from './late-batch.ts';
+import { DAY_MS } from './late-days.ts';
 
-type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax'>;
+type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax' | 'archiveLateDaysMax'>;
 
 export type LateAnswer =
   /** The batch is durable, now or since an earlier try. */
@@ -15,7 +16,8 @@ export type LateAnswer =
 export interface LateHead {
   readonly sequence: number;
   readonly sampleCount: number;
-  /** Unix milliseconds of its newest sample. */
+  /** Unix milliseconds of its oldest and its newest sample. */
+  readonly oldestMs: number;
   readonly newestMs: number;
 }
 
@@ -83,15 +85,21 @@ export class LateQueue {
    */
   append(message: ArrayBuffer, { isNew = false }: { readonly isNew?: boolean } = {}): LateAnswer {
     let head;
+    const days = new Set<number>();
     try {
-      head = decodeLateBatch(message, () => {});
+      head = decodeLateBatch(message, ({ timestampsMs }) => {
+        for (const timeMs of timestampsMs) days.add(Math.floor(timeMs / DAY_MS));
+      });
     } catch (error) {
       if (error instanceof DecodeError) return { status: 'refused', isFull: false, message: error.message };
       throw error;
     }
-    const { lateQueueBytesMax, lateRowsMax, sqlRowBytesMax } = this.#limits;
+    const { lateQueueBytesMax, lateRowsMax, sqlRowBytesMax, archiveLateDaysMax } = this.#limits;
     if (message.byteLength > sqlRowBytesMax) {
       return { status: 'refused', isFull: false, message: `a batch of old samples has ${message.byteLength} bytes, the limit sqlRowBytesMax is ${sqlRowBytesMax}` };
+    }
+    if (days.size > archiveLateDaysMax) {
+      return { status: 'refused', isFull: false, message: `a batch of old samples is of ${days.size} days, the limit archiveLateDaysMax is ${archiveLateDaysMax}` };
     }
     const crc = new DataView(message).getUint32(4, true);
     if (!isNew && this.#holds(crc, message)) return { status: 'stored', samplesStored: head.sampleCount };
@@ -137,11 +145,11 @@ export class LateQueue {
   waiting(samplesTarget: number, batchesMax: number): LateHead[] {
     const heads: LateHead[] = [];
     let samples = 0;
-    const rows = this.#sql.each<{ sequence: number; samples: number; newest_ms: number }>(
-      'SELECT sequence, sample_count AS samples, newest_ms FROM late_batch WHERE length(batch) > 0 ORDER BY sequence',
+    const rows = this.#sql.each<{ sequence: number; samples: number; oldest_ms: number; newest_ms: number }>(
+      'SELECT sequence, sample_count AS samples, oldest_ms, newest_ms FROM late_batch WHERE length(batch) > 0 ORDER BY sequence',
     );
     for (const row of rows) {
-      heads.push({ sequence: row.sequence, sampleCount: row.samples, newestMs: row.newest_ms });
+      heads.push({ sequence: row.sequence, sampleCount: row.samples, oldestMs: row.oldest_ms, newestMs: row.newest_ms });
       samples += row.samples;
       if (samples > samplesTarget || heads.length === batchesMax) break;
     }

@@ -2,7 +2,8 @@ import { labelsKey, type Labels } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { BatchChange, SeriesChange } from '../shard/change-feed.ts';
-import { decodeLateBatch, LateBatchWriter } from '../shard/late-batch.ts';
+import { decodeLateBatch, LateBatchWriter, type LateSeries } from '../shard/late-batch.ts';
+import { groupedByDays } from '../shard/late-days.ts';
 import type { LateQueue } from '../shard/late-queue.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
 import { lowerBound, type Part } from '../shard/piece.ts';
@@ -75,17 +76,22 @@ export class LateValues {
       // There was room for so many, unless their keys are very long.
       if (answer.status === 'refused') throw new VarveError('overloaded', answer.message);
     };
-    for (const { labels, timestampsMs, values } of series) {
-      for (let from = 0; from < timestampsMs.length; from += SERIES_SAMPLES_MAX) {
+    const stretches = series.flatMap(({ labels, timestampsMs, values }) =>
+      Array.from({ length: Math.ceil(timestampsMs.length / SERIES_SAMPLES_MAX) }, (_, k): LateSeries => {
+        const from = k * SERIES_SAMPLES_MAX;
         const to = Math.min(timestampsMs.length, from + SERIES_SAMPLES_MAX);
-        const times = Float64Array.from({ length: to - from }, (_, i) => timestampsMs[from + i]!);
-        const bits = bitsOf(values, from, to);
-        writer.add({ labels, timestampsMs: times, valueBits: bits, startsMs: new Float64Array(times.length) });
-        if (isRead) this.#add(labels, times, bits);
+        const times = Float64Array.from({ length: to - from }, (_time, i) => timestampsMs[from + i]!);
+        return { labels, timestampsMs: times, valueBits: bitsOf(values, from, to), startsMs: new Float64Array(times.length) };
+      }),
+    );
+    for (const group of groupedByDays(stretches, LIMITS.archiveLateDaysMax)) {
+      for (const one of group) {
+        writer.add(one);
         if (writer.plainBytes >= LIMITS.lateBatchBytesTarget) send();
       }
+      if (writer.sampleCount > 0) send();
     }
-    if (writer.sampleCount > 0) send();
+    if (isRead) for (const { labels, timestampsMs, valueBits } of stretches) this.#add(labels, timestampsMs, valueBits);
     if (isRead) this.#runsOf = this.#state;
   }
 

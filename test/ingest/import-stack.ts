@@ -26,7 +26,7 @@ export class ImportStack {
   readonly door: ImportDoor;
   readonly #router: ShardRouter;
 
-  constructor({ shardCount = 1, limits = LIMITS, limitsOf }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant } = {}) {
+  constructor({ shardCount = 1, limits = LIMITS, limitsOf, longestMs = Infinity }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant; readonly longestMs?: number } = {}) {
     this.shards = new MemoryShards(limits);
     this.shards.nowMs = NOW_MS;
     this.#router = new ShardRouter(this.shards, shardCount);
@@ -34,7 +34,7 @@ export class ImportStack {
     // The system's bounds are made small by tests that are not about tenants'.
     const { importBodyBytesMax, labelsPerSeriesMax } = limits;
     const admission = new Admission(limitsOf ?? (() => ({ ...DEFAULT_TENANT_LIMITS, importBodyBytesMax, labelsPerSeriesMax })), limits, this.clock);
-    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, hotRetentionMsOf: () => LIMITS.hotRetentionMs });
+    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, retentionOf: () => ({ hotMs: LIMITS.hotRetentionMs, longestMs }) });
   }
 
   tenant(): Promise<TenantShards> {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { flushDueMs, planFlush, type FlushState, type FlushWork } from '../../../storage/archive/flush-plan.ts';
 
-const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTarget: 10, archiveLateBatchesMax: 3 };
-const late = (...heads: [sequence: number, sampleCount: number, newestMs: number][]) => heads.map(([sequence, sampleCount, newestMs]) => ({ sequence, sampleCount, newestMs }));
+const limits = { archiveWindowMs: 100, archiveGraceMs: 250, archiveLateSamplesTarget: 10, archiveLateBatchesMax: 3, archiveLateDaysMax: 4 };
+const late = (...heads: [sequence: number, sampleCount: number, newestMs: number][]) => heads.map(([sequence, sampleCount, newestMs]) => ({ sequence, sampleCount, oldestMs: newestMs, newestMs }));
 
 function f(state: Partial<FlushState>, nowMs: number, want: FlushWork | undefined): void {
   const full = { archivedUntilMs: -Infinity, oldestMs: undefined, newestFiledMs: undefined, late: [], ...state };
@@ -62,4 +62,17 @@ test('the last day of a shard that gets no more samples is closed', () => {
   f({ ...quiet, late: late([1, 4, day + 600]) }, day + 700, close);
   // There is no day of a shard that has no files, or that nobody makes roll-ups of.
   f({ archivedUntilMs: 500 }, 1e9, undefined);
+});
+
+test('late batches that may be of too many days, each of which is a file, go with a later flush', () => {
+  const day = 86_400_000;
+  const heads = (...days: [oldest: number, newest: number, sampleCount: number][]) => days.map(([oldest, newest, sampleCount], i) => ({ sequence: i + 1, sampleCount, oldestMs: oldest * day, newestMs: newest * day }));
+  const want = (late: FlushState['late'], sequences: readonly number[]): void => f({ archivedUntilMs: 1e15, late }, 0, { kind: 'late', sequences });
+  // Of the same days, in whatever batch.
+  want(heads([0, 3, 4], [1, 3, 3], [0, 2, 3]), [1, 2, 3]);
+  want(heads([0, 3, 4], [1, 4, 3]), [1]);
+  // As few samples are of as few days, however far between.
+  want(heads([0, 9000, 2], [-9000, 9, 2], [5, 5, 1]), [1, 2]);
+  // One alone goes in any case: an earlier release may have taken it.
+  want(heads([0, 9000, 9], [5, 5, 1]), [1]);
 });
