@@ -34,8 +34,7 @@ interface EdgeRange {
 function extendedDifference(column: HistogramColumn, edges: EdgeSamples, range: EdgeRange, isCounter: boolean): NotedHistogram<FloatHistogram> {
   const notes = new Set<HistogramNote>();
   const mixed = (): NotedHistogram<FloatHistogram> => ({ result: undefined, notes: notes.add('mixed-schemas') });
-  if (!isOfOneKind(column, edges)) return mixed();
-  if (isCounter && someGauge(column, edges)) notes.add('not-counter');
+  if (!isOfOneKind(column, edges, isCounter, notes)) return mixed();
   const left = histogramAtLeftEdge(column, edges, range, isCounter, notes);
   const right = histogramAtRightEdge(column, edges, range, isCounter, notes);
   if (left === undefined || right === undefined) return mixed();
@@ -53,15 +52,15 @@ function extendedDifference(column: HistogramColumn, edges: EdgeSamples, range: 
   return { result: withHint(compactHistogram(histogram), 'gauge'), notes };
 }
 
-function isOfOneKind(column: HistogramColumn, edges: EdgeSamples): boolean {
+/** Whether no exponential histogram is mixed with custom ones. Gauges among counters are noted as far as the window was looked at. */
+function isOfOneKind(column: HistogramColumn, edges: EdgeSamples, isCounter: boolean, notes: Set<HistogramNote>): boolean {
   const custom = isCustomSchema(column.histograms[edges.first]!.schema);
-  for (let i = edges.first + 1; i <= edges.last; i++) if (isCustomSchema(column.histograms[i]!.schema) !== custom) return false;
+  for (let i = edges.first; i <= edges.last; i++) {
+    const { schema, counterResetHint } = column.histograms[i]!;
+    if (isCustomSchema(schema) !== custom) return false;
+    if (isCounter && counterResetHint === 'gauge') notes.add('not-counter');
+  }
   return true;
-}
-
-function someGauge(column: HistogramColumn, edges: EdgeSamples): boolean {
-  for (let i = edges.first; i <= edges.last; i++) if (column.histograms[i]!.counterResetHint === 'gauge') return true;
-  return false;
 }
 
 function histogramAtLeftEdge(

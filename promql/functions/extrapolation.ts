@@ -7,9 +7,9 @@ export interface RateWindow {
   readonly sampleCount: number;
 }
 
-/** Where the counter is known to have stood at 0 inside the window before its first sample. */
+/** Where the counter is known to have stood at 0 inside the window before its first sample. A start of 0 is none: nothing is known. */
 export function knownStartMs(window: RateWindow, startTimestampMs: number): number | undefined {
-  return startTimestampMs > window.rangeStartMs && startTimestampMs < window.firstMs ? startTimestampMs : undefined;
+  return startTimestampMs !== 0 && startTimestampMs > window.rangeStartMs && startTimestampMs < window.firstMs ? startTimestampMs : undefined;
 }
 
 /**

@@ -41,7 +41,7 @@ export function histogramDifference(column: HistogramColumn, first: number, last
   const notes = new Set<HistogramNote>();
   const newest = histograms[last]!;
   let oldest = histograms[first]!;
-  noteKind(oldest, newest, isCounter, notes);
+  if (isCounter) noteKind(oldest, newest, isCounter, notes);
   const resets = isCounter ? resetsBetween(findHistogramResets(column), first, last) : [];
   if (resets[0] === first + 1) {
     const { schema, customValues } = histograms[first + 1]!;
@@ -49,6 +49,8 @@ export function histogramDifference(column: HistogramColumn, first: number, last
   }
   const custom = isCustomSchema(oldest.schema);
   if (isCustomSchema(newest.schema) !== custom) return { result: undefined, notes: notes.add('mixed-schemas') };
+  // Of what has no difference it does not matter that it is no gauge.
+  if (!isCounter) noteKind(oldest, newest, isCounter, notes);
   let minSchema = Math.min(oldest.schema, newest.schema);
   if (isCounter) {
     for (let i = first + 1; i < last; i++) {

@@ -23,6 +23,7 @@ export function mergeSeries(all: readonly StepSeries[]): StepSeries[] {
   return merged;
 }
 
+/** Whether the name goes is decided by the first sample of all, as in Prometheus. */
 function mergeTwo(first: StepSeries, second: StepSeries): StepSeries {
   const columns = new StepColumns(first.present.length);
   for (let step = 0; step < first.present.length; step++) {
@@ -30,7 +31,12 @@ function mergeTwo(first: StepSeries, second: StepSeries): StepSeries {
     columns.copyStep(step, first);
     columns.copyStep(step, second);
   }
-  return columns.toSeries(first.labels, first.dropName);
+  return columns.toSeries(first.labels, isEarlier(first, second) ? first.dropName : second.dropName);
+}
+
+function isEarlier(first: StepSeries, second: StepSeries): boolean {
+  const isThere = (mark: number): boolean => mark !== ABSENT;
+  return first.present.findIndex(isThere) < second.present.findIndex(isThere);
 }
 
 /** Brings together the series that an operator below may have given equal labels. */

@@ -86,14 +86,14 @@ function parseAt(cursor: TokenCursor, expr: Expr): AtModifier {
   return Math.sign(value) * Math.round(Math.abs(value) * 1000) + 0;
 }
 
+/** Not part of the expression's position, as in Prometheus. */
 function parseEdges(cursor: TokenCursor, expr: Expr, edges: RangeEdges): Expr {
   cursor.take();
   if (expr.kind === 'subquery') cursor.fail(expr.position, `${edges} modifier is not supported for subqueries`);
   if (expr.kind !== 'vector' && expr.kind !== 'matrix') return cursor.fail(expr.position, `${edges} modifier not implemented`);
   const earlier = (expr.kind === 'vector' ? expr : expr.selector).edges;
   if (earlier !== undefined && earlier !== edges) cursor.fail(expr.position, 'anchored and smoothed modifiers cannot be used together');
-  const position = { start: expr.position.start, end: cursor.lastEnd };
-  return expr.kind === 'vector' ? { ...expr, edges, position } : { ...expr, selector: { ...expr.selector, edges }, position };
+  return expr.kind === 'vector' ? { ...expr, edges } : { ...expr, selector: { ...expr.selector, edges } };
 }
 
 function expectTimed(cursor: TokenCursor, expr: Expr, modifier: string): Timed {

@@ -3,8 +3,8 @@ import { childrenOf } from '../parser/ast.ts';
 
 /**
  * The selectors whose histograms are only asked for their count and sum, as in `histogram_count(rate(h[5m]))`: their buckets need not be
- * carried through the query. Quantiles, fractions, trimming, equality and `count_values` need the buckets; so do subqueries, which find counter
- * resets by them. These also count where they only see the statistic, since resets of what is no counter are found by its buckets where there
+ * carried through the query. Quantiles, fractions, deviations, trimming, equality and `count_values` need the buckets; so do subqueries, which
+ * find counter resets by them. These also count where they only see the statistic, since resets of what is no counter are found by its buckets where there
  * are any: as in Prometheus, `histogram_count(rate(gauge[5m])) != 0` has another rate than without the comparison.
  */
 export function statisticsSelectors(expr: ResolvedExpr): ReadonlySet<VectorSelector<number>> {
@@ -24,7 +24,7 @@ function collect(expr: ResolvedExpr, isStatistic: boolean, found: Set<VectorSele
 }
 
 const STATISTICS: ReadonlySet<string> = new Set(['histogram_count', 'histogram_sum', 'histogram_avg']);
-const BUCKET_FUNCTIONS: ReadonlySet<string> = new Set(['histogram_quantile', 'histogram_quantiles', 'histogram_fraction']);
+const BUCKET_FUNCTIONS: ReadonlySet<string> = new Set(['histogram_fraction', 'histogram_quantile', 'histogram_quantiles', 'histogram_stddev', 'histogram_stdvar']);
 const BUCKET_OPERATORS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['</', '>/', '==', '!=']);
 
 function needsBuckets(expr: ResolvedExpr): boolean {

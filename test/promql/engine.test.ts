@@ -36,6 +36,17 @@ describe('results', () => {
     expect(value.series[2]!.present).toBeUndefined();
   });
 
+  test('a series that `or` puts together has a name or none as its first sample says', async () => {
+    const { engine } = engineOn('hits{} 1 1 1\n  late{} _ 1 1');
+    const namesOf = async (query: string): Promise<string[]> => {
+      const { value } = await engine.range(query, RANGE);
+      return value.kind === 'matrix' ? value.series.map(({ labels, timestampsMs }) => `${labels.join()} ×${timestampsMs.length}`) : [];
+    };
+    expect(await namesOf('hits offset 1m != bool hits or hits')).toEqual(['__name__,hits ×3']);
+    expect(await namesOf('hits * 1 or hits')).toEqual([' ×3']);
+    expect(await namesOf('late or late offset 1m * 2')).toEqual(['__name__,late ×3']);
+  });
+
   test('the end of a range need not be a step', async () => {
     const { engine } = engineOn(DATA);
     const { value } = await engine.range('time()', { ...RANGE, endMs: 119_999 });

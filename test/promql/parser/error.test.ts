@@ -202,6 +202,7 @@ describe('meaning', () => {
   f('foo + on(a) 1', '1:1 | vector matching only allowed between instant vectors');
   f('foo + fill(1) 1', '1:1 | filling in missing series only allowed between instant vectors');
   f('foo + on(a) group_left(a) bar', '1:5 | label "a" must not occur in ON and GROUP clause at once');
+  f('foo anchored + on(a) group_left(a) bar', '1:5 | label "a" must not occur in ON and GROUP clause at once');
 });
 
 describe('metric selectors and metrics', () => {
