@@ -1,5 +1,6 @@
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { ZstdFrames } from '../proto/zstd-frames.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
@@ -45,8 +46,8 @@ function isKnown(encoding: string): encoding is keyof typeof DECOMPRESSORS {
 }
 
 async function* decompressed(received: AsyncIterable<Uint8Array>, encoding: keyof typeof DECOMPRESSORS, limits: StreamLimits): AsyncGenerator<Uint8Array> {
-  let failure: unknown;
-  const pieces = cut(noting(received, (error) => (failure = error)), limits.importCompressedChunkBytes);
+  const seen: Seen = { failure: undefined, length: 0, isWhole: false };
+  const pieces = cut(noting(received, seen), limits.importCompressedChunkBytes, encoding === 'zstd' ? new ZstdFrames() : undefined);
   const source = Readable.from(pieces, { objectMode: false, highWaterMark: 1 });
   const stream = pipeline(source, DECOMPRESSORS[encoding](limits), () => {
     // An error comes out of the stream below.
@@ -55,24 +56,43 @@ async function* decompressed(received: AsyncIterable<Uint8Array>, encoding: keyo
     yield* stream as AsyncIterable<Uint8Array>;
   } catch (error) {
     // What went wrong while receiving is not the compression's fault.
-    if (failure !== undefined) throw failure;
+    if (seen.failure !== undefined) throw seen.failure;
     throw badData(`the body is not valid ${encoding}: ${error instanceof Error ? error.message : String(error)}`);
   }
+  // zlib's own format ends where it says, whatever comes behind it; the others look there themselves, or are cut there.
+  if (encoding === 'deflate' && !(seen.isWhole && stream.bytesWritten === seen.length)) throw badData('the body is not valid deflate: there are bytes behind its end');
+  if (seen.length === 0) throw badData(`the body is not valid ${encoding}: it is empty`);
 }
 
-async function* noting(received: AsyncIterable<Uint8Array>, failed: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+/** What has been received: an error in place of the rest, bytes, and whether that was all. */
+interface Seen {
+  failure: unknown;
+  length: number;
+  isWhole: boolean;
+}
+
+async function* noting(received: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Uint8Array> {
   try {
-    yield* received;
+    for await (const chunk of received) {
+      seen.length += chunk.length;
+      yield chunk;
+    }
+    seen.isWhole = true;
   } catch (error) {
-    failed(error);
+    seen.failure = error;
     throw error;
   }
 }
 
-/** Small pieces, so that what a decompressor makes of one stays small. */
-async function* cut(received: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<Uint8Array> {
+/** Small pieces, so that what a decompressor makes of one stays small, and no piece with the end of one frame and the beginning of the next. */
+async function* cut(received: AsyncIterable<Uint8Array>, bytesMax: number, frames: ZstdFrames | undefined): AsyncGenerator<Uint8Array> {
   for await (const chunk of received) {
-    for (let start = 0; start < chunk.length; start += bytesMax) yield chunk.subarray(start, start + bytesMax);
+    for (let start = 0; start < chunk.length; ) {
+      const most = Math.min(start + bytesMax, chunk.length);
+      const end = frames === undefined ? most : frames.advance(chunk, start, most);
+      yield chunk.subarray(start, end);
+      start = end;
+    }
   }
 }
 

@@ -1,7 +1,9 @@
 import { constants, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { DecodeError } from '../proto/decode-error.ts';
 import { decodeSnappyFramed, isSnappyFramed } from '../proto/snappy-framed.ts';
+import { concatBytes } from '../proto/concat-bytes.ts';
 import { snappyPlainLength, type SnappyDecode } from '../proto/snappy.ts';
+import { ZstdFrames } from '../proto/zstd-frames.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 
 export const CONTENT_ENCODINGS = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'] as const;
@@ -12,6 +14,9 @@ export type ContentEncoding = (typeof CONTENT_ENCODINGS)[number];
  * and bodies of more are refused anyway.
  */
 const ZSTD_WINDOW_LOG_MAX = 24;
+
+/** Frames of one body: each costs a call of the decompressor, and may be nine bytes and empty. Encoders write one, pzstd one a megabyte or more. */
+const ZSTD_FRAMES_MAX = 1024;
 
 /** workerd's decompressors refuse output that comes within a chunk of the bound that they are given: give them more and look afterwards. */
 const SLACK_BYTES = 256 * 1024;
@@ -50,22 +55,48 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, snappy: 
 
 /** `undefined`, or what else a decompressor throws, when it would be longer than `bytesMax` and some slack. */
 function decompressed(body: Uint8Array, encoding: ContentEncoding, snappy: SnappyDecode, bytesMax: number): Uint8Array | undefined {
-  const options = { maxOutputLength: bytesMax + SLACK_BYTES };
   switch (encoding) {
     case 'identity':
       return body;
     case 'gzip':
-      return gunzipSync(body, options);
+      // Which looks behind the end itself: for another member.
+      return gunzipSync(body, { maxOutputLength: bytesMax + SLACK_BYTES });
     case 'deflate':
-      // The name means zlib's format; some senders leave its header out.
-      return hasZlibHeader(body) ? inflateSync(body, options) : inflateRawSync(body, options);
+      return inflated(body, bytesMax);
     case 'zstd':
-      return zstdDecompressSync(body, { ...options, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } });
+      return unpackedFrames(body, bytesMax);
     case 'snappy':
       // The framed format is what the OpenTelemetry Collector called snappy for years.
       if (isSnappyFramed(body)) return decodeSnappyFramed(body, snappy, bytesMax);
       return snappyPlainLength(body, Infinity) > bytesMax ? undefined : snappy(body);
   }
+}
+
+/** The name means zlib's format; some senders leave its header out. */
+function inflated(body: Uint8Array, bytesMax: number): Uint8Array {
+  const options = { maxOutputLength: bytesMax + SLACK_BYTES, info: true };
+  // The types do not know of `info`.
+  const result: unknown = hasZlibHeader(body) ? inflateSync(body, options) : inflateRawSync(body, options);
+  const { buffer, engine } = result as { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
+  const left = body.length - engine.bytesWritten;
+  if (left !== 0) throw badData(`the body is not deflate: ${left} bytes stand behind its end`);
+  return buffer;
+}
+
+function unpackedFrames(body: Uint8Array, bytesMax: number): Uint8Array | undefined {
+  const frames = new ZstdFrames();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (let start = 0; start < body.length && length <= bytesMax; ) {
+    const end = frames.advance(body, start, body.length);
+    if (frames.count > ZSTD_FRAMES_MAX) throw badData(`the body is more than ${ZSTD_FRAMES_MAX} frames of zstd`);
+    const options = { maxOutputLength: bytesMax - length + SLACK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } };
+    const part = zstdDecompressSync(body.subarray(start, end), options);
+    parts.push(part);
+    length += part.length;
+    start = end;
+  }
+  return length > bytesMax ? undefined : parts.length === 1 ? parts[0] : concatBytes(parts, length);
 }
 
 /** RFC 1950: method 8 in the low bits, and both bytes together a multiple of 31. */

@@ -29,6 +29,9 @@ function sample(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i % 251) ^ ((i >> 9) & 0x0f));
 }
 
+/** What decoders pass over: the magic number, three bytes, and these. */
+const SKIPPABLE_FRAME = Uint8Array.of(0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 0x28, 0xb5, 0x2f);
+
 const CODERS: readonly (readonly [name: string, encoding: ContentEncoding, compress: (plain: Uint8Array) => Uint8Array])[] = [
   ['none', 'identity', (plain) => plain],
   ['gzip', 'gzip', (plain) => gzipSync(plain)],
@@ -68,6 +71,26 @@ export function decompressContract(): void {
     for (const bad of [body.subarray(0, body.length - 3), Uint8Array.from([0xff, 0xff, ...body]), new Uint8Array(0)]) {
       expect(() => unpack(bad, encoding)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
     }
+  });
+
+  test.each([
+    ['gzip', [gzipSync(sample(70_000)), gzipSync(sample(1000))]],
+    ['zstd', [zstdCompressSync(sample(70_000)), SKIPPABLE_FRAME, zstdCompressSync(new Uint8Array(0)), zstdCompressSync(sample(1000)), SKIPPABLE_FRAME]],
+  ] as const)('%s: pieces that were compressed each for itself are one body', (encoding, pieces) => {
+    const got = unpack(Buffer.concat(pieces), encoding);
+    expect(Buffer.from(got).equals(Buffer.concat([sample(70_000), sample(1000)]))).toBe(true);
+    expect(() => unpack(Buffer.concat(pieces), encoding, 70_999)).toThrow('testBytesMax of 70999');
+  });
+
+  test.each(CODERS.filter(([name]) => name !== 'none'))('%s: bytes behind the end are not passed over', (_, encoding, compress) => {
+    for (const behind of ['x', 'some more bytes']) {
+      expect(() => unpack(Buffer.concat([compress(sample(1000)), Buffer.from(behind)]), encoding)).toThrow(expect.objectContaining({ kind: 'bad-data' }));
+    }
+  });
+
+  test('zstd: frames without end', () => {
+    const empty = zstdCompressSync(new Uint8Array(0));
+    expect(() => unpack(Buffer.concat(Array.from({ length: 2000 }, () => empty)), 'zstd')).toThrow('more than 1024 frames');
   });
 
   test('snappy: a length that lies is refused before it is believed', () => {

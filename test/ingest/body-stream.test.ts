@@ -57,6 +57,7 @@ describe('a body comes out as it was', () => {
   comesOut('gzip', Buffer.concat([gzipSync(text.subarray(0, 1000)), gzipSync(text.subarray(1000))]));
   comesOut('deflate', deflateSync(text));
   comesOut('zstd', zstdCompressSync(text));
+  comesOut('zstd', Buffer.concat([zstdCompressSync(text.subarray(0, 1000)), zstdCompressSync(''), ...Array.from(inPieces(text.subarray(1000), 3000), (piece) => zstdCompressSync(piece))]));
 });
 
 describe('refused', () => {
@@ -73,6 +74,20 @@ describe('refused', () => {
     ['zstd', text],
   ])('damaged %s', async (encoding, packed) => {
     await expect(read(inPieces(packed, 999), { encoding })).rejects.toMatchObject({ kind: 'bad-data', message: expect.stringContaining(`not valid ${encoding}`) });
+  });
+
+  test.each([
+    ['gzip', gzipSync(text)],
+    ['deflate', deflateSync(text)],
+    ['zstd', zstdCompressSync(text)],
+  ])('bytes behind the end of %s, in the same chunk and in later ones', async (encoding, packed) => {
+    for (const chunks of [[Buffer.concat([packed, text])], [packed, text], [packed, text, text, text]]) {
+      await expect(read(chunks, { encoding })).rejects.toMatchObject({ kind: 'bad-data', message: expect.stringContaining(`not valid ${encoding}`) });
+    }
+  });
+
+  test.each(['gzip', 'deflate', 'zstd'])('an empty body that is called %s', async (encoding) => {
+    await expect(read([], { encoding })).rejects.toMatchObject({ kind: 'bad-data', message: expect.stringContaining(`not valid ${encoding}`) });
   });
 
   test('a zstd frame that asks for a window above the limit', async () => {

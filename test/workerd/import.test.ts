@@ -43,6 +43,13 @@ test.each(['identity', 'gzip', 'deflate', 'zstd'])('an exposition in %s', async 
   expect(await count(`import_${encoding}`)).toBe('5000');
 });
 
+test('a file of zstd frames put one after another', async () => {
+  const files = await Promise.all(['frames_a', 'frames_b', 'frames_c'].map((metric) => compressed(lines(metric), createZstdCompress())));
+  const answer = await SELF.fetch(`${BASE}/api/v1/import/prometheus`, { method: 'POST', body: await new Blob(files).arrayBuffer(), headers: { 'content-encoding': 'zstd' } });
+  expect([answer.status, await answer.text()]).toEqual([204, '']);
+  expect(await count('{__name__=~"frames_[abc]"}')).toBe('15000');
+});
+
 test('a body in chunks, with a bad line and an old sample', async () => {
   const chunks = ['chunked{i="1"} 1\nchun', 'ked{i="2"} 2\nbad\nchunked{i="3"} 3 10000000', '00000\n'];
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
