@@ -3,6 +3,7 @@ import { plainSampleEnd, readPlainSample } from '../proto/write-columns.ts';
 import type { WireReader } from '../proto/wire-reader.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesList } from './series-list.ts';
 
 /** Requests of one length that are compared; more that differ only in their middles are not told apart, and decoded. */
 const ALIKE_MAX = 8;
@@ -103,9 +104,7 @@ export class KnownRequest {
   /** Where each series' sample begins in the message, and where it ends. */
   readonly #samplesAt: Uint32Array;
   readonly #samplesEnd: Uint32Array;
-  readonly #low: Uint32Array;
-  readonly #high: Uint32Array;
-  readonly #check: Uint32Array;
+  readonly list: SeriesList;
 
   constructor(plain: Uint8Array, hasher: SeriesHasher, columns: RequestColumns, ids: SeriesIdColumns) {
     const { seriesCount, symbolCount } = columns;
@@ -118,9 +117,7 @@ export class KnownRequest {
     this.#sampleStart = columns.sampleStart.slice(0, seriesCount + 1);
     this.#samplesAt = columns.samplesAt.slice(0, seriesCount);
     this.#samplesEnd = this.#samplesAt.map((at) => plainSampleEnd(plain, at));
-    this.#low = ids.low.slice(0, seriesCount);
-    this.#high = ids.high.slice(0, seriesCount);
-    this.#check = ids.check.slice(0, seriesCount);
+    this.list = { idLow: ids.low.slice(0, seriesCount), idHigh: ids.high.slice(0, seriesCount), idCheck: ids.check.slice(0, seriesCount), name: undefined };
   }
 
   static bytesOf(plain: Uint8Array, { seriesCount, symbolCount }: RequestColumns): number {
@@ -161,10 +158,11 @@ export class KnownRequest {
   }
 
   copyIds(ids: SeriesIdColumns): void {
-    ids.low.set(this.#low);
-    ids.high.set(this.#high);
-    ids.check.set(this.#check);
-    ids.isRefused.fill(0, 0, this.#low.length);
+    const { idLow, idHigh, idCheck } = this.list;
+    ids.low.set(idLow);
+    ids.high.set(idHigh);
+    ids.check.set(idCheck);
+    ids.isRefused.fill(0, 0, idLow.length);
   }
 }
 

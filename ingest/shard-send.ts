@@ -3,8 +3,10 @@ import { unreachable } from '../storage/runtime/assert.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { encodeAppendMessage, withDefinitions } from '../storage/shard/append-message.ts';
+import type { AppendAnswer, AppendWishes } from '../storage/shard/shard-api.ts';
 import type { Rejections } from './rejections.ts';
 import type { SampleBatch } from './sample-batch.ts';
+import { wholeBytes, wholeMessage, type SeriesList } from './series-list.ts';
 
 /** A batch for one shard, already in the form that crosses RPC. */
 export interface OutgoingBatch {
@@ -14,6 +16,10 @@ export interface OutgoingBatch {
   readonly sampleCount: number;
   /** Position in the request of each of the batch's series. */
   readonly sources: Uint32Array;
+  /** The list that the batch's series are, where they come again and again. */
+  readonly list?: SeriesList | undefined;
+  /** The name of that list in the message, which has one instead of ids then. */
+  readonly listName?: Uint32Array | undefined;
 }
 
 /** What is stored of a request; what was there already counts, too. */
@@ -29,9 +35,9 @@ export function addCounts(a: StoredCounts, b: StoredCounts): StoredCounts {
   return { samples: a.samples + b.samples, histograms: a.histograms + b.histograms, exemplars: a.exemplars + b.exemplars };
 }
 
-/** What batches take in memory until they are answered. */
+/** What batches take in memory until they are answered, at the most. */
 export function messageBytes(batches: readonly OutgoingBatch[]): number {
-  return batches.reduce((sum, { message }) => sum + message.byteLength, 0);
+  return batches.reduce((sum, { message, list, listName }) => sum + message.byteLength + (list === undefined || listName === undefined ? 0 : wholeBytes(list)), 0);
 }
 
 /** A batch as it leaves for its shard. */
@@ -57,14 +63,22 @@ export async function sendBatch(
   rejections: Rejections,
   refused: (sources: Uint32Array) => void = () => {},
 ): Promise<StoredCounts> {
-  let message = batch.message;
+  const { list, listName } = batch;
+  let whole = batch.message;
+  if (list !== undefined && listName !== undefined) {
+    const answer = await shards.call(batch.shard, (stub) => stub.append(batch.message));
+    if (answer.status === 'stored') return storedOf(answer, batch, rejections, refused);
+    // Forgotten, or another instance; or a shard of an older release, which refuses the form.
+    if (list.name === listName) list.name = undefined;
+    whole = wholeMessage(batch.message, list);
+  }
+  let message = whole;
   for (let round = 0; round <= LABEL_ROUNDS_MAX; round++) {
-    const answer = await shards.call(batch.shard, (stub) => stub.append(message));
+    const answer = await shards.call(batch.shard, (stub) => (list === undefined ? stub.append(message) : stub.append(message, WANTS_LIST)));
     switch (answer.status) {
       case 'stored':
-        for (const { kind, samples, message: reason } of answer.refusals) rejections.add(kind, samples, () => reason);
-        if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => batch.sources[position]!));
-        return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
+        if (list !== undefined && answer.list !== undefined) list.name = answer.list;
+        return storedOf(answer, batch, rejections, refused);
       case 'refused':
         rejections.add('bad-data', batch.sampleCount, () => answer.message);
         refused(batch.sources);
@@ -72,12 +86,22 @@ export async function sendBatch(
       case 'unknown-series': {
         const positions = [...answer.positions];
         const labels = labelsOf(positions.map((position) => batch.sources[position]!));
-        message = withDefinitions(batch.message, new Map(positions.map((position, i) => [position, labels[i]!])));
+        message = withDefinitions(whole, new Map(positions.map((position, i) => [position, labels[i]!])));
         break;
       }
+      case 'unknown-list':
+        throw new VarveError('unavailable', `shard ${batch.shard} asks for a list where there is none; try again later`);
       default:
         unreachable(answer);
     }
   }
   throw new VarveError('unavailable', `shard ${batch.shard} keeps asking for labels; try again later`);
+}
+
+const WANTS_LIST: AppendWishes = { list: true };
+
+function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): StoredCounts {
+  for (const { kind, samples, message } of answer.refusals) rejections.add(kind, samples, () => message);
+  if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => sources[position]!));
+  return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
 }

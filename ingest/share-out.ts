@@ -64,7 +64,7 @@ export class ShareOut {
       if (from === 0) rejections.add('bad-data', { samples }, () => `series ${series}: ${reason()}`);
     });
     this.#times = new TimeBounds(this.#clock.nowMs(), limits);
-    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages.columns, this.#ids, this.#times, limits) : undefined;
+    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages, this.#ids, this.#times, limits) : undefined;
     if (whole !== undefined) return { batches: [whole], next: undefined, staleHistograms: 0 };
     this.#begin(shards.shardCount, messages, from);
     const next = this.#shareSeries(messages, shards.shardCount, from, rejections);

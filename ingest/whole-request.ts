@@ -2,10 +2,11 @@ import { grown } from '../proto/grown.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { encodeAppendMessage } from '../storage/shard/append-message.ts';
+import { encodeListedMessage } from '../storage/shard/listed-message.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 import { NO_DEFINITIONS, type OutgoingBatch } from './shard-send.ts';
 import type { TimeBounds } from './time-bounds.ts';
-import type { WriteColumns } from '../proto/write-columns.ts';
+import type { WriteMessages } from './write-messages.ts';
 
 /**
  * The usual request: floats and nothing else, each series with a sample at least, all within the times, and one shard to take it. Its columns
@@ -16,7 +17,7 @@ export class WholeRequest {
   #positions = new Uint32Array(4096).map((_, i) => i);
 
   /** The request as one batch; `undefined` when it is of another kind. All of its series have ids. */
-  toOutgoing(columns: WriteColumns, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS): OutgoingBatch | undefined {
+  toOutgoing({ columns, list }: Pick<WriteMessages, 'columns' | 'list'>, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS): OutgoingBatch | undefined {
     const { seriesCount, sampleCount, sampleStart, timestampsMs, valueBits, histograms, exemplars } = columns;
     if (sampleCount === 0 || sampleCount > limits.batchSamplesMax || histograms.count > 0 || exemplars.count > 0 || columns.hasStarts) return undefined;
     for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
@@ -26,8 +27,12 @@ export class WholeRequest {
       if (timestampMs < oldestMs || timestampMs > newestMs) return undefined;
       if (valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH) valueBits[sample * 2 + 1] = plainBitsHigh(HISTOGRAM_BITS_HIGH);
     }
-    const batch = { seriesCount, sampleCount, idLow: ids.low, idHigh: ids.high, idCheck: ids.check, sampleEnd: sampleStart.subarray(1), timestampsMs, valueBits };
     while (this.#positions.length < seriesCount) this.#positions = grown(this.#positions).map((_, i) => i);
-    return { shard: 0, message: encodeAppendMessage(batch, NO_DEFINITIONS), sampleCount, sources: this.#positions.subarray(0, seriesCount) };
+    const rest = { shard: 0, sampleCount, sources: this.#positions.subarray(0, seriesCount), list };
+    const listName = list?.name;
+    // A list's series have one sample each.
+    if (listName !== undefined) return { ...rest, listName, message: encodeListedMessage(listName, sampleCount, timestampsMs, valueBits) };
+    const batch = { seriesCount, sampleCount, idLow: ids.low, idHigh: ids.high, idCheck: ids.check, sampleEnd: sampleStart.subarray(1), timestampsMs, valueBits };
+    return { ...rest, message: encodeAppendMessage(batch, NO_DEFINITIONS) };
   }
 }

@@ -11,6 +11,7 @@ import { ByteKeys, UNKNOWN } from './byte-keys.ts';
 import { KnownRequests, type KnownRequest } from './known-requests.ts';
 import { NO_NUMBER, NumberedSeries } from './numbered-series.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesList } from './series-list.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
@@ -62,6 +63,10 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#forgetWhatIsOld();
     this.#known = this.#requests.find(this.#reader, hasher, this.columns);
     if (this.#known === undefined) decodeRequest(plain, this.columns);
+  }
+
+  get list(): SeriesList | undefined {
+    return this.#known?.list;
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {

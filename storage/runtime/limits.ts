@@ -159,6 +159,10 @@ export const LIMITS = {
   logRoomShare: 1 / 8,
   /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more: 5 to 10 ms. */
   sealStepSamples: 96 * KIB,
+  /** Refs of the lists that a shard remembers for senders whose requests come again: 1 MiB, more than a list for each series there may be. */
+  seriesListRefsMax: 256 * KIB,
+  /** A list of fewer series saves little, and takes some 200 bytes by itself: so 4,096 of them at the most. */
+  seriesListSeriesMin: 64,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
   /** Bytes of a batch's samples as the log has them, 28 each with start timestamps, of its histograms and exemplars: one more histogram still fits the row. */

@@ -1,5 +1,5 @@
 import type { LIMITS } from '../runtime/limits.ts';
-import type { AppendMessage } from './append-message.ts';
+import type { AppendMessage, BatchSamples } from './append-message.ts';
 import type { StoredExemplar } from './exemplars.ts';
 import { REFUSED_REF } from './resolve-series.ts';
 import type { AppendAnswer, AppendRefusal } from './shard-api.ts';
@@ -15,7 +15,7 @@ export interface RefusalReasons {
 }
 
 /** The answer to a batch that has been taken, but for what the reasons name. */
-export function storedAnswer(batch: AppendMessage, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
+export function storedAnswer(batch: BatchSamples, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
   const { refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = reasons.outcome;
   const refusedSeries = reasons.outcome.refusedSeries;
   const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder - histogramsRefused;

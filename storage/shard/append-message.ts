@@ -54,7 +54,14 @@ export interface SampleColumns {
   readonly exemplarBytes?: Uint8Array;
 }
 
-export interface AppendMessage extends SampleColumns {
+/** What a shard stores of a batch, whichever way its series are named. */
+export interface BatchSamples extends Pick<SampleColumns, 'seriesCount' | 'sampleCount' | 'sampleEnd' | 'timestampsMs' | 'valueBits'> {
+  readonly payloads: readonly Uint8Array[];
+  readonly startsMs: Float64Array | undefined;
+  readonly isDelta: Uint32Array | undefined;
+}
+
+export interface AppendMessage extends SampleColumns, BatchSamples {
   readonly payloads: readonly Uint8Array[];
   readonly startsMs: Float64Array | undefined;
   readonly isDelta: Uint32Array | undefined;

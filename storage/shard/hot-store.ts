@@ -1,4 +1,3 @@
-import { DecodeError } from '../../proto/decode-error.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
@@ -8,18 +7,19 @@ import { LIMITS } from '../runtime/limits.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { decodeAppendMessage, type AppendMessage } from './append-message.ts';
+import type { AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { isCurrent } from './fence.ts';
+import { readBatch, type ListedBatch } from './incoming-batch.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
 import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
-import { resolveSeries, type ResolvedSeries } from './resolve-series.ts';
+import { ofList, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { Selects } from './selects.ts';
 import { Segments } from './segments.ts';
 import { DeltaSums } from './delta-sums.ts';
@@ -29,10 +29,12 @@ import { selectExemplars } from './select-exemplars.ts';
 import type { Sealer } from './sealer.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { selectInRange } from './series-in-range.ts';
+import { SeriesLists } from './series-lists.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type { SeriesScan } from './series-scan.ts';
 import type {
   AppendAnswer,
+  AppendWishes,
   CardinalityShardAnswer,
   ChangesShardRequest,
   DeleteShardAnswer,
@@ -76,6 +78,7 @@ export class HotStore {
   readonly #exemplars: Exemplars;
   readonly #deltas: DeltaSums;
   readonly #taken = new TakenSamples();
+  readonly #lists: SeriesLists;
   /** Samples too old for this store, until the archive has them. */
   readonly late: LateQueue;
   /** What there is for the archive, and how far it has come. */
@@ -98,6 +101,7 @@ export class HotStore {
     this.#sql = sql;
     this.#limits = limits;
     this.#random = random;
+    this.#lists = new SeriesLists(random, limits);
     this.#clock = clock;
     migrate(sql);
     this.late = new LateQueue(sql, limits);
@@ -118,22 +122,14 @@ export class HotStore {
   }
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */
-  append(message: ArrayBuffer): AppendAnswer {
-    return this.appendAll([message])[0]!;
+  append(message: ArrayBuffer, wishes?: AppendWishes): AppendAnswer {
+    return this.appendAll([message], [wishes])[0]!;
   }
 
-  /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order. */
-  appendAll(messages: readonly ArrayBuffer[]): AppendAnswer[] {
-    const batches = messages.map((message): AppendMessage | AppendAnswer => {
-      try {
-        return decodeAppendMessage(message);
-      } catch (error) {
-        // Nothing has been touched: a message of another version, or a damaged one, is the caller's affair.
-        if (error instanceof DecodeError) return { status: 'refused', message: error.message };
-        throw error;
-      }
-    });
-    return this.#append(batches);
+  /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order, as are the senders' wishes. */
+  appendAll(messages: readonly ArrayBuffer[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
+    const { generation } = this.#series;
+    return this.#append(messages.map((message) => readBatch(message, this.#lists, generation)), wishes);
   }
 
   /**
@@ -146,7 +142,7 @@ export class HotStore {
     let refusal: string | undefined;
     for (const batch of localBatches(series, this.#localHasher(), this.#limits.batchSamplesMax)) {
       const answer = this.#append([batch])[0]!;
-      assert(answer.status !== 'unknown-series', 'a local batch without labels');
+      assert(answer.status !== 'unknown-series' && answer.status !== 'unknown-list', 'a local batch without labels');
       if (answer.status === 'refused') {
         samplesRefused += batch.sampleCount;
         refusal = answer.message;
@@ -350,35 +346,39 @@ export class HotStore {
     return this.#upkeep.nextDueMs();
   }
 
-  #append(batches: readonly (AppendMessage | AppendAnswer)[]): AppendAnswer[] {
+  #append(batches: readonly (AppendMessage | ListedBatch | AppendAnswer)[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
     const { batchSamplesMax, sqlRowBytesMax } = this.#limits;
     const taken = this.#taken;
     taken.clear();
-    const answers = batches.map((batch) => {
+    const answers = batches.map((batch, i) => {
       if ('status' in batch) return batch;
       if (batch.sampleCount > batchSamplesMax) {
         return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` } as const;
       }
-      const resolved = resolveSeries(batch, this.#series, this.#limits);
+      const resolved = 'listRefs' in batch ? ofList(batch.listRefs) : resolveSeries(batch, this.#series, this.#limits);
       if (resolved.status !== 'resolved') return resolved;
       const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
       if (isOver) this.#commit([]);
       const answer = this.#take(batch, resolved);
       // The batches behind it must find its series.
       if (resolved.added.length > 0) this.#commit(resolved.added);
+      else if (wishes[i]?.list === true && resolved.refusedSeries === 0) {
+        const list = this.#lists.keep(batch, resolved.refs, this.#series.generation);
+        if (list !== undefined) return { ...answer, list };
+      }
       return answer;
     });
     this.#commit([]);
     return answers;
   }
 
-  #take(batch: AppendMessage, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
+  #take(batch: AppendMessage | ListedBatch, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
     const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
     const outcome = this.#taken.take(batch, refs, context);
     const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = outcome;
     const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
-    const exemplars = exemplarsToStore(batch, refs);
+    const exemplars = 'listRefs' in batch ? [] : exemplarsToStore(batch, refs);
     this.#exemplars.stage(exemplars);
     const counters = this.#counters;
     counters.batches_total++;

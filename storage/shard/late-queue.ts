@@ -143,6 +143,8 @@ export class LateQueue {
 
   /** What waits, in the order of acceptance: until more samples than `samplesTarget` have been named, or `batchesMax` batches. */
   waiting(samplesTarget: number, batchesMax: number): LateHead[] {
+    // Asked with every write, and nearly always so.
+    if (this.#rows === 0) return [];
     const heads: LateHead[] = [];
     let samples = 0;
     const rows = this.#sql.each<{ sequence: number; samples: number; oldest_ms: number; newest_ms: number }>(

@@ -17,6 +17,11 @@ export interface ResolvedSeries {
   readonly refusedSeries: number;
 }
 
+/** The series of a list that the shard has. */
+export function ofList(refs: Uint32Array): ResolvedSeries {
+  return { status: 'resolved', refs, added: [], refusedSeries: 0 };
+}
+
 /** Finds the refs of a batch's series; or the answer that has to be given instead. Changes nothing. */
 export function resolveSeries(batch: AppendMessage, registry: SeriesRegistry, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): ResolvedSeries | AppendAnswer {
   const { table } = registry;

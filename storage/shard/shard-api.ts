@@ -27,11 +27,21 @@ export type AppendAnswer =
       readonly refusals: readonly AppendRefusal[];
       /** Positions of the series of which something was left out, rising; absent when there are none, and from shards of an older release. */
       readonly refusedSeries?: Uint32Array;
+      /** Name of the list that the batch's series now are to the shard (listed-message.ts), where one was wanted and could be made. */
+      readonly list?: Uint32Array;
     }
   /** Nothing was stored: send the batch again with the labels of the series at these positions. */
   | { readonly status: 'unknown-series'; readonly positions: Uint32Array }
+  /** Nothing was stored: this instance has no list of the name, or none any more. Send the batch with the ids of its series. */
+  | { readonly status: 'unknown-list' }
   /** Nothing was stored, and sending the same again is useless. */
   | { readonly status: 'refused'; readonly message: string };
+
+/** What a sender asks for beside the storing of its batch; shards of an older release pass it over. */
+export interface AppendWishes {
+  /** The batch's series will come again, in this order: a name for the list of them. */
+  readonly list: boolean;
+}
 
 /** A part of a batch that was left out. `limit`: it may be taken later; `bad-data`: it never will be. */
 export interface AppendRefusal {
@@ -205,7 +215,7 @@ export interface FlushStatus {
 /** A shard as its callers see it: the RPC port. */
 export interface ShardApi {
   /** Stores a batch (append-message.ts), all or nothing. The answer leaves after the commit point. */
-  append(message: ArrayBuffer): Promise<AppendAnswer>;
+  append(message: ArrayBuffer, wishes?: AppendWishes): Promise<AppendAnswer>;
   /** Keeps samples too old for the hot tier for the archive (late-batch.ts), all or nothing. The answer leaves after the commit point. */
   appendLate(message: ArrayBuffer): Promise<LateAnswer>;
   select(request: SelectShardRequest): Promise<SelectShardAnswer>;

@@ -15,6 +15,7 @@ import { QueueSender } from './queue-sender.ts';
 import type { ChangesAnswer } from './change-feed.ts';
 import type {
   AppendAnswer,
+  AppendWishes,
   CardinalityShardAnswer,
   ChangesShardRequest,
   DeleteShardAnswer,
@@ -41,6 +42,11 @@ interface ShardEnv extends Variables, FlusherEnv {
   readonly CDC_QUEUE?: Queue;
 }
 
+interface AppendRequest {
+  readonly message: ArrayBuffer;
+  readonly wishes: AppendWishes | undefined;
+}
+
 /** Evaluates queries over the shard's store: PromQL is no affair of storage. */
 export interface Evaluation {
   evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer>;
@@ -53,7 +59,7 @@ export interface Evaluation {
 export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
   readonly #evaluation: Evaluation;
-  readonly #appends: GroupCommit<ArrayBuffer, AppendAnswer>;
+  readonly #appends: GroupCommit<AppendRequest, AppendAnswer>;
   readonly #maintenance: MaintenanceAlarm;
   /** `undefined` where nothing is archived. */
   readonly #flusher: ReturnType<typeof openFlusher>;
@@ -71,7 +77,7 @@ export class Shard extends DurableObject implements ShardApi {
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
     this.#evaluation = evaluationOf(this.#store);
-    this.#appends = new GroupCommit((messages) => this.#appendAll(messages), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
+    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -81,8 +87,8 @@ export class Shard extends DurableObject implements ShardApi {
     void state.blockConcurrencyWhile(() => this.#arm());
   }
 
-  async append(message: ArrayBuffer): Promise<AppendAnswer> {
-    return this.#change(() => this.#appends.add(message));
+  async append(message: ArrayBuffer, wishes?: AppendWishes): Promise<AppendAnswer> {
+    return this.#change(() => this.#appends.add({ message, wishes }));
   }
 
   async appendLate(message: ArrayBuffer): Promise<LateAnswer> {
@@ -170,8 +176,8 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   /** What is due is looked at once for all of them: it costs as much as a small batch. */
-  async #appendAll(messages: readonly ArrayBuffer[]): Promise<readonly AppendAnswer[]> {
-    const answers = this.#store.appendAll(messages);
+  async #appendAll(requests: readonly AppendRequest[]): Promise<readonly AppendAnswer[]> {
+    const answers = this.#store.appendAll(requests.map(({ message }) => message), requests.map(({ wishes }) => wishes));
     await this.#arm();
     return answers;
   }

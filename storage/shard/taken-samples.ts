@@ -1,5 +1,5 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
-import type { AppendMessage } from './append-message.ts';
+import type { BatchSamples } from './append-message.ts';
 import type { DeltaOutcome, DeltaSums } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
 import { payloadOf, rebasePayloads } from './payloads.ts';
@@ -52,7 +52,7 @@ export class TakenSamples implements LogBatch {
   }
 
   /** Bytes of the WAL row with one more batch in it, at the most, but for histograms that are sums. */
-  rowBytesWith({ sampleCount, payloads, startsMs }: AppendMessage): number {
+  rowBytesWith({ sampleCount, payloads, startsMs }: BatchSamples): number {
     const payloadBytes = payloads.reduce((sum, payload) => sum + payload.length, this.#payloadBytes);
     return walRowBytesMax(this.sampleCount + sampleCount, (this.startsMs ?? startsMs) !== undefined, this.payloads.length + payloads.length, payloadBytes);
   }
@@ -89,7 +89,7 @@ export class TakenSamples implements LogBatch {
   }
 
   /** Adds a batch's samples without those that are refused and without what was sent again. */
-  take(batch: AppendMessage, seriesRefs: Uint32Array, context: TakeContext): TakenBatch {
+  take(batch: BatchSamples, seriesRefs: Uint32Array, context: TakeContext): TakenBatch {
     this.#reserve(this.sampleCount + batch.sampleCount);
     const { head, floorMs } = context;
     const { refs, timestampsMs, valueBits } = this;
@@ -180,6 +180,6 @@ export class TakenSamples implements LogBatch {
   }
 }
 
-function isHistogram({ payloads, valueBits }: AppendMessage, sample: number): 0 | 1 {
+function isHistogram({ payloads, valueBits }: BatchSamples, sample: number): 0 | 1 {
   return payloads.length > 0 && valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH ? 1 : 0;
 }

@@ -140,7 +140,7 @@ export class MemoryShards implements ObjectNamespaces {
       return received;
     };
     return {
-      append: (message) => call('append', message),
+      append: (...parameters) => call('append', ...parameters),
       appendLate: (message) => call('appendLate', message),
       select: (request) => call('select', request),
       evaluate: (request) => call('evaluate', request),
@@ -208,7 +208,7 @@ type Methods = { readonly [M in Method]: (...parameters: Parameters<ShardApi[M]>
 /** What the object's shell calls for each method. */
 function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Methods {
   return {
-    append: (message) => store.append(message),
+    append: (message, wishes) => store.append(message, wishes),
     appendLate: (message) => store.late.append(message),
     select: (request) => store.select(request),
     evaluate: (request) => new ObjectEvaluation(store).evaluate(request),
