@@ -9,8 +9,13 @@ import { signedVarint } from './timestamps.ts';
  */
 
 /** More decimals than this are measurements in full precision, where scaling gains nothing. */
-const DECIMALS_MAX = 9;
+export const DECIMALS_MAX = 9;
 const POWERS_OF_TEN = Array.from({ length: DECIMALS_MAX + 1 }, (_, exponent) => 10 ** exponent);
+
+/** For exponents up to DECIMALS_MAX. */
+export function scaleOf(exponent: number): number {
+  return POWERS_OF_TEN[exponent]!;
+}
 
 /** The column at hand as integers, then as differences; reused. */
 let scratch = new Float64Array(1024);
@@ -63,8 +68,8 @@ export function findExceptions(values: Float64Array, start: number, end: number)
   return positions.length <= exceptionsMax ? { exponent, positions } : undefined;
 }
 
-/** DECIMALS_MAX + 1 when there is none. */
-function leastExponent(value: number): number {
+/** With which a value by itself is an integer over a power of ten, exactly; DECIMALS_MAX + 1 when there is none. */
+export function leastExponent(value: number): number {
   let exponent = 0;
   while (exponent <= DECIMALS_MAX && !isDecimal(value, exponent)) exponent++;
   return exponent;
@@ -149,13 +154,24 @@ function signedBytes(value: number): number {
   return size < 0x40 ? 1 : size < 0x2000 ? 2 : size < 0x10_0000 ? 3 : size < 0x800_0000 ? 4 : 6;
 }
 
-/**
- * The hot loop of every read: zigzag varints of up to four bytes, which nearly all are, are taken apart with shifts and without calls.
- * What is read past the end is zeros, and is noticed behind the loop.
- */
+/** Into `count` values from index `at` on. */
 export function decodeDecimals(reader: ByteReader, values: Float64Array, at: number, count: number, steady: boolean): void {
-  const scale = POWERS_OF_TEN[reader.byte()];
-  if (scale === undefined) throw new DecodeError('values: decimal exponent out of range');
+  const scale = scaleOf(readExponent(reader));
+  decodeIntegers(reader, values, at, count, steady);
+  if (scale !== 1) for (let i = at; i < at + count; i++) values[i]! /= scale;
+}
+
+export function readExponent(reader: ByteReader): number {
+  const exponent = reader.byte();
+  if (exponent > DECIMALS_MAX) throw new DecodeError('values: decimal exponent out of range');
+  return exponent;
+}
+
+/**
+ * What stands behind the exponent: `count` integers from index `at` on. The hot loop of every read: zigzag varints of up to four bytes, which
+ * nearly all are, are taken apart with shifts and without calls. What is read past the end is zeros, and is noticed behind the loop.
+ */
+export function decodeIntegers(reader: ByteReader, integers: Float64Array, at: number, count: number, steady: boolean): void {
   const { bytes, end } = reader;
   let position = reader.position | 0;
   let integer = 0;
@@ -185,7 +201,7 @@ export function decodeDecimals(reader: ByteReader, values: Float64Array, at: num
     }
     if (steady) difference = delta = i > 1 ? delta + difference : difference;
     integer += difference;
-    values[at + i] = scale === 1 ? integer : integer / scale;
+    integers[at + i] = integer;
   }
   if (position > end) throw new DecodeError(`values: ${count} values end at byte ${position}, behind the column's end at byte ${end}`);
   reader.position = position;

@@ -3,5 +3,6 @@ export { ColumnWriter } from './column-writer.ts';
 export { encodeTimestamps, decodeTimestamps, TIMESTAMP_MS_MAX } from './timestamps.ts';
 export { encodeValues, decodeValues, decodeValuesInto } from './values.ts';
 export { columnsPayload, encodeHistogram, histogramPayload, decodeHistogram, isIntegerHistogram, samePayload, type BucketColumn, type NumberColumn } from './histograms.ts';
+export { JoinedDecimals } from './joined-decimals.ts';
 export { encodeSampleColumn, decodeSampleColumn, hasHistograms, isPlainColumn, NO_PAYLOADS, sampleColumnName, type SampleColumn, type SampleColumnSource } from './sample-column.ts';
 export { encodeLabels, decodeLabels, writeLabels } from './labels-codec.ts';

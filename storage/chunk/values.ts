@@ -19,10 +19,10 @@ import { putBack, readPositions, without, writePositions } from './positions.ts'
  *
  * The frame around it is compressed by zstd, which is why nothing here packs bits. FORMAT.md has the measurements behind the choice.
  */
-const CONSTANT = 0;
-const DECIMAL = 1;
+export const CONSTANT = 0;
+export const DECIMAL = 1;
 const RAW = 2;
-const STEADY = 3;
+export const STEADY = 3;
 const XOR_PLANES = 4;
 // 5 and 6 are those of histograms and start timestamps, which stand around a column of values.
 const DIFFERENCE_PLANES = 7;

@@ -206,7 +206,7 @@ export const LIMITS = {
   deleteRowsMax: 32,
   /** Samples of a merged run: eight full logs, which is about half a second of work. */
   mergeSamplesMax: 6 * MIB,
-  /** Samples that a merge moves before it lets requests have their turn, each piece of a series counted as 12 more: 10 to 20 ms. */
+  /** Samples that a merge moves before it lets requests have their turn, each piece of a series counted as 8 or 12 more: 10 to 20 ms. */
   mergeStepSamples: 256 * KIB,
   /**
    * Samples too old for the hot tier that wait for the archive, compressed: some 300 million of them. Well below the 10 GB that a shard's

@@ -1,20 +1,17 @@
-import { assert } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { SealedRun } from './compact-plan.ts';
+import { NO_RANK, RunCursor } from './run-cursor.ts';
+import { RunJoiner } from './run-joiner.ts';
 import { SampleRun } from './sample-run.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import { PIECE_SAMPLES_MAX, SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { Segments } from './segments.ts';
-import type { LabelOrder, SeriesIndex } from './series-index.ts';
+import type { SeriesIndex } from './series-index.ts';
 
 export type MergeLimits = SegmentRowLimits & Pick<typeof LIMITS, 'mergeStepSamples'>;
 
-/** What a piece costs beside its samples, and one in the directory of a row that is opened, in samples. */
+/** What a piece costs beside its samples, in samples. */
 const PIECE_COST_SAMPLES = 12;
-const OPENED_COST_SAMPLES = 2;
-
-/** Of a cursor that is through: behind all others. */
-const NO_RANK = 0xffffffff;
 
 /** Handed out between two rows whenever a step's worth of samples has gone by. */
 export const PAUSE = undefined;
@@ -40,29 +37,35 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
     yield PAUSE;
     samplesLeft = limits.mergeStepSamples;
   }
-  for (let rank = leastRank(cursors); rank !== NO_RANK; rank = leastRank(cursors)) {
-    const ref = order.refs[rank]!;
-    const metric = index.metricName(order.metrics[rank]!);
-    const taken = takeInOrder(cursors, rank, segments.floorMs, run);
-    samplesLeft -= taken;
-    for (let pieces = taken > 0 ? [] : takePieces(cursors, rank); pieces.length > 0; pieces = takePieces(cursors, rank)) {
-      for (const { reader, position } of pieces) {
-        reader.append(position, segments.floorMs, run);
-        samplesLeft -= reader.sampleCount(position) + PIECE_COST_SAMPLES;
+  const joiner = new RunJoiner(index, order, runs.length, segments.floorMs, writer);
+  for (let rank = leastRank(cursors, 0); rank !== NO_RANK; rank = leastRank(cursors, 0)) {
+    const joinedCost = joiner.join(cursors, rank, leastRank(cursors, rank + 1), samplesLeft);
+    samplesLeft -= joinedCost;
+    if (joinedCost === 0) {
+      const ref = order.refs[rank]!;
+      const metric = index.metricName(order.metrics[rank]!);
+      for (let pieces = takePieces(cursors, rank); pieces.length > 0; pieces = takePieces(cursors, rank)) {
+        for (const { reader, position } of pieces) {
+          reader.append(position, segments.floorMs, run);
+          samplesLeft -= reader.sampleCount(position) + PIECE_COST_SAMPLES;
+        }
+        run.settle();
+        const full = run.length - (run.length % PIECE_SAMPLES_MAX);
+        if (full > 0) {
+          if (writer.add(ref, metric, run, 0, full)) yield* writer.take();
+          run.dropFirst(full);
+        }
+        if (samplesLeft > 0) continue;
+        yield PAUSE;
+        samplesLeft = limits.mergeStepSamples;
       }
-      run.settle();
-      const full = run.length - (run.length % PIECE_SAMPLES_MAX);
-      if (full > 0) {
-        if (writer.add(ref, metric, run, 0, full)) yield* writer.take();
-        run.dropFirst(full);
-      }
-      if (samplesLeft > 0) continue;
-      yield PAUSE;
-      samplesLeft = limits.mergeStepSamples;
+      writer.add(ref, metric, run, 0, run.length);
+      run.clear();
     }
-    if (writer.add(ref, metric, run, 0, run.length)) yield* writer.take();
-    run.clear();
-    for (const cursor of cursors) samplesLeft -= cursor.openedCost();
+    yield* writer.take();
+    const openedCost = cursors.reduce((sum, cursor) => sum + cursor.openedCost(), 0);
+    if (openedCost > 0) joiner.noteOpened();
+    samplesLeft -= openedCost;
     if (samplesLeft > 0) continue;
     yield PAUSE;
     samplesLeft = limits.mergeStepSamples;
@@ -70,37 +73,11 @@ export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index
   yield* writer.finish();
 }
 
-/** Of the series that comes next in label order; NO_RANK when all cursors are through. */
-function leastRank(cursors: readonly RunCursor[]): number {
+/** Of the series at the cursors the first one in label order from a rank on; NO_RANK when there is none. */
+function leastRank(cursors: readonly RunCursor[], from: number): number {
   let least = NO_RANK;
-  for (let i = 0; i < cursors.length; i++) if (cursors[i]!.rank < least) least = cursors[i]!.rank;
+  for (let i = 0; i < cursors.length; i++) if (cursors[i]!.rank >= from && cursors[i]!.rank < least) least = cursors[i]!.rank;
   return least;
-}
-
-/**
- * What nearly all series are: one piece a run, each later than the one before, and all of them together no more than a piece. Appends them
- * and answers what that costs, in samples; 0 with nothing done when the series is of another kind.
- */
-function takeInOrder(cursors: readonly RunCursor[], rank: number, floorMs: number, run: SampleRun): number {
-  let samples = 0;
-  let pieces = 0;
-  let lastMs = -Infinity;
-  for (let i = 0; i < cursors.length; i++) {
-    const cursor = cursors[i]!;
-    if (cursor.rank !== rank) continue;
-    if (cursor.mayHaveMore() || cursor.firstMs <= lastMs) return 0;
-    lastMs = cursor.lastMs;
-    samples += cursor.sampleCount;
-    pieces++;
-  }
-  if (samples > PIECE_SAMPLES_MAX) return 0;
-  for (let i = 0; i < cursors.length; i++) {
-    const cursor = cursors[i]!;
-    if (cursor.rank !== rank) continue;
-    cursor.reader.append(cursor.position, floorMs, run);
-    cursor.step();
-  }
-  return samples + pieces * PIECE_COST_SAMPLES;
 }
 
 /** A series at a position of an open row of a run. */
@@ -129,88 +106,4 @@ function takePieces(cursors: readonly RunCursor[], rank: number): readonly OpenP
     }
   }
   return taken.length > 1 ? taken.sort((a, b) => a.run - b.run) : taken;
-}
-
-/** Walks through the pieces of a run, row by row. */
-class RunCursor {
-  readonly #segments: Segments;
-  readonly #run: SealedRun;
-  readonly #order: LabelOrder;
-  /** Of the run among those that are merged. */
-  readonly index: number;
-  #row = 0;
-  reader: SegmentReader;
-  /** Of the piece at the cursor. */
-  position = 0;
-  /** Of that piece's series; NO_RANK behind the last one. */
-  rank = 0;
-  #timesMs!: Float64Array;
-  /** What opening rows has cost since it was asked, in samples. */
-  #openedCost = 0;
-
-  constructor(segments: Segments, run: SealedRun, index: number, order: LabelOrder) {
-    this.#segments = segments;
-    this.index = index;
-    this.#run = run;
-    this.#order = order;
-    this.reader = this.#openRow();
-    this.#arrive();
-  }
-
-  /** Whether the piece at the cursor may not be the last one of its series. */
-  mayHaveMore(): boolean {
-    const { refs } = this.reader;
-    const next = this.position + 1;
-    // The next row may go on with it.
-    return next === refs.length ? this.#row + 1 < this.#run.rows.length : refs[next] === refs[this.position];
-  }
-
-  get firstMs(): number {
-    return this.#timesMs[0]!;
-  }
-
-  get lastMs(): number {
-    return this.#timesMs[this.#timesMs.length - 1]!;
-  }
-
-  get sampleCount(): number {
-    return this.#timesMs.length;
-  }
-
-  /** What opening rows has cost since it was asked last, in samples. */
-  openedCost(): number {
-    const cost = this.#openedCost;
-    this.#openedCost = 0;
-    return cost;
-  }
-
-  /** On to the next piece. */
-  step(): void {
-    this.position++;
-    if (this.position === this.reader.refs.length) {
-      this.#row++;
-      this.position = 0;
-      if (this.#row === this.#run.rows.length) {
-        this.rank = NO_RANK;
-        return;
-      }
-      this.reader = this.#openRow();
-    }
-    this.#arrive();
-  }
-
-  #openRow(): SegmentReader {
-    const reader = this.#segments.open(this.#run.rows[this.#row]!, false);
-    this.#openedCost += reader.refs.length * OPENED_COST_SAMPLES;
-    return reader;
-  }
-
-  #arrive(): void {
-    const { refs, ranks } = this.#order;
-    const ref = this.reader.refs[this.position]!;
-    const rank = ranks[ref]!;
-    if (refs[rank] !== ref || rank < this.rank) assert(false, `series ${ref} in a run that is not in label order`);
-    this.rank = rank;
-    this.#timesMs = this.reader.timestampsMs(this.position);
-  }
 }

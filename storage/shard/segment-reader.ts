@@ -29,8 +29,9 @@ export class DamagedSegmentError extends Error {
 export class SegmentReader {
   /** The series in the row, in its order; one in several pieces comes several times. */
   readonly refs: Uint32Array;
+  /** By position: which of the row's time columns the series has. */
+  readonly timeColumns: Uint32Array;
   readonly #bytes: number;
-  readonly #timeColumnOf: Uint32Array;
   readonly #timeLengths: Uint32Array;
   readonly #times: FrameReader;
   readonly #values: FrameReader;
@@ -61,7 +62,7 @@ export class SegmentReader {
     this.#timeLengths = column(directory, timeColumns);
     this.#times = new FrameReader(bytes, times.frames, column(directory, timeColumns), `${where}: times`);
     this.refs = differences(directory, seriesCount);
-    this.#timeColumnOf = differences(directory, seriesCount);
+    this.timeColumns = differences(directory, seriesCount);
     this.#values = new FrameReader(bytes, values.frames, column(directory, seriesCount), `${where}: values`);
     if (!directory.done) throw new Error(`${where}: directory: ${directory.end - directory.position} bytes too many`);
   }
@@ -83,12 +84,12 @@ export class SegmentReader {
 
   /** How many samples the series at a position of `refs` has. */
   sampleCount(position: number): number {
-    return this.#timeLengths[this.#timeColumnOf[position]!]!;
+    return this.#timeLengths[this.timeColumns[position]!]!;
   }
 
   /** Timestamps of the series at a position of `refs`. Shared between series: not to be written to. */
   timestampsMs(position: number): Float64Array {
-    const at = this.#timeColumnOf[position]!;
+    const at = this.timeColumns[position]!;
     const known = this.#decodedTimes[at];
     if (known !== undefined) return known;
     const times = decodeTimestamps(this.#times.open(at), this.#timeLengths[at]!);

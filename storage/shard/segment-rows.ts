@@ -1,3 +1,4 @@
+import type { JoinedDecimals } from '../chunk/index.ts';
 import { compareStrings } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { payloadOf } from './payloads.ts';
@@ -25,6 +26,7 @@ export class SegmentRowsWriter {
   readonly #limits: SegmentRowLimits;
   readonly #writer: SegmentWriter;
   #rows: SealedRow[] = [];
+  #rowNumber = 0;
   #firstMetric = '';
   #lastMetric = '';
 
@@ -38,10 +40,26 @@ export class SegmentRowsWriter {
     for (let from = start, to: number; from < end; from = to) {
       to = pieceEnd(samples, from, end);
       this.#writer.add(ref, samples, from, to);
-      this.#noteMetric(metric);
-      if (this.#writer.bytes >= this.#limits.segmentRowBytesTarget) this.#closeRow();
+      this.#endPiece(metric);
     }
     return this.#rows.length > 0;
+  }
+
+  /** How many rows have been begun: as long as it stays, numbers of time columns are good. */
+  get rowNumber(): number {
+    return this.#rowNumber;
+  }
+
+  /** The number of the column of these timestamps, rising, in the row that is open. */
+  timeColumn(timestampsMs: Float64Array): number {
+    return this.#writer.timeColumn(timestampsMs, 0, timestampsMs.length);
+  }
+
+  /** Adds a series that is one piece, at the times of a column of the open row; says whether its values could be written. */
+  addJoined(ref: number, metric: string, timeColumn: number, values: JoinedDecimals): boolean {
+    if (!this.#writer.addJoined(ref, timeColumn, values)) return false;
+    this.#endPiece(metric);
+    return true;
   }
 
   /** The rows that are full, each once. */
@@ -57,7 +75,13 @@ export class SegmentRowsWriter {
     return this.take();
   }
 
+  #endPiece(metric: string): void {
+    this.#noteMetric(metric);
+    if (this.#writer.bytes >= this.#limits.segmentRowBytesTarget) this.#closeRow();
+  }
+
   #closeRow(): void {
+    this.#rowNumber++;
     this.#rows.push({ ...this.#writer.finish(), firstMetric: this.#firstMetric, lastMetric: this.#lastMetric });
   }
 

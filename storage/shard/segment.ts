@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ColumnWriter, encodeSampleColumn, encodeTimestamps, type SampleColumnSource } from '../chunk/index.ts';
+import { ColumnWriter, encodeSampleColumn, encodeTimestamps, type JoinedDecimals, type SampleColumnSource } from '../chunk/index.ts';
 import { compress } from '../chunk/zstd.ts';
 import { assert } from '../runtime/assert.ts';
 import { NO_COLUMN, TimeColumns } from './time-columns.ts';
@@ -72,17 +72,27 @@ export class SegmentWriter {
 
   /** Adds one series' samples `start` to `end`, timestamps rising. */
   add(ref: number, samples: SeriesSamples, start: number, end: number): void {
-    const { timestampsMs } = samples;
     if (end <= start) assert(false, `series ${ref} without samples in a segment`);
+    const timeColumn = this.timeColumn(samples.timestampsMs, start, end);
+    encodeSampleColumn(samples, start, end, this.#valueFrames.open);
+    this.#endSeries(ref, timeColumn);
+  }
+
+  /** Adds one series' values, which belong to a time column of this row; says whether they could be written. */
+  addJoined(ref: number, timeColumn: number, values: JoinedDecimals): boolean {
+    if (values.length !== this.#times.lengthOf(timeColumn)) assert(false, `${values.length} values of series ${ref} at ${this.#times.lengthOf(timeColumn)} times`);
+    if (!values.encode(this.#valueFrames.open)) return false;
+    this.#endSeries(ref, timeColumn);
+    return true;
+  }
+
+  #endSeries(ref: number, timeColumn: number): void {
     const index = this.#seriesCount++;
     if (index === this.#refs.length) this.#grow();
     this.#refs[index] = ref;
-    this.#timeColumnOf[index] = this.#timeColumn(timestampsMs, start, end);
-    encodeSampleColumn(samples, start, end, this.#valueFrames.open);
+    this.#timeColumnOf[index] = timeColumn;
     this.#valueBytes[index] = this.#valueFrames.endColumn();
-    this.#sampleCount += end - start;
-    if (timestampsMs[start]! < this.#minTimeMs) this.#minTimeMs = timestampsMs[start]!;
-    if (timestampsMs[end - 1]! > this.#maxTimeMs) this.#maxTimeMs = timestampsMs[end - 1]!;
+    this.#sampleCount += this.#times.lengthOf(timeColumn);
   }
 
   /** The row; the writer is empty afterwards. */
@@ -115,9 +125,12 @@ export class SegmentWriter {
     return row;
   }
 
-  #timeColumn(timestampsMs: Float64Array, start: number, end: number): number {
+  /** The number of the column of these timestamps, rising: good until the row is finished. */
+  timeColumn(timestampsMs: Float64Array, start: number, end: number): number {
     const known = this.#times.find(timestampsMs, start, end);
     if (known !== NO_COLUMN) return known;
+    if (timestampsMs[start]! < this.#minTimeMs) this.#minTimeMs = timestampsMs[start]!;
+    if (timestampsMs[end - 1]! > this.#maxTimeMs) this.#maxTimeMs = timestampsMs[end - 1]!;
     encodeTimestamps(timestampsMs, start, end, this.#timeFrames.open);
     return this.#times.add(timestampsMs, start, end, this.#timeFrames.endColumn());
   }
