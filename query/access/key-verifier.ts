@@ -40,6 +40,8 @@ export class KeyVerifier {
   readonly #noSigning = new LruCache<string, number>(LIMITS.signingKeyCacheEntriesMax);
   #hasHadKeys = false;
   #noKeysUntilMs = -Infinity;
+  /** How often everything was forgotten. */
+  #forgets = 0;
 
   constructor(keyring: KeyringStub, clock: Clock) {
     this.#keyring = keyring;
@@ -108,13 +110,16 @@ export class KeyVerifier {
   async hasHadKeys(): Promise<boolean> {
     if (this.#hasHadKeys) return true;
     if (this.#clock.nowMs() < this.#noKeysUntilMs) return false;
-    this.#hasHadKeys = await callObject(() => this.#keyring().hasHadKeys(), 'keyring');
-    this.#noKeysUntilMs = this.#clock.nowMs() + LIMITS.keyMissCacheMs;
+    const asked = this.#forgets;
+    // Another answer may come in between, and say more: this one opens nothing that has been closed.
+    if (await callObject(() => this.#keyring().hasHadKeys(), 'keyring')) this.#hasHadKeys = true;
+    else if (asked === this.#forgets) this.#noKeysUntilMs = this.#clock.nowMs() + LIMITS.keyMissCacheMs;
     return this.#hasHadKeys;
   }
 
   /** Forgets everything: a key was made or revoked here, and whoever did it expects to see it at once. */
   forget(): void {
+    this.#forgets++;
     this.#valid.clear();
     this.#invalid.clear();
     this.#signing.clear();
