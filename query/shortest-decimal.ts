@@ -1,3 +1,5 @@
+import { writeEight } from './digits.ts';
+
 /*
  * The shortest digits that read back as a double, written as ASCII without a string in between. What V8 does for `String(value)` takes about
  * three times as long with the string that it makes, and was most of what a large answer cost.
@@ -15,6 +17,7 @@ const VALUE_MAX = 1e15;
 const EXPONENT_MIN = -20;
 /** Digits that are always enough. */
 const DIGITS = 17;
+const EIGHT_DIGITS = 100_000_000;
 /** Far more than sums of doubles of this size can be wrong by. */
 const DOUBT = 1e-9;
 
@@ -32,8 +35,6 @@ const LEAST_DIGITS = -5;
 const HALF_UNITS = Float64Array.from({ length: 71 }, (_, i) => 2 ** (EXPONENT_MIN + i - 53));
 
 const LOG10_OF_2 = 0.301_029_995_663_981_2;
-
-const PAIRS = Uint16Array.from({ length: 100 }, (_, i) => (48 + Math.floor(i / 10)) | ((48 + (i % 10)) << 8));
 
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
@@ -63,7 +64,7 @@ export function writeShortest(bytes: Uint8Array, view: DataView, at: number, val
   if (words[0] === 0 && (high & 0xfffff) === 0) return at;
   const exponent = (high >>> 20) - 1023;
   let wholeDigits = Math.floor(exponent * LOG10_OF_2) + 1;
-  if (magnitude >= LEAST[wholeDigits + 1 - LEAST_DIGITS]!) wholeDigits++;
+  wholeDigits += Number(magnitude >= LEAST[wholeDigits + 1 - LEAST_DIGITS]!);
   const k = DIGITS - wholeDigits;
   if (k > 22) return at;
 
@@ -76,40 +77,46 @@ export function writeShortest(bytes: Uint8Array, view: DataView, at: number, val
   const rest = valueLow * powerLow - (product - valueHigh * powerHigh - valueLow * powerHigh - valueHigh * powerLow);
   if (product < 1e16 || product >= 1e17) return at;
 
-  // In front of and behind the eighth digit from the right, and what is left of a unit, from -1/2 to 1/2.
-  let front = Math.floor(product / 1e8);
+  // In front of and behind the eighth digit from the right, and what is left of a unit, from -1/2 to 1/2. Integers from here on: of doubles, a remainder is a call.
+  let front = (product / 1e8) | 0;
   const restWhole = Math.round(rest);
-  let back = product - front * 1e8 + restWhole;
+  let back = (product - front * 1e8 + restWhole) | 0;
   const part = rest - restWhole;
   const halfUnit = HALF_UNITS[exponent - EXPONENT_MIN]! * POWERS[k]!;
   if (back < 0) {
     front -= 1;
-    back += 1e8;
-  } else if (back >= 1e8) {
+    back += EIGHT_DIGITS;
+  } else if (back >= EIGHT_DIGITS) {
     front += 1;
-    back -= 1e8;
+    back -= EIGHT_DIGITS;
   }
 
-  const over100 = (back % 100) + part;
-  const off100 = over100 < 50 ? over100 : 100 - over100;
-  const by100 = Math.abs(off100) - halfUnit;
-  if (by100 < -DOUBT) back += over100 < 50 ? -(back % 100) : 100 - (back % 100);
-  else {
-    if (by100 < DOUBT) return at;
-    const over10 = (back % 10) + part;
-    const off10 = over10 < 5 ? over10 : 10 - over10;
-    const by10 = Math.abs(off10) - halfUnit;
-    if (by10 < -DOUBT) {
-      if (off10 > 5 - DOUBT) return at;
-      back += over10 < 5 ? -(back % 10) : 10 - (back % 10);
-    } else if (by10 < DOUBT || Math.abs(part) > 0.5 - DOUBT) return at;
+  // Which of two neighbours is nearer differs from number to number, and a branch on it is guessed wrong half of the time: 0 or 1, by arithmetic.
+  let length = DIGITS;
+  const last2 = back % 100;
+  const over100 = last2 + part;
+  const up100 = ((over100 + 50) * 0.01) | 0;
+  const by100 = Math.abs(over100 - up100 * 100) - halfUnit;
+  if (by100 < -DOUBT) {
+    back += up100 * 100 - last2;
+    length -= 2;
+  } else {
+    const last = back % 10;
+    const over10 = last + part;
+    const up10 = ((over10 + 5) * 0.1) | 0;
+    const off10 = Math.abs(over10 - up10 * 10);
+    const by10 = off10 - halfUnit;
+    if (by100 < DOUBT || Math.abs(by10) < DOUBT || off10 > 5 - DOUBT || Math.abs(part) > 0.5 - DOUBT) return at;
+    const isTen = Number(by10 < 0);
+    back += isTen * (up10 * 10 - last);
+    length -= isTen;
   }
-  if (back >= 1e8) {
+  if (back >= EIGHT_DIGITS) {
     front += 1;
-    back -= 1e8;
+    back -= EIGHT_DIGITS;
   }
   if (front >= 1e9) return at;
-  return writeDigits(bytes, view, value < 0 ? minus(bytes, at) : at, front | 0, back | 0, wholeDigits);
+  return writeDigits(bytes, view, value < 0 ? minus(bytes, at) : at, front, back, wholeDigits, length);
 }
 
 function minus(bytes: Uint8Array, at: number): number {
@@ -117,8 +124,8 @@ function minus(bytes: Uint8Array, at: number): number {
   return at + 1;
 }
 
-/** Nine digits and eight, of which `wholeDigits` stand in front of the point. */
-function writeDigits(bytes: Uint8Array, view: DataView, at: number, front: number, back: number, wholeDigits: number): number {
+/** The first `length` of nine digits and eight without zeros at the end; `wholeDigits` of them stand in front of the point. */
+function writeDigits(bytes: Uint8Array, view: DataView, at: number, front: number, back: number, wholeDigits: number, length: number): number {
   let digitsAt = at + 1;
   if (wholeDigits <= 0) {
     bytes[at] = ZERO;
@@ -129,9 +136,9 @@ function writeDigits(bytes: Uint8Array, view: DataView, at: number, front: numbe
   const front1 = (front / 1e8) | 0;
   bytes[digitsAt] = ZERO + front1;
   writeEight(view, digitsAt + 1, front - front1 * 1e8);
-  let end = digitsAt + DIGITS;
+  let end = digitsAt + length;
   // Zeros behind the point need not be there; those in front of it do.
-  if (back === 0 && wholeDigits <= 9) end -= 8;
+  if (back === 0 && wholeDigits <= 9) end = digitsAt + 9;
   else writeEight(view, digitsAt + 9, back);
   while (bytes[end - 1] === ZERO) end--;
   if (wholeDigits > 0) {
@@ -141,15 +148,4 @@ function writeDigits(bytes: Uint8Array, view: DataView, at: number, front: numbe
     if (end <= at + wholeDigits + 1) return at + wholeDigits;
   }
   return end;
-}
-
-function writeEight(view: DataView, at: number, value: number): void {
-  const high = (value / 10_000) | 0;
-  const low = value - high * 10_000;
-  const high1 = (high / 100) | 0;
-  const low1 = (low / 100) | 0;
-  view.setUint16(at, PAIRS[high1]!, true);
-  view.setUint16(at + 2, PAIRS[high - high1 * 100]!, true);
-  view.setUint16(at + 4, PAIRS[low1]!, true);
-  view.setUint16(at + 6, PAIRS[low - low1 * 100]!, true);
 }

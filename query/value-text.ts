@@ -1,3 +1,4 @@
+import { writeSix, writeWhole } from './digits.ts';
 import { SHORTEST_BYTES_MAX, writeShortest } from './shortest-decimal.ts';
 
 /** Bytes that a value takes at most, with those that are overwritten meanwhile. */
@@ -29,11 +30,11 @@ export function writeValue(bytes: Uint8Array, view: DataView, at: number, value:
     // A decimal of up to fifteen digits is the only one of that length that reads back as its double, so it is what every shortest form is.
     const millionths = Math.round(magnitude * 1e6);
     if (millionths / 1e6 === magnitude) {
-      const whole = Math.floor(magnitude);
-      return writeFraction(bytes, writeWhole(bytes, writeSign(bytes, at, value), whole), millionths - whole * 1e6);
+      const whole = Math.floor(magnitude) | 0;
+      return writeFraction(bytes, view, writeWhole(bytes, view, writeSign(bytes, at, value), whole), (millionths - whole * 1e6) | 0);
     }
   } else if (magnitude <= Number.MAX_SAFE_INTEGER && Number.isInteger(value) && !Object.is(value, -0)) {
-    return writeWhole(bytes, writeSign(bytes, at, value), magnitude);
+    return writeWhole(bytes, view, writeSign(bytes, at, value), magnitude);
   }
   const end = writeShortest(bytes, view, at, value);
   return end > at ? end : writeAscii(bytes, at, formatValue(value));
@@ -45,40 +46,14 @@ function writeSign(bytes: Uint8Array, at: number, value: number): number {
   return at + 1;
 }
 
-/** A whole number from 0 to 2^53 in digits. */
-function writeWhole(bytes: Uint8Array, start: number, value: number): number {
-  let count = 1;
-  for (let power = 10; power <= value; power *= 10) count++;
-  const end = start + count;
-  let at = end;
-  let rest = value;
-  // Division of doubles down to 31 bits, and of integers from there.
-  while (rest > 0x7fffffff) {
-    const tenth = Math.floor(rest / 10);
-    bytes[--at] = ZERO + (rest - tenth * 10);
-    rest = tenth;
-  }
-  let small = rest | 0;
-  while (at > start) {
-    const tenth = (small / 10) | 0;
-    bytes[--at] = ZERO + (small - tenth * 10);
-    small = tenth;
-  }
-  return end;
-}
-
 /** A point and so many millionths, without zeros at the end; nothing for none. */
-function writeFraction(bytes: Uint8Array, start: number, millionths: number): number {
-  if (millionths === 0) return start;
-  let at = start;
-  bytes[at++] = POINT;
-  let rest = millionths | 0;
-  for (let power = 100_000; rest > 0; power = (power / 10) | 0) {
-    const digit = (rest / power) | 0;
-    bytes[at++] = ZERO + digit;
-    rest -= digit * power;
-  }
-  return at;
+function writeFraction(bytes: Uint8Array, view: DataView, at: number, millionths: number): number {
+  if (millionths === 0) return at;
+  bytes[at] = POINT;
+  writeSix(view, at + 1, millionths);
+  let end = at + 7;
+  while (bytes[end - 1] === ZERO) end--;
+  return end;
 }
 
 function writeAscii(bytes: Uint8Array, start: number, text: string): number {
