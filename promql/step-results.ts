@@ -1,6 +1,6 @@
 import { compareLabels, labelsKey } from '../storage/model/labels.ts';
 import type { ExecutionContext } from './operators/execution-context.ts';
-import { duplicateLabels, mergeSeries } from './operators/merge-series.ts';
+import { duplicateLabels, mergeSorted } from './operators/merge-series.ts';
 import { withoutMetadata } from './operators/name-labels.ts';
 import type { Operator } from './operators/operator.ts';
 import { ABSENT, HISTOGRAM, withLabels } from './operators/step-series.ts';
@@ -17,17 +17,17 @@ export async function scalarResult(operator: Operator, timeMs: number): Promise<
 /** The series of one step, as points. */
 export async function vectorResult(operator: Operator, timeMs: number, context: ExecutionContext): Promise<VectorValue> {
   const samples: VectorSample[] = [];
-  const seen = new Set<string>();
+  // As selectors have them: then none is there twice.
+  let isRising = true;
   for (let series = await operator.next(); series !== undefined; series = await operator.next()) {
     const kind = series.present[0];
     if (kind === ABSENT) continue;
     const { labels } = withoutDroppedName(series);
-    const key = labelsKey(labels);
-    if (seen.has(key)) throw duplicateLabels();
-    seen.add(key);
+    isRising &&= samples.length === 0 || compareLabels(samples[samples.length - 1]!.labels, labels) < 0;
     samples.push({ labels, value: series.values[0]!, histogram: kind === HISTOGRAM ? series.histograms![0] : undefined });
     context.budget.checkOutputPoints(samples.length);
   }
+  if (!isRising && new Set(samples.map(({ labels }) => labelsKey(labels))).size < samples.length) throw duplicateLabels();
   return { kind: 'vector', timestampMs: timeMs, samples };
 }
 
@@ -39,10 +39,9 @@ export async function matrixResult(operator: Operator, grid: StepGrid, context: 
     context.budget.checkOutputPoints(all.length * grid.count);
   }
   const timestampsMs = gridTimesMs(grid);
-  const merged = mergeSeries(all).sort((a, b) => compareLabels(a.labels, b.labels));
   return {
     kind: 'matrix',
-    series: merged.map(({ labels, values, present, histograms }) => ({
+    series: mergeSorted(all).map(({ labels, values, present, histograms }) => ({
       labels, timestampsMs, values, histograms, present: present.includes(ABSENT) ? present : undefined,
     })),
   };

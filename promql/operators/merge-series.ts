@@ -1,4 +1,4 @@
-import { labelsKey } from '../../storage/model/labels.ts';
+import { compareLabels, labelsKey } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Budget } from '../budget.ts';
 import { collect } from './operator.ts';
@@ -19,6 +19,18 @@ export function mergeSeries(all: readonly StepSeries[]): StepSeries[] {
     const index = indexByLabels.get(key);
     if (index === undefined) indexByLabels.set(key, merged.push(series) - 1);
     else merged[index] = mergeTwo(merged[index]!, series);
+  }
+  return merged;
+}
+
+/** The same in the order of labels, which is where equal ones stand side by side: nothing is looked up. The array given is sorted. */
+export function mergeSorted(all: StepSeries[]): StepSeries[] {
+  all.sort((a, b) => compareLabels(a.labels, b.labels));
+  const merged: StepSeries[] = [];
+  let last: StepSeries | undefined;
+  for (const series of all) {
+    if (last !== undefined && compareLabels(last.labels, series.labels) === 0) merged[merged.length - 1] = last = mergeTwo(last, series);
+    else merged.push((last = series));
   }
   return merged;
 }
