@@ -5,10 +5,10 @@ import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { HotStore } from '../storage/shard/hot-store.ts';
-import type { EvaluateShardAnswer, EvaluateShardRequest } from '../storage/shard/shard-api.ts';
-import { ByteText } from './byte-text.ts';
+import { EVALUATE_RPC_VERSION, type EvaluateShardAnswer, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
 import { limitResult } from './limit-result.ts';
 import { ParsedQueries } from './parsed-queries.ts';
+import { nextChunk, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
 
 const ENGINE_LIMITS = {
@@ -39,11 +39,11 @@ export class ObjectEvaluation {
   }
 
   async evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer> {
-    const result = await this.#result(request);
-    const json = result && writtenWithin(result, LIMITS.objectAnswerBytesMax);
-    if (json === undefined) return { status: 'declined' };
+    const result = request.version === EVALUATE_RPC_VERSION ? await this.#result(request) : undefined;
+    const chunks = result && chunksWithin(result, LIMITS.objectAnswerBytesMax);
+    if (chunks === undefined) return { status: 'declined' };
     this.#store.confirmCurrent();
-    return { status: 'data', json, ...result!.annotations };
+    return { status: 'answer', chunks };
   }
 
   /** `undefined` for what is declined. */
@@ -51,7 +51,7 @@ export class ObjectEvaluation {
     try {
       const tree = this.#parsed.parse(query);
       const stepCount = 'timeMs' in steps ? 1 : Math.floor((steps.endMs - steps.startMs) / steps.stepMs) + 1;
-      const pointsMax = makesFewOfMany(tree) ? LIMITS.objectQueryPointsReadMax : LIMITS.objectQueryPointsMax;
+      const pointsMax = makesFewOfMany(tree) ? Infinity : LIMITS.objectQueryPointsMax;
       const source = new ScanSource(this.#store, { matchers, hotFromMs, stepCount, pointsMax });
       const engine = new Engine({ source, limits: ENGINE_LIMITS, lookbackMs, parse: () => tree });
       return limitResult('timeMs' in steps ? await engine.instant(query, steps) : await engine.range(query, steps), limit);
@@ -73,7 +73,7 @@ interface ScanBounds {
   readonly matchers: EvaluateShardRequest['matchers'];
   readonly hotFromMs: number;
   readonly stepCount: number;
-  /** Of all selectors: their series times steps, as objectQueryPointsReadMax counts them. */
+  /** Of all selectors: their series times steps. */
   readonly pointsMax: number;
 }
 
@@ -81,7 +81,7 @@ interface ScanBounds {
 class ScanSource implements SeriesSource {
   readonly #store: Store;
   readonly #bounds: ScanBounds;
-  #points = 0;
+  #seriesCount = 0;
   #histograms = 0;
 
   constructor(store: Store, bounds: ScanBounds) {
@@ -93,8 +93,10 @@ class ScanSource implements SeriesSource {
     const { hotFromMs, stepCount, pointsMax, matchers: visible } = this.#bounds;
     if (startMs < hotFromMs) throw tooMuch('samples that are not archived');
     const scan = this.#store.scan([...matchers, ...visible]);
-    this.#points += scan.seriesCount * (stepCount + LIMITS.objectQuerySeriesSteps);
-    if (this.#points > pointsMax) throw tooMuch(`${pointsMax} points`);
+    this.#seriesCount += scan.seriesCount;
+    if (this.#seriesCount * stepCount > pointsMax) throw tooMuch(`${pointsMax} points`);
+    const { objectQuerySeriesSteps: seriesSteps, objectQueryPointsReadMax: readMax } = LIMITS;
+    if (this.#seriesCount * (stepCount + seriesSteps) > readMax) throw tooMuch(`${readMax} points that are read`);
     // Timestamps are whole milliseconds.
     return new ScanIterator(scan.series({ startMs: Math.ceil(startMs), endMs: Math.floor(endMs) }), (series) => this.#weigh(series));
   }
@@ -136,15 +138,20 @@ class ScanIterator implements SeriesIterator {
   }
 }
 
-/** Where answers are written: room that has been used before costs much less than new room. */
-const answerText = new ByteText();
+/** Nobody gets a chunk before all are written, so they are larger than those of an answer that leaves as it is written: the most that is one piece. */
+const CHUNK_BYTES = 1024 * 1024;
 
-/** The `data` of an answer; `undefined` when it is longer than `bytesMax`. */
-function writtenWithin(result: QueryResult, bytesMax: number): Uint8Array<ArrayBuffer> | undefined {
-  answerText.clear();
-  for (const part of queryData(result)) {
-    answerText.part(part);
-    if (answerText.length > bytesMax) return undefined;
+/** The answer as it is sent; `undefined` when it is longer than `bytesMax`. */
+function chunksWithin(result: QueryResult, bytesMax: number): readonly Uint8Array<ArrayBuffer>[] | undefined {
+  const text = successText(queryData(result), result.annotations);
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for (let isDone = false; !isDone; ) {
+    const { bytes, done } = nextChunk(text, CHUNK_BYTES);
+    length += bytes.length;
+    if (length > bytesMax) return undefined;
+    chunks.push(bytes);
+    isDone = done;
   }
-  return answerText.written().slice();
+  return chunks;
 }

@@ -2,12 +2,11 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { LruCache } from '../storage/runtime/lru-cache.ts';
-import { SHARD_RPC_VERSION, type EvaluateShardAnswer, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
+import { EVALUATE_RPC_VERSION, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { archivableBeforeMs } from './archived-labels.ts';
 
 type Asked = Pick<EvaluateShardRequest, 'query' | 'steps' | 'lookbackMs' | 'limit'>;
-type ObjectAnswer = Extract<EvaluateShardAnswer, { readonly status: 'data' }>;
 
 /** Has queries evaluated by the object that holds all series of a tenant (object-evaluation.ts), where one does. */
 export class ObjectEvaluator {
@@ -20,10 +19,10 @@ export class ObjectEvaluator {
   }
 
   /**
-   * The object's answer; `undefined` where there is no such object, it declines, or cannot be reached: one of the release before does not know how,
+   * The object's answer in chunks; `undefined` where there is no such object, it declines, or cannot be reached: one of the release before does not know how,
    * and if it is away, whoever then reads it says so.
    */
-  async evaluate(shards: TenantShards, asked: Asked): Promise<ObjectAnswer | undefined> {
+  async evaluate(shards: TenantShards, asked: Asked): Promise<readonly Uint8Array<ArrayBuffer>[] | undefined> {
     if (shards.shardCount !== 1) return undefined;
     const key = keyOf(shards.tenant, asked);
     const declinedMs = this.#declined.get(key);
@@ -31,8 +30,8 @@ export class ObjectEvaluator {
     const hotFromMs = shards.archive === undefined ? -Infinity : archivableBeforeMs(this.#clock);
     try {
       // Once: whoever then reads from it tries again.
-      const answer = await shards.call(0, (stub) => stub.evaluate({ version: SHARD_RPC_VERSION, ...asked, hotFromMs, matchers: [] }), 1);
-      if (answer.status === 'data') return answer;
+      const answer = await shards.call(0, (stub) => stub.evaluate({ version: EVALUATE_RPC_VERSION, ...asked, hotFromMs, matchers: [] }), 1);
+      if (answer.status === 'answer') return answer.chunks;
     } catch (error) {
       // One that is overloaded is left alone.
       if (!(error instanceof VarveError) || error.kind !== 'unavailable') throw error;

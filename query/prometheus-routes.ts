@@ -24,7 +24,7 @@ import {
 import { limitResult } from './limit-result.ts';
 import { ParsedQueries } from './parsed-queries.ts';
 import { ReadReport } from './read-report.ts';
-import { streamed, successOf, successText } from './respond.ts';
+import { answerOf, streamed, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
 import { HotSource } from './shard-fan-out.ts';
 import { openTenant } from './tenant.ts';
@@ -103,8 +103,8 @@ async function readQuery(services: QueryRoutes, context: Context, parameters: UR
 /** What the object answers that holds all of the tenant's series; `undefined` where the Worker is to evaluate, as for whoever wants to know how it is done. */
 async function answerOfObject({ services, shards, query, lookbackMs, limit, explain, stats }: AskedQuery, steps: EvaluateShardRequest['steps']): Promise<Response | undefined> {
   if (explain !== undefined || stats !== '') return undefined;
-  const answer = await services.byObject.evaluate(shards, { query, steps, lookbackMs, limit });
-  return answer && successOf(answer.json, answer);
+  const chunks = await services.byObject.evaluate(shards, { query, steps, lookbackMs, limit });
+  return chunks && answerOf(chunks);
 }
 
 type Run = (engine: Engine, query: string, options: { readonly explain: ExplainMode | undefined; readonly signal: AbortSignal }) => Promise<QueryResult>;

@@ -92,6 +92,19 @@ export function streamed(parts: Generator<TextPart>): Response {
   return new Response(body, { headers: JSON_HEADERS });
 }
 
+/** An answer that somebody else has written, in one chunk or more. */
+export function answerOf(chunks: readonly Uint8Array<ArrayBuffer>[]): Response {
+  if (chunks.length === 1) return whole(chunks[0]!);
+  let next = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      controller.enqueue(chunks[next++]!);
+      if (next === chunks.length) controller.close();
+    },
+  });
+  return new Response(body, { headers: JSON_HEADERS });
+}
+
 /**
  * An answer that is written as its data arrive: `write` adds text until there is about `bytesTarget`, and tells whether more follows. What it
  * throws at first is thrown here; later it ends the connection, so that nobody takes half an answer for all.
@@ -116,10 +129,11 @@ export async function streamedAsync(write: (text: ByteText, bytesTarget: number)
 /** Where all answers are written, one chunk at a time: room that has been used before costs much less than new room. */
 const chunkText = new ByteText();
 
-function nextChunk(parts: Generator<TextPart>): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
+/** About so many bytes of a text, and whether that was the last of it. */
+export function nextChunk(parts: Generator<TextPart>, bytesTarget = CHUNK_BYTES): { bytes: Uint8Array<ArrayBuffer>; done: boolean } {
   chunkText.clear();
   let done = false;
-  while (!done && chunkText.length < CHUNK_BYTES) {
+  while (!done && chunkText.length < bytesTarget) {
     const part = parts.next();
     if (part.done === true) done = true;
     else chunkText.part(part.value);

@@ -57,11 +57,14 @@ export const QUERY_LIMITS = {
   objectQuerySamplesMax: 1_000_000,
   /** Of those, native histograms: each costs as much as hundreds of floats. */
   objectQueryHistogramsMax: 2_000,
-  /** Series that the selectors find, times steps and objectQuerySeriesSteps more, where few are made of many, as by an aggregate: 10 to 20 ms. */
+  /** Series that the selectors find, times steps and objectQuerySeriesSteps more: 10 to 20 ms. */
   objectQueryPointsReadMax: 1_000_000,
   /** A series by itself costs about as much as so many steps of it. */
   objectQuerySeriesSteps: 100,
-  /** The same where nothing makes fewer of them, and points of the answer: samples that cross to the Worker are fewer bytes than their text is. */
+  /**
+   * Points of the answer, and series that the selectors find times steps where nothing makes few of many, as an aggregate does: text crosses to the
+   * Worker at a millisecond a megabyte, and beyond this the samples that it is made of are so many fewer bytes that it had better be made there.
+   */
   objectQueryPointsMax: 50_000,
   /** Steps of one subquery, which takes 8 bytes for each beside its samples: a day at its finest usual step, and several of them in one query. */
   objectSubqueryStepsMax: 100_000,

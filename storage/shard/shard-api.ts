@@ -14,6 +14,9 @@ import type { SeriesExemplars } from './select-exemplars.ts';
  */
 export const SHARD_RPC_VERSION = 1;
 
+/** Of queries to evaluate: since 2 the answer is a whole one. The other version is answered with `declined`, as an unknown answer is taken. */
+export const EVALUATE_RPC_VERSION = 2;
+
 /** Of label requests: since 2 their answers are packed (label-answers.ts). */
 export const LABELS_RPC_VERSION = 2;
 
@@ -86,8 +89,8 @@ export interface EvaluateShardRequest {
 }
 
 export type EvaluateShardAnswer =
-  /** `json` is the `data` of the answer in Prometheus' HTTP API, in UTF-8. */
-  | { readonly status: 'data'; readonly json: Uint8Array; readonly warnings: readonly string[]; readonly infos: readonly string[] }
+  /** The answer of Prometheus' HTTP API in UTF-8, in one piece or more. */
+  | { readonly status: 'answer'; readonly chunks: readonly Uint8Array<ArrayBuffer>[] }
   /** Too much for the object, or an error: the caller is to evaluate it. */
   | { readonly status: 'declined' };
 

@@ -4,7 +4,7 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts';
 import { ObjectEvaluation } from '../../query/object-evaluation.ts';
-import { SHARD_RPC_VERSION, type EvaluateShardRequest } from '../../storage/shard/shard-api.ts';
+import { EVALUATE_RPC_VERSION, type EvaluateShardRequest } from '../../storage/shard/shard-api.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { named, STALE, write, type TestBatch, type TestSeries } from '../storage/shard/batches.ts';
 import { memoryApi, NOON } from './api.ts';
@@ -65,6 +65,36 @@ const QUERIES = [
   'changes(temperature[1m]) + resets(requests_total[5m])', 'scalar(sum(temperature)) * vector(time())', 'start_timestamp(requests_total)', 'temperature @ end()', 'sort_desc(temperature)', '1 + 2', 'rate(temperature[1m])',
 ];
 
+function pick<T>(random: SeededRandom, values: readonly T[]): T {
+  return values[random.below(values.length)]!;
+}
+
+const SELECTORS = ['requests_total', 'temperature', 'temperature{zone="a"}', 'latency_bucket', 'sizes', '{__name__=~"t.+|r.+"}', '{host="h1"}', '{host=~"h[0-3]",__name__!="sizes"}', 'nothing'];
+
+/** A vector of operators up to `depth` deep; not all of them can be evaluated. */
+function randomQuery(random: SeededRandom, depth: number): string {
+  const inner = (): string => randomQuery(random, depth - 1);
+  const form = depth === 0 ? 0 : random.below(9);
+  switch (form) {
+    case 0:
+    case 1:
+      return `${pick(random, SELECTORS)}${random.oneIn(5) ? ' offset 25s' : ''}`;
+    case 2:
+    case 3:
+      return `${pick(random, ['rate', 'increase', 'irate', 'avg_over_time', 'last_over_time', 'quantile_over_time(0.3,', 'changes'])}`.replace(/^([a-z_]+)$/, '$1(') + `${pick(random, SELECTORS)}[${pick(random, ['20s', '1m', '5m'])}])`;
+    case 4:
+      return `${pick(random, ['sum', 'max', 'avg', 'count', 'stddev'])} ${pick(random, ['', 'by (zone)', 'by (host, le)', 'without (zone)'])} (${inner()})`;
+    case 5:
+      return `${pick(random, ['topk', 'bottomk', 'limitk'])}(2, ${inner()})`;
+    case 6:
+      return `${pick(random, ['abs', 'sort', 'sort_desc', '-', 'ceil', 'histogram_count', 'timestamp'])}(${inner()})`;
+    case 7:
+      return `label_replace(${inner()}, "${pick(random, ['host', 'new', '__name__'])}", "x\\"ü$1", "zone", "(.+)")`;
+    default:
+      return `(${inner()}) ${pick(random, ['+', '/', '> bool', '<', 'or', 'unless', 'and', '* on (host) group_left ()'])} (${random.oneIn(2) ? '3' : inner()})`;
+  }
+}
+
 describe('the object answers as the Worker does', () => {
   test('to the byte, without a sample leaving it', async () => {
     const { near, far } = await bothApis();
@@ -79,6 +109,24 @@ describe('the object answers as the Worker does', () => {
       }
     }
     expect([near.shards.callsOf('select'), far.shards.callsOf('evaluate')]).toEqual([0, 0]);
+  });
+
+  test('to the byte for random queries over random steps, with answers of several chunks among them', async () => {
+    const { near, far } = await bothApis();
+    const random = new SeededRandom(31);
+    const steps = [0.3, 1, 7, 10, 17, 61, 600];
+    let longest = 0;
+    for (let i = 0; i < 400; i++) {
+      const startSeconds = NOON_SECONDS + random.below(SCRAPES * 10);
+      const range = `start=${startSeconds}.${random.below(1000)}&end=${startSeconds + random.below(1500)}&step=${pick(random, steps)}`;
+      const [route, when] = random.oneIn(3) ? ['query', `time=${startSeconds}`] : ['query_range', range];
+      const path = `/api/v1/${route}?query=${encodeURIComponent(randomQuery(random, 3))}&${when}${random.oneIn(4) ? `&limit=${random.between(1, 9)}` : ''}`;
+      const text = await (await near.ask(path)).text();
+      expect(text, path).toBe(await (await far.ask(path)).text());
+      longest = Math.max(longest, text.length);
+    }
+    expect(longest).toBeGreaterThan(2 ** 20);
+    expect(near.shards.callsOf('evaluate')).toBeGreaterThan(near.shards.callsOf('select'));
   });
 
   test('what is wrong with a query is told in the same words', async () => {
@@ -103,22 +151,23 @@ describe('what is not for the object', () => {
     return near.shards.storeOf(near.shards.shardNames[0]!);
   };
   const request: EvaluateShardRequest = {
-    version: SHARD_RPC_VERSION, query: 'temperature', steps: { timeMs: NOON + 600_000 }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity, matchers: [],
+    version: EVALUATE_RPC_VERSION, query: 'temperature', steps: { timeMs: NOON + 600_000 }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity, matchers: [],
   };
   const manySteps = { startMs: NOON, endMs: NOON + SCRAPES * 10_000, stepMs: 100 };
 
-  test.each<[string, Partial<EvaluateShardRequest>, 'data' | 'declined']>([
-    ['a small query', {}, 'data'],
+  test.each<[string, Partial<EvaluateShardRequest>, 'answer' | 'declined']>([
+    ['a small query', {}, 'answer'],
     ['samples that may be in the archive', { hotFromMs: NOON + 600_000 - 300_000 + 2 }, 'declined'],
-    ['samples that cannot be', { hotFromMs: NOON + 600_000 - 300_000 + 1 }, 'data'],
+    ['samples that cannot be', { hotFromMs: NOON + 600_000 - 300_000 + 1 }, 'answer'],
     ['many points', { steps: manySteps }, 'declined'],
-    ['many points that become few', { query: 'sum(temperature)', steps: manySteps }, 'data'],
+    ['many points that become few', { query: 'sum(temperature)', steps: manySteps }, 'answer'],
     ['more of them', { query: 'sum({__name__=~".+"})', steps: { ...manySteps, stepMs: 40 } }, 'declined'],
-    ['histograms', { query: 'sum(sizes)', steps: { ...manySteps, stepMs: 100_000 } }, 'data'],
+    ['histograms', { query: 'sum(sizes)', steps: { ...manySteps, stepMs: 100_000 } }, 'answer'],
     ['many histograms', { query: `sum(sizes) + ${Array.from({ length: 3 }, (_, i) => `sum(sizes{host!="${i}"})`).join(' + ')}`, steps: { ...manySteps, stepMs: 100_000 } }, 'declined'],
     ['much work', { query: 'sum(quantile_over_time(0.5, {__name__=~"requests_total|temperature"}[20m]))', steps: manySteps }, 'declined'],
-    ['a long answer', { query: `label_replace(temperature, "x", "${'y'.repeat(60_000)}", "", "") or label_replace(temperature, "x", "${'z'.repeat(60_000)}", "", "")`, steps: { ...manySteps, stepMs: 10_000 } }, 'data'],
+    ['a long answer', { query: `label_replace(temperature, "x", "${'y'.repeat(60_000)}", "", "") or label_replace(temperature, "x", "${'z'.repeat(60_000)}", "", "")`, steps: { ...manySteps, stepMs: 10_000 } }, 'answer'],
     ['labels without end', { query: `sum by (x) (${'label_join('.repeat(12)}label_replace(temperature, "x", "${'y'.repeat(10_000)}", "", "")${', "x", "", "x", "x")'.repeat(12)})` }, 'declined'],
+    ['a version that it does not know', { version: EVALUATE_RPC_VERSION - 1 }, 'declined'],
     ['no query', { query: 'sum(' }, 'declined'],
     ['a mistake', { query: 'temperature + on (zone) temperature' }, 'declined'],
   ])('%s', async (_, more, status) => {
@@ -156,7 +205,7 @@ describe('an object that fails', () => {
     const old = near.shards.storeOf(near.shards.shardNames[0]!);
     near.shards.evictAll();
     near.shards.storeOf(near.shards.shardNames[0]!).appendLocal([{ labels: labelsFrom({ __name__: 'temperature' }), timestampsMs: [NOON], values: [1] }]);
-    const evaluation = new ObjectEvaluation(old).evaluate({ version: SHARD_RPC_VERSION, query: 'temperature', steps: { timeMs: NOON }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity, matchers: [] });
+    const evaluation = new ObjectEvaluation(old).evaluate({ version: EVALUATE_RPC_VERSION, query: 'temperature', steps: { timeMs: NOON }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity, matchers: [] });
     const error = await evaluation.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(VarveError);
@@ -166,9 +215,9 @@ describe('an object that fails', () => {
     const { near } = await bothApis();
     const store = near.shards.storeOf(near.shards.shardNames[0]!);
     const answer = await new ObjectEvaluation(store).evaluate({
-      version: SHARD_RPC_VERSION, query: 'count(temperature) + count({__name__=~"requests_total", host!=""})', steps: { timeMs: NOON + 600_000 }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity,
+      version: EVALUATE_RPC_VERSION, query: 'count(temperature) + count({__name__=~"requests_total", host!=""})', steps: { timeMs: NOON + 600_000 }, lookbackMs: 300_000, limit: 0, hotFromMs: -Infinity,
       matchers: [{ name: 'zone', type: '=', value: 'a' }],
     });
-    expect(answer.status === 'data' && new TextDecoder().decode(answer.json)).toContain('"6"');
+    expect(answer.status === 'answer' && answer.chunks.map((chunk) => new TextDecoder().decode(chunk)).join('')).toContain('"6"');
   });
 });
