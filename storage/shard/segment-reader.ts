@@ -11,8 +11,8 @@ import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from '
 /** Decoded timestamps that a reader remembers, half a megabyte, before it begins anew: neighbouring series may be of targets that are scraped at other times. */
 const DECODED_TIMES_MAX = 64 * 1024;
 
-/** Its ref, time column, frame, place in the frame and length. */
-const DIRECTORY_BYTES_PER_SERIES = 4 + 4 + 2 + 4 + 4;
+/** Its ref, time column and place in its frame. */
+const DIRECTORY_BYTES_PER_SERIES = 4 + 4 + 4;
 
 /** A stored row that cannot be read: it is damaged, or of a version that this build does not know. */
 export class DamagedSegmentError extends Error {
@@ -145,44 +145,44 @@ class FrameReader {
   readonly #bytes: Uint8Array;
   readonly frames: readonly Frame[];
   readonly #where: string;
-  readonly #frameOf: Uint16Array;
-  /** Where each column begins in its frame; it ends where the next one begins, or with the frame. */
-  readonly #startInFrame: Uint32Array;
-  readonly #lengths: Uint32Array;
-  #openFrame = -1;
+  /** Where each column ends in its frame; it begins where the one before ends, or with the frame. */
+  readonly #ends: Uint32Array;
+  /** The columns of the open frame. */
+  #openFirst = 0;
+  #openEnd = 0;
   #plain = new ByteReader(new Uint8Array(0));
 
+  /** Takes `lengths` over. */
   constructor(bytes: Uint8Array, frames: readonly Frame[], lengths: Uint32Array, where: string) {
     this.#bytes = bytes;
     this.frames = frames;
     this.#where = where;
-    this.#lengths = lengths;
-    this.#frameOf = new Uint16Array(lengths.length);
-    this.#startInFrame = new Uint32Array(lengths.length);
+    this.#ends = lengths;
     let next = 0;
     frames.forEach(({ columns, plainBytes }, frame) => {
-      let start = 0;
-      for (const end = next + columns; next < end; next++) {
-        this.#frameOf[next] = frame;
-        this.#startInFrame[next] = start;
-        start += lengths[next]!;
-      }
-      if (start !== plainBytes) throw new Error(`${where}: the columns of frame ${frame} have ${start} bytes, want ${plainBytes}`);
+      let end = 0;
+      for (const behind = next + columns; next < behind; next++) lengths[next] = end += lengths[next]!;
+      if (end !== plainBytes) throw new Error(`${where}: the columns of frame ${frame} have ${end} bytes, want ${plainBytes}`);
     });
     if (next !== lengths.length) throw new Error(`${where}: ${next} columns in frames, want ${lengths.length}`);
   }
 
   /** A reader of the column, good until the next one is opened. */
   open(column: number): ByteReader {
-    const frame = this.#frameOf[column]!;
-    if (frame !== this.#openFrame) {
-      const { start, end, plainBytes } = this.frames[frame]!;
-      this.#plain = new ByteReader(decompress(this.#bytes.subarray(start, end), plainBytes, this.#where));
-      this.#openFrame = frame;
-    }
-    const start = this.#startInFrame[column]!;
-    this.#plain.moveTo(start, start + this.#lengths[column]!);
+    if (column < this.#openFirst || column >= this.#openEnd) this.#openFrameOf(column);
+    this.#plain.moveTo(column === this.#openFirst ? 0 : this.#ends[column - 1]!, this.#ends[column]!);
     return this.#plain;
+  }
+
+  #openFrameOf(column: number): void {
+    if (column >= this.#ends.length) throw new DecodeError(`${this.#where}: column ${column} of ${this.#ends.length}`);
+    let first = 0;
+    let frame = 0;
+    while (column >= first + this.frames[frame]!.columns) first += this.frames[frame++]!.columns;
+    const { start, end, columns, plainBytes } = this.frames[frame]!;
+    this.#plain = new ByteReader(decompress(this.#bytes.subarray(start, end), plainBytes, this.#where));
+    this.#openFirst = first;
+    this.#openEnd = first + columns;
   }
 }
 
