@@ -41,7 +41,12 @@ export class LabelReplaceOperator implements Operator {
   }
 
   #replace(pattern: RE2JS, value: string): string | undefined {
-    if (this.#results.has(value)) return this.#results.get(value);
+    if (this.#results.has(value)) {
+      const known = this.#results.get(value);
+      // It is one text for all series, but what looks for series with equal labels copies it for each.
+      if (known !== undefined) this.#context.budget.makeLabels(known.length);
+      return known;
+    }
     this.#context.budget.match(value.length, pattern.programSize());
     const matcher = pattern.matcher(value);
     let result: string | undefined;

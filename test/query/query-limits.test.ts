@@ -60,6 +60,7 @@ describe('a query that is too much is refused with the name of the bound, frees 
     ['steps of a subquery', 'sum_over_time(vector(1)[2000000s:1s])', 1, 'query evaluates too many steps (stepsMax is 1000000)'],
     ['work', 'sum_over_time(vector(1)[900000s:1s])', 11_000, 'query processing would take too long (workMax is 4000000000)'],
     ['label characters', `label_replace(requests_total, "long", "\${1}${longValue}", "instance", "(.*)")`, 1, 'query makes too many label characters (labelCharactersMax is 20000000)'],
+    ['label characters that all series share', `label_replace(requests_total, "long", "${longValue}", "__name__", "(.*)")`, 1, 'query makes too many label characters (labelCharactersMax is 20000000)'],
     ['label characters, level by level', `label_join(${'label_join('.repeat(40)}requests_total${', "i", "-", "i", "instance", "i")'.repeat(40)}, "i", "", "i")`, 1, 'query makes too many label characters (labelCharactersMax is 20000000)'],
   ])('%s', async (_title, query, stepCount, error) => {
     await ask('count(requests_total)', 1);
