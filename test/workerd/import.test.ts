@@ -50,8 +50,9 @@ test('a file of zstd frames put one after another', async () => {
   expect(await count('{__name__=~"frames_[abc]"}')).toBe('15000');
 });
 
-test('a body in chunks, with a bad line and an old sample', async () => {
-  const chunks = ['chunked{i="1"} 1\nchun', 'ked{i="2"} 2\nbad\nchunked{i="3"} 3 10000000', '00000\n'];
+test('a body in chunks, with a bad line, an old sample, and one that is older than anything is kept', async () => {
+  const oldMs = String(Date.now() - 100 * 86_400_000);
+  const chunks = ['chunked{i="1"} 1\nchun', `ked{i="2"} 2\nbad\nchunked{i="3"} 3 ${oldMs.slice(0, 8)}`, `${oldMs.slice(8)}\nchunked{i="4"} 4 1000000000000\n`];
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const sent = SELF.fetch(`${BASE}/api/v1/import/prometheus`, { method: 'POST', body: readable });
   const writer = writable.getWriter();
@@ -60,7 +61,7 @@ test('a body in chunks, with a bad line and an old sample', async () => {
   const answer = await sent;
   expect([answer.status, await answer.text(), answer.headers.get('varve-late-samples')]).toEqual([
     400,
-    '1 samples refused, 3 stored: line 3: there is no value: "bad"\n',
+    expect.stringMatching(/^2 samples refused, 3 stored: line 3: there is no value: "bad"; chunked\{i="4"\}: too old: 1000000000000 is more than 31536000000 ms ago, .*VARVE_ARCHIVE_RETENTION/),
     '1',
   ]);
   expect(await count('chunked')).toBe('2');
