@@ -68,6 +68,8 @@ export class CatalogRecovery {
   #table = 0;
   /** What was lost when it came to the first table: that, and not what is lost meanwhile, is found when it has come to the last. */
   #lost: readonly LostFlushes[] = [];
+  /** When it came to the first table (Unix ms). */
+  #beganMs = -Infinity;
 
   constructor(options: CatalogRecoveryOptions) {
     this.#options = options;
@@ -107,6 +109,7 @@ export class CatalogRecovery {
     if (!this.isDue || !this.#pause.isOver) return;
     const { tables, clock, limits } = this.#options;
     const all = tables.all();
+    if (this.#table === 0) this.#beganMs = clock.nowMs();
     try {
       await this.#look(all[this.#table]![1]);
       this.#pause.succeeded();
@@ -118,7 +121,7 @@ export class CatalogRecovery {
     }
     if (++this.#table < all.length) return;
     this.#table = 0;
-    this.#state.finish(this.#lost, clock.nowMs() + limits.archiveLookPeriodMs);
+    this.#state.finish(this.#lost, this.#beganMs, clock.nowMs() + limits.archiveLookPeriodMs);
   }
 
   async #look(table: ArchiveTable): Promise<void> {
@@ -221,6 +224,7 @@ export class CatalogRecovery {
         this.#state.addLost(shard, floors.get(shard) ?? 0);
         this.#state.askShard(shard);
       }
+      this.#adopted.endFlushed();
       if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);
       this.#state.noteAdopted(described.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
     });

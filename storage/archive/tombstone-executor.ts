@@ -95,7 +95,7 @@ export class TombstoneExecutor {
     for (const file of tombstones.unclean(limits.archiveTombstoneFilesPerStep)) if (await this.#cleanFile(file)) break;
     // A shard's commit may have said meanwhile that files are missing.
     if (isLookDue()) return true;
-    const isLeft = tombstones.finish();
+    const isLeft = tombstones.finish(look === undefined ? undefined : clock.nowMs());
     this.#nextFinishMs = clock.nowMs() + FINISH_CHECK_MS;
     return isLeft && tombstones.unclean(1).length > 0;
   }

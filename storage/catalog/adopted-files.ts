@@ -183,6 +183,7 @@ export class AdoptedFiles {
     this.#take(table, found);
     sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) SELECT DISTINCT table_name, day, shard FROM data_file WHERE table_name = ? AND removed_change IS NULL', table);
     sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
+    this.#tombstones.reopen();
     return { adopted, left };
   }
 
@@ -270,6 +271,11 @@ export class AdoptedFiles {
     );
     sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
     sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', number);
+  }
+
+  /** Behind the last of them, in the same transaction. */
+  endFlushed(): void {
+    this.#tombstones.reopen();
   }
 
   #lastFile(): number {

@@ -48,8 +48,8 @@ export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
   });
   // As Tombstones.unclean has it.
   const [deletions] = sql.all<{ waiting: number; files: number }>(
-    `SELECT (SELECT count(*) FROM tombstone) AS waiting, (SELECT count(*) FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND EXISTS (
-       SELECT 1 FROM tombstone WHERE clean_through < tombstone AND json_extract(description, '$.maxTimeMs') >= start_ms AND json_extract(description, '$.minTimeMs') <= end_ms)) AS files`,
+    `SELECT (SELECT count(*) FROM tombstone WHERE done_ms IS NULL) AS waiting, (SELECT count(*) FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND EXISTS (
+       SELECT 1 FROM tombstone WHERE done_ms IS NULL AND clean_through < tombstone AND json_extract(description, '$.maxTimeMs') >= start_ms AND json_extract(description, '$.minTimeMs') <= end_ms)) AS files`,
   );
   return {
     version: CATALOG_RPC_VERSION,

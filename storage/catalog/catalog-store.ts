@@ -253,6 +253,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     is_due INTEGER NOT NULL,           -- 1: how far its samples are in files, since files of it were found that it had forgotten
     asked_day INTEGER                  -- the last day with samples (since 1970) that it was asked to close
   ) WITHOUT ROWID`,
+  // When no file that was known had anything of it any more (Unix ms); null: files may have. It stays until files that were forgotten are looked for.
+  'ALTER TABLE tombstone ADD COLUMN done_ms INTEGER',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

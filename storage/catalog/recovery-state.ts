@@ -126,13 +126,18 @@ export class RecoveryState {
     );
   }
 
-  /** All tables were looked at. What was lost when that began is found, and what has been lost since is looked for at once. `nextLookMs` is Unix ms. */
-  finish(lost: readonly LostFlushes[], nextLookMs: number): void {
+  /**
+   * All tables were looked at, from `beganMs` on. What was lost then is found, and what has been lost since is looked for at once; deletions of
+   * before that are done have nothing more to wait for. Times are Unix ms.
+   */
+  finish(lost: readonly LostFlushes[], beganMs: number, nextLookMs: number): void {
     const sql = this.#sql;
     sql.transaction(() => {
       for (const { shard, times } of lost) sql.run('DELETE FROM lost_flush WHERE shard = ? AND times = ?', shard, times);
       if (this.lost().length > 0) return;
       sql.run('UPDATE archive_state SET next_look_ms = ? WHERE id = 1', nextLookMs);
+      // A clock that was ahead then makes none stay.
+      sql.run('DELETE FROM tombstone WHERE done_ms < ?1 OR done_ms > ?2', beganMs, nextLookMs);
       if (lost.length > 0) sql.run('UPDATE archive_state SET commits_lost_ms = NULL WHERE id = 1');
     });
   }

@@ -17,7 +17,7 @@ export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): 
   const rows = sql.each<DayRow>(
     `SELECT table_name, shard, day, policy FROM rollup_day LEFT JOIN rollup_source USING (shard, day)
       WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file)
-        AND NOT EXISTS (SELECT 1 FROM tombstone WHERE start_ms <= (day + 1) * 86400000 AND end_ms >= day * 86400000) ORDER BY table_name, shard, day`,
+        AND NOT EXISTS (SELECT 1 FROM tombstone WHERE done_ms IS NULL AND start_ms <= (day + 1) * 86400000 AND end_ms >= day * 86400000) ORDER BY table_name, shard, day`,
     firstDay,
     lastDay,
   );

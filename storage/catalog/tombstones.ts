@@ -4,6 +4,8 @@ import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
 import type { DataFile } from './data-file.ts';
 import { decodeDataFile } from './data-file.ts';
 
+type TombstoneLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>, number>>;
+
 /** A deletion that is not carried out in all files yet. */
 export interface Tombstone extends ArchiveDeletion {
   readonly tombstone: number;
@@ -28,6 +30,14 @@ export interface StoredFile {
   readonly maxTimeMs: number;
 }
 
+interface UncleanRow extends Record<string, string | number> {
+  readonly file: number;
+  readonly shard: string;
+  readonly day: number;
+  readonly description: string;
+  readonly clean_through: number;
+}
+
 interface TombstoneRow extends Record<string, string | number> {
   readonly tombstone: number;
   readonly selectors: string;
@@ -38,15 +48,16 @@ interface TombstoneRow extends Record<string, string | number> {
 
 /**
  * Deletions of samples that are in files: queries apply them from their commit on, the upkeep carries them out file by file
- * (archive/tombstone-executor.ts), and then they are forgotten. Each file knows up to which tombstone it is clean. One that is committed
+ * (archive/tombstone-executor.ts), and then they are done: they stay for files that the catalog has forgotten, until it has looked for those
+(archive/catalog-recovery.ts), and are opened again when some of them have anything. Each file knows up to which tombstone it is clean. One that is committed
  * later is clean of those that its flush began behind.
  */
 export class Tombstones {
   readonly #sql: Sql;
-  readonly #limits: Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>;
+  readonly #limits: TombstoneLimits;
 
   /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
-  constructor(sql: Sql, limits: Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>) {
+  constructor(sql: Sql, limits: TombstoneLimits) {
     this.#sql = sql;
     this.#limits = limits;
   }
@@ -56,7 +67,7 @@ export class Tombstones {
     const { archiveTombstonesMax, archiveTombstoneCharactersMax } = this.#limits;
     const text = JSON.stringify(selectors);
     if (text.length > archiveTombstoneCharactersMax) return `the selectors have ${text.length} characters as JSON, the limit archiveTombstoneCharactersMax is ${archiveTombstoneCharactersMax}`;
-    const { count } = this.#sql.all<{ count: number }>('SELECT count(*) AS count FROM tombstone')[0]!;
+    const { count } = this.#sql.all<{ count: number }>('SELECT count(*) AS count FROM tombstone WHERE done_ms IS NULL')[0]!;
     if (count >= archiveTombstonesMax) return `${count} deletions wait to be carried out in the archive's files, the limit archiveTombstonesMax is ${archiveTombstonesMax}: ask again later, or call clean_tombstones`;
     // Commit point of a deletion: this transaction. A crash before it leaves what the archive has, and no answer: it is asked for again.
     this.#sql.transaction(() => {
@@ -71,7 +82,11 @@ export class Tombstones {
 
   /** By rising number. */
   pending(): Tombstone[] {
-    return this.#sql.all<TombstoneRow>('SELECT tombstone, selectors, start_ms, end_ms, flushes FROM tombstone ORDER BY tombstone').map((row) => ({
+    return this.#read('WHERE done_ms IS NULL');
+  }
+
+  #read(which: '' | 'WHERE done_ms IS NULL'): Tombstone[] {
+    return this.#sql.all<TombstoneRow>(`SELECT tombstone, selectors, start_ms, end_ms, flushes FROM tombstone ${which} ORDER BY tombstone`).map((row) => ({
       tombstone: row.tombstone,
       selectors: JSON.parse(row.selectors) as Tombstone['selectors'],
       startMs: row.start_ms,
@@ -82,8 +97,9 @@ export class Tombstones {
 
   /** The newest tombstone that files of a flush have nothing of. A shard that a deletion does not name is one that began behind it. */
   cleanThroughOf(shard: string, flush: number): number {
-    // A shard's flushes rise with the tombstones, so those that a flush began behind are the first ones.
-    const first = this.pending().find(({ flushes }) => flush <= (flushes[shard] ?? -Infinity));
+    // A shard's flushes rise with the tombstones, so those that a flush began behind are the first ones. Those that are done too: the catalog
+    // may have forgotten the flush meanwhile.
+    const first = this.#read('').find(({ flushes }) => flush <= (flushes[shard] ?? -Infinity));
     return first === undefined ? this.#last() : first.tombstone - 1;
   }
 
@@ -104,11 +120,7 @@ export class Tombstones {
   unclean(limit: number): UncleanFile[] {
     const pending = this.pending();
     for (const { tombstone, startMs, endMs } of pending) {
-      const rows = this.#sql.all<{ file: number; shard: string; day: number; description: string; clean_through: number }>(
-        `SELECT file, shard, day, description, clean_through FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND clean_through < ?
-          AND day >= ? AND day <= ? AND json_extract(description, '$.maxTimeMs') >= ? AND json_extract(description, '$.minTimeMs') <= ? ORDER BY day, file LIMIT ?`,
-        tombstone, Math.floor(startMs / DAY_MS), Math.floor(endMs / DAY_MS), startMs, endMs, limit,
-      );
+      const rows = this.#uncleanRows(tombstone, startMs, endMs, limit);
       if (rows.length === 0) continue;
       return rows.map(({ file, shard, day, description, clean_through: clean }) => {
         const described = decodeDataFile(description);
@@ -127,17 +139,40 @@ export class Tombstones {
     });
   }
 
-  /** Forgets the tombstones that no file has anything of, nor one that a shard may yet commit. Returns whether any is left. */
-  finish(): boolean {
+  /**
+   * Those that no file has anything of, nor one that a shard may yet commit, are done, or forgotten where nobody looks for forgotten files
+   * (`nowMs`, Unix ms, is `undefined`). Returns whether any is left.
+   */
+  finish(nowMs: number | undefined): boolean {
     const committed = new Map(this.#sql.all<{ shard: string; sequence: number }>('SELECT shard, sequence FROM archive_shard').map(({ shard, sequence }) => [shard, sequence]));
     const [oldest] = this.unclean(1);
+    // In order: those that are done are the oldest.
     for (const { tombstone, flushes } of this.pending()) {
       const isOpen = oldest !== undefined && tombstone >= oldest.tombstones[0]!.tombstone;
       const isAwaited = Object.entries(flushes).some(([shard, flush]) => (committed.get(shard) ?? 0) < flush);
       if (isOpen || isAwaited) return true;
-      this.#sql.run('DELETE FROM tombstone WHERE tombstone = ?', tombstone);
+      if (nowMs === undefined) this.#sql.run('DELETE FROM tombstone WHERE tombstone = ?', tombstone);
+      else this.#sql.run('UPDATE tombstone SET done_ms = ? WHERE tombstone = ?', nowMs, tombstone);
     }
+    // As many may stay as may wait: of more, files are looked for at once, and then they go.
+    const { done } = this.#sql.all<{ done: number }>('SELECT count(*) AS done FROM tombstone WHERE done_ms IS NOT NULL')[0]!;
+    if (done > this.#limits.archiveTombstonesMax) this.#sql.run('UPDATE archive_state SET next_look_ms = NULL WHERE id = 1');
     return false;
+  }
+
+  /** Files were found that had been forgotten: what is done in all others is not in these. Inside the caller's transaction. */
+  reopen(): void {
+    const done = this.#sql.all<{ tombstone: number; start_ms: number; end_ms: number }>('SELECT tombstone, start_ms, end_ms FROM tombstone WHERE done_ms IS NOT NULL ORDER BY tombstone');
+    const first = done.find(({ tombstone, start_ms: startMs, end_ms: endMs }) => this.#uncleanRows(tombstone, startMs, endMs, 1).length > 0);
+    if (first !== undefined) this.#sql.run('UPDATE tombstone SET done_ms = NULL WHERE tombstone >= ?', first.tombstone);
+  }
+
+  #uncleanRows(tombstone: number, startMs: number, endMs: number, limit: number): UncleanRow[] {
+    return this.#sql.all<UncleanRow>(
+      `SELECT file, shard, day, description, clean_through FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND clean_through < ?
+        AND day >= ? AND day <= ? AND json_extract(description, '$.maxTimeMs') >= ? AND json_extract(description, '$.minTimeMs') <= ? ORDER BY day, file LIMIT ?`,
+      tombstone, Math.floor(startMs / DAY_MS), Math.floor(endMs / DAY_MS), startMs, endMs, limit,
+    );
   }
 
   #last(): number {

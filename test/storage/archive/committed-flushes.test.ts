@@ -3,6 +3,8 @@ import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { COMMITTED_PROPERTY, decodeCommitted, encodeCommitted } from '../../../storage/catalog/committed-flushes.ts';
+import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
+import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
@@ -83,4 +85,51 @@ test('what a table says of a shard stays as it was while files of later commits 
 
 test.each(['{', '[', '3', '{"1/0": 5}', '{"1/0": [5]}', '{"1/0": [1.5, null]}', '{"a": [5, null]}', '{"1/0": ["5", null]}'])('text that says something else is refused, with where it is: %s', (text) => {
   expect(() => decodeCommitted(text, 'the metadata')).toThrow('the metadata: ');
+});
+
+test('a deletion that is carried out before forgotten files are looked for is of them too, and is kept no longer than that', { timeout: 60_000 }, async () => {
+  const world = new RecoveryWorld();
+  world.wakeCatalog();
+  await world.live(3 * DAY_MS, () => world.writeHour());
+  // All is in files by now, and those of the third day are not merged yet.
+  await world.live(25 * HOUR_MS);
+  const earlier = world.catalogSql.copy();
+  const before = world.liveKeys();
+  await world.live(3 * HOUR_MS);
+  expect(world.liveKeys().length).toBeLessThan(before.length);
+  world.goBackTo(earlier);
+  // Nothing says that it has gone back, and it looks in six hours.
+  world.catalogSql.run('UPDATE archive_state SET next_look_ms = ? WHERE id = 1', world.clock.nowMs() + LIMITS.archiveLookPeriodMs);
+  const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: 'metric_1' }]], startMs: 0, endMs: 1e15, flushes: { '1/0': world.hot.archive.mark.flushesBegun } };
+  expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
+  for (const line of world.expected()) if (line.startsWith('metric_1{')) world.acknowledged.delete(line);
+  for (let calls = 0; await world.upkeep.cleanTombstones(); calls++) if (calls > 500) throw new Error('no end');
+  expect([world.recovery.isDue, world.tombstones.pending(), world.status().deletions!.waiting]).toEqual([false, [], 0]);
+  world.clock.advance(LIMITS.archiveLookPeriodMs);
+  await world.recover();
+  expect(world.status().adopted!.fileCount).toBeGreaterThan(0);
+  expect(world.tombstones.pending()).toHaveLength(1);
+  expect(await world.query()).toEqual(world.expected());
+  await world.live(DAY_MS);
+  expect(await world.query()).toEqual(world.expected());
+  expect(world.catalogSql.all('SELECT 1 FROM tombstone')).toEqual([]);
+});
+
+test('deletions that wait for the look alone are not more than may wait at all: it comes before', () => {
+  const sql = new NodeSql();
+  new CatalogStore(sql, new SeededRandom(1));
+  const tombstones = new Tombstones(sql, { ...LIMITS, archiveTombstonesMax: 3 });
+  const state = new RecoveryState(sql);
+  state.finish([], 0, 1e6);
+  for (let round = 0; round < 4; round++) {
+    expect(state.nextLookMs).toBe(1e6);
+    expect(tombstones.add({ version: 1, selectors: [], startMs: 0, endMs: 1, flushes: {} }, 1000)).toBeUndefined();
+    expect(tombstones.finish(1000)).toBe(false);
+  }
+  expect(state.nextLookMs).toBeUndefined();
+  // One that is done while it looks waits for the next.
+  state.finish([], 1000, 2e6);
+  expect(sql.all('SELECT 1 FROM tombstone')).toHaveLength(4);
+  state.finish([], 1001, 2e6);
+  expect(sql.all('SELECT 1 FROM tombstone')).toEqual([]);
 });
