@@ -75,7 +75,8 @@ interface AskedQuery {
   readonly services: QueryRoutes;
   readonly shards: TenantShards;
   readonly query: string;
-  readonly timeoutMs: number;
+  /** By the clock's elapsed time: at this moment it is too late. */
+  readonly lateAtMs: number;
   readonly lookbackMs: number;
   readonly limit: number;
   readonly explain: ExplainMode | undefined;
@@ -88,16 +89,18 @@ interface AskedQuery {
 
 /** `stepMs` is `undefined` for an instant query. */
 async function readQuery(services: QueryRoutes, context: Context, parameters: URLSearchParams, limit: number, stepMs: number | undefined): Promise<AskedQuery> {
+  const startedMs = services.clock.elapsedMs();
   const timeoutMs = durationParameter(parameters, 'timeout') ?? LIMITS.queryTimeoutMs;
   const lookbackMs = lookbackParameter(parameters) ?? LIMITS.lookbackMs;
   const query = queryParameter(parameters);
   if (timeoutMs <= 0) throw new VarveError('timeout', 'query timed out in query execution');
+  const lateAtMs = startedMs + Math.min(timeoutMs, LIMITS.queryTimeoutMs);
   const explain = explainParameter(parameters);
   const maxSourceResolutionMs = maxSourceResolutionParameter(parameters, stepMs);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   const stats = parameters.get('stats') ?? '';
   const shards = await openTenant(services, context);
-  return { services, shards, query, timeoutMs, lookbackMs, limit, explain, stats, maxSourceResolutionMs, report, request: context.req.raw };
+  return { services, shards, query, lateAtMs, lookbackMs, limit, explain, stats, maxSourceResolutionMs, report, request: context.req.raw };
 }
 
 /** What the object answers that holds all of the tenant's series; `undefined` where the Worker is to evaluate, as for whoever wants to know how it is done. */
@@ -109,18 +112,19 @@ async function answerOfObject({ services, shards, query, lookbackMs, limit, expl
 
 type Run = (engine: Engine, query: string, options: { readonly explain: ExplainMode | undefined; readonly signal: AbortSignal }) => Promise<QueryResult>;
 
-/** Evaluated here, from samples that are fetched. */
+/** Evaluated here, from samples that are fetched, in the time that the object has left. */
 async function queryAnswer(asked: AskedQuery, run: Run): Promise<Response> {
-  const { services, shards, query, timeoutMs, lookbackMs, limit, explain, stats: wanted, maxSourceResolutionMs, report } = asked;
+  const { services, shards, query, lateAtMs, lookbackMs, limit, explain, stats: wanted, maxSourceResolutionMs, report } = asked;
   const { clock, parsed } = services;
   const source = new HotSource(shards, LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });
   const startMs = clock.elapsedMs();
+  if (startMs >= lateAtMs) throw new VarveError('timeout', 'query timed out in query execution');
   let result: QueryResult;
   try {
-    result = await run(engine, query, { explain, signal: deadline(Math.min(timeoutMs, LIMITS.queryTimeoutMs), asked.request.signal) });
+    result = await run(engine, query, { explain, signal: deadline(lateAtMs - startMs, asked.request.signal) });
   } catch (error) {
     throw asParameterError('query', error);
   }

@@ -193,6 +193,17 @@ describe('an object that fails', () => {
     }
   });
 
+  test('and takes its time leaves the Worker no more than the rest of it', async () => {
+    const { near } = await bothApis();
+    // Every call takes as long as a query may.
+    near.shards.faults.shift = () => {
+      near.clock.advance(LIMITS.queryTimeoutMs);
+      return 'lose-answer';
+    };
+    const { status, json } = await near.get(`/api/v1/query?query=temperature&${INSTANT}`);
+    expect([status, json['errorType'], json['error']]).toEqual([503, 'timeout', 'query timed out in query execution']);
+  });
+
   test('is left alone where it has too much to do', async () => {
     const { near } = await bothApis();
     near.shards.faults.push('overloaded');
