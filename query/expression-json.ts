@@ -1,5 +1,5 @@
-import { functionSignature, type Duration, type Expr, type VectorSelector } from '../promql/parser/index.ts';
-import { formatDecimal, printDuration } from '../promql/parser/print.ts';
+import { functionSignature, type Duration, type DurationExpr, type Expr, type VectorSelector } from '../promql/parser/index.ts';
+import { formatDecimal } from '../promql/parser/print.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -9,7 +9,8 @@ export function expressionJson(expr: Expr): Json {
     case 'number':
       return { type: 'numberLiteral', val: formatDecimal(expr.value) };
     case 'string':
-      return { type: 'stringLiteral', val: expr.value };
+      // Bytes that are no text have no place in JSON.
+      return { type: 'stringLiteral', val: expr.value.toWellFormed() };
     case 'vector':
       return { type: 'vectorSelector', ...selectorJson(expr) };
     case 'matrix':
@@ -65,9 +66,31 @@ function timeJson({ offsetMs, at }: Pick<VectorSelector, 'offsetMs' | 'at'>): Js
   };
 }
 
-/** A duration that is worked out when the query runs is 0, as Prometheus has it, and its text stands beside it. */
+/** A duration that is worked out when the query runs is 0, as Prometheus has it, and its tree stands beside it. */
 function durationJson(field: string, duration: Duration): Json {
-  return typeof duration === 'number' ? { [field]: duration } : { [field]: 0, [`${field}Expr`]: printDuration(duration) };
+  const tree = `${field}Expr`;
+  return typeof duration === 'number' ? { [field]: duration, [tree]: null } : { [field]: 0, [tree]: durationTree(duration) };
+}
+
+/** Parentheses are a mark on what they hold; a number cannot bear it, and is the operand of a plus then. */
+function durationTree(expr: DurationExpr): Json {
+  switch (expr.kind) {
+    case 'number':
+      return { type: 'numberLiteral', val: formatDecimal(expr.value), duration: expr.isDuration };
+    case 'duration-binary':
+      return durationNode(expr.op, expr.lhs, expr.rhs);
+    case 'duration-unary':
+      return durationNode(expr.op, undefined, expr.expr);
+    case 'duration-paren':
+      return { ...(expr.expr.kind === 'number' ? durationNode('+', undefined, expr.expr) : durationTree(expr.expr)), wrapped: true };
+    case 'duration-call':
+      return durationNode(expr.name, expr.args[0], expr.args[1]);
+  }
+}
+
+function durationNode(op: string, lhs: DurationExpr | undefined, rhs: DurationExpr | undefined): Json {
+  const operand = (expr: DurationExpr | undefined): Json | null => (expr === undefined ? null : durationTree(expr));
+  return { type: 'durationExpr', op, lhs: operand(lhs), rhs: operand(rhs), wrapped: false };
 }
 
 function matchingJson({ matching }: Extract<Expr, { kind: 'binary' }>): Json | null {

@@ -132,7 +132,8 @@ function parseOperand(cursor: TokenCursor, sign?: Token): DurationExpr {
       cursor.take();
       const expr = parseTerms(cursor, 1);
       cursor.expect(')');
-      // In Prometheus parentheses in a duration are a mark on what they hold, and so not in the places that errors name, but one before a number.
+      if (expr.kind === 'duration-paren') return expr;
+      // In Prometheus parentheses in a duration are a mark on what they hold, which two do not change, and so not in the places that errors name, but one before a number.
       return { kind: 'duration-paren', expr, position: expr.kind === 'number' ? { start: token.start, end: expr.position.end } : expr.position };
     }
     default:

@@ -1,8 +1,8 @@
 import type { Expr } from './ast.ts';
 import { printAggregateHead, printExpression, printOperator, printSubquerySuffix } from './print.ts';
 
-/** A line longer than this is split, as in Prometheus' formatter. */
-const LINE_LENGTH_MAX = 100;
+/** A line of more bytes than this is split, as in Prometheus' formatter. */
+const LINE_BYTES_MAX = 100;
 const INDENT = '  ';
 
 /** The text of a tree over several lines: an expression that fits on a line stays on one, else its parts are indented below it. */
@@ -14,7 +14,8 @@ function pretty(expr: Expr, level: number, lengths: LineLengths): string {
   const indent = INDENT.repeat(level);
   const nested = (child: Expr) => pretty(child, level + 1, lengths);
   if (expr.kind === 'unary') return `${indent}${expr.op}${pretty(expr.expr, level, lengths).trim()}`;
-  if (lengths.of(expr) <= LINE_LENGTH_MAX) return indent + printExpression(expr);
+  // Prometheus forgets to indent a subquery that fits on its line.
+  if (lengths.of(expr) <= LINE_BYTES_MAX) return (expr.kind === 'subquery' ? '' : indent) + printExpression(expr);
   switch (expr.kind) {
     case 'aggregate': {
       const param = expr.param === undefined ? '' : `${nested(expr.param)},\n`;
@@ -33,7 +34,7 @@ function pretty(expr: Expr, level: number, lengths: LineLengths): string {
   }
 }
 
-/** How long each expression is on one line, each measured once: asked anew at every level it would take quadratic time. */
+/** How many bytes each expression takes on one line, each measured once: asked anew at every level it would take quadratic time. */
 class LineLengths {
   readonly #lengths = new Map<Expr, number>();
 
@@ -50,10 +51,10 @@ class LineLengths {
     switch (expr.kind) {
       case 'aggregate': {
         const param = expr.param === undefined ? 0 : this.of(expr.param) + ', '.length;
-        return printAggregateHead(expr).length + param + this.of(expr.expr) + '()'.length;
+        return byteLength(printAggregateHead(expr)) + param + this.of(expr.expr) + '()'.length;
       }
       case 'binary':
-        return this.of(expr.lhs) + printOperator(expr).length + this.of(expr.rhs) + 2;
+        return this.of(expr.lhs) + byteLength(printOperator(expr)) + this.of(expr.rhs) + 2;
       case 'call':
         return expr.name.length + '()'.length + expr.args.reduce((sum, arg) => sum + this.of(arg) + ', '.length, 0) - (expr.args.length > 0 ? 2 : 0);
       case 'unary':
@@ -61,9 +62,15 @@ class LineLengths {
       case 'paren':
         return this.of(expr.expr) + '()'.length;
       case 'subquery':
-        return this.of(expr.expr) + printSubquerySuffix(expr).length;
+        return this.of(expr.expr) + byteLength(printSubquerySuffix(expr));
       default:
-        return printExpression(expr).length;
+        return byteLength(printExpression(expr));
     }
   }
+}
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -125,7 +125,8 @@ export function printOperator({ op, returnBool, matching }: Binary): string {
   const groups = card === 'many-to-one' || card === 'one-to-many';
   if (labels.length > 0 || on || groups) text += ` ${on ? 'on' : 'ignoring'} ${printLabels(labels)}`;
   if (groups) text += ` group_${card === 'many-to-one' ? 'left' : 'right'} ${printLabels(include)}`;
-  if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return `${text} fill (${formatG(fillLeft)})`;
+  // NaN is not equal to itself, and stands twice in Prometheus too.
+  if (fillLeft !== undefined && fillLeft === fillRight) return `${text} fill (${formatG(fillLeft)})`;
   if (fillLeft !== undefined) text += ` fill_left (${formatG(fillLeft)})`;
   if (fillRight !== undefined) text += ` fill_right (${formatG(fillRight)})`;
   return text;

@@ -50,6 +50,9 @@ describe('one line', () => {
   f('a*ignoring(x)group_left b', 'a * ignoring (x) group_left () b');
   f('a*on(x)group_right(y,z)b', 'a * on (x) group_right (y, z) b');
   f('a+fill(5m)b', 'a + fill (300) b');
+  f('a+fill(NaN)b', 'a + fill_left (NaN) fill_right (NaN) b');
+  f('x[(((5m)))]', 'x[(5m)]');
+  f('x[((min_of(((step())), 1m)))]', 'x[(min_of((step()), 1m))]');
   f('a+fill_right(1)fill_left(1)b', 'a + fill (1) b');
   f('a+fill_right(-1e-9)fill_left(1e30)b', 'a + fill_left (1e+30) fill_right (-1e-09) b');
   f('a + fill_left(NaN) b', 'a + fill_left (NaN) b');
@@ -69,6 +72,8 @@ describe('several lines', () => {
   f('parentheses', `(${long}*${long})`, '(', `    ${long}`, '  *', `    ${long}`, ')');
   f('sign', `-(${long}*${long})`, '-(', `    ${long}`, '  *', `    ${long}`, ')');
   f('subquery', `max_over_time((${long}*${long})[5m:])`, 'max_over_time(', '  (', `      ${long}`, '    *', `      ${long}`, '  )[5m:]', ')');
+  f('a subquery that fits on its line is not indented', `max_over_time(min_over_time(${long}[5m])[1h:1m] offset 1w)`, 'max_over_time(', `min_over_time(${long}[5m])[1h:1m] offset 1w`, ')');
+  f('lengths are bytes', `${long} + {x="${'é'.repeat(20)}"}`, `  ${long}`, '+', `  {x="${'é'.repeat(20)}"}`);
   f('selector', `{x="${long}${long}"}`, `{x="${long}${long}"}`);
 });
 
