@@ -20,7 +20,8 @@ export class WholeRequest {
   toOutgoing({ columns, list }: Pick<WriteMessages, 'columns' | 'list'>, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS): OutgoingBatch | undefined {
     const { seriesCount, sampleCount, sampleStart, timestampsMs, valueBits, histograms, exemplars } = columns;
     if (sampleCount === 0 || sampleCount > limits.batchSamplesMax || histograms.count > 0 || exemplars.count > 0 || columns.hasStarts) return undefined;
-    for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
+    // A list's series have one sample each.
+    if (list === undefined) for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
     const { oldestMs, newestMs } = times;
     for (let sample = 0; sample < sampleCount; sample++) {
       const timestampMs = timestampsMs[sample]!;
@@ -30,7 +31,6 @@ export class WholeRequest {
     while (this.#positions.length < seriesCount) this.#positions = grown(this.#positions).map((_, i) => i);
     const rest = { shard: 0, sampleCount, sources: this.#positions.subarray(0, seriesCount), list };
     const listName = list?.name;
-    // A list's series have one sample each.
     if (listName !== undefined) return { ...rest, listName, message: encodeListedMessage(listName, sampleCount, timestampsMs, valueBits) };
     const batch = { seriesCount, sampleCount, idLow: ids.low, idHigh: ids.high, idCheck: ids.check, sampleEnd: sampleStart.subarray(1), timestampsMs, valueBits };
     return { ...rest, message: encodeAppendMessage(batch, NO_DEFINITIONS) };

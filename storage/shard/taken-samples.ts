@@ -91,6 +91,7 @@ export class TakenSamples implements LogBatch {
   /** Adds a batch's samples without those that are refused and without what was sent again. */
   take(batch: BatchSamples, seriesRefs: Uint32Array, context: TakeContext): TakenBatch {
     this.#reserve(this.sampleCount + batch.sampleCount);
+    if (isAllNewer(batch, seriesRefs, context)) return this.#takeAll(batch, seriesRefs);
     const { head, floorMs } = context;
     const { refs, timestampsMs, valueBits } = this;
     const { payloads, startsMs, isDelta } = batch;
@@ -156,6 +157,17 @@ export class TakenSamples implements LogBatch {
     return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, refusedSeries: refusedSeries ?? NO_SERIES };
   }
 
+  /** A batch of which nothing is refused or known, as columns. */
+  #takeAll({ sampleCount, timestampsMs, valueBits }: BatchSamples, seriesRefs: Uint32Array): TakenBatch {
+    const before = this.sampleCount;
+    this.refs.set(seriesRefs.subarray(0, sampleCount), before);
+    this.timestampsMs.set(timestampsMs.subarray(0, sampleCount), before);
+    this.valueBits.set(valueBits.subarray(0, sampleCount * 2), before * 2);
+    this.startsMs?.fill(0, before, before + sampleCount);
+    this.sampleCount = before + sampleCount;
+    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, histogramsRefused: 0, refusedSeries: NO_SERIES };
+  }
+
   #addPayload(payload: Uint8Array): number {
     this.#payloadBytes += payload.length;
     return this.payloads.push(payload) - 1;
@@ -178,6 +190,17 @@ export class TakenSamples implements LogBatch {
     startsMs.set(this.startsMs.subarray(0, this.sampleCount));
     this.startsMs = startsMs;
   }
+}
+
+/** Whether it is one float for each of its series, all of them known, and newer than all that there is of it: nearly every batch is. */
+function isAllNewer({ seriesCount, sampleCount, sampleEnd, timestampsMs, payloads, startsMs, isDelta }: BatchSamples, seriesRefs: Uint32Array, { head, floorMs }: TakeContext): boolean {
+  if (seriesCount !== sampleCount || payloads.length > 0 || startsMs !== undefined || isDelta !== undefined) return false;
+  for (let i = 0; i < seriesCount; i++) {
+    const ref = seriesRefs[i]!;
+    const timestampMs = timestampsMs[i]!;
+    if (ref === REFUSED_REF || sampleEnd[i] !== i + 1 || timestampMs < floorMs || !(timestampMs > head.maxTimestampMsOf(ref))) return false;
+  }
+  return true;
 }
 
 function isHistogram({ payloads, valueBits }: BatchSamples, sample: number): 0 | 1 {

@@ -13,7 +13,7 @@ const SMALL = limitsWith({ logEntriesMax: 100, batchSamplesMax: 30, walSlotsMax:
 function randomMessage(random: SeededRandom): ArrayBuffer {
   const batch: TestBatch = Array.from({ length: random.between(1, 4) }, () => ({
     labels: named('m', { i: String(random.below(15)) }),
-    samples: Array.from({ length: random.between(1, 10) }, () => [random.below(20), random.below(3)] as const),
+    samples: Array.from({ length: random.oneIn(2) ? 1 : random.between(1, 10) }, () => [random.below(20), random.below(3), random.oneIn(8) ? random.below(20) : 0] as const),
   }));
   // Some without labels, some too large, some damaged.
   return random.oneIn(4) ? bareMessage(batch) : random.oneIn(20) ? new ArrayBuffer(random.below(40)) : fullMessage(batch);
