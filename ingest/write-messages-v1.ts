@@ -1,6 +1,6 @@
 import { DecodeError } from '../proto/decode-error.ts';
 import { readHistogram, type WireHistogram } from '../proto/remote-write-histogram.ts';
-import { decodeWriteRequest, readExemplar, readLabels, readMetadata, REMOTE_WRITE, WriteRequestColumns } from '../proto/remote-write-v1.ts';
+import { countLabels, decodeWriteRequest, readExemplar, readLabels, readMetadata, REMOTE_WRITE, WriteRequestColumns } from '../proto/remote-write-v1.ts';
 import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
@@ -74,9 +74,10 @@ export class WriteMessagesV1 implements WriteMessages {
   labels(series: number): CheckedLabels {
     const [start, end] = [this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!];
     const { labelsPerSeriesMax, labelNameBytesMax, labelValueBytesMax } = this.#limits;
-    // Before strings are made of them: those of millions of empty labels would fill the memory.
+    // Before strings are made of them: those of millions of empty labels would fill the memory. A few that are too long are named below.
     if (end - start > labelsPerSeriesMax * (labelNameBytesMax + labelValueBytesMax + LABEL_FRAME_BYTES_MAX)) {
-      return { invalid: `${end - start} bytes of labels, more than labelsPerSeriesMax (${labelsPerSeriesMax}) labels can have` };
+      const labelCount = countLabels(this.#plain, start, end);
+      if (labelCount > labelsPerSeriesMax) return { invalid: `${labelCount} labels, the limit labelsPerSeriesMax is ${labelsPerSeriesMax}` };
     }
     try {
       return normalizeLabels(readLabels(this.#plain, start, end), this.#limits);

@@ -164,6 +164,18 @@ class Walker {
   }
 }
 
+/** How many labels a run of label fields has; nothing is made of them. */
+export function countLabels(bytes: Uint8Array, start: number, end: number): number {
+  const reader = new WireReader(bytes, REMOTE_WRITE);
+  reader.position = start;
+  let labelCount = 0;
+  for (; reader.position < end; labelCount++) {
+    reader.varint(end); // the tag, which the walker has checked
+    reader.position = reader.length(end);
+  }
+  return labelCount;
+}
+
 /** The labels in a run of label fields as name, value, name, value, …, in the sender's order, unchecked but for UTF-8. */
 export function readLabels(bytes: Uint8Array, start: number, end: number): string[] {
   const reader = new WireReader(bytes, REMOTE_WRITE);

@@ -63,12 +63,16 @@ test('what is wrong with one histogram, exemplar or entry of metadata costs noth
   expect(await app.metadata()).toEqual({ m: [{ type: 'counter', help: '', unit: '' }] });
 });
 
-test('so many labels that their texts alone would fill the memory are refused unread', async () => {
+test('so many labels that their texts alone would fill the memory are refused unread, one that is too long by its own limit', async () => {
   const app = new WriteApp();
   const manyEmpty = Array.from({ length: 150_000 }, () => ({}));
   expect(await send(app, { timeseries: [{ labels: [...labels('__name__', 'm'), ...manyEmpty], samples: [{ value: 1, timestamp: NOW_MS }] }] })).toMatchObject({
     status: 400,
-    text: expect.stringContaining('series 0: 300015 bytes of labels, more than labelsPerSeriesMax (64) labels can have') as unknown,
+    text: expect.stringContaining('series 0: 150001 labels, the limit labelsPerSeriesMax is 64') as unknown,
+  });
+  expect(await send(app, { timeseries: [{ labels: labels('__name__', 'm', 'a', 'x'.repeat(300_000)), samples: [{ value: 1, timestamp: NOW_MS }] }] })).toMatchObject({
+    status: 400,
+    text: expect.stringContaining('series 0: the value of label "a" has 300000 bytes, the limit labelValueBytesMax is 2048') as unknown,
   });
   expect(await send(app, { timeseries: [{ labels: labels('__name__', 'm'), exemplars: [{ labels: manyEmpty.slice(0, 3000), value: 1, timestamp: NOW_MS }] }] })).toMatchObject({
     status: 400,
