@@ -156,9 +156,7 @@ function signedBytes(value: number): number {
 
 /** Into `count` values from index `at` on. */
 export function decodeDecimals(reader: ByteReader, values: Float64Array, at: number, count: number, steady: boolean): void {
-  const scale = scaleOf(readExponent(reader));
-  decodeIntegers(reader, values, at, count, steady);
-  if (scale !== 1) for (let i = at; i < at + count; i++) values[i]! /= scale;
+  decodeScaled(reader, values, at, count, steady, scaleOf(readExponent(reader)));
 }
 
 export function readExponent(reader: ByteReader): number {
@@ -168,10 +166,11 @@ export function readExponent(reader: ByteReader): number {
 }
 
 /**
- * What stands behind the exponent: `count` integers from index `at` on. The hot loop of every read: zigzag varints of up to four bytes, which
- * nearly all are, are taken apart with shifts and without calls. What is read past the end is zeros, and is noticed behind the loop.
+ * What stands behind the exponent: `count` integers, each over `scale`, from index `at` on. The hot loop of every read: zigzag varints of up to
+ * four bytes, which nearly all are, are taken apart with shifts and without calls. What is read past the end is zeros, and is noticed behind the
+ * loop.
  */
-export function decodeIntegers(reader: ByteReader, integers: Float64Array, at: number, count: number, steady: boolean): void {
+export function decodeScaled(reader: ByteReader, values: Float64Array, at: number, count: number, steady: boolean, scale: number): void {
   const { bytes, end } = reader;
   let position = reader.position | 0;
   let integer = 0;
@@ -201,7 +200,7 @@ export function decodeIntegers(reader: ByteReader, integers: Float64Array, at: n
     }
     if (steady) difference = delta = i > 1 ? delta + difference : difference;
     integer += difference;
-    integers[at + i] = integer;
+    values[at + i] = scale === 1 ? integer : integer / scale;
   }
   if (position > end) throw new DecodeError(`values: ${count} values end at byte ${position}, behind the column's end at byte ${end}`);
   reader.position = position;

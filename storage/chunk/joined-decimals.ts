@@ -1,6 +1,6 @@
 import type { ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from './column-writer.ts';
-import { decodeIntegers, DECIMALS_MAX, leastExponent, NOT_WHOLE, readExponent, scaleOf, takeIntegers, writeDecimals } from './decimal.ts';
+import { decodeScaled, DECIMALS_MAX, leastExponent, NOT_WHOLE, readExponent, scaleOf, takeIntegers, writeDecimals } from './decimal.ts';
 import { CONSTANT, DECIMAL, STEADY } from './values.ts';
 
 /** A value and its bits. */
@@ -33,7 +33,7 @@ export class JoinedDecimals {
     let exponent: number;
     if (codec === DECIMAL || codec === STEADY) {
       exponent = readExponent(reader);
-      decodeIntegers(reader, this.#integers, start, count, codec === STEADY);
+      decodeScaled(reader, this.#integers, start, count, codec === STEADY, 1);
     } else if (codec === CONSTANT) {
       words[0] = reader.uint32();
       words[1] = reader.uint32();
