@@ -1,5 +1,5 @@
 import { zstdDecompressSync } from 'node:zlib';
-import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { parquetMetadata, parquetReadObjects, readColumnIndex, readOffsetIndex } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import { labelValue, METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -157,6 +157,29 @@ describe("somebody else's reader", () => {
     const histograms = series.reduce((sum, { source }) => sum + source.payloads.length, 0);
     expect(Number(value!.null_count)).toBe(histograms);
     expect(metadata.row_groups[0]!.columns.every(({ offset_index_offset }) => offset_index_offset !== undefined)).toBe(true);
+  });
+
+  test('prunes pages by the bounds of their timestamps', () => {
+    const series = randomSeries(new SeededRandom(4), 300, 400);
+    const file = write(series).bytes.slice().buffer;
+    const { schema, row_groups: groups } = parquetMetadata(file);
+    const timesMs = series.flatMap(({ source }) => [...source.timestampsMs]);
+    const element = schema.find(({ name }) => name === 'timestamp')!;
+    let firstRow = 0;
+    let pageCount = 0;
+    for (const { columns, num_rows: rowCount } of groups) {
+      const { column_index_offset: boundsAt, column_index_length: boundsLength, offset_index_offset: pagesAt, offset_index_length: pagesLength } = columns.find(({ meta_data }) => meta_data!.path_in_schema.join('.') === 'timestamp')!;
+      const bounds = readColumnIndex({ view: new DataView(file, Number(boundsAt), boundsLength), offset: 0 }, element);
+      const { page_locations: pages } = readOffsetIndex({ view: new DataView(file, Number(pagesAt), pagesLength), offset: 0 });
+      pages.forEach(({ first_row_index: first }, page) => {
+        const rows = timesMs.slice(firstRow + Number(first), firstRow + Number(pages[page + 1]?.first_row_index ?? rowCount));
+        expect([bounds.min_values[page], bounds.max_values[page]]).toEqual([new Date(Math.min(...rows)), new Date(Math.max(...rows))]);
+      });
+      firstRow += Number(rowCount);
+      pageCount += pages.length;
+    }
+    expect(firstRow).toBe(timesMs.length);
+    expect(pageCount).toBeGreaterThan(1);
   });
 });
 
