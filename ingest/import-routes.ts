@@ -3,7 +3,7 @@ import { isPrecision } from '../proto/influx-line.ts';
 import { badData, VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { ImportDoor, ImportOptions, ImportOutcome } from './import-door.ts';
-import { readShortBody } from './short-body.ts';
+import { readShortText } from './short-body.ts';
 import { RETRY_AFTER_SECONDS, WRITE_STATUS, writeError } from './write-outcome.ts';
 
 export interface ImportRouteServices {
@@ -68,7 +68,7 @@ async function influxQuery(context: Context): Promise<Response> {
   let query: string;
   try {
     const isForm = context.req.method === 'POST' && (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
-    const form = isForm && context.req.query('q') === undefined ? new TextDecoder().decode(await readShortBody(context.req.raw, 'queryBodyBytesMax')) : '';
+    const form = isForm && context.req.query('q') === undefined ? await readShortText(context.req.raw, 'queryBodyBytesMax') : '';
     query = context.req.query('q') ?? new URLSearchParams(form).get('q') ?? '';
   } catch (error) {
     const { kind, message } = asVarveError(error);

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import { readBody, readInTime } from './read-body.ts';
+import { readBody, readInTime, readText } from './read-body.ts';
 
 type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestBytesMax' | 'icebergBodyBytesMax';
 
@@ -10,8 +10,18 @@ type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestByt
  * meanwhile, and a form for a token comes from anybody.
  */
 export async function readShortBody(request: Request, limitName: LimitName, clock: Clock = systemClock): Promise<Uint8Array> {
+  return inTime(clock, () => readBody(request, LIMITS[limitName], limitName));
+}
+
+/** The same as text, such as a form. */
+export async function readShortText(request: Request, limitName: LimitName, clock: Clock = systemClock): Promise<string> {
+  return inTime(clock, () => readText(request, LIMITS[limitName], limitName));
+}
+
+async function inTime<T>(clock: Clock, read: () => Promise<T>): Promise<T> {
   const { queryBodyMsMax } = LIMITS;
-  const body = await readInTime(clock, queryBodyMsMax, () => readBody(request, LIMITS[limitName], limitName));
-  if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
-  return body;
+  // In a box: a text may say "expired" itself.
+  const boxed = await readInTime(clock, queryBodyMsMax, async () => [await read()] as const);
+  if (boxed === 'expired') throw new VarveError('timeout', `the body has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
+  return boxed[0];
 }

@@ -5,7 +5,7 @@ import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import { readShortBody } from '../ingest/short-body.ts';
+import { readShortText } from '../ingest/short-body.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
 const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
@@ -23,7 +23,7 @@ export async function readParameters(request: Request, clock: Clock = systemCloc
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
   if (contentType !== 'application/x-www-form-urlencoded') return url;
-  const merged = new URLSearchParams(new TextDecoder().decode(await readShortBody(request, 'queryBodyBytesMax', clock)));
+  const merged = new URLSearchParams(await readShortText(request, 'queryBodyBytesMax', clock));
   for (const [name, value] of url) merged.append(name, value);
   return merged;
 }

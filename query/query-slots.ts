@@ -15,6 +15,8 @@ type SlotLimits = Pick<typeof LIMITS, 'querySlotWaitMsMax' | 'queriesWaitingMax'
 /** How often somebody who waits looks again. */
 const LOOK_EVERY_MS = 10;
 const RETRY_AFTER_SECONDS = 1;
+/** With so many tenants, a new one is reason enough to look whether clients of the others are still there. */
+const TENANTS_LOOKED_THROUGH_MIN = 1000;
 
 /** Routes that read series or samples: each may hold much in memory while it is worked on. */
 const BOUNDED_ROUTES: ReadonlySet<string> = new Set([
@@ -23,9 +25,12 @@ const BOUNDED_ROUTES: ReadonlySet<string> = new Set([
   '/api/v1/search/metric_names', '/api/v1/search/label_names', '/api/v1/search/label_values',
 ]);
 
-/** A query that is being worked on, or waits; when it began to (Unix ms). */
+/** A query that is being worked on, or waits. */
 interface Place {
+  /** When it began to (Unix ms). */
   readonly sinceMs: number;
+  /** Of its client: aborted when that has gone. */
+  readonly signal: AbortSignal;
 }
 
 interface TenantSlots {
@@ -37,9 +42,9 @@ interface TenantSlots {
  * Bounds how many queries of a tenant one isolate works on at a time (queriesAtOnceMax). Those over it wait, as in Prometheus, and are
  * refused after a while, or when too many wait already: one tenant's queries can fill neither the memory nor the time of all others.
  *
- * A request whose client hangs up may stop for ever without running its `finally`: its signal frees the place, and where no signal comes, one
- * that is older than any query or any wait may get is taken away. Who waits looks by its own timer: a promise that another request resolves
- * would tie the two.
+ * A request whose client hangs up may stop for ever without running its `finally`: whoever comes next takes its place away when its signal says
+ * so, or when it is older than any query or any wait may get. Nobody listens to the signal: a listener is a fortieth of what a small query costs.
+ * Who waits looks by its own timer: a promise that another request resolves would tie the two.
  */
 export class QuerySlots {
   readonly #limitsOf: LimitsOfTenant;
@@ -56,6 +61,11 @@ export class QuerySlots {
     this.#counters = counters;
   }
 
+  /** Tenants with queries under way, as far as anybody has looked. */
+  get tenantCount(): number {
+    return this.#tenants.size;
+  }
+
   /** Takes a slot and returns what frees it, which may be called twice. Throws when none gets free in time. */
   async take(tenant: string, signal: AbortSignal): Promise<() => void> {
     const { queriesAtOnceMax } = this.#limitsOf(tenant);
@@ -65,10 +75,8 @@ export class QuerySlots {
     if (slots.taken.size >= queriesAtOnceMax) {
       if (slots.waiting.size >= queriesWaitingMax) throw this.#refusal('overloaded', '', slots, queriesAtOnceMax);
       this.#counters.add('varve_query_waits_total', {}, 1);
-      const place = { sinceMs: this.#clock.nowMs() };
+      const place = { sinceMs: this.#clock.nowMs(), signal };
       slots.waiting.add(place);
-      const stopWaiting = (): void => void slots.waiting.delete(place);
-      signal.addEventListener('abort', stopWaiting);
       try {
         while (slots.taken.size >= queriesAtOnceMax) {
           if (this.#clock.nowMs() - place.sinceMs >= querySlotWaitMsMax) {
@@ -79,30 +87,38 @@ export class QuerySlots {
           this.#forget(slots);
         }
       } finally {
-        stopWaiting();
+        slots.waiting.delete(place);
       }
     }
-    const slot = { sinceMs: this.#clock.nowMs() };
+    const slot = { sinceMs: this.#clock.nowMs(), signal };
     slots.taken.add(slot);
-    const free = (): void => {
+    return () => {
       slots.taken.delete(slot);
-      if (slots.taken.size === 0 && slots.waiting.size === 0 && this.#tenants.get(tenant) === slots) this.#tenants.delete(tenant);
+      if (isUnused(slots) && this.#tenants.get(tenant) === slots) this.#tenants.delete(tenant);
     };
-    signal.addEventListener('abort', free);
-    return free;
   }
 
   #slotsOf(tenant: string): TenantSlots {
     let slots = this.#tenants.get(tenant);
-    if (slots === undefined) this.#tenants.set(tenant, (slots = { taken: new Set(), waiting: new Set() }));
+    if (slots !== undefined) return slots;
+    if (this.#tenants.size >= TENANTS_LOOKED_THROUGH_MIN) this.#forgetTenants();
+    this.#tenants.set(tenant, (slots = { taken: new Set(), waiting: new Set() }));
     return slots;
   }
 
-  /** Takes away the places of those that must have ended long ago. */
+  /** Tenants whose last clients have hung up, and who have not come again since. */
+  #forgetTenants(): void {
+    for (const [tenant, slots] of this.#tenants) {
+      this.#forget(slots);
+      if (isUnused(slots)) this.#tenants.delete(tenant);
+    }
+  }
+
+  /** Takes away the places of those whose client has gone, or that must have ended long ago. */
   #forget({ taken, waiting }: TenantSlots): void {
     const nowMs = this.#clock.nowMs();
-    removeOlder(taken, nowMs - this.#limits.queryAnswerMsMax);
-    removeOlder(waiting, nowMs - this.#limits.querySlotWaitMsMax * 2);
+    removeGone(taken, nowMs - this.#limits.queryAnswerMsMax);
+    removeGone(waiting, nowMs - this.#limits.querySlotWaitMsMax * 2);
   }
 
   #refusal(kind: 'overloaded' | 'timeout', begin: string, { taken, waiting }: TenantSlots, queriesAtOnceMax: number): VarveError {
@@ -112,11 +128,13 @@ export class QuerySlots {
   }
 }
 
-/** Places are in the order in which they were taken. */
-function removeOlder(places: Set<Place>, oldestMs: number): void {
+function isUnused({ taken, waiting }: TenantSlots): boolean {
+  return taken.size === 0 && waiting.size === 0;
+}
+
+function removeGone(places: Set<Place>, oldestMs: number): void {
   for (const place of places) {
-    if (place.sinceMs >= oldestMs) break;
-    places.delete(place);
+    if (place.sinceMs < oldestMs || place.signal.aborted) places.delete(place);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Authenticator } from '../access/authenticate.ts';
 import { readCredentials } from '../access/credentials.ts';
 import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
-import { readShortBody } from '../../ingest/short-body.ts';
+import { readShortText } from '../../ingest/short-body.ts';
 
 const CLIENT_CREDENTIALS = 'client_credentials';
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -19,7 +19,7 @@ export function oauthRoutes(authenticator: Authenticator): Hono {
   return new Hono().post('/v1/oauth/tokens', async (context) => {
     const request = context.req.raw;
     try {
-      const form = new URLSearchParams(new TextDecoder().decode(await readShortBody(request, 'icebergBodyBytesMax')));
+      const form = new URLSearchParams(await readShortText(request, 'icebergBodyBytesMax'));
       const secret = secretOf(form, request.headers);
       if (typeof secret !== 'string') return secret;
       await authenticator.authenticate(new Request(request.url, { headers: withBearer(request.headers, secret) }));

@@ -12,35 +12,41 @@ export const systemRandom: Random = {
 export function randomId(random: Random): string {
   const bytes = new Uint8Array(16);
   random.fill(bytes);
-  return hexadecimal(bytes, 0, 16);
+  return hexadecimal(bytes);
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-function hexadecimal(bytes: Uint8Array, start: number, end: number): string {
+function hexadecimal(bytes: Uint8Array): string {
   let text = '';
-  for (let i = start; i < end; i++) text += HEX[bytes[i]!]!;
+  for (const byte of bytes) text += HEX[byte]!;
   return text;
 }
 
+const ID_DIGITS = 32;
 const POOL_BYTES = 1024;
 
-/** Ids as randomId makes them, for every request: random bytes are taken many at a time, since a call for them costs more than they do. */
+/**
+ * Ids as randomId makes them, for every request: random bytes are taken, and written in digits, many at a time, since a call for them costs more
+ * than they do, and a text of many pieces more than a piece of a text.
+ */
 export class RandomIds {
   readonly #random: Random;
-  readonly #pool = new Uint8Array(POOL_BYTES);
-  #used = POOL_BYTES;
+  #digits = '';
+  #used = 0;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
   next(): string {
-    if (this.#used === POOL_BYTES) {
-      this.#random.fill(this.#pool);
+    if (this.#used === this.#digits.length) {
+      const pool = new Uint8Array(POOL_BYTES);
+      this.#random.fill(pool);
+      this.#digits = hexadecimal(pool);
       this.#used = 0;
     }
-    this.#used += 16;
-    return hexadecimal(this.#pool, this.#used - 16, this.#used);
+    this.#used += ID_DIGITS;
+    return this.#digits.slice(this.#used - ID_DIGITS, this.#used);
   }
 }

@@ -136,6 +136,23 @@ describe('where parameters come from', () => {
     expect((await readParameters(broken)).get('q')).toBe('\ufffd');
   });
 
+  test('of a declared length or not, a form says the same, whatever it says', async () => {
+    const utf8 = new TextEncoder();
+    for (const body of [utf8.encode('expired'), utf8.encode('a=é&a=世'), utf8.encode('\ufeffa=1'), Uint8Array.of(0x71, 0x3d, 0xff, 0xfe), new Uint8Array(0)]) {
+      const declared = await read({ method: 'POST', headers: { ...form, 'content-length': String(body.length) }, body });
+      expect(declared).toBe(await read({ method: 'POST', headers: form, body }));
+      expect(declared).toBe(`${new URLSearchParams(new TextDecoder().decode(body))}&a=url&b=url`.replace(/^&/, ''));
+    }
+  });
+
+  test('one that is declared too long is refused, and one without a declared length is counted', async () => {
+    const bytesMax = LIMITS.queryBodyBytesMax;
+    for (const [declared, length] of [[bytesMax + 1, 1], [undefined, bytesMax + 1]]) {
+      const headers = declared === undefined ? form : { ...form, 'content-length': String(declared) };
+      await expect(read({ method: 'POST', headers, body: 'x'.repeat(length!) })).rejects.toThrow(`the body is larger than the limit queryBodyBytesMax of ${bytesMax} bytes`);
+    }
+  });
+
   test('a form that does not arrive is given up, and one that takes its time is not', async () => {
     const clock = new WaitingClock(0);
     const reading = (body: ReadableStream<Uint8Array>) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock);

@@ -79,6 +79,19 @@ describe('slots of queries', () => {
     await expect(waiting).rejects.toThrow('hung up');
   });
 
+  test('of many tenants those are forgotten whose clients have all hung up, when another one comes', async () => {
+    const { slots } = slotsOf(1);
+    const gone = new AbortController();
+    await slots.take('stays', living());
+    for (let i = 0; i < 999; i++) await slots.take(`leaves ${i}`, gone.signal);
+    gone.abort();
+    expect(slots.tenantCount).toBe(1000);
+    const free = await slots.take('comes', living());
+    expect(slots.tenantCount).toBe(2);
+    free();
+    expect(slots.tenantCount).toBe(1);
+  });
+
   test('who hangs up while waiting, and neither wakes nor is told, is not counted for longer than anybody may wait', async () => {
     const { slots, clock } = slotsOf(1, { ...LIMITS, queriesWaitingMax: 3 } as unknown as typeof LIMITS);
     await slots.take('a', living());
