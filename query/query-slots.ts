@@ -43,7 +43,7 @@ interface TenantSlots {
  * refused after a while, or when too many wait already: one tenant's queries can fill neither the memory nor the time of all others.
  *
  * A request whose client hangs up may stop for ever without running its `finally`: whoever comes next takes its place away when its signal says
- * so, or when it is older than any query or any wait may get. Nobody listens to the signal: a listener is a fortieth of what a small query costs.
+ * so, or when it is older than any query or any wait may get. Nobody listens to the signal: a listener is a sixtieth of what a small query costs.
  * Who waits looks by its own timer: a promise that another request resolves would tie the two.
  */
 export class QuerySlots {
