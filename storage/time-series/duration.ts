@@ -14,7 +14,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 const TERM = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)/y;
 /** More than this is no duration that a timestamp could be reached with. */
-const DURATION_MS_MAX = 2 ** 50;
+export const DURATION_MS_MAX = 2 ** 50;
 
 /** Whole milliseconds, at least 1. `what` names the duration in errors. */
 export function durationMs(duration: Duration, what: string): number {

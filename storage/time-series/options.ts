@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { parseAggregates, type Aggregate } from './aggregate.ts';
-import { durationMs, type Duration } from './duration.ts';
+import { DURATION_MS_MAX, durationMs, type Duration } from './duration.ts';
 
 /** One tier of a tiering policy. `resolution` is `'raw'` or the width of the roll-up's buckets. */
 export interface TierPolicy {
@@ -20,7 +20,8 @@ export interface TimeSeriesStoreOptions {
   /**
    * How long samples stay: raw ones in `hot`, roll-ups in `warm`. With `warm`, raw samples are rolled up before retention removes them.
    * With `cold`, raw samples are promised for that long: without an archive to take them only an explicit `prune()` removes them. With one,
-   * they move there when they are older than `hot` (1h unless given) says, and stay for as long as `cold` says, or for ever.
+   * they move there when they are older than `hot` (1h unless given) says, and stay for as long as `cold` says, or for ever. `Infinity` is for
+   * ever; not as `hot` with an archive, to which nothing would move then.
    */
   readonly retention?: { readonly hot?: Duration; readonly warm?: Duration; readonly cold?: Duration };
   /** The same as `retention.hot`. */
@@ -88,12 +89,16 @@ const DAY_MS = 24 * HOUR_MS;
 const DAYS_FOR_DAILY_WINDOWS = 4;
 const PREFIX_BYTES_MAX = 512;
 const ROLLUP_BUCKET_MS = 60_000;
+/** What is kept so long was promised for ever: all times that there are lie within it. */
+const FOR_EVER_MS = DURATION_MS_MAX;
 const ROLLUP_AGGREGATES = ['min', 'max', 'avg', 'count', 'sum'] as const;
 
 export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   const { retention, tieringPolicy } = options;
-  const optional = (value: Duration | undefined, what: string): number | undefined => (value === undefined ? undefined : durationMs(value, what));
-  const hotMs = optional(retention?.hot ?? tieringPolicy?.hot?.retention ?? options.retentionMs ?? (options.archive === undefined ? undefined : ARCHIVED_HOT_MS), 'the hot retention');
+  const optional = (value: Duration | undefined, what: string): number | undefined => (value === undefined ? undefined : value === Infinity ? FOR_EVER_MS : durationMs(value, what));
+  const hot = optional(retention?.hot ?? tieringPolicy?.hot?.retention ?? options.retentionMs ?? (options.archive === undefined ? undefined : ARCHIVED_HOT_MS), 'the hot retention');
+  if (hot === FOR_EVER_MS && options.archive !== undefined) throw badData('the hot retention is Infinity; with an archive it has an end, behind which values move there');
+  const hotMs = hot === FOR_EVER_MS ? undefined : hot;
   const warmMs = optional(retention?.warm ?? tieringPolicy?.warm?.retention, 'the warm retention');
   const coldMs = optional(retention?.cold ?? tieringPolicy?.cold?.retention, 'the cold retention');
   const resolution = tieringPolicy?.warm?.resolution ?? ROLLUP_BUCKET_MS;
@@ -128,7 +133,8 @@ function archiveSettings(archive: NonNullable<TimeSeriesStoreOptions['archive']>
   const windows = hotMs >= DAYS_FOR_DAILY_WINDOWS * DAY_MS ? [DAY_MS] : [HOUR_MS, DAY_MS];
   const windowMs = windows.find((length) => rollup === undefined || length % rollup.bucketMs === 0);
   if (windowMs === undefined) throw badData(`the resolution of the warm tier is ${rollupBucketMs} ms; with an archive it has to divide a day`);
-  return { store: isObjectStore(bucket) ? bucket : r2ObjectStore(bucket), prefix, uri, windowMs, graceMs: hotMs, warmMs, coldMs, rollup };
+  const ended = (ms: number | undefined): number | undefined => (ms === FOR_EVER_MS ? undefined : ms);
+  return { store: isObjectStore(bucket) ? bucket : r2ObjectStore(bucket), prefix, uri, windowMs, graceMs: hotMs, warmMs: ended(warmMs), coldMs: ended(coldMs), rollup };
 }
 
 function isObjectStore(bucket: R2Bucket | ObjectStore): bucket is ObjectStore {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
+import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 
 const NOON = Date.UTC(2024, 0, 15, 12);
@@ -312,6 +313,39 @@ describe('retention and compaction', () => {
     await check({ retention: { hot: '1h', cold: '365d' } }, 2);
     await check({}, 2);
     await check({ tieringPolicy: { hot: { retention: '1h', resolution: 'raw' } } }, 1);
+  });
+
+  test.each([
+    ['retention', { retention: { hot: Infinity } }],
+    ['retentionMs', { retentionMs: Infinity }],
+    ['tieringPolicy', { tieringPolicy: { hot: { retention: Infinity, resolution: 'raw' } } }],
+  ])('Infinity is for ever: %s', async (_, options) => {
+    const store = open(options);
+    await store.put('a', 1, NOON - 1000 * 365 * 24 * HOUR);
+    await store.put('a', 2, NOON);
+    clock.advance(1000 * 365 * 24 * HOUR);
+    await store.put('a', 3);
+    expect(await store.prune()).toBe(0);
+    expect((await values(store, 'a')).map(([, value]) => value)).toEqual([1, 2, 3]);
+  });
+
+  test('Infinity for what comes behind the hot tier: roll-ups, and raw values that are promised', async () => {
+    const promised = open({ retention: { hot: '1h', cold: Infinity } });
+    await promised.put('a', 1, NOON);
+    clock.advance(100 * 24 * HOUR);
+    for (let i = 0; i < 100; i++) await promised.put('b', i);
+    expect(await promised.get('a')).toBe(1);
+    const rolledUp = open({ retention: { hot: '1h', warm: Infinity } });
+    clock.advance(10 * 365 * 24 * HOUR);
+    expect(await rolledUp.prune()).toBeGreaterThan(0);
+    expect(await rolledUp.aggregate('a', { start: NOON, end: NOON + HOUR, bucket: '1h', metrics: ['max'] })).toMatchObject([{ max: 1 }]);
+  });
+
+  test('nothing would ever move to an archive behind a hot tier for ever, which is said', () => {
+    const archive = new MemoryObjectStore();
+    expect(() => open({ retention: { hot: Infinity }, archive })).toThrow('the hot retention is Infinity; with an archive it has an end');
+    expect(() => open({ retention: { hot: '1h', warm: Infinity, cold: Infinity }, archive })).not.toThrow();
+    expect(() => open({ retention: { hot: -Infinity } })).toThrow('the hot retention is -Infinity; want a whole number');
   });
 
   test('compact keeps the newest values of each key', async () => {
