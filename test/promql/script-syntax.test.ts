@@ -65,13 +65,19 @@ describe('what is not the language is refused at its line', () => {
     ['eval instant at 1m a\n  1\n  a 1', 3, 'expects values of several types'],
     ['eval instant at 1m a\n  expect string text', 2, 'not a string: text'],
     ['eval instant at 1m a\n  expect range vector from 0', 2, 'unknown range vector: from 0'],
-    ['eval instant at 1m a\n  expect fail regex: (', 2, 'Invalid regular expression'],
+    ['eval instant at 1m a\n  expect fail regex: (', 2, 'missing closing )'],
   ])('%j', (script, line, message) => {
     expect(parseScript(`${script}\n`)).toContainEqual(expect.objectContaining({ kind: 'invalid', line, message: expect.stringContaining(message) as string }));
   });
 });
 
 describe('the runner', () => {
+  test('reads patterns as Prometheus does', async () => {
+    const evalOf = (pattern: string): string => `eval instant at 0 up +\n  expect fail regex: ${pattern}\n\n`;
+    const report = await runScript(evalOf('(?i)UNEXPECTED .nd') + evalOf('\\Q1:5\\E') + evalOf('^parse error'));
+    expect([report.passed, report.failures.map(({ line }) => line)]).toEqual([2, [7]]);
+  });
+
   test('tells each failure with its line and goes on', async () => {
     const report = await runScript(`load 1m
   a{x="1"} 1 2

@@ -1,3 +1,4 @@
+import { RE2JS } from 're2js';
 import { parseExpr, parseMetric } from '../../promql/parser/index.ts';
 import { labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
@@ -249,8 +250,9 @@ function textExpectation(rest: string): TextExpectation {
   if (match === null) throw new Error(`unknown expectation: ${rest}`);
   const wanted = match[2]!;
   if (match[1] === 'msg') return { matches: (text) => text === wanted, description: wanted };
-  const pattern = new RegExp(wanted);
-  return { matches: (text) => pattern.test(text), description: `/${wanted}/` };
+  // In the syntax of the queries' own patterns: JavaScript knows no `(?i)` and no `\Q…\E`.
+  const pattern = RE2JS.compile(wanted);
+  return { matches: (text) => pattern.matcher(text).find(), description: `/${wanted}/` };
 }
 
 function parseRangeVector(rest: string): { startMs: number; endMs: number; stepMs: number } {
