@@ -74,7 +74,14 @@ export class OrphanSweep {
 
   nextDueMs(): number | undefined {
     const { removed } = this.#options;
-    return removed.isUsed ? Math.max(removed.nextSweepMs ?? -Infinity, this.#pause.untilMs) : undefined;
+    return removed.isUsed ? Math.max(this.#nextSweepMs ?? -Infinity, this.#pause.untilMs) : undefined;
+  }
+
+  /** One that is further away than any search is put off was set by a clock that was ahead: then it is as if nobody had searched. */
+  get #nextSweepMs(): number | undefined {
+    const { removed, clock, limits } = this.#options;
+    const { nextSweepMs } = removed;
+    return nextSweepMs !== undefined && nextSweepMs <= clock.nowMs() + Math.max(limits.archiveSweepPeriodMs, limits.archiveOrphanAgeMs) ? nextSweepMs : undefined;
   }
 
   async step(): Promise<void> {
@@ -83,7 +90,8 @@ export class OrphanSweep {
     const tablePrefix = `${prefix}/${name}/`;
     try {
       const page = await port(() => store.list(tablePrefix, this.#cursor));
-      const searchedMs = removed.nextSweepMs === undefined ? -Infinity : removed.nextSweepMs - limits.archiveSweepPeriodMs;
+      const nextSweepMs = this.#nextSweepMs;
+      const searchedMs = nextSweepMs === undefined ? -Infinity : nextSweepMs - limits.archiveSweepPeriodMs;
       const throughMs = Math.min(clock.nowMs() - limits.archiveOrphanAgeMs, searchedMs);
       const old = page.objects.filter(({ uploadedMs }) => uploadedMs <= throughMs && uploadedMs > (removed.commitsLostMs ?? -Infinity)).map(({ key }) => key);
       const known = removed.known(old);

@@ -38,12 +38,13 @@ export class RemovedFiles {
   }
 
   nextDueMs(): number | undefined {
-    const { tables, removed } = this.#options;
-    return tables.all().some(([name]) => removed.has(name)) ? Math.max(this.#nextCheckMs, this.#pause.untilMs) : undefined;
+    const { tables, removed, clock, limits } = this.#options;
+    return tables.all().some(([name]) => removed.has(name)) ? Math.max(this.#nextCheckMs > clock.nowMs() + limits.archiveRemovedCheckMs ? -Infinity : this.#nextCheckMs, this.#pause.untilMs) : undefined;
   }
 
   async step(): Promise<void> {
     const { tables, removed, store, clock, limits } = this.#options;
+    removed.noLaterThan(clock.nowMs());
     const inUse = this.#options.openPlans().flatMap(({ files }) => files);
     for (const [name, table] of tables.all()) {
       const { liveFrom } = table;

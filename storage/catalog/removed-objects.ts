@@ -43,6 +43,11 @@ export class RemovedObjectsStore {
     return { keys: [...files, ...manifests].map(({ key }) => key), files: files.map(({ id }) => id), manifests: manifests.map(({ id }) => id) };
   }
 
+  /** What has left by a clock that was ahead has left now (Unix ms): it waits for no longer than what does. */
+  noLaterThan(nowMs: number): void {
+    this.#sql.run('UPDATE data_file SET removed_ms = ? WHERE removed_change IS NOT NULL AND removed_ms > ?', nowMs, nowMs);
+  }
+
   /** Their objects are gone. */
   forget({ files, manifests }: RemovedObjects): void {
     this.#sql.transaction(() => {
