@@ -3,13 +3,13 @@ import { VarveError } from '../storage/runtime/errors.ts';
 /** Bounds of one query. Each excess is an error of kind `limit` that names the bound. */
 export interface QueryLimits {
   /** Samples read from the source in all, and likewise those held between operators at one time (as Prometheus' --query.max-samples). */
-  readonly samplesMax: number;
+  readonly querySamplesMax: number;
   /** Series read from the source, each selector counted. */
-  readonly seriesMax: number;
+  readonly querySeriesMax: number;
   /** Points of the result: series times steps. */
-  readonly outputPointsMax: number;
+  readonly queryPointsMax: number;
   /** Steps of the query or of one subquery. A subquery with a tiny step over a long range ends here and not in memory. */
-  readonly stepsMax: number;
+  readonly subqueryStepsMax: number;
   /** Steps and samples looked at, counted anew for every window and operator, dear ones several times: bounds the time that a query may take. */
   readonly workMax: number;
   /** Work after which others have a turn. */
@@ -21,10 +21,10 @@ export interface QueryLimits {
 }
 
 export const DEFAULT_QUERY_LIMITS: QueryLimits = {
-  samplesMax: 50_000_000,
-  seriesMax: 1_000_000,
-  outputPointsMax: 20_000_000,
-  stepsMax: 2_000_000,
+  querySamplesMax: 50_000_000,
+  querySeriesMax: 1_000_000,
+  queryPointsMax: 20_000_000,
+  subqueryStepsMax: 2_000_000,
   workMax: 4_000_000_000,
   /** 10 to 30 ms: a request that comes in meanwhile waits so long. A turn costs about a millisecond. */
   workPerPause: 10_000_000,
@@ -87,8 +87,8 @@ export class Budget {
   readSeries(sampleCount: number): void {
     this.#seriesRead++;
     this.#samplesRead += sampleCount;
-    if (this.#seriesRead > this.limits.seriesMax) throw limitError('query selects too many series', 'seriesMax', this.limits.seriesMax);
-    if (this.#samplesRead > this.limits.samplesMax) throw this.#tooManySamples();
+    if (this.#seriesRead > this.limits.querySeriesMax) throw limitError('query selects too many series', 'querySeriesMax', this.limits.querySeriesMax);
+    if (this.#samplesRead > this.limits.querySamplesMax) throw this.#tooManySamples();
     this.#peakSamples = Math.max(this.#peakSamples, this.#heldSamples + sampleCount);
   }
 
@@ -150,12 +150,12 @@ export class Budget {
   }
 
   checkSteps(count: number): void {
-    if (count > this.limits.stepsMax) throw limitError('query evaluates too many steps', 'stepsMax', this.limits.stepsMax);
+    if (count > this.limits.subqueryStepsMax) throw limitError('query evaluates too many steps', 'subqueryStepsMax', this.limits.subqueryStepsMax);
   }
 
   checkOutputPoints(count: number): void {
-    if (count > this.limits.outputPointsMax) {
-      throw limitError('query result has too many points', 'outputPointsMax', this.limits.outputPointsMax);
+    if (count > this.limits.queryPointsMax) {
+      throw limitError('query result has too many points', 'queryPointsMax', this.limits.queryPointsMax);
     }
   }
 
@@ -167,11 +167,11 @@ export class Budget {
   }
 
   #checkHeld(): void {
-    if (this.#heldSamples + this.#workingSamples > this.limits.samplesMax) throw this.#tooManySamples();
+    if (this.#heldSamples + this.#workingSamples > this.limits.querySamplesMax) throw this.#tooManySamples();
   }
 
   #tooManySamples(): VarveError {
-    return limitError('query processing would load too many samples into memory in query execution', 'samplesMax', this.limits.samplesMax);
+    return limitError('query processing would load too many samples into memory in query execution', 'querySamplesMax', this.limits.querySamplesMax);
   }
 }
 

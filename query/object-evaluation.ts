@@ -12,10 +12,10 @@ import { nextChunk, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
 
 const ENGINE_LIMITS = {
-  samplesMax: LIMITS.objectQuerySamplesMax,
-  seriesMax: LIMITS.querySeriesMax,
-  outputPointsMax: LIMITS.objectQueryPointsMax,
-  stepsMax: LIMITS.objectSubqueryStepsMax,
+  querySamplesMax: LIMITS.objectQuerySamplesMax,
+  querySeriesMax: LIMITS.querySeriesMax,
+  queryPointsMax: LIMITS.objectQueryPointsMax,
+  subqueryStepsMax: LIMITS.objectSubqueryStepsMax,
   workMax: LIMITS.objectQueryWorkMax,
   labelCharactersMax: LIMITS.objectAnswerBytesMax,
 };

@@ -30,7 +30,7 @@ import { HotSource } from './shard-fan-out.ts';
 import { openTenant } from './tenant.ts';
 
 const QUERY_LIMITS = {
-  samplesMax: LIMITS.querySamplesMax, seriesMax: LIMITS.querySeriesMax, outputPointsMax: LIMITS.queryPointsMax, stepsMax: LIMITS.subqueryStepsMax,
+  querySamplesMax: LIMITS.querySamplesMax, querySeriesMax: LIMITS.querySeriesMax, queryPointsMax: LIMITS.queryPointsMax, subqueryStepsMax: LIMITS.subqueryStepsMax,
 };
 
 /** What the routes need of the world. */

@@ -161,7 +161,7 @@ describe('reading', () => {
   test('reads are closed when a query fails', async () => {
     const { engine, source } = engineOn(DATA);
     await expect(engine.range('label_replace(a_total, "x", "", "x", ".*")', RANGE)).rejects.toThrow(VarveError);
-    await expect(engine.instant('{__name__=~".+"}', { timeMs: 0, limits: { samplesMax: 2 } })).rejects.toThrow(VarveError);
+    await expect(engine.instant('{__name__=~".+"}', { timeMs: 0, limits: { querySamplesMax: 2 } })).rejects.toThrow(VarveError);
     expect(source.openReads).toBe(0);
   });
 });
@@ -175,15 +175,15 @@ describe('limits', () => {
   }
 
   test('each is named', async () => {
-    await fails('a_total', { samplesMax: 4 }, 'query processing would load too many samples into memory in query execution (samplesMax is 4)');
-    await fails('a_total', { seriesMax: 1 }, 'seriesMax is 1');
-    await fails('a_total', { outputPointsMax: 5 }, 'outputPointsMax is 5');
-    await fails('a_total', { stepsMax: 2 }, 'stepsMax is 2');
-    await fails('sum_over_time(a_total[1h:1s])', { stepsMax: 1000 }, 'stepsMax is 1000');
+    await fails('a_total', { querySamplesMax: 4 }, 'query processing would load too many samples into memory in query execution (querySamplesMax is 4)');
+    await fails('a_total', { querySeriesMax: 1 }, 'querySeriesMax is 1');
+    await fails('a_total', { queryPointsMax: 5 }, 'queryPointsMax is 5');
+    await fails('a_total', { subqueryStepsMax: 2 }, 'subqueryStepsMax is 2');
+    await fails('sum_over_time(a_total[1h:1s])', { subqueryStepsMax: 1000 }, 'subqueryStepsMax is 1000');
     await fails('sum_over_time(a_total[5m])', { workMax: 5 }, 'workMax is 5');
     await fails('label_join(a_total, "y", ",", "x", "x")', { labelCharactersMax: 5 }, 'labelCharactersMax is 5');
     await fails('label_replace(a_total, "y", "$1", "x", "(.*)")', { matchWorkMax: 5 }, 'query matches a pattern against too long a label (matchWorkMax is 5)');
-    await fails('a_total and a_total', { samplesMax: 11 }, 'samplesMax is 11');
+    await fails('a_total and a_total', { querySamplesMax: 11 }, 'querySamplesMax is 11');
   });
 
   test('a cancelled query stops with its reason', async () => {

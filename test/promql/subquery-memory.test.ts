@@ -30,7 +30,7 @@ const samples: SeriesSource = {
     return { [Symbol.asyncIterator]: () => ({ next: async () => (series.length > 0 ? { done: false, value: series.pop()! } : { done: true, value: undefined }) }) };
   },
 };
-const engine = new Engine({ source: samples, limits: { samplesMax: LIMITS.querySamplesMax, stepsMax: LIMITS.subqueryStepsMax }, lookbackMs: 86_400_000 });
+const engine = new Engine({ source: samples, limits: { querySamplesMax: LIMITS.querySamplesMax, subqueryStepsMax: LIMITS.subqueryStepsMax }, lookbackMs: 86_400_000 });
 const inAWeekOfSeconds = (query: string): string => `max_over_time((${query})[1w:1s])`;
 
 test.each([
@@ -52,7 +52,7 @@ test.each<[string, string]>([
   ['parameters', inAWeekOfSeconds(`${'quantile(0.5, '.repeat(20)}m${')'.repeat(20)}`)],
 ])('a subquery of so many steps with many %s is refused', async (_, query) => {
   await expect(engine.instant(query, { timeMs: 1_700_000_000_000 })).rejects.toMatchObject({
-    kind: 'limit', message: `query processing would load too many samples into memory in query execution (samplesMax is ${LIMITS.querySamplesMax})`,
+    kind: 'limit', message: `query processing would load too many samples into memory in query execution (querySamplesMax is ${LIMITS.querySamplesMax})`,
   });
 });
 

@@ -54,10 +54,10 @@ const longValue = 'x'.repeat(60_000);
 
 describe('a query that is too much is refused with the name of the bound, frees what it had, and the next one is answered', () => {
   test.each<[title: string, query: string, stepCount: number, error: string]>([
-    ['samples read', reads.join(' or '), 1, 'query processing would load too many samples into memory in query execution (samplesMax is 3000000)'],
-    ['samples held by an operator', 'requests_total + requests_total', 11_000, 'query processing would load too many samples into memory in query execution (samplesMax is 3000000)'],
-    ['points of the result', 'requests_total', 11_000, 'query result has too many points (outputPointsMax is 5000000)'],
-    ['steps of a subquery', 'sum_over_time(vector(1)[2000000s:1s])', 1, 'query evaluates too many steps (stepsMax is 1000000)'],
+    ['samples read', reads.join(' or '), 1, 'query processing would load too many samples into memory in query execution (querySamplesMax is 3000000)'],
+    ['samples held by an operator', 'requests_total + requests_total', 11_000, 'query processing would load too many samples into memory in query execution (querySamplesMax is 3000000)'],
+    ['points of the result', 'requests_total', 11_000, 'query result has too many points (queryPointsMax is 5000000)'],
+    ['steps of a subquery', 'sum_over_time(vector(1)[2000000s:1s])', 1, 'query evaluates too many steps (subqueryStepsMax is 1000000)'],
     ['work', 'sum_over_time(vector(1)[900000s:1s])', 11_000, 'query processing would take too long (workMax is 4000000000)'],
     ['label characters', `label_replace(requests_total, "long", "\${1}${longValue}", "instance", "(.*)")`, 1, 'query makes too many label characters (labelCharactersMax is 20000000)'],
     ['label characters that all series share', `label_replace(requests_total, "long", "${longValue}", "__name__", "(.*)")`, 1, 'query makes too many label characters (labelCharactersMax is 20000000)'],
@@ -87,7 +87,7 @@ describe('a query that is too much is refused with the name of the bound, frees 
     for (let start = 0; start < many.length; start += 20_000) shard.appendLocal(many.slice(start, start + 20_000));
     expect((await ask('count(many{id!="7"})', 1)).text).toContain('"100000"');
     const before = liveBytes();
-    expect(await ask('count(many)', 1)).toMatchObject({ status: 422, error: 'query selects too many series (seriesMax is 100000)' });
+    expect(await ask('count(many)', 1)).toMatchObject({ status: 422, error: 'query selects too many series (querySeriesMax is 100000)' });
     expect(liveBytes() - before).toBeLessThan(REMAINS_BYTES_MAX);
     expect(await ask('count(requests_total)', 1)).toMatchObject({ status: 200, text: COUNT });
   }, 60_000);
