@@ -99,8 +99,9 @@ test('no file holds more than one concept can need', () => {
 });
 
 test('nothing is left open or switched off', () => {
-  const everything = [...files, ...globSync('test/**/*.ts', { cwd: root })].filter((path) => path !== 'test/tidy.test.ts');
-  const marks = /\b(?:TODO|FIXME|XXX)\b|\.(?:skip|only|todo)\(|@ts-ignore|\bas any\b|\beval\((?!\?)|new Function\(/;
+  const everything = [...files, ...globSync('test/**/*.ts', { cwd: root })];
+  // In brackets, so that the marks are not found here: this file is looked at as well.
+  const marks = /\b(?:T[O]DO|F[I]XME|X[X]X)\b|\.(?:s[k]ip|o[n]ly|t[o]do)\(|@ts-[i]gnore|\bas [a]ny\b|\b[e]val\((?!\?)|new [F]unction\(/;
   const open = everything.filter((path) => marks.test(readFileSync(join(root, path), 'utf8')));
   expect(open).toEqual([]);
 });
