@@ -104,6 +104,16 @@ describe('slots of queries', () => {
     await expect(slots.take('a', living())).rejects.toThrow('1 queries of the tenant are being answered and 1 wait');
   });
 
+  test('those who wait do not look at each other', async () => {
+    const { slots } = slotsOf(1, { ...LIMITS, querySlotWaitMsMax: 1000 } as unknown as typeof LIMITS);
+    await slots.take('a', living());
+    let looks = 0;
+    const watched = (): AbortSignal => Object.defineProperty(living(), 'aborted', { get: () => (looks++, false) });
+    await Promise.allSettled(Array.from({ length: 100 }, () => slots.take('a', watched())));
+    // 100 who come find up to 99 before them; all of them together then wake a hundred times, and look at their own.
+    expect(looks).toBeLessThanOrEqual((100 * 99) / 2 + 100);
+  });
+
   test('one that is told while it waits leaves the queue at once', async () => {
     const { slots, clock } = slotsOf(1, { ...LIMITS, queriesWaitingMax: 1 } as unknown as typeof LIMITS);
     await slots.take('a', living());
