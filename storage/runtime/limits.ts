@@ -148,8 +148,8 @@ export const LIMITS = {
 
   // —— a shard ——
   /**
-   * With this many samples the log is sealed: the more, the fewer times a series is written. 20 bytes each (4 more where the log reaches over 49
-   * days, 8 with start timestamps): 17 MiB with the room below. A seal of this many takes well under a second in all.
+   * With this many samples the log is sealed: the more, the fewer times a series is written. 20 bytes each (4 more where the log has one that is
+   * 25 days from its first, 8 with start timestamps): 17 MiB with the room below. A seal of this many takes well under a second in all.
    */
   logEntriesMax: 768 * KIB,
   /**

@@ -73,9 +73,9 @@ export function decodeListedMessage(buffer: ArrayBuffer): ListedMessage {
 }
 
 /** 1, 2, 3, …, never changed once it is given away. */
-let ends = Uint32Array.from({ length: 4096 }, (_, i) => i + 1);
+let oneToN = Uint32Array.from({ length: 4096 }, (_, i) => i + 1);
 
 function oneEach(count: number): Uint32Array {
-  if (count > ends.length) ends = new Uint32Array(Math.max(count, ends.length * 2)).map((_, i) => i + 1);
-  return ends.subarray(0, count);
+  if (count > oneToN.length) oneToN = new Uint32Array(Math.max(count, oneToN.length * 2)).map((_, i) => i + 1);
+  return oneToN.subarray(0, count);
 }

@@ -52,7 +52,6 @@ export class RunCursor {
     return times[times.length - 1]!;
   }
 
-
   /** What opening rows has cost since it was asked last, in samples. */
   openedCost(): number {
     const cost = this.#openedCost;

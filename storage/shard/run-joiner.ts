@@ -5,8 +5,8 @@ import { SampleRun } from './sample-run.ts';
 import type { SegmentRowsWriter } from './segment-rows.ts';
 import type { LabelOrder, SeriesIndex } from './series-index.ts';
 
-/** What a piece costs beside its samples, in samples. */
-const PIECE_COST_SAMPLES = 8;
+/** What a piece that is joined costs beside its samples, in samples: less than one that is taken apart (merge-runs.ts). */
+const JOINED_PIECE_COST_SAMPLES = 8;
 
 /** Series of a stretch: so few that it is no loss to look for it anew where one in it is of another kind. */
 const STRETCH_SERIES_MAX = 64;
@@ -54,7 +54,7 @@ export class RunJoiner {
       const ref = reader.refs[position + ahead]!;
       const metric = this.#index.metricName(metrics[ranks[ref]!]!);
       const isJoined = this.#joinValues(standing, ahead) && this.#writer.addJoined(ref, metric, timeColumn, this.#decimals);
-      cost += (isJoined ? this.#decimals.length : this.#addFloats(standing, ahead, ref, metric)) + standing.length * PIECE_COST_SAMPLES;
+      cost += (isJoined ? this.#decimals.length : this.#addFloats(standing, ahead, ref, metric)) + standing.length * JOINED_PIECE_COST_SAMPLES;
     }
     if (ahead > 0) for (const cursor of standing) cursor.step(ahead);
     return cost;
