@@ -61,6 +61,13 @@ export interface BatchSamples extends Pick<SampleColumns, 'seriesCount' | 'sampl
   readonly isDelta: Uint32Array | undefined;
 }
 
+/** Whether it is one float for each of its series and nothing else: nearly every batch is. */
+export function hasOneFloatEach({ seriesCount, sampleCount, sampleEnd, payloads, startsMs, isDelta }: BatchSamples): boolean {
+  if (seriesCount !== sampleCount || payloads.length > 0 || startsMs !== undefined || isDelta !== undefined) return false;
+  for (let series = 0; series < seriesCount; series++) if (sampleEnd[series] !== series + 1) return false;
+  return true;
+}
+
 export interface AppendMessage extends SampleColumns, BatchSamples {
   readonly payloads: readonly Uint8Array[];
   readonly startsMs: Float64Array | undefined;

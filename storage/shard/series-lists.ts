@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Random } from '../runtime/random.ts';
-import type { BatchSamples } from './append-message.ts';
+import { hasOneFloatEach, type BatchSamples } from './append-message.ts';
 import { LIST_NAME_WORDS } from './listed-message.ts';
 
 type ListLimits = Pick<typeof LIMITS, 'seriesListRefsMax' | 'seriesListSeriesMin'>;
@@ -45,7 +45,7 @@ export class SeriesLists {
   /** Keeps the refs of a batch and answers with the name of the list; `undefined` when there is no room, or the batch is none that a list could stand for. */
   keep(batch: BatchSamples, refs: Uint32Array, generation: number): Uint32Array | undefined {
     const { seriesListSeriesMin, seriesListRefsMax } = this.#limits;
-    if (refs.length < seriesListSeriesMin || refs.length > seriesListRefsMax || !hasOneEach(batch)) return undefined;
+    if (refs.length < seriesListSeriesMin || refs.length > seriesListRefsMax || !hasOneFloatEach(batch)) return undefined;
     this.#follow(generation);
     const hash = crc32(new Uint8Array(refs.buffer, refs.byteOffset, refs.byteLength));
     const known = this.#numbers.get(hash);
@@ -76,12 +76,6 @@ export class SeriesLists {
     this.#numbers.clear();
     this.#refCount = this.#missesWhileFull = 0;
   }
-}
-
-function hasOneEach({ seriesCount, sampleCount, sampleEnd, payloads, startsMs, isDelta }: BatchSamples): boolean {
-  if (seriesCount !== sampleCount || payloads.length > 0 || startsMs !== undefined || isDelta !== undefined) return false;
-  for (let series = 0; series < seriesCount; series++) if (sampleEnd[series] !== series + 1) return false;
-  return true;
 }
 
 function isSame(a: Uint32Array, b: Uint32Array): boolean {

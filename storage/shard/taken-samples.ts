@@ -1,5 +1,5 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
-import type { BatchSamples } from './append-message.ts';
+import { hasOneFloatEach, type BatchSamples } from './append-message.ts';
 import type { DeltaOutcome, DeltaSums } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
 import { payloadOf, rebasePayloads } from './payloads.ts';
@@ -192,13 +192,14 @@ export class TakenSamples implements LogBatch {
   }
 }
 
-/** Whether it is one float for each of its series, all of them known, and newer than all that there is of it: nearly every batch is. */
-function isAllNewer({ seriesCount, sampleCount, sampleEnd, timestampsMs, payloads, startsMs, isDelta }: BatchSamples, seriesRefs: Uint32Array, { head, floorMs }: TakeContext): boolean {
-  if (seriesCount !== sampleCount || payloads.length > 0 || startsMs !== undefined || isDelta !== undefined) return false;
+/** Whether it is one float for each of its series, none of them refused, and newer than all that there is of it: nearly every batch is. */
+function isAllNewer(batch: BatchSamples, seriesRefs: Uint32Array, { head, floorMs }: TakeContext): boolean {
+  if (!hasOneFloatEach(batch)) return false;
+  const { seriesCount, timestampsMs } = batch;
   for (let i = 0; i < seriesCount; i++) {
     const ref = seriesRefs[i]!;
     const timestampMs = timestampsMs[i]!;
-    if (ref === REFUSED_REF || sampleEnd[i] !== i + 1 || timestampMs < floorMs || !(timestampMs > head.maxTimestampMsOf(ref))) return false;
+    if (ref === REFUSED_REF || timestampMs < floorMs || !(timestampMs > head.maxTimestampMsOf(ref))) return false;
   }
   return true;
 }
