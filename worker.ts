@@ -68,10 +68,11 @@ function appOf(env: Env): Hono {
   const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, gate);
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
-  const importRetentionOf = (tenant: string): ImportRetention => ({
-    hotMs: (config.archiveUri === undefined ? policyOf(tenant).hotRetentionMs : undefined) ?? config.importRetentionMs,
-    longestMs: (config.archiveUri === undefined ? undefined : retentionOf(policyOf(tenant))('samples')?.longestMs) ?? Infinity,
-  });
+  const importRetentionOf = (tenant: string): ImportRetention => {
+    const { hotRetentionMs, cold } = policyOf(tenant);
+    if (config.archiveUri === undefined) return { hotMs: hotRetentionMs ?? config.importRetentionMs, keptMsOf: () => Infinity };
+    return { hotMs: config.importRetentionMs, keptMsOf: (labels) => cold.of(labels) };
+  };
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
   const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);

@@ -10,22 +10,27 @@ import { LateBatches } from './late-batches.ts';
 import type { Rejections } from './rejections.ts';
 import { addCounts, NOTHING_STORED, type StoredCounts } from './shard-send.ts';
 
-/** A series of an import. One object for the same series wherever that is cheap: its id is only made once. */
+/** A series of an import. One object for the same series wherever that is cheap: what follows from its labels is only found once. */
 export class ImportSeries {
   /** As the model has them. */
   readonly labels: Labels;
   id: Uint32Array | undefined;
+  /** As of ImportRetention. */
+  keptMs: number | undefined;
 
   constructor(labels: Labels) {
     this.labels = labels;
   }
 }
 
-/** How long a tenant's samples are kept, milliseconds: by its shards, and anywhere at the longest. */
+const KEPT_NO_LONGER = 'and samples of this series are kept no longer (VARVE_ARCHIVE_RETENTION, or cold of VARVE_TIERING)';
+
+/** How long a tenant's samples are kept, milliseconds. */
 export interface ImportRetention {
+  /** By its shards. */
   readonly hotMs: number;
-  /** Infinity: for ever. */
-  readonly longestMs: number;
+  /** Anywhere, those of a series with these labels; Infinity: for ever. */
+  readonly keptMsOf: (labels: Labels) => number;
 }
 
 /**
@@ -37,21 +42,21 @@ export class ImportBatches {
   readonly #clock: Clock;
   readonly #rejections: Rejections;
   readonly #hotAgeMsMax: number;
-  readonly #keptMs: number;
+  readonly #keptMsOf: (labels: Labels) => number;
   readonly #hot: LabelledBatches;
   readonly #late: LateBatches;
   /** The series that is open in the hot batches. */
   #series: ImportSeries | undefined;
+  #nowMs = 0;
   #oldestHotMs = 0;
-  #oldestKeptMs = -Infinity;
   #stored: StoredCounts = NOTHING_STORED;
   #lateSamples = 0;
 
-  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, longestMs }: ImportRetention, rejections: Rejections) {
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, keptMsOf }: ImportRetention, rejections: Rejections) {
     this.#hasher = shards.hasher;
     this.#clock = clock;
     this.#rejections = rejections;
-    this.#keptMs = longestMs;
+    this.#keptMsOf = keptMsOf;
     this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
     // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
     const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
@@ -81,9 +86,12 @@ export class ImportBatches {
     if (timestampMs >= this.#oldestHotMs) {
       this.#open(series);
       this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
-    } else if (timestampMs < this.#oldestKeptMs) {
-      // Taken, it would be a file of its day that leaves again at once: a sender of nonsense would have one made for each of a million days.
-      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${this.#keptMs} ms ago, and nothing is kept as long (VARVE_ARCHIVE_RETENTION, or the longest of VARVE_TIERING)`);
+      return;
+    }
+    const keptMs = (series.keptMs ??= this.#keptMsOf(series.labels));
+    if (timestampMs < this.#nowMs - keptMs) {
+      // Taken, it could never be read. And a sender of nonsense would have a file made for each of a million days, which leaves again at once.
+      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${keptMs} ms ago, ${KEPT_NO_LONGER}`);
     } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(series.labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
     else this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: the timestamp ${timestampMs} cannot be stored`);
   }
@@ -123,8 +131,7 @@ export class ImportBatches {
   }
 
   #readClock(): void {
-    const nowMs = this.#clock.nowMs();
-    this.#oldestHotMs = nowMs - this.#hotAgeMsMax;
-    this.#oldestKeptMs = nowMs - this.#keptMs;
+    this.#nowMs = this.#clock.nowMs();
+    this.#oldestHotMs = this.#nowMs - this.#hotAgeMsMax;
   }
 }

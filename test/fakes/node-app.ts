@@ -52,7 +52,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const app = buildApp({
     router,
     remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, gate),
-    imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, longestMs: Infinity }) }),
+    imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
     otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata }),
     bodies: new WriteBodies(patient, limits, counters),
     snappy,

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
+import { readTieringPolicy } from '../../storage/warm/open-rollups.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { ImportStack, NOW_MS } from './import-stack.ts';
 
@@ -169,6 +170,19 @@ describe('samples of any age', () => {
     expect(stack.counters.samples().find(({ name }) => name === 'varve_ingest_late_samples_total')?.value).toBe(11);
     const lateSamples = stack.shards.shardNames.map((name) => stack.shards.storeOf(name).stats().gauges['late_samples']!);
     expect(lateSamples.reduce((sum, samples) => sum + samples)).toBe(11);
+  });
+
+  test('what is older than its own series is kept is refused, since nobody could ever read it', async () => {
+    const { cold } = readTieringPolicy('{"t":{"cold":{"retention":"30d"},"rules":[{"match":{"job":"debug"},"cold":{"retention":"20d"}},{"match":{"__name__":"=~slo_.*"},"cold":{"retention":"2y"}}]}}')('t');
+    const stack = new ImportStack({ keptMsOf: (labels) => cold.of(labels) });
+    const ages = [18, 25, 31, 731];
+    const outcome = await stack.text(ages.flatMap((days) => ['a', 'a{job="debug"}', 'slo_a'].map((series) => `${series} ${days} ${NOW_MS - days * DAY_MS}`)).join('\n'));
+    const at = (...days: number[]): string => days.map((age) => `${NOW_MS - age * DAY_MS}=${age}`).join(' ');
+    expect(stack.late()).toEqual([`a ${at(18, 25)}`, `a{job="debug"} ${at(18)}`, `slo_a ${at(18, 25, 31)}`]);
+    expect([outcome.lateSamples, outcome.rejections.samples]).toEqual([6, 6]);
+    expect(outcome.rejections.message(6)).toContain(
+      `6 stored: a{job="debug"}: too old: ${NOW_MS - 25 * DAY_MS} is more than ${20 * DAY_MS} ms ago, and samples of this series are kept no longer (VARVE_ARCHIVE_RETENTION, or cold of VARVE_TIERING); a: too old: ${NOW_MS - 31 * DAY_MS} is more than ${30 * DAY_MS} ms ago`,
+    );
   });
 
   test('sending it again changes nothing', async () => {

@@ -1,4 +1,5 @@
 import { Admission } from '../../ingest/admission.ts';
+import type { ImportRetention } from '../../ingest/import-batches.ts';
 import { ImportDoor, type ImportOptions, type ImportOutcome, type InfluxOptions } from '../../ingest/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
@@ -26,7 +27,7 @@ export class ImportStack {
   readonly door: ImportDoor;
   readonly #router: ShardRouter;
 
-  constructor({ shardCount = 1, limits = LIMITS, limitsOf, longestMs = Infinity }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant; readonly longestMs?: number } = {}) {
+  constructor({ shardCount = 1, limits = LIMITS, limitsOf, keptMsOf = () => Infinity }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant; readonly keptMsOf?: ImportRetention['keptMsOf'] } = {}) {
     this.shards = new MemoryShards(limits);
     this.shards.nowMs = NOW_MS;
     this.#router = new ShardRouter(this.shards, shardCount);
@@ -34,7 +35,7 @@ export class ImportStack {
     // The system's bounds are made small by tests that are not about tenants'.
     const { importBodyBytesMax, labelsPerSeriesMax } = limits;
     const admission = new Admission(limitsOf ?? (() => ({ ...DEFAULT_TENANT_LIMITS, importBodyBytesMax, labelsPerSeriesMax })), limits, this.clock);
-    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, retentionOf: () => ({ hotMs: LIMITS.hotRetentionMs, longestMs }) });
+    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, retentionOf: () => ({ hotMs: LIMITS.hotRetentionMs, keptMsOf }) });
   }
 
   tenant(): Promise<TenantShards> {

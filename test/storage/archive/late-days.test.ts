@@ -69,7 +69,7 @@ describe('a sender of a million samples, each of another day', () => {
   }
 
   test('is told which are too old, and for the rest there are as many files as days are kept', { timeout: 120_000 }, async () => {
-    const stack = new ImportStack({ longestMs: 365 * DAY_MS });
+    const stack = new ImportStack({ keptMsOf: () => 365 * DAY_MS });
     const outcome = await stack.text([...body()].join(''));
     expect(outcome.lateSamples + outcome.stored.samples).toBe(365 - 2);
     expect(outcome.rejections.samples).toBe(1_000_000 - (365 - 2));
