@@ -15,7 +15,7 @@ export function wholeMessage(listed: ArrayBuffer, { idLow, idHigh, idCheck }: Se
   return encodeAppendMessage({ ...decodeListedMessage(listed).batch, idLow, idHigh, idCheck }, new Map());
 }
 
-/** Bytes of that message. */
+/** Bytes of that message, but for its header. */
 export function wholeBytes({ idLow }: SeriesList): number {
   return idLow.length * 32;
 }

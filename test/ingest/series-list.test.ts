@@ -3,11 +3,13 @@ import { snappyEncode } from '../../proto/snappy.ts';
 import type { HotStore } from '../../storage/shard/hot-store.ts';
 import { isListedMessage } from '../../storage/shard/listed-message.ts';
 import type { AppendAnswer } from '../../storage/shard/shard-api.ts';
+import { encodeReferenceV1 } from '../proto/reference-messages.ts';
 import { v2Request, type V2Series } from '../proto/v2-request.ts';
 import { NOW_MS, WriteApp } from './write-app.ts';
 
 const SERIES = 80;
 const SHARD = 'default/shard/1/0';
+const V1_HEADERS = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
 
 /** A Worker and its shard, with an ear on what the shard is told. */
 class Listening {
@@ -130,5 +132,11 @@ test('with a sample that is too old a request goes the long way, and the others 
 test('a request of a few series never does, nor does one of 1.0', async () => {
   const there = new Listening();
   for (let n = 0; n < 6; n++) expect(await there.scrape(n, 63)).toBe('204 63 0 0');
+  const labelsOf = (i: number): { name: string; value: string }[] => [{ name: '__name__', value: 'm' }, { name: 'i', value: `i${i}` }];
+  for (let n = 6; n < 12; n++) {
+    const timeseries = Array.from({ length: SERIES }, (_, i) => ({ labels: labelsOf(i), samples: [{ value: n, timestamp: NOW_MS + n * 1000 }] }));
+    expect(await there.app.post(snappyEncode(encodeReferenceV1({ timeseries })), V1_HEADERS)).toMatchObject({ status: 204 });
+  }
+  expect(there.valuesOf(0).at(-1)).toBe('11000=11');
   expect(there.heard.some(({ isListed }) => isListed)).toBe(false);
 });
