@@ -1,10 +1,11 @@
 /*
  * The refs of a WAL row as runs of refs that rise by one: `u32 × runs × 2: first ref, length`. Refs are given in the order in which series
- * first came, and senders send series in the same order again and again: a request's refs are a handful of runs.
+ * first came, and senders send series in the same order again and again: a request's refs are a handful of runs. They keep their order, and one
+ * may come twice; sets of refs are those of ref-runs.ts.
  */
 
 /** How many runs the first refs are; their number where nothing is saved by writing them so. */
-export function countRefRuns(refs: Uint32Array, refCount: number): number {
+export function countRowRuns(refs: Uint32Array, refCount: number): number {
   let runs = 0;
   for (let i = 0, next = -1; i < refCount; i++) {
     const ref = refs[i]!;
@@ -15,7 +16,7 @@ export function countRefRuns(refs: Uint32Array, refCount: number): number {
 }
 
 /** `words` has two for each run. */
-export function writeRefRuns(refs: Uint32Array, refCount: number, words: Uint32Array): void {
+export function writeRowRefs(refs: Uint32Array, refCount: number, words: Uint32Array): void {
   let word = -2;
   for (let i = 0, next = -1; i < refCount; i++) {
     const ref = refs[i]!;
@@ -29,7 +30,7 @@ export function writeRefRuns(refs: Uint32Array, refCount: number, words: Uint32A
 }
 
 /** The refs of the runs; `undefined` when they are not `refCount` or go beyond what a ref can be. */
-export function readRefRuns(words: Uint32Array, refCount: number): Uint32Array | undefined {
+export function readRowRefs(words: Uint32Array, refCount: number): Uint32Array | undefined {
   let total = 0;
   for (let word = 0; word < words.length; word += 2) {
     if (words[word + 1] === 0 || words[word]! + words[word + 1]! > 0xffffffff) return undefined;

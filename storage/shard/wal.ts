@@ -3,7 +3,7 @@ import { ByteReader } from '../../proto/varint.ts';
 import { NO_PAYLOADS } from '../chunk/index.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { countRefRuns, readRefRuns, writeRefRuns } from './row-refs.ts';
+import { countRowRuns, readRowRefs, writeRowRefs } from './row-refs.ts';
 
 /*
  * One WAL row holds one accepted batch, little-endian:
@@ -57,7 +57,7 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   }
   const kind = minMs === maxMs ? TIMES_EQUAL : maxMs - minMs <= 0xffffffff ? TIMES_OFFSETS : TIMES_FULL;
   const isPlain = payloads.length === 0 && startsMs === undefined;
-  const runs = isPlain ? countRefRuns(batch.refs, sampleCount) : sampleCount;
+  const runs = isPlain ? countRowRuns(batch.refs, sampleCount) : sampleCount;
   const isRuns = runs < sampleCount;
   const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
   const valuesAt = refsAt + (isRuns ? runs * RUN_BYTES : sampleCount * 4);
@@ -76,7 +76,7 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   } else if (kind === TIMES_FULL) {
     new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount).set(timestampsMs.subarray(0, sampleCount));
   }
-  if (isRuns) writeRefRuns(batch.refs, sampleCount, new Uint32Array(buffer, refsAt, runs * 2));
+  if (isRuns) writeRowRefs(batch.refs, sampleCount, new Uint32Array(buffer, refsAt, runs * 2));
   else new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
   new Uint32Array(buffer, valuesAt, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
   if (!isPlain) writeExtras(batch, bytes, extrasAt);
@@ -129,7 +129,7 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   if (version === VERSION ? buffer.byteLength <= extrasAt : buffer.byteLength !== extrasAt) {
     throw new Error(`${where}: got ${buffer.byteLength} bytes, want ${extrasAt}${version === VERSION ? ' and more' : ''}`);
   }
-  const refs = version === VERSION_RUNS ? readRefRuns(new Uint32Array(buffer, refsAt, runs * 2), sampleCount) : new Uint32Array(buffer, refsAt, sampleCount);
+  const refs = version === VERSION_RUNS ? readRowRefs(new Uint32Array(buffer, refsAt, runs * 2), sampleCount) : new Uint32Array(buffer, refsAt, sampleCount);
   if (refs === undefined) throw new Error(`${where}: the ${runs} runs are not the refs of ${sampleCount} samples`);
   const baseMs = view.getFloat64(HEADER_BYTES, true);
   let timestampsMs: Float64Array;
