@@ -74,23 +74,33 @@ export class OrphanSweep {
 
   nextDueMs(): number | undefined {
     const { removed } = this.#options;
-    return removed.isUsed ? Math.max(this.#nextSweepMs ?? -Infinity, this.#pause.untilMs) : undefined;
+    return removed.isUsed ? Math.max(this.#wasAhead ? -Infinity : (removed.nextSweepMs ?? -Infinity), this.#pause.untilMs) : undefined;
   }
 
-  /** One that is further away than any search is put off was set by a clock that was ahead: then it is as if nobody had searched. */
-  get #nextSweepMs(): number | undefined {
-    const { removed, clock, limits } = this.#options;
-    const { nextSweepMs } = removed;
-    return nextSweepMs !== undefined && nextSweepMs <= clock.nowMs() + Math.max(limits.archiveSweepPeriodMs, limits.archiveOrphanAgeMs) ? nextSweepMs : undefined;
+  /** Whether the next search was put off by a clock that was ahead: it is further away than any is put off now. */
+  get #wasAhead(): boolean {
+    const { removed, clock } = this.#options;
+    return (removed.nextSweepMs ?? -Infinity) > clock.nowMs() + this.#putOffMsMax;
+  }
+
+  /** Behind a search, or behind an adoption (catalog-recovery.ts). */
+  get #putOffMsMax(): number {
+    const { archiveSweepPeriodMs, archiveOrphanAgeMs } = this.#options.limits;
+    return Math.max(archiveSweepPeriodMs, archiveOrphanAgeMs);
   }
 
   async step(): Promise<void> {
     const { tables, store, removed, clock, limits, prefix } = this.#options;
+    // For the longest time there is, since an adoption may have put it off: by then no snapshot of before that is left.
+    if (this.#wasAhead) {
+      removed.nextSweepMs = clock.nowMs() + this.#putOffMsMax;
+      return;
+    }
     const [name, table] = tables.all()[this.#table]!;
     const tablePrefix = `${prefix}/${name}/`;
     try {
       const page = await port(() => store.list(tablePrefix, this.#cursor));
-      const nextSweepMs = this.#nextSweepMs;
+      const { nextSweepMs } = removed;
       const searchedMs = nextSweepMs === undefined ? -Infinity : nextSweepMs - limits.archiveSweepPeriodMs;
       const throughMs = Math.min(clock.nowMs() - limits.archiveOrphanAgeMs, searchedMs);
       const old = page.objects.filter(({ uploadedMs }) => uploadedMs <= throughMs && uploadedMs > (removed.commitsLostMs ?? -Infinity)).map(({ key }) => key);

@@ -23,3 +23,19 @@ test('clean-up goes on when a clock that was a year ahead is set back', { timeou
   expect(removed.nextSweepMs).toBeLessThanOrEqual(world.clock.nowMs() + LIMITS.archiveOrphanAgeMs);
   expect(await world.query()).toEqual(world.expected());
 });
+
+test.each([['a second', 1000], ['a year', 365 * DAY_MS]])('no orphan is searched for earlier behind an adoption, whose clock is set back by %s', { timeout: 60_000 }, async (_, backMs) => {
+  const world = new RecoveryWorld();
+  world.wakeCatalog();
+  await world.live(2 * DAY_MS, () => world.writeHour());
+  world.beginAnew();
+  world.clock.advance(backMs);
+  await world.recover();
+  world.clock.advance(-backMs);
+  const setBackMs = world.clock.nowMs();
+  await world.ring();
+  await world.live(1.5 * DAY_MS);
+  const { nextSweepMs } = new RemovedObjectsStore(world.catalogSql);
+  expect(nextSweepMs).toBeGreaterThanOrEqual(setBackMs + LIMITS.archiveOrphanAgeMs);
+  expect(nextSweepMs).toBeLessThan(setBackMs + LIMITS.archiveOrphanAgeMs + HOUR_MS);
+});
