@@ -1,6 +1,7 @@
 import type { AdoptedFiles, FoundFile, FoundMetadata } from '../catalog/adopted-files.ts';
 import { decodeManifest, decodeManifestList, type KeyOf, type ManifestFile } from '../catalog/adopted-manifest.ts';
 import type { ArchiveTable } from '../catalog/archive-table.ts';
+import { parseJsonObject } from '../catalog/parse-json.ts';
 import type { TableDefinition } from '../catalog/table-definition.ts';
 import type { Snapshot, TableMetadata } from '../catalog/table-metadata.ts';
 import { DecodeError } from '../../proto/decode-error.ts';
@@ -126,12 +127,7 @@ function currentOf({ snapshots, 'current-snapshot-id': current }: TableMetadata)
 }
 
 function readMetadata(text: string, key: string): TableMetadata {
-  let metadata: TableMetadata;
-  try {
-    metadata = JSON.parse(text) as TableMetadata;
-  } catch (error) {
-    throw new DecodeError(`${key}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+  const metadata = parseJsonObject(text, key) as TableMetadata;
   if (metadata['format-version'] !== 2 || typeof metadata.location !== 'string' || !Array.isArray(metadata.snapshots)) throw new DecodeError(`${key}: no table metadata of format version 2`);
   return metadata;
 }

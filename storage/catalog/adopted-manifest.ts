@@ -3,6 +3,7 @@ import type { AvroValue } from './avro.ts';
 import { decodeAvroFile, type AvroRecord } from './avro-reader.ts';
 import type { ColumnStatistics, DataFile } from './data-file.ts';
 import { MANIFEST_STATUS, PLACES_KEY, type StoredPlace, type FileTotals, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
+import { parseJson } from './parse-json.ts';
 import { dayOfOrdinal, type TableDefinition } from './table-definition.ts';
 
 /*
@@ -77,12 +78,7 @@ interface WrittenPlace {
 
 function readPlaces(text: string | undefined, count: number, where: string): readonly (WrittenPlace | undefined)[] {
   if (text === undefined) return [];
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch (error) {
-    throw new DecodeError(`${where}: ${PLACES_KEY}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+  const list = parseJson(text, `${where}: ${PLACES_KEY}`);
   if (!Array.isArray(list) || list.length !== count) throw new DecodeError(`${where}: ${PLACES_KEY} has other files than the manifest`);
   return list.map((item: unknown) => {
     if (item === null) return undefined;

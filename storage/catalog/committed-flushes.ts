@@ -1,6 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { parseJsonObject } from './json-object.ts';
+import { parseJsonObject } from './parse-json.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** Property of a table that shards flush into: how far it has what they have committed. */

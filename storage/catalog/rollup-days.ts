@@ -2,7 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { parseJsonObject } from './json-object.ts';
+import { parseJsonObject } from './parse-json.ts';
 import type { RollupTableName } from './rollup-tables.ts';
 
 interface DayRow extends Record<string, string | number> {

@@ -1,13 +1,17 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 
-/** Text from a bucket as an object of JSON: throws a DecodeError that says `where` it is. */
-export function parseJsonObject(text: string, where: string): object {
-  let value: unknown;
+/** Text from a bucket as JSON: throws a DecodeError that says `where` it is. */
+export function parseJson(text: string, where: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new DecodeError(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** The same, of an object. */
+export function parseJsonObject(text: string, where: string): object {
+  const value = parseJson(text, where);
   if (typeof value !== 'object' || value === null) throw new DecodeError(`${where}: want an object`);
   return value;
 }
