@@ -32,7 +32,7 @@ export async function snapshotsOf(shards: TenantShards): Promise<{ readonly shar
 /** Forgets one, and what only it held. Asking again, after an error in between, goes on. */
 export async function forgetSnapshot(shards: TenantShards, name: string): Promise<void> {
   const ids = name.split(',');
-  if (!/^[\d,]*\d[\d,]*$/.test(name) || ids.length !== shards.shardCount) {
+  if (!/^[\d,]+$/.test(name) || !/\d/.test(name) || ids.length !== shards.shardCount) {
     throw invalidParameter('name', `${JSON.stringify(name.slice(0, 200))} is not the name of a snapshot of ${shards.shardCount} shards`);
   }
   const found = await Promise.all(ids.map((id, shard) => id !== '' && shards.call(shard, (stub) => stub.deleteSnapshot(id))));
