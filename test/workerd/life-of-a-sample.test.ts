@@ -32,6 +32,14 @@ beforeAll(async () => {
   }
 });
 
+test('a write sets the alarm of every shard that it reaches: nobody has to wake it', async () => {
+  for (const stub of await shardStubs()) {
+    const alarmMs = await runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    expect(alarmMs).not.toBeNull();
+    expect(alarmMs).toBeLessThanOrEqual(Date.now() + LIMITS.logAgeMsMax);
+  }
+});
+
 test('what was written is found, also after every object was evicted', async () => {
   await bothBeforeAndAfterEviction(async () => {
     expect(await instant('sum(life)', nowMs)).toEqual([{ metric: {}, value: [nowMs / 1000, '780'] }]);
