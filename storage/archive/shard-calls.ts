@@ -1,5 +1,5 @@
 import { RecoveryState } from '../catalog/recovery-state.ts';
-import { ShardCallStore } from '../catalog/shard-call-store.ts';
+import { ShardCallStore, type ShardCall } from '../catalog/shard-call-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -35,6 +35,8 @@ export class ShardCalls {
   readonly #calls: ShardCallStore;
   readonly #state: RecoveryState;
   readonly #pause: RetryPause;
+  /** Those that did not answer: they are asked again when all others have been. */
+  readonly #unanswered = new Set<string>();
 
   constructor(options: ShardCallsOptions) {
     this.#options = options;
@@ -53,9 +55,9 @@ export class ShardCalls {
   }
 
   async step(): Promise<void> {
-    const { sql, clock, limits, flushStatusOf } = this.#options;
-    const next = this.#calls.next(limits);
-    if (next === undefined || next.dueMs > clock.nowMs()) return;
+    const { sql, flushStatusOf } = this.#options;
+    const next = this.#nextDue();
+    if (next === undefined) return;
     const { shard, unclosedDay } = next;
     try {
       const status = await port(() => flushStatusOf(shard));
@@ -68,6 +70,17 @@ export class ShardCalls {
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.#pause.failed(error);
+      this.#unanswered.add(shard);
     }
+  }
+
+  #nextDue(): ShardCall | undefined {
+    const { clock, limits } = this.#options;
+    const isDue = (next: ShardCall | undefined): boolean => next !== undefined && next.dueMs <= clock.nowMs();
+    const next = this.#calls.next(limits, [...this.#unanswered]);
+    if (isDue(next)) return next;
+    this.#unanswered.clear();
+    const again = this.#calls.next(limits);
+    return isDue(again) ? again : undefined;
   }
 }

@@ -20,16 +20,18 @@ export class ShardCallStore {
     this.#sql = sql;
   }
 
-  /** The next; `undefined` when none will be before files are committed or found. */
-  next({ archiveWindowMs, archiveSilentShardMs }: { readonly archiveWindowMs: number; readonly archiveSilentShardMs: number }): ShardCall | undefined {
-    const [found] = this.#sql.all<{ shard: string }>('SELECT shard FROM shard_call WHERE is_due = 1 LIMIT 1');
+  /** The next, of shards that are not among `except`; `undefined` when none will be before files are committed or found. */
+  next({ archiveWindowMs, archiveSilentShardMs }: { readonly archiveWindowMs: number; readonly archiveSilentShardMs: number }, except: readonly string[] = []): ShardCall | undefined {
+    const leftOut = JSON.stringify(except);
+    const [found] = this.#sql.all<{ shard: string }>('SELECT shard FROM shard_call WHERE is_due = 1 AND shard NOT IN (SELECT value FROM json_each(?)) LIMIT 1', leftOut);
     if (found !== undefined) return { shard: found.shard, dueMs: -Infinity, unclosedDay: undefined };
     // A day is closed when the first window of the next one is archived too (archive/flush-plan.ts).
     const [silent] = this.#sql.all<{ shard: string; day: number }>(
       `SELECT shard, last AS day FROM (SELECT shard, max(day) AS last FROM rollup_source GROUP BY shard) LEFT JOIN archive_shard USING (shard) LEFT JOIN shard_call USING (shard)
-        WHERE ifnull(archived_until_ms, -1e15) < (last + 1) * ? + ? AND ifnull(asked_day, -1e9) < last ORDER BY last LIMIT 1`,
+        WHERE ifnull(archived_until_ms, -1e15) < (last + 1) * ? + ? AND ifnull(asked_day, -1e9) < last AND shard NOT IN (SELECT value FROM json_each(?)) ORDER BY last LIMIT 1`,
       DAY_MS,
       archiveWindowMs,
+      leftOut,
     );
     return silent && { shard: silent.shard, dueMs: (silent.day + 1) * DAY_MS + archiveSilentShardMs, unclosedDay: silent.day };
   }

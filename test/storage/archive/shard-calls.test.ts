@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ShardCalls } from '../../../storage/archive/shard-calls.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
+import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
@@ -51,6 +56,26 @@ describe('a shard of which files were found again', () => {
     await world.live(4 * HOUR_MS);
     expect(calls).toBe(4);
     expect(await world.query()).toEqual(world.expected());
+  });
+
+  test('and one that never answers keeps no other from being asked', async () => {
+    const sql = new NodeSql();
+    const clock = new FixedClock(0);
+    new CatalogStore(sql, new SeededRandom(1));
+    const state = new RecoveryState(sql);
+    const shards = ['1/0', '1/1', '1/2', '1/3'];
+    for (const shard of shards) state.askShard(shard);
+    const asked: string[] = [];
+    const flushStatusOf = async (shard: string) => {
+      asked.push(shard);
+      return shard < '1/2' ? Promise.reject(new Error('broken')) : { archivedUntilMs: 1000 };
+    };
+    const task = new ShardCalls({ sql, clock, limits: LIMITS, flushStatusOf });
+    for (let step = 0; step < 6; step++) {
+      clock.advance(Math.max(0, task.nextDueMs()! - clock.nowMs()));
+      await task.step();
+    }
+    expect(asked).toEqual([...shards, '1/0', '1/1']);
   });
 
   test.each(['before', 'after'] as const)('and again where the catalog dies %s a call of its storage', async (when) => {
