@@ -27,12 +27,13 @@ interface ShardRow extends Record<string, string | number | null> {
 }
 
 /**
- * What a table has when its changes up to `through` are in it, for a catalog that has to be told. Of a shard of which later changes have files
- * nobody can say so: there stays what the text `before` says. Some 30 characters a shard, of which a tenant has a few.
+ * What a table has when its changes up to `through` are in it, for a catalog that has to be told. Of a shard of which later changes have files,
+ * or flushes are missing (recovery-state.ts), nobody can say so: there stays what the text `before` says. Some 30 characters a shard, of which a
+ * tenant has a few.
  */
 export function encodeCommitted(sql: Sql, table: ArchiveTableName, through: number, before: string | undefined): string {
   const known: CommittedText = before === undefined ? {} : (JSON.parse(before) as CommittedText);
-  const ahead = new Set(sql.all<{ shard: string }>('SELECT DISTINCT shard FROM data_file WHERE table_name = ? AND added_change > ?', table, through).map(({ shard }) => shard));
+  const ahead = new Set(sql.all<{ shard: string }>('SELECT shard FROM data_file WHERE table_name = ? AND added_change > ? UNION SELECT shard FROM lost_flush', table, through).map(({ shard }) => shard));
   const rows = sql.all<ShardRow>('SELECT shard, sequence, archived_until_ms FROM archive_shard ORDER BY shard');
   const entries = rows.flatMap(({ shard, sequence, archived_until_ms: untilMs }): [string, readonly [number, number | null]][] => {
     if (!ahead.has(shard)) return [[shard, [sequence, untilMs]]];

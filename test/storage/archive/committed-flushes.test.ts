@@ -81,6 +81,12 @@ test('what a table says of a shard stays as it was while files of later commits 
     { shard: '1/0', flush: 2, archivedUntilMs: 2000 },
     { shard: '1/1', flush: 2, archivedUntilMs: 3000 },
   ]);
+  // Nor while some of its flushes are missing, of which it may have had files in another table alone.
+  commit('1/1', 5, 4000, []);
+  const missing = encodeCommitted(sql, 'samples', 3, before);
+  expect(missing).toBe('{"1/0":[2,2000],"1/1":[1,null]}');
+  new RecoveryState(sql).finish(new RecoveryState(sql).lost(), 0, 1e6);
+  expect(encodeCommitted(sql, 'samples', 3, missing)).toBe('{"1/0":[2,2000],"1/1":[5,4000]}');
 });
 
 test.each(['{', '[', '3', '{"1/0": 5}', '{"1/0": [5]}', '{"1/0": [1.5, null]}', '{"a": [5, null]}', '{"1/0": ["5", null]}'])('text that says something else is refused, with where it is: %s', (text) => {
