@@ -30,6 +30,7 @@ import { podShape } from './shapes.ts';
 import { ValueGenerator } from './values.ts';
 
 const NOW_MS = 1_700_000_000_000;
+const SERIES_PER_POD = 100;
 /** The types are those of Workers, where nothing is compiled at run time. */
 const CompiledModule = WebAssembly.Module as unknown as new (bytes: Uint8Array) => WebAssembly.Module;
 
@@ -122,11 +123,15 @@ async function measure(requests: readonly Uint8Array[], send: Send, cpuMs: numbe
   return { pointsPerCpuSecond: (points / usedMs) * 1000, samplesPerPoint: samples / points, bytesPerPoint: bytes / pointsPerRound };
 }
 
-/** `--tiny` shows that it works, `--json FILE` keeps the figures, `--only TEXT` measures the shapes with that in their names, as a profile wants it. One line a shape. */
+/**
+ * `--tiny` shows that it works, `--json FILE` keeps the figures, `--only TEXT` measures the shapes with that in their names, as a profile wants it, and
+ * `--series N` has so many behind remote write, a multiple of 100. One line a shape.
+ */
 export async function benchDoors(args: readonly string[], say: (line: string) => void): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { tiny: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string', default: '' } } });
+  const { values } = parseArgs({ args: [...args], options: { tiny: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string', default: '' }, series: { type: 'string' } } });
   const isTiny = values.tiny;
-  const podCount = isTiny ? 20 : 400;
+  const podCount = values.series !== undefined ? Number(values.series) / SERIES_PER_POD : isTiny ? 20 : 400;
+  if (!Number.isInteger(podCount) || podCount < 1) throw new Error('--series: a multiple of 100');
   const results: Record<string, Result> = {};
   const run = async (name: string, load: () => readonly Uint8Array[], send: Send): Promise<Result | undefined> => {
     if (!name.includes(values.only)) return undefined;

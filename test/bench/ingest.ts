@@ -43,7 +43,7 @@ const MEASURES: readonly Measure[] = [
  * tree rests again; the disk after an orderly stop. Before that, two queries check that all that was acknowledged is there.
  */
 export async function benchIngest(options: BenchOptions, say: (line: string) => void): Promise<Report> {
-  const podCount = options.isTiny ? TINY_POD_COUNT : POD_COUNT;
+  const podCount = options.series !== undefined ? options.series / SERIES_PER_POD : options.isTiny ? TINY_POD_COUNT : POD_COUNT;
   const seriesCount = podCount * SERIES_PER_POD;
   const samples = options.samples ?? (options.isTiny ? TINY_SAMPLES : SAMPLES);
   const scrapeCount = Math.ceil(samples / seriesCount);

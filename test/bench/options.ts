@@ -19,7 +19,7 @@ export interface BenchOptions {
   readonly seed: number;
   /** Ingest: how many samples are sent, rounded up to whole scrapes. */
   readonly samples: number | undefined;
-  /** Append: only with so many series. Tiers: so many to be queried. */
+  /** Append: only with so many series. Ingest: so many. Tiers: so many to be queried. */
   readonly series: number | undefined;
   /** Ingest: connections at once. */
   readonly connections: number;
@@ -36,14 +36,14 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
-       npm run bench -- doors [--tiny] [--json FILE]
+       npm run bench -- doors [--tiny] [--series N] [--json FILE]
   --peers NAMES      which servers, comma separated: ${PEER_NAMES.join(',')}
   --repeat N         start and measure each server N times, show medians (3; tiny: 1)
   --tiny             a few seconds only, to see that it works
   --json FILE        write the report as data too
   --seed N           another load of the same shape (1)
   --samples N        ingest, rows, append: how many samples (24,000,000; 4,000,000; 8,000,000)
-  --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000); tiers: queried ones (10,000)
+  --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000); ingest: so many, a multiple of 1,000 (40,000); tiers: queried ones (10,000)
   --connections N    ingest: connections at once (4)
   --runs N           query, api, tiers: how often each is timed (30; api: 20)
   --scrapes N        size, tiers: how many scrapes are captured (2,000)
