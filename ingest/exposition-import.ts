@@ -4,6 +4,7 @@ import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry, MetricType } from '../storage/model/metadata.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { exemplarLabels } from './exemplar-labels.ts';
+import { floatLabelOf, normalizeFloatLabel, type FloatLabel } from './float-label.ts';
 import type { ImportSeries } from './import-batches.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
@@ -29,6 +30,12 @@ interface Family {
   unit: string;
 }
 
+/** What a series' text was made into, and under which label to normalise. */
+interface KnownSeries {
+  series: ImportSeries;
+  floatLabel: FloatLabel;
+}
+
 /** What an entry without any text takes, about. */
 const FAMILY_CHARACTERS = 64;
 
@@ -38,8 +45,10 @@ export class ExpositionImport implements LineFormat {
   readonly #metadata: MetadataSink;
   readonly #isOpenMetrics: boolean;
   readonly #line: ExpositionLine;
-  readonly #cache: SeriesTextCache<ImportSeries>;
+  readonly #cache: SeriesTextCache<KnownSeries>;
   readonly #points: StartedPoints;
+  /** By the last TYPE line, whatever it was for: that is how Prometheus reads on, and its series and these must be the same. */
+  #floatLabel: FloatLabel = '';
   /** Whose comments are being read. */
   #family: Family | undefined;
   /** Whose comments have all been seen, and how long they are. */
@@ -97,20 +106,31 @@ export class ExpositionImport implements LineFormat {
   #takeSample(bytes: Uint8Array, number: number): string | undefined {
     const line = this.#line;
     if (this.#hasEnded) return 'it stands behind "# EOF"';
-    let series = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
-    if (series === undefined) {
-      const raw = line.labels(bytes);
-      const made = 'invalid' in raw ? raw : importSeries(raw, this.#context);
-      if ('invalid' in made) return made.invalid;
-      series = made;
-      this.#cache.add(bytes, line.seriesStart, line.seriesEnd, series);
-    }
+    const series = this.#findSeries(bytes);
+    if ('invalid' in series) return series.invalid;
     const timestampMs = Number.isNaN(line.timestampMs) ? this.#context.defaultTimestampMs : line.timestampMs;
     const exemplar = line.hasExemplar ? this.#readExemplar(bytes, timestampMs, number) : undefined;
     // Only OpenMetrics has lines that say when something began, and only for them does a sample have to become an object.
     if (this.#isOpenMetrics || exemplar !== undefined) this.#points.add({ series, timestampMs, value: line.value, exemplar });
     else this.#context.batches.sample(series, timestampMs, line.value);
     return undefined;
+  }
+
+  #findSeries(bytes: Uint8Array): ImportSeries | { readonly invalid: string } {
+    const line = this.#line;
+    const known = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
+    if (known?.floatLabel === this.#floatLabel) return known.series;
+    const raw = line.labels(bytes);
+    if ('invalid' in raw) return raw;
+    normalizeFloatLabel(raw, this.#floatLabel);
+    const series = importSeries(raw, this.#context);
+    if ('invalid' in series) return series;
+    if (known === undefined) this.#cache.add(bytes, line.seriesStart, line.seriesEnd, { series, floatLabel: this.#floatLabel });
+    else {
+      known.series = series;
+      known.floatLabel = this.#floatLabel;
+    }
+    return series;
   }
 
   #readExemplar(bytes: Uint8Array, timestampMs: number, number: number): { labels: Labels; timestampMs: number; value: number } | undefined {
@@ -139,8 +159,11 @@ export class ExpositionImport implements LineFormat {
     const family = this.#family!;
     if (keyword === 'HELP') family.help = text;
     else if (keyword === 'UNIT') family.unit = text;
-    else family.type = (Object.hasOwn(METRIC_TYPES, text) ? METRIC_TYPES[text] : undefined) ?? 'unknown';
-    if (keyword === 'TYPE' && this.#isOpenMetrics) this.#points.beginFamily(metric, family.type);
+    else {
+      family.type = (Object.hasOwn(METRIC_TYPES, text) ? METRIC_TYPES[text] : undefined) ?? 'unknown';
+      this.#floatLabel = floatLabelOf(family.type);
+      if (this.#isOpenMetrics) this.#points.beginFamily(metric, family.type);
+    }
   }
 
   #endFamily(): void {

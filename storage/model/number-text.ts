@@ -54,6 +54,8 @@ export function formatFixed(value: number): string {
   return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
 }
 
+const DIGITS_APART = /(?<=\d)_(?=\d)/g;
+const HEXADECIMAL_DIGITS_APART = /(?<=[\da-fA-FxX])_(?=[\da-fA-F])/g;
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const HEXADECIMAL = /^([+-]?)0[xX]([\da-fA-F]*)\.?([\da-fA-F]*)[pP]([+-]?\d+)$/;
 
@@ -61,7 +63,9 @@ const HEXADECIMAL = /^([+-]?)0[xX]([\da-fA-F]*)\.?([\da-fA-F]*)[pP]([+-]?\d+)$/;
  * A float as Go's `strconv.ParseFloat` reads one, which decides what a valid `le` label is; `undefined` for anything else. Decimal text
  * beyond the range of doubles is no number, while the words for infinity are.
  */
-export function parseGoFloat(text: string): number | undefined {
+export function parseGoFloat(written: string): number | undefined {
+  // Go lets underscores separate digits.
+  const text = written.includes('_') ? written.replace(/^[+-]?0[xX]/.test(written) ? HEXADECIMAL_DIGITS_APART : DIGITS_APART, '') : written;
   if (DECIMAL.test(text)) {
     const value = Number(text);
     return Number.isFinite(value) ? value : undefined;

@@ -80,6 +80,37 @@ describe("Prometheus' text format", () => {
   });
 });
 
+describe('bounds and quantiles are named as Prometheus 3 names them when it scrapes', () => {
+  /** `lines` as one text, whose samples are all 1; the series without their samples. */
+  async function f(lines: readonly string[], series: readonly string[], options: Parameters<ImportStack['text']>[1] = {}): Promise<void> {
+    const stack = new ImportStack();
+    const outcome = await stack.text(lines.map((line) => (line.startsWith('#') ? line : `${line} 1`)).join('\n'), options);
+    expect(outcome.rejections.isEmpty).toBe(true);
+    expect(stack.stored().sort()).toEqual(series.map((text) => `${text} 0=1`).sort());
+  }
+  const le = (values: readonly string[]): string[] => values.map((value) => `h_bucket{le="${value}"}`);
+
+  test('le of histograms', async () => {
+    const written = ['1', '0.50', '1e5', '1000000', '0.00001', '123456789', 'inf', 'x', '1e999', '1_0', '-0'];
+    await f(['# TYPE h histogram', ...le(written), 'h_sum', 'h{quantile="1"}'], [...le(['1.0', '0.5', '100000.0', '1e+06', '1e-05', '1.23456789e+08', '+Inf', 'x', '1e999', '10.0', '0.0']), 'h_sum', 'h{quantile="1"}']);
+  });
+
+  test('quantile of summaries', () => f(['# TYPE s summary', 's{quantile="1"}', 's{quantile=".9"}', 's{le="1"}'], ['s{quantile="1.0"}', 's{quantile="0.9"}', 's{le="1"}']));
+
+  test('nothing of other types, and of none', () => {
+    const lines = ['counter', 'gauge', 'gaugehistogram', 'untyped'].flatMap((type) => [`# TYPE ${type} ${type}`, `${type}{le="1",quantile="1"}`]);
+    return f(['none{le="1"}', ...lines], ['none{le="1"}', ...['counter', 'gauge', 'gaugehistogram', 'untyped'].map((type) => `${type}{le="1", quantile="1"}`)]);
+  });
+
+  test('a TYPE holds until the next one, also for lines of another name', () =>
+    f(['# TYPE h histogram', '# HELP a text', 'a{le="1"}', '# a comment', 'b{le="1"}', '# TYPE g gauge', 'c{le="1"}'], ['a{le="1.0"}', 'b{le="1.0"}', 'c{le="1"}']));
+
+  test('one text of a series under several types is several series', () =>
+    f(['a{le="1"}', '# TYPE a histogram', 'a{le="1"}', '# TYPE a gauge', 'a{le="1"}', 'a{le="2"}', '# TYPE a histogram', 'a{le="2"}'], ['a{le="1"}', 'a{le="1.0"}', 'a{le="2"}', 'a{le="2.0"}']));
+
+  test('extra labels stay as they are', () => f(['# TYPE h histogram', 'h{le="1"}'], ['h{le="2"}'], { extraLabels: ['le', '2'] }));
+});
+
 describe('OpenMetrics', () => {
   test('timestamps are seconds, created lines are start timestamps, exemplars are kept, metadata with its unit', async () => {
     const stack = new ImportStack();
@@ -93,7 +124,7 @@ describe('OpenMetrics', () => {
         `foo_created{a="1"} 1520000000.123 ${at - 1}.5`,
         `foo_total{a="2"} 5 ${at}`,
         '# TYPE bar histogram',
-        `bar_bucket{le="1.0"} 1 ${at}`,
+        `bar_bucket{le="1"} 1 ${at}`,
         `bar_bucket{le="+Inf"} 2 ${at}`,
         `bar_count 2 ${at}`,
         `bar_sum 3 ${at}`,

@@ -71,7 +71,13 @@ describe('parseGoFloat', () => {
   f('', undefined);
   f(' 1', undefined);
   f('1 ', undefined);
-  f('1_000', undefined);
+  f('-1_000.2_5e+0_1', -10002.5);
+  f('0x_1_0p-0_1', 8);
+  f('1__0', undefined);
+  f('1_', undefined);
+  f('1_.5', undefined);
+  f('_1', undefined);
+  f('0_x1p1', undefined);
   f('+NaN', undefined);
   f('0x10', undefined);
   f('0xp1', undefined);
