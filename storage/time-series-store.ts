@@ -9,9 +9,9 @@ import { changeStream, type ChangeOptions } from './time-series/change-stream.ts
 import { durationMs, type Duration } from './time-series/duration.ts';
 import { keyLabels } from './time-series/keys.ts';
 import { checkedVersions, readSettings, type StoreSettings, type TimeSeriesStoreOptions } from './time-series/options.ts';
-import { compactStore, pruneStore } from './time-series/remove.ts';
 import { rawCursor, rolledUpCursors, rollUpStore, type RollupSummary } from './time-series/roll-up.ts';
 import { engineOf, type StoreEngine } from './time-series/store-engine.ts';
+import { StoreUpkeep } from './time-series/store-upkeep.ts';
 import { timeRangeMs, timestampMs, type TimeRange, type Timestamp } from './time-series/timestamp.ts';
 import { storedValue, type StoredValue } from './time-series/value.ts';
 import { writePoints } from './time-series/write-points.ts';
@@ -46,11 +46,6 @@ export interface RollupRequest {
   readonly aggregates: readonly Aggregate[];
 }
 
-/** Writes between two compactions of a store with `maxVersionsPerKey`: each one reads what is stored. */
-const WRITES_PER_COMPACTION = 16_384;
-/** Retention is looked after this often within its length, and at most once a second. */
-const PRUNES_PER_RETENTION = 16;
-
 /**
  * Time-indexed storage inside any Durable Object with SQLite: numbers, or JSON values, by key and time.
  *
@@ -60,6 +55,12 @@ const PRUNES_PER_RETENTION = 16;
  *
  *   async report(celsius: number): Promise<void> {
  *     await this.#readings.put('celsius', celsius);
+ *     if ((await this.ctx.storage.getAlarm()) === null) await this.alarm();
+ *   }
+ *
+ *   override async alarm(): Promise<void> {
+ *     const nextMs = await this.#readings.maintain();
+ *     if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs);
  *   }
  *
  *   async lastDay(): Promise<unknown> {
@@ -74,12 +75,12 @@ const PRUNES_PER_RETENTION = 16;
  *
  * - A change has happened, in one transaction, when the method returns: a `get` in the same turn sees a `put` that nobody awaited.
  * - A key holds one value a millisecond; the one written last stays. A `put` without a timestamp never overwrites: it takes the next free one.
- * - Retention works along with writes and never by a timer: a store that nobody writes to costs nothing, and keeps what it has.
+ * - Retention works along with writes, and when `maintain` is called, by an alarm of the object's own: a store that nobody writes to keeps what it
+ *   has until then, and once all of it is gone there is nothing to be woken for.
  * - `rollup` adds roll-ups and removes nothing; raw values leave by `prune`, `compact` and retention. `aggregate` takes raw values where they
  *   are all there and roll-ups where some are gone, and says which (`source`).
  * - With the option `archive` values that are older than the hot retention move into a bucket, with their roll-ups, as open Parquet files that
- *   are an Iceberg table; what reads them answers as before. They move along with writes, or when `maintain` is called, by an alarm of the
- *   object's own: `const nextMs = await store.maintain(); if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs)`.
+ *   are an Iceberg table; what reads them answers as before. They move when retention would remove them.
  * - Values of times that have moved are taken like all others. They wait in the database, read at once, until they move too; with so many that wait
  *   that there is no room for more, a write is refused (`overloaded`) until some have. Refused for good is what is past the cold retention, and
  *   what is older than all that a compaction has left of its key.
@@ -88,8 +89,7 @@ const PRUNES_PER_RETENTION = 16;
 export class TimeSeriesStore<T = number> {
   readonly #engine: StoreEngine;
   readonly #settings: StoreSettings;
-  #prunedMs: number;
-  #writesSinceCompaction = 0;
+  readonly #upkeep: StoreUpkeep;
 
   constructor(options: TimeSeriesStoreOptions);
   /** `database` is a Durable Object's `ctx.storage`, or its `ctx`. */
@@ -98,7 +98,7 @@ export class TimeSeriesStore<T = number> {
     const options = isStorage(first) ? { ...second, storage: first } : { ...first, ...second, ...(first.storage === undefined ? {} : { storage: first.storage }) };
     this.#settings = readSettings(options);
     this.#engine = openEngine(options, this.#settings);
-    this.#prunedMs = this.#settings.clock.nowMs();
+    this.#upkeep = new StoreUpkeep(this.#engine, this.#settings);
   }
 
   /** Writes one value, now unless a timestamp is given. */
@@ -172,19 +172,16 @@ export class TimeSeriesStore<T = number> {
     const keepMs = older.olderThan === undefined ? hotMs : durationMs(older.olderThan, 'olderThan');
     const beforeMs = older.before !== undefined ? timestampMs(older.before, 'before') : keepMs === undefined ? undefined : clock.nowMs() - keepMs;
     if (beforeMs === undefined) return 0;
-    return this.#engine.hasArchive ? this.#engine.moveDue() : this.#prune(beforeMs);
+    return this.#engine.hasArchive ? this.#engine.moveDue() : this.#upkeep.prune(beforeMs);
   }
 
   /**
-   * Does what is due: upkeep, and with an archive the move of older values and the merging of their files, for some ten seconds at most. Returns
+   * Does what is due: upkeep, retention, and with an archive the move of older values and the merging of their files, for some ten seconds at most. Returns
    * when something will be due next (Unix ms), at once where there is more, which is what an object sets its alarm to; undefined when nothing
    * ever will be unless something is written. Writes do the same along the way.
    */
   async maintain(): Promise<number | undefined> {
-    while (this.#engine.upkeep());
-    await this.#engine.moveDue();
-    while (this.#engine.upkeep());
-    return this.#engine.nextDueMs();
+    return this.#upkeep.maintain();
   }
 
   /**
@@ -196,7 +193,7 @@ export class TimeSeriesStore<T = number> {
     if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
     const checked = checkedVersions(versions);
     await this.#engine.settleMove();
-    return compactStore(this.#engine, checked);
+    return this.#upkeep.compact(checked);
   }
 
   /**
@@ -263,7 +260,7 @@ export class TimeSeriesStore<T = number> {
       const labels = keyLabels(key);
       return { key, labels, value: storedValue(value), givenMs: timestamp === undefined ? undefined : timestampMs(timestamp, 'the timestamp') };
     });
-    this.#maintain(checked.length);
+    this.#upkeep.beforeWrites(checked.length);
     const points = checked.map(({ key, value, givenMs }) => ({ key, value, timestampMs: givenMs ?? this.#ownTime(key) }));
     writePoints(this.#engine, points);
     this.#engine.noteWritten(points.reduce((oldest, { timestampMs: timeMs }) => Math.min(oldest, timeMs), Infinity));
@@ -320,32 +317,6 @@ export class TimeSeriesStore<T = number> {
     const cursor = rawCursor(this.#engine, key, timeMs, timeMs);
     while (cursor.isWaiting) await cursor.load();
     return cursor.document?.kind === 'archived' ? cursor.document.text : undefined;
-  }
-
-  #prune(beforeMs: number): number {
-    const { warmMs, rollupBucketMs, rollupAggregates, clock } = this.#settings;
-    this.#prunedMs = clock.nowMs();
-    if (warmMs === undefined) return pruneStore(this.#engine, beforeMs, -Infinity);
-    // Whole buckets: one that is half removed could not be rolled up any more.
-    const wholeMs = bucketStart(beforeMs, rollupBucketMs);
-    rollUpStore(this.#engine, { beforeMs: wholeMs, bucketMs: rollupBucketMs, aggregates: rollupAggregates });
-    return pruneStore(this.#engine, wholeMs, clock.nowMs() - warmMs);
-  }
-
-  /** Upkeep, retention and compaction, every so many writes. Before the write, so that what fails here is no answer to a write that was done. */
-  #maintain(writes: number): void {
-    const { hotMs, coldMs, maxVersionsPerKey, clock } = this.#settings;
-    this.#engine.upkeep();
-    if (this.#engine.hasArchive) this.#engine.moveBeside();
-    // Nothing that was promised for the cold tier is removed without being asked for, while there is none to take it.
-    else if (hotMs !== undefined && coldMs === undefined && clock.nowMs() - this.#prunedMs >= Math.max(1000, hotMs / PRUNES_PER_RETENTION)) {
-      this.#prune(clock.nowMs() - hotMs);
-    }
-    if (maxVersionsPerKey === undefined) return;
-    this.#writesSinceCompaction += writes;
-    if (this.#writesSinceCompaction < WRITES_PER_COMPACTION || this.#engine.isMoveBegun) return;
-    this.#writesSinceCompaction = 0;
-    compactStore(this.#engine, maxVersionsPerKey);
   }
 }
 

@@ -48,6 +48,11 @@ export class ArchiveSource {
     return oldestFrom(this.#gap.endFrom(this.#fromMs), this.#segments.live, this.#head);
   }
 
+  /** Samples that are stored; one that two seals hold counts twice. */
+  get sampleCount(): number {
+    return this.#segments.live.reduce((count, info) => count + info.sampleCount, this.#head.count);
+  }
+
   /** Behind a window that had no samples: looks for how long none come, which `oldestMs` knows then. */
   findGap(leastMs: number): void {
     this.#gap.find(this.#fromMs, leastMs);

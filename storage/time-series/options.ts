@@ -19,8 +19,8 @@ export interface TimeSeriesStoreOptions {
   readonly storage?: DurableObjectStorage;
   /**
    * How long samples stay: raw ones in `hot`, roll-ups in `warm`. With `warm`, raw samples are rolled up before retention removes them.
-   * With `cold`, raw samples are promised for that long: without an archive to take them only an explicit `prune()` removes them. With one,
-   * they move there when they are older than `hot` (1h unless given) says, and stay for as long as `cold` says, or for ever. `Infinity` is for
+   * With `cold`, raw samples are promised for that long: without an archive to take them they stay where they are until then, unless an explicit
+   * `prune()` removes them. With one, they move there when they are older than `hot` (1h unless given) says, and stay for as long as `cold` says, or for ever. `Infinity` is for
    * ever; not as `hot` with an archive, to which nothing would move then.
    */
   readonly retention?: { readonly hot?: Duration; readonly warm?: Duration; readonly cold?: Duration };
@@ -70,7 +70,8 @@ export interface StoreSettings {
   /** Undefined: for ever. */
   readonly hotMs: number | undefined;
   readonly warmMs: number | undefined;
-  readonly coldMs: number | undefined;
+  /** What stays in the database of a store without an archive until it is removed unasked: raw values and roll-ups. Undefined: for ever. */
+  readonly kept: { readonly rawMs: number | undefined; readonly rolledUpMs: number | undefined };
   readonly rollupBucketMs: number;
   readonly rollupAggregates: readonly Aggregate[];
   readonly maxVersionsPerKey: number | undefined;
@@ -98,7 +99,7 @@ export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   const optional = (value: Duration | undefined, what: string): number | undefined => (value === undefined ? undefined : value === Infinity ? FOR_EVER_MS : durationMs(value, what));
   const hot = optional(retention?.hot ?? tieringPolicy?.hot?.retention ?? options.retentionMs ?? (options.archive === undefined ? undefined : ARCHIVED_HOT_MS), 'the hot retention');
   if (hot === FOR_EVER_MS && options.archive !== undefined) throw badData('the hot retention is Infinity; with an archive it has an end, behind which values move there');
-  const hotMs = hot === FOR_EVER_MS ? undefined : hot;
+  const hotMs = ended(hot);
   const warmMs = optional(retention?.warm ?? tieringPolicy?.warm?.retention, 'the warm retention');
   const coldMs = optional(retention?.cold ?? tieringPolicy?.cold?.retention, 'the cold retention');
   const resolution = tieringPolicy?.warm?.resolution ?? ROLLUP_BUCKET_MS;
@@ -108,7 +109,8 @@ export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   return {
     hotMs,
     warmMs,
-    coldMs,
+    // What is promised to the cold tier stays for as long, while there is none to take it.
+    kept: { rawMs: ended(coldMs === undefined || hot === FOR_EVER_MS ? hot : Math.max(coldMs, hot ?? 0)), rolledUpMs: ended(warmMs) },
     rollupBucketMs,
     rollupAggregates,
     archive: options.archive === undefined ? undefined : archiveSettings(options.archive, { hotMs: hotMs!, warmMs, coldMs, rollupBucketMs, rollupAggregates }),
@@ -119,7 +121,7 @@ export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   };
 }
 
-type TierSettings = { readonly hotMs: number } & Pick<StoreSettings, 'warmMs' | 'coldMs' | 'rollupBucketMs' | 'rollupAggregates'>;
+type TierSettings = { readonly hotMs: number; readonly coldMs: number | undefined } & Pick<StoreSettings, 'warmMs' | 'rollupBucketMs' | 'rollupAggregates'>;
 
 function archiveSettings(archive: NonNullable<TimeSeriesStoreOptions['archive']>, { hotMs, warmMs, coldMs, rollupBucketMs, rollupAggregates }: TierSettings): ArchiveSettings {
   const { bucket, prefix, uri = ARCHIVE_URI }: StoreArchivePlace = 'bucket' in archive ? archive : { bucket: archive };
@@ -133,8 +135,12 @@ function archiveSettings(archive: NonNullable<TimeSeriesStoreOptions['archive']>
   const windows = hotMs >= DAYS_FOR_DAILY_WINDOWS * DAY_MS ? [DAY_MS] : [HOUR_MS, DAY_MS];
   const windowMs = windows.find((length) => rollup === undefined || length % rollup.bucketMs === 0);
   if (windowMs === undefined) throw badData(`the resolution of the warm tier is ${rollupBucketMs} ms; with an archive it has to divide a day`);
-  const ended = (ms: number | undefined): number | undefined => (ms === FOR_EVER_MS ? undefined : ms);
   return { store: isObjectStore(bucket) ? bucket : r2ObjectStore(bucket), prefix, uri, windowMs, graceMs: hotMs, warmMs: ended(warmMs), coldMs: ended(coldMs), rollup };
+}
+
+/** Undefined for what has no end. */
+function ended(ms: number | undefined): number | undefined {
+  return ms === FOR_EVER_MS ? undefined : ms;
 }
 
 function isObjectStore(bucket: R2Bucket | ObjectStore): bucket is ObjectStore {

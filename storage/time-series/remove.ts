@@ -4,15 +4,23 @@ import { DocumentMarks, documentId } from './documents.ts';
 import { keyLabels, roleOf } from './keys.ts';
 import type { StoreEngine } from './store-engine.ts';
 
-/** Removes raw values and roll-ups older than the given times (Unix ms), and returns how many samples. */
-export function pruneStore(engine: StoreEngine, rawBeforeMs: number, rolledUpBeforeMs: number): number {
+interface PrunePlan {
+  /** Raw values older than this go (Unix ms). */
+  readonly rawBeforeMs: number;
+  readonly rolledUpBeforeMs: number;
+  readonly nowMs: number;
+}
+
+/** Removes raw values and roll-ups older than the given times, and returns how many samples. */
+export function pruneStore(engine: StoreEngine, { rawBeforeMs, rolledUpBeforeMs, nowMs }: PrunePlan): number {
   // Without roll-ups one floor serves all, and no segment has to be rewritten.
   const { hasRollups } = engine;
+  // What is older than a floor is refused, so none may lie in the future: values of today would be.
+  const floorMs = Math.min(rawBeforeMs, nowMs);
   const removed = engine.write(({ hot, documents, rawFloor }) => {
-    if (hasRollups) rawFloor.raise(rawBeforeMs);
-    const samples = hasRollups
-      ? hot.pruneSeries((labels) => (roleOf(labels).rollup === undefined ? rawBeforeMs : rolledUpBeforeMs))
-      : hot.prune(rawBeforeMs);
+    if (hasRollups) rawFloor.raise(floorMs);
+    let samples = hasRollups ? 0 : hot.prune(floorMs);
+    if (hasRollups || rawBeforeMs > floorMs) samples += hot.pruneSeries((labels) => (roleOf(labels).rollup === undefined ? rawBeforeMs : rolledUpBeforeMs));
     // A snapshot's samples may stand for any document; the first prune after the last snapshot catches up.
     if (hot.listSnapshots().length === 0) documents.deleteBefore(rawBeforeMs);
     return samples;
@@ -34,15 +42,17 @@ export function pruneArchived(engine: StoreEngine): number {
 
 /** Leaves each key its newest values, and returns how many samples were removed. Roll-ups stay: they are what remains of the others. */
 export function compactStore(engine: StoreEngine, maxVersionsPerKey: number): number {
-  const removed = engine.write(({ hot, archive }) =>
-    hot.compact({
+  const removed = engine.write(({ hot, archive, marks }) => {
+    const samples = hot.compact({
       maxVersionsPerKey,
       isMeant: (labels) => roleOf(labels).rollup === undefined,
       // What has moved, or came late, is older than what goes here: without it, it would say what it was not. What is written behind this to
       // windows that are open moves later, and stays.
       onCut: (labels, beforeMs) => archive?.keys.hideBefore(roleOf(labels).key, Math.min(beforeMs, hot.archive.mark.closedUntilMs)),
-    }),
-  );
+    });
+    marks.noteCompacted(hot.archive.sampleCount);
+    return samples;
+  });
   sweepDocuments(engine);
   engine.asOf.clear();
   return removed;

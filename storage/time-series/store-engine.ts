@@ -1,4 +1,5 @@
 import { PortFailure } from '../archive/port-failure.ts';
+import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { badData, isMissingPart, VarveError } from '../runtime/errors.ts';
@@ -20,6 +21,7 @@ import { documentText, lastSampleAtHand, readHotPage, readPage, storedValue, val
 import { pruneArchived } from './remove.ts';
 import { rollUpStore } from './roll-up.ts';
 import { StoreArchive } from './store-archive.ts';
+import { UpkeepMarks } from './upkeep-marks.ts';
 import type { StoredValue } from './value.ts';
 
 /** The engine with the limits of a guest: it shares an isolate with somebody's own code. */
@@ -46,6 +48,7 @@ export interface Parts {
   readonly hot: HotStore;
   readonly documents: Documents;
   readonly rawFloor: RawFloor;
+  readonly marks: UpkeepMarks;
   /** Undefined in a store that keeps all in its database. */
   readonly archive: StoreArchive | undefined;
 }
@@ -214,6 +217,28 @@ export class StoreEngine {
 
   get hasRollups(): boolean {
     return this.#labelsOf([{ name: ROLLUP_LABEL, type: '!=', value: '' }], 1).length > 0;
+  }
+
+  /** Times of the oldest value and of the oldest roll-up of the hot tier (Unix ms), or earlier ones; Infinity where there is none. */
+  oldest(): { readonly rawMs: number; readonly rolledUpMs: number } {
+    if (!this.hasRollups) return { rawMs: this.read(({ hot }) => hot.archive.oldestMs()) ?? Infinity, rolledUpMs: Infinity };
+    const oldest = { rawMs: Infinity, rolledUpMs: Infinity };
+    for (const labels of this.#labelsOf([])) {
+      const firstMs = this.readHotPage(labels, -TIMESTAMP_MS_MAX, TIMESTAMP_MS_MAX, 1)?.timestampsMs[0] ?? Infinity;
+      const kind = roleOf(labels).rollup === undefined ? 'rawMs' : 'rolledUpMs';
+      oldest[kind] = Math.min(oldest[kind], firstMs);
+    }
+    return oldest;
+  }
+
+  /** When retention last came along (Unix ms); see UpkeepMarks. */
+  get prunedMs(): number | undefined {
+    return this.read(({ marks }) => marks.prunedMs);
+  }
+
+  /** Samples of the hot tier beyond those that the last compaction left. */
+  get samplesSinceCompaction(): number {
+    return this.read(({ hot, marks }) => Math.max(0, hot.archive.sampleCount - marks.samplesKept));
   }
 
   #labelsOf(selector: readonly { readonly name: string; readonly type: '=' | '!='; readonly value: string }[], limit = 0): readonly Labels[] {
@@ -389,16 +414,17 @@ export class StoreEngine {
     const hot = new HotStore(this.#sql, STORE_LIMITS, { ...this.#ports, isArchived: settings !== undefined });
     const documents = new Documents(this.#sql);
     const rawFloor = new RawFloor(this.#sql);
+    const marks = new UpkeepMarks(this.#sql);
     if (settings === undefined) {
       if (hot.archive.mark.closedUntilMs !== -Infinity) throw badData('the older values of this store are in an archive: it has to be opened with the option `archive`');
-      return { hot, documents, rawFloor, archive: undefined };
+      return { hot, documents, rawFloor, marks, archive: undefined };
     }
     const { rollup } = settings;
     const beforeClosing = (startMs: number, endMs: number): void => {
       if (rollup !== undefined) rollUpStore(this, { ...rollup, fromMs: startMs, beforeMs: endMs });
     };
     const archive = new StoreArchive({ settings, database: this.#database, sql: this.#sql, hot, documents, limits: STORE_LIMITS, clock, random, beforeClosing });
-    return { hot, documents, rawFloor, archive };
+    return { hot, documents, rawFloor, marks, archive };
   }
 }
 
