@@ -103,6 +103,14 @@ export class ByteReader {
     return taken;
   }
 
+  /** Moves behind the next bytes, and answers where they begin. */
+  passOver(length: number): number {
+    this.#need(length);
+    const start = this.position;
+    this.position += length;
+    return start;
+  }
+
   #need(length: number): void {
     if (length > this.end - this.position) {
       throw new DecodeError(`want ${length} bytes at byte ${this.position}, got ${this.end - this.position}`);

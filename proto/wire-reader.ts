@@ -1,4 +1,5 @@
 import { DecodeError } from './decode-error.ts';
+import { utf8Text } from './utf8-text.ts';
 
 /** Wire types of protobuf's encoding. Groups (3 and 4) left protobuf long ago. */
 export const WIRE_VARINT = 0;
@@ -228,7 +229,7 @@ export class WireReader {
   /** The bytes from `start` to `end` as text, which must be UTF-8. */
   text(start: number, end: number): string {
     try {
-      return utf8.decode(this.bytes.subarray(start, end));
+      return utf8Text(this.bytes, start, end);
     } catch {
       throw this.error(`invalid UTF-8 at byte ${start}`);
     }
@@ -242,5 +243,3 @@ export class WireReader {
     return this.error(`the field at byte ${this.position} reaches beyond its end at byte ${end}`);
   }
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,9 +1,9 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import { utf8Text } from '../../proto/utf8-text.ts';
 import type { ByteReader } from '../../proto/varint.ts';
 import type { Labels } from '../model/labels.ts';
 import { ColumnWriter } from './column-writer.ts';
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const scratch = new ColumnWriter(1024);
 
 /** A label set as bytes: the number of strings, then each as length and UTF-8. See FORMAT.md. */
@@ -22,14 +22,15 @@ export function decodeLabels(reader: ByteReader): Labels {
   const count = reader.varint();
   if (count % 2 !== 0) throw new DecodeError(`labels: ${count} strings are no pairs, at byte ${reader.position}`);
   const labels: string[] = [];
-  for (let i = 0; i < count; i++) labels.push(decodeText(reader.take(reader.varint()), reader.position));
+  for (let i = 0; i < count; i++) labels.push(decodeText(reader));
   return labels;
 }
 
-function decodeText(bytes: Uint8Array, end: number): string {
+function decodeText(reader: ByteReader): string {
+  const start = reader.passOver(reader.varint());
   try {
-    return decoder.decode(bytes);
+    return utf8Text(reader.bytes, start, reader.position);
   } catch (error) {
-    throw new DecodeError(`labels: invalid UTF-8 before byte ${end}`, { cause: error });
+    throw new DecodeError(`labels: invalid UTF-8 before byte ${reader.position}`, { cause: error });
   }
 }

@@ -22,7 +22,9 @@ export class SeriesHasher {
   /** The result of the last call: low, high, check. */
   readonly words = new Uint32Array(SERIES_ID_WORDS);
   readonly #fold: DataView;
-  #foldBytes: Uint8Array;
+  /** A text's bytes, twice. */
+  #textBytes = new Uint8Array(1024);
+  #text = new DataView(this.#textBytes.buffer);
 
   /** `key` is 16 random bytes, kept by the catalog for as long as the tenant exists. */
   constructor(key: Uint8Array) {
@@ -32,7 +34,6 @@ export class SeriesHasher {
     this.#key1 = view.getUint32(4, true) | 0;
     this.#key2 = view.getUint32(8, true) ^ 0x6c796765;
     this.#key3 = view.getUint32(12, true) ^ 0x74656462;
-    this.#foldBytes = new Uint8Array(1024);
     this.#fold = new DataView(new ArrayBuffer(SERIES_ID_WORDS * 4 * 512));
   }
 
@@ -72,12 +73,28 @@ export class SeriesHasher {
     if (labels.length > 512) throw new Error(`BUG: ${labels.length / 2} labels to hash`);
     let position = 0;
     for (const text of labels) {
-      if (this.#foldBytes.length < text.length * 3) this.#foldBytes = new Uint8Array(text.length * 3);
-      const { written } = utf8.encodeInto(text, this.#foldBytes);
-      this.hashSpan(new DataView(this.#foldBytes.buffer), 0, written);
+      const length = this.#writeText(text);
+      this.hashSpan(this.#text, 0, length);
       for (let word = 0; word < SERIES_ID_WORDS; word++, position += 4) this.#fold.setUint32(position, this.words[word]!, true);
     }
     this.hashSpan(this.#fold, 0, position);
+  }
+
+  /** Puts a text's UTF-8 where it is hashed, and answers with its length. */
+  #writeText(text: string): number {
+    const { length } = text;
+    if (this.#textBytes.length < length * 3) {
+      this.#textBytes = new Uint8Array(length * 3);
+      this.#text = new DataView(this.#textBytes.buffer);
+    }
+    const bytes = this.#textBytes;
+    // Nearly all are short and ASCII: a call of the encoder costs more than this loop.
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return utf8.encodeInto(text, bytes).written;
+      bytes[i] = unit;
+    }
+    return length;
   }
 }
 

@@ -42,6 +42,20 @@ test('an id is the same for ever: these are stored', () => {
   expect([...hasher.words].join(':')).toMatchInlineSnapshot(`"1960386588:2623754665:623970491"`);
 });
 
+test('labels are hashed as the UTF-8 that they are, whatever was hashed before', () => {
+  const texts = ['__name__', 'up', 'long', 'x'.repeat(2000), 'longer', `${'x'.repeat(3000)}é`, 'é', '😀', 'é short', 'ascii'];
+  const hashes = texts.map((text) => {
+    const bytes = new TextEncoder().encode(text);
+    hasher.hashSpan(new DataView(bytes.buffer), 0, bytes.length);
+    return hasher.words.slice();
+  });
+  const folded = new Uint8Array(Uint32Array.from(hashes.flatMap((words) => [...words])).buffer);
+  hasher.hashSpan(new DataView(folded.buffer), 0, folded.length);
+  const wanted = [...hasher.words].join(':');
+  expect(idOf(texts, new SeriesHasher(key))).toBe(wanted);
+  expect(idOf(texts)).toBe(wanted);
+});
+
 describe('what differs in the least has another id', () => {
   function differ(...sets: Labels[]): void {
     test(JSON.stringify(sets).slice(0, 60), () => expect(new Set(sets.map((labels) => idOf(labels))).size).toBe(sets.length));
