@@ -5,8 +5,8 @@ import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import { UNKNOWN } from './byte-keys.ts';
-import { SeriesIdCache, type SeriesIdColumns } from './series-id-cache.ts';
+import { LabelledSeries } from './labelled-series.ts';
+import type { SeriesIdColumns } from './series-id-cache.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
@@ -19,14 +19,14 @@ export class WriteMessagesV1 implements WriteMessages {
   readonly columns: WriteRequestColumns;
   readonly #gate: Pick<WriteGate, 'storedLabels'>;
   #limits: LabelLimits;
-  readonly #cache: SeriesIdCache;
+  readonly #series: LabelledSeries;
   #plain = new Uint8Array(0);
 
   constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels'>) {
     this.#gate = gate;
     this.#limits = limits;
     this.columns = new WriteRequestColumns(limits.writeEntriesMax);
-    this.#cache = new SeriesIdCache(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
+    this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax);
   }
 
   decode(plain: Uint8Array, _hasher: SeriesHasher, limits: LabelLimits): void {
@@ -42,22 +42,17 @@ export class WriteMessagesV1 implements WriteMessages {
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
     const { seriesCount, labelsStart, labelsEnd } = this.columns;
-    const cache = this.#cache;
+    const known = this.#series;
     const plain = this.#plain;
-    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-    cache.begin(hasher);
+    known.begin(hasher, new DataView(plain.buffer, plain.byteOffset, plain.byteLength), seriesCount);
     for (let series = 0; series < seriesCount; series++) {
-      const start = labelsStart[series]!;
-      const end = labelsEnd[series]!;
       ids.isRefused[series] = 0;
-      const entry = cache.find(view, start, end);
-      if (entry !== UNKNOWN) cache.copyId(entry, ids, series);
-      else this.#introduce(hasher, view, series, ids, refuse);
+      if (!known.find(labelsStart[series]!, labelsEnd[series]!, ids, series)) this.#introduce(hasher, series, ids, refuse);
     }
   }
 
   /** The slow way, once: parse, check, hash. Apart from the loop, which must not make a closure's context for each series. */
-  #introduce(hasher: SeriesHasher, view: DataView, series: number, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
+  #introduce(hasher: SeriesHasher, series: number, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
     const rawHash = hasher.words.slice();
     const labels = this.labels(series);
     if ('invalid' in labels) {
@@ -67,7 +62,7 @@ export class WriteMessagesV1 implements WriteMessages {
     }
     hasher.hashLabels(this.#gate.storedLabels(labels));
     ids.set(series, hasher.words);
-    this.#cache.add(view, this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!, rawHash, hasher.words);
+    this.#series.add(this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!, rawHash, hasher.words);
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */

@@ -52,7 +52,7 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
     this.#symbols = new ByteKeys(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
-    this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesIdCacheBytesMax, limits.labelsPerSeriesMax);
+    this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, limits.labelsPerSeriesMax);
     this.#requests = new KnownRequests(limits.knownRequestsBytesMax);
   }
 
@@ -75,9 +75,9 @@ export class WriteMessagesV2 implements WriteMessages {
       return;
     }
     this.#numberSymbols(hasher);
-    const { seriesCount, histograms, exemplars, sampleStart, refsStart, refsEnd, metadataType, helpRef, unitRef } = this.columns;
+    const { seriesCount, histograms, exemplars, sampleStart } = this.columns;
     const known = this.#series;
-    known.begin(hasher, this.#plain, this.#numbers);
+    known.begin(hasher, this.#reader.view, this.#numbers, this.columns);
     let histogram = 0;
     let exemplar = 0;
     let isAllAccepted = true;
@@ -89,7 +89,7 @@ export class WriteMessagesV2 implements WriteMessages {
       const firstExemplar = exemplar;
       while (exemplar < exemplars.count && exemplars.series[exemplar] === index) exemplar++;
       ids.isRefused[index] = 0;
-      const isKnown = known.find(refsStart[index]!, refsEnd[index]!, metadataType[index]!, helpRef[index]!, unitRef[index]!, ids, index);
+      const isKnown = known.find(index, ids);
       let invalid = isKnown ? undefined : this.#introduce(hasher, index, !hasSamples && hasHistograms, ids);
       if (hasHistograms && hasSamples) invalid ??= 'a series has either samples or histograms, not both';
       // Exemplars alone are not in the specification, but it is how Prometheus sends all of them: apart from the samples.
@@ -147,7 +147,7 @@ export class WriteMessagesV2 implements WriteMessages {
     if (invalid !== undefined) return invalid;
     hasher.hashLabels(this.#gate.storedLabels(labels));
     ids.set(series, hasher.words);
-    this.#series.add(keyHash, hasher.words);
+    this.#series.add(series, keyHash, hasher.words);
     return undefined;
   }
 

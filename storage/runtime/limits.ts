@@ -135,9 +135,17 @@ export const LIMITS = {
   haCacheCharactersMax: 256 * KIB,
 
   // —— ids in the Worker ——
-  /** Series whose id a Worker remembers by their label bytes: 40 bytes each, so 5 MiB at the limit. */
-  seriesIdCacheEntriesMax: 128 * KIB,
-  /** Label bytes kept beside them: about 220 a series, so enough for 75,000; the rest is found by hash, at three times the cost. */
+  /**
+   * Series whose id a Worker remembers, of remote write 1.0 and as many of 2.0: 44 bytes each and 9 to find them by, so 12 MiB at the limit for
+   * each version. More than a shard takes. What is beyond costs the slow way each time.
+   */
+  seriesIdCacheEntriesMax: 224 * KIB,
+  /**
+   * Beside them, for each version, what a series has that the one before it does not: 40 bytes of 1.0 and 23 of 2.0 where each is of another
+   * metric, fewer where only a label is another. A series without it is found by its hash, which 1.0 makes of some 220 bytes.
+   */
+  seriesLinkBytesMax: 10 * MIB,
+  /** Bytes kept of what OTLP's ids are remembered by; beyond, those are found by hash. */
   seriesIdCacheBytesMax: 16 * MIB,
   /** Symbols of remote write 2.0 that a Worker knows: label names and values, help texts; 28 bytes each, 7 MiB at the limit. */
   symbolCacheEntriesMax: 256 * KIB,
