@@ -8,11 +8,14 @@ import type { ChangeEvent } from './time-series/change-events.ts';
 import { changeStream, type ChangeOptions } from './time-series/change-stream.ts';
 import { durationMs, type Duration } from './time-series/duration.ts';
 import { keyLabels } from './time-series/keys.ts';
+import { namedOptions } from './time-series/named-options.ts';
 import { checkedVersions, readSettings, type StoreSettings, type TimeSeriesStoreOptions } from './time-series/options.ts';
 import { rawCursor, rolledUpCursors, rollUpStore, type RollupSummary } from './time-series/roll-up.ts';
-import { engineOf, type StoreEngine } from './time-series/store-engine.ts';
+import { engineOf } from './time-series/open-engine.ts';
+import type { StoreEngine } from './time-series/store-engine.ts';
+import { shown } from './time-series/shown.ts';
 import { StoreUpkeep } from './time-series/store-upkeep.ts';
-import { timeRangeMs, timestampMs, type TimeRange, type Timestamp } from './time-series/timestamp.ts';
+import { checkedRange, timeRangeMs, timestampMs, type TimeRange, type Timestamp } from './time-series/timestamp.ts';
 import { storedValue, type StoredValue } from './time-series/value.ts';
 import { writePoints } from './time-series/write-points.ts';
 
@@ -46,6 +49,14 @@ export interface RollupRequest {
   readonly aggregates: readonly Aggregate[];
 }
 
+/** What the methods may be given, beside keys and values. */
+const ENTRY_NAMES = { key: true, value: true, timestamp: true } as const;
+const AGGREGATE_NAMES = { start: true, end: true, bucket: true, metrics: true } as const;
+const PRUNE_NAMES = { olderThan: true, before: true } as const;
+const COMPACT_NAMES = { maxVersionsPerKey: true } as const;
+const ROLLUP_NAMES = { olderThan: true, bucket: true, aggregates: true } as const;
+const CHANGE_NAMES = { cursor: true, live: true, signal: true, perSample: true } as const;
+
 /**
  * Time-indexed storage inside any Durable Object with SQLite: numbers, or JSON values, by key and time.
  *
@@ -71,7 +82,7 @@ export interface RollupRequest {
  *
  * It is the engine of a shard (HotStore) with another face: a key is a series, a number a sample, and log, seal, segments, snapshots and the
  * change feed are those of the Prometheus path. JSON values lie in a table of their own, each behind a sample (documents.ts). All stores over
- * one `ctx.storage` are one and the same store.
+ * one `ctx.storage` are one and the same store, unless they have different names: `new TimeSeriesStore(this.ctx.storage, { name: 'audit' })`.
  *
  * - A change has happened, in one transaction, when the method returns: a `get` in the same turn sees a `put` that nobody awaited.
  * - A key holds one value a millisecond; the one written last stays. A `put` without a timestamp never overwrites: it takes the next free one.
@@ -94,8 +105,8 @@ export class TimeSeriesStore<T = number> {
   constructor(options: TimeSeriesStoreOptions);
   /** `database` is a Durable Object's `ctx.storage`, or its `ctx`. */
   constructor(database: DurableObjectStorage | Pick<DurableObjectState, 'storage'>, options?: TimeSeriesStoreOptions);
-  constructor(first: DurableObjectStorage | TimeSeriesStoreOptions, second: TimeSeriesStoreOptions = {}) {
-    const options = isStorage(first) ? { ...second, storage: first } : { ...first, ...second, ...(first.storage === undefined ? {} : { storage: first.storage }) };
+  constructor(first: DurableObjectStorage | Pick<DurableObjectState, 'storage'> | TimeSeriesStoreOptions, second?: TimeSeriesStoreOptions) {
+    const options = optionsOf(first, second);
     this.#settings = readSettings(options);
     this.#engine = openEngine(options, this.#settings);
     this.#upkeep = new StoreUpkeep(this.#engine, this.#settings);
@@ -108,7 +119,8 @@ export class TimeSeriesStore<T = number> {
 
   /** Writes all of the values or, when one of them is refused, none. */
   async putBatch(entries: Iterable<PutEntry<T>>): Promise<void> {
-    this.#put([...entries]);
+    if (typeof entries !== 'object' || entries === null || !(Symbol.iterator in entries)) throw badData(`putBatch got ${shown(entries)}; want a list of { key, value, timestamp }`);
+    this.#put(Array.from(entries, (entry) => namedOptions(entry, ENTRY_NAMES, 'an entry of putBatch')));
   }
 
   /** The newest value of a key; undefined when it has none. */
@@ -127,13 +139,13 @@ export class TimeSeriesStore<T = number> {
    */
   range(key: string, range: TimeRange = {}): AsyncGenerator<Point<T>, void, undefined> {
     keyLabels(key);
-    const { startMs, endMs } = timeRangeMs(range);
+    const { startMs, endMs } = timeRangeMs(checkedRange(range));
     return this.#points(key, startMs, endMs);
   }
 
   /** What the values of a key come to, bucket by bucket; buckets without any are left out. */
   async aggregate<const A extends Aggregate>(key: string, query: AggregateQuery<A>): Promise<AggregateBucket<A>[]> {
-    const { startMs, endMs } = timeRangeMs(query);
+    const { startMs, endMs } = timeRangeMs(namedOptions(query, AGGREGATE_NAMES, 'what aggregate is asked for'));
     const bucketMs = durationMs(query.bucket, 'the bucket');
     const names = parseAggregates(query.metrics, 'metrics');
     const rolledUp = rolledUpCursors(this.#engine, key, bucketMs, names, startMs, endMs);
@@ -168,9 +180,11 @@ export class TimeSeriesStore<T = number> {
    * lost: a time that is given changes nothing about that.
    */
   async prune(older: { readonly olderThan?: Duration; readonly before?: Timestamp } = {}): Promise<number> {
+    const { olderThan, before } = namedOptions(older, PRUNE_NAMES, 'what is to be pruned');
     const { hotMs, clock } = this.#settings;
-    const keepMs = older.olderThan === undefined ? hotMs : durationMs(older.olderThan, 'olderThan');
-    const beforeMs = older.before !== undefined ? timestampMs(older.before, 'before') : keepMs === undefined ? undefined : clock.nowMs() - keepMs;
+    if (olderThan !== undefined && before !== undefined) throw badData('prune got olderThan and before; want one of them');
+    const keepMs = olderThan === undefined ? hotMs : durationMs(olderThan, 'olderThan');
+    const beforeMs = before !== undefined ? timestampMs(before, 'before') : keepMs === undefined ? undefined : clock.nowMs() - keepMs;
     if (beforeMs === undefined) return 0;
     return this.#engine.hasArchive ? this.#engine.moveDue() : this.#upkeep.prune(beforeMs);
   }
@@ -189,7 +203,7 @@ export class TimeSeriesStore<T = number> {
    * counted and removed; a key that loses some is no more read before them, also where files have older ones.
    */
   async compact(options: { readonly maxVersionsPerKey?: number } = {}): Promise<number> {
-    const versions = options.maxVersionsPerKey ?? this.#settings.maxVersionsPerKey;
+    const versions = namedOptions(options, COMPACT_NAMES, 'what compact is told').maxVersionsPerKey ?? this.#settings.maxVersionsPerKey;
     if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
     const checked = checkedVersions(versions);
     await this.#engine.settleMove();
@@ -202,9 +216,9 @@ export class TimeSeriesStore<T = number> {
    * the policy's roll-ups are made when it moves, and move along.
    */
   async rollup(request: RollupRequest): Promise<RollupSummary> {
-    const beforeMs = this.#settings.clock.nowMs() - durationMs(request.olderThan, 'olderThan');
-    const bucketMs = durationMs(request.bucket, 'the bucket');
-    return rollUpStore(this.#engine, { beforeMs, bucketMs, aggregates: parseAggregates(request.aggregates, 'aggregates') });
+    const { olderThan, bucket, aggregates } = namedOptions(request, ROLLUP_NAMES, 'what is to be rolled up');
+    const beforeMs = this.#settings.clock.nowMs() - durationMs(olderThan, 'olderThan');
+    return rollUpStore(this.#engine, { beforeMs, bucketMs: durationMs(bucket, 'the bucket'), aggregates: parseAggregates(aggregates, 'aggregates') });
   }
 
   /** Takes a snapshot of everything, and returns its id. It costs little, and holds what it covers until it is deleted. */
@@ -252,7 +266,7 @@ export class TimeSeriesStore<T = number> {
    * event that was dealt with, and go on from it.
    */
   cdc(options: ChangeOptions = {}): AsyncGenerator<ChangeEvent<T>, void, undefined> {
-    return changeStream({ engine: this.#engine, table: this.#settings.table, parse: (text) => JSON.parse(text) as T }, options);
+    return changeStream({ engine: this.#engine, table: this.#settings.table, parse: (text) => JSON.parse(text) as T }, namedOptions(options, CHANGE_NAMES, 'what is asked of the change feed'));
   }
 
   #put(entries: readonly PutEntry<T>[]): void {
@@ -325,14 +339,26 @@ function fromStored<T>(value: StoredValue | undefined): T | undefined {
   return value.kind === 'number' ? (value.number as T) : (JSON.parse(value.text) as T);
 }
 
-function isStorage(value: DurableObjectStorage | TimeSeriesStoreOptions): value is DurableObjectStorage {
+/** What the constructor was given, as options: it takes a database and options, or options that name one. */
+function optionsOf(first: DurableObjectStorage | Pick<DurableObjectState, 'storage'> | TimeSeriesStoreOptions, second: TimeSeriesStoreOptions | undefined): TimeSeriesStoreOptions {
+  if (typeof first !== 'object' || first === null) throw noDatabase();
+  if (isStorage(first)) return { ...second, storage: first };
+  // An object's ctx has more to it than options have.
+  const isState = second !== undefined || 'waitUntil' in first;
+  if (first.storage === undefined && (isState || !('sql' in first))) throw noDatabase();
+  return isState ? { ...second, storage: first.storage! } : first;
+}
+
+function isStorage(value: object): value is DurableObjectStorage {
   return 'sql' in value && 'transactionSync' in value;
 }
 
-function openEngine({ storage, sql }: TimeSeriesStoreOptions, { random, clock, archive }: StoreSettings): StoreEngine {
-  if (sql !== undefined) return engineOf(sql, () => sql, { random, clock }, archive);
-  if (storage === undefined) {
-    throw badData('a TimeSeriesStore needs a database: pass a Durable Object\'s ctx.storage as the first argument, or as the option `storage`');
-  }
-  return engineOf(storage, () => durableObjectSql(storage), { random, clock }, archive);
+function noDatabase(): VarveError {
+  return badData('a TimeSeriesStore needs a database: pass a Durable Object\'s ctx.storage as the first argument, or as the option `storage`');
+}
+
+function openEngine({ storage, sql }: TimeSeriesStoreOptions, settings: StoreSettings): StoreEngine {
+  if (sql !== undefined) return engineOf(sql, () => sql, settings);
+  if (typeof storage !== 'object' || storage === null || !isStorage(storage)) throw noDatabase();
+  return engineOf(storage, () => durableObjectSql(storage), settings);
 }

@@ -1,5 +1,6 @@
 import { KahanSum } from '../model/kahan-sum.ts';
 import { badData, VarveError } from '../runtime/errors.ts';
+import { shown } from './shown.ts';
 
 /**
  * What can be asked of a bucket: `p99` is the 99th percentile, `p99.9` and any other from p0 to p100 likewise.
@@ -17,10 +18,10 @@ const PERCENTILE = /^p(\d{1,3}(?:\.\d{1,6})?)$/;
 
 /** The aggregates, checked, each once. */
 export function parseAggregates(names: readonly string[], what: string): Aggregate[] {
-  if (!Array.isArray(names) || names.length === 0) throw badData(`${what} is empty; want some of min, max, avg, sum, count, first, last, p50, p99`);
+  if (!Array.isArray(names) || names.length === 0) throw badData(`${what} is ${Array.isArray(names) ? 'empty' : shown(names)}; want a list with some of min, max, avg, sum, count, first, last, p50, p99`);
   for (const name of names) {
     if (!PLAIN.has(name) && !(percentileOf(name) <= 100)) {
-      throw badData(`${what} has ${JSON.stringify(name)}; want min, max, avg, sum, count, first, last or a percentile from p0 to p100`);
+      throw badData(`${what} has ${shown(name)}; want min, max, avg, sum, count, first, last or a percentile from p0 to p100`);
     }
   }
   return [...new Set(names)] as Aggregate[];

@@ -1,4 +1,5 @@
 import { badData } from '../runtime/errors.ts';
+import { shown } from './shown.ts';
 
 /** Milliseconds, or text such as `500ms`, `15s`, `1m`, `1h30m`, `7d`, `2w`, `1y` (a day is 24 hours, a year 365 days). */
 export type Duration = number | string;
@@ -19,9 +20,9 @@ export const DURATION_MS_MAX = 2 ** 50;
 /** Whole milliseconds, at least 1. `what` names the duration in errors. */
 export function durationMs(duration: Duration, what: string): number {
   const ms = typeof duration === 'string' ? parse(duration.trim()) : duration;
-  if (ms === undefined) throw badData(`${what} is ${quote(duration)}; want milliseconds or text such as '15s', '1h30m' or '7d'`);
+  if (ms === undefined) throw badData(`${what} is ${shown(duration)}; want milliseconds or text such as '15s', '1h30m' or '7d'`);
   if (!Number.isInteger(ms) || ms < 1 || ms > DURATION_MS_MAX) {
-    throw badData(`${what} is ${quote(duration)}; want a whole number of milliseconds from 1 to 2^50`);
+    throw badData(`${what} is ${shown(duration)}; want a whole number of milliseconds from 1 to 2^50`);
   }
   return ms;
 }
@@ -44,8 +45,4 @@ function parse(text: string): number | undefined {
   if (end !== text.length || text === '') return undefined;
   // 1.1s is 1100.0000000000002 ms in float64.
   return Math.abs(sum - Math.round(sum)) < 1e-6 ? Math.round(sum) : sum;
-}
-
-function quote(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : String(value);
 }

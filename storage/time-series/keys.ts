@@ -2,6 +2,7 @@ import { METRIC_NAME, labelValue, type Labels } from '../model/labels.ts';
 import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { durationText } from './duration.ts';
+import { shown } from './shown.ts';
 
 /** A roll-up series carries the key's name, the width of its buckets and which aggregate it is; sample timestamps are bucket starts. */
 export const ROLLUP_LABEL = '__rollup__';
@@ -11,7 +12,7 @@ const utf8 = new TextEncoder();
 
 /** The series of a key: its name and nothing else. A key is any well-formed Unicode text but the empty one. */
 export function keyLabels(key: string): Labels {
-  if (typeof key !== 'string' || key === '') throw badData(`a key is a text that is not empty, got ${typeof key === 'string' ? "''" : typeof key}`);
+  if (typeof key !== 'string' || key === '') throw badData(`a key is a text that is not empty, got ${shown(key)}`);
   // UTF-8 has no unpaired surrogates: two keys that differ in one would become the same.
   if (!key.isWellFormed()) throw badData(`the key ${JSON.stringify(key.slice(0, 100))} is not well-formed Unicode: it has half of a surrogate pair`);
   const bytes = key.length * 3 <= LIMITS.labelValueBytesMax ? 0 : utf8.encode(key).length;

@@ -23,20 +23,17 @@ import type { Documents } from './documents.ts';
 import { LateDocuments } from './late-documents.ts';
 import { LateRollups } from './late-roll-up.ts';
 import { LateValues } from './late-values.ts';
-import { prefixedSql } from './prefixed-sql.ts';
 import { SnapshotPlaces } from './snapshot-places.ts';
 
-/** Before the names of the catalog's tables, which has some of the same names as the engine. */
-const CATALOG_PREFIX = 'timeseries_catalog_';
 /** The store is the only shard of its archive. */
 const SHARD = '0/0';
 const DAY_MS = 86_400_000;
 
 interface StoreArchiveOptions {
   readonly settings: ArchiveSettings;
-  /** The database as it is, and with the store's own prefix. */
-  readonly database: Sql;
+  /** The database, for the store's own tables and for those of its catalog. */
   readonly sql: Sql;
+  readonly catalogSql: Sql;
   readonly hot: HotStore;
   readonly documents: Documents;
   readonly limits: typeof LIMITS;
@@ -71,9 +68,8 @@ export class StoreArchive {
 
   constructor(options: StoreArchiveOptions) {
     this.#options = options;
-    const { settings, database, sql, hot, documents, clock, random, limits, beforeClosing } = options;
+    const { settings, sql, catalogSql, hot, documents, clock, random, limits, beforeClosing } = options;
     const { store, windowMs, graceMs } = settings;
-    const catalogSql = prefixedSql(database, CATALOG_PREFIX);
     new CatalogStore(catalogSql, random);
     this.files = new ArchiveFiles(catalogSql, limits);
     this.keys = new ArchivedKeys(sql);

@@ -32,8 +32,6 @@ const STORE_LIMITS = {
   mergeSamplesMax: LIMITS.mergeFanIn * LIMITS.storeLogEntriesMax,
 } as unknown as typeof LIMITS;
 
-/** Before the names of all tables: they lie in somebody else's database. */
-const TABLE_PREFIX = 'timeseries_';
 /** When the Iceberg table could not be written, or the archive's prefix not claimed. */
 const ARCHIVE_RETRY_MS = 60_000;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
@@ -42,6 +40,14 @@ const OWN_TIMES_MAX = 10_000;
 export interface EnginePorts {
   readonly random: Random;
   readonly clock: Clock;
+}
+
+export interface EngineOptions {
+  readonly database: Sql;
+  /** Before the names of all tables: they lie in somebody else's database. */
+  readonly tablePrefix: string;
+  readonly ports: EnginePorts;
+  readonly archive: ArchiveSettings | undefined;
 }
 
 export interface Parts {
@@ -58,8 +64,9 @@ export interface Parts {
  * leaves memory in doubt; it is let out, and the next call finds all rebuilt from storage.
  */
 export class StoreEngine {
-  readonly #database: Sql;
   readonly #sql: Sql;
+  /** Of the archive's catalog, which has tables of some of the same names. */
+  readonly #catalogSql: Sql;
   readonly #ports: EnginePorts;
   #archiveSettings: ArchiveSettings | undefined;
   #parts: Parts | undefined;
@@ -81,9 +88,9 @@ export class StoreEngine {
   readonly ownTimes = new LruCache<string, number>(OWN_TIMES_MAX);
   #waiters: (() => void)[] = [];
 
-  constructor(database: Sql, ports: EnginePorts, archive: ArchiveSettings | undefined) {
-    this.#database = database;
-    this.#sql = prefixedSql(database, TABLE_PREFIX);
+  constructor({ database, tablePrefix, ports, archive }: EngineOptions) {
+    this.#sql = prefixedSql(database, tablePrefix);
+    this.#catalogSql = prefixedSql(database, `${tablePrefix}catalog_`);
     this.#ports = ports;
     this.#archiveSettings = archive;
     this.#open();
@@ -423,17 +430,7 @@ export class StoreEngine {
     const beforeClosing = (startMs: number, endMs: number): void => {
       if (rollup !== undefined) rollUpStore(this, { ...rollup, fromMs: startMs, beforeMs: endMs });
     };
-    const archive = new StoreArchive({ settings, database: this.#database, sql: this.#sql, hot, documents, limits: STORE_LIMITS, clock, random, beforeClosing });
+    const archive = new StoreArchive({ settings, sql: this.#sql, catalogSql: this.#catalogSql, hot, documents, limits: STORE_LIMITS, clock, random, beforeClosing });
     return { hot, documents, rawFloor, marks, archive };
   }
-}
-
-const engines = new WeakMap<object, StoreEngine>();
-
-/** The engine of a database, one for all stores over it: two would not see each other's samples. */
-export function engineOf(owner: object, sql: () => Sql, ports: EnginePorts, archive: ArchiveSettings | undefined): StoreEngine {
-  let engine = engines.get(owner);
-  if (engine === undefined) engines.set(owner, (engine = new StoreEngine(sql(), ports, archive)));
-  else engine.attach(archive);
-  return engine;
 }

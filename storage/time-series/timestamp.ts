@@ -1,5 +1,7 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { badData } from '../runtime/errors.ts';
+import { namedOptions } from './named-options.ts';
+import { shown } from './shown.ts';
 
 /**
  * Unix milliseconds, a Date, or ISO 8601 text: `2024-01-15`, `2024-01-15T12:00`, `2024-01-15T12:00:00.250Z`, `2024-01-15T12:00:00+02:00`.
@@ -16,12 +18,18 @@ export interface TimeRange {
 const ISO_DATE = /^[+-]?\d{4,6}-\d\d-\d\d$/;
 const ISO_TIME = /^([+-]?\d{4,6}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?$/;
 const DAY_MS = 86_400_000;
+const RANGE_NAMES = { start: true, end: true } as const;
 
 /** Whole Unix milliseconds. `what` names the timestamp in errors. A date alone is the start of its day. */
 export function timestampMs(timestamp: Timestamp, what: string): number {
   if (typeof timestamp === 'string') return checked(parseIso(timestamp.trim()), timestamp, what);
   if (timestamp instanceof Date) return checked(timestamp.getTime(), timestamp, what);
   return checked(timestamp, timestamp, what);
+}
+
+/** A range that somebody handed over, which has nothing but its ends. */
+export function checkedRange(range: TimeRange): TimeRange {
+  return namedOptions(range, RANGE_NAMES, 'the range');
 }
 
 /** The range with its ends as Unix milliseconds, both inclusive; an end that is not given is as far as timestamps go. */
@@ -60,8 +68,7 @@ function dateMs(date: string, time: string, offset: string): number {
 
 function checked(ms: number, given: Timestamp, what: string): number {
   if (typeof ms !== 'number' || !Number.isFinite(ms)) {
-    const shown = typeof given === 'string' ? JSON.stringify(given.slice(0, 100)) : String(given);
-    throw badData(`${what} is ${shown}; want Unix milliseconds, a valid Date or ISO 8601 text such as '2024-01-15T12:00:00Z'`);
+    throw badData(`${what} is ${shown(given)}; want Unix milliseconds, a valid Date or ISO 8601 text such as '2024-01-15T12:00:00Z'`);
   }
   if (!Number.isInteger(ms)) throw badData(`${what} is ${ms}; want whole milliseconds since 1970 (a time in seconds has to be multiplied by 1000)`);
   if (Math.abs(ms) > TIMESTAMP_MS_MAX) throw badData(`${what} is ${ms}; want at most 2^50 - 1 milliseconds before or after 1970 (is it in micro- or nanoseconds?)`);

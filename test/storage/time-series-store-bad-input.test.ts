@@ -55,8 +55,8 @@ describe('keys', () => {
   });
 
   test.each<[string, unknown, string]>([
-    ['empty', '', "a key is a text that is not empty, got ''"],
-    ['no text', 7, 'a key is a text that is not empty, got number'],
+    ['empty', '', 'a key is a text that is not empty, got ""'],
+    ['no text', 7, 'a key is a text that is not empty, got 7'],
     ['half of a surrogate pair', 'a\ud800', 'not well-formed Unicode'],
     ['of one megabyte', 'x'.repeat(1_000_000), 'a key of 1000000 bytes, the limit labelValueBytesMax is 2048'],
     ['a byte too long', `${'ü'.repeat(LIMITS.labelValueBytesMax / 2)}x`, 'a key of 2049 bytes'],
@@ -112,5 +112,51 @@ describe('values', () => {
     await expect(store.put('k', value, NOON + 1)).rejects.toThrow();
     await expect(store.putBatch([{ key: 'k', value: 2, timestamp: NOON + 2 }, { key: 'k', value, timestamp: NOON + 1 }])).rejects.toThrow();
     expect(await reopened().get('k')).toBe(1);
+  });
+});
+
+/** As plain JavaScript calls it, where no compiler looks on. */
+type Untyped = Readonly<Record<string, (...given: unknown[]) => Promise<unknown>>>;
+
+describe('what is no argument of a method', () => {
+  test.each<[string, unknown[], string]>([
+    ['putBatch', [], 'putBatch got undefined; want a list of { key, value, timestamp }'],
+    ['putBatch', [{ key: 'k', value: 1 }], 'putBatch got an object; want a list'],
+    ['putBatch', ['ab'], 'putBatch got "ab"; want a list'],
+    ['putBatch', [new Map([['k', 1]])], 'an entry of putBatch is an array; want an object with key, value, timestamp'],
+    ['putBatch', [[null]], 'an entry of putBatch is null'],
+    ['putBatch', [[{ key: 'k', value: 1, time: NOON }]], 'an entry of putBatch has "time"; there are key, value, timestamp'],
+    ['putBatch', [[{ key: 'k', value: 1, labels: { host: 'a' } }]], 'an entry of putBatch has "labels"'],
+    ['range', ['k', null], 'the range is null; want an object with start, end'],
+    ['range', ['k', '1h'], 'the range is "1h"'],
+    ['range', ['k', { from: NOON }], 'the range has "from"; there are start, end'],
+    ['aggregate', ['k'], 'what aggregate is asked for is undefined; want an object with start, end, bucket, metrics'],
+    ['aggregate', ['k', { bucket: '1d', aggregates: ['avg'] }], 'what aggregate is asked for has "aggregates"'],
+    ['aggregate', ['k', { bucket: '1d' }], 'metrics is undefined; want a list with some of min, max'],
+    ['aggregate', ['k', { bucket: '1d', metrics: 'avg' }], 'metrics is "avg"; want a list'],
+    ['prune', [null], 'what is to be pruned is null'],
+    ['prune', ['1h'], 'what is to be pruned is "1h"; want an object with olderThan, before'],
+    ['prune', [new Date(NOON)], 'what is to be pruned is a Date'],
+    ['prune', [{ older: '30d' }], 'what is to be pruned has "older"; there are olderThan, before'],
+    ['prune', [{ olderThan: '1h', before: NOON }], 'prune got olderThan and before; want one of them'],
+    ['compact', [10], 'what compact is told is 10; want an object with maxVersionsPerKey'],
+    ['compact', [{ maxVersions: 10 }], 'what compact is told has "maxVersions"'],
+    ['compact', [{ maxVersionsPerKey: '10' }], 'maxVersionsPerKey is "10"; want a whole number from 1'],
+    ['rollup', [], 'what is to be rolled up is undefined; want an object with olderThan, bucket, aggregates'],
+    ['rollup', [{ olderThan: '1h', bucket: '1m', metrics: ['avg'] }], 'what is to be rolled up has "metrics"'],
+    ['cdc', [null], 'what is asked of the change feed is null'],
+    ['cdc', [{ since: '5' }], 'what is asked of the change feed has "since"; there are cursor, live, signal, perSample'],
+  ])('%s(…%j)', async (method, given, message) => {
+    const store = open();
+    await store.putBatch([1, 2, 3].map((value, i) => ({ key: 'k', value, timestamp: NOON + i })));
+    const call = async (): Promise<unknown> => (store as unknown as Untyped)[method]!(...given);
+    await expect(call()).rejects.toMatchObject({ name: 'VarveError', kind: 'bad-data', message: expect.stringContaining(message) });
+    expect(await reopened().getAsOf('k', NOON)).toBe(1);
+    expect(await reopened().get('k')).toBe(3);
+  });
+
+  test.each([[], [undefined], [null], ['db'], [{}], [{ retentionMs: 5 }], [{ prepare: () => 1, batch: () => 1 }, {}], [{ storage: {} }], [{ storage: null }, {}]])('no database: %j', (...given) => {
+    const Untyped = TimeSeriesStore as unknown as new (...given: unknown[]) => unknown;
+    expect(() => new Untyped(...given)).toThrow(`a TimeSeriesStore needs a database: pass a Durable Object's ctx.storage as the first argument, or as the option \`storage\``);
   });
 });

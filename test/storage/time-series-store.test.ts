@@ -335,7 +335,7 @@ describe('retention and compaction', () => {
     clock.advance(100 * 24 * HOUR);
     for (let i = 0; i < 100; i++) await promised.put('b', i);
     expect(await promised.get('a')).toBe(1);
-    const rolledUp = open({ retention: { hot: '1h', warm: Infinity } });
+    const rolledUp = reopen({ retention: { hot: '1h', warm: Infinity } });
     clock.advance(10 * 365 * 24 * HOUR);
     expect(await rolledUp.prune()).toBeGreaterThan(0);
     expect(await rolledUp.aggregate('a', { start: NOON, end: NOON + HOUR, bucket: '1h', metrics: ['max'] })).toMatchObject([{ max: 1 }]);

@@ -15,7 +15,7 @@ test('names', () => {
   expect(percentileOf('p99.9')).toBe(99.9);
   const refused = (names: unknown, message: string): void => expect(() => parseAggregates(names as string[], 'metrics')).toThrow(message);
   refused([], 'metrics is empty');
-  refused('avg', 'metrics is empty');
+  refused('avg', 'metrics is "avg"; want a list');
   refused(['mean'], 'metrics has "mean"; want min, max');
   refused(['p101'], 'metrics has "p101"');
   refused(['p'], 'metrics has "p"');

@@ -33,10 +33,10 @@ test('what is no timestamp says what it is', () => {
   f('1705320000', 'the timestamp is "1705320000"');
   f(NaN, 'the timestamp is NaN');
   f(Infinity, 'the timestamp is Infinity');
-  f(new Date(NaN), 'the timestamp is Invalid Date');
+  f(new Date(NaN), 'the timestamp is an invalid Date');
   f(1_705_320_000.5, 'whole milliseconds since 1970 (a time in seconds has to be multiplied by 1000)');
   f(1_705_320_000_000_000_000, 'is it in micro- or nanoseconds?');
-  f(10n, 'the timestamp is 10; want');
+  f(10n, 'the timestamp is 10n; want');
   f(null, 'the timestamp is null');
 });
 

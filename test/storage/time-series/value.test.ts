@@ -54,7 +54,7 @@ test('keys', () => {
   expect(keyLabels('cpu_usage')).toEqual(['__name__', 'cpu_usage']);
   expect(keyLabels('größe 🎉 \u0000')).toEqual(['__name__', 'größe 🎉 \u0000']);
   const refused = (key: unknown, message: string): void => expect(() => keyLabels(key as string)).toThrow(message);
-  refused('', `a key is a text that is not empty, got ''`);
+  refused('', `a key is a text that is not empty, got ""`);
   refused(undefined, 'got undefined');
   refused('a\ud800', 'it has half of a surrogate pair');
   refused('ü'.repeat(1025), 'a key of 2050 bytes, the limit labelValueBytesMax is 2048');
