@@ -2,6 +2,8 @@ type LabelPairs = Readonly<Record<string, string>>;
 
 /** Upper bounds (seconds) of the buckets of durations: from an answer out of memory to one that runs into its time limit. */
 const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 120];
+/** As every Prometheus names them after a scrape, whichever it is that scrapes. */
+const DURATION_BOUND_TEXTS = DURATION_BOUNDS.map((bound) => (Number.isInteger(bound) ? `${bound}.0` : String(bound)));
 
 /** A sample to expose: counters end in `_total`, those of a histogram in `_bucket`, `_sum` and `_count`. */
 export interface MetricSample {
@@ -72,7 +74,7 @@ function histogramSamples({ name, labels, counts, sum }: DurationHistogram): Met
   let count = 0;
   const buckets = Array.from(counts, (inBucket, bucket) => {
     count += inBucket;
-    return { name: `${name}_bucket`, labels: { ...labels, le: bucket < DURATION_BOUNDS.length ? String(DURATION_BOUNDS[bucket]) : '+Inf' }, value: count };
+    return { name: `${name}_bucket`, labels: { ...labels, le: bucket < DURATION_BOUNDS.length ? DURATION_BOUND_TEXTS[bucket]! : '+Inf' }, value: count };
   });
   return [...buckets, { name: `${name}_sum`, labels, value: sum }, { name: `${name}_count`, labels, value: count }];
 }

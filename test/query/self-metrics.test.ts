@@ -59,7 +59,7 @@ describe('/metrics', () => {
     for (const seconds of [0.002, 0.3, 500]) counters.observe('h', {}, seconds);
     const text = renderMetrics(counters.samples(), { h: { type: 'histogram', help: 'x' } });
     const buckets = [...text.matchAll(/le="([^"]+)"\} (\d+)/g)].map(([, bound, count]) => `${bound}:${count}`);
-    expect(buckets).toEqual(['0.001:0', '0.0025:1', '0.005:1', '0.01:1', '0.025:1', '0.05:1', '0.1:1', '0.25:1', '0.5:2', '1:2', '2.5:2', '10:2', '30:2', '120:2', '+Inf:3']);
+    expect(buckets).toEqual(['0.001:0', '0.0025:1', '0.005:1', '0.01:1', '0.025:1', '0.05:1', '0.1:1', '0.25:1', '0.5:2', '1.0:2', '2.5:2', '10.0:2', '30.0:2', '120.0:2', '+Inf:3']);
     expect(text).toMatch(/\nh_sum 500\.302\nh_count 3\n$/);
   });
 
