@@ -103,6 +103,8 @@ describe('names', () => {
     };
     expect(await labels('sum by (__name__) (abs(a_total))')).toEqual(['']);
     expect(await labels('label_replace(abs(b_total), "y", "$1", "__name__", "(.*)")')).toEqual(['x,1']);
+    expect(await labels('label_replace(b_total == bool b_total, "y", "$1", "__name__", "(.*)")')).toEqual(['x,1']);
+    expect(await labels('label_replace(b_total == b_total, "y", "$1", "__name__", "(.*)")')).toEqual(['__name__,b_total,x,1,y,b_total']);
     await expect(engine.instant('abs({x="1"})', { timeMs: 0 })).rejects.toThrow('vector cannot contain metrics with the same labelset');
   });
 

@@ -46,6 +46,24 @@ test('a series is shown for the times that it has samples of', () => {
   expect(names).toMatchObject({ values: [] });
 });
 
+test('the first series of all is one like the others, in the log and in segments', () => {
+  for (const order of [['first', 'second'], ['second', 'first']]) {
+    const store = new HotStore(new NodeSql());
+    const at = (i: string, time: number) => write(store, [{ labels: named('m', { i }), samples: [[time, 1]] }]);
+    at(order[0]!, 10);
+    store.seal();
+    at(order[1]!, 20);
+    store.seal();
+    at(order[0]!, 100);
+    // The log lies within the time as a whole, and the segments beside it.
+    expect(seriesOf(store, 50, 150)).toEqual([order[0]]);
+    expect(valuesOf(store, 50, 150)).toEqual([order[0]]);
+    expect(store.labelNames(request(50, 150))).toMatchObject({ values: ['__name__', 'i'] });
+    expect(seriesOf(store, 5, 15)).toEqual([order[0]]);
+    expect(seriesOf(store, 15, 25)).toEqual([order[1]]);
+  }
+});
+
 test('never one too few, whatever is sealed, merged, deleted and expired', () => {
   const limits = limitsWith({ logEntriesMax: 40, batchSamplesMax: 20, segmentRowBytesTarget: 150, refRunsInMemoryMax: 2, mergeFanIn: 2, mergeSamplesMax: 300 });
   for (let seed = 1; seed <= 15; seed++) {

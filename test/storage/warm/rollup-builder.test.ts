@@ -152,6 +152,21 @@ describe('roll-ups', () => {
     expect((await world.bucketsOf('rollup_1h')).length).toBeGreaterThan(0);
   });
 
+  test('that have left before the samples of their series are not made again of what comes late', async () => {
+    const random = new SeededRandom(8);
+    const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
+    await world.rollUpAll();
+    world.retentionOf = retentionOf(readTieringPolicy('{"a":{"rules":[{"match":{"__name__":"m0"},"warm":{"retention":{"5m":"4d"}}}],"warm":{"retention":"300d"}}}')('a'));
+    world.wake();
+    world.clock.advance(7 * DAY_MS);
+    expect(await world.expireAll()).toBeGreaterThan(0);
+    await world.commit(samplesOf(LABELS, random, 7));
+    await world.rollUpAll();
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    expect(await world.bucketsOf('rollup_5m')).toEqual(world.expectedBuckets('rollup_5m', [0]).filter((line) => !line.startsWith('m0{')));
+    expect(await world.bucketsOf('rollup_1h')).toEqual(world.expectedBuckets('rollup_1h', [0]));
+  });
+
   test('of a day whose samples have all left stay to be read, whatever comes late', async () => {
     const random = new SeededRandom(7);
     const world = await filled(new RollupWorld(SMALL), random, [0, 5, 23]);
