@@ -100,13 +100,6 @@ export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] =
   return new ArchiveUpkeep([executor, expiry, ...calls, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
 }
 
-export type CleaningOptions = Omit<UpkeepOptions, 'seriesHashKey' | 'tombstones' | 'look' | 'moreCodecs' | 'flushStatusOf'> & Pick<ArchiveRetentionOptions, 'definitions'>;
-
-/** What lets files go, and nothing else. */
-export function openCleaning(options: CleaningOptions): ArchiveUpkeep {
-  return new ArchiveUpkeep(withCleaning(options, []), options.clock);
-}
-
 export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'moreCodecs' | 'flushStatusOf'>;
 
 /** All that a TimeSeriesStore does to its archive, which has points alone. */
@@ -114,6 +107,8 @@ export function openPointsUpkeep(options: PointsUpkeepOptions): ArchiveUpkeep {
   const own = { ...options, definitions: [POINTS_TABLE] };
   return new ArchiveUpkeep(withCleaning(own, [new FileMerger({ ...own, codecs: { points: POINTS_MERGE_CODEC } })]), options.clock);
 }
+
+type CleaningOptions = Omit<PointsUpkeepOptions, 'seriesHashKey'> & Pick<ArchiveRetentionOptions, 'definitions'>;
 
 /** What makes files, and behind it what lets them go. */
 function withCleaning(options: CleaningOptions, working: readonly UpkeepTask[]): UpkeepTask[] {

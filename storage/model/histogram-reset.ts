@@ -3,7 +3,7 @@ import { zeroSides } from './histogram-add.ts';
 import { commonBounds, reduceCustomRun, sameBounds } from './histogram-custom.ts';
 import { reduceRun, sameLayout, toRun, type BucketRun } from './histogram-layout.ts';
 import { settledThreshold, widenZero } from './histogram-zero.ts';
-import { isCustomSchema, withHint, type CounterResetHint, type FloatHistogram } from './histogram.ts';
+import { isCustomSchema, type FloatHistogram } from './histogram.ts';
 
 /**
  * Whether the counter was reset between two samples: some count (never the sum) went down, or the layout changed in a way that only a new
@@ -75,20 +75,4 @@ function runShrank(run: BucketRun, previous: BucketRun, isInZeroBucket: (index: 
     if (isMissing ? previous.counts[j] !== 0 : run.counts[i]! < previous.counts[j]!) return true;
   }
   return false;
-}
-
-/**
- * What a reader may know of `current` when `previous` is the sample before it in the same series: a gauge stays one; a counter that went
- * on in the same layout is `not-reset`; and where a counter began anew, the layout changed or the series begins, nothing is known, because
- * samples may still arrive in between. A writer's claim of a reset is believed, one of no reset is not. Prometheus' storage does the same.
- */
-export function hintAfter(current: FloatHistogram, previous: FloatHistogram | undefined): CounterResetHint {
-  if (current.counterResetHint === 'gauge') return 'gauge';
-  if (previous === undefined || previous.counterResetHint === 'gauge') return 'unknown';
-  const sameResolution =
-    current.schema === previous.schema &&
-    current.zeroThreshold === previous.zeroThreshold &&
-    sameBounds(current.customValues, previous.customValues);
-  const isReset = current.counterResetHint === 'reset' || detectReset(withHint(current, 'unknown'), previous);
-  return sameResolution && !isReset ? 'not-reset' : 'unknown';
 }

@@ -1,5 +1,4 @@
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
-import { hintAfter } from '../../storage/model/histogram-reset.ts';
 import { labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import type { RawSeries } from '../../promql/series-source.ts';
@@ -7,6 +6,7 @@ import type { MemorySeriesSource } from '../fakes/memory-series-source.ts';
 import { customBucketSeries } from './custom-bucket-series.ts';
 import type { LoadCommand } from './script-syntax.ts';
 import type { Point } from './script-points.ts';
+import { hintAfter } from './stored-hint.ts';
 
 /** One sample of a series while it is loaded. */
 export interface LoadedSample {

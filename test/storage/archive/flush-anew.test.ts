@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { openCleaning } from '../../../storage/archive/open-upkeep.ts';
+import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { archiveStatus } from '../../../storage/catalog/archive-status.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
@@ -109,10 +111,13 @@ describe('the storage of a catalog', () => {
 
   /** Cleans up by the catalog as it is, for so many days. */
   async function cleanUp(world: FlushWorld, days: number): Promise<void> {
-    const { clock, limits, objects, catalogSql: sql, files } = world;
+    const { clock, objects, catalogSql: sql, files } = world;
+    // No merges, so that a file is there for as long as its samples are.
+    const limits = limitsWith({ archiveMergeRunsMin: 1000 });
     const ports = { sql, store: objects, clock, random: new SeededRandom(seed++), limits, prefix: 'default/archive' };
     const tables = new ArchiveTables({ ...ports, baseUri: 's3://b' });
-    const upkeep = openCleaning({ ...ports, files, tables, retentionOf: () => undefined });
+    const seriesHashKey = (): Uint8Array => new CatalogStore(sql, ports.random).routing(1).seriesHashKey;
+    const upkeep = openUpkeep({ ...ports, files, tables, seriesHashKey, tombstones: new Tombstones(sql, limits), retentionOf: () => undefined });
     for (const endMs = clock.nowMs() + days * 24 * HOUR_MS; clock.nowMs() < endMs; clock.advance(HOUR_MS)) {
       while (tables.isBehind) await tables.publish();
       while ((upkeep.nextDueMs() ?? Infinity) <= clock.nowMs()) await upkeep.step();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addHistograms } from '../../../storage/model/histogram-add.ts';
-import { detectReset, hintAfter } from '../../../storage/model/histogram-reset.ts';
-import { withHint, type CounterResetHint } from '../../../storage/model/histogram.ts';
+import { detectReset } from '../../../storage/model/histogram-reset.ts';
+import { withHint } from '../../../storage/model/histogram.ts';
 import { parseHistogramLiteral } from '../../promql/histogram-literal.ts';
 import { randomCustom, randomExponential, seededRandom } from './random-histogram.ts';
 
@@ -37,23 +37,6 @@ describe('detectReset', () => {
   f('a hint of a reset is believed', '{{count:1}}', '{{count:9 counter_reset_hint:reset}}', true);
   f('a hint of no reset is believed', '{{count:9}}', '{{count:1 counter_reset_hint:not_reset}}', false);
   f('gauges are compared like counters', '{{count:9 counter_reset_hint:gauge}}', '{{count:1 counter_reset_hint:gauge}}', true);
-});
-
-describe('hintAfter', () => {
-  function f(previous: string | undefined, current: string, hint: CounterResetHint): void {
-    test(`${current} after ${previous ?? 'nothing'}`, () => {
-      expect(hintAfter(parseHistogramLiteral(current), previous === undefined ? undefined : parseHistogramLiteral(previous))).toBe(hint);
-    });
-  }
-  f(undefined, '{{count:1 buckets:[1]}}', 'unknown');
-  f('{{count:1 buckets:[1]}}', '{{count:2 buckets:[2]}}', 'not-reset');
-  f('{{count:2 buckets:[2]}}', '{{count:1 buckets:[1]}}', 'unknown');
-  f('{{count:1 buckets:[1]}}', '{{count:2 counter_reset_hint:gauge}}', 'gauge');
-  f('{{count:1 counter_reset_hint:gauge}}', '{{count:2}}', 'unknown');
-  f('{{count:1}}', '{{count:2 counter_reset_hint:reset}}', 'unknown');
-  f('{{count:2}}', '{{count:1 counter_reset_hint:not_reset}}', 'unknown');
-  f('{{schema:1 count:1}}', '{{count:2}}', 'unknown');
-  f('{{schema:-53 custom_values:[1]}}', '{{schema:-53 custom_values:[1 2]}}', 'unknown');
 });
 
 test.each([['exponential', randomExponential], ['custom', randomCustom]] as const)('%s: a sum is never a reset after its part', (_name, make) => {
