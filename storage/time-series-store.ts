@@ -206,7 +206,8 @@ export class TimeSeriesStore<T = number> {
     const versions = namedOptions(options, COMPACT_NAMES, 'what compact is told').maxVersionsPerKey ?? this.#settings.maxVersionsPerKey;
     if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
     const checked = checkedVersions(versions);
-    await this.#engine.settleMove();
+    // Without an archive nothing is waited for, and the compaction is done when this returns.
+    if (this.#engine.hasArchive) await this.#engine.settleMove();
     return this.#upkeep.compact(checked);
   }
 

@@ -308,7 +308,7 @@ export class StoreEngine {
 
   /** Brings a move that has begun to its end; throws when the archive does not answer. */
   async settleMove(): Promise<void> {
-    if (this.hasArchive) await this.moveDue();
+    await this.moveDue();
     // A move that has begun takes a few calls; where one fails, the next waits.
     while (this.isMoveBegun && this.read(({ archive }) => this.#isDue(archive?.flusher.nextDueMs()))) await this.moveDue();
     if (this.isMoveBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: 60 });
