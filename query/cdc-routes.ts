@@ -7,7 +7,7 @@ import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/sh
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
-import { selectorParameters } from './parameters.ts';
+import { booleanParameter, selectorParameters } from './parameters.ts';
 import { accessOf, openTenant } from './tenant.ts';
 
 /** Rows of a shard's log read at a time. */
@@ -35,13 +35,15 @@ export function cdcRoutes(services: CdcServices): Hono {
     answer(context, async (parameters) => {
       const { raw } = context.req;
       const selectors = selectorParameters(parameters);
+      const style = { perSample: booleanParameter(parameters, 'per_sample', false) };
+      const isLive = booleanParameter(parameters, 'live', true);
       const shards = await openTenant(services, context);
       const isRestricted = accessOf(context).grant.matchers.length > 0;
       const places = isRestricted ? new SealedPlaces(shards.secret, services.random) : plainPlaces;
-      const begin = await placeOf(raw.headers.get('last-event-id') ?? parameters.get('cursor') ?? 'latest', places, shards.shardCount);
-      const style = { perSample: parameters.get('per_sample') === 'true' };
+      // A client that has seen no event yet may say so with an empty id.
+      const begin = await placeOf(raw.headers.get('last-event-id') || parameters.get('cursor') || 'latest', places, shards.shardCount);
       const feed = new ShardFeeds({ shards, selectors, places, begin, style });
-      return eventStream(feed.text(parameters.get('live') !== 'false', services.clock, raw.signal));
+      return eventStream(feed.text(isLive, services.clock, raw.signal));
     }),
   );
   return routes;

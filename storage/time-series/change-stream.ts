@@ -33,7 +33,20 @@ interface NextChanges {
  * consumer pulls: what it has not asked for is not read, so a slow one holds up nothing and holds no memory; too slow a one gets a
  * `cdc.resync`.
  */
-export async function* changeStream<T>({ engine, table, parse }: ChangeStreamInput<T>, options: ChangeOptions): AsyncGenerator<ChangeEvent<T>, void, undefined> {
+export function changeStream<T>(input: ChangeStreamInput<T>, options: ChangeOptions): AsyncGenerator<ChangeEvent<T>, void, undefined> {
+  const ended = new AbortController();
+  const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
+  const stream = eventStream(input, { ...options, signal });
+  const giveUp = stream.return.bind(stream);
+  // A generator's own `return` comes behind a `next` that waits, and for a live stream in which nothing happens that is never.
+  stream.return = (value) => {
+    ended.abort();
+    return giveUp(value);
+  };
+  return stream;
+}
+
+async function* eventStream<T>({ engine, table, parse }: ChangeStreamInput<T>, options: ChangeOptions): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   const { live = false, signal, perSample = false } = options;
   const context = {
     table,

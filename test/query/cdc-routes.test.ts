@@ -83,6 +83,16 @@ describe('the change feed over HTTP', () => {
     expect(await events('')).toEqual([]);
   });
 
+  test('an empty id is none, and switches may be said in any way that Prometheus takes', async () => {
+    const { write, events, ask } = await system(1);
+    write(0, { __name__: 'a' }, 1, 2);
+    expect(await events('cursor=oldest', { 'last-event-id': '' })).toHaveLength(1);
+    expect(await events('cursor=')).toEqual([]);
+    expect(await events('cursor=oldest&per_sample=1')).toHaveLength(2);
+    expect(await events('cursor=oldest&per_sample=F')).toHaveLength(1);
+    expect(await (await ask('live=0&cursor=oldest')).text()).toContain('"value":2');
+  });
+
   test('the place at the end is told without an event', async () => {
     const { write, ask } = await system(2);
     write(1, { __name__: 'a' }, 1);
@@ -127,6 +137,8 @@ describe('the change feed over HTTP', () => {
     };
     await refused('cursor=x', 'invalid parameter "cursor": "x" is not the id of an event of 2 shards');
     await refused('cursor=1', 'of 2 shards');
+    await refused('live=no', 'invalid parameter "live"');
+    await refused('per_sample=yes', 'invalid parameter "per_sample"');
     await refused('match[]=%7B', '');
     await refused(`match[]=${encodeURIComponent('{a=""}')}`, 'match[] must contain at least one non-empty matcher');
   });

@@ -267,4 +267,17 @@ describe('cdc', () => {
     expect((await waiting).value).toMatchObject({ after: { value: 9 } });
     await stopped.return();
   });
+
+  test('a live stream that waits for nothing can be given up', async () => {
+    const store = open();
+    await store.put('k', 1);
+    for (const signal of [undefined, new AbortController().signal]) {
+      const stream = store.cdc({ live: true, cursor: 'latest', signal });
+      const waiting = stream.next();
+      expect(await stream.return()).toEqual({ done: true, value: undefined });
+      expect(await waiting).toEqual({ done: true, value: undefined });
+      await store.put('k', 2);
+      expect((await stream.next()).done).toBe(true);
+    }
+  });
 });
