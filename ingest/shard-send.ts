@@ -68,6 +68,7 @@ export async function sendBatch(
   if (list !== undefined && listName !== undefined) {
     const answer = await shards.call(batch.shard, (stub) => stub.append(batch.message));
     if (answer.status === 'stored') return storedOf(answer, batch, rejections, refused);
+    if (answer.status === 'busy') throw busy(batch.shard, answer.message);
     // Forgotten, or another instance; or a shard of an older release, which refuses the form.
     if (list.name === listName) list.name = undefined;
     whole = wholeMessage(batch.message, list);
@@ -89,6 +90,8 @@ export async function sendBatch(
         message = withDefinitions(whole, new Map(positions.map((position, i) => [position, labels[i]!])));
         break;
       }
+      case 'busy':
+        throw busy(batch.shard, answer.message);
       case 'unknown-list':
         throw new VarveError('unavailable', `shard ${batch.shard} asks for a list where there is none; try again later`);
       default:
@@ -96,6 +99,10 @@ export async function sendBatch(
     }
   }
   throw new VarveError('unavailable', `shard ${batch.shard} keeps asking for labels; try again later`);
+}
+
+function busy(shard: number, reason: string): VarveError {
+  return new VarveError('overloaded', `shard ${shard} has too much to do: ${reason}; try again later`);
 }
 
 const WANTS_LIST: AppendWishes = { list: true };

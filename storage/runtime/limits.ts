@@ -189,6 +189,13 @@ export const LIMITS = {
   deltaSumsMax: 16 * KIB,
   /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
   groupCommitBatchesMax: 64,
+  /**
+   * Messages of batches that have no answer yet: 400 common ones, or half a second at a shard's full speed, which is longer than commits and seals
+   * take. With more, senders are asked to come again; a message that is alone is taken.
+   */
+  groupCommitBytesMax: 16 * MIB,
+  /** What a call that waits for its commit takes beside its message. */
+  groupCommitCallBytes: 1 * KIB,
   /** With this many WAL rows the log is sealed, which frees them. Reading them back is what waking costs. */
   walSlotsMax: 4096,
   /** About so many rows stay for the change feed behind seals, never fewer than half: a full log of common batches, 6 MB. */

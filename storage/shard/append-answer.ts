@@ -29,6 +29,11 @@ export function storedAnswer(batch: BatchSamples, exemplarsStored: number, reaso
   };
 }
 
+/** The answer to a message for which there is no room beside `waitingBytes` of others. */
+export function busyAnswer(waitingBytes: number, { groupCommitBytesMax }: Pick<typeof LIMITS, 'groupCommitBytesMax'>): AppendAnswer {
+  return { status: 'busy', message: `${waitingBytes} bytes of batches wait for their commit, the limit groupCommitBytesMax is ${groupCommitBytesMax}` };
+}
+
 function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalReasons, { activeSeriesMax }: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendRefusal[] {
   const { refusedWithSeries, refusedByAge, refusedByOrder } = outcome;
   const refusals: AppendRefusal[] = [];

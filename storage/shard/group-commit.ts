@@ -1,34 +1,53 @@
+export interface GroupCommitLimits<Item> {
+  /** Items that are written together. */
+  readonly itemsMax: number;
+  /** What those take together that have no answer yet. */
+  readonly bytesMax: number;
+  readonly bytesOf: (item: Item) => number;
+}
+
 interface Waiting<Item, Answer> {
   readonly item: Item;
+  readonly bytes: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Natural group commit: what arrives while a commit is open waits, and goes into the next one together. Who arrives alone is written at
- * once. There are no timers: nothing waits for company, and an idle object is not kept awake.
+ * once. There are no timers: nothing waits for company, and an idle object is not kept awake. Who finds too much waiting is sent away at once;
+ * who is alone never is.
  */
 export class GroupCommit<Item, Answer> {
   readonly #write: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #committed: () => Promise<void>;
-  readonly #groupMax: number;
+  readonly #limits: GroupCommitLimits<Item>;
   #waiting: Waiting<Item, Answer>[] = [];
+  #bytes = 0;
   #isOpen = false;
 
   /**
    * `write` writes items together before it first awaits, and comes to an answer for each, in their order; `committed` resolves when what was
    * written is durable. Answers need not wait for that: the runtime holds them back until it is.
    */
-  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, groupMax: number) {
+  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, limits: GroupCommitLimits<Item>) {
     this.#write = write;
     this.#committed = committed;
-    this.#groupMax = groupMax;
+    this.#limits = limits;
   }
 
-  /** Rejects when the write or the commit before it failed: then the object is at its end. */
-  add(item: Item): Promise<Answer> {
+  /** What those take that have no answer yet. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `undefined` when there is no room for the item. Rejects when the write or the commit before it failed: then the object is at its end. */
+  add(item: Item): Promise<Answer> | undefined {
+    const bytes = this.#limits.bytesOf(item);
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) return undefined;
+    this.#bytes += bytes;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, bytes, resolve, reject });
       if (!this.#isOpen) void this.#run();
     });
   }
@@ -37,20 +56,28 @@ export class GroupCommit<Item, Answer> {
     this.#isOpen = true;
     try {
       while (this.#waiting.length > 0) {
-        const group = this.#waiting.splice(0, this.#groupMax);
-        try {
-          const answers = await this.#write(group.map(({ item }) => item));
-          group.forEach(({ resolve }, i) => resolve(answers[i]!));
-        } catch (error) {
-          for (const { reject } of group) reject(error);
-          throw error;
-        }
+        await this.#writeGroup(this.#waiting.splice(0, this.#limits.itemsMax));
         await this.#committed();
       }
     } catch (error) {
-      for (const { reject } of this.#waiting.splice(0)) reject(error);
+      for (const { bytes, reject } of this.#waiting.splice(0)) {
+        this.#bytes -= bytes;
+        reject(error);
+      }
     } finally {
       this.#isOpen = false;
+    }
+  }
+
+  async #writeGroup(group: readonly Waiting<Item, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.#write(group.map(({ item }) => item));
+      group.forEach(({ resolve }, i) => resolve(answers[i]!));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+      throw error;
+    } finally {
+      for (const { bytes } of group) this.#bytes -= bytes;
     }
   }
 }

@@ -142,7 +142,7 @@ export class HotStore {
     let refusal: string | undefined;
     for (const batch of localBatches(series, this.#localHasher(), this.#limits.batchSamplesMax)) {
       const answer = this.#append([batch])[0]!;
-      assert(answer.status !== 'unknown-series' && answer.status !== 'unknown-list', 'a local batch without labels');
+      assert(answer.status === 'stored' || answer.status === 'refused', 'a local batch without labels');
       if (answer.status === 'refused') {
         samplesRefused += batch.sampleCount;
         refusal = answer.message;

@@ -37,6 +37,8 @@ export type AppendAnswer =
   | { readonly status: 'unknown-series'; readonly positions: Uint32Array }
   /** Nothing was stored: this instance has no list of the name, or none any more. Send the batch with the ids of its series. */
   | { readonly status: 'unknown-list' }
+  /** Nothing was stored, since too much waits for its commit: send the same again later. */
+  | { readonly status: 'busy'; readonly message: string }
   /** Nothing was stored, and sending the same again is useless. */
   | { readonly status: 'refused'; readonly message: string };
 

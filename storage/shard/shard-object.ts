@@ -7,6 +7,7 @@ import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { openFlusher, type FlusherEnv } from '../archive/open-flusher.ts';
 import { readTieringPolicy } from '../warm/read-tiering-policy.ts';
+import { busyAnswer } from './append-answer.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
@@ -60,6 +61,7 @@ export class Shard extends DurableObject implements ShardApi {
   readonly #store: HotStore;
   readonly #evaluation: Evaluation;
   readonly #appends: GroupCommit<AppendRequest, AppendAnswer>;
+  #appendsRefused = 0;
   readonly #maintenance: MaintenanceAlarm;
   /** `undefined` where nothing is archived. */
   readonly #flusher: ReturnType<typeof openFlusher>;
@@ -77,7 +79,11 @@ export class Shard extends DurableObject implements ShardApi {
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
     this.#evaluation = evaluationOf(this.#store);
-    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), LIMITS.groupCommitBatchesMax);
+    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), {
+      itemsMax: LIMITS.groupCommitBatchesMax,
+      bytesMax: LIMITS.groupCommitBytesMax,
+      bytesOf: ({ message }) => message.byteLength + LIMITS.groupCommitCallBytes,
+    });
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -88,7 +94,10 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async append(message: ArrayBuffer, wishes?: AppendWishes): Promise<AppendAnswer> {
-    return this.#change(() => this.#appends.add({ message, wishes }));
+    const answer = this.#appends.add({ message, wishes });
+    if (answer !== undefined) return this.#change(() => answer);
+    this.#appendsRefused++;
+    return busyAnswer(this.#appends.bytes, LIMITS);
   }
 
   async appendLate(message: ArrayBuffer): Promise<LateAnswer> {
@@ -168,7 +177,7 @@ export class Shard extends DurableObject implements ShardApi {
     const queue = this.#sender === undefined ? {} : { queue_lag_rows: this.#sender.lag };
     const lag = this.#flusher?.lag;
     const archive = lag === undefined ? {} : { archive_lag_seconds: lag.lagSeconds, archive_overdue_seconds: lag.overdueSeconds };
-    return { counters: { ...counters, ...this.#sender?.counters, ...this.#flusher?.counters }, gauges: { ...gauges, ...queue, ...archive } };
+    return { counters: { ...counters, batches_without_room_total: this.#appendsRefused, ...this.#sender?.counters, ...this.#flusher?.counters }, gauges: { ...gauges, ...queue, ...archive } };
   }
 
   async flushStatus(): Promise<FlushStatus | undefined> {
