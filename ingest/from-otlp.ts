@@ -9,13 +9,13 @@ import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { OtlpBatches } from './otlp-batches.ts';
+import { OtlpIdCache } from './otlp-id-cache.ts';
 import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
 import { OtlpSender, SENDER_FOUND } from './otlp-sender.ts';
 import { OtlpSeries, type OtlpWalk } from './otlp-series.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
-import { SeriesIdCache } from './series-id-cache.ts';
 import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
 import type { WriteGate } from './write-gate.ts';
@@ -65,7 +65,7 @@ export class OtlpIngest {
     this.#json = new JsonToProtobuf({ bytesMax: limits.otlpUncompressedBytesMax, depthMax: limits.otlpDepthMax });
     this.#labels = new OtlpLabels(options, limits, (labels) => gate.storedLabels(labels));
     this.#series = new OtlpSeries(options, limits, this.#labels);
-    const cache = new SeriesIdCache(limits.otlpIdCacheEntriesMax, limits.seriesIdCacheBytesMax);
+    const cache = new OtlpIdCache(limits.otlpIdCacheBytesMax, limits.otlpIdCacheWindowMs);
     this.#batches = new OtlpBatches(cache, this.#labels, limits, options);
   }
 

@@ -1,28 +1,31 @@
 import { grown } from '../proto/grown.ts';
 import type { MetricHeader, MetricKind, Span } from '../proto/otlp-metrics.ts';
 import type { Point } from '../proto/otlp-points.ts';
-import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { float64Bits } from '../storage/model/sample.ts';
+import { SERIES_ID_WORDS } from '../storage/model/series-id.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { UNKNOWN } from './byte-keys.ts';
 import type { PointExemplar } from './otlp-exemplars.ts';
+import type { OtlpIdCache } from './otlp-id-cache.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
-import { VALUE_PART, type SeriesPart } from './otlp-parts.ts';
+import { OtlpPartIds } from './otlp-part-ids.ts';
+import { WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 import type { OtlpSeriesSink } from './otlp-series.ts';
 import { NO_POINT, RefusedPoints } from './refused-points.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdColumns, type SeriesIdCache } from './series-id-cache.ts';
+import { SeriesIdColumns } from './series-id-cache.ts';
 import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
 
 const KIND_NUMBERS: Readonly<Record<MetricKind, number>> = { gauge: 0, sum: 1, histogram: 2, 'exponential-histogram': 3, summary: 4 };
-/** All single bytes: the key of what a metric is beside its texts. */
-const singleBytes = new DataView(Uint8Array.from({ length: 256 }, (_, i) => i).buffer);
-const TARGET_INFO = new DataView(new TextEncoder().encode('target_info').buffer);
-const NO_ID = new Uint32Array(3);
+/** Tags of entries that are no metrics, under a resource: those of metrics are below 40. */
+const TARGET_INFO_TAG = 63;
+const SCOPE_TAG = 62;
+const SCHEMA_TAG = 61;
+const NO_IDS = new Uint32Array(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 const INITIAL_SERIES = 4096;
@@ -42,12 +45,14 @@ export interface CollectedRequest {
  * under the one before, so that in the steady state nothing is read but bytes.
  */
 export class OtlpBatches implements OtlpSeriesSink {
-  readonly #cache: SeriesIdCache;
+  readonly #cache: OtlpIdCache;
   readonly #labels: OtlpLabels;
   readonly #limits: typeof LIMITS;
   readonly #promotesScope: boolean;
   readonly #ids = new SeriesIdColumns();
-  readonly #rawHash = new Uint32Array(3);
+  readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
+  /** The ids of a point that is not known. */
+  readonly #partIds: OtlpPartIds;
   #batches: SampleBatch[] = [];
   #shards!: TenantShards;
   #rejections!: Rejections;
@@ -70,19 +75,24 @@ export class OtlpBatches implements OtlpSeriesSink {
   #resource = UNKNOWN;
   #scope = UNKNOWN;
   #metric = UNKNOWN;
-  #point = UNKNOWN;
-  #attributesStart = 0;
-  #attributesEnd = 0;
-  #field = 0;
+  /** Entry of the last parts that the metric's points had, and the numbers that tell these. */
+  #parts = UNKNOWN;
+  #partNumbers = new Float64Array(32);
+  #partNumberCount = 0;
+  /** Ids of the point's parts: where the first one stands. */
+  #idWords: Uint32Array = NO_IDS;
+  #idAt = 0;
+  #isPointKnown = false;
   /** Whether a series of the point has been refused: the point is refused once. */
   #isPointRefused = false;
   /** The batch of the open series, `undefined` when the series is refused. */
   #open: SampleBatch | undefined;
   #openShard = 0;
 
-  constructor(cache: SeriesIdCache, labels: OtlpLabels, limits: typeof LIMITS, options: { readonly promoteScopeMetadata: boolean }) {
+  constructor(cache: OtlpIdCache, labels: OtlpLabels, limits: typeof LIMITS, options: { readonly promoteScopeMetadata: boolean }) {
     this.#cache = cache;
     this.#labels = labels;
+    this.#partIds = new OtlpPartIds(labels);
     this.#limits = limits;
     this.#promotesScope = options.promoteScopeMetadata;
   }
@@ -100,7 +110,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     while (this.#batches.length < shards.shardCount) this.#batches.push(new SampleBatch());
     for (const batch of this.#batches) batch.clear();
     this.#open = undefined;
-    this.#cache.begin(shards.hasher);
+    this.#cache.begin(shards.hasher, nowMs);
   }
 
   /** What has been collected; the batches are free for the next request. */
@@ -123,72 +133,74 @@ export class OtlpBatches implements OtlpSeriesSink {
   }
 
   beginResource(resource: Span): void {
-    this.#resource = this.#scope = this.#entryUnder(undefined, this.#view, resource.start, resource.end);
+    this.#resource = this.#scope = this.#entryUnder(this.#cache.root, this.#view, resource.start, resource.end);
   }
 
   beginScope(scope: Span, schemaUrl: Span): void {
     this.#scope = this.#resource;
     if (!this.#promotesScope) return;
-    // A step in between: the bytes of a scope are whatever its sender likes, and must not be those that stand for target_info.
-    const scopes = this.#entryUnder(this.#resource, singleBytes, 0, 1);
-    const named = this.#entryUnder(scopes, this.#view, scope.start, scope.end);
-    this.#scope = this.#entryUnder(named, this.#view, schemaUrl.start, schemaUrl.end);
+    const named = this.#entryUnder(this.#resource, this.#view, scope.start, scope.end, SCOPE_TAG);
+    this.#scope = this.#entryUnder(named, this.#view, schemaUrl.start, schemaUrl.end, SCHEMA_TAG);
   }
 
   beginMetric(metric: MetricHeader): void {
     const { start, end } = metric.fields;
+    const tag = (KIND_NUMBERS[metric.kind] * 4 + (metric.temporality & 3)) * 2 + (metric.isMonotonic ? 1 : 0);
     // Texts that do not stand in one run have no bytes to know them by.
-    const texts = start === -1 ? UNKNOWN : this.#entryUnder(this.#scope, this.#view, start, end);
-    const key = (KIND_NUMBERS[metric.kind] * 4 + (metric.temporality & 3)) * 2 + (metric.isMonotonic ? 1 : 0);
-    this.#metric = this.#entryUnder(texts, singleBytes, key, key + 1);
+    this.#metric = start === -1 ? UNKNOWN : this.#entryUnder(this.#scope, this.#view, start, end, tag);
+    this.#parts = UNKNOWN;
     this.#pointCount += metric.pointCount;
     this.#noteMetadata();
   }
 
-  point(point: Point, field: number, isSingle: boolean): void {
-    this.#attributesStart = point.attributesStart;
-    this.#attributesEnd = point.attributesEnd;
-    this.#field = field;
+  point(point: Point, field: number, parts: PointParts): void {
+    const { attributesStart, attributesEnd } = point;
     this.#pointNumber++;
     this.#isPointRefused = false;
-    this.#point = isSingle ? UNKNOWN : this.#entryUnder(this.#metric, this.#view, point.attributesStart, point.attributesEnd);
+    const parent = parts === WHOLE_POINT ? this.#metric : this.#entryOf(parts);
+    const entry = parent === UNKNOWN ? UNKNOWN : this.#cache.find(this.#view, attributesStart, attributesEnd, parent);
+    if (entry !== UNKNOWN) {
+      this.#locate(entry, parts.count);
+      return;
+    }
+    const { hasher } = this.#shards;
+    this.#rawHash.set(hasher.words);
+    this.#partIds.compute(attributesStart, attributesEnd, field, parts, hasher);
+    this.#isPointKnown = false;
+    this.#idWords = this.#partIds.words;
+    this.#idAt = 0;
+    if (parent !== UNKNOWN && this.#partIds.isWhole) this.#cache.add(this.#view, attributesStart, attributesEnd, this.#rawHash, this.#idWords, parts.count, parent);
   }
 
-  begin(part: SeriesPart, isDelta: boolean): void {
-    const isWhole = part === VALUE_PART;
-    const isKnown = isWhole
-      ? this.#lookUp(this.#metric, this.#view, this.#attributesStart, this.#attributesEnd)
-      : this.#lookUp(this.#point, part.key, part.keyStart, part.keyEnd);
-    if (!isKnown) {
-      const parent = isWhole ? this.#metric : this.#point;
-      this.#rawHash.set(this.#shards.hasher.words);
-      const labels = this.#labels.ofSeries(this.#attributesStart, this.#attributesEnd, this.#field, part);
-      if ('invalid' in labels) {
-        this.#refuseSeries(labels.invalid);
-        return;
-      }
-      this.#hash(labels);
-      if (parent !== UNKNOWN && isWhole) this.#cache.add(this.#view, this.#attributesStart, this.#attributesEnd, this.#rawHash, this.#shards.hasher.words, parent);
-      else if (parent !== UNKNOWN) this.#cache.add(part.key, part.keyStart, part.keyEnd, this.#rawHash, this.#shards.hasher.words, parent);
+  begin(part: number, isDelta: boolean): void {
+    const refusal = this.#isPointKnown ? undefined : this.#partIds.refusal(part);
+    if (refusal !== undefined) {
+      this.#refuseSeries(refusal);
+      return;
     }
-    this.#openSeries(this.#pointNumber);
+    this.#openSeries(this.#pointNumber, this.#idWords, this.#idAt + part * SERIES_ID_WORDS);
     if (isDelta) this.#open!.markDelta();
   }
 
   beginTargetInfo(): void {
     this.#isPointRefused = false;
-    if (!this.#lookUp(this.#resource, TARGET_INFO, 0, TARGET_INFO.byteLength)) {
-      this.#rawHash.set(this.#shards.hasher.words);
-      const labels = this.#labels.ofTargetInfo();
-      if (labels === undefined || 'invalid' in labels) {
-        if (labels !== undefined) this.warn(() => `target_info was left out: ${labels.invalid}`);
-        this.#nextSource(NO_POINT);
-        return;
-      }
-      this.#hash(labels);
-      if (this.#resource !== UNKNOWN) this.#cache.add(TARGET_INFO, 0, TARGET_INFO.byteLength, this.#rawHash, this.#shards.hasher.words, this.#resource);
+    const known = this.#resource === UNKNOWN ? UNKNOWN : this.#cache.find(this.#view, 0, 0, this.#resource, TARGET_INFO_TAG);
+    if (known !== UNKNOWN) {
+      this.#cache.locate(known, 1);
+      this.#openSeries(NO_POINT, this.#cache.idWords, this.#cache.idAt);
+      return;
     }
-    this.#openSeries(NO_POINT);
+    const { hasher } = this.#shards;
+    this.#rawHash.set(hasher.words);
+    const labels = this.#labels.ofTargetInfo();
+    if (labels === undefined || 'invalid' in labels) {
+      if (labels !== undefined) this.warn(() => `target_info was left out: ${labels.invalid}`);
+      this.#nextSource(NO_POINT);
+      return;
+    }
+    hasher.hashLabels(labels);
+    if (this.#resource !== UNKNOWN) this.#cache.add(this.#view, 0, 0, this.#rawHash, hasher.words, 1, this.#resource, TARGET_INFO_TAG);
+    this.#openSeries(NO_POINT, hasher.words, 0);
   }
 
   float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {
@@ -226,36 +238,52 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#rejections.add('bad-data', 0, reason);
   }
 
-  /** The entry of a span under another one, or under the tenant (`undefined`), made when it is new. */
-  #entryUnder(parent: number | undefined, view: DataView, start: number, end: number): number {
+  /** The entry of a span under another one, made when it is new. */
+  #entryUnder(parent: number, view: DataView, start: number, end: number, tag = 0): number {
     if (parent === UNKNOWN) return UNKNOWN;
-    const found = this.#cache.find(view, start, end, parent);
+    const found = this.#cache.find(view, start, end, parent, tag);
     if (found !== UNKNOWN) return found;
     this.#rawHash.set(this.#shards.hasher.words);
-    return this.#cache.add(view, start, end, this.#rawHash, NO_ID, parent);
+    return this.#cache.add(view, start, end, this.#rawHash, NO_IDS, 0, parent, tag);
   }
 
-  /** Puts the id of a known series where `openSeries` takes it; false when it is not known, and then the hasher has the bytes' hash. */
-  #lookUp(parent: number, view: DataView, start: number, end: number): boolean {
-    if (parent === UNKNOWN) return false;
-    const entry = this.#cache.find(view, start, end, parent);
-    if (entry === UNKNOWN) return false;
-    this.#ids.reserve(this.#source + 1);
-    this.#cache.copyId(entry, this.#ids, this.#source);
+  /** The entry of a point's parts under its metric: most points of a metric have the same. */
+  #entryOf({ numbers, numberCount }: PointParts): number {
+    if (this.#metric === UNKNOWN) return UNKNOWN;
+    if (this.#parts !== UNKNOWN && this.#arePartNumbers(numbers.values, numberCount)) return this.#parts;
+    if (numberCount > this.#partNumbers.length) this.#partNumbers = new Float64Array(numberCount * 2);
+    this.#partNumbers.set(numbers.values.subarray(0, numberCount));
+    this.#partNumberCount = numberCount;
+    return (this.#parts = this.#entryUnder(this.#metric, numbers.view, 0, numberCount * 8));
+  }
+
+  #arePartNumbers(values: Float64Array, count: number): boolean {
+    const kept = this.#partNumbers;
+    if (count !== this.#partNumberCount) return false;
+    // Zeros have a sign, by which their labels differ.
+    for (let i = 0; i < count; i++) if (values[i] !== kept[i] || (values[i] === 0 && !Object.is(values[i], kept[i]))) return false;
     return true;
   }
 
-  #hash(labels: Labels): void {
-    this.#shards.hasher.hashLabels(labels);
-    this.#ids.reserve(this.#source + 1);
-    this.#ids.set(this.#source, this.#shards.hasher.words);
+  #locate(entry: number, partCount: number): void {
+    this.#cache.locate(entry, partCount);
+    this.#isPointKnown = true;
+    this.#idWords = this.#cache.idWords;
+    this.#idAt = this.#cache.idAt;
   }
 
-  #openSeries(point: number): void {
+  /** Opens the next series, whose id stands in `words` from `at` on. */
+  #openSeries(point: number, words: Uint32Array, at: number): void {
     const { shardCount } = this.#shards;
-    this.#openShard = shardCount === 1 ? 0 : this.#ids.high[this.#source]! % shardCount;
+    const source = this.#nextSource(point);
+    const ids = this.#ids;
+    ids.reserve(source + 1);
+    ids.low[source] = words[at]!;
+    const high = (ids.high[source] = words[at + 1]!);
+    ids.check[source] = words[at + 2]!;
+    this.#openShard = shardCount === 1 ? 0 : high % shardCount;
     this.#open = this.#batches[this.#openShard]!;
-    this.#open.beginSeries(this.#nextSource(point), this.#ids);
+    this.#open.beginSeries(source, ids);
   }
 
   /** The number of the next series, which is of the point. */

@@ -1,5 +1,5 @@
 import type { Point } from '../proto/otlp-points.ts';
-import type { SeriesPart } from './otlp-parts.ts';
+import type { PointParts } from './otlp-parts.ts';
 import type { OtlpSeriesSink } from './otlp-series.ts';
 
 /** Takes nothing: what those sinks build on that want only some of a request. */
@@ -7,8 +7,8 @@ export class OtlpIdleSink implements OtlpSeriesSink {
   beginResource(): void {}
   beginScope(): void {}
   beginMetric(): void {}
-  point(_point: Point, _field: number): void {}
-  begin(_part: SeriesPart): void {}
+  point(_point: Point, _field: number, _parts: PointParts): void {}
+  begin(_part: number): void {}
   beginTargetInfo(): void {}
   float(): void {}
   histogram(): void {}

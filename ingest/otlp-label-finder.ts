@@ -3,7 +3,7 @@ import { must } from '../storage/runtime/assert.ts';
 import type { Point } from '../proto/otlp-points.ts';
 import { OtlpIdleSink } from './otlp-idle-sink.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
-import type { SeriesPart } from './otlp-parts.ts';
+import { WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 
 /** Finds the labels of series by their numbers, when a request is walked a second time because a shard does not know them. */
 export class OtlpLabelFinder extends OtlpIdleSink {
@@ -14,6 +14,7 @@ export class OtlpLabelFinder extends OtlpIdleSink {
   #start = 0;
   #end = 0;
   #field = 0;
+  #parts: PointParts = WHOLE_POINT;
 
   constructor(labels: OtlpLabels, wanted: readonly number[]) {
     super();
@@ -26,15 +27,16 @@ export class OtlpLabelFinder extends OtlpIdleSink {
     return must(this.#found.get(source), `series ${source} has an id but no valid labels`);
   }
 
-  override point(point: Point, field: number): void {
+  override point(point: Point, field: number, parts: PointParts): void {
     this.#start = point.attributesStart;
     this.#end = point.attributesEnd;
     this.#field = field;
+    this.#parts = parts;
   }
 
-  override begin(part: SeriesPart): void {
+  override begin(part: number): void {
     const source = this.#source++;
-    if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofSeries(this.#start, this.#end, this.#field, part));
+    if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofSeries(this.#start, this.#end, this.#field, this.#parts.naming(part)));
   }
 
   override beginTargetInfo(): void {

@@ -105,6 +105,11 @@ export class OtlpLabels {
     });
   }
 
+  /** Whether a label's value is short enough without looking closer: texts have up to three bytes a UTF-16 unit. */
+  isShortValue(value: string): boolean {
+    return value.length * 3 <= this.#limits.labelValueBytesMax;
+  }
+
   /**
    * The labels of the resource's `target_info`, `undefined` when it has none: it takes a job or an instance to join it by, and an attribute
    * that these do not say already.

@@ -1,62 +1,93 @@
-import type { PointNumbers } from '../proto/otlp-histogram-points.ts';
+import { PointNumbers, type HistogramPoint, type SummaryPoint } from '../proto/otlp-histogram-points.ts';
 import { formatDecimal } from '../storage/model/number-text.ts';
+import { finiteBounds } from './otlp-histograms.ts';
 import type { SeriesNaming } from './otlp-labels.ts';
 
-/** One series of a data point: how it is named, and the bytes that tell it from the point's other series. */
-export interface SeriesPart extends SeriesNaming {
-  readonly key: DataView;
-  readonly keyStart: number;
-  readonly keyEnd: number;
+/** The series that a data point is made of, numbered from 0. */
+export interface PointParts {
+  readonly count: number;
+  /** The numbers that tell these parts from those of other points of the metric, bounds or quantiles: the first `numberCount` of them. */
+  readonly numbers: PointNumbers;
+  readonly numberCount: number;
+  /** How a part is named; good until the next call. */
+  naming(part: number): SeriesNaming;
 }
 
-/** Keys of parts without a number: no two are the same, and none is as long as a number. */
-const WORDS = 'sumcountinf';
-const words = new DataView(new TextEncoder().encode(WORDS).buffer);
+/** Numbers of the first parts of a histogram or a summary. A histogram without a sum leaves the first one out. */
+export const SUM_PART = 0;
+export const COUNT_PART = 1;
+/** The first bucket or quantile. */
+export const FIRST_NUMBER_PART = 2;
 
-function wordPart(word: string, naming: Pick<SeriesNaming, 'suffix' | 'label'>, labelValue = ''): SeriesPart {
-  const keyStart = WORDS.indexOf(word);
-  return { ...naming, labelValue: () => labelValue, key: words, keyStart, keyEnd: keyStart + word.length };
+const NO_NUMBERS = new PointNumbers(0);
+
+function wordNaming(suffix: string, label = '', labelValue = ''): SeriesNaming {
+  return { suffix, label, labelValue: () => labelValue };
 }
 
-/** The point as a whole. */
-export const VALUE_PART: SeriesPart = { suffix: '', label: '', labelValue: () => '', key: words, keyStart: 0, keyEnd: 0 };
-export const SUM_PART = wordPart('sum', { suffix: '_sum', label: '' });
-export const COUNT_PART = wordPart('count', { suffix: '_count', label: '' });
-export const INFINITY_PART = wordPart('inf', { suffix: '_bucket', label: 'le' }, '+Inf');
+const WHOLE = wordNaming('');
+const SUM = wordNaming('_sum');
+const COUNT = wordNaming('_count');
+const INFINITY = wordNaming('_bucket', 'le', '+Inf');
 
-class NumberedPart implements SeriesPart {
+/** A point that is one series. */
+export const WHOLE_POINT: PointParts = { count: 1, numbers: NO_NUMBERS, numberCount: 0, naming: () => WHOLE };
+
+class NumberNaming implements SeriesNaming {
   readonly suffix: string;
   readonly label: string;
-  key = words;
-  keyStart = 0;
-  keyEnd = 0;
-  #value = 0;
+  value = 0;
 
   constructor(suffix: string, label: string) {
     this.suffix = suffix;
     this.label = label;
   }
 
-  readonly labelValue = (): string => formatDecimal(this.#value);
+  readonly labelValue = (): string => formatDecimal(this.value);
+}
 
-  of(numbers: PointNumbers, index: number): SeriesPart {
-    this.key = numbers.view;
-    this.keyStart = index * 8;
-    this.keyEnd = index * 8 + 8;
-    this.#value = numbers.values[index]!;
+/** Sum, count, a bucket for each finite bound, and the one that goes to infinity. */
+export class ClassicHistogramParts implements PointParts {
+  readonly #bucket = new NumberNaming('_bucket', 'le');
+  numbers = NO_NUMBERS;
+  numberCount = 0;
+  count = 0;
+
+  /** Those of a point, as long as it stays what it is. */
+  of(point: HistogramPoint): this {
+    this.numbers = point.bounds;
+    // Without counts by bucket all observations are in the one that goes to infinity.
+    this.numberCount = point.counts.length === 0 ? 0 : finiteBounds(point);
+    this.count = FIRST_NUMBER_PART + this.numberCount + 1;
     return this;
+  }
+
+  naming(part: number): SeriesNaming {
+    if (part < FIRST_NUMBER_PART) return part === SUM_PART ? SUM : COUNT;
+    if (part === this.count - 1) return INFINITY;
+    this.#bucket.value = this.numbers.values[part - FIRST_NUMBER_PART]!;
+    return this.#bucket;
   }
 }
 
-const bucket = new NumberedPart('_bucket', 'le');
-const quantile = new NumberedPart('', 'quantile');
+/** Sum, count, and the quantiles. */
+export class SummaryParts implements PointParts {
+  readonly #quantile = new NumberNaming('', 'quantile');
+  numbers = NO_NUMBERS;
+  numberCount = 0;
+  count = 0;
 
-/** The bucket up to bound `index`; good until the next call. */
-export function bucketPart(bounds: PointNumbers, index: number): SeriesPart {
-  return bucket.of(bounds, index);
-}
+  /** Those of a point, as long as it stays what it is. */
+  of({ quantiles }: SummaryPoint): this {
+    this.numbers = quantiles;
+    this.numberCount = quantiles.length;
+    this.count = FIRST_NUMBER_PART + quantiles.length;
+    return this;
+  }
 
-/** A quantile of a summary; good until the next call. */
-export function quantilePart(quantiles: PointNumbers, index: number): SeriesPart {
-  return quantile.of(quantiles, index);
+  naming(part: number): SeriesNaming {
+    if (part < FIRST_NUMBER_PART) return part === SUM_PART ? SUM : COUNT;
+    this.#quantile.value = this.numbers.values[part - FIRST_NUMBER_PART]!;
+    return this.#quantile;
+  }
 }

@@ -8,9 +8,9 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../storage/runtime/otlp-options.ts';
 import { exemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
 import { exponentialHistogram } from './otlp-exponential.ts';
-import { customBucketsHistogram, explicitBoundsError, finiteBounds } from './otlp-histograms.ts';
+import { customBucketsHistogram, explicitBoundsError } from './otlp-histograms.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
-import { bucketPart, COUNT_PART, INFINITY_PART, quantilePart, SUM_PART, VALUE_PART, type SeriesPart } from './otlp-parts.ts';
+import { ClassicHistogramParts, COUNT_PART, FIRST_NUMBER_PART, SUM_PART, SummaryParts, WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 import type { TimeBounds } from './time-bounds.ts';
 
 /** What holds for one request: its time, and its tenant's limits. */
@@ -29,9 +29,10 @@ export interface OtlpSeriesSink {
   beginResource(resource: Span): void;
   beginScope(scope: Span, schemaUrl: Span): void;
   beginMetric(metric: MetricHeader): void;
-  /** `field` is the number of the attributes' fields; `isSingle` when the point is one series and no parts. */
-  point(point: Point, field: number, isSingle: boolean): void;
-  begin(part: SeriesPart, isDelta: boolean): void;
+  /** `field` is the number of the attributes' fields. */
+  point(point: Point, field: number, parts: PointParts): void;
+  /** The series that is part `part` of the point: each once, in their order, and some not at all. */
+  begin(part: number, isDelta: boolean): void;
   beginTargetInfo(): void;
   float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void;
   histogram(timestampMs: number, payload: Uint8Array, startMs: number): void;
@@ -52,6 +53,8 @@ export class OtlpSeries implements MetricsVisitor {
   readonly #limits: typeof LIMITS;
   readonly #labels: OtlpLabels;
   readonly #walker: MetricsWalker;
+  readonly #histogramParts = new ClassicHistogramParts();
+  readonly #summaryParts = new SummaryParts();
   #bytes: Uint8Array = NO_BYTES;
   #times: TimeBounds | undefined;
   #sink!: OtlpSeriesSink;
@@ -135,9 +138,9 @@ export class OtlpSeries implements MetricsVisitor {
       return;
     }
     const sink = this.#sink;
-    sink.point(point, ATTRIBUTES_FIELD.number, true);
+    sink.point(point, ATTRIBUTES_FIELD.number, WHOLE_POINT);
     const isStale = point.hasNoRecordedValue;
-    sink.begin(VALUE_PART, this.#isDelta && !isStale);
+    sink.begin(0, this.#isDelta && !isStale);
     if (isStale) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.float(point.timeMs, point.bitsLow, point.bitsHigh, startOf(point));
     if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
@@ -169,26 +172,27 @@ export class OtlpSeries implements MetricsVisitor {
       this.#refuse(point, this.#tooLong(quantiles.length));
       return;
     }
-    this.#sink.point(point, ATTRIBUTES_FIELD.summary, false);
+    this.#sink.point(point, ATTRIBUTES_FIELD.summary, this.#summaryParts.of(point));
     this.#partOf(point, SUM_PART, point.sum);
     this.#partOf(point, COUNT_PART, point.count);
-    for (let i = 0; i < quantiles.length; i++) this.#partOf(point, quantilePart(quantiles, i), values.values[i]!);
+    for (let i = 0; i < quantiles.length; i++) this.#partOf(point, FIRST_NUMBER_PART + i, values.values[i]!);
   }
 
   /** Cumulative counts by bound, the sum where there is one, and the count. */
   #classic(point: HistogramPoint): void {
-    this.#sink.point(point, ATTRIBUTES_FIELD.histogram, false);
+    const parts = this.#histogramParts.of(point);
+    this.#sink.point(point, ATTRIBUTES_FIELD.histogram, parts);
     if (point.hasSum) this.#partOf(point, SUM_PART, point.sum);
     this.#partOf(point, COUNT_PART, point.count);
     const exemplars = point.exemplarCount > 0 ? this.#readExemplars(point) : [];
     let cumulative = 0;
     let exemplar = 0;
     const { bounds, counts } = point;
-    const boundCount = counts.length === 0 ? 0 : finiteBounds(point);
+    const { numberCount: boundCount } = parts;
     for (let i = 0; i <= boundCount; i++) {
       const isLast = i === boundCount;
       cumulative += isLast ? 0 : counts.values[i]!;
-      this.#begin(point, isLast ? INFINITY_PART : bucketPart(bounds, i), isLast ? point.count : cumulative);
+      this.#begin(point, FIRST_NUMBER_PART + i, isLast ? point.count : cumulative);
       const bound = isLast ? Infinity : bounds.values[i]!;
       while (exemplar < exemplars.length && (isLast || exemplars[exemplar]!.value <= bound)) this.#sink.exemplar(exemplars[exemplar++]!);
       this.#sink.end();
@@ -207,20 +211,20 @@ export class OtlpSeries implements MetricsVisitor {
       return;
     }
     const sink = this.#sink;
-    sink.point(point, field, true);
-    sink.begin(VALUE_PART, this.#isDelta && !isStale);
+    sink.point(point, field, WHOLE_POINT);
+    sink.begin(0, this.#isDelta && !isStale);
     if (payload === undefined) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.histogram(point.timeMs, payload, startOf(point));
     if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
     sink.end();
   }
 
-  #partOf(point: Point, part: SeriesPart, value: number): void {
+  #partOf(point: Point, part: number, value: number): void {
     this.#begin(point, part, value);
     this.#sink.end();
   }
 
-  #begin(point: Point, part: SeriesPart, value: number): void {
+  #begin(point: Point, part: number, value: number): void {
     const isStale = point.hasNoRecordedValue;
     this.#sink.begin(part, this.#isDelta && !isStale);
     if (isStale) this.#sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);

@@ -22,6 +22,8 @@ export class SeriesHasher {
   /** The result of the last call: low, high, check. */
   readonly words = new Uint32Array(SERIES_ID_WORDS);
   readonly #fold: DataView;
+  /** How much of it the last labels took. */
+  #foldEnd = 0;
   /** A text's bytes, twice. */
   #textBytes = new Uint8Array(1024);
   #text = new DataView(this.#textBytes.buffer);
@@ -71,13 +73,21 @@ export class SeriesHasher {
   /** The id of a label set into `words`. `labels` are sorted, unique and without empty values. At most 256 labels. */
   hashLabels(labels: Labels): void {
     if (labels.length > 512) throw new Error(`BUG: ${labels.length / 2} labels to hash`);
-    let position = 0;
-    for (const text of labels) {
-      const length = this.#writeText(text);
-      this.hashSpan(this.#text, 0, length);
-      for (let word = 0; word < SERIES_ID_WORDS; word++, position += 4) this.#fold.setUint32(position, this.words[word]!, true);
-    }
-    this.hashSpan(this.#fold, 0, position);
+    for (let i = 0; i < labels.length; i++) this.#foldText(i, labels[i]!);
+    this.#foldEnd = labels.length * SERIES_ID_WORDS * 4;
+    this.hashSpan(this.#fold, 0, this.#foldEnd);
+  }
+
+  /** The id into `words` of the labels that were hashed last, with `text` in place of the one at `index`. */
+  rehashLabels(index: number, text: string): void {
+    this.#foldText(index, text);
+    this.hashSpan(this.#fold, 0, this.#foldEnd);
+  }
+
+  #foldText(index: number, text: string): void {
+    const length = this.#writeText(text);
+    this.hashSpan(this.#text, 0, length);
+    for (let word = 0; word < SERIES_ID_WORDS; word++) this.#fold.setUint32((index * SERIES_ID_WORDS + word) * 4, this.words[word]!, true);
   }
 
   /** Puts a text's UTF-8 where it is hashed, and answers with its length. */

@@ -87,10 +87,13 @@ export const LIMITS = {
    */
   otlpUncompressedBytesMax: 16 * MIB,
   /**
-   * Series, and parts of them, whose ids a Worker remembers by their bytes: 40 bytes each, so 10 MiB. A histogram takes one a bucket. Of what is
-   * beyond, the ids are computed from the attributes each time, at some ten times the CPU; nothing else changes.
+   * What a Worker remembers of ids by the bytes of OTLP: about 35 bytes a series that is a point of its own, 33 each for its metric and resource, 12 for
+   * each bucket of a histogram, and attributes once each, up to half of it. 200,000 series of numbers, or 140,000 histograms of 11 bounds. Of
+   * what is beyond, ids are computed from the attributes each time, at some five times the CPU; nothing else changes.
    */
-  otlpIdCacheEntriesMax: 256 * KIB,
+  otlpIdCacheBytesMax: 40 * MIB,
+  /** When that is full and less than half of it was used in such a time, it starts empty: three exports at the interval that SDKs have by default. */
+  otlpIdCacheWindowMs: 3 * MINUTE_MS,
   /** Attributes of a resource, a scope, a data point or an exemplar, as encoded: what the labels of one series can need, and some room. */
   otlpAttributesBytesMax: 256 * KIB,
   /** How deep an attribute's arrays and lists may nest: whoever nests more does not describe a series. Protobuf's own limit is 100. */

@@ -125,12 +125,14 @@ async function measure(requests: readonly Uint8Array[], send: Send, cpuMs: numbe
 
 /**
  * `--tiny` shows that it works, `--json FILE` keeps the figures, `--only TEXT` measures the shapes with that in their names, as a profile wants it, and
- * `--series N` has so many behind remote write, a multiple of 100. One line a shape.
+ * `--series N` has so many behind remote write and so many data points behind OTLP, a multiple of 100. One line a shape.
  */
 export async function benchDoors(args: readonly string[], say: (line: string) => void): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { tiny: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string', default: '' }, series: { type: 'string' } } });
   const isTiny = values.tiny;
-  const podCount = values.series !== undefined ? Number(values.series) / SERIES_PER_POD : isTiny ? 20 : 400;
+  const seriesCount = values.series === undefined ? undefined : Number(values.series);
+  const podCount = (seriesCount ?? (isTiny ? 2_000 : 40_000)) / SERIES_PER_POD;
+  const otlpPointCount = seriesCount ?? (isTiny ? 800 : 16_000);
   if (!Number.isInteger(podCount) || podCount < 1) throw new Error('--series: a multiple of 100');
   const results: Record<string, Result> = {};
   const run = async (name: string, load: () => readonly Uint8Array[], send: Send): Promise<Result | undefined> => {
@@ -151,7 +153,7 @@ export async function benchDoors(args: readonly string[], say: (line: string) =>
   }
   for (const [name, shape] of Object.entries(OTLP_SHAPES)) {
     if (!name.includes(values.only)) continue;
-    const { requests, encoding } = shape(NOW_MS, isTiny ? 1 : 20);
+    const { requests, encoding } = shape(NOW_MS, otlpPointCount);
     await run(name, () => requests, otlpDoor(encoding));
   }
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ varve: VARVE_VERSION, results }, null, 2));

@@ -2,14 +2,15 @@ import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry
 import { AggregationTemporality, DataPointType, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { OtlpEncoding } from '../../ingest/from-otlp.ts';
 
-/** Requests of one sender, each a minute's export of another instance. */
+/** Requests of one sender, each a minute's export of another instance, with up to POINTS_PER_REQUEST data points. */
 interface Shape {
   readonly requests: readonly Uint8Array[];
   readonly encoding: OtlpEncoding;
 }
 
 const POINTS_PER_METRIC = 20;
-const METRICS = 40;
+const METRICS_PER_REQUEST = 40;
+const POINTS_PER_REQUEST = POINTS_PER_METRIC * METRICS_PER_REQUEST;
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 type Kind = 'numbers' | 'histograms' | 'exponential' | 'full-exponential';
@@ -18,7 +19,7 @@ type Kind = 'numbers' | 'histograms' | 'exponential' | 'full-exponential';
 const FULL_COUNTS = Array.from({ length: 160 }, (_, b) => Math.round(5_000 * Math.exp(-(((b - 80) / 30) ** 2))));
 
 /** What the OpenTelemetry SDK's own serializers make of it. */
-function instance(nowMs: number, index: number, kind: Kind): ResourceMetrics {
+function instance(nowMs: number, index: number, metricCount: number, kind: Kind): ResourceMetrics {
   const time: [number, number] = [nowMs / 1000, 0];
   const dataPoint = (i: number): object => ({
     startTime: [nowMs / 1000 - 3600, 0],
@@ -37,7 +38,7 @@ function instance(nowMs: number, index: number, kind: Kind): ResourceMetrics {
     resource: {
       attributes: { 'service.name': 'shop', 'service.namespace': 'eu', 'service.instance.id': `instance-${index}`, 'host.name': `host-${index}`, 'telemetry.sdk.language': 'nodejs' },
     },
-    scopeMetrics: [{ scope: { name: '@opentelemetry/instrumentation-http', version: '0.200.0' }, metrics: Array.from({ length: METRICS }, (_, m) => metric(m)) }],
+    scopeMetrics: [{ scope: { name: '@opentelemetry/instrumentation-http', version: '0.200.0' }, metrics: Array.from({ length: metricCount }, (_, m) => metric(m)) }],
   } as unknown as ResourceMetrics;
 }
 
@@ -48,15 +49,21 @@ function valueOf(kind: Kind, i: number): unknown {
   return { count: bucketCounts.reduce((sum, count) => sum + count), sum: 12.5, scale: 3, zeroCount: 0, positive: { offset: -20, bucketCounts }, negative: { offset: 0, bucketCounts: [] }, min: 0, max: 1 };
 }
 
-function shape(kind: Kind, encoding: OtlpEncoding): (nowMs: number, instances: number) => Shape {
+function shape(kind: Kind, encoding: OtlpEncoding): (nowMs: number, pointCount: number) => Shape {
   const serializer = encoding === 'json' ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  return (nowMs, instances) => ({ encoding, requests: Array.from({ length: instances }, (_, i) => serializer.serializeRequest(instance(nowMs, i, kind))!) });
+  return (nowMs, pointCount) => {
+    const requests = Array.from({ length: Math.ceil(pointCount / POINTS_PER_REQUEST) }, (_, i) => {
+      const points = Math.min(POINTS_PER_REQUEST, pointCount - i * POINTS_PER_REQUEST);
+      return serializer.serializeRequest(instance(nowMs, i, points / POINTS_PER_METRIC, kind))!;
+    });
+    return { encoding, requests };
+  };
 }
 
-export const OTLP_SHAPES: Readonly<Record<string, (nowMs: number, instances: number) => Shape>> = {
+/** Each makes the requests of `pointCount` data points, a multiple of POINTS_PER_METRIC, that come again and again. */
+export const OTLP_SHAPES: Readonly<Record<string, (nowMs: number, pointCount: number) => Shape>> = {
   'sums and gauges, protobuf': shape('numbers', 'protobuf'),
-  // Fewer of them: a Worker remembers so many series and no more, and what is beyond costs ten times as much.
-  'histograms of 12 buckets, protobuf': (nowMs, instances) => shape('histograms', 'protobuf')(nowMs, Math.ceil(instances / 2)),
+  'histograms of 12 buckets, protobuf': shape('histograms', 'protobuf'),
   'exponential histograms of 40 buckets, protobuf': shape('exponential', 'protobuf'),
   'exponential histograms of 160 buckets, protobuf': shape('full-exponential', 'protobuf'),
   'sums and gauges, JSON': shape('numbers', 'json'),

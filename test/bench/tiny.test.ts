@@ -20,8 +20,8 @@ test.each(['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store'
   expect(run.stdout).toContain('varve');
 });
 
-test('bench -- doors --tiny', { timeout: 60_000 }, () => {
-  const run = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts'), 'doors', '--tiny'], { encoding: 'utf8' });
+test.each([[], ['--series', '900']])('bench -- doors --tiny %j', { timeout: 60_000 }, (...series) => {
+  const run = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts'), 'doors', '--tiny', ...series], { encoding: 'utf8' });
   expect(run.status, run.stdout + run.stderr).toBe(0);
   expect(run.stdout.trim().split('\n')).toHaveLength(9);
 });

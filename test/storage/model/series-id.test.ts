@@ -67,6 +67,19 @@ describe('what differs in the least has another id', () => {
   differ(['a', 'x'.repeat(2000)], ['a', `${'x'.repeat(1999)}y`], ['a', `y${'x'.repeat(1999)}`]);
 });
 
+test('labels hashed again with another text in one place are as if hashed anew', () => {
+  const texts = ['', 'x', 'é', '\ud800', 'y'.repeat(63), 'y'.repeat(64), 'y'.repeat(65), `${'y'.repeat(63)}é`, 'z'.repeat(3000), '1'];
+  const labels = ['__name__', 'up', 'a', 'b', 'le', '0.5'];
+  hasher.hashLabels(labels);
+  for (const text of texts) {
+    for (const index of [1, 5]) {
+      labels[index] = text;
+      hasher.rehashLabels(index, text);
+      expect([...hasher.words].join(':'), `${text} at ${index}`).toBe(idOf(labels, new SeriesHasher(key)));
+    }
+  }
+});
+
 test('another key gives other ids, whichever of its bits is changed', () => {
   const ids = new Set<string>();
   for (let bit = 0; bit < 128; bit++) {
