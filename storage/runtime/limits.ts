@@ -190,6 +190,11 @@ export const LIMITS = {
   exemplarsRememberedMax: 8 * KIB,
   /** Series of differences whose sum is remembered; others are read from storage again. About 150 bytes each without buckets. */
   deltaSumsMax: 16 * KIB,
+  /**
+   * Samples of such series that a commit writes anew since differences came behind them: half of it to put these in their place in time, the
+   * other half to add those for which that is too much to the newest sample alone. What a Collector sends after an hour has some thousands.
+   */
+  deltaRaisedSamplesMax: 32 * KIB,
   /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
   groupCommitBatchesMax: 64,
   /**
@@ -421,7 +426,7 @@ assert(LIMITS.writeBodyMsMax < LIMITS.requestMemoryMsMax, 'a body that is still 
 assert(LIMITS.queueMessageBytesMax <= LIMITS.queueBatchBytesMax, 'a message fits one call of the queue');
 assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');
 assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
-assert(LIMITS.batchSamplesMax <= LIMITS.logEntriesMax * LIMITS.logRoomShare, 'a batch fits the room that a log has while it is sealed');
+assert(LIMITS.batchSamplesMax + LIMITS.deltaRaisedSamplesMax <= LIMITS.logEntriesMax * LIMITS.logRoomShare, 'a batch fits the room that a log has while it is sealed');
 assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the log of a store');
 assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');
 assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full logs can be merged');

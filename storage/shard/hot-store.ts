@@ -18,7 +18,7 @@ import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
-import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
+import { committedSamples, lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
 import { ofList, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { Selects } from './selects.ts';
 import { Segments } from './segments.ts';
@@ -94,6 +94,7 @@ export class HotStore {
     series_refused_total: 0,
     samples_refused_by_age_total: 0,
     deltas_refused_by_order_total: 0,
+    delta_sums_raised_total: 0,
   };
 
   /** Opens the store, bringing the schema up to date and memory back to what storage holds. */
@@ -116,7 +117,7 @@ export class HotStore {
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.appendStored(batch));
-    this.#deltas = new DeltaSums((ref, timeMs) => lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs), limits.deltaSumsMax);
+    this.#deltas = new DeltaSums(committedSamples({ segments: this.#segments, head: this.#head }), limits);
     const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
     this.#upkeep = new Upkeep(parts, retentionMs, isArchived ? this.archive.mark : undefined);
   }
@@ -175,9 +176,7 @@ export class HotStore {
 
   /** A series' newest sample at or before a time (Unix ms). */
   lastSampleAt(ref: number, timeMs: number): StoredSample | undefined {
-    const sample = lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs);
-    this.#fence();
-    return sample;
+    return this.#fenced(lastSampleAt({ segments: this.#segments, head: this.#head }, ref, timeMs));
   }
 
   /** Samples older than this (Unix ms) are pruned, and refused when they come; -Infinity when nothing was pruned. */
@@ -376,7 +375,7 @@ export class HotStore {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
     const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
     const outcome = this.#taken.take(batch, refs, context);
-    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = outcome;
+    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, raised } = outcome;
     const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
     const exemplars = 'listRefs' in batch ? [] : exemplarsToStore(batch, refs);
     this.#exemplars.stage(exemplars);
@@ -388,6 +387,7 @@ export class HotStore {
     counters.exemplars_appended_total += exemplars.length;
     counters.samples_refused_by_age_total += refusedByAge;
     counters.deltas_refused_by_order_total += refusedByOrder;
+    counters.delta_sums_raised_total += raised;
     counters.series_created_total += added.length;
     counters.series_refused_total += refusedSeries;
     const reasons = { outcome, refusedSeries, seriesCount: this.#series.count + added.length, floorMs: this.archive.writeFloorMs };
@@ -399,7 +399,7 @@ export class HotStore {
     const taken = this.#taken;
     const { sampleCount } = taken;
     const hasExemplars = this.#exemplars.hasStaged;
-    if (sampleCount === 0 && added.length === 0 && !hasExemplars) return;
+    if (sampleCount === 0 && added.length === 0 && !hasExemplars) return this.#deltas.noteCommitted();
     const rows = taken.rows(this.#limits.sqlRowBytesMax);
     this.#upkeep.sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
     const encoded = rows.map(encodeWalRow);

@@ -1,3 +1,4 @@
+import type { CommittedSamples } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
 import { NO_ENTRY } from './log-head.ts';
 import { appendInRange, lowerBound, type Piece } from './piece.ts';
@@ -129,6 +130,17 @@ export function lastSampleAt({ segments, head }: ReadSources, ref: number, timeM
     }
   }
   return best;
+}
+
+/** What sums of differences are made from. */
+export function committedSamples(sources: ReadSources): CommittedSamples {
+  return {
+    lastAt: (ref, timeMs) => lastSampleAt(sources, ref, timeMs),
+    from: (ref, timeMs, samplesMax) => {
+      const { timestampsMs, valueBits, payloads, startsMs, nextStartMs = Infinity } = readSeries(sources, ref, timeMs, Infinity, samplesMax);
+      return { samples: Array.from(timestampsMs, (_, i) => sample(timestampsMs[i]!, valueBits, i, payloads, startsMs)), untilMs: nextStartMs };
+    },
+  };
 }
 
 function lastInLog(head: LogHead, ref: number, timeMs: number): StoredSample | undefined {

@@ -1,6 +1,6 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { hasOneFloatEach, type BatchSamples } from './append-message.ts';
-import type { DeltaOutcome, DeltaSums } from './delta-sums.ts';
+import type { DeltaOutcome, DeltaSums, Sum } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
 import { payloadOf, rebasePayloads } from './payloads.ts';
 import { REFUSED_REF } from './resolve-series.ts';
@@ -13,8 +13,10 @@ export interface TakenBatch {
   readonly refusedWithSeries: number;
   /** Below the floor: nothing that old may be readable again. */
   readonly refusedByAge: number;
-  /** Differences that came behind newer ones, and were not there before: there is no place for them in the sum. */
+  /** Differences that came behind newer ones, were not there before, and cannot be added any more. */
   readonly refusedByOrder: number;
+  /** Samples of before that are written anew, since differences came behind them. */
+  readonly raised: number;
   readonly histogramsRefused: number;
   /** Positions in the batch of the series that the refused samples are of, rising. */
   readonly refusedSeries: readonly number[];
@@ -106,6 +108,8 @@ export class TakenSamples implements LogBatch {
     let refusedSeries: number[] | undefined;
     /** Series that have had a sample taken, made when the first one is found to be sent again. */
     let takenRefs: Set<number> | undefined;
+    /** Refs and sums that are written anew, made when the first one is. */
+    let raised: [ref: number, sum: Sum][] | undefined;
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = seriesRefs[i]!;
       const end = batch.sampleEnd[i]!;
@@ -130,12 +134,13 @@ export class TakenSamples implements LogBatch {
         let startMs = startsMs === undefined ? 0 : startsMs[sample]!;
         if (isDelta !== undefined && isDelta[i] === 1) {
           const outcome: DeltaOutcome = context.deltas.add(ref, timestampMs, low, high, payload, startMs);
-          if (outcome === 'late') {
+          if (outcome === 'refused') {
             refusedByOrder++;
             histogramsRefused += isHistogram(batch, sample);
             continue;
           }
           if (outcome === 'known') continue;
+          if ('raised' in outcome) for (const sum of outcome.raised) (raised ??= []).push([ref, sum]);
           ({ bitsLow: low, bitsHigh: high, payload, startMs } = outcome);
         } else if (head.endsWith(ref, timestampMs, low, high, payload, startMs)) {
           takenRefs ??= new Set(refs.subarray(0, taken));
@@ -154,7 +159,9 @@ export class TakenSamples implements LogBatch {
       if (refusedByAge + refusedByOrder > refusedBefore) (refusedSeries ??= []).push(i);
     }
     this.sampleCount = taken;
-    return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, refusedSeries: refusedSeries ?? NO_SERIES };
+    if (raised !== undefined) this.#takeRaised(raised);
+    const counts = { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, raised: raised?.length ?? 0 };
+    return { ...counts, refusedSeries: refusedSeries ?? NO_SERIES };
   }
 
   /** A batch of which nothing is refused or known, as columns. */
@@ -165,7 +172,21 @@ export class TakenSamples implements LogBatch {
     this.valueBits.set(valueBits.subarray(0, sampleCount * 2), before * 2);
     this.startsMs?.fill(0, before, before + sampleCount);
     this.sampleCount = before + sampleCount;
-    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, histogramsRefused: 0, refusedSeries: NO_SERIES };
+    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, histogramsRefused: 0, raised: 0, refusedSeries: NO_SERIES };
+  }
+
+  /** Behind the batch, in the order in which they were made: of samples with one timestamp the last one counts. */
+  #takeRaised(raised: readonly (readonly [ref: number, sum: Sum])[]): void {
+    this.#reserve(this.sampleCount + raised.length);
+    for (const [ref, { timestampMs, bitsLow, bitsHigh, payload, startMs }] of raised) {
+      const at = this.sampleCount++;
+      this.refs[at] = ref;
+      this.timestampsMs[at] = timestampMs;
+      this.valueBits[at * 2] = payload === undefined ? bitsLow : this.#addPayload(payload);
+      this.valueBits[at * 2 + 1] = bitsHigh;
+      if (startMs !== 0) this.startsMs ??= new Float64Array(this.refs.length);
+      if (this.startsMs !== undefined) this.startsMs[at] = startMs;
+    }
   }
 
   #addPayload(payload: Uint8Array): number {

@@ -59,18 +59,6 @@ describe('differences', () => {
     expect(dump(later)).toEqual(sums([10, 1], [20, 3], [30, 7], [40, 15], [50, 31]));
   });
 
-  test('that were never seen and come behind newer ones are refused and counted', () => {
-    const { store, reopened } = open();
-    write(store, deltas([10, 1], [30, 2]));
-    for (const each of [() => store, reopened]) {
-      expect(write(each(), deltas([20, 5], [40, 1]))).toMatchObject({
-        samplesStored: 1,
-        refusals: [{ kind: 'bad-data', samples: 1, message: '1 delta samples came behind newer ones of their series and can no longer be added up' }],
-      });
-    }
-    expect(dump(reopened())).toEqual(sums([10, 1], [30, 3], [40, 4]));
-  });
-
   test('a stale marker stays one, and the sum goes on behind it', () => {
     const { store, reopened } = open();
     write(store, deltas([10, 1], [20, STALE], [30, STALE]));

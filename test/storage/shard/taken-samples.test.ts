@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { NO_PAYLOADS } from '../../../storage/chunk/index.ts';
 import type { BatchSamples } from '../../../storage/shard/append-message.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { DeltaSums } from '../../../storage/shard/delta-sums.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { LogHead } from '../../../storage/shard/log-head.ts';
@@ -43,7 +44,7 @@ test('a batch that is newer throughout is taken as one would be that is looked a
     const random = new SeededRandom(seed);
     const head = new LogHead(10_000);
     head.reserveSeries(SERIES);
-    const context: TakeContext = { head, floorMs: random.below(12), deltas: new DeltaSums(() => undefined, 10) };
+    const context: TakeContext = { head, floorMs: random.below(12), deltas: new DeltaSums({ lastAt: () => undefined, from: () => ({ samples: [], untilMs: Infinity }) }, LIMITS) };
     const [taken, oneByOne] = [new TakenSamples(), new TakenSamples()];
     for (let step = 0; step < 30; step++) {
       const { batch, refs } = randomBatch(random, step);
