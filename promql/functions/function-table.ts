@@ -18,11 +18,21 @@ import { delta, increase, rate } from './rate.ts';
 import { deriv, predictLinear } from './regression.ts';
 import { avgOverTime, sumOverTime } from './sum-over-time.ts';
 import type { WindowFunction } from './window-function.ts';
+import { geometryBytesPerStep } from './window-geometry.ts';
+
+export interface WindowImplementation {
+  readonly kind: 'window';
+  readonly apply: WindowFunction;
+  readonly keepsName: boolean;
+  readonly workPerSample: number;
+  /** What it keeps from one series to the next of each of so many steps. */
+  readonly keptBytesPerStep?: (stepCount: number) => number;
+}
 
 /** How a function is carried out. `planned` ones are nodes of a plan of their own. */
 export type FunctionImplementation =
   | { readonly kind: 'planned' }
-  | { readonly kind: 'window'; readonly apply: WindowFunction; readonly keepsName: boolean; readonly workPerSample: number }
+  | WindowImplementation
   | { readonly kind: 'float'; readonly apply: FloatFunction | PartialFloatFunction }
   | { readonly kind: 'date'; readonly apply: DateFunction }
   | { readonly kind: 'histogram'; readonly apply: (histogram: FloatHistogram) => number }
@@ -37,6 +47,10 @@ function overWindow(apply: WindowFunction, keepsName = false): FunctionImplement
 /** Goes through the series once, however much its windows overlap. */
 function inOnePass(apply: WindowFunction, keepsName = false): FunctionImplementation {
   return { kind: 'window', apply, keepsName, workPerSample: 1 / 16 };
+}
+
+function rateOverWindow(apply: WindowFunction): FunctionImplementation {
+  return { kind: 'window', apply, keepsName: false, workPerSample: 1 / 16, keptBytesPerStep: geometryBytesPerStep };
 }
 
 /** Sorts each window. */
@@ -81,7 +95,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   day_of_year: ofDate(dayOfYear),
   days_in_month: ofDate(daysInMonth),
   deg: ofFloat(deg),
-  delta: inOnePass(delta),
+  delta: rateOverWindow(delta),
   deriv: overWindow(deriv),
   double_exponential_smoothing: overWindow(doubleExponentialSmoothing),
   end: PLANNED,
@@ -98,7 +112,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   histogram_sum: ofHistogram(histogramSum),
   hour: ofDate(hour),
   idelta: inOnePass(idelta),
-  increase: inOnePass(increase),
+  increase: rateOverWindow(increase),
   info: PLANNED,
   irate: inOnePass(irate),
   label_join: PLANNED,
@@ -120,7 +134,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   quantile_over_time: sortingWindows(quantileOverTime),
   rad: ofFloat(rad),
   range: PLANNED,
-  rate: inOnePass(rate),
+  rate: rateOverWindow(rate),
   resets: inOnePass(resets),
   round: ofFloat(round),
   scalar: PLANNED,

@@ -3,7 +3,7 @@ import type { FloatColumn } from '../operators/sample-columns.ts';
 import type { StepColumns } from '../operators/step-series.ts';
 import { extendedRate } from './extended-rate.ts';
 import { extrapolation, knownStartMs } from './extrapolation.ts';
-import { geometryOf, type WindowGeometry } from './window-geometry.ts';
+import { computeGeometry, GEOMETRY_STEPS_MAX, geometryOf, type WindowGeometry } from './window-geometry.ts';
 import { histogramRate } from './rate-of-histograms.ts';
 import { isStartOverlap, isStartReset } from './start-timestamps.ts';
 import { hasHistograms, isMixedWindow, metricNameOf, windowEndMs } from './window-function.ts';
@@ -53,21 +53,32 @@ function rateOfKind(input: WindowInput, out: StepColumns, kind: RateKind): void 
  */
 function setSteadyRates(input: WindowInput, out: StepColumns, kind: RateKind): void {
   const divisor = kind.perSecond ? input.rangeMs / 1000 : 1;
+  const stepCount = input.floatWindows.from.length;
+  if (stepCount > GEOMETRY_STEPS_MAX) {
+    for (let step = 0; step < stepCount; step += GEOMETRY_STEPS_MAX) {
+      setRatesOf(input, out, kind, computeGeometry(input, divisor, step, Math.min(stepCount, step + GEOMETRY_STEPS_MAX)), divisor);
+    }
+    return;
+  }
   const geometry = geometryOf(input, divisor);
   if (geometry.isWhole && kind.isCounter) {
     setWholeCounterRates(input, out.values, geometry, divisor);
     if (out.values.length > 0) out.setAllFloats();
-    return;
-  }
-  const { values } = input.floats;
-  const { from, to } = input.floatWindows;
-  for (let step = 0; step < from.length; step++) {
-    const first = from[step]!;
-    const last = to[step]! - 1;
+  } else setRatesOf(input, out, kind, geometry, divisor);
+}
+
+/** The steps that the geometry is of. */
+function setRatesOf({ floats, floatWindows }: WindowInput, out: StepColumns, kind: RateKind, geometry: WindowGeometry, divisor: number): void {
+  const { values } = floats;
+  const { from, to } = floatWindows;
+  const { firstStep, factors } = geometry;
+  for (let at = 0; at < factors.length; at++) {
+    const first = from[firstStep + at]!;
+    const last = to[firstStep + at]! - 1;
     if (last <= first) continue;
     const difference = values[last]! - values[first]!;
-    const factor = kind.isCounter ? factorFromZero(geometry, step, values[first]!, difference, divisor) : geometry.factors[step]!;
-    out.setFloat(step, difference * factor);
+    const factor = kind.isCounter ? factorFromZero(geometry, at, values[first]!, difference, divisor) : factors[at]!;
+    out.setFloat(firstStep + at, difference * factor);
   }
 }
 
@@ -85,12 +96,12 @@ function setWholeCounterRates({ floats, floatWindows }: WindowInput, results: Fl
   }
 }
 
-/** The factor for a counter, which is not stretched to before it would have been zero. */
-function factorFromZero({ sampledSeconds, toStartSeconds, toEndSeconds, factors }: WindowGeometry, step: number, start: number, difference: number, divisor: number): number {
-  if (!(difference > 0 && start >= 0)) return factors[step]!;
-  const sampled = sampledSeconds[step]!;
+/** The factor for a counter at a place of the geometry, which is not stretched to before it would have been zero. */
+function factorFromZero({ sampledSeconds, toStartSeconds, toEndSeconds, factors }: WindowGeometry, at: number, start: number, difference: number, divisor: number): number {
+  if (!(difference > 0 && start >= 0)) return factors[at]!;
+  const sampled = sampledSeconds[at]!;
   const toZeroSeconds = sampled * (start / difference);
-  return toZeroSeconds < toStartSeconds[step]! ? (sampled + toZeroSeconds + toEndSeconds[step]!) / sampled / divisor : factors[step]!;
+  return toZeroSeconds < toStartSeconds[at]! ? (sampled + toZeroSeconds + toEndSeconds[at]!) / sampled / divisor : factors[at]!;
 }
 
 /** Windows that hold histograms; those with both kinds have no result. */

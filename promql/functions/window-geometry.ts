@@ -2,8 +2,9 @@ import type { Windows } from '../operators/windows.ts';
 import { EDGE_TOLERANCE } from './extrapolation.ts';
 import type { WindowInput } from './window-function.ts';
 
-/** What rates need of windows with two samples or more that hangs on timestamps alone, by step. See extrapolation.ts. */
+/** What rates need of windows with two samples or more that hangs on timestamps alone, by step from `firstStep` on. See extrapolation.ts. */
 export interface WindowGeometry {
+  readonly firstStep: number;
   readonly sampledSeconds: Float64Array;
   readonly toStartSeconds: Float64Array;
   readonly toEndSeconds: Float64Array;
@@ -18,28 +19,42 @@ export interface WindowGeometry {
 /** More than rounding can make of a quotient. */
 const MARGIN = 1 + 1e-9;
 
+const ARRAYS = 5;
+
+/** Over more steps, of which only a subquery has as many, the geometry is made for so many at a time and not kept: it takes more than all else. */
+export const GEOMETRY_STEPS_MAX = 16 * 1024;
+
+/** What is kept of each of so many steps. */
+export function geometryBytesPerStep(stepCount: number): number {
+  return stepCount > GEOMETRY_STEPS_MAX ? 0 : ARRAYS * Float64Array.BYTES_PER_ELEMENT;
+}
+
 /** Series with the same timestamps have the same windows, the very object; and windows are of one call, which has one divisor. */
 const known = new WeakMap<Windows, WindowGeometry>();
 
-/** `divisor` is the seconds of the range where a rate is asked for, else 1. */
+/** That of all steps. `divisor` is the seconds of the range where a rate is asked for, else 1. */
 export function geometryOf(input: WindowInput, divisor: number): WindowGeometry {
   let geometry = known.get(input.floatWindows);
-  if (geometry === undefined) known.set(input.floatWindows, (geometry = computeGeometry(input, divisor)));
+  if (geometry === undefined) known.set(input.floatWindows, (geometry = computeGeometry(input, divisor, 0, input.floatWindows.from.length)));
   return geometry;
 }
 
-/** In one loop without objects, for it runs once a step wherever each series has timestamps of its own. To the bit what `reachOf` says. */
-function computeGeometry(input: WindowInput, divisor: number): WindowGeometry {
+/**
+ * That of the steps from `firstStep` up to, not including, `endStep`: in one loop without objects, for it runs once a step wherever each series
+ * has timestamps of its own. To the bit what `reachOf` says.
+ */
+export function computeGeometry(input: WindowInput, divisor: number, firstStep: number, endStep: number): WindowGeometry {
   const { timestampsMs } = input.floats;
   const { from, to } = input.floatWindows;
   const { rangeMs, reference } = input;
-  const sampledSeconds = new Float64Array(from.length);
-  const toStartSeconds = new Float64Array(from.length);
-  const toEndSeconds = new Float64Array(from.length);
-  const factors = new Float64Array(from.length);
-  const nearZeroRatios = new Float64Array(from.length);
+  const sampledSeconds = new Float64Array(endStep - firstStep);
+  const toStartSeconds = new Float64Array(endStep - firstStep);
+  const toEndSeconds = new Float64Array(endStep - firstStep);
+  const factors = new Float64Array(endStep - firstStep);
+  const nearZeroRatios = new Float64Array(endStep - firstStep);
   let isWhole = true;
-  for (let step = 0; step < from.length; step++) {
+  for (let step = firstStep; step < endStep; step++) {
+    const at = step - firstStep;
     const first = from[step]!;
     const last = to[step]! - 1;
     if (last <= first) {
@@ -56,11 +71,11 @@ function computeGeometry(input: WindowInput, divisor: number): WindowGeometry {
     if (toEnd >= threshold) toEnd = average / 2;
     let toStart = (firstMs - (rangeEndMs - rangeMs)) / 1000;
     if (toStart >= threshold) toStart = average / 2;
-    sampledSeconds[step] = sampled;
-    toStartSeconds[step] = toStart;
-    toEndSeconds[step] = toEnd;
-    factors[step] = (sampled + toStart + toEnd) / sampled / divisor;
-    nearZeroRatios[step] = (toStart / sampled) * MARGIN;
+    sampledSeconds[at] = sampled;
+    toStartSeconds[at] = toStart;
+    toEndSeconds[at] = toEnd;
+    factors[at] = (sampled + toStart + toEnd) / sampled / divisor;
+    nearZeroRatios[at] = (toStart / sampled) * MARGIN;
   }
-  return { sampledSeconds, toStartSeconds, toEndSeconds, factors, nearZeroRatios, isWhole };
+  return { firstStep, sampledSeconds, toStartSeconds, toEndSeconds, factors, nearZeroRatios, isWhole };
 }

@@ -50,8 +50,9 @@ export class WindowCallOperator implements Operator {
     const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
     this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
     this.#histogramWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
-    const argBytes = scalars.length * Float64Array.BYTES_PER_ELEMENT;
-    this.#held = new HeldColumns(context.budget, node.grid.count, argBytes + WINDOW_BYTES * 2 + SpareColumns.bytesPerStep(node.grid.count));
+    const stepCount = node.grid.count;
+    const ownBytes = scalars.length * Float64Array.BYTES_PER_ELEMENT + (implementation.keptBytesPerStep?.(stepCount) ?? 0);
+    this.#held = new HeldColumns(context.budget, stepCount, ownBytes + WINDOW_BYTES * 2 + SpareColumns.bytesPerStep(stepCount));
     this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition, node.position);
   }
 

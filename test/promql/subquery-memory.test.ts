@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Engine } from '../../promql/engine.ts';
 import type { SeriesSource } from '../../promql/series-source.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
 
 test('subqueries take room for their steps once they have a series, however many a query names', async () => {
   const query = Array.from({ length: 40 }, (_, i) => `max_over_time(nothing[500s:1ms] offset ${i}s)`).join(' or ');
@@ -61,4 +62,39 @@ test('what a subquery held is given back when it is through', async () => {
   // Scalars come first, one after the other.
   const query = `${Array.from({ length: 5 }, (_, i) => `scalar(sum(${one(i)})) * (`).join('')}${one(5)}${')'.repeat(5)}`;
   expect((await engine.instant(query, { timeMs: 1_700_000_000_000 })).value.kind).toBe('vector');
+});
+
+describe('what rates keep of each step', () => {
+  const range = { startMs: 1_700_000_000_000, stepMs: 1000 };
+  /** Of 10,000 steps, one series. */
+  const inLimits = (query: string, querySamplesMax: number) => engine.range(`sum(${query})`, { ...range, endMs: range.startMs + 9_999_000, limits: { querySamplesMax } });
+
+  test('counts', async () => {
+    await expect(inLimits('changes(m[1d])', 45_000)).resolves.toMatchObject({ value: { kind: 'matrix' } });
+    await expect(inLimits('rate(m[1d])', 45_000)).rejects.toMatchObject({ kind: 'limit' });
+    await expect(inLimits('rate(m[1d])', 60_000)).resolves.toMatchObject({ value: { kind: 'matrix' } });
+  });
+
+  test('is made piece by piece where there are many, and the rates are the same', async () => {
+    // Empty windows, windows of one sample, and counters that begin at zero: a sample every few seconds, with gaps.
+    const random = new SeededRandom(1);
+    const timestampsMs = Float64Array.from({ length: 4000 }, () => random.below(50_000_000)).sort();
+    const values = new Float64Array(4000);
+    for (let i = 1; i < 4000; i++) values[i] = values[i - 1]! + random.below(3);
+    const raw = { labels: labelsFrom({ __name__: 'c_total' }), timestampsMs: timestampsMs.map((at) => at + range.startMs), values, isStale: undefined, startTimestampsMs: undefined, histograms: undefined };
+    const one: SeriesSource = { select: async function* () { yield raw; } };
+    for (const call of ['rate', 'increase', 'delta']) {
+      const columns = async (fromSecond: number, toSecond: number): Promise<(number | undefined)[]> => {
+        const { value } = await new Engine({ source: one }).range(`${call}(c_total[20s])`, { startMs: range.startMs + fromSecond * 1000, endMs: range.startMs + (toSecond - 1) * 1000, stepMs: 1000 });
+        if (value.kind !== 'matrix') throw new Error(value.kind);
+        const [series] = value.series;
+        return Array.from(series!.values, (sample, step) => (series!.present?.[step] === 0 ? undefined : sample));
+      };
+      const pieces = await Promise.all(Array.from({ length: 5 }, (_, i) => columns(i * 10_000, (i + 1) * 10_000)));
+      const whole = await columns(0, 50_000);
+      expect(whole.filter((rate) => rate !== undefined).length).toBeGreaterThan(10_000);
+      expect(whole.filter((rate) => rate === undefined).length).toBeGreaterThan(10_000);
+      expect(whole).toEqual(pieces.flat());
+    }
+  });
 });
