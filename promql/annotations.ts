@@ -30,8 +30,14 @@ interface RepairSummary {
   maxDifference: number;
 }
 
-/** How many different texts a query keeps. One text a metric is possible; nobody reads more than a few. */
-const ANNOTATIONS_MAX = 10_000;
+/**
+ * What the different texts of a query take, in characters of 2 bytes: some 5,000 common ones. One a metric is possible, and names and label
+ * values may be long; nobody reads more than a few.
+ */
+export const ANNOTATION_CHARACTERS_MAX = 1024 * 1024;
+
+/** What a text takes beside itself, about. */
+const ENTRY_CHARACTERS = 64;
 
 interface Heard {
   readonly kind: AnnotationKind;
@@ -43,6 +49,9 @@ interface Heard {
 export class Annotations {
   readonly #byText = new Map<string, Heard>();
   readonly #repairs = new Map<string, RepairSummary>();
+  #characters = 0;
+  /** Of which kinds there were texts for which there was no room. */
+  readonly #cut = new Set<AnnotationKind>();
 
   /**
    * An annotation about the expression at `position`, from `node`, the expression whose evaluation it is. Of several equal texts one is
@@ -51,13 +60,13 @@ export class Annotations {
   add(annotation: Annotation, position: Position, node: Position = position): void {
     const known = this.#byText.get(annotation.text);
     const heard = { kind: annotation.kind, position, node };
-    if (known === undefined ? this.#byText.size < ANNOTATIONS_MAX : isLater(heard, known)) this.#byText.set(annotation.text, heard);
+    if (known === undefined ? this.#findRoom(annotation.kind, annotation.text) : isLater(heard, known)) this.#byText.set(annotation.text, heard);
   }
 
   addMonotonicityRepair(metricName: string, position: Position, repair: MonotonicityRepair): void {
     const summary = this.#repairs.get(metricName);
     if (summary === undefined) {
-      if (this.#repairs.size === ANNOTATIONS_MAX) return;
+      if (!this.#findRoom('info', metricName)) return;
       const { timestampMs, ...bounds } = repair;
       this.#repairs.set(metricName, { ...bounds, position, count: 1, minTimestampMs: timestampMs, maxTimestampMs: timestampMs });
       return;
@@ -74,11 +83,28 @@ export class Annotations {
   toResult(query: string): QueryAnnotations {
     const warnings: string[] = [];
     const infos: string[] = [];
+    const places = new Map<number, string>();
+    /** Thousands of texts may be about one expression. */
+    const placeOf = (position: Position): string => {
+      let place = places.get(position.start);
+      if (place === undefined) places.set(position.start, (place = lineAndColumn(query, position)));
+      return place;
+    };
     for (const [text, { kind, position }] of this.#byText) {
-      (kind === 'warning' ? warnings : infos).push(`${text} (${lineAndColumn(query, position)})`);
+      (kind === 'warning' ? warnings : infos).push(`${text} (${placeOf(position)})`);
     }
-    for (const [metricName, summary] of this.#repairs) infos.push(`${repairText(metricName, summary)} (${lineAndColumn(query, summary.position)})`);
-    return { warnings, infos };
+    for (const [metricName, summary] of this.#repairs) infos.push(`${repairText(metricName, summary)} (${placeOf(summary.position)})`);
+    return { warnings, infos, ...(this.#cut.size === 0 ? {} : { cut: [...this.#cut] }) };
+  }
+
+  #findRoom(kind: AnnotationKind, text: string): boolean {
+    const characters = text.length + ENTRY_CHARACTERS;
+    if (this.#characters + characters > ANNOTATION_CHARACTERS_MAX) {
+      this.#cut.add(kind);
+      return false;
+    }
+    this.#characters += characters;
+    return true;
   }
 }
 

@@ -55,6 +55,8 @@ export interface MatrixSeries {
 export interface QueryAnnotations {
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** Kinds of which there were more than are kept; those are not counted either. */
+  readonly cut?: readonly ('warning' | 'info')[];
 }
 
 export interface QueryStats {

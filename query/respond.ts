@@ -10,6 +10,8 @@ const ANNOTATIONS_MAX = 10;
 export interface Notes {
   readonly warnings?: readonly string[];
   readonly infos?: readonly string[];
+  /** Kinds of which there were more that nobody has counted. */
+  readonly cut?: readonly ('warning' | 'info')[] | undefined;
   /** The plan of a query as text. */
   readonly explain?: string | undefined;
 }
@@ -28,22 +30,23 @@ export const DATA_BEGINS = '{"status":"success","data":';
 
 /** What stands behind them. */
 export function* endText(notes: Notes): Generator<string> {
-  yield* noteText('warnings', 'warning', notes.warnings);
-  yield* noteText('infos', 'info', notes.infos);
+  yield* noteText('warnings', 'warning', notes.warnings, notes.cut);
+  yield* noteText('infos', 'info', notes.infos, notes.cut);
   if (notes.explain !== undefined) yield `,"explain":${JSON.stringify(notes.explain)}`;
   yield '}';
 }
 
-function* noteText(field: string, noun: string, notes: readonly string[] | undefined): Generator<string> {
+function* noteText(field: string, noun: 'warning' | 'info', notes: readonly string[] | undefined, cut: Notes['cut']): Generator<string> {
   if (notes === undefined || notes.length === 0) return;
-  yield `,"${field}":${JSON.stringify(shownNotes(noun, notes))}`;
+  yield `,"${field}":${JSON.stringify(shownNotes(noun, notes, cut))}`;
 }
 
 /** The first annotations, and how many more there are. */
-export function shownNotes(noun: string, notes: readonly string[]): string[] {
+export function shownNotes(noun: 'warning' | 'info', notes: readonly string[], cut: Notes['cut'] = []): string[] {
   const shown = notes.slice(0, ANNOTATIONS_MAX);
   const more = notes.length - shown.length;
-  if (more > 0) shown.push(`${more} more ${noun} annotations omitted`);
+  const atLeast = cut.includes(noun) ? 'at least ' : '';
+  if (more > 0) shown.push(`${atLeast}${more} more ${noun} annotations omitted`);
   return shown;
 }
 

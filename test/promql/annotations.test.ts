@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Annotations, invalidQuantile, nativeHistogramNotGauge, sortInRangeQuery } from '../../promql/annotations.ts';
+import { ANNOTATION_CHARACTERS_MAX, Annotations, badBucketLabel, invalidQuantile, nativeHistogramNotGauge, sortInRangeQuery } from '../../promql/annotations.ts';
 
 test('positions count lines, and columns in bytes, from 1', () => {
   const f = (query: string, start: number, place: string): void => {
@@ -52,4 +52,21 @@ test('repairs of one metric are told together', () => {
       '(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name "x", ' +
       'from buckets 0.5 to +Inf, with a max diff of 1.5e+02, over 2 samples from 1970-01-01T00:00:01Z to 1970-01-01T00:01:01Z (1:4)',
   ]);
+});
+
+test('as many texts are kept as there is room for, and of which kind there were more is said', () => {
+  const position = { start: 0, end: 1 };
+  const annotations = new Annotations();
+  const add = (i: number): void => annotations.add(badBucketLabel('m', `${i} ${'x'.repeat(2000)}`), position);
+  for (let i = 0; i < 2000; i++) add(i);
+  annotations.add(sortInRangeQuery(), position);
+  const { warnings, infos, cut } = annotations.toResult('m');
+  expect(warnings.length).toBeGreaterThan(400);
+  expect(warnings.reduce((sum, text) => sum + text.length, 0)).toBeLessThan(ANNOTATION_CHARACTERS_MAX);
+  // Of the first ones it is still told where they were heard last.
+  annotations.add(badBucketLabel('m', `0 ${'x'.repeat(2000)}`), { start: 1, end: 2 });
+  expect(annotations.toResult('mm').warnings[0]).toMatch(/"m" \(1:2\)$/);
+  expect([infos, cut]).toEqual([[], ['warning']]);
+  for (let i = 0; i < 1000; i++) annotations.addMonotonicityRepair(`metric_${i}`, position, { timestampMs: 0, minBucket: 0, maxBucket: 1, maxDifference: 1 });
+  expect(annotations.toResult('m').cut).toEqual(['warning', 'info']);
 });

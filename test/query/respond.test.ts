@@ -45,6 +45,8 @@ describe('answers', () => {
     const many = (await success(1, { warnings: notes(12), infos: notes(11) }).json()) as { warnings: string[]; infos: string[] };
     expect(many.warnings).toEqual([...notes(10), '2 more warning annotations omitted']);
     expect(many.infos).toEqual([...notes(10), '1 more info annotations omitted']);
+    const cut = (await success(1, { warnings: notes(12), infos: notes(11), cut: ['info'] }).json()) as { warnings: string[]; infos: string[] };
+    expect([cut.warnings.at(-1), cut.infos.at(-1)]).toEqual(['2 more warning annotations omitted', 'at least 1 more info annotations omitted']);
     expect(await success(1, { warnings: [], infos: [] }).text()).toBe('{"status":"success","data":1}');
   });
 
