@@ -1,5 +1,5 @@
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { COMMON_AT, COMMON_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
+import { COMMON_AT, HALF_WORD_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 
 /** Less in common than a double is compared with the middle. */
@@ -61,7 +61,7 @@ export class LabelledSeries {
     const view = this.#view;
     const at = this.#last * ENTRY_WORDS;
     const common = entries[at + COMMON_AT]!;
-    const prefix = common & COMMON_MAX;
+    const prefix = common & HALF_WORD_MAX;
     const suffix = common >>> 16;
     const length = entries[at + LENGTH_AT]! >>> 16;
     if (end - start !== prefix + length + suffix) return false;
@@ -77,7 +77,7 @@ export class LabelledSeries {
     if (!this.#chain.mayLink(this.#last)) return;
     const view = this.#view;
     const [otherStart, otherEnd] = [this.#lastStart, this.#lastEnd];
-    const commonMax = Math.min(end - start, otherEnd - otherStart, COMMON_MAX);
+    const commonMax = Math.min(end - start, otherEnd - otherStart, HALF_WORD_MAX);
     let prefix = 0;
     while (prefix < commonMax && view.getUint8(start + prefix) === view.getUint8(otherStart + prefix)) prefix++;
     let suffix = 0;
@@ -91,9 +91,9 @@ export class LabelledSeries {
     else return;
     const length = end - start - prefix - suffix;
     const words = length >>> 2;
-    if (length > COMMON_MAX || words > MIDDLE_WORDS_MAX) return;
+    if (length > HALF_WORD_MAX || words > MIDDLE_WORDS_MAX) return;
     if (!isComparable(view, start, prefix) || !isComparable(view, end - suffix, suffix)) return;
-    const at = this.#chain.link(this.#last, entry, { prefix, suffix, length, words });
+    const at = this.#chain.link(this.#last, entry, { common: prefix | (suffix << 16), length, words });
     if (at === 0) return;
     const { middles } = this.#chain;
     for (let word = 0; word < words; word++) middles[at + word] = view.getUint32(start + prefix + word * 4, true);

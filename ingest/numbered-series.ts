@@ -1,6 +1,6 @@
 import type { RequestColumns } from '../proto/remote-write-v2.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { COMMON_AT, COMMON_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
+import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, ID_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 
 /** In the numbers of a request's symbols, where one has none. */
@@ -13,13 +13,17 @@ const NO_TYPE = 0;
 /** In a link's length, where the metadata is another than that of the series before: its words are behind the middle. */
 const OWN_METADATA = 0x8000;
 
+/** More is not in common in front: what ends is counted in bytes of a word. */
+const PREFIX_BYTES_MAX = 255;
+
 /** What is looked at of a message. */
 export type SeriesRefs = Pick<RequestColumns, 'refsStart' | 'refsEnd' | 'metadataType' | 'helpRef' | 'unitRef' | 'seriesCount'>;
 
 /**
- * Series of remote write 2.0 by the numbers of their symbols, with their ids: a chain (series-chain.ts) whose links are references in common
- * with the series before, and the numbers of those in between. In the steady state the encoded references are compared four bytes at a time
- * with those of the series before, only the few that differ are looked up, and nothing is hashed.
+ * Series of remote write 2.0 by the numbers of their symbols, with their ids: a chain (series-chain.ts) whose links are how many
+ * references a series has in common in front with the one before, how many of that one's are left out then, and the numbers of those in their
+ * place. In the steady state encoded references are compared with those of the series before, eight bytes at a time, only the few that differ
+ * are looked up, and nothing is hashed.
  */
 export class NumberedSeries {
   readonly #chain: SeriesChain;
@@ -52,21 +56,23 @@ export class NumberedSeries {
     this.#last = NO_ENTRY;
   }
 
-  /** Whether the series at `index` is known, and then its id is there in the columns. If not, the hasher's words are what `add` wants. Asked for in request order. */
-  find(index: number, ids: SeriesIdColumns): boolean {
-    const chain = this.#chain;
-    let entry = chain.entries[this.#last * ENTRY_WORDS + NEXT_AT]!;
-    if (entry !== NO_ENTRY && this.#isNext(index)) chain.use(entry);
-    else {
+  /**
+   * The ids of the series from `index` on, at their positions in the columns, up to the first that is not known, whose position is the answer;
+   * it is `seriesCount` when all are. The hasher's words are what `add` wants then.
+   */
+  find(index: number, ids: SeriesIdColumns): number {
+    const { seriesCount } = this.#refs;
+    for (;;) {
+      index = this.#follow(index, ids);
+      if (index === seriesCount) return index;
       this.#makeKey(index);
-      entry = this.#keyLength === 0 ? NO_ENTRY : chain.findHash(this.#keyView, 0, this.#keyLength * 4);
-      if (entry === NO_ENTRY) return false;
+      const entry = this.#keyLength === 0 ? NO_ENTRY : this.#chain.findHash(this.#keyView, 0, this.#keyLength * 4);
+      if (entry === NO_ENTRY) return index;
       this.#link(entry, index);
+      this.#chain.copyId(entry, ids, index);
+      this.#last = entry;
+      this.#lastIndex = index++;
     }
-    this.#last = entry;
-    this.#lastIndex = index;
-    chain.copyId(entry, ids, index);
-    return true;
   }
 
   /** Remembers the id of the series at `index`, which was looked for last and not found; `hash` is what the hasher had then. */
@@ -84,64 +90,84 @@ export class NumberedSeries {
     this.#chain.clear();
   }
 
-  /** Whether the series is the one that followed the last one before: whether #makeKey would make the same key. */
-  #isNext(index: number): boolean {
-    const { entries, middles } = this.#chain;
+  /**
+   * The hot loop: the ids of series from `index` on for as long as each is the one that followed the last one before, which is when #makeKey
+   * would make the key that its entry was found by. Answers where it ended.
+   */
+  #follow(index: number, ids: SeriesIdColumns): number {
+    const { entries, middles, generation } = this.#chain;
     const bytes = this.#bytes;
     const view = this.#view;
     const numbers = this.#numbers;
-    const { refsStart, refsEnd, metadataType, helpRef, unitRef } = this.#refs;
-    const other = this.#lastIndex;
-    const at = this.#last * ENTRY_WORDS;
-    const common = entries[at + COMMON_AT]!;
-    const length = entries[at + LENGTH_AT]! >>> 16;
-    let middle = entries[at + MIDDLE_AT]! + 1;
-    const end = refsEnd[index]! | 0;
-    const otherEnd = refsEnd[other]! | 0;
-    let position = refsStart[index]! | 0;
-    let from = refsStart[other]! | 0;
-    let refCount = 0;
-    // Equal references in front, four bytes at a time: a reference ends with the byte that has no high bit.
-    const commonEnd = position + Math.min(end - position, otherEnd - from);
-    for (; position + 4 <= commonEnd; position += 4, from += 4) {
-      const word = view.getInt32(position, true);
-      if (word !== view.getInt32(from, true)) break;
-      refCount += refEnds(word);
-    }
-    while (position < commonEnd && bytes[position] === bytes[from]) {
-      if (bytes[position]! < 0x80) refCount++;
-      position++;
-      from++;
-    }
-    if (refCount !== (common & COMMON_MAX)) return false;
-    while (position > refsStart[index]! && bytes[position - 1]! >= 0x80) position--;
-    for (let i = length & ~OWN_METADATA; i > 0; i--, middle++) {
-      if (position >= end) return false;
-      let ref = bytes[position++]!;
-      if (ref >= 0x80) {
-        const second = position < end ? bytes[position++]! : 0x80;
-        if (second >= 0x80) return false;
-        ref = (ref & 0x7f) | (second << 7);
+    const { refsStart, refsEnd, metadataType, helpRef, unitRef, seriesCount } = this.#refs;
+    const { low, high, check } = ids;
+    let last = this.#last * ENTRY_WORDS;
+    let other = this.#lastIndex;
+    for (; index < seriesCount; index++) {
+      const next = entries[last + NEXT_AT]! * ENTRY_WORDS;
+      if (next === NO_ENTRY) break;
+      const common = entries[last + COMMON_AT]!;
+      const length = entries[last + LENGTH_AT]! >>> 16;
+      let middle = entries[last + MIDDLE_AT]! + 1;
+      const start = refsStart[index]! | 0;
+      const end = refsEnd[index]! | 0;
+      const otherEnd = refsEnd[other]! | 0;
+      let position = start;
+      let from = refsStart[other]! | 0;
+      // Equal references in front, four bytes at a time: a reference ends with the byte that has no high bit.
+      const commonEnd = position + Math.min(end - position, otherEnd - from, PREFIX_BYTES_MAX);
+      let refEnds = 0;
+      let differing = 0;
+      for (; position + 4 <= commonEnd; position += 4, from += 4) {
+        const word = view.getInt32(position, true);
+        differing = word ^ view.getInt32(from, true);
+        if (differing === 0) refEnds += refEndsOf(word);
+        else {
+          const equalBytes = (31 - Math.clz32(differing & -differing)) >>> 3;
+          refEnds += refEndsOf(word) & ((1 << (equalBytes * 8)) - 1);
+          position += equalBytes;
+          from += equalBytes;
+          break;
+        }
       }
-      if (numbers[ref] !== middles[middle]) return false;
+      if (differing === 0) {
+        for (; position < commonEnd && bytes[position] === bytes[from]; position++, from++) if (bytes[position]! < 0x80) refEnds++;
+      }
+      if (Math.imul(refEnds, 0x01010101) >>> 24 !== (common & HALF_WORD_MAX)) break;
+      for (; position > start && bytes[position - 1]! >= 0x80; position--) from--;
+      const middleEnd = middle + (length & ~OWN_METADATA);
+      for (; middle < middleEnd && position < end; middle++) {
+        let ref = bytes[position++]!;
+        if (ref >= 0x80) {
+          // What is longer is for #makeKey.
+          const second = position < end ? bytes[position++]! : 0x80;
+          if (second >= 0x80) break;
+          ref = (ref & 0x7f) | (second << 7);
+        }
+        if (numbers[ref] !== middles[middle]) break;
+      }
+      if (middle !== middleEnd) break;
+      for (let i = common >>> 16; i > 0; i--) while (from < otherEnd && bytes[from++]! >= 0x80);
+      if (end - position !== otherEnd - from || !isSameRun(view, position, from, end)) break;
+      const type = metadataType[index]!;
+      const help = helpRef[index]!;
+      const unit = unitRef[index]!;
+      if (length < OWN_METADATA) {
+        if (type !== metadataType[other] || help !== helpRef[other] || unit !== unitRef[other]) break;
+      } else if ((type | help | unit) === 0) {
+        if (middles[middle + 1] !== NO_NUMBER) break;
+      } else if (middles[middle + 1] === NO_NUMBER || middles[middle] !== type || middles[middle + 1] !== numbers[help] || middles[middle + 2] !== numbers[unit]) break;
+      const used = entries[next + LENGTH_AT]!;
+      if ((used & GENERATION_MASK) !== generation) entries[next + LENGTH_AT] = (used & ~GENERATION_MASK) | generation;
+      low[index] = entries[next + ID_AT]!;
+      high[index] = entries[next + ID_AT + 1]!;
+      check[index] = entries[next + ID_AT + 2]!;
+      last = next;
+      other = index;
     }
-    from = otherEnd - (end - position);
-    if (from < refsStart[other]! || (from > refsStart[other]! && bytes[from - 1]! >= 0x80)) return false;
-    refCount = 0;
-    for (; position + 4 <= end; position += 4, from += 4) {
-      const word = view.getInt32(position, true);
-      if (word !== view.getInt32(from, true)) return false;
-      refCount += refEnds(word);
-    }
-    for (; position < end; position++, from++) {
-      if (bytes[position] !== bytes[from]) return false;
-      if (bytes[position]! < 0x80) refCount++;
-    }
-    if (refCount !== common >>> 16) return false;
-    const [type, help, unit] = [metadataType[index]!, helpRef[index]!, unitRef[index]!];
-    if (length < OWN_METADATA) return type === metadataType[other] && help === helpRef[other] && unit === unitRef[other];
-    if ((type | help | unit) === 0) return middles[middle + 1] === NO_NUMBER;
-    return middles[middle + 1] !== NO_NUMBER && middles[middle] === type && middles[middle + 1] === numbers[help] && middles[middle + 2] === numbers[unit];
+    this.#last = last / ENTRY_WORDS;
+    this.#lastIndex = other;
+    return index;
   }
 
   /** Links the series, whose key was just made, to the last one. */
@@ -154,7 +180,7 @@ export class NumberedSeries {
     const bytesMax = Math.min(end - start, otherEnd - otherStart);
     let prefix = 0;
     let prefixBytes = 0;
-    for (let i = 0; i < bytesMax && bytes[start + i] === bytes[otherStart + i]; i++) {
+    for (let i = 0; i < Math.min(bytesMax, PREFIX_BYTES_MAX) && bytes[start + i] === bytes[otherStart + i]; i++) {
       if (bytes[start + i]! >= 0x80) continue;
       prefix++;
       prefixBytes = i + 1;
@@ -165,11 +191,14 @@ export class NumberedSeries {
     for (let i = 1; i <= bytesMax - prefixBytes && bytes[end - i] === bytes[otherEnd - i]; i++) {
       if (isStart(end - i, start) && isStart(otherEnd - i, otherStart)) suffix++;
     }
+    let otherCount = 0;
+    for (let position = otherStart; position < otherEnd; position++) if (bytes[position]! < 0x80) otherCount++;
     const length = this.#keyLength - METADATA_WORDS - prefix - suffix;
+    const otherLength = otherCount - prefix - suffix;
     const hasOwnMetadata = metadataType[index] !== metadataType[other] || helpRef[index] !== helpRef[other] || unitRef[index] !== unitRef[other];
     const words = length + (hasOwnMetadata ? METADATA_WORDS : 0);
-    if (prefix > COMMON_MAX || suffix > COMMON_MAX || words > MIDDLE_WORDS_MAX) return;
-    const at = this.#chain.link(this.#last, entry, { prefix, suffix, length: hasOwnMetadata ? length | OWN_METADATA : length, words });
+    if (otherLength > HALF_WORD_MAX || words > MIDDLE_WORDS_MAX) return;
+    const at = this.#chain.link(this.#last, entry, { common: prefix | (otherLength << 16), length: hasOwnMetadata ? length | OWN_METADATA : length, words });
     if (at === 0) return;
     const { middles } = this.#chain;
     middles.set(this.#key.subarray(prefix, prefix + length), at);
@@ -201,7 +230,9 @@ export class NumberedSeries {
       if (number === NO_NUMBER || length >= lengthMax) return;
       key[length++] = number;
     }
-    const [type, help, unit] = [metadataType[index]!, helpRef[index]!, unitRef[index]!];
+    const type = metadataType[index]!;
+    const help = helpRef[index]!;
+    const unit = unitRef[index]!;
     if ((type | help | unit) === 0) {
       key[length] = NO_TYPE;
       key[length + 1] = key[length + 2] = NO_NUMBER;
@@ -219,7 +250,26 @@ export class NumberedSeries {
 
 const NONE = new Uint32Array(0);
 
-/** How many references end within four encoded bytes. */
-function refEnds(word: number): number {
-  return Math.imul((~word >>> 7) & 0x01010101, 0x01010101) >>> 24;
+/** Of four encoded bytes, 1 in place of each that ends a reference. Such words may be added up, and the sum of all their bytes is the top one of 0x01010101 times as much. */
+function refEndsOf(word: number): number {
+  return (~word >>> 7) & 0x01010101;
+}
+
+/** Whether the bytes from `start` to `end` and those from `other` are the same: eight a comparison, as doubles. */
+function isSameRun(view: DataView, start: number, other: number, end: number): boolean {
+  const distance = (other - start) | 0;
+  let position = start | 0;
+  for (; position + 8 <= end; position += 8) {
+    const double = view.getFloat64(position, true);
+    // All doubles but zeros and NaN equal nothing but themselves.
+    if (double !== view.getFloat64(position + distance, true) || double === 0) return isSameTail(view, position, distance, end);
+  }
+  return isSameTail(view, position, distance, end);
+}
+
+function isSameTail(view: DataView, start: number, distance: number, end: number): boolean {
+  let position = start | 0;
+  for (; position + 4 <= end; position += 4) if (view.getInt32(position, true) !== view.getInt32(position + distance, true)) return false;
+  for (; position < end; position++) if (view.getUint8(position) !== view.getUint8(position + distance)) return false;
+  return true;
 }

@@ -7,14 +7,14 @@ export const NO_ENTRY = 0;
 /** Words of an entry: hash, id, tenant, the link to what follows, and when it was used last. */
 export const ENTRY_WORDS = 11;
 const HASH_AT = 0;
-const ID_AT = 3;
+export const ID_AT = 3;
 /** 0 where the entry is free, and then NEXT_AT has the next one that is. */
 const TENANT_AT = 6;
 /** The entry that follows, or NO_ENTRY. */
 export const NEXT_AT = 7;
 /** Where the link's middle begins among `middles`, behind one word that says whose it is and how much room there is. */
 export const MIDDLE_AT = 8;
-/** How much the two have in common: in front in the lower half, behind in the upper one. */
+/** How much the two have in common, as the owner of the chain has put it. */
 export const COMMON_AT = 9;
 /** The generation of the last use in the lower half, the length of the middle in the upper one. */
 export const LENGTH_AT = 10;
@@ -24,17 +24,17 @@ const NEVER = -1;
 const INITIAL_ENTRIES = 4096;
 const INITIAL_MIDDLES = 32 * 1024;
 /** What fits half a word. */
-export const COMMON_MAX = 0xffff;
-const GENERATION_MASK = 0xffff;
+export const HALF_WORD_MAX = 0xffff;
+export const GENERATION_MASK = 0xffff;
 /** In front of a middle: its entry in so many bits, its room in words in the others. */
 const OWNER_BITS = 20;
 const OWNER_MASK = 2 ** OWNER_BITS - 1;
 export const MIDDLE_WORDS_MAX = 2 ** (32 - OWNER_BITS) - 1;
 
 export interface Link {
-  /** What both have in common in front and behind, and what the second has in between, in the owner's units; each at most COMMON_MAX. */
-  readonly prefix: number;
-  readonly suffix: number;
+  /** What both have in common, in the owner's terms: a word. */
+  readonly common: number;
+  /** Of what the second has in between, in the owner's units; at most HALF_WORD_MAX. */
   readonly length: number;
   /** Words that the middle takes, at most MIDDLE_WORDS_MAX. */
   readonly words: number;
@@ -105,6 +105,11 @@ export class SeriesChain {
     if (this.#lacksMiddles && this.#middlesWasted * 4 >= this.#middlesMax) this.#compact();
   }
 
+  /** What an entry's use is marked with. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** Of the bytes from `start` to `end`, or NO_ENTRY, and then the hasher's words are their hash. */
   findHash(view: DataView, start: number, end: number): number {
     const hasher = this.#hasher!;
@@ -152,7 +157,7 @@ export class SeriesChain {
   }
 
   /** Links `next` to the entry that it followed. Answers where in `middles` its middle belongs, or 0 when there is no room and no link. */
-  link(entry: number, next: number, { prefix, suffix, length, words }: Link): number {
+  link(entry: number, next: number, { common, length, words }: Link): number {
     const at = entry * ENTRY_WORDS;
     let middle = this.entries[at + MIDDLE_AT]!;
     const room = middle === 0 ? 0 : this.middles[middle]! >>> OWNER_BITS;
@@ -171,7 +176,7 @@ export class SeriesChain {
     if (this.entries[at + NEXT_AT] !== NO_ENTRY) this.#relinks--;
     this.entries[at + NEXT_AT] = next;
     this.entries[at + MIDDLE_AT] = middle;
-    this.entries[at + COMMON_AT] = prefix | (suffix << 16);
+    this.entries[at + COMMON_AT] = common;
     this.entries[at + LENGTH_AT] = (this.entries[at + LENGTH_AT]! & GENERATION_MASK) | (length << 16);
     return middle + 1;
   }

@@ -78,19 +78,26 @@ export class WriteMessagesV2 implements WriteMessages {
     const { seriesCount, histograms, exemplars, sampleStart } = this.columns;
     const known = this.#series;
     known.begin(hasher, this.#reader.view, this.#numbers, this.columns);
+    let firstUnknown = known.find(0, ids);
+    const isPlain = histograms.count === 0 && exemplars.count === 0;
+    ids.isRefused.fill(0, 0, seriesCount);
     let histogram = 0;
     let exemplar = 0;
     let isAllAccepted = true;
     for (let index = 0; index < seriesCount; index++) {
       const hasSamples = sampleStart[index + 1]! > sampleStart[index]!;
+      const isKnown = index !== firstUnknown;
+      if (isKnown && hasSamples && isPlain) continue;
       const firstHistogram = histogram;
       while (histogram < histograms.count && histograms.series[histogram] === index) histogram++;
       const hasHistograms = histogram > firstHistogram;
       const firstExemplar = exemplar;
       while (exemplar < exemplars.count && exemplars.series[exemplar] === index) exemplar++;
-      ids.isRefused[index] = 0;
-      const isKnown = known.find(index, ids);
-      let invalid = isKnown ? undefined : this.#introduce(hasher, index, !hasSamples && hasHistograms, ids);
+      let invalid: string | undefined;
+      if (!isKnown) {
+        invalid = this.#introduce(hasher, index, !hasSamples && hasHistograms, ids);
+        firstUnknown = known.find(index + 1, ids);
+      }
       if (hasHistograms && hasSamples) invalid ??= 'a series has either samples or histograms, not both';
       // Exemplars alone are not in the specification, but it is how Prometheus sends all of them: apart from the samples.
       else if (!hasHistograms && !hasSamples && exemplar === firstExemplar) invalid ??= 'a series has at least one sample or histogram';

@@ -41,6 +41,8 @@ const METADATA_UNIT = fieldTag(4, WIRE_VARINT);
 const REMOTE_WRITE = 'remote write 2.0';
 
 const INITIAL_SYMBOLS = 4096;
+/** The first reference that takes more than two bytes. */
+const LONG_REF = 2 ** 14;
 
 /**
  * A Request as columns. Symbol `i` lies in bytes `symbolStart[i]` to `symbolEnd[i]` of the message. Series `i` has the references of its
@@ -121,15 +123,9 @@ class Walker {
     const reader = this.#reader;
     columns.clear();
     const end = this.#bytes.length;
-    const bytes = this.#bytes;
     while (reader.position < end) {
-      const position = reader.position | 0;
-      const length = position + 1 < end && bytes[position] === REQUEST_SERIES ? bytes[position + 1]! : 0x80;
-      if (length < 0x80 && position + 2 + length <= end) {
-        reader.position = position + 2;
-        this.#series(position + 2 + length);
-        continue;
-      }
+      reader.position = this.#plainSeries(reader.position);
+      if (reader.position === end) break;
       const tag = reader.varint(end);
       if (tag === REQUEST_SERIES) this.#series(reader.length(end));
       else if (tag === REQUEST_SYMBOL) this.#symbol(reader.length(end));
@@ -147,43 +143,83 @@ class Walker {
     this.#reader.position = end;
   }
 
-  /** The hot loop: what every sender sends, each field of less than 128 bytes, with the position in a local. */
-  #series(end: number): void {
+  /**
+   * The hot loop: series as Prometheus sends floats, of less than 128 bytes: references, one plain sample, metadata if any, with references of at
+   * most two bytes. Answers where it came upon anything else.
+   */
+  #plainSeries(start: number): number {
     const columns = this.#columns;
     const reader = this.#reader;
     const bytes = this.#bytes;
+    const { refsStart, refsEnd, metadataType, helpRef, unitRef, sampleStart, samplesAt } = columns;
+    const end = bytes.length;
+    let position = start | 0;
+    let sample = columns.sampleCount;
+    let index = columns.seriesCount;
+    const indexEnd = index + Math.min(refsStart.length - index, samplesAt.length - sample);
+    for (; index < indexEnd && position + 4 <= end && bytes[position] === REQUEST_SERIES && bytes[position + 2] === LABELS_REFS; index++, sample++) {
+      const length = bytes[position + 1]!;
+      const seriesEnd = position + 2 + length;
+      if (length < 2 || length >= 0x80 || seriesEnd > end) break;
+      const refsAt = position + 4;
+      // A length of 128 and more, which goes on in another byte, ends behind the series.
+      const sampleTag = refsAt + bytes[position + 3]!;
+      const sampleAt = sampleTag + 2;
+      if (sampleAt > seriesEnd || bytes[sampleTag] !== SERIES_SAMPLE) break;
+      const sampleEnd = sampleAt + bytes[sampleTag + 1]!;
+      if (sampleEnd > seriesEnd) break;
+      let type = 0;
+      let help = 0;
+      let unit = 0;
+      if (sampleEnd < seriesEnd) {
+        let at = sampleEnd + 2;
+        if (at > seriesEnd || bytes[sampleEnd] !== SERIES_METADATA || at + bytes[sampleEnd + 1]! !== seriesEnd) break;
+        if (at + 2 <= seriesEnd && bytes[at] === METADATA_TYPE) {
+          type = bytes[at + 1]!;
+          if (type >= 0x80) break;
+          at += 2;
+        }
+        if (at + 2 <= seriesEnd && bytes[at] === METADATA_HELP) {
+          help = bytes[at + 1]!;
+          at += 2;
+          if (help >= 0x80) help = at < seriesEnd ? (help & 0x7f) | (bytes[at++]! << 7) : LONG_REF;
+        }
+        if (at + 2 <= seriesEnd && bytes[at] === METADATA_UNIT) {
+          unit = bytes[at + 1]!;
+          at += 2;
+          if (unit >= 0x80) unit = at < seriesEnd ? (unit & 0x7f) | (bytes[at++]! << 7) : LONG_REF;
+        }
+        if (at !== seriesEnd || help >= LONG_REF || unit >= LONG_REF) break;
+      }
+      if (!readPlainSample(reader, sampleAt, sampleEnd, columns, sample)) break;
+      refsStart[index] = refsAt;
+      refsEnd[index] = sampleTag;
+      metadataType[index] = type;
+      helpRef[index] = help;
+      unitRef[index] = unit;
+      samplesAt[sample] = sampleAt;
+      sampleStart[index + 1] = sample + 1;
+      position = seriesEnd;
+    }
+    columns.plainSampleCount += sample - columns.sampleCount;
+    columns.sampleCount = sample;
+    columns.seriesCount = index;
+    return position;
+  }
+
+  #series(end: number): void {
+    const columns = this.#columns;
     const index = columns.seriesCount++;
     if (index >= columns.refsStart.length) columns.growSeries();
-    const start = reader.position | 0;
-    let position = start;
-    let refsStart = position;
-    let refsEnd = position;
-    if (position + 1 < end && bytes[position] === LABELS_REFS && bytes[position + 1]! < 0x80) {
-      refsStart = position + 2;
-      refsEnd = refsStart + bytes[position + 1]!;
-      if (refsEnd > end) throw reader.cutOff(end);
-      position = refsEnd;
-    }
-    columns.refsStart[index] = refsStart;
-    columns.refsEnd[index] = refsEnd;
+    const start = this.#reader.position;
+    columns.refsStart[index] = columns.refsEnd[index] = start;
     columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
-    while (position + 1 < end) {
-      const tag = bytes[position]!;
-      const length = bytes[position + 1]!;
-      if ((tag !== SERIES_SAMPLE && tag !== SERIES_METADATA) || length >= 0x80) break;
-      const fieldEnd = position + 2 + length;
-      if (fieldEnd > end) throw reader.cutOff(end);
-      if (tag === SERIES_SAMPLE) this.#sample(position + 2, fieldEnd);
-      else this.#metadata(index, position + 2, fieldEnd);
-      position = fieldEnd;
-    }
-    reader.position = position;
-    if (position < end && !this.#otherFields(index, end)) this.#scatteredRefs(index, start, end);
+    if (!this.#fields(index, end)) this.#scatteredRefs(index, start, end);
     columns.sampleStart[index + 1] = columns.sampleCount;
   }
 
   /** Answers false when it comes upon references and there have been some: then nothing of the series counts. */
-  #otherFields(index: number, end: number): boolean {
+  #fields(index: number, end: number): boolean {
     const columns = this.#columns;
     const reader = this.#reader;
     while (reader.position < end) {
@@ -207,12 +243,9 @@ class Walker {
           reader.position = sampleEnd;
           break;
         }
-        case SERIES_METADATA: {
-          const metadataEnd = reader.length(end);
-          this.#metadata(index, reader.position, metadataEnd);
-          reader.position = metadataEnd;
+        case SERIES_METADATA:
+          this.#metadata(index, reader.length(end));
           break;
-        }
         case SERIES_CREATED:
           columns.createdMs[index] = reader.int64(end);
           columns.hasStarts = true;
@@ -250,7 +283,7 @@ class Walker {
     const { gatheredEnd, othersEnd } = gatherFields(reader, { start, end }, (tag) => tag === LABELS_REFS || tag === LABELS_REF, 'contents');
     columns.refsStart[index] = start;
     columns.refsEnd[index] = reader.position = gatheredEnd;
-    this.#otherFields(index, othersEnd);
+    this.#fields(index, othersEnd);
     reader.position = end;
   }
 
@@ -268,34 +301,18 @@ class Walker {
     readSample(reader, end, columns, index, columns.startsMs);
   }
 
-  #metadata(index: number, start: number, end: number): void {
+  #metadata(index: number, end: number): void {
     const columns = this.#columns;
     const reader = this.#reader;
-    const bytes = this.#bytes;
-    let position = start | 0;
     let type = 0;
     let helpRef = 0;
     let unitRef = 0;
-    while (position < end) {
-      const tag = bytes[position]!;
-      let value = position + 1 < end ? bytes[position + 1]! : 0x80;
-      let next = position + 2;
-      if (value >= 0x80 && next < end && bytes[next]! < 0x80) value = (value & 0x7f) | (bytes[next++]! << 7);
-      else if (value >= 0x80) next = 0;
-      if (next > 0 && (tag === METADATA_TYPE || tag === METADATA_HELP || tag === METADATA_UNIT)) {
-        if (tag === METADATA_TYPE) type = value;
-        else if (tag === METADATA_HELP) helpRef = value;
-        else unitRef = value;
-        position = next;
-        continue;
-      }
-      reader.position = position;
-      const field = reader.varint(end);
-      if (field === METADATA_TYPE) type = reader.int32(end);
-      else if (field === METADATA_HELP) helpRef = reader.varint(end);
-      else if (field === METADATA_UNIT) unitRef = reader.varint(end);
-      else reader.skipUnknown(field, end, METADATA_FIELDS);
-      position = reader.position;
+    while (reader.position < end) {
+      const tag = reader.varint(end);
+      if (tag === METADATA_TYPE) type = reader.int32(end);
+      else if (tag === METADATA_HELP) helpRef = reader.varint(end);
+      else if (tag === METADATA_UNIT) unitRef = reader.varint(end);
+      else reader.skipUnknown(tag, end, METADATA_FIELDS);
     }
     columns.metadataType[index] = type;
     columns.helpRef[index] = helpRef;

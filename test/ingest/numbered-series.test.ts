@@ -6,7 +6,6 @@ import { SeededRandom } from '../fakes/seeded-random.ts';
 import { varint } from '../proto/protobuf-fields.ts';
 
 const hashers = [7, 8].map((fill) => new SeriesHasher(new Uint8Array(16).fill(fill)));
-const ids = new SeriesIdColumns();
 
 interface Series {
   readonly labels: readonly string[];
@@ -65,15 +64,21 @@ function ask(known: NumberedSeries, symbols: Symbols, tenant: number, all: reado
   const hasher = hashers[tenant]!;
   const message = Uint8Array.from(bytes);
   known.begin(hasher, new DataView(message.buffer), Uint32Array.from([...numbers, NO_NUMBER, NO_NUMBER]), columns);
-  let knownCount = 0;
+  let knownCount = all.length;
+  const ids = new SeriesIdColumns();
+  let unknown = known.find(0, ids);
   all.forEach((series, i) => {
     const want = idOf(tenant, series);
-    if (known.find(i, ids)) {
-      knownCount++;
-      const got = [ids.low[i], ids.high[i], ids.check[i]];
-      if (got.join() !== want.join()) throw new Error(`${JSON.stringify(series)}: got ${got.join()}, want ${want.join()}`);
-    } else known.add(i, hasher.words.slice(), want);
+    if (i === unknown) {
+      knownCount--;
+      known.add(i, hasher.words.slice(), want);
+      unknown = known.find(i + 1, ids);
+      return;
+    }
+    const got = [ids.low[i], ids.high[i], ids.check[i]];
+    if (got.join() !== want.join()) throw new Error(`${JSON.stringify(series)}: got ${got.join()}, want ${want.join()}`);
   });
+  expect(unknown).toBe(all.length);
   return knownCount;
 }
 
