@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { FlushStatus } from '../shard/shard-api.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
 
 /** Asks a shard (`epoch/number`), which wakes it: what is due there, and has no alarm, has one then. `undefined` from one that archives nothing. */
 export type FlushStatusOf = (shard: string) => Promise<Pick<FlushStatus, 'archivedUntilMs'> | undefined>;
@@ -60,7 +60,7 @@ export class ShardCalls {
     if (next === undefined) return;
     const { shard, unclosedDay } = next;
     try {
-      const status = await port(() => flushStatusOf(shard));
+      const status = await ask(shard, flushStatusOf);
       sql.transaction(() => {
         this.#calls.asked(next);
         if (status !== undefined) this.#state.noteSaid(shard, status.archivedUntilMs, unclosedDay === undefined);
@@ -82,5 +82,13 @@ export class ShardCalls {
     this.#unanswered.clear();
     const again = this.#calls.next(limits);
     return isDue(again) ? again : undefined;
+  }
+}
+
+async function ask(shard: string, flushStatusOf: FlushStatusOf): ReturnType<FlushStatusOf> {
+  try {
+    return await flushStatusOf(shard);
+  } catch (error) {
+    throw new PortFailure(`shard ${shard}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

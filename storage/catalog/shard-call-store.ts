@@ -11,6 +11,18 @@ export interface ShardCall {
 
 const DAY_MS = 86_400_000;
 
+/** Each shard that has samples in files, with the last day of them. There are many days: the index is asked for its ends alone. */
+const LAST_DAYS = `
+  WITH RECURSIVE
+    source(shard) AS (
+      SELECT min(shard) FROM rollup_source
+      UNION ALL
+      SELECT (SELECT min(shard) FROM rollup_source WHERE rollup_source.shard > source.shard) FROM source WHERE source.shard IS NOT NULL
+    ),
+    last_day(shard, day) AS (
+      SELECT shard, (SELECT max(day) FROM rollup_source WHERE rollup_source.shard = source.shard) FROM source WHERE shard IS NOT NULL
+    )`;
+
 /** Which shards a catalog has to ask something, and has asked: see archive/shard-calls.ts. */
 export class ShardCallStore {
   readonly #sql: Sql;
@@ -27,8 +39,8 @@ export class ShardCallStore {
     if (found !== undefined) return { shard: found.shard, dueMs: -Infinity, unclosedDay: undefined };
     // A day is closed when the first window of the next one is archived too (archive/flush-plan.ts).
     const [silent] = this.#sql.all<{ shard: string; day: number }>(
-      `SELECT shard, last AS day FROM (SELECT shard, max(day) AS last FROM rollup_source GROUP BY shard) LEFT JOIN archive_shard USING (shard) LEFT JOIN shard_call USING (shard)
-        WHERE ifnull(archived_until_ms, -1e15) < (last + 1) * ? + ? AND ifnull(asked_day, -1e9) < last AND shard NOT IN (SELECT value FROM json_each(?)) ORDER BY last LIMIT 1`,
+      `${LAST_DAYS} SELECT shard, day FROM last_day LEFT JOIN archive_shard USING (shard) LEFT JOIN shard_call USING (shard)
+        WHERE ifnull(archived_until_ms, -1e15) < (day + 1) * ? + ? AND ifnull(asked_day, -1e9) < day AND shard NOT IN (SELECT value FROM json_each(?)) ORDER BY day LIMIT 1`,
       DAY_MS,
       archiveWindowMs,
       leftOut,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ShardCalls } from '../../../storage/archive/shard-calls.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { ShardCallStore } from '../../../storage/catalog/shard-call-store.ts';
 import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
@@ -52,7 +53,7 @@ describe('a shard of which files were found again', () => {
     const { flushStatusOf } = world;
     world.flushStatusOf = async (shard) => (calls++ < 3 ? Promise.reject(new Error('Network connection lost.')) : flushStatusOf(shard));
     await world.ring();
-    expect(world.upkeep.status().find(({ task }) => task === 'ask silent shards')!.failure).toMatchObject({ count: 1, message: 'Network connection lost.' });
+    expect(world.upkeep.status().find(({ task }) => task === 'ask silent shards')!.failure).toMatchObject({ count: 1, message: 'shard 1/0: Network connection lost.' });
     await world.live(4 * HOUR_MS);
     expect(calls).toBe(4);
     expect(await world.query()).toEqual(world.expected());
@@ -76,6 +77,7 @@ describe('a shard of which files were found again', () => {
       await task.step();
     }
     expect(asked).toEqual([...shards, '1/0', '1/1']);
+    expect(task.failure!.message).toBe('shard 1/1: broken');
   });
 
   test.each(['before', 'after'] as const)('and again where the catalog dies %s a call of its storage', async (when) => {
@@ -94,6 +96,30 @@ describe('a shard of which files were found again', () => {
       }
     }
   });
+});
+
+test('of shards that have not closed their last day the one comes first whose day is the oldest, whatever days they had before', () => {
+  const sql = new NodeSql();
+  new CatalogStore(sql, new SeededRandom(1));
+  const calls = new ShardCallStore(sql);
+  const next = (except: string[] = []) => calls.next(LIMITS, except);
+  expect(next()).toBeUndefined();
+  const lastDays = { '1/0': 12, '1/1': 11, '1/10': 14, '2/0': 13, '2/1': 10 };
+  for (const [shard, lastDay] of Object.entries(lastDays)) for (let day = 3; day <= lastDay; day++) sql.run('INSERT INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, 1, 0)', shard, day);
+  // One has closed it, but for the first window of the next, and one has.
+  const closedMs = (day: number): number => (day + 1) * DAY_MS + LIMITS.archiveWindowMs;
+  for (const [shard, untilMs] of [['1/1', closedMs(11) - 1], ['2/1', closedMs(10)]] as const) sql.run('INSERT INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, 1, ?)', shard, untilMs);
+  const order: unknown[] = [];
+  for (let call = next(); call !== undefined; call = next()) {
+    order.push([call.shard, call.unclosedDay]);
+    expect(call.dueMs).toBe((call.unclosedDay! + 1) * DAY_MS + LIMITS.archiveSilentShardMs);
+    calls.asked(call);
+  }
+  expect(order).toEqual([['1/1', 11], ['1/0', 12], ['2/0', 13], ['1/10', 14]]);
+  // A later day is another one.
+  sql.run('INSERT INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, 20, 1, 0)', '1/0');
+  expect(next()).toMatchObject({ shard: '1/0', unclosedDay: 20 });
+  expect(next(['1/0'])).toBeUndefined();
 });
 
 describe('a shard that has not closed its last day', () => {
