@@ -2,10 +2,11 @@
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
  * (differential/), also with a Prometheus 3 where there is one (newer-prometheus.ts), which has native histograms, warnings and functions that the
- * older one does not; and what other senders write is compared (senders.ts). Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the
- * OpenTelemetry SDK, and a Collector where one can be built, export to Varve what is then read back (otlp/).
+ * older one does not; and what other senders write is compared (senders.ts), also while Varve is killed, away and full (fleet/).
+ * Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the OpenTelemetry SDK, and a
+ * Collector where one can be built, export to Varve what is then read back (otlp/).
  * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
- * `--only` with the name of one of the six runs that one; `--queries`, `--seed` and `--query` (the number of a
+ * `--only` with the name of one of the seven runs that one; `--minutes` is the fleet's, `--queries`, `--seed` and `--query` (the number of a
  * single one) are the differential's, and `--reference 2.42`, `3.5` or `3.14` is for one of them (3.14 and later are whatever `VARVE_PROMETHEUS_3` names). `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
  * (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
@@ -21,6 +22,7 @@ import { type DifferentialOptions, runDifferential } from './differential/run-di
 import { installReaders } from './archive/reader-tools.ts';
 import { runArchive } from './archive/run-archive.ts';
 import { runClients } from './clients/run-clients.ts';
+import { FLEET_CHECKS, runFleet } from './fleet/run-fleet.ts';
 import { fetchNewerPrometheus, findNewerPrometheus } from './newer-prometheus.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { runOtlp } from './otlp/run-otlp.ts';
@@ -42,7 +44,9 @@ const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 38;
 const REFERENCES = ['2.42', '3.5', '3.14'] as const;
-const SUITES = ['scraping', 'senders', 'differential', 'clients', 'otlp', 'archive'] as const;
+const SUITES = ['scraping', 'senders', 'fleet', 'differential', 'clients', 'otlp', 'archive'] as const;
+/** Of a fleet that writes while things happen; `--minutes` makes it longer. */
+const FLEET_MS = 60_000;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -159,6 +163,7 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       query: { type: 'string' },
       reference: { type: 'string' },
+      minutes: { type: 'string' },
     },
   });
   const subject = PEER_NAMES.find((name) => name === values.subject);
@@ -176,7 +181,7 @@ async function main(): Promise<void> {
   };
   const comparisons = suites.filter((suite) => suite !== 'otlp' && suite !== 'archive');
   if (values.install && comparisons.length > 0) installPackages(say);
-  if (values.install && suites.some((suite) => suite === 'senders' || suite === 'differential')) fetchNewerPrometheus(say);
+  if (values.install && suites.some((suite) => suite === 'senders' || suite === 'fleet' || suite === 'differential')) fetchNewerPrometheus(say);
   if (values['install-readers']) installReaders(say, values.spark);
   const tally: Tally = { passed: 0, failed: 0 };
   let skipped = 0;
@@ -194,7 +199,7 @@ async function main(): Promise<void> {
   const tools = findTools();
   if ('missing' in tools && comparisons.length > 0) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
-    const counts = { scraping: checksOf('', someTimes, 0).length, senders: SENDER_CHECKS, differential: differential.queries, clients: CLIENT_CHECKS };
+    const counts = { scraping: checksOf('', someTimes, 0).length, senders: SENDER_CHECKS, fleet: FLEET_CHECKS, differential: differential.queries, clients: CLIENT_CHECKS };
     skipped += comparisons.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`${tally.passed} passed, ${tally.failed} failed, ${skipped} skipped`);
@@ -206,6 +211,7 @@ async function main(): Promise<void> {
     const runs: Record<(typeof comparisons)[number], () => Promise<Tally & { readonly skipped?: number }>> = {
       scraping: () => runScraping(tools, subject),
       senders: () => inSandbox(suite, (sandbox) => runSenders(sandbox, tools, say)),
+      fleet: () => inSandbox(suite, (sandbox) => runFleet(sandbox, tools, values.minutes === undefined ? FLEET_MS : wholeNumber('minutes', values.minutes, 0) * 60_000, say)),
       differential: () => runDifferentials(differential, reference),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };
