@@ -3,8 +3,10 @@ import type { ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ExternalCatalog, ExternalTables } from '../catalog/external-catalog.ts';
 import { createRequest, planMirror } from '../catalog/mirror-plan.ts';
+import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause } from './retry-pause.ts';
 
 /**
  * Keeps the tables in another Iceberg REST catalog as well: what is committed there are the same snapshots, of the same files. It follows the
@@ -34,43 +36,42 @@ export class CatalogMirror {
   /** Brings one table up to date. A failure is counted, and waits. */
   async step(): Promise<void> {
     const next = this.#behind().find(({ pause }) => pause.isOver);
-    if (next === undefined) return;
+    const current = next?.table.current();
+    if (next === undefined || current === undefined) return;
     try {
-      await port(() => this.#mirror(next.table));
-      next.pause.succeeded();
+      await port(() => this.#mirror(next.table, current));
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.mirror_failures_total++;
       next.pause.failed(error);
+      return;
     }
+    next.table.noteMirrored(this.#external.identity, current.location);
+    next.pause.succeeded();
   }
 
   #behind(): readonly { readonly table: ArchiveTable; readonly pause: RetryPause }[] {
     return this.#tables.filter(({ table }) => table.isMirrorBehind(this.#external.identity));
   }
 
-  async #mirror(table: ArchiveTable): Promise<void> {
-    const current = table.current();
-    if (current === undefined) return;
+  async #mirror(table: ArchiveTable, { metadata }: { readonly metadata: TableMetadata }): Promise<void> {
     const { definition, location } = table;
     const catalog = await this.#external.connect();
-    const remote = (await catalog.load(definition.name)) ?? (await this.#create(table, catalog));
-    const plan = planMirror(definition, current.metadata, remote, location);
+    const remote = (await catalog.load(definition.name)) ?? (await this.#create(table, metadata, catalog));
+    const plan = planMirror(definition, metadata, remote, location);
     if (plan.kind === 'refused') throw new Error(`table ${definition.name} of namespace ${this.#external.namespace}: ${plan.message}`);
     if (plan.kind === 'commit') {
       // Commit point there: the catalog's own. Who asks it from here on reads what ours had when this began.
       if ((await catalog.commit(definition.name, plan.request)) === 'conflict') throw new Error(`table ${definition.name} of namespace ${this.#external.namespace} was changed by somebody else meanwhile`);
       this.counters.mirror_commits_total++;
     }
-    table.noteMirrored(this.#external.identity, current.location);
   }
 
   /** The table, without snapshots. Where two create it, or an answer is lost, the one that is there is looked at. */
-  async #create(table: ArchiveTable, catalog: ExternalTables): ReturnType<ExternalTables['stage']> {
-    const { definition, location } = table;
+  async #create({ definition, location }: ArchiveTable, metadata: TableMetadata, catalog: ExternalTables): ReturnType<ExternalTables['stage']> {
     await catalog.createNamespace();
     const staged = await catalog.stage(definition, location);
-    await catalog.commit(definition.name, createRequest(definition, table.current()!.metadata, staged, location));
+    await catalog.commit(definition.name, createRequest(definition, metadata, staged, location));
     const created = await catalog.load(definition.name);
     if (created === undefined) throw new Error(`table ${definition.name} of namespace ${this.#external.namespace} was created, and is not there`);
     return created;

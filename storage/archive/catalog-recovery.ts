@@ -14,12 +14,13 @@ import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { describeObject } from './described-object.ts';
 import { windowStart } from './flush-plan.ts';
 import { TableFinder, type FoundTable } from './found-table.ts';
 import { parseFileName, type FileName } from './object-names.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { RetryPause, type PauseFailure } from './retry-pause.ts';
 import type { RetentionOf } from './series-retention.ts';
 
 export interface CatalogRecoveryOptions {

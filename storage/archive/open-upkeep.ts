@@ -8,7 +8,7 @@ import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { POINTS_MERGE_CODEC, SAMPLES_MERGE_CODEC } from './merge-codec.ts';
 import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
-import type { PauseFailure } from './port-failure.ts';
+import type { PauseFailure } from './retry-pause.ts';
 import { RemovedFiles } from './removed-files.ts';
 import { ShardCalls, type FlushStatusOf } from './shard-calls.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';

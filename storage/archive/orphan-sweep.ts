@@ -3,8 +3,9 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import { parseFileName, parseMetadataName } from './object-names.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 /** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
 export interface OpenPlan {

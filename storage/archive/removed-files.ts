@@ -3,8 +3,9 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 export interface RemovedFilesOptions {
   readonly removed: RemovedObjectsStore;

@@ -1,7 +1,7 @@
 import type { LIMITS } from '../runtime/limits.ts';
+import { port } from '../runtime/port-failure.ts';
 import type { MergeReader } from './merge-codec.ts';
 import type { MergedSeries, SeriesPlace } from './merge-series.ts';
-import { port } from './port-failure.ts';
 import type { SeriesEntry } from './series-directory.ts';
 
 /** Requests to the object store at a time: an invocation may have six. */

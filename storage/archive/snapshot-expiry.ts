@@ -1,6 +1,7 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from './port-failure.ts';
+import { PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 /** Lets snapshots that are too old leave the Iceberg tables, where no new snapshot does it on its way. */
 export class SnapshotExpiry {
@@ -29,7 +30,7 @@ export class SnapshotExpiry {
     for (const [, table] of this.#tables.all()) {
       if (table.isBehind || (table.expiryDueMs() ?? Infinity) > this.#clock.nowMs()) continue;
       try {
-        await port(() => table.expire());
+        await table.expire();
         this.#pause.succeeded();
       } catch (error) {
         if (!(error instanceof PortFailure)) throw error;

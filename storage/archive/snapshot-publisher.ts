@@ -3,7 +3,8 @@ import type { ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { port, PortFailure, RetryPause } from './port-failure.ts';
+import { PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause } from './retry-pause.ts';
 
 /**
  * Lets the Iceberg tables follow what is committed, a snapshot a step. Each table that cannot be written waits by itself: the others, and
@@ -36,7 +37,7 @@ export class SnapshotPublisher {
     const next = this.#tables.find(({ table, pause }) => pause.isOver && table.isBehind);
     if (next === undefined) return;
     try {
-      await port(() => next.table.publish());
+      await next.table.publish();
       next.pause.succeeded();
       this.counters.archive_snapshots_total++;
     } catch (error) {

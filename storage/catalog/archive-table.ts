@@ -1,6 +1,7 @@
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -120,7 +121,10 @@ export class ArchiveTable {
     sql.run('UPDATE archive_table SET mirrored = ? WHERE name = ?', `${catalog} ${location}`, definition.name);
   }
 
-  /** Adds one snapshot, if there is something for it. After a throw, or a crash at any place, calling it again goes on with the same plan. */
+  /**
+   * Adds one snapshot, if there is something for it. After a throw, or a crash at any place, calling it again goes on with the same plan. Throws
+   * PortFailure when it is the object store that fails, and nothing else then.
+   */
   async publish(): Promise<void> {
     const plan = this.#plan();
     if (plan === undefined) return;
@@ -159,7 +163,7 @@ export class ArchiveTable {
     return snapshots.length < 2 ? undefined : snapshots[0]!['timestamp-ms'] + this.#options.limits.archiveSnapshotAgeMs;
   }
 
-  /** Lets snapshots that are too old leave the table's metadata. What only they have can be removed then: see `liveFrom`. */
+  /** Lets snapshots that are too old leave the table's metadata. What only they have can be removed then: see `liveFrom`. Throws as `publish`. */
   async expire(): Promise<void> {
     const { sql, definition, clock, random, limits } = this.#options;
     const state = this.#state();
@@ -215,10 +219,10 @@ export class ArchiveTable {
 
   async #put(key: string, body: Uint8Array): Promise<void> {
     const { sql, store, definition } = this.#options;
-    if ((await putObject(store, key, body)) === 'stored') return;
+    if ((await port(() => putObject(store, key, body))) === 'stored') return;
     // Another build had begun this plan and wrote other bytes: what it wrote is left to the clean-up, and a new plan has other keys.
     sql.run("UPDATE archive_table SET given_up = json_insert(given_up, '$[#]', json_extract(snapshot_plan, '$.id')), snapshot_plan = NULL WHERE name = ? AND snapshot_plan IS NOT NULL", definition.name);
-    throw new Error(`object ${key} has other bytes than planned: another snapshot is planned at the next try`);
+    throw new PortFailure(`object ${key} has other bytes than planned: another snapshot is planned at the next try`);
   }
 
   #advance(plan: SnapshotPlan, version: number, { metadataKey, text }: { readonly metadataKey: string; readonly text: string }, manifests: () => void): void {

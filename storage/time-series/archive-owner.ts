@@ -1,7 +1,7 @@
-import { port } from '../archive/port-failure.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { badData } from '../runtime/errors.ts';
+import { port } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 

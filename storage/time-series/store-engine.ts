@@ -1,10 +1,10 @@
-import { PortFailure } from '../archive/port-failure.ts';
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { badData, isMissingPart, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
+import { PortFailure } from '../runtime/port-failure.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { HotStore } from '../shard/hot-store.ts';

@@ -1,7 +1,7 @@
 import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import { mayBeOpen, type MergeCursor } from '../archive/merge-plan.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
-import { port, PortFailure, RetryPause, type PauseFailure } from '../archive/port-failure.ts';
+import { RetryPause, type PauseFailure } from '../archive/retry-pause.ts';
 import type { RewritingPorts } from '../archive/rewriting-ports.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
@@ -11,6 +11,7 @@ import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
 import { RollupLedger } from './rollup-ledger.ts';

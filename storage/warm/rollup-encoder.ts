@@ -1,7 +1,6 @@
 import type { MergeReader } from '../archive/merge-codec.ts';
 import type { MergeCursor } from '../archive/merge-plan.ts';
 import { mergeSeries, type MergedSeries, type SeriesPlace } from '../archive/merge-series.ts';
-import { port, PortFailure } from '../archive/port-failure.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import { readInBatches, readPlaces } from '../archive/series-batches.ts';
 import { seriesIdBytes } from '../archive/series-id-bytes.ts';
@@ -16,6 +15,7 @@ import type { ObjectStore } from '../object-store.ts';
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
+import { port, PortFailure } from '../runtime/port-failure.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import { BucketColumns } from './bucket-columns.ts';
 import { BucketFold } from './bucket-fold.ts';

@@ -1,21 +1,9 @@
 import type { Clock } from '../runtime/clock.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import type { PortFailure } from '../runtime/port-failure.ts';
 
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 10 * 60_000;
-
-/** The object store or another object failed, or its outcome is unknown: to be tried again. */
-export class PortFailure extends Error {
-  override readonly name = 'PortFailure';
-}
-
-export async function port<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
 
 /** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs` (Unix). */
 export interface PauseFailure {

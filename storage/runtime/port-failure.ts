@@ -1,0 +1,12 @@
+/** The object store or another object failed, or its outcome is unknown: to be tried again. */
+export class PortFailure extends Error {
+  override readonly name = 'PortFailure';
+}
+
+export async function port<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
