@@ -20,7 +20,7 @@ const REQUEST_BYTES = 1024;
  * else is the same its columns and ids are those of before: no symbol and no reference is looked at.
  *
  * A request is kept when it comes for the second time: those of other senders are cut elsewhere each time, and copying them would be in vain.
- * Bounded in bytes: when it is full nothing is added, until so much was missed that what it holds must be old; then it starts empty.
+ * Bounded in bytes: when it is full, those that have not come in a while make room, and others stay for as long as they come.
  */
 export class KnownRequests {
   readonly #bytesMax: number;
@@ -28,7 +28,8 @@ export class KnownRequests {
   readonly #marks = new Set<number>();
   #bytes = 0;
   #count = 0;
-  #missesWhileFull = 0;
+  /** Requests looked for since the last look for old ones. */
+  #lookUps = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -36,9 +37,14 @@ export class KnownRequests {
 
   /** The request that the message is but for values and timestamps, which are in the columns then, as is all else that a decoder finds. */
   find(reader: WireReader, hasher: SeriesHasher, columns: RequestColumns): KnownRequest | undefined {
+    this.#lookUps++;
     const alike = this.#byLength.get(reader.bytes.length);
     if (alike === undefined) return undefined;
-    for (const request of alike) if (request.hasher === hasher && request.read(reader, columns)) return request;
+    for (const request of alike) {
+      if (request.hasher !== hasher || !request.read(reader, columns)) continue;
+      request.isUsed = true;
+      return request;
+    }
     return undefined;
   }
 
@@ -46,36 +52,54 @@ export class KnownRequests {
   note(reader: WireReader, hasher: SeriesHasher, columns: RequestColumns, numbers: Uint32Array, ids: SeriesIdColumns): void {
     const bytes = KnownRequest.bytesOf(reader.bytes, columns);
     // One that never fits is no reason to make room.
-    if (bytes > this.#bytesMax || !canBeKnown(columns)) return;
+    if (bytes > this.#bytesMax || !canBeKnown(reader.bytes, columns)) return;
     const mark = markOf(reader.bytes, columns, numbers);
     if (!this.#marks.delete(mark)) {
       if (this.#marks.size >= MARKS_MAX) this.#marks.clear();
       this.#marks.add(mark);
       return;
     }
-    const alike = this.#byLength.get(reader.bytes.length) ?? [];
-    if (this.#bytes + bytes > this.#bytesMax || alike.length >= ALIKE_MAX) {
-      if (++this.#missesWhileFull > this.#count * 2) this.clear();
-      return;
-    }
+    const alike = (): KnownRequest[] => this.#byLength.get(reader.bytes.length) ?? [];
+    const isFull = (): boolean => this.#bytes + bytes > this.#bytesMax || alike().length >= ALIKE_MAX;
+    if (isFull()) this.#dropOld();
+    if (isFull()) return;
     this.#bytes += bytes;
     this.#count++;
-    alike.push(new KnownRequest(reader.bytes, hasher, columns, ids));
-    this.#byLength.set(reader.bytes.length, alike);
+    this.#byLength.set(reader.bytes.length, [...alike(), new KnownRequest(reader.bytes, hasher, columns, ids)]);
+  }
+
+  /** Drops those that did not come since the last time, which is when each could have come four times. */
+  #dropOld(): void {
+    if (this.#lookUps < this.#count * 4) return;
+    this.#lookUps = 0;
+    for (const [length, alike] of this.#byLength) {
+      const used = alike.filter((request) => request.isUsed);
+      for (const request of alike) {
+        if (!request.isUsed) this.#bytes -= request.bytes;
+        request.isUsed = false;
+      }
+      this.#count -= alike.length - used.length;
+      if (used.length > 0) this.#byLength.set(length, used);
+      else this.#byLength.delete(length);
+    }
   }
 
   clear(): void {
     this.#byLength.clear();
     this.#marks.clear();
-    this.#bytes = this.#count = this.#missesWhileFull = 0;
+    this.#bytes = this.#count = this.#lookUps = 0;
   }
 }
 
 /** One plain sample a series and nothing else, as Prometheus sends floats: only those bytes may differ. And the message is still as it was sent. */
-function canBeKnown({ seriesCount, sampleCount, plainSampleCount, histograms, exemplars, hasStarts, hasMoved, sampleStart }: RequestColumns): boolean {
+function canBeKnown(plain: Uint8Array, { seriesCount, sampleCount, plainSampleCount, histograms, exemplars, hasStarts, hasMoved, sampleStart, samplesAt }: RequestColumns): boolean {
   if (seriesCount === 0 || seriesCount !== sampleCount || plainSampleCount !== sampleCount) return false;
   if (histograms.count > 0 || exemplars.count > 0 || hasStarts || hasMoved) return false;
-  for (let series = 0; series < seriesCount; series++) if (sampleStart[series] !== series) return false;
+  for (let series = 0; series < seriesCount; series++) {
+    const at = samplesAt[series]!;
+    // The length could have more bytes than it needs.
+    if (sampleStart[series] !== series || plain[at - 1] !== plainSampleEnd(plain, at) - at) return false;
+  }
   return true;
 }
 
@@ -92,69 +116,72 @@ function markOf(plain: Uint8Array, { seriesCount, symbolCount, refsStart }: Requ
   return mark;
 }
 
-/** A request that has come before. */
+/**
+ * A request that has come before: what of it is not samples, one run of bytes before each of them and one behind the last. A run ends with its
+ * sample's length.
+ */
 export class KnownRequest {
   readonly hasher: SeriesHasher;
+  readonly bytes: number;
+  /** Whether it has come since the last look for those that did not. */
+  isUsed = true;
   readonly #view: DataView;
-  readonly #symbolStart: Uint32Array;
-  readonly #symbolEnd: Uint32Array;
-  readonly #refsStart: Uint32Array;
-  readonly #refsEnd: Uint32Array;
-  readonly #sampleStart: Uint32Array;
-  /** Where each series' sample begins in the message, and where it ends. */
-  readonly #samplesAt: Uint32Array;
-  readonly #samplesEnd: Uint32Array;
+  /** Where each run ends in there. */
+  readonly #runEnds: Uint32Array;
   readonly list: SeriesList;
 
   constructor(plain: Uint8Array, hasher: SeriesHasher, columns: RequestColumns, ids: SeriesIdColumns) {
-    const { seriesCount, symbolCount } = columns;
+    const { seriesCount, samplesAt } = columns;
     this.hasher = hasher;
-    this.#view = new DataView(plain.slice().buffer);
-    this.#symbolStart = columns.symbolStart.slice(0, symbolCount);
-    this.#symbolEnd = columns.symbolEnd.slice(0, symbolCount);
-    this.#refsStart = columns.refsStart.slice(0, seriesCount);
-    this.#refsEnd = columns.refsEnd.slice(0, seriesCount);
-    this.#sampleStart = columns.sampleStart.slice(0, seriesCount + 1);
-    this.#samplesAt = columns.samplesAt.slice(0, seriesCount);
-    this.#samplesEnd = this.#samplesAt.map((at) => plainSampleEnd(plain, at));
+    this.bytes = KnownRequest.bytesOf(plain, columns);
+    const runs = new Uint8Array(plain.length - sampleBytes(plain, columns));
+    this.#runEnds = new Uint32Array(seriesCount);
+    let end = 0;
+    let position = 0;
+    for (let series = 0; series < seriesCount; series++) {
+      const at = samplesAt[series]!;
+      runs.set(plain.subarray(position, at), end);
+      end += at - position;
+      this.#runEnds[series] = end;
+      position = at + plain[at - 1]!;
+    }
+    runs.set(plain.subarray(position), end);
+    this.#view = new DataView(runs.buffer);
     this.list = { idLow: ids.low.slice(0, seriesCount), idHigh: ids.high.slice(0, seriesCount), idCheck: ids.check.slice(0, seriesCount), name: undefined };
   }
 
-  static bytesOf(plain: Uint8Array, { seriesCount, symbolCount }: RequestColumns): number {
-    return REQUEST_BYTES + plain.length + symbolCount * 8 + seriesCount * 32;
+  static bytesOf(plain: Uint8Array, columns: RequestColumns): number {
+    return REQUEST_BYTES + plain.length - sampleBytes(plain, columns) + columns.seriesCount * 16;
   }
 
-  /** Whether the message is this request but for its samples, and then the columns are those that it would be decoded into. */
+  /** Whether the message is this request but for its samples, and then these are in the columns, and nothing else is. */
   read(reader: WireReader, columns: RequestColumns): boolean {
     const { view } = reader;
     const kept = this.#view;
-    const samplesAt = this.#samplesAt;
-    const samplesEnd = this.#samplesEnd;
-    const seriesCount = samplesAt.length;
+    const runEnds = this.#runEnds;
+    const seriesCount = runEnds.length;
     let position = 0;
+    let run = 0;
     for (let series = 0; series < seriesCount; series++) {
-      const at = samplesAt[series]! | 0;
-      const end = samplesEnd[series]! | 0;
-      if (!isSameRun(view, kept, position, at) || !readPlainSample(reader, at, end, columns, series)) return false;
-      position = end;
+      const runEnd = runEnds[series]! | 0;
+      if (!isSameRun(view, position, kept, run, runEnd - run)) return false;
+      position += runEnd - run;
+      const sampleEnd = position + kept.getUint8(runEnd - 1);
+      if (!readPlainSample(reader, position, sampleEnd, columns, series)) return false;
+      position = sampleEnd;
+      run = runEnd;
     }
-    if (!isSameRun(view, kept, position, view.byteLength)) return false;
+    if (!isSameRun(view, position, kept, run, kept.byteLength - run)) return false;
     this.#restore(columns);
     return true;
   }
 
-  /** All but the samples, and the metadata, which only matters to those whose ids are not known. */
+  /** Of the columns, what those who store a request's samples ask for. */
   #restore(columns: RequestColumns): void {
-    const seriesCount = this.#samplesAt.length;
+    const seriesCount = this.#runEnds.length;
     columns.clear();
     columns.seriesCount = columns.sampleCount = columns.plainSampleCount = seriesCount;
-    columns.symbolCount = this.#symbolStart.length;
-    columns.symbolStart.set(this.#symbolStart);
-    columns.symbolEnd.set(this.#symbolEnd);
-    columns.refsStart.set(this.#refsStart);
-    columns.refsEnd.set(this.#refsEnd);
-    columns.sampleStart.set(this.#sampleStart);
-    columns.samplesAt.set(this.#samplesAt);
+    for (let series = 0; series <= seriesCount; series++) columns.sampleStart[series] = series;
   }
 
   copyIds(ids: SeriesIdColumns): void {
@@ -166,11 +193,19 @@ export class KnownRequest {
   }
 }
 
-function isSameRun(a: DataView, b: DataView, start: number, end: number): boolean {
-  let position = start;
-  for (; position + 4 <= end; position += 4) if (a.getInt32(position, true) !== b.getInt32(position, true)) return false;
+function sampleBytes(plain: Uint8Array, { seriesCount, samplesAt }: RequestColumns): number {
+  let bytes = 0;
+  for (let series = 0; series < seriesCount; series++) bytes += plainSampleEnd(plain, samplesAt[series]!) - samplesAt[series]!;
+  return bytes;
+}
+
+function isSameRun(a: DataView, start: number, b: DataView, other: number, length: number): boolean {
+  const distance = (other - start) | 0;
+  const end = (start + length) | 0;
+  let position = start | 0;
+  for (; position + 4 <= end; position += 4) if (a.getInt32(position, true) !== b.getInt32(position + distance, true)) return false;
   // The rest with bytes that are known to be the same, as one word more.
-  if (end - start >= 4) return position === end || a.getInt32(end - 4, true) === b.getInt32(end - 4, true);
-  for (; position < end; position++) if (a.getUint8(position) !== b.getUint8(position)) return false;
+  if (length >= 4) return position === end || a.getInt32(end - 4, true) === b.getInt32(end - 4 + distance, true);
+  for (; position < end; position++) if (a.getUint8(position) !== b.getUint8(position + distance)) return false;
   return true;
 }

@@ -35,6 +35,7 @@ export class WriteMessagesV2 implements WriteMessages {
   readonly #requests: KnownRequests;
   /** The request that was decoded last, where it is a known one. */
   #known: KnownRequest | undefined;
+  #isDecoded = true;
   /** Number of each symbol of the request; behind the last one there are zeros. */
   #numbers = new Uint32Array(4096);
   /** Symbols of the request before. */
@@ -62,7 +63,8 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#reader = requestReader(plain);
     this.#forgetWhatIsOld();
     this.#known = this.#requests.find(this.#reader, hasher, this.columns);
-    if (this.#known === undefined) decodeRequest(plain, this.columns);
+    this.#isDecoded = this.#known === undefined;
+    if (this.#isDecoded) decodeRequest(plain, this.columns);
   }
 
   get list(): SeriesList | undefined {
@@ -126,6 +128,13 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#requests.clear();
   }
 
+  /** A known request's columns have what storing its samples takes. Labels are only asked for when a shard has lost its series, or refuses a sample, or replicas are elected. */
+  #decodeKnown(): void {
+    if (this.#isDecoded) return;
+    this.#isDecoded = true;
+    decodeRequest(this.#plain, this.columns);
+  }
+
   #numberSymbols(hasher: SeriesHasher): void {
     const { symbolCount, symbolStart, symbolEnd } = this.columns;
     if (symbolCount > this.#numbers.length) this.#numbers = new Uint32Array(symbolStart.length);
@@ -186,6 +195,7 @@ export class WriteMessagesV2 implements WriteMessages {
   }
 
   labels(series: number): CheckedLabels {
+    this.#decodeKnown();
     const { refsStart, refsEnd } = this.columns;
     const { labelsPerSeriesMax } = this.#labelLimits;
     try {

@@ -154,8 +154,8 @@ export const LIMITS = {
   symbolCacheEntriesMax: 256 * KIB,
   /** Their bytes: about 30 each. */
   symbolCacheBytesMax: 8 * MIB,
-  /** Requests of 2.0 that are known as wholes: some 80 bytes a series, so 100,000 series. */
-  knownRequestsBytesMax: 8 * MIB,
+  /** Requests of 2.0 that are known as wholes: some 50 bytes a series, so 220,000 series. */
+  knownRequestsBytesMax: 11 * MIB,
 
   // —— a shard ——
   /**
