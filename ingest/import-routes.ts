@@ -81,6 +81,7 @@ async function influxQuery(context: Context): Promise<Response> {
 /** Codes of InfluxDB 2; 1.x has the message alone, as `error`. Both are sent, and each client reads its own. */
 const INFLUX_CODES: Readonly<Partial<Record<ErrorKind, string>>> = {
   'bad-data': 'invalid',
+  cardinality: 'invalid',
   execution: 'invalid',
   'not-found': 'not found',
   'not-supported': 'unsupported media type',

@@ -36,7 +36,7 @@ export class Rejections {
     return { samples: this.#samples, histograms: this.#histograms, exemplars: this.#exemplars };
   }
 
-  /** A limit outweighs bad data: a sender that honours 429 sends again, and what is bad is refused again. */
+  /** A limit outweighs all else: a sender that honours 429 sends again, and what is bad is refused again. Too many series outweigh bad data. */
   get kind(): ErrorKind {
     return this.#kind;
   }
@@ -45,7 +45,7 @@ export class Rejections {
   add(kind: ErrorKind, counts: number | Partial<WriteCounts>, reason: () => string): void {
     this.#reasons++;
     this.count(typeof counts === 'number' ? { samples: counts } : counts);
-    if (kind !== 'bad-data') this.#kind = kind;
+    if (kind !== 'bad-data' && this.#kind !== 'limit') this.#kind = kind;
     if (this.#quotes.length < this.#quotedMax) this.#quotes.push(reason());
   }
 

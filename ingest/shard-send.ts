@@ -108,7 +108,8 @@ function busy(shard: number, reason: string): VarveError {
 const WANTS_LIST: AppendWishes = { list: true };
 
 function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): StoredCounts {
-  for (const { kind, samples, message } of answer.refusals) rejections.add(kind, samples, () => message);
+  // Of limits, a shard has the one of series.
+  for (const { kind, samples, message } of answer.refusals) rejections.add(kind === 'limit' ? 'cardinality' : kind, samples, () => message);
   if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => sources[position]!));
   return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
 }

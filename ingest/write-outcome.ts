@@ -22,6 +22,8 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
   'not-supported': 415,
   'too-large': 413,
   limit: 429,
+  // No 429: a sender that repeats such a request until it passes, as vmagent does, would send nothing else any more, known series neither.
+  cardinality: 400,
   overloaded: 503,
   execution: 400,
   timeout: 503,

@@ -19,6 +19,7 @@ const ANSWERS: Readonly<Record<ErrorKind, Readonly<Record<ErrorForm, Answer>>>> 
   'not-supported': { prometheus: [415, 'bad_data'], iceberg: [406, 'UnsupportedOperationException'], s3: [501, 'NotImplemented'] },
   'too-large': { prometheus: [413, 'bad_data'], iceberg: [413, 'BadRequestException'], s3: [400, 'EntityTooLarge'] },
   limit: { prometheus: [422, 'execution'], iceberg: [400, 'BadRequestException'], s3: [400, 'InvalidRequest'] },
+  cardinality: { prometheus: [422, 'execution'], iceberg: [400, 'BadRequestException'], s3: [400, 'InvalidRequest'] },
   overloaded: { prometheus: [503, 'unavailable'], iceberg: [503, 'SlowDownException'], s3: [503, 'SlowDown'] },
   execution: { prometheus: [422, 'execution'], iceberg: [400, 'BadRequestException'], s3: [400, 'InvalidRequest'] },
   timeout: { prometheus: [503, 'timeout'], iceberg: [503, 'SlowDownException'], s3: [503, 'ServiceUnavailable'] },

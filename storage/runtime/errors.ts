@@ -11,6 +11,7 @@ export type ErrorKind =
   | 'not-supported' // media type, encoding, method
   | 'too-large' // the request is over a size limit
   | 'limit' // a tenant's or a query's limit; the message names it
+  | 'cardinality' // a tenant has as many series as it may: those go on, and sending the others again does not help
   | 'overloaded' // try again later
   | 'execution' // a query that cannot be answered
   | 'timeout'

@@ -50,7 +50,7 @@ export const TENANT_LIMITS = {
   activeSeriesMax: {
     default: LIMITS.activeSeriesMax,
     max: LIMITS.activeSeriesMax,
-    reason: 'series that each shard of the tenant holds: their index is in memory. New ones over it are refused, known ones go on',
+    reason: 'series that each shard of the tenant holds: their index is in memory. New ones over it are refused with 400, known ones go on',
   },
   timestampAheadMsMax: {
     default: LIMITS.timestampAheadMsMax,

@@ -71,11 +71,11 @@ describe("Prometheus' text format", () => {
     expect(outcome.rejections.message(1)).toContain('not valid UTF-8');
   });
 
-  test('too far ahead is refused, a limit of a shard is a limit', async () => {
+  test('too far ahead is refused, a series too many for a shard is one', async () => {
     const stack = new ImportStack({ limits: limitsWith({ activeSeriesMax: 1 }) });
     const outcome = await stack.text(`a 1\nb 2\na 3 ${NOW_MS + LIMITS.timestampAheadMsMax + 1}\n`);
     expect(stack.stored()).toEqual(['a 0=1']);
-    expect(outcome.rejections.kind).toBe('limit');
+    expect(outcome.rejections.kind).toBe('cardinality');
     expect(outcome.rejections.message(1)).toMatch(/timestampAheadMsMax.*activeSeriesMax/);
   });
 });

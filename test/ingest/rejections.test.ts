@@ -17,7 +17,7 @@ test('everything is counted, the first few are quoted, and the rest costs nothin
 });
 
 test('a limit outweighs bad data, whichever came first', () => {
-  for (const kinds of [['bad-data', 'limit'], ['limit', 'bad-data']] as const) {
+  for (const kinds of [['bad-data', 'limit'], ['limit', 'bad-data'], ['cardinality', 'limit'], ['limit', 'cardinality']] as const) {
     const rejections = new Rejections(5);
     for (const kind of kinds) rejections.add(kind, 1, () => kind);
     expect(rejections.kind).toBe('limit');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
 import { Admission } from '../../ingest/admission.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
-import type { WriteOutcome } from '../../ingest/write-outcome.ts';
+import { writeResponse, type WriteOutcome } from '../../ingest/write-outcome.ts';
 import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
@@ -188,10 +188,12 @@ describe.each([1, 4])('with %d shards', (shardCount) => {
     expect(stack.stored()).toEqual(['fine 0=9', `up{i="1"} ${-ago}=4 0=1 ${ahead}=2`]);
   });
 
-  test('series over the limit of a shard are refused as a limit, with their samples counted', async () => {
+  test('series over the limit of a shard are refused for good, with their samples counted', async () => {
     const stack = new Stack(shardCount, limitsWith({ activeSeriesMax: 2 }));
     const outcome = await stack.write(...many(100, 1));
-    expect(outcome.rejections.kind).toBe('limit');
+    // Sent again they would be refused again.
+    expect(outcome.rejections.kind).toBe('cardinality');
+    expect(writeResponse(outcome).status).toBe(400);
     expect(outcome.stored.samples).toBe(4 * shardCount);
     expect(outcome.stored.samples + outcome.rejections.samples).toBe(200);
     expect(outcome.rejections.message(outcome.stored)).toContain('activeSeriesMax is 2');
