@@ -107,6 +107,23 @@ export class ColumnWriter {
     this.#length = position;
   }
 
+  /** The first `count` numbers, which rise, of each its difference to the one before as `unsigned` writes it. */
+  risingDifferences(numbers: Uint32Array, count: number): void {
+    this.#reserve(count * 5);
+    const bytes = this.#bytes;
+    let position = this.#length;
+    for (let i = 0, previous = 0; i < count; i++) {
+      let difference = numbers[i]! - previous;
+      previous = numbers[i]!;
+      while (difference > 0x7f) {
+        bytes[position++] = (difference & 0x7f) | 0x80;
+        difference >>>= 7;
+      }
+      bytes[position++] = difference;
+    }
+    this.#length = position;
+  }
+
   /** The first `count` numbers, of each its difference to the one before as `signed` writes it. */
   signedDifferences(numbers: Uint32Array, count: number): void {
     this.#reserve(count * 5);

@@ -18,32 +18,36 @@ export interface LogPart {
 /**
  * Puts the log's first entries in the order of series, by two counting sorts: entry numbers by part, then the columns of one part at a time.
  * Each keeps the order of acceptance. Walking the back-links would find the same, one cache miss behind the other; here the misses overlap,
- * and what is written lies close together. What is kept by series is kept by its place in label order, in which the seal walks through it.
+ * and what is written lies close together. What is kept by series is kept by ref: each entry asks for it four times, and neighbours in the log, which
+ * come from one request, have neighbouring refs but lie far apart in label order.
  *
  * The log may grow behind those entries, and series may come, while this is under way.
  */
 export class LogOrder {
   readonly #head: LogHead;
-  readonly #ranks: Uint32Array;
+  /** By rank. */
+  readonly #refs: Uint32Array;
+  /** By ref: how many entries; then the place in its part of the next one, which behind the last one is where the samples end. */
+  readonly #places: Uint32Array;
   readonly #parts: LogPart[];
   #nextPart = 0;
   readonly #entries: EntriesByPart;
   /** Of the part taken last. Values stand for histograms of the log. */
   readonly samples: SeriesSamples;
-  /** By rank, for the part taken last: where the series' samples end, and those of the next one begin. */
+  /** By rank, counted from the first one of the part taken last: where the series' samples end, and those of the next one begin. */
   readonly ends: Uint32Array;
 
   constructor(head: LogHead, entryCount: number, order: LabelOrder, entriesTarget = PART_ENTRIES_TARGET) {
     this.#head = head;
-    this.#ranks = order.ranks;
+    this.#refs = order.refs;
     const { refs } = head;
-    // By rank: how many entries; then the place in its part of the next one.
-    this.ends = new Uint32Array(order.refs.length);
-    for (let entry = 0; entry < entryCount; entry++) this.ends[order.ranks[refs[entry]!]!]!++;
-    const partOf = new Uint16Array(order.refs.length);
-    this.#parts = cutIntoParts(this.ends, partOf, entriesTarget);
-    this.#entries = new EntriesByPart(refs, entryCount, order.ranks, partOf, this.#parts.length);
+    const places = (this.#places = new Uint32Array(order.ranks.length));
+    for (let entry = 0; entry < entryCount; entry++) places[refs[entry]!]!++;
+    const partOf = new Uint16Array(places.length);
+    this.#parts = cutIntoParts(order.refs, places, partOf, entriesTarget);
+    this.#entries = new EntriesByPart(refs, entryCount, partOf, this.#parts.length);
     const capacity = this.#parts.reduce((most, { length }) => Math.max(most, length), 0);
+    this.ends = new Uint32Array(this.#parts.reduce((most, { firstRank, endRank }) => Math.max(most, endRank - firstRank), 0));
     const values = new Float64Array(capacity);
     this.samples = {
       timestampsMs: new Float64Array(capacity),
@@ -63,20 +67,22 @@ export class LogOrder {
     const { baseMs, offsets, whole } = times.columns();
     const { samples, ends } = this;
     const { timestampsMs, bits } = samples;
-    const ranks = this.#ranks;
+    const places = this.#places;
     const { numbers, blockCount } = this.#entries;
     for (let block = 0; block < blockCount; block++) {
       const first = block * BLOCK_ENTRIES;
       const end = this.#entries.endOf(block, number);
       for (let i = this.#entries.startOf(block, number); i < end; i++) {
         const entry = first + numbers[i]!;
-        const place = ends[ranks[refs[entry]!]!]!++;
+        const place = places[refs[entry]!]!++;
         timestampsMs[place] = whole === undefined ? baseMs + offsets[entry]! : whole[entry]!;
         bits[place * 2] = valueBits[entry * 2]!;
         bits[place * 2 + 1] = valueBits[entry * 2 + 1]!;
         if (samples.startsMs !== undefined) samples.startsMs[place] = startsMs![entry]!;
       }
     }
+    // For all series at once: the misses of the cache overlap.
+    for (let rank = part.firstRank; rank < part.endRank; rank++) ends[rank - part.firstRank] = places[this.#refs[rank]!]!;
     return part;
   }
 }
@@ -90,8 +96,8 @@ class EntriesByPart {
   /** By block and part: where its numbers end. */
   readonly #ends: Uint32Array;
 
-  /** `partOf` is by rank. */
-  constructor(refs: Uint32Array, entryCount: number, ranks: Uint32Array, partOf: Uint16Array, partCount: number) {
+  /** `partOf` is by ref. */
+  constructor(refs: Uint32Array, entryCount: number, partOf: Uint16Array, partCount: number) {
     this.blockCount = Math.ceil(entryCount / BLOCK_ENTRIES);
     this.numbers = new Uint16Array(entryCount);
     this.#partCount = partCount;
@@ -101,14 +107,14 @@ class EntriesByPart {
       const start = block * BLOCK_ENTRIES;
       const end = Math.min(entryCount, start + BLOCK_ENTRIES);
       next.fill(0);
-      for (let entry = start; entry < end; entry++) next[partOf[ranks[refs[entry]!]!]!]!++;
+      for (let entry = start; entry < end; entry++) next[partOf[refs[entry]!]!]!++;
       for (let part = 0, at = start; part < partCount; part++) {
         const count = next[part]!;
         next[part] = at;
         at += count;
         this.#ends[block * partCount + part] = at;
       }
-      for (let entry = start; entry < end; entry++) this.numbers[next[partOf[ranks[refs[entry]!]!]!]!++] = entry - start;
+      for (let entry = start; entry < end; entry++) this.numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
     }
   }
 
@@ -121,22 +127,23 @@ class EntriesByPart {
   }
 }
 
-/** Puts into `partOf`, by rank, the part, and in place of the counts where the series' samples begin in it. */
-function cutIntoParts(counts: Uint32Array, partOf: Uint16Array, entriesTarget: number): LogPart[] {
+/** Puts into `partOf`, by ref, the part, and in place of the counts where the series' samples begin in it. `refs` are in label order. */
+function cutIntoParts(refs: Uint32Array, counts: Uint32Array, partOf: Uint16Array, entriesTarget: number): LogPart[] {
   const parts: LogPart[] = [];
   let firstRank = 0;
   let partLength = 0;
-  for (let rank = 0; rank < counts.length; rank++) {
-    const length = counts[rank]!;
+  for (let rank = 0; rank < refs.length; rank++) {
+    const ref = refs[rank]!;
+    const length = counts[ref]!;
     if (partLength > 0 && partLength + length > entriesTarget) {
       parts.push({ firstRank, endRank: rank, length: partLength });
       firstRank = rank;
       partLength = 0;
     }
-    counts[rank] = partLength;
-    partOf[rank] = parts.length;
+    counts[ref] = partLength;
+    partOf[ref] = parts.length;
     partLength += length;
   }
-  parts.push({ firstRank, endRank: counts.length, length: partLength });
+  parts.push({ firstRank, endRank: refs.length, length: partLength });
   return parts;
 }

@@ -87,12 +87,7 @@ function gapSize(gap: number): number {
 export function encodeRefRuns(runs: RefRuns): Uint8Array {
   return writeChecked(VERSION, (out) => {
     out.unsigned(runs.length / 2);
-    const gaps = new Uint32Array(runs.length);
-    for (let i = 0, previous = 0; i < runs.length; i++) {
-      gaps[i] = runs[i]! - previous;
-      previous = runs[i]!;
-    }
-    out.unsignedAll(gaps, gaps.length);
+    out.risingDifferences(runs, runs.length);
   });
 }
 

@@ -54,14 +54,14 @@ export class LogSeal {
   }
 
   /** Adds series of the part until it ends or nothing is left of the step; answers what is. */
-  #addSeries({ endRank }: LogPart, left: number): number {
+  #addSeries({ firstRank, endRank }: LogPart, left: number): number {
     const { ends, samples } = this.#order;
     const { refs, metrics } = this.#labelOrder;
     const writer = this.#writer;
     let rank = this.#rank;
     let start = this.#start;
     for (; rank < endRank && left > 0; rank++) {
-      const end = ends[rank]!;
+      const end = ends[rank - firstRank]!;
       if (end === start) continue;
       const metric = this.#index.metricName(metrics[rank]!);
       if (isRising(samples.timestampsMs, start, end)) writer.add(refs[rank]!, metric, samples, start, end);

@@ -46,6 +46,7 @@ export class SegmentWriter {
   readonly #times = new TimeColumns();
   readonly #timeFrames: FrameWriter;
   readonly #valueFrames: FrameWriter;
+  readonly #directory = new ColumnWriter();
   #seriesCount = 0;
   /** By series: its ref, its time column, the bytes of its values. */
   #refs = new Uint32Array(INITIAL_SERIES);
@@ -136,7 +137,8 @@ export class SegmentWriter {
   }
 
   #encodeDirectory(frames: readonly Frame[]): Uint8Array {
-    const out = new ColumnWriter();
+    const out = this.#directory;
+    out.clear();
     const { count: timeColumns } = this.#times;
     for (const count of [this.#seriesCount, this.#valueFrames.frames.length, timeColumns, this.#timeFrames.frames.length]) out.unsigned(count);
     for (const frame of frames) {
