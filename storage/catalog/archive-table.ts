@@ -11,8 +11,9 @@ import { describeManifest, encodeManifest, encodeManifestList, type Manifest, ty
 import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
 import { encodeRolledUp } from './rollup-days.ts';
 import { ROLLUP_TABLES } from './rollup-tables.ts';
+import { snapshotsSinceMs } from './snapshot-ages.ts';
 import type { TableDefinition } from './table-definition.ts';
-import { newTable, withoutSnapshots, withSchema, withSnapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
+import { newTable, withoutSnapshots, withSchema, withSnapshot, type Snapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
 
 type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveSnapshotAgeMs' | 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>, number>>;
 
@@ -157,20 +158,29 @@ export class ArchiveTable {
     this.#advance(plan, version, { metadataKey, text }, () => this.#manifests.advance(plan, work, manifests, sequenceNumber));
   }
 
-  /** When a snapshot beside the newest will be too old (Unix ms); `undefined` when there is none. */
+  /** When there is something for `expire` (Unix ms); `undefined` when there will be nothing: the newest snapshot stays. */
   expiryDueMs(): number | undefined {
     const snapshots = this.current()?.metadata.snapshots ?? [];
-    return snapshots.length < 2 ? undefined : snapshots[0]!['timestamp-ms'] + this.#options.limits.archiveSnapshotAgeMs;
+    if (snapshots.length < 2) return undefined;
+    const sinceMs = this.#sinceMs(snapshots)[0];
+    return sinceMs === undefined ? -Infinity : sinceMs + this.#options.limits.archiveSnapshotAgeMs;
   }
 
-  /** Lets snapshots that are too old leave the table's metadata. What only they have can be removed then: see `liveFrom`. Throws as `publish`. */
+  /** Lets snapshots that are too old, by their dates or by when those were noted to lie ahead of the clock, leave the table's metadata. What only they have can be removed then: see `liveFrom`. Throws as `publish`. */
   async expire(): Promise<void> {
     const { sql, definition, clock, random, limits } = this.#options;
     const state = this.#state();
     // A snapshot that is being written expires them too.
     if (state.metadata_key === null || state.snapshot_plan !== null) return;
     const nowMs = clock.nowMs();
-    const metadata = withoutSnapshots(this.#metadata(state.metadata_key), { expireThroughMs: nowMs - limits.archiveSnapshotAgeMs, nowMs, previousMetadata: this.#uri(state.metadata_key) });
+    const before = this.#metadata(state.metadata_key);
+    const sinceMs = this.#sinceMs(before.snapshots);
+    if (sinceMs.length > 0 && sinceMs[0] === undefined) {
+      sql.run('UPDATE archive_table SET ahead_since_ms = ?, ahead_snapshot_id = ? WHERE name = ?', nowMs, before.snapshots.at(-1)!['snapshot-id'], definition.name);
+      return;
+    }
+    const firstKept = sinceMs.findIndex((ms) => ms === undefined || ms > nowMs - limits.archiveSnapshotAgeMs);
+    const metadata = withoutSnapshots(before, firstKept === -1 ? before.snapshots.length : firstKept, { nowMs, previousMetadata: this.#uri(state.metadata_key) });
     // What a snapshot has removed can be told from what was never there for as long as it is named; behind that by the properties alone.
     const text = JSON.stringify({ ...metadata, properties: { ...metadata.properties, ...this.#properties(state.published_change) } });
     const version = state.metadata_version + 1;
@@ -250,6 +260,13 @@ export class ArchiveTable {
     const rollup = ROLLUP_TABLES.find((each) => each.name === name);
     if (rollup !== undefined) return { [ROLLED_UP_PROPERTY]: encodeRolledUp(sql, rollup.name) };
     return FLUSHED_TABLES.includes(name) ? { [COMMITTED_PROPERTY]: encodeCommitted(sql, name, through, this.current()?.metadata.properties[COMMITTED_PROPERTY]) } : {};
+  }
+
+  #sinceMs(snapshots: readonly Snapshot[]): (number | undefined)[] {
+    const { sql, definition, clock } = this.#options;
+    const [row] = sql.all<{ since: number | null; id: number | null }>('SELECT ahead_since_ms AS since, ahead_snapshot_id AS id FROM archive_table WHERE name = ?', definition.name);
+    const noted = row === undefined || row.since === null || row.id === null ? undefined : { sinceMs: row.since, throughId: row.id };
+    return snapshotsSinceMs(snapshots, noted, clock.nowMs());
   }
 
   /** The plan that was begun, or a new one, stored. */

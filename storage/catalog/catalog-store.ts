@@ -255,6 +255,9 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID`,
   // When no file that was known had anything of it any more (Unix ms); null: files may have. It stays until files that were forgotten are looked for.
   'ALTER TABLE tombstone ADD COLUMN done_ms INTEGER',
+  // Snapshots up to this one are dated ahead of the clock, which was first seen at this time (Unix ms): see snapshot-ages.ts.
+  'ALTER TABLE archive_table ADD COLUMN ahead_since_ms INTEGER',
+  'ALTER TABLE archive_table ADD COLUMN ahead_snapshot_id INTEGER',
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -132,9 +132,9 @@ export function withSnapshot(table: TableMetadata, next: NewSnapshot): TableMeta
   };
 }
 
-/** The table without its snapshots up to a time (Unix ms), the newest excepted. */
-export function withoutSnapshots(table: TableMetadata, { expireThroughMs, nowMs, previousMetadata }: Pick<NewSnapshot, 'expireThroughMs' | 'nowMs' | 'previousMetadata'>): TableMetadata {
-  const snapshots = table.snapshots.filter((each, i) => i === table.snapshots.length - 1 || each['timestamp-ms'] > expireThroughMs);
+/** The table without its first snapshots, `count` of them; the newest stays. */
+export function withoutSnapshots(table: TableMetadata, count: number, { nowMs, previousMetadata }: Pick<NewSnapshot, 'nowMs' | 'previousMetadata'>): TableMetadata {
+  const snapshots = table.snapshots.slice(Math.min(count, table.snapshots.length - 1));
   return { ...table, 'last-updated-ms': Math.max(nowMs, table['last-updated-ms']), snapshots, 'snapshot-log': logOf(table, snapshots), 'metadata-log': metadataLog(table, previousMetadata) };
 }
 

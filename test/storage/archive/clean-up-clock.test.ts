@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { RemovedObjectsStore } from '../../../storage/catalog/removed-objects.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { ArchiveWorld, samplesOf } from './archive-world.ts';
 import { HOUR_MS } from './flush-world.ts';
+import { randomSeries } from './random-series.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -38,4 +41,36 @@ test.each([['a second', 1000], ['a year', 365 * DAY_MS]])('no orphan is searched
   const { nextSweepMs } = new RemovedObjectsStore(world.catalogSql);
   expect(nextSweepMs).toBeGreaterThanOrEqual(setBackMs + LIMITS.archiveOrphanAgeMs);
   expect(nextSweepMs).toBeLessThan(setBackMs + LIMITS.archiveOrphanAgeMs + HOUR_MS);
+});
+
+test('snapshots that a clock dated a year ahead leave a table that is not written any more, a day behind the time when it was set right', async () => {
+  const world = new ArchiveWorld({ archiveRemovedCheckMs: HOUR_MS });
+  const labels = randomSeries(new SeededRandom(4), 4, 1).map((each) => each.labels);
+  const table = world.tables.get('samples')!;
+  const dates = (): number[] => table.current()!.metadata.snapshots.map((each) => each['timestamp-ms'] - world.clock.nowMs());
+  const publish = async (hour: number): Promise<void> => {
+    await world.commit(samplesOf(labels, new SeededRandom(hour), hour));
+    while (table.isBehind) await table.publish();
+  };
+  await publish(0);
+  world.clock.advance(365 * DAY_MS);
+  await publish(1);
+  world.clock.advance(-365 * DAY_MS);
+  // Behind one whose date is ahead, others are as well.
+  await publish(2);
+  expect(dates().every((ms) => ms > 364 * DAY_MS)).toBe(true);
+  expect(dates().length).toBe(2);
+  const ageMs = world.limits.archiveSnapshotAgeMs;
+  await world.live(ageMs - HOUR_MS);
+  const expected = await world.readAll();
+  expect(dates().length).toBe(2);
+  await world.live(2 * HOUR_MS);
+  expect(table.current()!.metadata.snapshots.length).toBe(1);
+  expect(await world.readAll()).toEqual(expected);
+  // What only those had goes with them: what is left are the newest snapshot's files.
+  await world.live(DAY_MS);
+  expect(await world.readAll()).toEqual(expected);
+  const { objects } = await world.objects.list('t/archive/samples/data/');
+  expect(objects.map(({ key }) => key).sort()).toEqual(world.liveKeys().filter((key) => key.includes('/samples/')).sort());
+  expect(world.upkeep.nextDueMs() ?? Infinity).toBeGreaterThan(world.clock.nowMs());
 });
