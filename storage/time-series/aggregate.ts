@@ -1,4 +1,5 @@
 import { KahanSum } from '../model/kahan-sum.ts';
+import { QuantileSketch } from '../model/quantile-sketch.ts';
 import { badData, VarveError } from '../runtime/errors.ts';
 import { shown } from './shown.ts';
 
@@ -6,7 +7,8 @@ import { shown } from './shown.ts';
  * What can be asked of a bucket: `p99` is the 99th percentile, `p99.9` and any other from p0 to p100 likewise.
  *
  * `count` counts all points, JSON values too; the others are about numbers. min, max and percentiles leave NaN values out (and are NaN where
- * there is nothing else); sum and avg become NaN with them.
+ * there is nothing else); sum and avg become NaN with them. Percentiles are exact where the raw values are there, or a roll-up of the same
+ * width has them; out of narrower roll-ups that have any percentiles they are within 1 %.
  */
 export type Aggregate = 'min' | 'max' | 'avg' | 'sum' | 'count' | 'first' | 'last' | `p${number}`;
 
@@ -36,12 +38,16 @@ export function percentileOf(name: string): number {
 /** Where a bucket's figures came from. */
 export type BucketSource = 'raw' | 'rollup' | 'mixed';
 
-/** The aggregates of one bucket as a roll-up keeps them: `count` is always there. */
-export type RolledUp = ReadonlyMap<string, number>;
+/** The aggregates of one bucket as a roll-up keeps them: `count` is always there, and a sketch where percentiles were asked for. */
+export type RolledUp = ReadonlyMap<string, number> & { readonly sketch?: QuantileSketch | undefined };
+
+export function isPercentile(name: Aggregate): boolean {
+  return !PLAIN.has(name);
+}
 
 /**
- * Takes in what one bucket holds, in order of time, and says its aggregates. Percentiles are exact: the values are kept until the bucket
- * is done, up to `samplesMax` of them. Reused from bucket to bucket.
+ * Takes in what one bucket holds, in order of time, and says its aggregates. Percentiles are exact where the values are there, which are kept
+ * until the bucket is done, up to `samplesMax` of them; of several roll-ups they are within 1 %. Reused from bucket to bucket.
  */
 export class BucketFold {
   readonly #aggregates: readonly Aggregate[];
@@ -59,11 +65,18 @@ export class BucketFold {
   #max = NaN;
   #first = NaN;
   #last = NaN;
-  #rolledUp: RolledUp[] = [];
+  #rolledUpCount = 0;
+  /** The roll-up, when it is one. */
+  #only: RolledUp | undefined;
+  /** By what is asked for, a roll-up that does not know. */
+  #lacking = new Map<Aggregate, RolledUp>();
+  /** Of all roll-ups, where each has one: there may be a million. */
+  #sketch = new QuantileSketch();
+  #isSketched = true;
 
   constructor(aggregates: readonly Aggregate[], samplesMax: number) {
     this.#aggregates = aggregates;
-    this.#keepsValues = aggregates.some((name) => !PLAIN.has(name));
+    this.#keepsValues = aggregates.some(isPercentile);
     this.#samplesMax = samplesMax;
   }
 
@@ -77,7 +90,7 @@ export class BucketFold {
   }
 
   get source(): BucketSource {
-    if (this.#rolledUp.length === 0 && this.#rawCount === this.#count) return 'raw';
+    if (this.#rolledUpCount === 0 && this.#rawCount === this.#count) return 'raw';
     return this.#rawCount === 0 ? 'rollup' : 'mixed';
   }
 
@@ -93,7 +106,11 @@ export class BucketFold {
     this.#max = NaN;
     this.#first = NaN;
     this.#last = NaN;
-    this.#rolledUp = [];
+    this.#rolledUpCount = 0;
+    this.#only = undefined;
+    this.#lacking.clear();
+    this.#sketch.clear();
+    this.#isSketched = true;
   }
 
   /** A point that is there and not asked for. */
@@ -126,7 +143,10 @@ export class BucketFold {
     this.#count += count;
     this.#seen += count;
     if (numbers === 0) return;
-    this.#rolledUp.push(bucket);
+    this.#only = this.#rolledUpCount++ === 0 ? bucket : undefined;
+    for (const name of this.#aggregates) if (!isKnown(name, bucket)) this.#lacking.set(name, bucket);
+    if (bucket.sketch === undefined) this.#isSketched = false;
+    else if (this.#keepsValues) this.#sketch.merge(bucket.sketch);
     this.#sum.add(bucket.get('sum') ?? (bucket.get('avg') ?? NaN) * numbers);
     this.#spread(bucket.get('min') ?? NaN, bucket.get('max') ?? NaN);
     if (this.#numbers === 0) this.#first = bucket.get('first') ?? NaN;
@@ -146,19 +166,36 @@ export class BucketFold {
     this.#sum.add(other.#sum.value());
     this.#spread(other.#min, other.#max);
     for (let i = 0; i < other.#valueCount; i++) this.#keep(other.#values[i]!);
-    this.#rolledUp.push(...other.#rolledUp);
+    this.#only = this.#rolledUpCount + other.#rolledUpCount === 1 ? (this.#only ?? other.#only) : undefined;
+    this.#rolledUpCount += other.#rolledUpCount;
+    for (const [name, bucket] of other.#lacking) this.#lacking.set(name, bucket);
+    this.#isSketched &&= other.#isSketched;
+    this.#sketch.merge(other.#sketch);
   }
 
   /** Whether `result` has an answer. */
   knows(name: Aggregate): boolean {
     if (name === 'count' || this.#numbers === 0) return true;
-    if (!PLAIN.has(name) && this.#rolledUp.length > 0 && !this.#isOneRolledUp) return false;
-    return this.#rolledUp.every((bucket) => isKnown(name, bucket));
+    return isPercentile(name) && !this.#isOneRolledUp ? this.#isSketched : !this.#lacking.has(name);
   }
 
-  /** Whether this has an answer to all that is asked for, or the roll-up of the same stretch has not either. */
+  /** Whether this has an answer to all that is asked for as good as the one of a roll-up of the same stretch, or that has none either. */
   knowsAsMuchAs(bucket: RolledUp): boolean {
-    return this.#aggregates.every((name) => this.knows(name) || !isKnown(name, bucket));
+    return this.#aggregates.every((name) => !isKnown(name, bucket) || (this.knows(name) && (this.isExact(name) || !bucket.has(name))));
+  }
+
+  /** Whether an answer to `name` is what the values themselves would say: percentiles of several roll-ups are near it. */
+  isExact(name: Aggregate): boolean {
+    return !isPercentile(name) || this.#rolledUpCount === 0 || (this.#isOneRolledUp && this.#only!.has(name));
+  }
+
+  /** The distribution of all numbers but NaN; undefined where percentiles are not asked for, or a roll-up has none. */
+  sketch(): QuantileSketch | undefined {
+    if (!this.#keepsValues || !this.#isSketched) return undefined;
+    const merged = new QuantileSketch();
+    merged.merge(this.#sketch);
+    for (let i = 0; i < this.#valueCount; i++) merged.add(this.#values[i]!);
+    return merged;
   }
 
   /** How many of the bucket's points were numbers. */
@@ -169,10 +206,8 @@ export class BucketFold {
   result(name: Aggregate): number {
     if (name === 'count') return this.#count;
     if (this.#numbers === 0) return NaN;
-    for (const bucket of this.#rolledUp) {
-      if (isKnown(name, bucket)) continue;
-      throw new VarveError('execution', `${name} is not known: the raw samples are gone, and their roll-up has only ${[...bucket.keys()].join(', ')}`);
-    }
+    const lacking = this.#lacking.get(name);
+    if (lacking !== undefined) throw new VarveError('execution', `${name} is not known: the raw samples are gone, and their roll-up has only ${[...lacking.keys()].join(', ')}`);
     switch (name) {
       case 'min':
         return this.#min;
@@ -191,17 +226,20 @@ export class BucketFold {
     }
   }
 
-  /** A percentile is then the roll-up's own. */
+  /** A percentile that the roll-up has is then the bucket's. */
   get #isOneRolledUp(): boolean {
-    return this.#rolledUp.length === 1 && this.#rawCount === 0;
+    return this.#rolledUpCount === 1 && this.#rawCount === 0;
   }
 
   #percentile(name: Aggregate): number {
-    if (this.#rolledUp.length === 0) return this.#exactPercentile(percentileOf(name));
-    if (this.#isOneRolledUp) return this.#rolledUp[0]!.get(name)!;
+    if (this.#rolledUpCount === 0) return this.#exactPercentile(percentileOf(name));
+    const exact = this.#isOneRolledUp ? this.#only!.get(name) : undefined;
+    if (exact !== undefined) return exact;
+    const sketch = this.sketch();
+    if (sketch !== undefined) return sketch.quantile(percentileOf(name) / 100);
     throw new VarveError(
       'execution',
-      `${name} is not known for so wide a bucket: the raw samples are gone, and percentiles of smaller buckets cannot be put together; roll up with the bucket that is asked for`,
+      `${name} is not known for so wide a bucket: the raw samples are gone, and a roll-up of theirs has no sketch, from which percentiles are put together`,
     );
   }
 
@@ -238,7 +276,8 @@ export class BucketFold {
   }
 }
 
-/** Sum and mean stand in for each other, since the count is always there. */
+/** Sum and mean stand in for each other, since the count is always there, and the sketch for any percentile. */
 function isKnown(name: Aggregate, bucket: RolledUp): boolean {
+  if (isPercentile(name) && bucket.sketch !== undefined) return true;
   return bucket.has(name) || (name === 'sum' && bucket.has('avg')) || (name === 'avg' && bucket.has('sum'));
 }

@@ -5,6 +5,7 @@ import { bucketStart } from './bucket-stream.ts';
 import { documentId } from './documents.ts';
 import { roleOf } from './keys.ts';
 import { PARTITION_MS } from './rollup-run.ts';
+import { SKETCH_ENTRIES, SKETCH_SIZE } from './sketch-samples.ts';
 import { isoText } from './timestamp.ts';
 
 interface EventBase {
@@ -113,6 +114,8 @@ function* draftsOf<T>(batch: BatchChange, context: EventContext<T>): Generator<D
   for (const series of batch.series) {
     const { key, rollup } = roleOf(series.labels);
     if (rollup !== undefined) {
+      // What percentiles are made of is not what was asked for.
+      if (rollup.aggregate === SKETCH_SIZE || rollup.aggregate === SKETCH_ENTRIES) continue;
       const group = JSON.stringify([key, rollup.bucket]);
       let byAggregate = rollups.get(group);
       if (byAggregate === undefined) rollups.set(group, (byAggregate = new Map()));

@@ -28,7 +28,10 @@ export interface TimeSeriesStoreOptions {
   readonly retention?: { readonly hot?: Duration; readonly warm?: Duration; readonly cold?: Duration };
   /** The same as `retention.hot`. */
   readonly retentionMs?: Duration;
-  /** The same with more detail: the resolution and the aggregates of the roll-ups. */
+  /**
+   * The same with more detail: the resolution and the aggregates of the roll-ups. Unless given, these are a minute's min, max, avg, count, sum,
+   * p50 and p99; without the percentiles where an archive keeps the raw values for as long, which are exact.
+   */
   readonly tieringPolicy?: { readonly hot?: TierPolicy; readonly warm?: TierPolicy; readonly cold?: TierPolicy };
   /** Where older values and roll-ups go: a bucket, or a bucket and where in it. The same for all of the store's life. */
   readonly archive?: R2Bucket | ObjectStore | StoreArchivePlace;
@@ -121,6 +124,8 @@ const ROLLUP_BUCKET_MS = 60_000;
 /** What is kept so long was promised for ever: all times that there are lie within it. */
 const FOR_EVER_MS = DURATION_MS_MAX;
 const ROLLUP_AGGREGATES = ['min', 'max', 'avg', 'count', 'sum'] as const;
+/** Besides, where raw values may go before their roll-ups do; as long as they are in an archive, percentiles are made of them. */
+const ROLLUP_PERCENTILES = ['p50', 'p99'] as const;
 
 export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   const { retention = {}, tieringPolicy = {} } = namedOptions(options, OPTION_NAMES, 'the options of the store');
@@ -138,7 +143,8 @@ export function readSettings(options: TimeSeriesStoreOptions): StoreSettings {
   const coldMs = optional(onlyOne([retention.cold, coldTier.retention], 'the cold retention'), 'the cold retention');
   if (hotMs !== undefined && warmMs !== undefined && warmMs < hotMs) throw badData(`the warm retention of ${warmMs} ms is shorter than the hot one of ${hotMs} ms`);
   const rollupBucketMs = durationMs(warmTier.resolution ?? ROLLUP_BUCKET_MS, 'the resolution of the warm tier');
-  const rollupAggregates = parseAggregates(warmTier.aggregates ?? ROLLUP_AGGREGATES, 'aggregates of the warm tier');
+  const isRawKept = options.archive !== undefined && (coldMs === undefined || coldMs >= (warmMs ?? 0));
+  const rollupAggregates = parseAggregates(warmTier.aggregates ?? (isRawKept ? ROLLUP_AGGREGATES : [...ROLLUP_AGGREGATES, ...ROLLUP_PERCENTILES]), 'aggregates of the warm tier');
   const maxVersionsPerKey = options.maxVersionsPerKey === undefined ? undefined : checkedVersions(options.maxVersionsPerKey);
   return {
     hotMs,

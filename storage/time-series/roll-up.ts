@@ -2,13 +2,14 @@ import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
-import { BucketFold, NUMBERS, type Aggregate } from './aggregate.ts';
+import { BucketFold, isPercentile, NUMBERS, type Aggregate } from './aggregate.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
 import { resultsAtOnce } from './pending-read.ts';
 import { RolledUpCursor } from './rolled-up-cursor.ts';
 import { rollupKey, type RollupBatch } from './rollup-run.ts';
 import { SeriesCursor } from './series-cursor.ts';
+import { SKETCH_ENTRIES, SKETCH_SIZE } from './sketch-samples.ts';
 import type { StoreEngine } from './store-engine.ts';
 
 export interface RollupSummary {
@@ -92,6 +93,7 @@ export function rawCursor(engine: StoreEngine, key: string, startMs: number, end
 export function rolledUpCursors(engine: StoreEngine, key: string, bucketMs: number, aggregates: readonly Aggregate[], startMs: number, endMs: number): RolledUpCursor[] {
   const needed = new Set<string>([...aggregates, NUMBERS]);
   if (needed.has('sum') || needed.has('avg')) needed.add('sum').add('avg');
+  if (aggregates.some(isPercentile)) needed.add(SKETCH_SIZE);
   const cursors: RolledUpCursor[] = [];
   let narrowerMs = 1;
   for (const { widthMs, aggregates: there } of engine.rollupsOf(key).reverse()) {
@@ -103,10 +105,12 @@ export function rolledUpCursors(engine: StoreEngine, key: string, bucketMs: numb
 }
 
 export function rolledUpCursor(engine: StoreEngine, key: string, widthMs: number, aggregates: readonly string[], startMs: number, endMs: number): RolledUpCursor {
-  const cursorOf = (name: string): SeriesCursor => {
+  const cursorOf = (name: string, toMs = endMs): SeriesCursor => {
     const labels = rollupLabels(key, widthMs, name);
-    return new SeriesCursor((fromMs, toMs, samplesMax) => engine.readPage(labels, fromMs, toMs, samplesMax), startMs, endMs, LIMITS.storePageSamples);
+    return new SeriesCursor((fromMs, throughMs, samplesMax) => engine.readPage(labels, fromMs, throughMs, samplesMax), startMs, toMs, LIMITS.storePageSamples);
   };
-  const others = aggregates.filter((name) => name !== 'count').map((name) => [name, cursorOf(name)] as const);
-  return new RolledUpCursor(widthMs, cursorOf('count'), new Map(others));
+  const others = aggregates.filter((name) => name !== 'count' && name !== SKETCH_SIZE && name !== SKETCH_ENTRIES).map((name) => [name, cursorOf(name)] as const);
+  // The entries of a bucket that begins within the range lie behind its start.
+  const sketches = aggregates.includes(SKETCH_SIZE) ? { sizes: cursorOf(SKETCH_SIZE), entries: cursorOf(SKETCH_ENTRIES, endMs + widthMs) } : undefined;
+  return new RolledUpCursor(widthMs, cursorOf('count'), new Map(others), sketches);
 }

@@ -1,6 +1,14 @@
 import type { RolledUp } from './aggregate.ts';
+import { QuantileSketch } from '../model/quantile-sketch.ts';
 import type { PendingRead } from './pending-read.ts';
 import type { SeriesCursor } from './series-cursor.ts';
+import { addSketchEntry } from './sketch-samples.ts';
+
+/** The series of a roll-up's sketches: see sketch-samples.ts. */
+export interface SketchCursors {
+  readonly sizes: SeriesCursor;
+  readonly entries: SeriesCursor;
+}
 
 /**
  * Walks the roll-ups of one key and one width in order of time: the `count` series leads, the others follow. As with a SeriesCursor, what it
@@ -10,11 +18,13 @@ export class RolledUpCursor implements PendingRead {
   readonly widthMs: number;
   readonly #counts: SeriesCursor;
   readonly #others: ReadonlyMap<string, SeriesCursor>;
+  readonly #sketches: SketchCursors | undefined;
 
-  constructor(widthMs: number, counts: SeriesCursor, others: ReadonlyMap<string, SeriesCursor>) {
+  constructor(widthMs: number, counts: SeriesCursor, others: ReadonlyMap<string, SeriesCursor>, sketches: SketchCursors | undefined) {
     this.widthMs = widthMs;
     this.#counts = counts;
     this.#others = others;
+    this.#sketches = sketches;
   }
 
   get isWaiting(): boolean {
@@ -42,7 +52,7 @@ export class RolledUpCursor implements PendingRead {
       yield* cursor.skipTo(startMs);
       if (cursor.timestampMs === startMs) bucket.set(name, cursor.value);
     }
-    return bucket;
+    return Object.assign(bucket, { sketch: this.#sketches && (yield* sketchAt(this.#sketches, startMs)) });
   }
 
   skipTo(timestampMs: number): Generator<PendingRead, void> {
@@ -52,4 +62,17 @@ export class RolledUpCursor implements PendingRead {
   advance(): void {
     this.#counts.advance();
   }
+}
+
+/** Undefined when the bucket has none. */
+function* sketchAt({ sizes, entries }: SketchCursors, startMs: number): Generator<PendingRead, QuantileSketch | undefined> {
+  yield* sizes.skipTo(startMs);
+  if (sizes.timestampMs !== startMs) return undefined;
+  const sketch = new QuantileSketch();
+  for (let i = 0; i < sizes.value; i++) {
+    yield* entries.skipTo(startMs + i);
+    if (entries.timestampMs !== startMs + i) return undefined;
+    addSketchEntry(sketch, entries.value);
+  }
+  return sketch;
 }

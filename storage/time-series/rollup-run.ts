@@ -1,9 +1,12 @@
+import type { QuantileSketch } from '../model/quantile-sketch.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
-import { NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
+import { assert } from '../runtime/assert.ts';
+import { isPercentile, NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { rollupLabels } from './keys.ts';
 import { isPendingRead, type PendingRead } from './pending-read.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
+import { SKETCH_ENTRIES, SKETCH_SIZE, sketchEntries } from './sketch-samples.ts';
 
 /** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
 export const PARTITION_MS = 3_600_000;
@@ -61,7 +64,8 @@ function* bucketAt(cursor: RolledUpCursor, startMs: number): Generator<PendingRe
 /** Whether a roll-up says already what would be written. */
 function isSame(before: RolledUp, fold: BucketFold, aggregates: readonly Aggregate[]): boolean {
   if (before.get('count') !== fold.count || (before.get(NUMBERS) ?? fold.count) !== fold.numbers) return false;
-  return fold.numbers === 0 || aggregates.every((name) => !fold.knows(name) || (before.has(name) && Object.is(before.get(name), fold.result(name))));
+  if (aggregates.some(isPercentile) && fold.numbers > 0 && before.sketch === undefined && fold.sketch() !== undefined) return false;
+  return fold.numbers === 0 || aggregates.every((name) => !fold.knows(name) || (before.has(name) && (!fold.isExact(name) || Object.is(before.get(name), fold.result(name)))));
 }
 
 class BatchColumns {
@@ -87,6 +91,15 @@ class BatchColumns {
     for (const name of aggregates) {
       if (name !== 'count' && fold.knows(name)) this.#put(name, startMs, fold.result(name));
     }
+    const sketch = fold.sketch();
+    if (sketch !== undefined) this.#putSketch(startMs, sketch);
+  }
+
+  #putSketch(startMs: number, sketch: QuantileSketch): void {
+    const entries = sketchEntries(sketch);
+    assert(entries.length <= this.#bucketMs, 'a bucket with more values than milliseconds');
+    this.#put(SKETCH_SIZE, startMs, entries.length);
+    entries.forEach((entry, i) => this.#put(SKETCH_ENTRIES, startMs + i, entry));
   }
 
   finish(): RollupBatch {

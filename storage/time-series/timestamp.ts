@@ -23,8 +23,8 @@ const RANGE_NAMES = { start: true, end: true } as const;
 /** Whole Unix milliseconds. `what` names the timestamp in errors. A date alone is the start of its day. */
 export function timestampMs(timestamp: Timestamp, what: string): number {
   if (typeof timestamp === 'string') return checked(parseIso(timestamp.trim()), timestamp, what);
-  if (timestamp instanceof Date) return checked(timestamp.getTime(), timestamp, what);
-  return checked(timestamp, timestamp, what);
+  // One of another realm is a Date too.
+  return checked(isDate(timestamp) ? Date.prototype.getTime.call(timestamp) : timestamp, timestamp, what);
 }
 
 /** A range that somebody handed over, which has nothing but its ends. */
@@ -43,6 +43,10 @@ export function timeRangeMs(range: TimeRange): { readonly startMs: number; reado
 /** ISO 8601 in UTC, to the second where that is exact. */
 export function isoText(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z');
+}
+
+function isDate(timestamp: Date | number): timestamp is Date {
+  return Object.prototype.toString.call(timestamp) === '[object Date]';
 }
 
 function endOf(end: Timestamp): number {

@@ -52,6 +52,18 @@ export function seedExamples(inObject: InObject): void {
       expect(dailyStats).toEqual([{ timestamp: Date.UTC(2024, 0, 15), source: 'raw', avg: 2, max: 3, p99: expect.closeTo(2.98, 10) }]);
     }));
 
+  test('figures of days from the warm tier alone, when the raw values are gone', () =>
+    inObject('warm', async (db) => {
+      const metrics = new TimeSeriesStore<Metric>(db, { retention: { hot: '1h', warm: '7d' } });
+      const dayMs = Math.floor(Date.now() / 86_400_000 - 2) * 86_400_000;
+      await metrics.putBatch(Array.from({ length: 1440 }, (_, i) => ({ key: 'cpu_usage', value: i, timestamp: dayMs + i * 60_000 + (i % 7) })));
+      expect(await metrics.prune()).toBe(1440);
+      expect(await metrics.get('cpu_usage')).toBeUndefined();
+      const [day, ...others] = await metrics.aggregate('cpu_usage', { start: new Date(dayMs), bucket: '1d', metrics: ['avg', 'max', 'p99'] });
+      expect([day, others]).toEqual([{ timestamp: dayMs, source: 'rollup', avg: 719.5, max: 1439, p99: expect.any(Number) }, []]);
+      expect(Math.abs(day!.p99 - 1424.61)).toBeLessThan(14.25);
+    }));
+
   test('the tiering policy, as an object of its own', () =>
     inObject('policy', async (db) => {
       const tieringPolicy = {

@@ -88,7 +88,7 @@ describe('rollup', () => {
     ]);
   });
 
-  test('wide buckets are made of several widths; percentiles only where they are exact', async () => {
+  test('wide buckets are made of several widths; percentiles are exact where a roll-up has them, and near where they are put together', async () => {
     const store = open();
     await fill(store, 'k', NOON - 4 * HOUR, 960);
     await store.rollup({ olderThan: '2h', bucket: '1h', aggregates: ['sum', 'p50'] });
@@ -100,7 +100,10 @@ describe('rollup', () => {
     const old = { start: NOON - 4 * HOUR, end: NOON - 2 * HOUR - 1 };
     const percentiles = await store.aggregate('k', { ...old, bucket: '1h', metrics: ['p50'] });
     expect(percentiles.map(({ p50 }) => p50)).toEqual(exact.slice(0, 2).map(({ p50 }) => p50));
-    await expect(store.aggregate('k', { ...old, bucket: '2h', metrics: ['p50'] })).rejects.toThrow('percentiles of smaller buckets cannot be put together');
+    expect(await store.aggregate('k', { ...old, bucket: '2h', metrics: ['p50', 'p75'] })).toEqual([
+      { timestamp: NOON - 4 * HOUR, source: 'rollup', p50: expect.closeTo(239.5, -0.7), p75: expect.closeTo(359.25, -0.9) },
+    ]);
+    await expect(store.aggregate('k', { ...old, bucket: '2m', metrics: ['p50'] })).rejects.toThrow('p50 is not known: the raw samples are gone, and their roll-up has only count');
     await expect(store.aggregate('k', { ...old, bucket: '2h', metrics: ['max'] })).rejects.toThrow('max is not known');
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { QuantileSketch } from '../../../storage/model/quantile-sketch.ts';
 import { BucketFold, parseAggregates, percentileOf, type Aggregate } from '../../../storage/time-series/aggregate.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -88,12 +89,33 @@ describe('of roll-ups', () => {
     expect(() => bucket.result('min')).toThrow('min is not known');
   });
 
-  test('a percentile is answered by a roll-up of the same width, and by nothing else', () => {
+  test('a percentile is answered by a roll-up of the same width, or by the sketches of several', () => {
     const bucket = new BucketFold(ALL, 1000);
     bucket.addRolledUp(minute({ count: 3, p99: 5 }));
     expect(bucket.result('p99')).toBe(5);
     bucket.addRolledUp(minute({ count: 3, p99: 6 }));
-    expect(() => bucket.result('p99')).toThrow('percentiles of smaller buckets cannot be put together');
+    expect([bucket.knows('p99'), bucket.sketch()]).toEqual([false, undefined]);
+    expect(() => bucket.result('p99')).toThrow('p99 is not known for so wide a bucket: the raw samples are gone, and a roll-up of theirs has no sketch');
+    bucket.clear();
+    for (const values of [[1, 2, 3], [-7], [Infinity, 0]]) {
+      const sketch = new QuantileSketch();
+      for (const value of values) sketch.add(value);
+      bucket.addRolledUp(Object.assign(minute({ count: values.length, p50: values[0]! }), { sketch }));
+    }
+    bucket.add(50);
+    expect([bucket.knows('p99'), bucket.isExact('p99'), bucket.isExact('sum')]).toEqual([true, false, true]);
+    expect([bucket.result('p0'), bucket.result('p50'), bucket.result('p100')]).toEqual([expect.closeTo(-7, 0.8), expect.closeTo(2, 0.8), Infinity]);
+    expect(bucket.result('p75')).toBeCloseTo(26.5, 0);
+  });
+
+  test('a roll-up that has the percentile itself says more than the sketches of its parts', () => {
+    const parts = new BucketFold(['p99'], 1000);
+    const sketch = new QuantileSketch();
+    sketch.add(5);
+    for (let i = 0; i < 2; i++) parts.addRolledUp(Object.assign(minute({ count: 1, p99: 5 }), { sketch }));
+    expect(parts.knowsAsMuchAs(minute({ count: 2, p99: 5 }))).toBe(false);
+    expect(parts.knowsAsMuchAs(Object.assign(minute({ count: 2 }), { sketch }))).toBe(true);
+    expect(parts.knowsAsMuchAs(minute({ count: 2, max: 5 }))).toBe(true);
   });
 
   test('points that are no numbers are counted and weigh nothing', () => {

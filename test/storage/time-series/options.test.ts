@@ -56,3 +56,15 @@ describe('what is refused', () => {
     expect(() => readSettings(options as TimeSeriesStoreOptions)).toThrow(message);
   });
 });
+
+test('percentiles are rolled up where raw values may go before their roll-ups', () => {
+  const f = (options: TimeSeriesStoreOptions, has: boolean): void => expect(readSettings(options).rollupAggregates.includes('p99')).toBe(has);
+  const archive = new MemoryObjectStore();
+  f({}, true);
+  f({ retention: { hot: '1h', warm: '7d' } }, true);
+  f({ retention: { hot: '1h', warm: '7d', cold: '365d' } }, true);
+  f({ retention: { hot: '1h', warm: '365d', cold: '7d' }, archive }, true);
+  f({ retention: { hot: '1h', warm: '7d', cold: '365d' }, archive }, false);
+  f({ retention: { hot: '1h', warm: '7d' }, archive }, false);
+  f({ tieringPolicy: { warm: { aggregates: ['min', 'max', 'avg', 'count', 'sum'] } } }, false);
+});

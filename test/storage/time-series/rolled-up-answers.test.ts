@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { TimeSeriesStore } from '../../../storage/index.ts';
+import { SKETCH_ERROR } from '../../../storage/model/quantile-sketch.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -12,6 +13,9 @@ const START = Date.UTC(2024, 0, 15);
 const MINUTE = 60_000;
 const WIDTHS = [MINUTE, 5 * MINUTE, 60 * MINUTE];
 const METRICS = ['count', 'sum', 'min', 'max', 'first', 'last', 'avg'] as const;
+/** Kept with the roll-ups, and one that is not. */
+const PERCENTILES = ['p50', 'p99'] as const;
+const ASKED = ['p50', 'p90', 'p99'] as const;
 
 interface Expected {
   readonly timestamp: number;
@@ -24,13 +28,20 @@ interface Expected {
   readonly avg: number;
 }
 
-function expectedOf(values: ReadonlyMap<number, number>, bucketMs: number): Expected[] {
+/** By bucket, in order of time. */
+function valuesOf(values: ReadonlyMap<number, number>, bucketMs: number): Map<number, number[]> {
   const buckets = new Map<number, number[]>();
   for (const [timestamp, value] of [...values].sort(([a], [b]) => a - b)) {
     const start = timestamp - (timestamp % bucketMs);
-    buckets.set(start, [...(buckets.get(start) ?? []), value]);
+    const known = buckets.get(start);
+    if (known === undefined) buckets.set(start, [value]);
+    else known.push(value);
   }
-  return [...buckets].map(([timestamp, all]) => {
+  return buckets;
+}
+
+function expectedOf(values: ReadonlyMap<number, number>, bucketMs: number): Expected[] {
+  return [...valuesOf(values, bucketMs)].map(([timestamp, all]) => {
     const sum = all.reduce((total, value) => total + value, 0);
     return { timestamp, count: all.length, sum, min: Math.min(...all), max: Math.max(...all), first: all[0]!, last: all.at(-1)!, avg: sum / all.length };
   });
@@ -40,7 +51,7 @@ test.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i', { timeout: 6
   const random = new SeededRandom(seed);
   const clock = new FixedClock(START);
   let sql = new NodeSql();
-  const open = () => new TimeSeriesStore({ sql, clock, retention: { hot: '30m', warm: '90d' }, tieringPolicy: { warm: { resolution: '1m', aggregates: METRICS } } });
+  const open = () => new TimeSeriesStore({ sql, clock, retention: { hot: '30m', warm: '90d' }, tieringPolicy: { warm: { resolution: '1m', aggregates: [...METRICS, ...PERCENTILES] } } });
   const all = new Map<number, number>();
   let prunedMs = START;
   for (let step = 0; step < 60; step++) {
@@ -58,7 +69,7 @@ test.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i', { timeout: 6
     } else if (action === 6) {
       await open().prune();
       prunedMs = clock.nowMs();
-    } else if (action === 7) await open().rollup({ olderThan: '25m', bucket: random.pick(WIDTHS), aggregates: [...METRICS] });
+    } else if (action === 7) await open().rollup({ olderThan: '25m', bucket: random.pick(WIDTHS), aggregates: [...METRICS, ...PERCENTILES] });
     else if (action === 8) sql = new NodeSql(sql.database);
     else {
       const store = open();
@@ -67,5 +78,16 @@ test.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i', { timeout: 6
     const bucketMs = random.pick(WIDTHS);
     const answers = await open().aggregate('k', { bucket: bucketMs, metrics: METRICS });
     expect(answers.map(({ source: _, ...rest }) => rest)).toEqual(expectedOf(all, bucketMs));
+    const buckets = valuesOf(all, bucketMs);
+    for (const { timestamp, source, ...percentiles } of await open().aggregate('k', { bucket: bucketMs, metrics: ASKED })) {
+      const values = Float64Array.from(buckets.get(timestamp)!).sort();
+      for (const name of ASKED) {
+        const rank = (Number(name.slice(1)) / 100) * (values.length - 1);
+        const [lower, upper] = [values[Math.floor(rank)]!, values[Math.ceil(rank)]!];
+        const exact = lower + (upper - lower) * (rank - Math.floor(rank));
+        const error = source === 'raw' ? 0 : SKETCH_ERROR * Math.max(Math.abs(lower), Math.abs(upper));
+        expect(Math.abs(percentiles[name] - exact), `${name} of ${timestamp}, ${source}`).toBeLessThanOrEqual(error + 1e-9);
+      }
+    }
   }
 });
