@@ -8,7 +8,7 @@ import type { LateValues } from './late-values.ts';
 import type { ArchiveSettings } from './options.ts';
 import { isPendingRead, results, type PendingRead } from './pending-read.ts';
 import { rawCursor, rolledUpCursor } from './roll-up.ts';
-import { rollupKey, type RollupBatch } from './rollup-run.ts';
+import { rollupKey, withKnown, type RollupBatch } from './rollup-run.ts';
 import type { StoreEngine } from './store-engine.ts';
 
 /** Batches that one step looks at, whose keys it does not know before. */
@@ -93,14 +93,15 @@ async function rollUpKeyDay(engine: StoreEngine, { key, buckets }: KeyDay, { buc
     startMs = Math.min(startMs, bucket);
     endMs = Math.max(endMs, bucket + bucketMs - 1);
   }
-  const newFold = (): BucketFold => new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
+  const there = engine.rollupsOf(key).find(({ widthMs }) => widthMs === bucketMs);
+  const names = withKnown(aggregates, there?.aggregates);
+  const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
   const fold = newFold();
   const raw = rawCursor(engine, key, startMs, endMs);
   const all = new BucketStream({ raw, rolledUp: [], startMs, endMs, bucketMs }, fold, newFold).starts();
-  const there = engine.rollupsOf(key).find(({ widthMs }) => widthMs === bucketMs);
   const known = there && rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs);
   const series: LocalSeries[] = [];
-  for await (const batch of results<RollupBatch>(rollupKey({ key, starts: only(all, buckets), fold, known, bucketMs, aggregates }))) series.push(...batch.series);
+  for await (const batch of results<RollupBatch>(rollupKey({ key, starts: only(all, buckets), fold, known, bucketMs, aggregates: names }))) series.push(...batch.series);
   return series;
 }
 

@@ -7,7 +7,7 @@ import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { keyLabels, rollupLabels } from './keys.ts';
 import { resultsAtOnce } from './pending-read.ts';
 import { RolledUpCursor } from './rolled-up-cursor.ts';
-import { rollupKey, type RollupBatch } from './rollup-run.ts';
+import { rollupKey, withKnown, type RollupBatch } from './rollup-run.ts';
 import { SeriesCursor } from './series-cursor.ts';
 import { SKETCH_ENTRIES, SKETCH_SIZE } from './sketch-samples.ts';
 import type { StoreEngine } from './store-engine.ts';
@@ -42,8 +42,6 @@ export function rollUpStore(engine: StoreEngine, { fromMs = -Infinity, beforeMs,
   );
   const startMs = floorMs === -Infinity ? -TIMESTAMP_MS_MAX : Math.ceil(floorMs / bucketMs) * bucketMs;
   const summary = { keys: 0, buckets: 0, points: 0 };
-  const newFold = (): BucketFold => new BucketFold(aggregates, LIMITS.aggregateBucketSamplesMax);
-  const fold = newFold();
   let pending: LocalSeries[] = [];
   let pendingSamples = 0;
   const flush = (): void => {
@@ -53,14 +51,17 @@ export function rollUpStore(engine: StoreEngine, { fromMs = -Infinity, beforeMs,
     if (series.length > 0) writeRollups(engine, series);
   };
   for (const key of engine.hotKeys()) {
+    const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
+    const names = withKnown(aggregates, there?.aggregates);
+    const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
+    const fold = newFold();
     const raw = rawCursor(engine, key, startMs, endMs - 1);
     // Where raw values are gone, their narrower roll-ups know.
-    const rolledUp = rolledUpCursors(engine, key, bucketMs, aggregates, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
+    const rolledUp = rolledUpCursors(engine, key, bucketMs, names, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
     const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
-    const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
     const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
     let buckets = 0;
-    for (const batch of resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates }))) {
+    for (const batch of resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates: names }))) {
       pending.push(...batch.series);
       pendingSamples += batch.samples;
       buckets += batch.buckets;

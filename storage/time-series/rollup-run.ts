@@ -56,6 +56,12 @@ export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: R
   if (batch.samples > 0) yield batch.finish();
 }
 
+/** What is rolled up, and what is there of it: a bucket that is made anew must not have some figures of what it was before. */
+export function withKnown(aggregates: readonly Aggregate[], there: readonly string[] = []): Aggregate[] {
+  const known = there.filter((name) => name !== 'count' && name !== NUMBERS && name !== SKETCH_SIZE && name !== SKETCH_ENTRIES);
+  return [...new Set([...aggregates, ...(known as Aggregate[])])];
+}
+
 function* bucketAt(cursor: RolledUpCursor, startMs: number): Generator<PendingRead, RolledUp | undefined> {
   yield* cursor.skipTo(startMs);
   return cursor.startMs === startMs ? yield* cursor.bucket() : undefined;

@@ -42,6 +42,17 @@ describe('rollup', () => {
     expect(store.keys()).toEqual(['k']);
   });
 
+  test('a bucket that is made anew has no figure of what it was before, whatever is asked for then', async () => {
+    const store = open();
+    await fill(store, 'k', NOON - 2 * HOUR, 240);
+    await store.rollup({ olderThan: '1h', bucket: '1m', aggregates: ['max', 'p50'] });
+    await store.putBatch([1, 2, 3, 4, 5].map((i) => ({ key: 'k', value: 1000 + i, timestamp: NOON - 2 * HOUR + i })));
+    expect(await store.rollup({ olderThan: '1h', bucket: '1m', aggregates: ['min'] })).toMatchObject({ buckets: 60 });
+    await store.prune({ before: NOON - HOUR });
+    const [first] = await store.aggregate('k', { bucket: '1m', metrics: ['min', 'max', 'p50', 'count'] });
+    expect(first).toEqual({ timestamp: NOON - 2 * HOUR, source: 'rollup', min: 0, max: 1005, p50: 1001, count: 9 });
+  });
+
   test('run again it adds nothing, unless something has changed', async () => {
     const store = open();
     await fill(store, 'k', NOON - 2 * HOUR, 240);
