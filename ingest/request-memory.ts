@@ -34,6 +34,7 @@ export class RequestMemory {
     this.#clock = clock;
     this.#limits = limits;
     this.#counters = counters;
+    for (const whose of ['all', 'tenant']) counters.declare('varve_ingest_requests_without_room_total', { of: whose });
   }
 
   /** Bytes that are held. */

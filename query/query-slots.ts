@@ -59,6 +59,7 @@ export class QuerySlots {
     this.#limits = limits;
     this.#clock = clock;
     this.#counters = counters;
+    for (const name of ['varve_query_waits_total', 'varve_query_refusals_total']) counters.declare(name, {});
   }
 
   /** Tenants with queries under way, as far as anybody has looked. */

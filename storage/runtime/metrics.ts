@@ -32,6 +32,11 @@ export class Counters {
     else counter.value += amount;
   }
 
+  /** Shows a counter from now on, at 0 unless it has counted: whoever subtracts from it would miss what comes with its first sample. */
+  declare(name: string, labels: LabelPairs): void {
+    this.add(name, labels, 0);
+  }
+
   /** Counts a duration (seconds) in a histogram. Every request does: nothing is made for it here but its key. */
   observe(name: string, labels: LabelPairs, seconds: number): void {
     const key = keyOf(name, labels);

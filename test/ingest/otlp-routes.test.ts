@@ -69,6 +69,9 @@ test('floats, histograms and exemplars are counted apart', async () => {
   expect(lines.sort()).toEqual([
     'varve_ingest_exemplars_total{protocol="otlp-protobuf"} 1',
     'varve_ingest_histograms_total{protocol="otlp-protobuf"} 1',
+    // There before anything is refused: an increase is the difference to what was there.
+    'varve_ingest_rejected_samples_total{protocol="otlp-protobuf",kind="bad-data"} 0',
+    'varve_ingest_rejected_samples_total{protocol="otlp-protobuf",kind="cardinality"} 0',
     'varve_ingest_samples_total{protocol="otlp-protobuf"} 2',
   ]);
 });

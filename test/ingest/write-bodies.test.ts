@@ -85,7 +85,10 @@ describe('bodies at the same time', () => {
     expect(a.outcome).toBe(600);
     await second.finish();
     expect(b.outcome).toBe(400);
-    expect(setup.counters.samples()).toEqual([{ name: 'varve_ingest_requests_without_room_total', labels: { of: 'all' }, value: 1 }]);
+    expect(setup.counters.samples()).toEqual([
+      { name: 'varve_ingest_requests_without_room_total', labels: { of: 'all' }, value: 1 },
+      { name: 'varve_ingest_requests_without_room_total', labels: { of: 'tenant' }, value: 0 },
+    ]);
     const again = new SlowBody();
     const d = setup.read(again, 'c');
     await again.send(700);

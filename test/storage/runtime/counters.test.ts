@@ -20,7 +20,7 @@ test('a duration is in every bucket that is not below it', () => {
   const counters = new Counters();
   for (const seconds of [0, 0.001, 0.0011, 0.5, 120, 121]) counters.observe('took', { route: '/r' }, seconds);
   const bucket = (le: string) => valueOf(counters, 'took_bucket', { route: '/r', le });
-  expect(['0.001', '0.0025', '0.25', '0.5', '30', '120', '+Inf'].map(bucket)).toEqual([2, 3, 3, 4, 4, 5, 6]);
+  expect(['0.001', '0.0025', '0.25', '0.5', '30.0', '120.0', '+Inf'].map(bucket)).toEqual([2, 3, 3, 4, 4, 5, 6]);
   expect(valueOf(counters, 'took_count', { route: '/r' })).toBe(6);
   expect(valueOf(counters, 'took_sum', { route: '/r' })).toBeCloseTo(241.5021);
 });
