@@ -59,7 +59,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
       const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
       const measure = async (protocol: LoadProtocol): Promise<Run> => {
-        const { run, problem } = await ingestOnce(peer, shape, options.connections, protocol);
+        const { run, problem } = await ingestOnce(peer, shape, options, protocol);
         say(`${progress}, ${protocol}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
         if (problem !== undefined) {
           isSound = false;
@@ -69,7 +69,8 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
       };
       const run = await measure('1.0');
       // The other peers' Debian versions know neither 2.0 nor OTLP.
-      runs.push(peer.name === 'varve' ? { ...run, ...besideRw1(await measure('2.0'), run), ...ofOtlp(await measure('otlp')) } : run);
+      if (peer.name !== 'varve') runs.push(run);
+      else runs.push({ ...run, ...besideRw1(await measure('2.0'), run), ...(options.isCut ? {} : ofOtlp(await measure('otlp'))) });
     }
     measured.push({ peer, runs });
   }
@@ -77,25 +78,25 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   return {
     bench: 'ingest',
     title:
-      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0 and by OTLP to servers of their own: ${seriesCount.toLocaleString('en-US')} series, ` +
-      `2,000 a request, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
+      `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0${options.isCut ? '' : ' and by OTLP'} to servers of their own: ${seriesCount.toLocaleString('en-US')} series, ` +
+      `2,000 a request${options.isCut ? ' that is cut anew' : ''}, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
       `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
     load: { sampleCount, seriesCount, scrapeCount, seriesPerRequest: 2_000, connections: options.connections, seed: options.seed },
-    measures: MEASURES,
+    measures: options.isCut ? MEASURES.filter(({ key }) => !key.startsWith('otlp')) : MEASURES,
     peers: measured,
     notes,
     isSound,
   };
 }
 
-async function ingestOnce(peer: Peer, shape: Shape, connections: number, protocol: LoadProtocol): Promise<{ run: Run; problem: string | undefined }> {
+async function ingestOnce(peer: Peer, shape: Shape, { connections, isCut }: BenchOptions, protocol: LoadProtocol): Promise<{ run: Run; problem: string | undefined }> {
   const sandbox = new Sandbox('bench');
   try {
     const server = await peer.start(sandbox);
     const tree = new ProcessTree(server.process.pid);
     tree.startSampling();
     const cpuBeforeSeconds = tree.cpuSeconds();
-    const load = await sendLoad(shape, server.baseUrl, connections, protocol);
+    const load = await sendLoad(shape, server.baseUrl, connections, protocol, isCut);
     await tree.settle(SETTLE_MS);
     const cpuSeconds = tree.cpuSeconds() - cpuBeforeSeconds;
     const residentPeakBytes = tree.stopSampling();

@@ -1,5 +1,6 @@
 import { type HttpAnswer, http, keepAliveAgent } from '../processes/http.ts';
 import { sleep } from '../processes/sleep.ts';
+import { type CutQueue, queuesOf } from './cut-queue.ts';
 import { OtlpBody } from './otlp-body.ts';
 import { RemoteWriteBody, WRITE_HEADERS, type WriteProtocol } from './remote-write-body.ts';
 import type { SeriesShape, Shape } from './shapes.ts';
@@ -44,31 +45,24 @@ class RequestGroup {
 
 /**
  * Sends every scrape of the shape, oldest first, over `connections` kept-alive connections at once and as fast as the server answers.
- * The requests of a scrape may pass one another, but a group's next request waits for the answer to its last: no series' samples are ever
- * out of order.
+ * With `isCut` (remote write alone) no two requests hold the same series, as those of a Prometheus; else they always hold the same ones.
  */
-export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: LoadProtocol = '1.0'): Promise<LoadFigures> {
+export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: LoadProtocol = '1.0', isCut = false): Promise<LoadFigures> {
   const own = protocol === 'otlp' ? { 'content-type': 'application/x-protobuf' } : { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy' };
   const headers = { ...own, 'user-agent': 'varve-bench' };
-  const groups: RequestGroup[] = [];
-  for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
-    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length, protocol));
-  }
   const agent = keepAliveAgent(connections);
   const url = new URL(protocol === 'otlp' ? '/v1/metrics' : '/api/v1/write', baseUrl);
   const requestMs: number[] = [];
   let retryCount = 0;
   let sampleCount = 0;
   let bytes = 0;
-  let nextJob = 0;
-  const jobCount = groups.length * shape.scrapeCount;
 
-  const sendOne = async (group: RequestGroup): Promise<void> => {
+  const sendOne = async (body: Uint8Array, samples: number): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       const startMs = performance.now();
-      const answer = await http({ method: 'POST', url, headers, body: group.body.bytes, agent });
+      const answer = await http({ method: 'POST', url, headers, body, agent });
       requestMs.push(performance.now() - startMs);
-      bytes += group.body.bytes.length;
+      bytes += body.length;
       if (answer.status >= 200 && answer.status < 300) break;
       const isRetryable = answer.status === 429 || answer.status >= 500;
       if (!isRetryable || attempt === ATTEMPTS_MAX) {
@@ -77,32 +71,14 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, 
       retryCount++;
       await sleep(retryAfterMs(answer) ?? BACKOFF_MS * attempt);
     }
-    sampleCount += group.sampleCount;
+    sampleCount += samples;
   };
-  const connection = async (): Promise<void> => {
-    while (nextJob < jobCount) {
-      const job = nextJob++;
-      const group = groups[job % groups.length]!;
-      const previous = group.latest;
-      const sent = previous.then(() => {
-        group.prepare(shape.firstScrapeMs + Math.floor(job / groups.length) * shape.scrapeIntervalMs);
-        return sendOne(group);
-      });
-      group.latest = sent;
-      try {
-        await sent;
-      } catch (error) {
-        // One refusal ends the load: the other connections finish what they have begun and take no more.
-        nextJob = jobCount;
-        throw error;
-      }
-    }
-  };
+  const sendAll = isCut ? cutLoad(shape, connections, protocol, sendOne) : groupLoad(shape, connections, protocol, sendOne);
 
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
   try {
-    await Promise.all(Array.from({ length: connections }, connection));
+    await sendAll();
   } finally {
     agent.destroy();
   }
@@ -116,6 +92,57 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, 
     generatorCpuSeconds: (cpu.user + cpu.system) / 1e6,
     bytesPerSample: bytes / sampleCount,
   };
+}
+
+type SendOne = (body: Uint8Array, sampleCount: number) => Promise<void>;
+
+/**
+ * Requests that hold the same series each time. Those of a scrape may pass one another, but a group's next request waits for the answer to its
+ * last: no series' samples are ever out of order.
+ */
+function groupLoad(shape: Shape, connections: number, protocol: LoadProtocol, sendOne: SendOne): () => Promise<unknown> {
+  const groups: RequestGroup[] = [];
+  for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
+    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length, protocol));
+  }
+  let nextJob = 0;
+  const jobCount = groups.length * shape.scrapeCount;
+  const connection = async (): Promise<void> => {
+    while (nextJob < jobCount) {
+      const job = nextJob++;
+      const group = groups[job % groups.length]!;
+      const previous = group.latest;
+      const sent = previous.then(() => {
+        group.prepare(shape.firstScrapeMs + Math.floor(job / groups.length) * shape.scrapeIntervalMs);
+        return sendOne(group.body.bytes, group.sampleCount);
+      });
+      group.latest = sent;
+      try {
+        await sent;
+      } catch (error) {
+        // One refusal ends the load: the other connections finish what they have begun and take no more.
+        nextJob = jobCount;
+        throw error;
+      }
+    }
+  };
+  return () => Promise.all(Array.from({ length: connections }, connection));
+}
+
+/** A queue of its own for each connection, which sends one request after the other. */
+function cutLoad(shape: Shape, connections: number, protocol: LoadProtocol, sendOne: SendOne): () => Promise<unknown> {
+  if (protocol === 'otlp') throw new Error('only requests of remote write are cut anew');
+  let isRefused = false;
+  const drain = async (queue: CutQueue): Promise<void> => {
+    try {
+      for (let request = queue.next(); request !== undefined && !isRefused; request = queue.next()) await sendOne(request.body, request.sampleCount);
+    } catch (error) {
+      isRefused = true;
+      throw error;
+    }
+  };
+  const queues = queuesOf(shape, connections, protocol);
+  return () => Promise.all(queues.map(drain));
 }
 
 function retryAfterMs(answer: HttpAnswer): number | undefined {

@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly series: number | undefined;
   /** Ingest: connections at once. */
   readonly connections: number;
+  /** Ingest: requests of remote write hold other series each time, as a Prometheus' do. */
+  readonly isCut: boolean;
   /** Query and api: how often each is timed. */
   readonly runs: number | undefined;
   /** Size: how many scrapes are captured, and how far apart. */
@@ -45,6 +47,7 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --samples N        ingest, rows, append: how many samples (24,000,000; 4,000,000; 8,000,000)
   --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000); ingest: so many, a multiple of 1,000 (40,000); tiers: queried ones (10,000)
   --connections N    ingest: connections at once (4)
+  --cut              ingest: no two requests hold the same series, as a Prometheus cuts them; remote write alone
   --runs N           query, api, tiers: how often each is timed (30; api: 20)
   --scrapes N        size, tiers: how many scrapes are captured (2,000)
   --interval MS      size, tiers: milliseconds between them (250, which takes 9 minutes; 15000 is what is usual, and takes 8 hours)
@@ -72,6 +75,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     samples: count('samples', values.samples),
     series: count('series', values.series),
     connections: count('connections', values.connections) ?? 4,
+    isCut: values.cut,
     runs: count('runs', values.runs),
     scrapes: count('scrapes', values.scrapes),
     intervalMs: count('interval', values.interval),
@@ -95,6 +99,7 @@ function parse(args: readonly string[]) {
         samples: { type: 'string' },
         series: { type: 'string' },
         connections: { type: 'string' },
+        cut: { type: 'boolean', default: false },
         runs: { type: 'string' },
         scrapes: { type: 'string' },
         interval: { type: 'string' },

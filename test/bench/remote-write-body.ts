@@ -5,9 +5,9 @@ import { compressPatchable } from './patchable-snappy.ts';
 import type { SeriesShape } from './shapes.ts';
 
 /** Sample { double value = 1; int64 timestamp = 2; }: two tags, eight bytes of value, six of timestamp; alike in both versions. */
-const SAMPLE_BYTES = 16;
+export const SAMPLE_BYTES = 16;
 /** Milliseconds from 2^35 (1971) up to 2^42 (2109) take six varint bytes; a timestamp of fixed width can be overwritten in place. */
-const TIMESTAMP_MIN_MS = 2 ** 35;
+export const TIMESTAMP_MIN_MS = 2 ** 35;
 const TIMESTAMP_MAX_MS = 2 ** 42;
 
 export type WriteProtocol = '1.0' | '2.0';
@@ -94,7 +94,7 @@ function encodeRequest(series: readonly SeriesShape[]): Part[] {
   return [...symbols, ...messages];
 }
 
-function encodeTimestamp(timestampMs: number): DataView {
+export function encodeTimestamp(timestampMs: number): DataView {
   if (!(timestampMs >= TIMESTAMP_MIN_MS && timestampMs < TIMESTAMP_MAX_MS)) throw new RangeError(`${timestampMs} ms does not take six varint bytes`);
   const bytes = new Uint8Array(6);
   writeVarint(bytes, 0, timestampMs);
