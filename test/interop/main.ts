@@ -26,6 +26,7 @@ import { FLEET_CHECKS, runFleet } from './fleet/run-fleet.ts';
 import { fetchNewerPrometheus, findNewerPrometheus } from './newer-prometheus.ts';
 import { findTools, installPackages, type Tools } from './packages.ts';
 import { runOtlp } from './otlp/run-otlp.ts';
+import { runOutage } from './otlp/outage.ts';
 import { Promtool } from './promtool.ts';
 import { type InteropQuery, interopQueries } from './queries.ts';
 import { type QueryTimes, chooseQueryTimes } from './query-times.ts';
@@ -190,7 +191,10 @@ async function main(): Promise<void> {
     tally.failed += failed;
   };
   // These two need none of Debian's packages.
-  if (suites.includes('otlp')) count(await inSandbox('otlp', (sandbox) => runOtlp(sandbox, say)));
+  if (suites.includes('otlp')) {
+    count(await inSandbox('otlp', (sandbox) => runOtlp(sandbox, say)));
+    count(await inSandbox('otlp-outage', (sandbox) => runOutage(sandbox, say)));
+  }
   if (suites.includes('archive')) {
     const archive = await inSandbox('archive', (sandbox) => runArchive(sandbox, say));
     count(archive);

@@ -4,7 +4,7 @@ import { freePort } from '../../processes/free-port.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
 import { buildGo } from '../go-build.ts';
 
-/** What the Collector's OTLP/HTTP exporter can do, a pipeline each. */
+/** What the Collector's OTLP/HTTP exporter can do, a pipeline each. The patient one sends again what was not taken, as by default; of the others it would hide it. */
 const VARIANTS = [
   { name: 'plain', encoding: 'proto', compression: 'none' },
   { name: 'gzip', encoding: 'proto', compression: 'gzip' },
@@ -12,6 +12,7 @@ const VARIANTS = [
   { name: 'snappy', encoding: 'proto', compression: 'snappy' },
   { name: 'deflate', encoding: 'proto', compression: 'deflate' },
   { name: 'json', encoding: 'json', compression: 'gzip' },
+  { name: 'patient', encoding: 'proto', compression: 'gzip' },
 ] as const;
 
 export interface Collector {
@@ -46,7 +47,7 @@ function configOf(metricsPort: number, variants: readonly { readonly name: strin
   const each = <T>(of: (variant: (typeof variants)[number]) => T, prefix: string): Record<string, T> => Object.fromEntries(variants.map((variant) => [`${prefix}/${variant.name}`, of(variant)]));
   return {
     receivers: each(({ port }) => ({ protocols: { http: { endpoint: `127.0.0.1:${port}` } } }), 'otlp'),
-    exporters: each(({ encoding, compression }) => ({ metrics_endpoint: new URL('/v1/metrics', baseUrl).href, encoding, compression, retry_on_failure: { enabled: false } }), 'otlphttp'),
+    exporters: each(({ name, encoding, compression }) => ({ metrics_endpoint: new URL('/v1/metrics', baseUrl).href, encoding, compression, retry_on_failure: { enabled: name === 'patient' } }), 'otlphttp'),
     service: {
       telemetry: { metrics: { level: 'basic', readers: [{ pull: { exporter: { prometheus: { host: '127.0.0.1', port: metricsPort } } } }] } },
       pipelines: each(({ name }) => ({ receivers: [`otlp/${name}`], exporters: [`otlphttp/${name}`] }), 'metrics'),

@@ -49,8 +49,8 @@ async function runThroughCollector(sandbox: Sandbox, baseUrl: URL, tally: OtlpTa
 }
 
 /** All of them, for as long as what was sent may still be on its way. */
-async function checkAll(expectations: readonly Expectation[], instance: string, baseUrl: URL, tally: OtlpTally, say: (line: string) => void): Promise<void> {
-  const deadlineMs = performance.now() + SETTLE_MS;
+export async function checkAll(expectations: readonly Expectation[], instance: string, baseUrl: URL, tally: OtlpTally, say: (line: string) => void, settleMs = SETTLE_MS): Promise<void> {
+  const deadlineMs = performance.now() + settleMs;
   for (const expectation of expectations) {
     let problem = await findProblem(expectation, baseUrl);
     while (problem !== undefined && performance.now() < deadlineMs) {
