@@ -116,8 +116,8 @@ export class OtlpBatches implements OtlpSeriesSink {
   /** What has been collected; the batches are free for the next request. */
   finish(): CollectedRequest {
     this.#batches.forEach((batch, shard) => {
-      if (batch.seriesCount > 0) this.#outgoing.push(toOutgoing(batch, shard));
-      batch.clear();
+      if (batch.seriesCount > 0) this.#send(batch, shard);
+      else batch.clear();
     });
     const points = new RefusedPoints(this.#pointOf.slice(0, this.#source), this.#refusedPoints);
     const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount: this.#source, sampleCount: this.#samples, points };
@@ -182,6 +182,27 @@ export class OtlpBatches implements OtlpSeriesSink {
     if (isDelta) this.#open!.markDelta();
   }
 
+  floats(part: number, count: number, isDelta: boolean, timestampMs: number, valueBits: Uint32Array, startMs: number): void {
+    if (!this.#isPointKnown && !this.#partIds.isWhole) {
+      for (let i = part; i < part + count; i++) {
+        this.begin(i, isDelta);
+        this.float(timestampMs, valueBits[i * 2]!, valueBits[i * 2 + 1]!, startMs);
+        this.end();
+      }
+      return;
+    }
+    const { shardCount } = this.#shards;
+    const words = this.#idWords;
+    let at = this.#idAt + part * SERIES_ID_WORDS;
+    for (let i = part; i < part + count; i++, at += SERIES_ID_WORDS) {
+      const shard = shardCount === 1 ? 0 : words[at + 1]! % shardCount;
+      const batch = this.#batches[shard]!;
+      this.#countSample();
+      batch.addSingle(this.#nextSource(this.#pointNumber), words, at, isDelta, timestampMs, valueBits[i * 2]!, valueBits[i * 2 + 1]!, startMs);
+      if (batch.isFull(this.#limits)) this.#send(batch, shard);
+    }
+  }
+
   beginTargetInfo(): void {
     this.#isPointRefused = false;
     const known = this.#resource === UNKNOWN ? UNKNOWN : this.#cache.find(this.#view, 0, 0, this.#resource, TARGET_INFO_TAG);
@@ -225,9 +246,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     if (batch === undefined) return;
     batch.endSeries();
     this.#open = undefined;
-    if (!batch.isFull(this.#limits)) return;
-    this.#outgoing.push(toOutgoing(batch, this.#openShard));
-    batch.clear();
+    if (batch.isFull(this.#limits)) this.#send(batch, this.#openShard);
   }
 
   refuse(_point: Point, reason: () => string): void {
@@ -236,6 +255,11 @@ export class OtlpBatches implements OtlpSeriesSink {
 
   warn(reason: () => string): void {
     this.#rejections.add('bad-data', 0, reason);
+  }
+
+  #send(batch: SampleBatch, shard: number): void {
+    this.#outgoing.push(toOutgoing(batch, shard));
+    batch.clear();
   }
 
   /** The entry of a span under another one, made when it is new. */

@@ -9,6 +9,7 @@ export class OtlpIdleSink implements OtlpSeriesSink {
   beginMetric(): void {}
   point(_point: Point, _field: number, _parts: PointParts): void {}
   begin(_part: number): void {}
+  floats(_part: number, _count: number): void {}
   beginTargetInfo(): void {}
   float(): void {}
   histogram(): void {}

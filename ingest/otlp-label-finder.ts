@@ -39,6 +39,10 @@ export class OtlpLabelFinder extends OtlpIdleSink {
     if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofSeries(this.#start, this.#end, this.#field, this.#parts.naming(part)));
   }
 
+  override floats(part: number, count: number): void {
+    for (let i = 0; i < count; i++) this.begin(part + i);
+  }
+
   override beginTargetInfo(): void {
     const source = this.#source++;
     if (this.#wanted.has(source)) this.#keep(source, this.#labels.ofTargetInfo());

@@ -33,6 +33,11 @@ export interface OtlpSeriesSink {
   point(point: Point, field: number, parts: PointParts): void;
   /** The series that is part `part` of the point: each once, in their order, and some not at all. */
   begin(part: number, isDelta: boolean): void;
+  /**
+   * The `count` series from part `part` on, each whole and of one float: what `begin`, `float` and `end` make of it. `valueBits` has two words
+   * a part, the low one first.
+   */
+  floats(part: number, count: number, isDelta: boolean, timestampMs: number, valueBits: Uint32Array, startMs: number): void;
   beginTargetInfo(): void;
   float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void;
   histogram(timestampMs: number, payload: Uint8Array, startMs: number): void;
@@ -55,6 +60,9 @@ export class OtlpSeries implements MetricsVisitor {
   readonly #walker: MetricsWalker;
   readonly #histogramParts = new ClassicHistogramParts();
   readonly #summaryParts = new SummaryParts();
+  /** By part: the values of a point, and their bits. */
+  #values = new Float64Array(32);
+  #valueBits = new Uint32Array(this.#values.buffer);
   #bytes: Uint8Array = NO_BYTES;
   #times: TimeBounds | undefined;
   #sink!: OtlpSeriesSink;
@@ -139,11 +147,17 @@ export class OtlpSeries implements MetricsVisitor {
     }
     const sink = this.#sink;
     sink.point(point, ATTRIBUTES_FIELD.number, WHOLE_POINT);
+    if (point.exemplarCount === 0) {
+      this.#valueBits[0] = point.bitsLow;
+      this.#valueBits[1] = point.bitsHigh;
+      this.#floats(point, 0, 1);
+      return;
+    }
     const isStale = point.hasNoRecordedValue;
     sink.begin(0, this.#isDelta && !isStale);
     if (isStale) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.float(point.timeMs, point.bitsLow, point.bitsHigh, startOf(point));
-    if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
+    this.#exemplarsOf(point, Infinity);
     sink.end();
   }
 
@@ -172,31 +186,68 @@ export class OtlpSeries implements MetricsVisitor {
       this.#refuse(point, this.#tooLong(quantiles.length));
       return;
     }
-    this.#sink.point(point, ATTRIBUTES_FIELD.summary, this.#summaryParts.of(point));
-    this.#partOf(point, SUM_PART, point.sum);
-    this.#partOf(point, COUNT_PART, point.count);
-    for (let i = 0; i < quantiles.length; i++) this.#partOf(point, FIRST_NUMBER_PART + i, values.values[i]!);
+    const parts = this.#summaryParts.of(point);
+    const partValues = this.#valuesOf(parts);
+    partValues[SUM_PART] = point.sum;
+    partValues[COUNT_PART] = point.count;
+    for (let i = 0; i < quantiles.length; i++) partValues[FIRST_NUMBER_PART + i] = values.values[i]!;
+    this.#sink.point(point, ATTRIBUTES_FIELD.summary, parts);
+    this.#floats(point, SUM_PART, parts.count);
   }
 
   /** Cumulative counts by bound, the sum where there is one, and the count. */
   #classic(point: HistogramPoint): void {
     const parts = this.#histogramParts.of(point);
-    this.#sink.point(point, ATTRIBUTES_FIELD.histogram, parts);
-    if (point.hasSum) this.#partOf(point, SUM_PART, point.sum);
-    this.#partOf(point, COUNT_PART, point.count);
-    const exemplars = point.exemplarCount > 0 ? this.#readExemplars(point) : [];
-    let cumulative = 0;
-    let exemplar = 0;
-    const { bounds, counts } = point;
     const { numberCount: boundCount } = parts;
+    const { bounds, counts } = point;
+    const partValues = this.#valuesOf(parts);
+    partValues[SUM_PART] = point.sum;
+    partValues[COUNT_PART] = point.count;
+    let cumulative = 0;
+    for (let i = 0; i < boundCount; i++) partValues[FIRST_NUMBER_PART + i] = cumulative += counts.values[i]!;
+    partValues[FIRST_NUMBER_PART + boundCount] = point.count;
+    const sink = this.#sink;
+    sink.point(point, ATTRIBUTES_FIELD.histogram, parts);
+    const firstPart = point.hasSum ? SUM_PART : COUNT_PART;
+    if (point.exemplarCount === 0) {
+      this.#floats(point, firstPart, parts.count - firstPart);
+      return;
+    }
+    this.#floats(point, firstPart, FIRST_NUMBER_PART - firstPart);
+    const exemplars = this.#readExemplars(point);
+    let exemplar = 0;
     for (let i = 0; i <= boundCount; i++) {
       const isLast = i === boundCount;
-      cumulative += isLast ? 0 : counts.values[i]!;
-      this.#begin(point, FIRST_NUMBER_PART + i, isLast ? point.count : cumulative);
       const bound = isLast ? Infinity : bounds.values[i]!;
-      while (exemplar < exemplars.length && (isLast || exemplars[exemplar]!.value <= bound)) this.#sink.exemplar(exemplars[exemplar++]!);
-      this.#sink.end();
+      sink.begin(FIRST_NUMBER_PART + i, this.#isDelta && !point.hasNoRecordedValue);
+      if (point.hasNoRecordedValue) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
+      else this.#float(point.timeMs, partValues[FIRST_NUMBER_PART + i]!, startOf(point));
+      while (exemplar < exemplars.length && (isLast || exemplars[exemplar]!.value <= bound)) sink.exemplar(exemplars[exemplar++]!);
+      sink.end();
     }
+  }
+
+  /** Where the values of a point's parts go. */
+  #valuesOf({ count }: PointParts): Float64Array {
+    if (count > this.#values.length) {
+      this.#values = new Float64Array(count * 2);
+      this.#valueBits = new Uint32Array(this.#values.buffer);
+    }
+    return this.#values;
+  }
+
+  /** The `count` series of a point from part `part` on, with the values that are at hand for them. */
+  #floats(point: Point, part: number, count: number): void {
+    const bits = this.#valueBits;
+    if (!point.hasNoRecordedValue) {
+      this.#sink.floats(part, count, this.#isDelta, point.timeMs, bits, startOf(point));
+      return;
+    }
+    for (let i = part; i < part + count; i++) {
+      bits[i * 2] = STALE_BITS_LOW;
+      bits[i * 2 + 1] = STALE_BITS_HIGH;
+    }
+    this.#sink.floats(part, count, false, point.timeMs, bits, 0);
   }
 
   #native(point: HistogramPoint | ExponentialPoint, field: number, convert: () => Uint8Array | { readonly invalid: string }): void {
@@ -217,18 +268,6 @@ export class OtlpSeries implements MetricsVisitor {
     else sink.histogram(point.timeMs, payload, startOf(point));
     if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
     sink.end();
-  }
-
-  #partOf(point: Point, part: number, value: number): void {
-    this.#begin(point, part, value);
-    this.#sink.end();
-  }
-
-  #begin(point: Point, part: number, value: number): void {
-    const isStale = point.hasNoRecordedValue;
-    this.#sink.begin(part, this.#isDelta && !isStale);
-    if (isStale) this.#sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
-    else this.#float(point.timeMs, value, startOf(point));
   }
 
   #float(timestampMs: number, value: number, startMs: number): void {

@@ -97,6 +97,21 @@ export class SampleBatch implements SampleColumns {
     this.#add(timestampMs, bitsLow, plainBitsHigh(bitsHigh), startMs);
   }
 
+  /** A whole series of one float: what `beginSeries`, `addSample` and `endSeries` make of it. Its id stands in `words` from `at` on. */
+  addSingle(source: number, words: Uint32Array, at: number, isDelta: boolean, timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {
+    const index = this.seriesCount;
+    if (index >= this.idLow.length) this.#growSeries();
+    this.idLow[index] = words[at]!;
+    this.idHigh[index] = words[at + 1]!;
+    this.idCheck[index] = words[at + 2]!;
+    this.source[index] = source;
+    if (this.isDelta !== undefined) this.isDelta[index] = 0;
+    if (isDelta) this.markDelta();
+    this.#add(timestampMs, bitsLow, plainBitsHigh(bitsHigh), startMs);
+    this.sampleEnd[index] = this.sampleCount;
+    this.seriesCount = index + 1;
+  }
+
   /** `payload` is from histogramPayload; it is copied. */
   addHistogram(timestampMs: number, payload: Uint8Array, startMs = 0): void {
     const index = this.histogramCount++;

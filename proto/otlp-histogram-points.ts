@@ -28,6 +28,35 @@ export class PointNumbers {
     this.values[index] = value;
   }
 
+  /** The doubles from the reader's position to `end`. */
+  pushDoubles(reader: WireReader, end: number): void {
+    const { values } = this;
+    const { view } = reader;
+    let position = reader.position | 0;
+    let index = this.length | 0;
+    for (const last = Math.min(values.length, index + ((end - position) >> 3)); index < last; position += 8) values[index++] = view.getFloat64(position, true);
+    reader.position = position;
+    this.length = index;
+    // What there was no room for, or is cut off.
+    while (reader.position < end) this.push(view.getFloat64(reader.fixed64(end), true));
+  }
+
+  /** The same of integers without a sign. */
+  pushFixed64s(reader: WireReader, end: number): void {
+    const { values } = this;
+    const { view } = reader;
+    let position = reader.position | 0;
+    let index = this.length | 0;
+    for (const last = Math.min(values.length, index + ((end - position) >> 3)); index < last; position += 8) {
+      const high = view.getUint32(position + 4, true);
+      const low = view.getUint32(position, true);
+      values[index++] = high === 0 ? low : high * 2 ** 32 + low;
+    }
+    reader.position = position;
+    this.length = index;
+    while (reader.position < end) this.push(readUint64(view, reader.fixed64(end)));
+  }
+
   /** The varints from the reader's position to `end`. */
   pushVarints(reader: WireReader, end: number): void {
     const { bytes } = reader;
@@ -93,19 +122,15 @@ export class HistogramPoint extends Point {
         this.sum = view.getFloat64(cursor.fixed64(end), true);
         this.hasSum = true;
         return true;
-      case (6 << 3) | WIRE_BYTES: {
-        const last = cursor.length(end);
-        while (cursor.position < last) this.counts.push(readUint64(view, cursor.fixed64(last)));
+      case (6 << 3) | WIRE_BYTES:
+        this.counts.pushFixed64s(cursor, cursor.length(end));
         return true;
-      }
       case (6 << 3) | WIRE_FIXED64:
         this.counts.push(readUint64(view, cursor.fixed64(end)));
         return true;
-      case (7 << 3) | WIRE_BYTES: {
-        const last = cursor.length(end);
-        while (cursor.position < last) this.bounds.push(view.getFloat64(cursor.fixed64(last), true));
+      case (7 << 3) | WIRE_BYTES:
+        this.bounds.pushDoubles(cursor, cursor.length(end));
         return true;
-      }
       case (7 << 3) | WIRE_FIXED64:
         this.bounds.push(view.getFloat64(cursor.fixed64(end), true));
         return true;

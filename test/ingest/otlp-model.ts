@@ -64,6 +64,14 @@ export class OtlpModel implements OtlpSeriesSink {
     } else this.#openSeries(labels, isDelta);
   }
 
+  floats(part: number, count: number, isDelta: boolean, timestampMs: number, valueBits: Uint32Array, startMs: number): void {
+    for (let i = part; i < part + count; i++) {
+      this.begin(i, isDelta);
+      this.float(timestampMs, valueBits[i * 2]!, valueBits[i * 2 + 1]!, startMs);
+      this.end();
+    }
+  }
+
   beginTargetInfo(): void {
     this.#points.push(-1);
     const labels = this.#labels.ofTargetInfo();
