@@ -138,27 +138,26 @@ function writeHead(head: HistogramHead, isInteger: boolean, isVarint: boolean): 
   }
 }
 
-/** The buckets at hand as differences; reused. */
-let differences = new Float64Array(256);
+/** The buckets of a side that come as an array; reused. */
+let column = new Float64Array(256);
 
-function writeSide(spans: readonly Span[], buckets: ArrayLike<number>, isVarint: boolean, length = buckets.length): void {
+function writeSide(spans: readonly Span[], buckets: Float64Array | readonly number[], isVarint: boolean, length = buckets.length): void {
   out.unsigned(spans.length);
-  for (const { offset, length } of spans) {
-    out.signed(offset);
-    out.unsigned(length);
+  for (let i = 0; i < spans.length; i++) {
+    const span = spans[i]!;
+    out.signed(span.offset);
+    out.unsigned(span.length);
   }
   out.unsigned(length);
   if (!isVarint) {
     for (let i = 0; i < length; i++) writeFloat(buckets[i]!);
     return;
   }
-  if (length > differences.length) differences = new Float64Array(Math.max(length, differences.length * 2));
-  let previous = 0;
-  for (let i = 0; i < length; i++) {
-    differences[i] = buckets[i]! - previous;
-    previous = buckets[i]!;
+  if (!(buckets instanceof Float64Array)) {
+    if (length > column.length) column = new Float64Array(Math.max(length, column.length * 2));
+    column.set(buckets);
   }
-  out.signedAll(differences, length);
+  out.bucketDifferences(buckets instanceof Float64Array ? buckets : column, length);
 }
 
 function readSide(reader: ByteReader, isVarint: boolean): { readonly spans: readonly Span[]; readonly buckets: readonly number[] } {

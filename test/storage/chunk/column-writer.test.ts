@@ -25,3 +25,11 @@ test('what is written comes back, however small the buffer was', () => {
 test('what a signed varint cannot hold is our mistake', () => {
   for (const value of [SIGNED_VARINT_MAX + 1, -SIGNED_VARINT_MAX - 1, 0.5, NaN, Infinity]) expect(() => new ColumnWriter().signed(value)).toThrow('BUG');
 });
+
+test('differences of buckets are what they are one by one', () => {
+  const buckets = [0, 0, 1, 64, 0, 65, 0, 8191, 0, 8192, 0, 8193, 1, 2 ** 30, 0, 2 ** 31, 2 ** 40, 0, SIGNED_VARINT_MAX, 0, ...Array.from({ length: 300 }, (_, i) => (i * 7919) % 20_011)];
+  const [out, wanted] = [new ColumnWriter(1), new ColumnWriter()];
+  out.bucketDifferences(Float64Array.from(buckets), buckets.length);
+  buckets.forEach((bucket, i) => wanted.signed(bucket - (buckets[i - 1] ?? 0)));
+  expect(out.written()).toEqual(wanted.written());
+});
