@@ -1,6 +1,8 @@
 import { NOT_KEPT, type ByteArena } from './byte-arena.ts';
-import { UNKNOWN } from './byte-keys.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+
+/** No such run or entry. */
+export const UNKNOWN = -1;
 
 const INITIAL_RUNS = 1024;
 /** Words of a run: hash, whom it belongs to, position and length of its bytes. */

@@ -1,16 +1,16 @@
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { COMMON_AT, HALF_WORD_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
+import { COMMON_AT, HALF_WORD_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from './key-chain.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 
 /** Less in common than a double is compared with the middle. */
 const RUN_BYTES_MIN = 8;
 
 /**
- * Series of remote write 1.0 by their label bytes, as a sender encoded them, with their ids: a chain (series-chain.ts) whose links are
+ * Series of remote write 1.0 by their label bytes, as a sender encoded them, with their ids: a chain (key-chain.ts) whose links are
  * bytes in common with the series before, and the bytes in between.
  */
 export class LabelledSeries {
-  readonly #chain: SeriesChain;
+  readonly #chain: KeyChain;
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** The last known series of the request, and where its label bytes are. Unknown ones in between break no chain. */
   #last = NO_ENTRY;
@@ -18,7 +18,7 @@ export class LabelledSeries {
   #lastEnd = 0;
 
   constructor(entriesMax: number, linkBytesMax: number) {
-    this.#chain = new SeriesChain(entriesMax, linkBytesMax);
+    this.#chain = new KeyChain(entriesMax, linkBytesMax);
   }
 
   /** Begins a request, a message with so many series. */

@@ -1,10 +1,8 @@
 import type { RequestColumns } from '../proto/remote-write-v2.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, ID_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, SeriesChain } from './series-chain.ts';
+import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, WORDS_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from './key-chain.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
-
-/** In the numbers of a request's symbols, where one has none. */
-export const NO_NUMBER = 0;
+import { NO_NUMBER } from './symbol-numbers.ts';
 
 /** Behind the numbers of its labels a series' key has the type of its metadata and the numbers of help text and unit, which are none where no metadata was sent. */
 const METADATA_WORDS = 3;
@@ -20,13 +18,13 @@ const PREFIX_BYTES_MAX = 255;
 export type SeriesRefs = Pick<RequestColumns, 'refsStart' | 'refsEnd' | 'metadataType' | 'helpRef' | 'unitRef' | 'seriesCount'>;
 
 /**
- * Series of remote write 2.0 by the numbers of their symbols, with their ids: a chain (series-chain.ts) whose links are how many
+ * Series of remote write 2.0 by the numbers of their symbols, with their ids: a chain (key-chain.ts) whose links are how many
  * references a series has in common in front with the one before, how many of that one's are left out then, and the numbers of those in their
  * place. In the steady state encoded references are compared with those of the series before, eight bytes at a time, only the few that differ
  * are looked up, and nothing is hashed.
  */
 export class NumberedSeries {
-  readonly #chain: SeriesChain;
+  readonly #chain: KeyChain;
   readonly #key: Uint32Array;
   readonly #keyView: DataView;
   /** Words of the key of the series that was looked for last, 0 where it cannot be recognised by one. */
@@ -41,7 +39,7 @@ export class NumberedSeries {
 
   /** `labelsMax`: series with more labels are never known. */
   constructor(entriesMax: number, linkBytesMax: number, labelsMax: number) {
-    this.#chain = new SeriesChain(entriesMax, linkBytesMax);
+    this.#chain = new KeyChain(entriesMax, linkBytesMax);
     this.#key = new Uint32Array(labelsMax * 2 + METADATA_WORDS);
     this.#keyView = new DataView(this.#key.buffer);
   }
@@ -159,9 +157,9 @@ export class NumberedSeries {
       } else if (middles[middle + 1] === NO_NUMBER || middles[middle] !== type || middles[middle + 1] !== numbers[help] || middles[middle + 2] !== numbers[unit]) break;
       const used = entries[next + LENGTH_AT]!;
       if ((used & GENERATION_MASK) !== generation) entries[next + LENGTH_AT] = (used & ~GENERATION_MASK) | generation;
-      low[index] = entries[next + ID_AT]!;
-      high[index] = entries[next + ID_AT + 1]!;
-      check[index] = entries[next + ID_AT + 2]!;
+      low[index] = entries[next + WORDS_AT]!;
+      high[index] = entries[next + WORDS_AT + 1]!;
+      check[index] = entries[next + WORDS_AT + 2]!;
       last = next;
       other = index;
     }

@@ -7,7 +7,7 @@ import { SERIES_ID_WORDS } from '../storage/model/series-id.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { UNKNOWN } from './byte-keys.ts';
+import { UNKNOWN } from './known-runs.ts';
 import type { PointExemplar } from './otlp-exemplars.ts';
 import type { OtlpIdCache } from './otlp-id-cache.ts';
 import type { OtlpLabels } from './otlp-labels.ts';

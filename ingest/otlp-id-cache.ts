@@ -1,8 +1,7 @@
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import { must } from '../storage/runtime/assert.ts';
 import { ByteArena, NOT_KEPT } from './byte-arena.ts';
-import { UNKNOWN } from './byte-keys.ts';
-import { KnownRuns } from './known-runs.ts';
+import { KnownRuns, UNKNOWN } from './known-runs.ts';
 import { MemoryBudget } from './memory-budget.ts';
 
 /** Entries count from 1: 0 is what comes before the first of all, and holds the first guess. */

@@ -26,6 +26,11 @@ export class WriteGate {
     return this.#replicas?.withoutReplica(labels) ?? labels;
   }
 
+  /** Whether those are always the ones that were sent. */
+  get storesAsSent(): boolean {
+    return this.#replicas === undefined;
+  }
+
   /**
    * Whether to store a request, by its first series' labels, which are `undefined` when it has none that is valid; when not, it is to be
    * answered as a success. A promise only where somebody has to be asked: the columns of a request are not its own behind an `await`.

@@ -3,9 +3,10 @@ import { readHistogram, type WireHistogram } from '../proto/remote-write-histogr
 import { countLabels, decodeWriteRequest, readExemplar, readLabels, readMetadata, REMOTE_WRITE, WriteRequestColumns } from '../proto/remote-write-v1.ts';
 import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
-import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LabelledSeries } from './labelled-series.ts';
+import { QuickIds } from './quick-ids.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
@@ -17,16 +18,20 @@ const LABEL_FRAME_BYTES_MAX = 12;
 /** Remote write 1.0: each series has its labels in full. Series are recognised by the bytes of their label fields. */
 export class WriteMessagesV1 implements WriteMessages {
   readonly columns: WriteRequestColumns;
-  readonly #gate: Pick<WriteGate, 'storedLabels'>;
+  readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #limits: LabelLimits;
   readonly #series: LabelledSeries;
+  readonly #quick: QuickIds;
+  /** Hash of the label bytes of the series that is introduced. */
+  readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
   #plain = new Uint8Array(0);
 
-  constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels'>) {
+  constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>) {
     this.#gate = gate;
     this.#limits = limits;
     this.columns = new WriteRequestColumns(limits.writeEntriesMax);
     this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax);
+    this.#quick = new QuickIds(limits.labelsPerSeriesMax);
   }
 
   decode(plain: Uint8Array, _hasher: SeriesHasher, limits: LabelLimits): void {
@@ -44,25 +49,29 @@ export class WriteMessagesV1 implements WriteMessages {
     const { seriesCount, labelsStart, labelsEnd } = this.columns;
     const known = this.#series;
     const plain = this.#plain;
-    known.begin(hasher, new DataView(plain.buffer, plain.byteOffset, plain.byteLength), seriesCount);
+    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+    known.begin(hasher, view, seriesCount);
     for (let series = 0; series < seriesCount; series++) {
       ids.isRefused[series] = 0;
-      if (!known.find(labelsStart[series]!, labelsEnd[series]!, ids, series)) this.#introduce(hasher, series, ids, refuse);
+      if (!known.find(labelsStart[series]!, labelsEnd[series]!, ids, series)) this.#introduce(hasher, view, series, ids, refuse);
     }
   }
 
-  /** The slow way, once: parse, check, hash. Apart from the loop, which must not make a closure's context for each series. */
-  #introduce(hasher: SeriesHasher, series: number, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
-    const rawHash = hasher.words.slice();
-    const labels = this.labels(series);
-    if ('invalid' in labels) {
-      ids.isRefused[series] = 1;
-      refuse(series, () => labels.invalid);
-      return;
+  /** The slow way: check, hash, and parse what is not as usual. Apart from the loop, which must not make a closure's context for each series. */
+  #introduce(hasher: SeriesHasher, view: DataView, series: number, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
+    this.#rawHash.set(hasher.words);
+    const [start, end] = [this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!];
+    if (!this.#gate.storesAsSent || !this.#quick.ofFields(hasher, view, start, end, this.#limits)) {
+      const labels = this.labels(series);
+      if ('invalid' in labels) {
+        ids.isRefused[series] = 1;
+        refuse(series, () => labels.invalid);
+        return;
+      }
+      hasher.hashLabels(this.#gate.storedLabels(labels));
     }
-    hasher.hashLabels(this.#gate.storedLabels(labels));
     ids.set(series, hasher.words);
-    this.#series.add(this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!, rawHash, hasher.words);
+    this.#series.add(start, end, this.#rawHash, hasher.words);
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */

@@ -4,14 +4,16 @@ import { decodeRequest, readExemplar, readRefs, RequestColumns, requestReader } 
 import type { WireReader } from '../proto/wire-reader.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import { familyOfSeries, type MetadataEntry } from '../storage/model/metadata.ts';
-import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import { ByteKeys, UNKNOWN } from './byte-keys.ts';
 import { KnownRequests, type KnownRequest } from './known-requests.ts';
-import { NO_NUMBER, NumberedSeries } from './numbered-series.ts';
+import { NumberedSeries } from './numbered-series.ts';
+import { QuickIds } from './quick-ids.ts';
+import { SeenMetadata } from './seen-metadata.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
 import type { SeriesList } from './series-list.ts';
+import { NO_NUMBER, SymbolNumbers } from './symbol-numbers.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
@@ -19,7 +21,7 @@ import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages
 /**
  * Remote write 2.0: labels are references into a table of symbols that each request brings along.
  *
- * Each symbol of a request is given a number that stays the same from request to request (ByteKeys), which in the steady state takes one
+ * Each symbol of a request is given a number that stays the same from request to request (symbol-numbers.ts), which in the steady state takes one
  * comparison of its bytes. A series is then recognised by the numbers of its labels, a few words where 1.0 compares all their bytes. Its
  * metadata is part of what is recognised: a series whose entry is known needs no look at its metadata, which has been noted already. And a
  * request that has come before, but for its samples, is recognised as a whole (known-requests.ts).
@@ -27,33 +29,34 @@ import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages
 export class WriteMessagesV2 implements WriteMessages {
   readonly columns: RequestColumns;
   readonly #limits: typeof LIMITS;
-  readonly #gate: Pick<WriteGate, 'storedLabels'>;
+  readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #labelLimits: LabelLimits;
   readonly #clock: Clock;
-  readonly #symbols: ByteKeys;
+  readonly #symbols: SymbolNumbers;
   readonly #series: NumberedSeries;
+  readonly #quick: QuickIds;
+  readonly #seen = new SeenMetadata();
+  /** Of the key of the series that is introduced. */
+  readonly #keyHash = new Uint32Array(SERIES_ID_WORDS);
   readonly #requests: KnownRequests;
   /** The request that was decoded last, where it is a known one. */
   #known: KnownRequest | undefined;
   #isDecoded = true;
-  /** Number of each symbol of the request; behind the last one there are zeros. */
-  #numbers = new Uint32Array(4096);
-  /** Symbols of the request before. */
-  #numbered = 0;
   /** Of series that have an entry but whose metadata is not yet known to be stored, by tenant: a request that was given up must not lose it. */
   readonly #unnoted = new WeakMap<SeriesHasher, Map<string, MetadataEntry>>();
   #reader: WireReader = requestReader(new Uint8Array(0));
   #plain = new Uint8Array(0);
   #knownSinceMs = 0;
 
-  constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels'>) {
+  constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>) {
     this.#limits = limits;
     this.#gate = gate;
     this.#labelLimits = limits;
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
-    this.#symbols = new ByteKeys(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
+    this.#symbols = new SymbolNumbers(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
     this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, limits.labelsPerSeriesMax);
+    this.#quick = new QuickIds(limits.labelsPerSeriesMax);
     this.#requests = new KnownRequests(limits.knownRequestsBytesMax);
   }
 
@@ -76,10 +79,10 @@ export class WriteMessagesV2 implements WriteMessages {
       this.#known.copyIds(ids);
       return;
     }
-    this.#numberSymbols(hasher);
-    const { seriesCount, histograms, exemplars, sampleStart } = this.columns;
+    const { seriesCount, histograms, exemplars, sampleStart, symbolStart, symbolEnd, symbolCount } = this.columns;
+    this.#symbols.read(hasher, this.#reader.view, symbolStart, symbolEnd, symbolCount);
     const known = this.#series;
-    known.begin(hasher, this.#reader.view, this.#numbers, this.columns);
+    known.begin(hasher, this.#reader.view, this.#symbols.numbers, this.columns);
     let firstUnknown = known.find(0, ids);
     const isPlain = histograms.count === 0 && exemplars.count === 0;
     ids.isRefused.fill(0, 0, seriesCount);
@@ -108,12 +111,12 @@ export class WriteMessagesV2 implements WriteMessages {
       isAllAccepted = false;
       refuse(index, reasonOf(invalid));
     }
-    if (isAllAccepted) this.#requests.note(this.#reader, hasher, this.columns, this.#numbers, ids);
+    if (isAllAccepted) this.#requests.note(this.#reader, hasher, this.columns, this.#symbols.numbers, ids);
   }
 
   /**
-   * What is full of what is not asked for any more is emptied, between requests: numbers must not change within one. Series entries hold
-   * numbers, so they go with the symbols; and they go once in a while even so, which is when their metadata is noted again.
+   * Once in a while series are forgotten, between requests, which is when their metadata is noted again; and should all numbers have been given,
+   * those go with them.
    */
   #forgetWhatIsOld(): void {
     const nowMs = this.#clock.nowMs();
@@ -126,6 +129,7 @@ export class WriteMessagesV2 implements WriteMessages {
   #forgetSeries(): void {
     this.#series.clear();
     this.#requests.clear();
+    this.#seen.clear();
   }
 
   /** A known request's columns have what storing its samples takes. Labels are only asked for when a shard has lost its series, or refuses a sample, or replicas are elected. */
@@ -135,36 +139,36 @@ export class WriteMessagesV2 implements WriteMessages {
     decodeRequest(this.#plain, this.columns);
   }
 
-  #numberSymbols(hasher: SeriesHasher): void {
-    const { symbolCount, symbolStart, symbolEnd } = this.columns;
-    if (symbolCount > this.#numbers.length) this.#numbers = new Uint32Array(symbolStart.length);
-    const numbers = this.#numbers;
-    const symbols = this.#symbols;
-    const plain = this.#plain;
-    const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-    symbols.begin(hasher);
-    for (let symbol = 0; symbol < symbolCount; symbol++) {
-      const start = symbolStart[symbol]!;
-      const end = symbolEnd[symbol]!;
-      let number = symbols.find(view, start, end);
-      if (number === UNKNOWN) number = symbols.add(view, start, end, hasher.words);
-      numbers[symbol] = number === UNKNOWN ? NO_NUMBER : number;
+  /** The slow way: check, hash, note the metadata, and make strings of what is not as usual. What is wrong with the series, if anything. */
+  #introduce(hasher: SeriesHasher, series: number, isNative: boolean, ids: SeriesIdColumns): string | undefined {
+    this.#keyHash.set(hasher.words);
+    const { columns } = this;
+    const nameRef = this.#gate.storesAsSent && !isNative ? this.#quick.ofRefs(hasher, this.#reader.view, columns, this.#symbols, series, this.#labelLimits) : 0;
+    if (nameRef === 0 || !this.#isMetadataSeen(series, nameRef)) {
+      const labels = this.labels(series);
+      if ('invalid' in labels) return labels.invalid;
+      const invalid = this.#introduceMetadata(hasher, series, labels, isNative);
+      if (invalid !== undefined) return invalid;
+      hasher.hashLabels(this.#gate.storedLabels(labels));
+      if (nameRef !== 0) this.#seeMetadata(series, nameRef);
     }
-    numbers.fill(NO_NUMBER, symbolCount, this.#numbered);
-    this.#numbered = symbolCount;
+    ids.set(series, hasher.words);
+    this.#series.add(series, this.#keyHash, hasher.words);
+    return undefined;
   }
 
-  /** The slow way, once: read, check, hash, note the metadata. What is wrong with the series, if anything. */
-  #introduce(hasher: SeriesHasher, series: number, isNative: boolean, ids: SeriesIdColumns): string | undefined {
-    const keyHash = hasher.words.slice();
-    const labels = this.labels(series);
-    if ('invalid' in labels) return labels.invalid;
-    const invalid = this.#introduceMetadata(hasher, series, labels, isNative);
-    if (invalid !== undefined) return invalid;
-    hasher.hashLabels(this.#gate.storedLabels(labels));
-    ids.set(series, hasher.words);
-    this.#series.add(series, keyHash, hasher.words);
-    return undefined;
+  #isMetadataSeen(series: number, nameRef: number): boolean {
+    const { numbers } = this.#symbols;
+    const { metadataType, helpRef, unitRef } = this.columns;
+    if ((metadataType[series]! | helpRef[series]! | unitRef[series]!) === 0) return true;
+    return this.#seen.has(numbers[nameRef]!, metadataType[series]!, numbers[helpRef[series]!] ?? NO_NUMBER, numbers[unitRef[series]!] ?? NO_NUMBER);
+  }
+
+  #seeMetadata(series: number, nameRef: number): void {
+    const { numbers } = this.#symbols;
+    const { metadataType, helpRef, unitRef } = this.columns;
+    const [name, help, unit] = [nameRef, helpRef[series]!, unitRef[series]!].map((ref) => numbers[ref] ?? NO_NUMBER) as [number, number, number];
+    if (name !== NO_NUMBER && help !== NO_NUMBER && unit !== NO_NUMBER) this.#seen.add(name, metadataType[series]!, help, unit);
   }
 
   #introduceMetadata(hasher: SeriesHasher, series: number, labels: Labels, isNative: boolean): string | undefined {

@@ -140,7 +140,7 @@ export const LIMITS = {
   // —— ids in the Worker ——
   /**
    * Series whose id a Worker remembers, of remote write 1.0 and as many of 2.0: 44 bytes each and 9 to find them by, so 12 MiB at the limit for
-   * each version. More than a shard takes. What is beyond costs the slow way each time.
+   * each version. More than a shard takes. What is beyond costs some five times the CPU each time.
    */
   seriesIdCacheEntriesMax: 224 * KIB,
   /**
@@ -148,11 +148,9 @@ export const LIMITS = {
    * metric, fewer where only a label is another. A series without it is found by its hash, which 1.0 makes of some 220 bytes.
    */
   seriesLinkBytesMax: 10 * MIB,
-  /** Bytes kept of what OTLP's ids are remembered by; beyond, those are found by hash. */
-  seriesIdCacheBytesMax: 16 * MIB,
-  /** Symbols of remote write 2.0 that a Worker knows: label names and values, help texts; 28 bytes each, 7 MiB at the limit. */
-  symbolCacheEntriesMax: 256 * KIB,
-  /** Their bytes: about 30 each. */
+  /** Symbols of remote write 2.0 that a Worker knows: label names and values, help texts; 55 bytes each, 10 MiB at the limit. */
+  symbolCacheEntriesMax: 192 * KIB,
+  /** Their bytes: about 36 each. */
   symbolCacheBytesMax: 8 * MIB,
   /** Requests of 2.0 that are known as wholes: some 50 bytes a series, so 220,000 series. */
   knownRequestsBytesMax: 11 * MIB,

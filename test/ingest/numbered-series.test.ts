@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { NO_NUMBER, NumberedSeries } from '../../ingest/numbered-series.ts';
+import { NumberedSeries } from '../../ingest/numbered-series.ts';
 import { SeriesIdColumns } from '../../ingest/series-id-cache.ts';
+import { NO_NUMBER } from '../../ingest/symbol-numbers.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { varint } from '../proto/protobuf-fields.ts';

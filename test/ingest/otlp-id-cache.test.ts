@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UNKNOWN } from '../../ingest/byte-keys.ts';
+import { UNKNOWN } from '../../ingest/known-runs.ts';
 import { OtlpIdCache } from '../../ingest/otlp-id-cache.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';

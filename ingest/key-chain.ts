@@ -4,10 +4,10 @@ import type { SeriesIdColumns } from './series-id-cache.ts';
 /** No such entry: entries count from 1. What stands in its place has no link, so that nothing follows it. */
 export const NO_ENTRY = 0;
 
-/** Words of an entry: hash, id, tenant, the link to what follows, and when it was used last. */
+/** Words of an entry: hash, three of its owner's (a series' id), tenant, the link to what follows, and when it was used last. */
 export const ENTRY_WORDS = 11;
-const HASH_AT = 0;
-export const ID_AT = 3;
+export const HASH_AT = 0;
+export const WORDS_AT = 3;
 /** 0 where the entry is free, and then NEXT_AT has the next one that is. */
 const TENANT_AT = 6;
 /** The entry that follows, or NO_ENTRY. */
@@ -41,19 +41,20 @@ export interface Link {
 }
 
 /**
- * Series that are known, with their ids: what spares parsing labels in the steady state.
+ * What senders send again and again, series and symbols, with three words of the owner's each: the ids of series, which spares parsing labels
+ * in the steady state.
  *
- * Senders send the same series in the same order again and again, and one series differs little from the one before it: in the name of its
- * metric, or in one label. So what is kept of a series is not its labels but its link: which series followed another one last time, how much
- * of both is the same, and what is in between. The owner of a chain compares the next series with the one before it in the same request, which
- * is exact and asks for little memory. Where nothing is linked or the guess is wrong, the series' hash decides: it is keyed, 96 bits long, and
- * compared in full. An entry belongs to one tenant.
+ * Senders send the same things in the same order, and one series differs little from the one before it: in the name of its metric, or in one
+ * label. So what is kept of a series is not its labels but its link: which series followed another one last time, how much of both is the
+ * same, and what is in between. The owner of a chain compares the next series with the one before it in the same request, which is exact and
+ * asks for little memory. Where nothing is linked or the guess is wrong, the hash decides: it is keyed, 96 bits long, and compared in full. An
+ * entry belongs to one tenant.
  *
  * Bounded. When it is full, what is not known stays unknown, and what is known stays known for as long as it is used: entries that have not
  * been for a generation, twice as many look-ups as there are entries, make room (`begin`). So series that are more than fit cost the slow way
  * only for those that do not, however they come, and nobody who sends ever new ones drives out others that are in use.
  */
-export class SeriesChain {
+export class KeyChain {
   readonly #entriesMax: number;
   readonly #middlesMax: number;
   /** All entries' words. May be another array behind `add`, as may `middles` behind `link`. */
@@ -114,7 +115,9 @@ export class SeriesChain {
   findHash(view: DataView, start: number, end: number): number {
     const hasher = this.#hasher!;
     hasher.hashSpan(view, start, end);
-    const [hash0, hash1, hash2] = [hasher.words[0]!, hasher.words[1]!, hasher.words[2]!];
+    const hash0 = hasher.words[0]!;
+    const hash1 = hasher.words[1]!;
+    const hash2 = hasher.words[2]!;
     const entries = this.entries;
     const mask = this.#buckets.length - 1;
     for (let bucket = hash0 & mask; ; bucket = (bucket + 1) & mask) {
@@ -128,8 +131,8 @@ export class SeriesChain {
     }
   }
 
-  /** An entry of a series that has none, with its hash and id; NO_ENTRY when it is full. */
-  add(hash: Uint32Array, id: Uint32Array): number {
+  /** An entry of what has none, with its hash and the owner's words; NO_ENTRY when it is full. */
+  add(hash: Uint32Array, words: Uint32Array): number {
     if (!this.#mayTake()) return NO_ENTRY;
     let entry = this.#firstFree;
     if (entry !== NO_ENTRY) this.#firstFree = this.entries[entry * ENTRY_WORDS + NEXT_AT]!;
@@ -142,7 +145,7 @@ export class SeriesChain {
     }
     const at = entry * ENTRY_WORDS;
     this.entries.set(hash.subarray(0, SERIES_ID_WORDS), at + HASH_AT);
-    this.entries.set(id.subarray(0, SERIES_ID_WORDS), at + ID_AT);
+    this.entries.set(words.subarray(0, SERIES_ID_WORDS), at + WORDS_AT);
     this.entries[at + TENANT_AT] = this.#tenant;
     this.entries[at + NEXT_AT] = NO_ENTRY;
     this.entries[at + MIDDLE_AT] = this.entries[at + COMMON_AT] = 0;
@@ -189,10 +192,10 @@ export class SeriesChain {
     if ((length & GENERATION_MASK) !== this.#generation) entries[at] = (length & ~GENERATION_MASK) | this.#generation;
   }
 
-  /** Copies an entry's id to position `index` of the columns. */
+  /** Copies an entry's words, the id of a series, to position `index` of the columns. */
   copyId(entry: number, ids: SeriesIdColumns, index: number): void {
     const entries = this.entries;
-    const at = entry * ENTRY_WORDS + ID_AT;
+    const at = entry * ENTRY_WORDS + WORDS_AT;
     ids.low[index] = entries[at]!;
     ids.high[index] = entries[at + 1]!;
     ids.check[index] = entries[at + 2]!;

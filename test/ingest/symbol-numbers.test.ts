@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { NO_NUMBER, SymbolNumbers } from '../../ingest/symbol-numbers.ts';
+import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
+
+const hashers = [1, 2].map((fill) => new SeriesHasher(new Uint8Array(16).fill(fill)));
+
+/** The numbers of a request's symbols; what is in memory behind them is told apart by `round`. */
+function read(numbers: SymbolNumbers, tenant: number, symbols: readonly string[], round = 0): number[] {
+  const parts = symbols.map((symbol) => Buffer.from(symbol));
+  const message = Buffer.concat([...parts, Buffer.alloc(8, round)]);
+  const ends = Uint32Array.from(parts, (() => ((end) => (part: Buffer) => (end += part.length))(0))());
+  const starts = Uint32Array.from(parts, (part, i) => ends[i]! - part.length);
+  numbers.read(hashers[tenant]!, new DataView(message.buffer, message.byteOffset, message.length), starts, ends, symbols.length);
+  expect(numbers.numbers[symbols.length]).toBe(NO_NUMBER);
+  return [...numbers.numbers.subarray(0, symbols.length)];
+}
+
+const SYMBOLS = ['', ...Array.from({ length: 100 }, (_, i) => 'symbol'.repeat(i % 4).slice(0, i % 19) + i)];
+
+function churn(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `churn ${from + i}`);
+}
+
+test('a symbol keeps its number, in any order, and no other has it', () => {
+  const numbers = new SymbolNumbers(1000, 100_000);
+  const first = read(numbers, 0, SYMBOLS);
+  expect(new Set(first).size).toBe(SYMBOLS.length);
+  expect(first).not.toContain(NO_NUMBER);
+  expect(read(numbers, 0, SYMBOLS, 1)).toEqual(first);
+  expect(read(numbers, 0, [...SYMBOLS].reverse())).toEqual([...first].reverse());
+  expect(read(numbers, 0, SYMBOLS.flatMap((symbol, i) => [symbol, `new ${i}`])).filter((_, i) => i % 2 === 0)).toEqual(first);
+  const others = read(numbers, 1, SYMBOLS);
+  expect(others.filter((number) => first.includes(number))).toEqual([]);
+  expect(read(numbers, 0, SYMBOLS.slice(0, 3))).toEqual(first.slice(0, 3));
+});
+
+test('what fits stays known, what is not used makes room, and a number is given once', () => {
+  const numbers = new SymbolNumbers(150, 10_000);
+  const first = read(numbers, 0, SYMBOLS);
+  const given = new Map(SYMBOLS.map((symbol, i) => [first[i]!, symbol]));
+  let unknown = 0;
+  for (let round = 0; round < 100; round++) {
+    const others = churn(round * 40, 40);
+    read(numbers, 1, others).forEach((number, i) => {
+      if (number === NO_NUMBER) unknown++;
+      else {
+        expect(given.get(number) ?? others[i]).toBe(others[i]);
+        given.set(number, others[i]!);
+      }
+    });
+    expect(read(numbers, 0, SYMBOLS)).toEqual(first);
+  }
+  expect(unknown).toBeGreaterThan(1000);
+  expect(given.size).toBeGreaterThan(400);
+});
+
+test.each([20, 200, 2000])('whatever comes, symbols with one number are the same: %i entries', (entries) => {
+  const random = new SeededRandom(entries);
+  const numbers = new SymbolNumbers(entries, entries * 20);
+  const symbolOf = new Map<number, string>();
+  for (let round = 0; round < 2000; round++) {
+    const tenant = random.below(2);
+    const from = random.below(SYMBOLS.length);
+    const symbols = [...SYMBOLS.slice(from, from + random.below(40)), ...churn(random.below(300), random.below(10))];
+    const sent = random.oneIn(4) ? random.shuffle(symbols) : symbols;
+    read(numbers, tenant, sent, round).forEach((number, i) => {
+      if (number === NO_NUMBER) return;
+      const symbol = `${tenant} ${sent[i]}`;
+      expect(symbolOf.get(number) ?? symbol).toBe(symbol);
+      symbolOf.set(number, symbol);
+    });
+  }
+});
