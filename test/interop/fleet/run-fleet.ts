@@ -83,17 +83,21 @@ function membersOf(tools: Tools, say: (line: string) => void): FleetMember[] {
     say(`skipped newer senders, of both versions of remote write: ${newer.missing}`);
     return [old];
   }
-  const histograms = { scrape_native_histograms: true, always_scrape_classic_histograms: true };
+  // A setting of a scrape since 3.8, before that one of the server.
+  const isOf35 = newer.like === '3.5';
+  const histograms = { ...(isOf35 ? {} : { scrape_native_histograms: true }), always_scrape_classic_histograms: true };
+  const nativeFeature = isOf35 ? ',native-histograms' : '';
   return [
     old,
-    { name: 'new-1', command: newer.path, features: 'exemplar-storage,created-timestamp-zero-ingestion', remoteWrite: metadataOften, queueConfig: { ...queueConfig, retry_on_http_429: true }, scrape: histograms },
+    { name: 'new-1', command: newer.path, features: `exemplar-storage,created-timestamp-zero-ingestion${nativeFeature}`, remoteWrite: metadataOften, queueConfig: { ...queueConfig, retry_on_http_429: true }, scrape: histograms },
     {
       name: 'new-2',
       command: newer.path,
-      features: 'exemplar-storage,metadata-wal-records,st-storage',
+      features: `exemplar-storage,metadata-wal-records,st-storage${nativeFeature}`,
       remoteWrite: { protobuf_message: 'io.prometheus.write.v2.Request' },
       queueConfig: { ...queueConfig, retry_on_http_429: true },
-      scrape: { ...histograms, convert_classic_histograms_to_nhcb: true },
+      // What 3.5 answers to remote read lacks the bounds of custom buckets, so there is nothing to compare them with.
+      scrape: { ...histograms, convert_classic_histograms_to_nhcb: !isOf35 },
     },
   ];
 }
