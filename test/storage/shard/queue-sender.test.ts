@@ -78,6 +78,18 @@ test('what is written is sent, in order, a moment later, and then nothing rings'
   expect(parsed(world).at(-1)).toMatchObject({ shard: 't/shard/1/0', sequence: 20 });
 });
 
+test.each([1, 3, 4, 5, 8, 9])('a series with %i samples in a batch is cut into events, and none is left out', async (count) => {
+  const world = open();
+  const samples = upTo(count).map((number) => [number, number] as const);
+  write(world.store, [{ labels: named('m'), samples }, { labels: named('n'), samples: samples.map(([timestampMs, value]) => [timestampMs, value + 100] as const) }]);
+  await world.sender.arm();
+  await ringUntilQuiet(world);
+  expect(received(world)).toEqual([...upTo(count), ...upTo(count).map((value) => value + 100)]);
+  const lengths = parsed(world).flatMap(({ events }) => events.map(({ points }) => points?.length ?? 1));
+  expect(lengths.length).toBe(2 * Math.ceil(count / 4));
+  expect(Math.max(...lengths)).toBe(Math.min(count, 4));
+});
+
 test('messages and calls keep to the limits, whatever a batch holds', async () => {
   const world = open();
   const values = Array.from({ length: 60 }, (_, i) => (i % 9 === 0 ? STALE : i % 7 === 0 ? NaN : i));
