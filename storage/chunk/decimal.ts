@@ -167,7 +167,7 @@ export function readExponent(reader: ByteReader): number {
 
 /**
  * What stands behind the exponent: `count` integers, each over `scale`, from index `at` on. The hot loop of every read: zigzag varints of up to
- * four bytes, which nearly all are, are taken apart with shifts and without calls. What is read past the end is zeros, and is noticed behind the
+ * four bytes, which nearly all are, are taken apart with shifts, those of five, as large counters begin with, without a call. What is read past the end is zeros, and is noticed behind the
  * loop.
  */
 export function decodeScaled(reader: ByteReader, values: Float64Array, at: number, count: number, steady: boolean, scale: number): void {
@@ -193,7 +193,11 @@ export function decodeScaled(reader: ByteReader, values: Float64Array, at: numbe
     }
     let difference: number;
     if (byte < 0x80) difference = (zigzag >>> 1) ^ -(zigzag & 1);
-    else {
+    else if ((byte = bytes[position++]! | 0) < 0x80) {
+      // The first value of a large counter: beyond int32.
+      const wide = zigzag + byte * 2 ** 28;
+      difference = (zigzag & 1) === 0 ? wide / 2 : -(wide + 1) / 2;
+    } else {
       reader.position = start;
       difference = signedVarint(reader);
       position = reader.position | 0;
