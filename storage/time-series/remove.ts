@@ -1,8 +1,12 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import type { HotStore } from '../shard/hot-store.ts';
 import { DocumentMarks, documentId } from './documents.ts';
 import { keyLabels, roleOf } from './keys.ts';
 import type { StoreEngine } from './store-engine.ts';
+
+/** From this share of the keys that there may be on, segments are rewritten to let old ones go. */
+const CROWDED_SHARE = 0.5;
 
 interface PrunePlan {
   /** Raw values older than this go (Unix ms). */
@@ -19,7 +23,7 @@ export function pruneStore(engine: StoreEngine, { rawBeforeMs, rolledUpBeforeMs,
   const floorMs = Math.min(rawBeforeMs, nowMs);
   const removed = engine.write(({ hot, documents, rawFloor }) => {
     if (hasRollups) rawFloor.raise(floorMs);
-    let samples = hasRollups ? 0 : hot.prune(floorMs);
+    let samples = hasRollups ? 0 : pruneHot(hot, floorMs);
     if (hasRollups || rawBeforeMs > floorMs) samples += hot.pruneSeries((labels) => (roleOf(labels).rollup === undefined ? rawBeforeMs : rolledUpBeforeMs));
     // A snapshot's samples may stand for any document; the first prune after the last snapshot catches up.
     if (hot.listSnapshots().length === 0) documents.deleteBefore(rawBeforeMs);
@@ -33,11 +37,18 @@ export function pruneStore(engine: StoreEngine, { rawBeforeMs, rolledUpBeforeMs,
 export function pruneArchived(engine: StoreEngine): number {
   return engine.write(({ hot, documents }) => {
     const { archivedUntilMs } = hot.archive.mark;
-    const removed = hot.prune(archivedUntilMs);
+    const removed = pruneHot(hot, archivedUntilMs);
     // Snapshots may stand for any document; the first time behind the last snapshot catches up.
     if (hot.listSnapshots().length === 0) documents.deleteBefore(archivedUntilMs);
     return removed;
   });
+}
+
+/** A floor costs nothing, and leaves segments that straddle it with the keys of what is below, which count among those that there may be. */
+function pruneHot(hot: HotStore, beforeMs: number): number {
+  const isCrowded = hot.stats().gauges['series']! >= LIMITS.activeSeriesMax * CROWDED_SHARE;
+  const removed = isCrowded ? hot.pruneSeries(() => beforeMs) : 0;
+  return removed + hot.prune(beforeMs);
 }
 
 /** Leaves each key its newest values, and returns how many samples were removed. Roll-ups stay: they are what remains of the others. */

@@ -137,6 +137,17 @@ describe('alarms', () => {
   });
 });
 
+test('keys whose values are gone make room for others, also where their segment has one that stays', { timeout: 60_000 }, async () => {
+  const store = wake({ retention: { hot: '1h' } });
+  const write = (prefix: string, count: number) => store.putBatch(Array.from({ length: count }, (_, i) => ({ key: `${prefix}${i}`, value: i })));
+  await write('a', 100_000);
+  clock.advance(HOUR / 2);
+  await write('stays', 1);
+  clock.advance((HOUR * 3) / 4);
+  await write('b', 60_000);
+  expect([await store.get('a7'), await store.get('stays0'), await store.get('b59999')]).toEqual([undefined, 0, 59_999]);
+});
+
 describe('a prune of times to come', () => {
   test('removes what is there, and takes what comes', async () => {
     const store = wake({});
