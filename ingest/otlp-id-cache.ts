@@ -23,7 +23,7 @@ const FIRST_ROOT = 0x80000000;
 /** Marks are bytes, and 0 is none. */
 const MARK_MAX = 255;
 /** What may be kept of the bytes of attributes: they can be done without at some cost, and ids cannot. */
-const BYTES_SHARE = 0.5;
+const BYTES_SHARE = 0.25;
 
 /**
  * From the bytes of an OTLP point to the ids of its series: what spares parsing attributes and making labels in the steady state.

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { UNKNOWN } from '../../ingest/known-runs.ts';
 import { OtlpIdCache } from '../../ingest/otlp-id-cache.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { liveBytes } from '../fakes/weighing-object-store.ts';
 
@@ -134,6 +135,16 @@ test('it takes no more than its bytes', () => {
   expect(ask(cache, unique)).toBeGreaterThan(bytesMax / 1000);
   expect(taken).toBeGreaterThan(bytesMax / 2);
   expect(taken).toBeLessThan(bytesMax * 1.2);
+});
+
+test.each([
+  ['numbers, each of a metric and with attributes of its own', (i: number): Point => ({ metric: `metric ${i % 3200}`, tag: Math.floor(i / 3200) % 62, attributes: `${i}`.padStart(130, 'x'), idCount: 1 })],
+  ['histograms of 14 series, 20 of each metric of an instance', (i: number): Point => ({ metric: `metric ${Math.floor(i / 20)}`, attributes: `attributes ${i % 20}`, idCount: 14 })],
+])('by default 190,000 points are known: %s', (_, point) => {
+  const cache = new OtlpIdCache(LIMITS.otlpIdCacheBytesMax, WINDOW_MS);
+  for (const wanted of [0, 1000]) {
+    for (let first = 0; first < 190_000; first += 1000) expect(ask(cache, Array.from({ length: 1000 }, (_, i) => point(first + i)))).toBe(wanted);
+  }
 });
 
 test('when it is full and less than half of it is in use, it starts empty, and what comes now is known', () => {
