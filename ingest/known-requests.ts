@@ -3,7 +3,6 @@ import { plainSampleEnd, readPlainSample } from '../proto/write-columns.ts';
 import type { WireReader } from '../proto/wire-reader.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
-import type { SeriesList } from './series-list.ts';
 
 /** Requests of one length that are compared; more that differ only in their middles are not told apart, and decoded. */
 const ALIKE_MAX = 8;
@@ -128,7 +127,9 @@ export class KnownRequest {
   readonly #view: DataView;
   /** Where each run ends in there. */
   readonly #runEnds: Uint32Array;
-  readonly list: SeriesList;
+  readonly #idLow: Uint32Array;
+  readonly #idHigh: Uint32Array;
+  readonly #idCheck: Uint32Array;
 
   constructor(plain: Uint8Array, hasher: SeriesHasher, columns: RequestColumns, ids: SeriesIdColumns) {
     const { seriesCount, samplesAt } = columns;
@@ -147,7 +148,9 @@ export class KnownRequest {
     }
     runs.set(plain.subarray(position), end);
     this.#view = new DataView(runs.buffer);
-    this.list = { idLow: ids.low.slice(0, seriesCount), idHigh: ids.high.slice(0, seriesCount), idCheck: ids.check.slice(0, seriesCount), name: undefined };
+    this.#idLow = ids.low.slice(0, seriesCount);
+    this.#idHigh = ids.high.slice(0, seriesCount);
+    this.#idCheck = ids.check.slice(0, seriesCount);
   }
 
   static bytesOf(plain: Uint8Array, columns: RequestColumns): number {
@@ -185,11 +188,10 @@ export class KnownRequest {
   }
 
   copyIds(ids: SeriesIdColumns): void {
-    const { idLow, idHigh, idCheck } = this.list;
-    ids.low.set(idLow);
-    ids.high.set(idHigh);
-    ids.check.set(idCheck);
-    ids.isRefused.fill(0, 0, idLow.length);
+    ids.low.set(this.#idLow);
+    ids.high.set(this.#idHigh);
+    ids.check.set(this.#idCheck);
+    ids.isRefused.fill(0, 0, this.#idLow.length);
   }
 }
 

@@ -9,7 +9,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
-import { addCounts, NOTHING_STORED, sendBatch, toOutgoing, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
+import { addCounts, NOTHING_STORED, sendBatch, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
 
 /** Series collected before a door should flush. */
@@ -108,7 +108,7 @@ export class LabelledBatches {
   async flush(): Promise<StoredCounts> {
     assert(this.#open === undefined, 'a flush inside a series');
     this.#batches.forEach((batch, shard) => {
-      if (batch.seriesCount > 0) this.#outgoing.push(toOutgoing(batch, shard));
+      if (batch.seriesCount > 0) this.#outgoing.push(batch.toOutgoing(shard));
       batch.clear();
     });
     const outgoing = this.#outgoing;
@@ -138,7 +138,7 @@ export class LabelledBatches {
     if (!batch.isFull(this.#limits)) return;
     const { shard, isDelta } = this.#open!;
     batch.endSeries();
-    this.#outgoing.push(toOutgoing(batch, shard));
+    this.#outgoing.push(batch.toOutgoing(shard));
     batch.clear();
     this.#beginIn(batch, isDelta);
   }

@@ -18,7 +18,8 @@ import { NO_POINT, RefusedPoints } from './refused-points.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
-import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
+import { SeriesRefs } from './series-refs.ts';
+import type { OutgoingBatch } from './shard-send.ts';
 
 const KIND_NUMBERS: Readonly<Record<MetricKind, number>> = { gauge: 0, sum: 1, histogram: 2, 'exponential-histogram': 3, summary: 4 };
 /** Tags of entries that are no metrics, under a resource: those of metrics are below 40. */
@@ -49,6 +50,7 @@ export class OtlpBatches implements OtlpSeriesSink {
   readonly #labels: OtlpLabels;
   readonly #limits: typeof LIMITS;
   readonly #promotesScope: boolean;
+  readonly #refs: SeriesRefs;
   readonly #ids = new SeriesIdColumns();
   readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
   /** The ids of a point that is not known. */
@@ -95,6 +97,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#partIds = new OtlpPartIds(labels);
     this.#limits = limits;
     this.#promotesScope = options.promoteScopeMetadata;
+    this.#refs = new SeriesRefs(limits.seriesRefsMax);
   }
 
   beginRequest(shards: TenantShards, bytes: Uint8Array, nowMs: number, rejections: Rejections): void {
@@ -258,7 +261,7 @@ export class OtlpBatches implements OtlpSeriesSink {
   }
 
   #send(batch: SampleBatch, shard: number): void {
-    this.#outgoing.push(toOutgoing(batch, shard));
+    this.#outgoing.push(batch.toOutgoing(shard, this.#refs.of(this.#shards, shard)));
     batch.clear();
   }
 

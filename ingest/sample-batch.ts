@@ -5,7 +5,10 @@ import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { SampleColumns } from '../storage/shard/append-message.ts';
 import { encodeExemplar } from '../storage/shard/batch-exemplars.ts';
+import { encodeBatch } from './outgoing-message.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { ShardRefs } from './series-refs.ts';
+import type { OutgoingBatch } from './shard-send.ts';
 
 const INITIAL_SERIES = 4096;
 /** A sample with a start timestamp, as it stands in the shard's log. */
@@ -51,6 +54,11 @@ export class SampleBatch implements SampleColumns {
     return this.#exemplars.written();
   }
 
+  /** Each series has a sample or an exemplar. */
+  get #isOneFloatEach(): boolean {
+    return this.seriesCount === this.sampleCount && this.histogramCount + this.exemplarCount === 0 && this.startsMs === undefined && this.isDelta === undefined;
+  }
+
   /** Whether it holds as much as one message to a shard may. */
   isFull(limits: Pick<typeof LIMITS, 'batchSamplesMax' | 'batchBytesMax'>): boolean {
     return this.sampleCount >= limits.batchSamplesMax || this.sampleCount * SAMPLE_BYTES_MAX + this.#payloads.length + this.histogramCount * PAYLOAD_LENGTH_BYTES + this.#exemplars.length >= limits.batchBytesMax;
@@ -66,6 +74,11 @@ export class SampleBatch implements SampleColumns {
     if (this.#payloads.length > PAYLOAD_KEEP_BYTES_MAX) this.#payloads = new ColumnWriter(1024);
     else this.#payloads.clear();
     this.#exemplars.clear();
+  }
+
+  /** A copy as it leaves for its shard; with `refs` its series are named as the shard is known to call them. */
+  toOutgoing(shard: number, refs?: ShardRefs): OutgoingBatch {
+    return { shard, sources: this.source.slice(0, this.seriesCount), ...encodeBatch(this, this.#isOneFloatEach ? refs : undefined) };
   }
 
   /** Begins a series with the id at `source` of the columns; `source` is its position in the request. Samples follow, then `endSeries`. */

@@ -2,11 +2,12 @@ import type { Labels } from '../storage/model/labels.ts';
 import { unreachable } from '../storage/runtime/assert.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { encodeAppendMessage, withDefinitions } from '../storage/shard/append-message.ts';
+import { decodeAppendMessage, withDefinitions } from '../storage/shard/append-message.ts';
+import { decodeRefMessage } from '../storage/shard/ref-message.ts';
 import type { AppendAnswer, AppendWishes } from '../storage/shard/shard-api.ts';
+import { bytesToBeWhole, wholeMessage } from './outgoing-message.ts';
 import type { Rejections } from './rejections.ts';
-import type { SampleBatch } from './sample-batch.ts';
-import { wholeBytes, wholeMessage, type SeriesList } from './series-list.ts';
+import type { ShardRefs } from './series-refs.ts';
 
 /** A batch for one shard, already in the form that crosses RPC. */
 export interface OutgoingBatch {
@@ -16,10 +17,12 @@ export interface OutgoingBatch {
   readonly sampleCount: number;
   /** Position in the request of each of the batch's series. */
   readonly sources: Uint32Array;
-  /** The list that the batch's series are, where they come again and again. */
-  readonly list?: SeriesList | undefined;
-  /** The name of that list in the message, which has one instead of ids then. */
-  readonly listName?: Uint32Array | undefined;
+  /** What the shard calls its series, for batches whose series will come again. */
+  readonly refs?: ShardRefs | undefined;
+  /** Where the message names series by ref: of which space, and all ids, column by column. */
+  readonly byRef?: { readonly space: Uint32Array; readonly ids: Uint32Array } | undefined;
+  /** Whether the shard is to tell the refs of series that go by id. */
+  readonly wantsRefs: boolean;
 }
 
 /** What is stored of a request; what was there already counts, too. */
@@ -37,16 +40,8 @@ export function addCounts(a: StoredCounts, b: StoredCounts): StoredCounts {
 
 /** What batches take in memory until they are answered, at the most. */
 export function messageBytes(batches: readonly OutgoingBatch[]): number {
-  return batches.reduce((sum, { message, list, listName }) => sum + message.byteLength + (list === undefined || listName === undefined ? 0 : wholeBytes(list)), 0);
+  return batches.reduce((sum, { message, byRef, sampleCount }) => sum + message.byteLength + (byRef === undefined ? 0 : bytesToBeWhole(sampleCount)), 0);
 }
-
-/** A batch as it leaves for its shard. */
-export function toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
-  return { shard, message: encodeAppendMessage(batch, NO_DEFINITIONS), sampleCount: batch.sampleCount, sources: batch.source.slice(0, batch.seriesCount) };
-}
-
-/** Of a message that is sent first. */
-export const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
 
 /** A shard that is evicted between two calls asks again, once; more often is a fault. */
 const LABEL_ROUNDS_MAX = 2;
@@ -63,49 +58,48 @@ export async function sendBatch(
   rejections: Rejections,
   refused: (sources: Uint32Array) => void = () => {},
 ): Promise<StoredCounts> {
-  const { list, listName } = batch;
-  let whole = batch.message;
-  if (list !== undefined && listName !== undefined) {
-    const answer = await shards.call(batch.shard, (stub) => stub.append(batch.message));
-    if (answer.status === 'stored') return storedOf(answer, batch, rejections, refused);
-    if (answer.status === 'busy') throw busy(batch.shard, answer.message);
-    // Forgotten, or another instance; or a shard of an older release, which refuses the form.
-    if (list.name === listName) list.name = undefined;
-    whole = wholeMessage(batch.message, list);
-  }
-  let message = whole;
-  for (let round = 0; round <= LABEL_ROUNDS_MAX; round++) {
-    const answer = await shards.call(batch.shard, (stub) => (list === undefined ? stub.append(message) : stub.append(message, WANTS_LIST)));
-    switch (answer.status) {
-      case 'stored':
-        if (list !== undefined && answer.list !== undefined) list.name = answer.list;
-        return storedOf(answer, batch, rejections, refused);
-      case 'refused':
-        rejections.add('bad-data', batch.sampleCount, () => answer.message);
-        refused(batch.sources);
-        return NOTHING_STORED;
-      case 'unknown-series': {
-        const positions = [...answer.positions];
-        const labels = labelsOf(positions.map((position) => batch.sources[position]!));
-        message = withDefinitions(whole, new Map(positions.map((position, i) => [position, labels[i]!])));
-        break;
-      }
-      case 'busy':
-        throw busy(batch.shard, answer.message);
-      case 'unknown-list':
-        throw new VarveError('unavailable', `shard ${batch.shard} asks for a list where there is none; try again later`);
-      default:
-        unreachable(answer);
+  const { refs, byRef } = batch;
+  /** The batch with the ids of all its series, once it is needed. */
+  let whole = byRef === undefined ? batch.message : undefined;
+  const append = (message: ArrayBuffer, wantsRefs: boolean): Promise<AppendAnswer> =>
+    shards.call(batch.shard, (stub) => (wantsRefs ? stub.append(message, WANTS_REFS) : stub.append(message)));
+  let answer = await append(batch.message, batch.wantsRefs);
+  if (byRef !== undefined && answer.status !== 'stored' && answer.status !== 'busy') {
+    whole = wholeMessage(batch.message, byRef.ids);
+    if (answer.status !== 'unknown-series') {
+      // Refs of another instance, or of before it read its series anew; or a shard of an older release, which refuses the form.
+      refs?.forget(byRef.space);
+      answer = await append(whole, true);
     }
   }
-  throw new VarveError('unavailable', `shard ${batch.shard} keeps asking for labels; try again later`);
+  for (let round = 0; whole !== undefined && answer.status === 'unknown-series'; round++) {
+    if (round === LABEL_ROUNDS_MAX) throw new VarveError('unavailable', `shard ${batch.shard} keeps asking for labels; try again later`);
+    const positions = [...answer.positions];
+    const labels = labelsOf(positions.map((position) => batch.sources[position]!));
+    const message = withDefinitions(whole, new Map(positions.map((position, i) => [position, labels[i]!])));
+    answer = await append(message, refs !== undefined);
+  }
+  switch (answer.status) {
+    case 'stored':
+      if (answer.given !== undefined) refs?.learn(whole === undefined ? decodeRefMessage(batch.message) : decodeAppendMessage(whole), answer.given);
+      return storedOf(answer, batch, rejections, refused);
+    case 'refused': {
+      const { message } = answer;
+      rejections.add('bad-data', batch.sampleCount, () => message);
+      refused(batch.sources);
+      return NOTHING_STORED;
+    }
+    case 'busy':
+      throw new VarveError('overloaded', `shard ${batch.shard} has too much to do: ${answer.message}; try again later`);
+    case 'unknown-refs':
+    case 'unknown-series':
+      throw new VarveError('unavailable', `shard ${batch.shard} answers what it was not asked; try again later`);
+    default:
+      unreachable(answer);
+  }
 }
 
-function busy(shard: number, reason: string): VarveError {
-  return new VarveError('overloaded', `shard ${shard} has too much to do: ${reason}; try again later`);
-}
-
-const WANTS_LIST: AppendWishes = { list: true };
+const WANTS_REFS: AppendWishes = { refs: true };
 
 function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): StoredCounts {
   // Of limits, a shard has the one of series.

@@ -10,7 +10,8 @@ import { fromWireHistogram } from './histogram-from-wire.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-cache.ts';
-import { toOutgoing, type OutgoingBatch } from './shard-send.ts';
+import { SeriesRefs } from './series-refs.ts';
+import type { OutgoingBatch } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
 import { WholeRequest } from './whole-request.ts';
 import type { WriteMessages } from './write-messages.ts';
@@ -37,7 +38,9 @@ export class ShareOut {
   readonly #ids = new SeriesIdColumns();
   readonly #batches: SampleBatch[] = [];
   readonly #whole = new WholeRequest();
+  readonly #refs: SeriesRefs;
   // Of the turn that is being made.
+  #shards!: TenantShards;
   #outgoing: OutgoingBatch[] = [];
   #outgoingBytes = 0;
   #staleHistograms = 0;
@@ -49,6 +52,7 @@ export class ShareOut {
   constructor(clock: Clock, limits: typeof LIMITS) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#refs = new SeriesRefs(limits.seriesRefsMax);
     this.#times = new TimeBounds(clock.nowMs(), limits);
   }
 
@@ -64,20 +68,21 @@ export class ShareOut {
       if (from === 0) rejections.add('bad-data', { samples }, () => `series ${series}: ${reason()}`);
     });
     this.#times = new TimeBounds(this.#clock.nowMs(), limits);
-    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages, this.#ids, this.#times, limits) : undefined;
+    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages, this.#ids, this.#times, limits, this.#refs.of(shards, 0)) : undefined;
     if (whole !== undefined) return { batches: [whole], next: undefined, staleHistograms: 0 };
-    this.#begin(shards.shardCount, messages, from);
+    this.#begin(shards, messages, from);
     const next = this.#shareSeries(messages, shards.shardCount, from, rejections);
     this.#batches.forEach((batch, shard) => {
-      if (batch.seriesCount > 0) this.#outgoing.push(toOutgoing(batch, shard));
+      if (batch.seriesCount > 0) this.#outgoing.push(this.#toOutgoing(batch, shard));
     });
     const turn = { batches: this.#outgoing, next, staleHistograms: this.#staleHistograms };
     this.#outgoing = [];
     return turn;
   }
 
-  #begin(shardCount: number, { columns }: WriteMessages, from: number): void {
-    while (this.#batches.length < shardCount) this.#batches.push(new SampleBatch());
+  #begin(shards: TenantShards, { columns }: WriteMessages, from: number): void {
+    this.#shards = shards;
+    while (this.#batches.length < shards.shardCount) this.#batches.push(new SampleBatch());
     for (const batch of this.#batches) batch.clear();
     this.#outgoingBytes = 0;
     this.#staleHistograms = 0;
@@ -122,11 +127,15 @@ export class ShareOut {
     return undefined;
   }
 
+  #toOutgoing(batch: SampleBatch, shard: number): OutgoingBatch {
+    return batch.toOutgoing(shard, this.#refs.of(this.#shards, shard));
+  }
+
   /** A series may be longer than a batch: the rest goes on as the same series in the next one. */
   #cutWhenFull(batch: SampleBatch, shard: number, series: number): void {
     if (!batch.isFull(this.#limits)) return;
     batch.endSeries();
-    const outgoing = toOutgoing(batch, shard);
+    const outgoing = this.#toOutgoing(batch, shard);
     this.#outgoing.push(outgoing);
     this.#outgoingBytes += outgoing.message.byteLength;
     batch.clear();

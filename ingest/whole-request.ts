@@ -1,10 +1,10 @@
 import { grown } from '../proto/grown.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import { encodeAppendMessage } from '../storage/shard/append-message.ts';
-import { encodeListedMessage } from '../storage/shard/listed-message.ts';
+import { encodeBatch } from './outgoing-message.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
-import { NO_DEFINITIONS, type OutgoingBatch } from './shard-send.ts';
+import type { ShardRefs } from './series-refs.ts';
+import type { OutgoingBatch } from './shard-send.ts';
 import type { TimeBounds } from './time-bounds.ts';
 import type { WriteMessages } from './write-messages.ts';
 
@@ -17,11 +17,10 @@ export class WholeRequest {
   #positions = new Uint32Array(4096).map((_, i) => i);
 
   /** The request as one batch; `undefined` when it is of another kind. All of its series have ids. */
-  toOutgoing({ columns, list }: Pick<WriteMessages, 'columns' | 'list'>, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS): OutgoingBatch | undefined {
+  toOutgoing({ columns }: Pick<WriteMessages, 'columns'>, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS, refs: ShardRefs): OutgoingBatch | undefined {
     const { seriesCount, sampleCount, sampleStart, timestampsMs, valueBits, histograms, exemplars } = columns;
     if (sampleCount === 0 || sampleCount > limits.batchSamplesMax || histograms.count > 0 || exemplars.count > 0 || columns.hasStarts) return undefined;
-    // A list's series have one sample each.
-    if (list === undefined) for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
+    for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
     const { oldestMs, newestMs } = times;
     for (let sample = 0; sample < sampleCount; sample++) {
       const timestampMs = timestampsMs[sample]!;
@@ -29,10 +28,7 @@ export class WholeRequest {
       if (valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH) valueBits[sample * 2 + 1] = plainBitsHigh(HISTOGRAM_BITS_HIGH);
     }
     while (this.#positions.length < seriesCount) this.#positions = grown(this.#positions).map((_, i) => i);
-    const rest = { shard: 0, sampleCount, sources: this.#positions.subarray(0, seriesCount), list };
-    const listName = list?.name;
-    if (listName !== undefined) return { ...rest, listName, message: encodeListedMessage(listName, sampleCount, timestampsMs, valueBits) };
     const batch = { seriesCount, sampleCount, idLow: ids.low, idHigh: ids.high, idCheck: ids.check, sampleEnd: sampleStart.subarray(1), timestampsMs, valueBits };
-    return { ...rest, message: encodeAppendMessage(batch, NO_DEFINITIONS) };
+    return { shard: 0, sources: this.#positions.subarray(0, seriesCount), ...encodeBatch(batch, seriesCount === sampleCount ? refs : undefined) };
   }
 }

@@ -40,11 +40,6 @@ export class WriteMessagesV1 implements WriteMessages {
     decodeWriteRequest(plain, this.columns);
   }
 
-  /** 1.0 has labels in each request, and its requests are not compared as wholes. */
-  get list(): undefined {
-    return undefined;
-  }
-
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
     const { seriesCount, labelsStart, labelsEnd } = this.columns;
     const known = this.#series;

@@ -12,7 +12,6 @@ import { NumberedSeries } from './numbered-series.ts';
 import { QuickIds } from './quick-ids.ts';
 import { SeenMetadata } from './seen-metadata.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
-import type { SeriesList } from './series-list.ts';
 import { NO_NUMBER, SymbolNumbers } from './symbol-numbers.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
@@ -68,10 +67,6 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#known = this.#requests.find(this.#reader, hasher, this.columns);
     this.#isDecoded = this.#known === undefined;
     if (this.#isDecoded) decodeRequest(plain, this.columns);
-  }
-
-  get list(): SeriesList | undefined {
-    return this.#known?.list;
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {

@@ -4,7 +4,6 @@ import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
-import type { SeriesList } from './series-list.ts';
 import type { LabelLimits } from './validate.ts';
 
 /** An exemplar as a sender has it: labels as name, value, …, unchecked; bits of the value; a time of 0 where none was sent. */
@@ -26,8 +25,6 @@ export interface WriteMessages {
   /** `plain` may be changed, and is used until the next call; `hasher` is the tenant's, as are `limits`, for its labels. Throws DecodeError. */
   decode(plain: Uint8Array, hasher: SeriesHasher, limits: LabelLimits): void;
   readonly columns: WriteColumns;
-  /** The list that the series are, where the same ones have come before in the same order. */
-  readonly list: SeriesList | undefined;
   /** The id of each series into `ids`, which has room for them; `refuse` hears of series that are not valid, and these have none. */
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void;
   /** As they were sent, which may not be as they are stored (write-gate.ts). */

@@ -29,6 +29,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_up: { type: 'gauge', help: 'Whether the shard answered.' },
   varve_shard_batches_total: { type: 'counter', help: 'Batches accepted; those that arrive together share a WAL row.' },
   varve_shard_batches_without_room_total: { type: 'counter', help: 'Batches sent away because too many waited for their commit (groupCommitBytesMax); their senders come again.' },
+  varve_shard_samples_by_ref_total: { type: 'counter', help: 'Samples whose series the Worker named by what the shard had told it, and not by its id.' },
   varve_shard_samples_appended_total: { type: 'counter', help: 'Samples written to the log.' },
   varve_shard_histograms_appended_total: { type: 'counter', help: 'Native histograms written to the log; they are samples too.' },
   varve_shard_exemplars_appended_total: { type: 'counter', help: 'Exemplars stored.' },

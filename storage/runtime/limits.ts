@@ -155,6 +155,8 @@ export const LIMITS = {
   symbolCacheBytesMax: 8 * MIB,
   /** Requests of 2.0 that are known as wholes: some 50 bytes a series, so 220,000 series. */
   knownRequestsBytesMax: 11 * MIB,
+  /** Series that a door knows by what their shards call them: 29 bytes each, so 3.6 MiB at the limit; of more, the others go by their ids. */
+  seriesRefsMax: 128 * KIB,
 
   // —— a shard ——
   /**
@@ -169,10 +171,6 @@ export const LIMITS = {
   logRoomShare: 1 / 8,
   /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more: 5 to 10 ms. */
   sealStepSamples: 96 * KIB,
-  /** Refs of the lists that a shard remembers for senders whose requests come again: 1 MiB, more than a list for each series there may be. */
-  seriesListRefsMax: 256 * KIB,
-  /** A list of fewer series saves little, and takes some 200 bytes by itself: so 4,096 of them at the most. */
-  seriesListSeriesMin: 64,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
   /** Bytes of a batch's samples as the log has them, 28 each with start timestamps, of its histograms and exemplars: one more histogram still fits the row. */

@@ -13,13 +13,15 @@ import { ArchiveSource } from './archive-source.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { isCurrent } from './fence.ts';
-import { readBatch, type ListedBatch } from './incoming-batch.ts';
+import { readBatch } from './incoming-batch.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
 import { LateQueue } from './late-queue.ts';
 import { LogHead } from './log-head.ts';
 import { committedSamples, lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
-import { ofList, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
+import type { RefBatch } from './ref-message.ts';
+import { RefSpace } from './ref-space.ts';
+import { refsById, resolveRefs, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
 import { Selects } from './selects.ts';
 import { Segments } from './segments.ts';
 import { DeltaSums } from './delta-sums.ts';
@@ -29,7 +31,6 @@ import { selectExemplars } from './select-exemplars.ts';
 import type { Sealer } from './sealer.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { selectInRange } from './series-in-range.ts';
-import { SeriesLists } from './series-lists.ts';
 import { SeriesRegistry } from './series-registry.ts';
 import type { SeriesScan } from './series-scan.ts';
 import type {
@@ -78,7 +79,7 @@ export class HotStore {
   readonly #exemplars: Exemplars;
   readonly #deltas: DeltaSums;
   readonly #taken = new TakenSamples();
-  readonly #lists: SeriesLists;
+  readonly #refSpace: RefSpace;
   /** Samples too old for this store, until the archive has them. */
   readonly late: LateQueue;
   /** What there is for the archive, and how far it has come. */
@@ -86,6 +87,7 @@ export class HotStore {
   #hasher: SeriesHasher | undefined;
   readonly #counters = {
     batches_total: 0,
+    samples_by_ref_total: 0,
     samples_appended_total: 0,
     samples_duplicate_total: 0,
     histograms_appended_total: 0,
@@ -102,7 +104,7 @@ export class HotStore {
     this.#sql = sql;
     this.#limits = limits;
     this.#random = random;
-    this.#lists = new SeriesLists(random, limits);
+    this.#refSpace = new RefSpace(random);
     this.#clock = clock;
     migrate(sql);
     this.late = new LateQueue(sql, limits);
@@ -129,8 +131,7 @@ export class HotStore {
 
   /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order, as are the senders' wishes. */
   appendAll(messages: readonly ArrayBuffer[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
-    const { generation } = this.#series;
-    return this.#append(messages.map((message) => readBatch(message, this.#lists, generation)), wishes);
+    return this.#append(messages.map(readBatch), wishes);
   }
 
   /**
@@ -345,7 +346,7 @@ export class HotStore {
     return this.#upkeep.nextDueMs();
   }
 
-  #append(batches: readonly (AppendMessage | ListedBatch | AppendAnswer)[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
+  #append(batches: readonly (AppendMessage | RefBatch | AppendAnswer)[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
     const { batchSamplesMax, sqlRowBytesMax } = this.#limits;
     const taken = this.#taken;
     taken.clear();
@@ -354,33 +355,31 @@ export class HotStore {
       if (batch.sampleCount > batchSamplesMax) {
         return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` } as const;
       }
-      const resolved = 'listRefs' in batch ? ofList(batch.listRefs) : resolveSeries(batch, this.#series, this.#limits);
+      const resolved = 'runs' in batch ? resolveRefs(batch, this.#series, this.#refSpace) : resolveSeries(batch, this.#series, this.#limits);
       if (resolved.status !== 'resolved') return resolved;
       const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
       if (isOver) this.#commit([]);
       const answer = this.#take(batch, resolved);
       // The batches behind it must find its series.
       if (resolved.added.length > 0) this.#commit(resolved.added);
-      else if (wishes[i]?.list === true && resolved.refusedSeries === 0) {
-        const list = this.#lists.keep(batch, resolved.refs, this.#series.generation);
-        if (list !== undefined) return { ...answer, list };
-      }
-      return answer;
+      if (answer.status !== 'stored' || wishes[i]?.refs !== true) return answer;
+      return { ...answer, given: { space: this.#refSpace.nameAt(this.#series.generation), refs: refsById(batch, resolved.refs) } };
     });
     this.#commit([]);
     return answers;
   }
 
-  #take(batch: AppendMessage | ListedBatch, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
+  #take(batch: AppendMessage | RefBatch, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
     const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
     const outcome = this.#taken.take(batch, refs, context);
     const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, raised } = outcome;
     const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
-    const exemplars = 'listRefs' in batch ? [] : exemplarsToStore(batch, refs);
+    const exemplars = 'runs' in batch ? [] : exemplarsToStore(batch, refs);
     this.#exemplars.stage(exemplars);
     const counters = this.#counters;
     counters.batches_total++;
+    if ('runs' in batch) counters.samples_by_ref_total += batch.seriesCount - batch.idLow.length;
     counters.samples_appended_total += taken;
     counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
     counters.histograms_appended_total += batch.payloads.length - histogramsRefused;

@@ -1,5 +1,7 @@
 import type { LIMITS } from '../runtime/limits.ts';
 import type { AppendMessage } from './append-message.ts';
+import { BY_ID, type RefBatch } from './ref-message.ts';
+import type { RefSpace } from './ref-space.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import { COLLISION, NO_REF } from './series-table.ts';
@@ -17,9 +19,51 @@ export interface ResolvedSeries {
   readonly refusedSeries: number;
 }
 
-/** The series of a list that the shard has. */
-export function ofList(refs: Uint32Array): ResolvedSeries {
+/** Finds the refs of the series that a batch names by ref and by id; or the answer that has to be given instead. Changes nothing. */
+export function resolveRefs(batch: RefBatch, registry: SeriesRegistry, space: RefSpace): ResolvedSeries | AppendAnswer {
+  if (!space.is(batch.space, registry.generation)) return { status: 'unknown-refs' };
+  const { table, refLimit } = registry;
+  const { runs } = batch;
+  const refs = new Uint32Array(batch.seriesCount);
+  const unknown: number[] = [];
+  let mix = 0;
+  let series = 0;
+  let byId = 0;
+  for (let word = 0; word < runs.length; word += 2) {
+    const first = runs[word]!;
+    const end = series + runs[word + 1]!;
+    if (first !== BY_ID) {
+      if (first + (end - series) > refLimit) return { status: 'unknown-refs' };
+      mix = table.mixOf(first, end - series, mix);
+      for (let ref = first; series < end; series++, ref++) refs[series] = ref;
+    } else {
+      for (; series < end; series++, byId++) {
+        const ref = table.find(batch.idLow[byId]!, batch.idHigh[byId]!, batch.idCheck[byId]!);
+        if (ref === COLLISION) return collisionAnswer();
+        if (ref === NO_REF) unknown.push(series);
+        refs[series] = ref;
+      }
+    }
+  }
+  if (mix !== batch.mix) return { status: 'unknown-refs' };
+  if (unknown.length > 0) return { status: 'unknown-series', positions: Uint32Array.from(unknown) };
   return { status: 'resolved', refs, added: [], refusedSeries: 0 };
+}
+
+/** The refs of the series that a batch names by id, for a sender who is to name them by ref from now on; `refs` are those of all of its series. */
+export function refsById(batch: AppendMessage | RefBatch, refs: Uint32Array): Uint32Array {
+  if (!('runs' in batch)) return refs;
+  const { runs } = batch;
+  const ofIds = new Uint32Array(batch.idLow.length);
+  for (let word = 0, series = 0, byId = 0; word < runs.length; word += 2) {
+    const count = runs[word + 1]!;
+    if (runs[word] === BY_ID) {
+      ofIds.set(refs.subarray(series, series + count), byId);
+      byId += count;
+    }
+    series += count;
+  }
+  return ofIds;
 }
 
 /** Finds the refs of a batch's series; or the answer that has to be given instead. Changes nothing. */

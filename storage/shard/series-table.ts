@@ -1,3 +1,5 @@
+import { mixedWith } from './ref-space.ts';
+
 /** No such series. */
 export const NO_REF = -1;
 /** A series with the same first 64 bits and another check word: it must be refused, never merged. */
@@ -62,6 +64,14 @@ export class SeriesTable {
     this.#refs[at + NEXT_AT] = ref + 1;
     this.#place(low, ref);
     return ref;
+  }
+
+  /** The mix (mixedWith) of the ids of `count` series whose refs rise by one from `ref` on, all of them below the limit. What no series has spoils it. */
+  mixOf(ref: number, count: number, mix: number): number {
+    const refs = this.#refs;
+    const end = (ref + count) * REF_WORDS;
+    for (let at = ref * REF_WORDS; at < end; at += REF_WORDS) mix = mixedWith(mix, refs[at]!);
+    return mix;
   }
 
   /** Hands out the ids of all series, refs rising. */

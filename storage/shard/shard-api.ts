@@ -30,13 +30,13 @@ export type AppendAnswer =
       readonly refusals: readonly AppendRefusal[];
       /** Positions of the series of which something was left out, rising; absent when there are none, and from shards of an older release. */
       readonly refusedSeries?: Uint32Array;
-      /** Name of the list that the batch's series now are to the shard (listed-message.ts), where one was wanted and could be made. */
-      readonly list?: Uint32Array;
+      /** The refs of the series that came by id, where they were wanted; absent from shards of an older release. */
+      readonly given?: GivenRefs;
     }
   /** Nothing was stored: send the batch again with the labels of the series at these positions. */
   | { readonly status: 'unknown-series'; readonly positions: Uint32Array }
-  /** Nothing was stored: this instance has no list of the name, or none any more. Send the batch with the ids of its series. */
-  | { readonly status: 'unknown-list' }
+  /** Nothing was stored: the refs are none of this instance's, or none any more. Send the batch with the ids of its series. */
+  | { readonly status: 'unknown-refs' }
   /** Nothing was stored, since too much waits for its commit: send the same again later. */
   | { readonly status: 'busy'; readonly message: string }
   /** Nothing was stored, and sending the same again is useless. */
@@ -44,8 +44,16 @@ export type AppendAnswer =
 
 /** What a sender asks for beside the storing of its batch; shards of an older release pass it over. */
 export interface AppendWishes {
-  /** The batch's series will come again, in this order: a name for the list of them. */
-  readonly list: boolean;
+  /** The batch's series will come again: their refs, to name them by (ref-message.ts). */
+  readonly refs: boolean;
+}
+
+/** What series may be called instead of by their ids. */
+export interface GivenRefs {
+  /** What the refs are of (ref-space.ts). */
+  readonly space: Uint32Array;
+  /** Of each series that came by id, in their order; REFUSED_REF (resolve-series.ts) of those that were refused. */
+  readonly refs: Uint32Array;
 }
 
 /** A part of a batch that was left out. `limit`: it may be taken later; `bad-data`: it never will be. */

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { busyAnswer } from '../../storage/shard/append-answer.ts';
-import { isListedMessage } from '../../storage/shard/listed-message.ts';
+import { isRefMessage } from '../../storage/shard/ref-message.ts';
 import { NOW_MS, WriteApp, type Answer } from './write-app.ts';
 
 const SERIES = 80;
 
-/** A scrape of series that are the same each time: after a few of them they go as a list. */
+/** A scrape of series that are the same each time: after the first one they go by ref. */
 function scrape(app: WriteApp, n: number): Promise<Answer> {
   return app.send(...Array.from({ length: SERIES }, (_, i) => ({ labels: ['__name__', 'm', 'i', String(i)], samples: [{ value: n, timestamp: NOW_MS + n * 1000 }] })));
 }
@@ -20,7 +20,7 @@ test.each([0, 4])('a shard in which too much waits: the sender is asked to come 
   const { append } = store;
   const heard: boolean[] = [];
   store.append = (message) => {
-    heard.push(isListedMessage(message));
+    heard.push(isRefMessage(message));
     return busyAnswer(20_000_000, LIMITS);
   };
   const before = app.samples();

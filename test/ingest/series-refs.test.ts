@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import { SeriesRefs, type ShardRefs } from '../../ingest/series-refs.ts';
+import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { BY_ID, type OneFloatEach, type SeriesNames } from '../../storage/shard/ref-message.ts';
+import { mixedWith } from '../../storage/shard/ref-space.ts';
+import { REFUSED_REF } from '../../storage/shard/resolve-series.ts';
+
+const SPACE = Uint32Array.of(1, 2, 3);
+
+function shardsOf(tenant: number, shardCount = 2): { hasher: SeriesHasher; shardCount: number } {
+  return { hasher: new SeriesHasher(new Uint8Array(16).fill(tenant)), shardCount };
+}
+
+/** Series by numbers, of which their ids are made. */
+function batchOf(series: readonly number[]): OneFloatEach {
+  const column = (more: number): Uint32Array => Uint32Array.from(series, (one) => Math.imul(one + more, 0x9e3779b1));
+  const sampleCount = series.length;
+  return { sampleCount, idLow: column(1), idHigh: column(1000), idCheck: column(5000), timestampsMs: new Float64Array(sampleCount), valueBits: new Uint32Array(sampleCount * 2) };
+}
+
+function range(from: number, end: number): number[] {
+  return Array.from({ length: end - from }, (_, i) => from + i);
+}
+
+function learn(shard: ShardRefs, series: readonly number[], refs: readonly number[], space = SPACE): void {
+  shard.learn(batchOf(series), { space, refs: Uint32Array.from(refs) });
+}
+
+/** What a batch's series are named, one by one; `undefined` where none is named. */
+function namesOf(shard: ShardRefs, series: readonly number[]): (number | 'id')[] | undefined {
+  const names = shard.name(batchOf(series));
+  if (names === undefined) return undefined;
+  const all = refsOf(names);
+  expect(names.hasAll).toBe(!all.includes('id'));
+  expect(names.mix).toBe(batchOf(series).idLow.reduce((mix, low, i) => (all[i] === 'id' ? mix : mixedWith(mix, low)), 0));
+  return all;
+}
+
+function refsOf({ runs }: SeriesNames): (number | 'id')[] {
+  const refs: (number | 'id')[] = [];
+  for (let word = 0; word < runs.length; word += 2) for (let i = 0; i < runs[word + 1]!; i++) refs.push(runs[word] === BY_ID ? 'id' : runs[word]! + i);
+  return refs;
+}
+
+test('series are named as their shard has told, whatever their order, and others by their ids', () => {
+  const shard = new SeriesRefs(100).of(shardsOf(1), 0);
+  expect(namesOf(shard, [1, 2])).toBeUndefined();
+  learn(shard, range(0, 50), range(10, 60));
+  expect(namesOf(shard, range(0, 50))).toEqual(range(10, 60));
+  expect(shard.name(batchOf(range(7, 30)))!.runs).toEqual(Uint32Array.of(17, 23)); // one run
+  expect(namesOf(shard, [3, 4, 99, 98, 5, 1, 1, 97])).toEqual([13, 14, 'id', 'id', 15, 11, 11, 'id']);
+  expect(shard.name(batchOf([3, 4, 99, 98, 5]))!.runs).toEqual(Uint32Array.of(13, 2, BY_ID, 2, 15, 1));
+  expect(namesOf(shard, [99, 98])).toBeUndefined();
+  expect(namesOf(shard, range(0, 50))).toEqual(range(10, 60));
+});
+
+test('what a shard refused has no ref, and an answer for other series than were sent teaches nothing', () => {
+  const shard = new SeriesRefs(100).of(shardsOf(1), 0);
+  learn(shard, [1, 2, 3], [5, REFUSED_REF, 7]);
+  expect(namesOf(shard, [1, 2, 3])).toEqual([5, 'id', 7]);
+  learn(shard, [4, 5], [8]);
+  expect(namesOf(shard, [4, 5])).toBeUndefined();
+});
+
+test('a shard, and a tenant, has its own', () => {
+  const refs = new SeriesRefs(100);
+  const [one, other] = [shardsOf(1), shardsOf(2)];
+  learn(refs.of(one, 0), [1, 2], [10, 11]);
+  learn(refs.of(one, 1), [1, 2], [20, 21], Uint32Array.of(1, 2, 4));
+  learn(refs.of(other, 0), [1], [30]);
+  expect([refs.of(one, 0), refs.of(one, 1), refs.of(other, 0), refs.of(other, 1)].map((shard) => namesOf(shard, [1, 2]))).toEqual([[10, 11], [20, 21], [30, 'id'], undefined]);
+});
+
+test('with another space what was told before is over, and never comes back', () => {
+  const shard = new SeriesRefs(100).of(shardsOf(1), 0);
+  learn(shard, [1, 2], [10, 11]);
+  learn(shard, [2], [5], Uint32Array.of(1, 2, 4));
+  expect(namesOf(shard, [1, 2])).toEqual(['id', 5]);
+  expect(shard.name(batchOf([2]))!.space).toEqual(Uint32Array.of(1, 2, 4));
+  shard.forget(SPACE); // an answer to what was sent before
+  expect(namesOf(shard, [1, 2])).toEqual(['id', 5]);
+  shard.forget(Uint32Array.of(1, 2, 4));
+  expect(namesOf(shard, [1, 2])).toBeUndefined();
+  learn(shard, [1], [10]);
+  expect(namesOf(shard, [1, 2])).toEqual([10, 'id']);
+});
+
+test('full, it keeps what it has: with a working set above the bound as many go by ref as fit, cycle after cycle', () => {
+  const shard = new SeriesRefs(1001).of(shardsOf(1), 0);
+  let byId = 0;
+  for (let cycle = 0; cycle < 100; cycle++) {
+    for (let from = 0; from < 1500; from += 100) {
+      const series = range(from, from + 100);
+      byId = cycle === 0 ? 0 : byId + (namesOf(shard, series)?.filter((name) => name === 'id').length ?? 100);
+      if (shard.wants()) learn(shard, series, series);
+    }
+  }
+  expect(byId).toBe(99 * 500);
+});
+
+test('full, it makes room for others by what nobody asks for any more', () => {
+  const refs = new SeriesRefs(1001);
+  const shard = refs.of(shardsOf(1), 0);
+  const hostile = refs.of(shardsOf(2), 0);
+  learn(shard, range(0, 200), range(0, 200));
+  learn(hostile, range(0, 800), range(0, 800));
+  expect(hostile.wants()).toBe(false);
+  const newcomers = range(300, 400);
+  let rounds = 0;
+  for (; namesOf(shard, [...range(0, 200), ...newcomers])!.includes('id'); rounds++) if (shard.wants()) learn(shard, newcomers, newcomers);
+  expect(rounds).toBeGreaterThan(20);
+  expect(rounds).toBeLessThan(120);
+  expect(namesOf(hostile, range(0, 800))).toBeUndefined();
+  expect(namesOf(shard, [...range(0, 200), ...newcomers])).toEqual([...range(0, 200), ...newcomers]);
+});
+
+test('ids that are alike but for one word are different series', () => {
+  const shard = new SeriesRefs(100).of(shardsOf(1), 0);
+  const batch = batchOf([1, 1, 1, 1]);
+  batch.idLow[1]!++;
+  batch.idHigh[2]!++;
+  batch.idCheck[3]!++;
+  shard.learn(batch, { space: SPACE, refs: Uint32Array.of(4, 9, 2, 7) });
+  expect(refsOf(shard.name(batch)!)).toEqual([4, 9, 2, 7]);
+});
