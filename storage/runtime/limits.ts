@@ -88,9 +88,9 @@ export const LIMITS = {
   otlpUncompressedBytesMax: 16 * MIB,
   /**
    * What a Worker remembers of ids by the bytes of OTLP: 33 bytes for each point and for what it is under (its metric, and the bounds that a metric's
-   * histograms have), 12 for each series of a histogram, and attributes once each, up to a quarter of it. So 200,000 points of numbers each
+   * histograms have), 12 for each series of a histogram, and attributes once each, up to a quarter of it. So 190,000 points of numbers each
    * in a metric and with attributes of its own, or as many histograms of 11 bounds, 20 in a metric. Of what is beyond, ids are computed from the
-   * attributes each time, at ten to twenty times the CPU; nothing else changes.
+   * attributes each time, at twenty to forty times the CPU; nothing else changes.
    */
   otlpIdCacheBytesMax: 40 * MIB,
   /** When that is full and less than half of it was used in such a time, it starts empty: three exports at the interval that SDKs have by default. */
