@@ -1,6 +1,10 @@
+import type { WriteRequestColumns } from '../proto/remote-write-v1.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { COMMON_AT, HALF_WORD_MAX, ENTRY_WORDS, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from './key-chain.ts';
+import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 import type { SeriesIdColumns } from './series-id-cache.ts';
+
+/** What is looked at of a message. */
+export type LabelFields = Pick<WriteRequestColumns, 'labelsStart' | 'labelsEnd' | 'seriesCount'>;
 
 /** Less in common than a double is compared with the middle. */
 const RUN_BYTES_MIN = 8;
@@ -12,71 +16,95 @@ const RUN_BYTES_MIN = 8;
 export class LabelledSeries {
   readonly #chain: KeyChain;
   #view: DataView = new DataView(new ArrayBuffer(0));
-  /** The last known series of the request, and where its label bytes are. Unknown ones in between break no chain. */
+  #fields: LabelFields = { labelsStart: NONE, labelsEnd: NONE, seriesCount: 0 };
+  /** The last known series of the request, and its position. Unknown ones in between break no chain. */
   #last = NO_ENTRY;
-  #lastStart = 0;
-  #lastEnd = 0;
+  #lastIndex = 0;
 
   constructor(entriesMax: number, linkBytesMax: number) {
     this.#chain = new KeyChain(entriesMax, linkBytesMax);
   }
 
-  /** Begins a request, a message with so many series. */
-  begin(hasher: SeriesHasher, view: DataView, seriesCount: number): void {
-    this.#chain.begin(hasher, seriesCount);
+  /** Begins a request, a message with these series. */
+  begin(hasher: SeriesHasher, view: DataView, fields: LabelFields): void {
+    this.#chain.begin(hasher, fields.seriesCount);
     this.#view = view;
+    this.#fields = fields;
     this.#last = NO_ENTRY;
   }
 
-  /** Whether the series with the label bytes from `start` to `end` is known, and then its id is at `index` of the columns. If not, the hasher's words are what `add` wants. */
-  find(start: number, end: number, ids: SeriesIdColumns, index: number): boolean {
-    const chain = this.#chain;
-    let entry = chain.entries[this.#last * ENTRY_WORDS + NEXT_AT]!;
-    if (entry !== NO_ENTRY && this.#isNext(start, end)) chain.use(entry);
-    else {
-      entry = chain.findHash(this.#view, start, end);
-      if (entry === NO_ENTRY) return false;
-      this.#link(entry, start, end);
+  /**
+   * The ids of the series from `index` on, at their positions in the columns, up to the first that is not known, whose position is the answer;
+   * it is `seriesCount` when all are. The hasher's words are what `add` wants then.
+   */
+  find(index: number, ids: SeriesIdColumns): number {
+    const { labelsStart, labelsEnd, seriesCount } = this.#fields;
+    for (;;) {
+      index = this.#follow(index, ids);
+      if (index === seriesCount) return index;
+      const entry = this.#chain.findHash(this.#view, labelsStart[index]!, labelsEnd[index]!);
+      if (entry === NO_ENTRY) return index;
+      this.#link(entry, index);
+      this.#chain.copyId(entry, ids, index);
+      this.#last = entry;
+      this.#lastIndex = index++;
     }
-    this.#last = entry;
-    this.#lastStart = start;
-    this.#lastEnd = end;
-    chain.copyId(entry, ids, index);
-    return true;
   }
 
-  /** Remembers the id of a series that was looked for last and not found; `hash` is what the hasher had then. */
-  add(start: number, end: number, hash: Uint32Array, id: Uint32Array): void {
+  /** Remembers the id of the series at `index`, which was looked for last and not found; `hash` is what the hasher had then. */
+  add(index: number, hash: Uint32Array, id: Uint32Array): void {
     const entry = this.#chain.add(hash, id);
     if (entry === NO_ENTRY) return;
-    this.#link(entry, start, end);
+    this.#link(entry, index);
     this.#last = entry;
-    this.#lastStart = start;
-    this.#lastEnd = end;
+    this.#lastIndex = index;
   }
 
-  /** Whether the series is the one that followed the last one before. */
-  #isNext(start: number, end: number): boolean {
-    const { entries, middles } = this.#chain;
+  /** The hot loop: the ids of series from `index` on for as long as each is the one that followed the last one before. Answers where it ended. */
+  #follow(index: number, ids: SeriesIdColumns): number {
+    const { entries, middles, generation } = this.#chain;
     const view = this.#view;
-    const at = this.#last * ENTRY_WORDS;
-    const common = entries[at + COMMON_AT]!;
-    const prefix = common & HALF_WORD_MAX;
-    const suffix = common >>> 16;
-    const length = entries[at + LENGTH_AT]! >>> 16;
-    if (end - start !== prefix + length + suffix) return false;
-    // The middle first: it is where another series differs.
-    let middle = entries[at + MIDDLE_AT]! + 1;
-    const middleEnd = (start + prefix + length) | 0;
-    for (let position = (start + prefix) | 0; position < middleEnd; position += 4, middle++) if ((view.getInt32(position, true) >>> 0) !== middles[middle]) return false;
-    return (suffix === 0 || isSameRun(view, end - suffix, this.#lastEnd - suffix, suffix)) && (prefix === 0 || isSameRun(view, start, this.#lastStart, prefix));
+    const { labelsStart, labelsEnd, seriesCount } = this.#fields;
+    const { low, high, check } = ids;
+    let last = this.#last * ENTRY_WORDS;
+    let other = this.#lastIndex;
+    for (; index < seriesCount; index++) {
+      const next = entries[last + NEXT_AT]! * ENTRY_WORDS;
+      if (next === NO_ENTRY) break;
+      const common = entries[last + COMMON_AT]!;
+      const prefix = common & HALF_WORD_MAX;
+      const suffix = common >>> 16;
+      const length = entries[last + LENGTH_AT]! >>> 16;
+      const start = labelsStart[index]! | 0;
+      const end = labelsEnd[index]! | 0;
+      if (end - start !== prefix + length + suffix) break;
+      // The middle first: it is where another series differs.
+      let middle = entries[last + MIDDLE_AT]! + 1;
+      let position = (start + prefix) | 0;
+      const middleEnd = (position + length) | 0;
+      for (; position < middleEnd && view.getInt32(position, true) >>> 0 === middles[middle]; middle++) position += 4;
+      if (position < middleEnd) break;
+      if (suffix > 0 && !isSameRun(view, end - suffix, labelsEnd[other]! - suffix, suffix)) break;
+      if (prefix > 0 && !isSameRun(view, start, labelsStart[other]!, prefix)) break;
+      const used = entries[next + LENGTH_AT]!;
+      if ((used & GENERATION_MASK) !== generation) entries[next + LENGTH_AT] = (used & ~GENERATION_MASK) | generation;
+      low[index] = entries[next + WORDS_AT]!;
+      high[index] = entries[next + WORDS_AT + 1]!;
+      check[index] = entries[next + WORDS_AT + 2]!;
+      last = next;
+      other = index;
+    }
+    this.#last = last / ENTRY_WORDS;
+    this.#lastIndex = other;
+    return index;
   }
 
   /** Links the series to the last one, where both have enough in common to be compared as doubles. */
-  #link(entry: number, start: number, end: number): void {
+  #link(entry: number, index: number): void {
     if (!this.#chain.mayLink(this.#last)) return;
     const view = this.#view;
-    const [otherStart, otherEnd] = [this.#lastStart, this.#lastEnd];
+    const { labelsStart, labelsEnd } = this.#fields;
+    const [start, end, otherStart, otherEnd] = [labelsStart[index]!, labelsEnd[index]!, labelsStart[this.#lastIndex]!, labelsEnd[this.#lastIndex]!];
     const commonMax = Math.min(end - start, otherEnd - otherStart, HALF_WORD_MAX);
     let prefix = 0;
     while (prefix < commonMax && view.getUint8(start + prefix) === view.getUint8(otherStart + prefix)) prefix++;
@@ -99,6 +127,8 @@ export class LabelledSeries {
     for (let word = 0; word < words; word++) middles[at + word] = view.getUint32(start + prefix + word * 4, true);
   }
 }
+
+const NONE = new Uint32Array(0);
 
 /**
  * Whether the bytes from `start` and those from `other` are the same, so many of them, at least eight: eight a comparison, as doubles. The

@@ -41,15 +41,13 @@ export class WriteMessagesV1 implements WriteMessages {
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {
-    const { seriesCount, labelsStart, labelsEnd } = this.columns;
+    const { seriesCount } = this.columns;
     const known = this.#series;
     const plain = this.#plain;
     const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
-    known.begin(hasher, view, seriesCount);
-    for (let series = 0; series < seriesCount; series++) {
-      ids.isRefused[series] = 0;
-      if (!known.find(labelsStart[series]!, labelsEnd[series]!, ids, series)) this.#introduce(hasher, view, series, ids, refuse);
-    }
+    known.begin(hasher, view, this.columns);
+    ids.isRefused.fill(0, 0, seriesCount);
+    for (let series = known.find(0, ids); series < seriesCount; series = known.find(series + 1, ids)) this.#introduce(hasher, view, series, ids, refuse);
   }
 
   /** The slow way: check, hash, and parse what is not as usual. Apart from the loop, which must not make a closure's context for each series. */
@@ -66,7 +64,7 @@ export class WriteMessagesV1 implements WriteMessages {
       hasher.hashLabels(this.#gate.storedLabels(labels));
     }
     ids.set(series, hasher.words);
-    this.#series.add(start, end, this.#rawHash, hasher.words);
+    this.#series.add(series, this.#rawHash, hasher.words);
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */

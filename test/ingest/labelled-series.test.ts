@@ -25,20 +25,24 @@ function ask(known: LabelledSeries, tenant: number, runs: readonly Run[]): numbe
   // At a changing offset, with samples in between: the order of memory is that of a message.
   const parts = runs.map((run, i) => [new Uint8Array((i * 7) % 5), bytesOf(run)] as const);
   const message = Buffer.concat(parts.flat());
-  known.begin(hasher, new DataView(message.buffer, message.byteOffset, message.length), runs.length);
-  let knownCount = 0;
-  let start = 0;
-  for (const [padding, bytes] of parts) {
-    start += padding.length;
-    const end = start + bytes.length;
+  const labelsEnd = Uint32Array.from(parts, ((end) => ([padding, bytes]: (typeof parts)[number]) => (end += padding.length + bytes.length))(0));
+  const labelsStart = Uint32Array.from(parts, ([, bytes], i) => labelsEnd[i]! - bytes.length);
+  known.begin(hasher, new DataView(message.buffer, message.byteOffset, message.length), { labelsStart, labelsEnd, seriesCount: runs.length });
+  ids.reserve(runs.length);
+  let knownCount = runs.length;
+  let unknown = known.find(0, ids);
+  parts.forEach(([, bytes], i) => {
     const want = idOf(tenant, bytes);
-    if (known.find(start, end, ids, 3)) {
-      knownCount++;
-      const got = [ids.low[3], ids.high[3], ids.check[3]];
-      if (got.join() !== want.join()) throw new Error(`${Buffer.from(bytes).toString('latin1')}: got ${got.join()}, want ${want.join()}`);
-    } else known.add(start, end, hasher.words.slice(), want);
-    start = end;
-  }
+    if (i === unknown) {
+      knownCount--;
+      known.add(i, hasher.words.slice(), want);
+      unknown = known.find(i + 1, ids);
+      return;
+    }
+    const got = [ids.low[i], ids.high[i], ids.check[i]];
+    if (got.join() !== want.join()) throw new Error(`${Buffer.from(bytes).toString('latin1')}: got ${got.join()}, want ${want.join()}`);
+  });
+  expect(unknown).toBe(runs.length);
   return knownCount;
 }
 
