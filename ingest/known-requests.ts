@@ -2,7 +2,7 @@ import type { RequestColumns } from '../proto/remote-write-v2.ts';
 import { plainSampleEnd, readPlainSample } from '../proto/write-columns.ts';
 import type { WireReader } from '../proto/wire-reader.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 
 /** Requests of one length that are compared; more that differ only in their middles are not told apart, and decoded. */
 const ALIKE_MAX = 8;

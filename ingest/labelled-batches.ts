@@ -8,7 +8,7 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdColumns } from './series-id-cache.ts';
+import { SeriesIdColumns } from './series-id-columns.ts';
 import { addCounts, NOTHING_STORED, sendBatch, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
 

@@ -17,7 +17,7 @@ import type { OtlpSeriesSink } from './otlp-series.ts';
 import { NO_POINT, RefusedPoints } from './refused-points.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdColumns } from './series-id-cache.ts';
+import { SeriesIdColumns } from './series-id-columns.ts';
 import { SeriesRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';
 

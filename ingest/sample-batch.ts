@@ -6,7 +6,7 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { SampleColumns } from '../storage/shard/append-message.ts';
 import { encodeExemplar } from '../storage/shard/batch-exemplars.ts';
 import { encodeBatch } from './outgoing-message.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 import type { ShardRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';
 

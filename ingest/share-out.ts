@@ -9,7 +9,7 @@ import { exemplarLabels } from './exemplar-labels.ts';
 import { fromWireHistogram } from './histogram-from-wire.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
-import { SeriesIdColumns } from './series-id-cache.ts';
+import { SeriesIdColumns } from './series-id-columns.ts';
 import { SeriesRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';

@@ -2,7 +2,7 @@ import { grown } from '../proto/grown.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { encodeBatch } from './outgoing-message.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 import type { ShardRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';
 import type { TimeBounds } from './time-bounds.ts';

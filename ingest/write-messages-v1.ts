@@ -7,7 +7,7 @@ import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.t
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LabelledSeries } from './labelled-series.ts';
 import { QuickIds } from './quick-ids.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';

@@ -11,7 +11,7 @@ import { KnownRequests, type KnownRequest } from './known-requests.ts';
 import { NumberedSeries } from './numbered-series.ts';
 import { QuickIds } from './quick-ids.ts';
 import { SeenMetadata } from './seen-metadata.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 import { NO_NUMBER, SymbolNumbers } from './symbol-numbers.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';

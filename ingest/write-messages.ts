@@ -3,7 +3,7 @@ import type { WriteColumns } from '../proto/write-columns.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import type { SeriesIdColumns } from './series-id-cache.ts';
+import type { SeriesIdColumns } from './series-id-columns.ts';
 import type { LabelLimits } from './validate.ts';
 
 /** An exemplar as a sender has it: labels as name, value, …, unchecked; bits of the value; a time of 0 where none was sent. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Admission } from '../../ingest/admission.ts';
 import { KnownRequests, type KnownRequest } from '../../ingest/known-requests.ts';
-import { SeriesIdColumns } from '../../ingest/series-id-cache.ts';
+import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { DecodeError } from '../../proto/decode-error.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LabelledSeries } from '../../ingest/labelled-series.ts';
-import { SeriesIdColumns } from '../../ingest/series-id-cache.ts';
+import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 

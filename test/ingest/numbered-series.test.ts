@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NumberedSeries } from '../../ingest/numbered-series.ts';
-import { SeriesIdColumns } from '../../ingest/series-id-cache.ts';
+import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
 import { NO_NUMBER } from '../../ingest/symbol-numbers.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
