@@ -65,7 +65,7 @@ export class KeyChain {
   /** Entry in a bucket, 0 where it is free; at most half full, a power of two. */
   #buckets = new Uint32Array(INITIAL_ENTRIES * 2);
   #middlesEnd = 1;
-  /** Words of middles that no link has any more. */
+  /** Words of `middles` that belong to no link: `#compact` gives them back. */
   #middlesWasted = 0;
   #lacksMiddles = false;
   /** Of 16 bits: what has not been used for so long that it looks new is kept once more. */
