@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { findPeers, type PeerName } from '../bench/peers.ts';
 import { freePort } from '../processes/free-port.ts';
 import { http } from '../processes/http.ts';
+import { startNodeExporter } from '../processes/node-exporter.ts';
 import type { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import type { Tools } from './packages.ts';
@@ -29,15 +30,7 @@ export class Stack {
     const peer = peers[0];
     if (peer === undefined) throw new Error(missing.join('; '));
     const { baseUrl } = await peer.start(sandbox);
-    const nodePort = await freePort();
-    await sandbox.start({
-      name: 'node-exporter',
-      command: tools.nodeExporter,
-      args: [`--web.listen-address=127.0.0.1:${nodePort}`],
-      folder: sandbox.folder,
-      logFile: join(sandbox.folder, 'node-exporter.log'),
-      readyUrl: new URL(`http://127.0.0.1:${nodePort}/metrics`),
-    });
+    const nodePort = await startNodeExporter(sandbox, tools.nodeExporter);
     const prometheusPort = await freePort();
     const stack = new Stack(prometheusPort, nodePort, baseUrl, join(sandbox.folder, 'prometheus.yml'));
     stack.#writeConfig(true);

@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { findTools, type Tools } from '../../interop/packages.ts';
 import { freePort } from '../../processes/free-port.ts';
+import { startNodeExporter } from '../../processes/node-exporter.ts';
 import { http } from '../../processes/http.ts';
 import { Sandbox } from '../../processes/sandbox.ts';
 import { sleep } from '../../processes/sleep.ts';
@@ -84,16 +85,7 @@ export function shareAtRest(series: readonly CapturedSeries[]): number {
 }
 
 async function startScraping(sandbox: Sandbox, tools: Tools, intervalMs: number): Promise<{ url: URL; targets: readonly URL[] }> {
-  const nodePort = await freePort();
-  const nodeUrl = new URL(`http://127.0.0.1:${nodePort}/metrics`);
-  await sandbox.start({
-    name: 'node-exporter',
-    command: tools.nodeExporter,
-    args: [`--web.listen-address=127.0.0.1:${nodePort}`],
-    folder: sandbox.folder,
-    logFile: join(sandbox.folder, 'node-exporter.log'),
-    readyUrl: nodeUrl,
-  });
+  const nodeUrl = new URL(`http://127.0.0.1:${await startNodeExporter(sandbox, tools.nodeExporter)}/metrics`);
   const port = await freePort();
   const url = new URL(`http://127.0.0.1:${port}`);
   const config = {

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { killAll } from '../../cli/varve-process.ts';
 import { freePort } from '../../processes/free-port.ts';
+import { startNodeExporter } from '../../processes/node-exporter.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
 import { sleep } from '../../processes/sleep.ts';
 import { findNewerPrometheus } from '../newer-prometheus.ts';
@@ -33,15 +33,7 @@ export async function runFleet(sandbox: Sandbox, tools: Tools, durationMs: numbe
   process.once('exit', killAll);
   try {
     await varve.start();
-    const nodePort = await freePort();
-    await sandbox.start({
-      name: 'node-exporter',
-      command: tools.nodeExporter,
-      args: [`--web.listen-address=127.0.0.1:${nodePort}`],
-      folder: sandbox.folder,
-      logFile: join(sandbox.folder, 'node-exporter.log'),
-      readyUrl: new URL(`http://127.0.0.1:${nodePort}/metrics`),
-    });
+    const nodePort = await startNodeExporter(sandbox, tools.nodeExporter);
     const fleet: FleetPrometheus[] = [];
     for (const member of membersOf(tools, say)) {
       const targets: Targets = { node: { host: `127.0.0.1:${nodePort}` }, page: { host: target.host, path: `/${member.name}` }, varve: { host: varve.baseUrl.host, intervalSeconds: 5 } };
