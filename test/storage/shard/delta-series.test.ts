@@ -3,12 +3,12 @@ import { addHistograms, compactHistogram } from '../../../storage/model/histogra
 import { withHint, type FloatHistogram } from '../../../storage/model/histogram.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { randomCustom, randomExponential, seededRandom } from '../model/random-histogram.ts';
 import { fullMessage, named, STALE, write, type TestBatch, type TestSeries, type TestValue } from './batches.ts';
+import { faultyLives, type Life } from './faulty-life.ts';
 import { dump, StoreModel } from './store-model.ts';
 
 const REQUESTS = named('requests_total');
@@ -159,35 +159,16 @@ test('whatever happens, each difference counts once', () => {
 
 /** Storage breaks at each call in turn; the sender, who has no answer, sends the same again to the store that wakes. */
 test.each(['before', 'after'] as const)('storage breaks %s each call: every difference once', (when) => {
-  const life: readonly (TestBatch | 'seal')[] = [deltas([10, 1]), deltas([20, 2], [30, 4]), 'seal', deltas([40, 8]), deltas([50, randomExponential(seededRandom(1))]), deltas([60, randomExponential(seededRandom(2))])];
-  const live = (sql: ConstructorParameters<typeof HotStore>[0], from = 0): number => {
-    let step = from;
-    try {
-      const store = new HotStore(sql, LIMITS);
-      for (; step < life.length; step++) {
-        const next = life[step]!;
-        if (next === 'seal') store.seal();
-        else expect(write(store, next)).toMatchObject({ refusals: [] });
-      }
-      return -1;
-    } catch (error) {
-      if (!(error instanceof InjectedFault)) throw error;
-      return step;
-    }
-  };
-  const counting = new FaultySql(new NodeSql(), undefined);
-  live(counting);
-  const whole = new NodeSql();
-  live(whole);
-  const expected = dump(new HotStore(new NodeSql(whole.database), LIMITS));
+  const life: Life = [deltas([10, 1]), deltas([20, 2], [30, 4]), 'seal', deltas([40, 8]), deltas([50, randomExponential(seededRandom(1))]), deltas([60, randomExponential(seededRandom(2))])];
+  const { store: whole } = open();
+  for (const next of life) {
+    if (next === 'seal') whole.seal();
+    else write(whole, next);
+  }
   let broke = 0;
-  for (let call = 0; call < counting.calls; call++) {
-    const sql = new NodeSql();
-    const broken = live(new FaultySql(sql, { call, when }));
+  for (const { call, store } of faultyLives(life, LIMITS, when)) {
     broke++;
-    expect(broken).toBeGreaterThanOrEqual(0);
-    expect(live(new NodeSql(sql.database), broken)).toBe(-1);
-    expect(dump(new HotStore(new NodeSql(sql.database), LIMITS)), `call ${call}, ${when}`).toEqual(expected);
+    expect(dump(store), `call ${call}, ${when}`).toEqual(dump(whole));
   }
   expect(broke).toBeGreaterThan(30);
 });

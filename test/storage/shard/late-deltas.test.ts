@@ -5,12 +5,12 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { DeltaSums } from '../../../storage/shard/delta-sums.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { randomExponential, seededRandom } from '../model/random-histogram.ts';
 import { fullMessage, named, STALE, write, type TestBatch, type TestSeries } from './batches.ts';
+import { faultyLives, type Life } from './faulty-life.ts';
 import { dump, StoreModel } from './store-model.ts';
 
 /* Differences that come behind newer ones, as they do from a sender with several connections that had to wait. */
@@ -182,30 +182,11 @@ function summedUp(arrived: ReadonlyMap<string, ReadonlyMap<number, number>>): Re
 
 /** Storage breaks at each call in turn; the sender, who has no answer, sends the same again to the store that wakes. */
 test.each(['before', 'after'] as const)('storage breaks %s each call: every late difference once', (when) => {
-  const life: readonly (TestBatch | 'seal')[] = [deltas([10, 1], [40, 2]), 'seal', deltas([30, 4]), deltas([20, 8], [50, 16]), deltas([45, 32])];
-  const live = (sql: ConstructorParameters<typeof HotStore>[0], from = 0): number => {
-    let step = from;
-    try {
-      const store = new HotStore(sql, ROOMY);
-      for (; step < life.length; step++) {
-        const next = life[step]!;
-        if (next === 'seal') store.seal();
-        else expect(write(store, next)).toMatchObject({ refusals: [] });
-      }
-      return -1;
-    } catch (error) {
-      if (!(error instanceof InjectedFault)) throw error;
-      return step;
-    }
-  };
-  const counting = new FaultySql(new NodeSql(), undefined);
-  live(counting);
-  for (let call = 0; call < counting.calls; call++) {
-    const sql = new NodeSql();
-    const broken = live(new FaultySql(sql, { call, when }));
-    expect(broken).toBeGreaterThanOrEqual(0);
-    expect(live(new NodeSql(sql.database), broken)).toBe(-1);
-    expect(dump(new HotStore(new NodeSql(sql.database), ROOMY)), `call ${call}, ${when}`).toEqual(sums([10, 1], [20, 9], [30, 13], [40, 15], [45, 47], [50, 63]));
+  const life: Life = [deltas([10, 1], [40, 2]), 'seal', deltas([30, 4]), deltas([20, 8], [50, 16]), deltas([45, 32])];
+  let broke = 0;
+  for (const { call, store } of faultyLives(life, ROOMY, when)) {
+    broke++;
+    expect(dump(store), `call ${call}, ${when}`).toEqual(sums([10, 1], [20, 9], [30, 13], [40, 15], [45, 47], [50, 63]));
   }
-  expect(counting.calls).toBeGreaterThan(30);
+  expect(broke).toBeGreaterThan(30);
 });
