@@ -36,6 +36,9 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
 /** What an instruction of a pattern costs for a character, as against a value that is added. */
 const MATCH_WORK = 4;
 
+/** What compiling an instruction of a pattern costs, as against a value that is added. */
+const COMPILE_WORK = 10_000;
+
 /** What a value costs that is sorted, as against one that is added. */
 export const SORT_WORK = 16;
 
@@ -129,6 +132,12 @@ export class Budget {
     const work = characterCount * instructionCount;
     if (work > this.limits.matchWorkMax) throw limitError('query matches a pattern against too long a label', 'matchWorkMax', this.limits.matchWorkMax);
     this.spend(work * MATCH_WORK);
+  }
+
+  /** A pattern of so many instructions has been compiled: a query may have a thousand of them, and nothing else to do. */
+  async compiled(instructionCount: number): Promise<void> {
+    this.spend(instructionCount * COMPILE_WORK);
+    if (this.isPauseDue) await this.pause();
   }
 
   get isPauseDue(): boolean {

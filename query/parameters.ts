@@ -2,6 +2,7 @@ import type { ExplainMode } from '../promql/engine.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
 import { matcherMatchesEmpty } from '../storage/model/compile-matcher.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
+import { RegexAllowance } from '../storage/model/regex.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
@@ -211,9 +212,10 @@ export function selectorParameters(parameters: URLSearchParams): (readonly Match
   if (texts.length > LIMITS.selectorsPerRequestMax) {
     throw badData(`${texts.length} match[] parameters, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);
   }
+  const regexes = new RegexAllowance();
   return texts.map((text) => {
     if (text.length > LIMITS.queryTextBytesMax) throw badData(`${text.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
-    const matchers = parseMetricSelector(text);
+    const matchers = parseMetricSelector(text, regexes);
     if (matchers.every(matcherMatchesEmpty)) throw badData('match[] must contain at least one non-empty matcher');
     return matchers;
   });

@@ -1,6 +1,6 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { labelValue, METRIC_NAME, setLabel } from '../../storage/model/labels.ts';
-import { compileWithEngine } from '../../storage/model/regex.ts';
+import { engineRegex } from '../../storage/model/regex.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { LabelJoin, LabelReplace } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -28,15 +28,17 @@ export class LabelReplaceOperator implements Operator {
 
   async next(): Promise<StepSeries | undefined> {
     const { grid, target, source } = this.#node;
+    const { budget } = this.#context;
     // Wrong arguments are an error once the function is evaluated, which where there is no step it is not.
     if (grid.count > 0 && this.#compiled === undefined) {
       this.#compiled = compilePattern(this.#node.pattern);
       checkLabelName(target, 'destination', 'label_replace');
+      await budget.compiled(this.#compiled.programSize());
     }
     const series = await this.#input.next();
     if (series === undefined || this.#compiled === undefined) return undefined;
     const result = this.#replace(this.#compiled, labelValue(series.labels, source));
-    if (this.#context.budget.isPauseDue) await this.#context.budget.pause();
+    if (budget.isPauseDue) await budget.pause();
     return result === undefined ? series : relabelled(series, target, result);
   }
 
@@ -118,9 +120,7 @@ function relabelled(series: StepSeries, target: string, value: string): StepSeri
 
 function compilePattern(pattern: string): RE2JS {
   try {
-    // Refuses what is too large for the engine.
-    compileWithEngine(pattern);
-    return RE2JS.compile(pattern, RE2JS.DOTALL);
+    return engineRegex(pattern);
   } catch (error) {
     throw new VarveError('execution', `invalid regular expression in label_replace(): ${pattern}`, { cause: error });
   }

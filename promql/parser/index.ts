@@ -1,6 +1,7 @@
 /** The parser's menu: text to a checked tree, and a tree back to text. All of it is pure. */
 import type { Labels } from '../../storage/model/labels.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
+import type { RegexAllowance } from '../../storage/model/regex.ts';
 import type { Expr } from './ast.ts';
 import { checkExpression } from './check.ts';
 import { parseExpression } from './parse-expression.ts';
@@ -35,9 +36,12 @@ export function parseSyntax(query: string): Expr {
   });
 }
 
-/** A series selector, as in `match[]`. Unlike a query it may select everything: whether that is allowed is the caller's to say. */
-export function parseMetricSelector(selector: string): readonly Matcher[] {
-  return parseAll(selector, parseSelector).matchers;
+/**
+ * A series selector, as in `match[]`. Unlike a query it may select everything: whether that is allowed is the caller's to say. `regexes` is
+ * shared by the selectors of one request.
+ */
+export function parseMetricSelector(selector: string, regexes?: RegexAllowance): readonly Matcher[] {
+  return parseAll(selector, parseSelector, regexes).matchers;
 }
 
 /** A series' labels as they are printed: `name{label="value"}`. */
@@ -52,8 +56,8 @@ export function parseMetricPrefix(text: string): { readonly labels: Labels; read
   return { labels, end: cursor.lastEnd };
 }
 
-function parseAll<T>(text: string, parse: (cursor: TokenCursor) => T): T {
-  const cursor = new TokenCursor(text);
+function parseAll<T>(text: string, parse: (cursor: TokenCursor) => T, regexes?: RegexAllowance): T {
+  const cursor = new TokenCursor(text, regexes);
   const result = parse(cursor);
   if (cursor.kind !== 'end of input') cursor.unexpected();
   return result;

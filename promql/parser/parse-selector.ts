@@ -1,6 +1,6 @@
 import { METRIC_NAME } from '../../storage/model/labels.ts';
 import type { Matcher, MatchType } from '../../storage/model/matcher.ts';
-import { compileRegex, InvalidRegexError } from '../../storage/model/regex.ts';
+import { InvalidRegexError } from '../../storage/model/regex.ts';
 import type { VectorSelector } from './ast.ts';
 import { stringValue } from './literal.ts';
 import { isMetricName } from './token.ts';
@@ -66,7 +66,7 @@ function matchType(cursor: TokenCursor): MatchType | undefined {
 function checkRegex(cursor: TokenCursor, pattern: string, start: number): void {
   const position = { start, end: cursor.lastEnd };
   try {
-    cursor.chargeRegex(compileRegex(pattern).programSize, position);
+    cursor.regexes.compile(pattern);
   } catch (error) {
     if (!(error instanceof InvalidRegexError)) throw error;
     cursor.fail(position, error.message);

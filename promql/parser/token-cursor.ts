@@ -1,4 +1,4 @@
-import { REGEX_PROGRAM_SIZE_MAX } from '../../storage/model/regex.ts';
+import { RegexAllowance } from '../../storage/model/regex.ts';
 import { EXPRESSION_DEPTH_MAX } from './ast.ts';
 import type { Position } from './ast.ts';
 import { lex } from './lex.ts';
@@ -11,9 +11,6 @@ interface ErrorContext {
   readonly expected: string;
 }
 
-/** In instructions of compiled programs, about 20 µs each. */
-const REGEX_SIZE_SUM_MAX = 4 * REGEX_PROGRAM_SIZE_MAX;
-
 /**
  * The parser's place in the tokens of one query.
  *
@@ -22,14 +19,16 @@ const REGEX_SIZE_SUM_MAX = 4 * REGEX_PROGRAM_SIZE_MAX;
  */
 export class TokenCursor {
   readonly query: string;
+  /** For the patterns in the text. */
+  readonly regexes: RegexAllowance;
   readonly #tokens: readonly Token[];
   readonly #contexts: ErrorContext[] = [];
   #index = 0;
   #depth = 0;
-  #regexSizeSum = 0;
 
-  constructor(query: string) {
+  constructor(query: string, regexes = new RegexAllowance()) {
     this.query = query;
+    this.regexes = regexes;
     this.#tokens = lex(query);
   }
 
@@ -92,12 +91,6 @@ export class TokenCursor {
     const where = context.place === '' ? '' : ` in ${context.place}`;
     const wanted = context.expected === '' ? '' : `, expected ${context.expected}`;
     this.fail(token, `unexpected ${describeToken(token)}${where}${wanted}`);
-  }
-
-  /** Counts the work of one regular expression; a query with hundreds of large ones would take minutes to compile. */
-  chargeRegex(programSize: number, position: Position): void {
-    this.#regexSizeSum += programSize;
-    if (this.#regexSizeSum > REGEX_SIZE_SUM_MAX) this.fail(position, 'regular expressions of the query are too large together');
   }
 
   fail(position: Position, reason: string): never {

@@ -32,6 +32,9 @@ export class InvalidRegexError extends Error {
  */
 export const REGEX_PROGRAM_SIZE_MAX = 10_000;
 
+/** Of all patterns of one request together: hundreds of large ones would take minutes to compile. */
+const REGEX_SIZE_SUM_MAX = 4 * REGEX_PROGRAM_SIZE_MAX;
+
 /** Classes and names of classes are long for one instruction. */
 const ENGINE_LENGTH_MAX = 2 * REGEX_PROGRAM_SIZE_MAX;
 
@@ -51,16 +54,33 @@ export function compileRegex(pattern: string): CompiledRegex {
   return compileWithEngine(pattern);
 }
 
+/** Compiles the patterns of one request, which are bounded together as well. */
+export class RegexAllowance {
+  #sizeSum = 0;
+
+  /** Throws `InvalidRegexError`, also for a pattern that is too large beside those before it. */
+  compile(pattern: string): CompiledRegex {
+    const compiled = compileRegex(pattern);
+    this.#sizeSum += compiled.programSize;
+    if (this.#sizeSum > REGEX_SIZE_SUM_MAX) throw new InvalidRegexError('regular expressions of the request are too large together');
+    return compiled;
+  }
+}
+
 /** By re2js whatever the pattern. Exported to be compared with. */
 export function compileWithEngine(pattern: string): CompiledRegex {
+  const regex = engineRegex(pattern);
+  return { test: (value) => regex.testExact(value), literals: undefined, programSize: regex.programSize() };
+}
+
+/** The engine's own form of a pattern, which also tells what its groups have matched. Throws `InvalidRegexError`. */
+export function engineRegex(pattern: string): RE2JS {
   if (pattern.length > ENGINE_LENGTH_MAX || estimateProgramSize(pattern) > REGEX_PROGRAM_SIZE_MAX) throw tooLarge();
-  let regex: RE2JS;
   try {
-    regex = RE2JS.compile(pattern, RE2JS.DOTALL);
+    return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
     throw new InvalidRegexError(describeSyntaxError(error));
   }
-  return { test: (value) => regex.testExact(value), literals: undefined, programSize: regex.programSize() };
 }
 
 /** The engine puts the dot's flag before the pattern that it shows. */

@@ -50,6 +50,7 @@ describe('a query that only calculates pauses, and ends there when it was cancel
   f(200, 'abs(abs(abs(x)))');
   f(300, 'x * on (n) x');
   f(100, 'count_values("v", x)');
+  f(0, `${'label_replace('.repeat(4)}x${', "a", "b", "c", "(a?b|c){300}")'.repeat(4)}`);
 });
 
 test('what slices of the steps give is what each step gives alone', async () => {
@@ -75,6 +76,7 @@ test('work has an end, whatever it is spent on', async () => {
   await f('quantile_over_time(0.5, x[1h])');
   await f('sum_over_time(x[1h])');
   await f(`${'abs('.repeat(100)}x${')'.repeat(100)}`);
+  await f('label_replace(x, "a", "b", "c", "(a?b|c){300}")');
   await f('last_over_time(none[1m]) or sum_over_time(vector(1)[1d:1s])');
 });
 

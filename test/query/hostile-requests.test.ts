@@ -73,6 +73,9 @@ describe('much of everything', () => {
   test('patterns that would take for ever', async () => {
     const pattern = encodeURIComponent(`{job=~"${'(a*)*'.repeat(500)}b"}`);
     expect((await ask(`/api/v1/series?match[]=${pattern}`)).json.data).toEqual([]);
+    const large = Array.from({ length: 10 }, (_, i) => `match[]=${encodeURIComponent(`{job=~"(a?b|c){1000}${i}"}`)}`);
+    expect((await ask(`/api/v1/series?${large.slice(0, 5).join('&')}`)).json.data).toEqual([]);
+    await refused(`/api/v1/series?${large.join('&')}`, /regular expressions of the request are too large together$/);
   });
 });
 

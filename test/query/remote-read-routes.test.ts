@@ -172,6 +172,8 @@ describe('remote read', () => {
     await fails(api.ask('/api/v1/read', { method: 'POST', body: 'not snappy at all' }), /^the read request cannot be decoded: /);
     await fails(read(api, [0x0a, 0x05]), /cannot be decoded: remote read: the field at byte 2 reaches beyond its end at byte 2/);
     await fails(read(api, query(0, 1, ['a', '=~', '('])), /^matcher a=~"\(": /);
+    const large = query(0, 1, ['a', '=~', '(a?b|c){1000}']);
+    await fails(read(api, ...Array.from({ length: 10 }, () => large)), /^matcher a=~"\(a\?b\|c\)\{1000\}": regular expressions of the request are too large together$/);
     await fails(read(api, bytesField(1, bytesField(3, varintField(1, 9)))), /matcher type 9/);
     await fails(read(api, varintField(2, 9)), /none of the accepted response types 9/);
     expect(api.shards.callsOf('select')).toBe(0);
