@@ -93,6 +93,7 @@ export class OtlpIngest {
         this.#series.walk(message, walk, this.#batches);
       } catch (error) {
         this.#batches.finish();
+        this.#batches.takeBackMetadata();
         throw error;
       }
       return this.#batches.finish();
@@ -103,8 +104,13 @@ export class OtlpIngest {
         this.#series.walk(this.#messageOf(plainBody, encoding), walk, finder);
         return sources.map((source) => finder.labelsOf(source));
       });
-    this.#gate.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
-    held.hold(messageBytes(batches));
+    try {
+      this.#gate.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
+      held.hold(messageBytes(batches));
+    } catch (error) {
+      this.#batches.takeBackMetadata();
+      throw error;
+    }
     const refusedHere = rejections.samples;
     const [counts] = await Promise.all([
       Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),

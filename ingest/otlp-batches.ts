@@ -30,6 +30,8 @@ const NO_IDS = new Uint32Array(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 const INITIAL_SERIES = 4096;
+/** In a metric's entry, as at first: no period has this number. */
+const NOT_NOTED = 0;
 
 /** What has been collected of a request. */
 export interface CollectedRequest {
@@ -62,6 +64,8 @@ export class OtlpBatches implements OtlpSeriesSink {
   /** What a metric's entry holds when its metadata has been noted lately. */
   #metadataPeriod = 0;
   #timesForgotten = 0;
+  /** Entries of the metrics whose metadata this request has made. */
+  #notedMetrics: number[] = [];
   #outgoing: OutgoingBatch[] = [];
   #metadata: MetadataEntry[] = [];
   /** Number of the next series. */
@@ -110,6 +114,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     if (this.#refusedPoints.size > 0) this.#refusedPoints = new Set();
     this.#outgoing = [];
     this.#metadata = [];
+    this.#notedMetrics = [];
     while (this.#batches.length < shards.shardCount) this.#batches.push(new SampleBatch());
     for (const batch of this.#batches) batch.clear();
     this.#open = undefined;
@@ -130,7 +135,12 @@ export class OtlpBatches implements OtlpSeriesSink {
     return collected;
   }
 
-  /** What has been handed out was not noted after all: all of it comes again. */
+  /** The request that came last is given up before its metadata is noted: that comes again. Not across an `await`. */
+  takeBackMetadata(): void {
+    for (const metric of this.#notedMetrics) this.#cache.setWord(metric, NOT_NOTED);
+  }
+
+  /** What has been handed out was not noted after all, of whatever request: all metadata comes again. */
   forgetMetadata(): void {
     this.#timesForgotten++;
   }
@@ -231,6 +241,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     if (this.#open === undefined) return;
     this.#countSample();
     this.#open.addSample(timestampMs, bitsLow, bitsHigh, startMs);
+    if (this.#open.isFull(this.#limits)) this.#cut(this.#open);
   }
 
   histogram(timestampMs: number, payload: Uint8Array, startMs: number): void {
@@ -258,6 +269,13 @@ export class OtlpBatches implements OtlpSeriesSink {
 
   warn(reason: () => string): void {
     this.#rejections.add('bad-data', 0, reason);
+  }
+
+  /** The rest of the open series, of which `target_info` may have many samples, goes on in the next batch. */
+  #cut(batch: SampleBatch): void {
+    batch.endSeries();
+    this.#send(batch, this.#openShard);
+    batch.beginSeries(this.#source - 1, this.#ids);
   }
 
   #send(batch: SampleBatch, shard: number): void {
@@ -340,6 +358,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     if (this.#metric !== UNKNOWN) {
       if (this.#cache.word(this.#metric) === this.#metadataPeriod) return;
       this.#cache.setWord(this.#metric, this.#metadataPeriod);
+      this.#notedMetrics.push(this.#metric);
     }
     const entry = this.#labels.metadata();
     if (entry !== undefined) this.#metadata.push(entry);

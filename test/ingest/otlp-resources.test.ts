@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { HeldMemory } from '../../ingest/request-memory.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { attributes, gauge, metricsRequest, numberPoint, resourceMetrics, sum, type AttributeValue, type Scope } from '../proto/otlp-fields.ts';
@@ -115,4 +118,42 @@ test('metadata is noted once, and again when it is another', async () => {
   expect(stack.shards.calls.get('noteMetadata')).toBe(1);
   await stack.write(request('Bytes moved about.'));
   expect(stack.shards.calls.get('noteMetadata')).toBe(2);
+});
+
+describe('metadata of a request that is given up comes with the next one', () => {
+  const request = (value: number): number[] => resourceMetrics({}, [gauge('g', [numberPoint({ timeMs: NOW_MS + value, value })], { description: 'help' })]);
+  const noted = (stack: OtlpStack): number | undefined => stack.shards.calls.get('noteMetadata');
+
+  test('which cannot be decoded to its end', async () => {
+    const stack = new OtlpStack();
+    await expect(stack.write(Uint8Array.from([...metricsRequest(request(1)), 10, 5]))).rejects.toMatchObject({ kind: 'bad-data' });
+    await stack.write(metricsRequest(request(1)));
+    expect(noted(stack)).toBe(1);
+  });
+
+  test('which there is no memory for', async () => {
+    const stack = new OtlpStack();
+    const full: HeldMemory = { hold: () => { throw new VarveError('overloaded', 'full'); }, drop: () => {} };
+    await expect(stack.write(metricsRequest(request(1)), 'protobuf', full)).rejects.toMatchObject({ kind: 'overloaded' });
+    expect(noted(stack)).toBeUndefined();
+    for (let i = 1; i < 3; i++) await stack.write(metricsRequest(request(i)));
+    expect(noted(stack)).toBe(1);
+  });
+
+  test('whose tenant may not send more now', async () => {
+    const stack = new OtlpStack({ tenantLimits: '{"*":{"samplesPerRequestMax":1}}' });
+    await expect(stack.write(metricsRequest(request(1), request(2)))).rejects.toMatchObject({ kind: 'too-large' });
+    await stack.write(metricsRequest(request(1)));
+    expect(noted(stack)).toBe(1);
+  });
+});
+
+test('target_info goes on in another batch where one is full', async () => {
+  const stack = new OtlpStack({ limits: limitsWith({ batchSamplesMax: 10 }) });
+  const points = Array.from({ length: 9 }, (_, i) => numberPoint({ timeMs: NOW_MS - i * 1_000_000, value: i, attributes: { i: String(i) } }));
+  const outcome = await stack.write(metricsRequest(resourceMetrics(SERVICE, [gauge('g', points)]), resourceMetrics({ ...SERVICE, zone: 'z' }, [gauge('h', points)])));
+  expect(outcome.rejections.reasons()).toBe('');
+  const target = stack.stored().find((line) => line.startsWith('target_info'))!;
+  expect(target.match(/=1/g)).toHaveLength(Math.ceil(8_000_000 / (LIMITS.lookbackMs / 2)) + 1);
+  expect(stack.stored()).toHaveLength(19);
 });

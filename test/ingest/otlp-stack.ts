@@ -2,6 +2,7 @@ import { Admission } from '../../ingest/admission.ts';
 import { OtlpIngest, type OtlpEncoding, type OtlpOutcome } from '../../ingest/from-otlp.ts';
 import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
+import type { HeldMemory } from '../../ingest/request-memory.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { formatHistogram } from '../../storage/model/histogram-text.ts';
@@ -27,21 +28,21 @@ export class OtlpStack {
   readonly clock = new FixedClock(NOW_MS);
   readonly #router: ShardRouter;
 
-  constructor({ shardCount = 1, options = {}, limits = LIMITS, ha }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS; ha?: HaConfig } = {}) {
+  constructor({ shardCount = 1, options = {}, limits = LIMITS, tenantLimits, ha }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS; tenantLimits?: string; ha?: HaConfig } = {}) {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
     this.ingest = new OtlpIngest({
       clock: this.clock,
-      gate: new WriteGate(new Admission(readTenantLimits(undefined), limits, this.clock), ha === undefined ? undefined : new HaTracker(ha, limits, this.clock, this.counters)),
+      gate: new WriteGate(new Admission(readTenantLimits(tenantLimits), limits, this.clock), ha === undefined ? undefined : new HaTracker(ha, limits, this.clock, this.counters)),
       limits,
       options: { ...OTLP_DEFAULTS, ...options },
       metadata: new MetadataSink(limits, this.clock, new Counters()),
     });
   }
 
-  async write(body: Uint8Array, encoding: OtlpEncoding = 'protobuf'): Promise<OtlpOutcome> {
+  async write(body: Uint8Array, encoding: OtlpEncoding = 'protobuf', held?: HeldMemory): Promise<OtlpOutcome> {
     // A copy each time, as a decompressor makes it.
-    return this.ingest.write(await this.#router.tenant('default'), () => body.slice(), encoding);
+    return this.ingest.write(await this.#router.tenant('default'), () => body.slice(), encoding, held);
   }
 
   /** Everything in all shards, a line a series: `name{…} at=value`, times from NOW_MS, `[start]` in front of values that have one. */
