@@ -94,7 +94,12 @@ export class LabelledBatches {
     this.#cutWhenFull();
   }
 
+  /** One out of bounds is refused like a sample, of which it is none. */
   exemplar(timestampMs: number, value: number, labels: Labels): void {
+    if (this.#times.isOutside(timestampMs)) {
+      this.#rejections.add('bad-data', 0, () => `${this.#name()}: an exemplar: ${this.#times.refusal(timestampMs)}`);
+      return;
+    }
     const [low, high] = float64Bits(value) as unknown as [number, number];
     this.#batch().addExemplar(timestampMs, low, high, labels);
   }

@@ -175,6 +175,13 @@ describe('OpenMetrics', () => {
     expect(stack.stored()).toEqual(['a 0=1', 'b 0=1']);
   });
 
+  test('an exemplar of the far future costs the exemplar', async () => {
+    const stack = new ImportStack();
+    const outcome = await stack.openMetrics(`a_total 1 ${NOW_MS / 1000} # {t="1"} 1 9000000000000\nb_total 2 ${NOW_MS / 1000} # {} 1 4000000000\n# EOF\n`);
+    expect(outcome.stored).toEqual({ samples: 2, histograms: 0, exemplars: 0 });
+    expect(outcome.rejections.reasons()).toMatch(/a_total: an exemplar: out of bounds: .*b_total: an exemplar: out of bounds/);
+  });
+
   test('a bad exemplar costs the exemplar', async () => {
     const stack = new ImportStack();
     // A name of capitals sorts before those of small letters and underscores.

@@ -90,6 +90,18 @@ test('what is too old, too far ahead or too large is refused and named, the rest
   expect(stored()).toEqual([['m{a="b"}', [`${NOW_MS}:3ff00000:0`]]]);
 });
 
+test('an exemplar out of bounds is refused and named, and costs nothing else', async () => {
+  const { batches, rejections, stored } = await open();
+  batches.begin(series('m', { a: 'b' }));
+  batches.float(NOW_MS, 1);
+  for (const timestampMs of [NOW_MS + LIMITS.timestampAheadMsMax + 1, NOW_MS - LIMITS.hotWindowMs - 1, Number.MAX_SAFE_INTEGER, NOW_MS]) batches.exemplar(timestampMs, 1, []);
+  batches.end();
+  expect(await batches.flush()).toEqual({ samples: 1, histograms: 0, exemplars: 1 });
+  expect(rejections.samples).toBe(0);
+  expect(rejections.message(1)).toMatch(/an exemplar: out of bounds: .*an exemplar: too old: .*an exemplar: out of bounds/);
+  expect(stored()).toEqual([['m{a="b"}', [`${NOW_MS}:3ff00000:0`]]]);
+});
+
 test('a float that would pass for a histogram is any NaN', async () => {
   const { batches, stored } = await open();
   batches.begin(series('m'));
