@@ -154,7 +154,7 @@ export class OtlpSeries implements MetricsVisitor {
       return;
     }
     const isStale = point.hasNoRecordedValue;
-    sink.begin(0, this.#isDelta && !isStale);
+    sink.begin(0, this.#isDelta);
     if (isStale) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.float(point.timeMs, point.bitsLow, point.bitsHigh, startOf(point));
     this.#exemplarsOf(point, Infinity);
@@ -219,7 +219,7 @@ export class OtlpSeries implements MetricsVisitor {
     for (let i = 0; i <= boundCount; i++) {
       const isLast = i === boundCount;
       const bound = isLast ? Infinity : bounds.values[i]!;
-      sink.begin(FIRST_NUMBER_PART + i, this.#isDelta && !point.hasNoRecordedValue);
+      sink.begin(FIRST_NUMBER_PART + i, this.#isDelta);
       if (point.hasNoRecordedValue) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
       else this.#float(point.timeMs, partValues[FIRST_NUMBER_PART + i]!, startOf(point));
       while (exemplar < exemplars.length && (isLast || exemplars[exemplar]!.value <= bound)) sink.exemplar(exemplars[exemplar++]!);
@@ -247,7 +247,7 @@ export class OtlpSeries implements MetricsVisitor {
       bits[i * 2] = STALE_BITS_LOW;
       bits[i * 2 + 1] = STALE_BITS_HIGH;
     }
-    this.#sink.floats(part, count, false, point.timeMs, bits, 0);
+    this.#sink.floats(part, count, this.#isDelta, point.timeMs, bits, 0);
   }
 
   #native(point: HistogramPoint | ExponentialPoint, field: number, convert: () => Uint8Array | { readonly invalid: string }): void {
@@ -263,7 +263,7 @@ export class OtlpSeries implements MetricsVisitor {
     }
     const sink = this.#sink;
     sink.point(point, field, WHOLE_POINT);
-    sink.begin(0, this.#isDelta && !isStale);
+    sink.begin(0, this.#isDelta);
     if (payload === undefined) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.histogram(point.timeMs, payload, startOf(point));
     if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);

@@ -23,7 +23,7 @@ export interface LateSample extends SummedSample {
   readonly raised: readonly Sum[];
 }
 
-/** `known`: it has been added before. `refused`: it has not, and can no longer be. */
+/** `known`: it has been added before, or is a marker where a sum is. `refused`: it has not, and can no longer be. */
 export type DeltaOutcome = SummedSample | LateSample | 'known' | 'refused';
 
 /** What is committed of a series. */
@@ -78,8 +78,8 @@ export class DeltaSums {
   }
 
   add(ref: number, timestampMs: number, bitsLow: number, bitsHigh: number, payload: Uint8Array | undefined, startMs: number): DeltaOutcome {
-    // A stale marker is no difference; it ends the series where it stands, and the sum goes on behind it.
-    if (isMarker({ bitsLow, bitsHigh })) return { bitsLow, bitsHigh, payload: undefined, startMs };
+    // A stale marker is no difference; it ends the series where it stands, and the sum goes on behind it. In place of a sum it would take that away.
+    if (isMarker({ bitsLow, bitsHigh })) return this.#hasSumAt(ref, timestampMs) ? 'known' : { bitsLow, bitsHigh, payload: undefined, startMs };
     const difference = { timestampMs, bitsLow, bitsHigh, payload, startMs };
     const sum = this.#sums.get(ref) ?? this.#stored(ref, Infinity);
     if (sum !== undefined && timestampMs <= sum.timestampMs) return this.#addLate(ref, sum, difference);
@@ -112,7 +112,7 @@ export class DeltaSums {
     if (timestampMs === newest.timestampMs || uncommitted?.has(timestampMs) === true) return 'known';
     const later = this.#readFrom(ref, timestampMs);
     if (later === undefined) return 'refused';
-    if (later.samples.some((sample) => sample.timestampMs === timestampMs)) return 'known';
+    if (later.samples.some((sample) => sample.timestampMs === timestampMs && !isMarker(sample))) return 'known';
     if (this.#raised >= this.#limits.deltaRaisedSamplesMax || (uncommitted?.size ?? 0) > UNCOMMITTED_SUMS_MAX) return 'refused';
     const before = this.#sumBefore(ref, timestampMs, later);
     const sums = this.#sumsAfter(ref, timestampMs, later);
@@ -171,6 +171,14 @@ export class DeltaSums {
     if (reads > READS_MAX) return undefined;
     this.#reads.set(ref, reads);
     return (this.#later = { ref, fromMs: timeMs, ...this.#committed.from(ref, timeMs, LATER_SAMPLES_MAX) });
+  }
+
+  #hasSumAt(ref: number, timeMs: number): boolean {
+    const newest = this.#sums.get(ref);
+    if (newest !== undefined && newest.timestampMs <= timeMs) return newest.timestampMs === timeMs;
+    if (this.#uncommitted.get(ref)?.has(timeMs) === true) return true;
+    const sample = this.#committed.lastAt(ref, timeMs);
+    return sample?.timestampMs === timeMs && !isMarker(sample);
   }
 
   #sumBefore(ref: number, timeMs: number, { samples }: Later): Sum | undefined {

@@ -66,6 +66,14 @@ describe('differences', () => {
     expect(dump(reopened())).toEqual(sums([10, 1], [20, STALE], [30, STALE], [40, 3]));
   });
 
+  test('stay where a stale marker comes at their time, and what has been summed with them', () => {
+    const { store, reopened } = open();
+    write(store, deltas([10, 1], [20, 2], [20, STALE]));
+    write(reopened(), deltas([10, STALE], [20, STALE], [30, 4], [30, STALE]));
+    write(reopened(), deltas([40, 8]));
+    expect(dump(reopened())).toEqual(sums([10, 1], [20, 3], [30, 7], [40, 15]));
+  });
+
   test('begin anew behind a deletion, whoever remembers what was there', () => {
     const { store, reopened } = open();
     write(store, deltas([10, 1], [20, 2]));

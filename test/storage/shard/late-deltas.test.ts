@@ -55,6 +55,14 @@ describe('a difference that comes behind newer ones', () => {
     expect(next.stats().counters).toMatchObject({ deltas_refused_by_order_total: 0, delta_sums_raised_total: 2 });
   });
 
+  test.each(['log', 'woken'] as const)('takes the place of a stale marker of its time (%s)', (where) => {
+    const { store, reopened } = open();
+    write(store, deltas([10, 1], [20, STALE], [30, 2]));
+    const next = where === 'log' ? store : reopened();
+    for (let i = 0; i < 2; i++) expect(write(next, deltas([20, 8]))).toMatchObject({ samplesStored: 1, refusals: [] });
+    expect(dump(next)).toEqual(sums([10, 1], [20, 9], [30, 11]));
+  });
+
   test('is added once, too, in one batch and one commit with what it comes behind', () => {
     const { store, reopened } = open();
     const [first, second] = [deltas([30, 1], [10, 2], [40, 4], [20, 8]), deltas([20, 8], [35, 16], [10, 2])].map((batch) => fullMessage(batch));
