@@ -8,8 +8,11 @@ import type { TenantShards } from '../storage/shard-router.ts';
 
 type MetadataLimits = Pick<
   typeof LIMITS,
-  'metadataHelpBytesMax' | 'metadataUnitBytesMax' | 'labelValueBytesMax' | 'metadataRenewMs' | 'metadataCacheCharactersMax' | 'metadataPageCharactersTarget'
+  'metadataHelpBytesMax' | 'metadataUnitBytesMax' | 'labelValueBytesMax' | 'metadataRenewMs' | 'metadataCacheBytesMax' | 'metadataPageCharactersTarget'
 >;
+
+/** What an entry takes beside its characters: short ones are hardly anything else. */
+const KNOWN_ENTRY_BYTES = 128;
 
 const utf8 = new TextEncoder();
 const utf8Text = new TextDecoder();
@@ -30,7 +33,7 @@ export class MetadataSink {
     this.#limits = limits;
     this.#clock = clock;
     this.#counters = counters;
-    this.#known = new LruCache(limits.metadataCacheCharactersMax);
+    this.#known = new LruCache(limits.metadataCacheBytesMax);
   }
 
   /** Resolves when all entries that can be kept are durable; a throw means that some may not be, and noting them again is harmless. */
@@ -40,7 +43,7 @@ export class MetadataSink {
     let characters = 0;
     const send = async (): Promise<void> => {
       const { replaced } = await shards.catalog((catalog) => catalog.noteMetadata({ version: CATALOG_RPC_VERSION, entries: [...fresh.values()] }));
-      for (const key of fresh.keys()) this.#known.set(key, nowMs, key.length);
+      for (const key of fresh.keys()) this.#known.set(key, nowMs, key.length + KNOWN_ENTRY_BYTES);
       this.#counters.add('varve_ingest_metadata_stored_total', {}, fresh.size);
       if (replaced > 0) this.#counters.add('varve_ingest_metadata_replaced_total', {}, replaced);
       fresh.clear();
@@ -72,9 +75,9 @@ export class MetadataSink {
   }
 }
 
-/** Lengths in front keep one field from imitating the next. */
+/** Lengths in front keep one field from imitating the next. Joined, it is one run of characters: a template's text would keep its parts, and twice the memory. */
 function keyOf(tenant: string, { metric, type, unit, help }: MetadataEntry): string {
-  return `${tenant.length}:${metric.length}:${unit.length}:${tenant}${metric}${unit}${type} ${help}`;
+  return [tenant.length, ':', metric.length, ':', unit.length, ':', tenant, metric, unit, type, ' ', help].join('');
 }
 
 function isLonger(text: string, bytesMax: number): boolean {

@@ -76,13 +76,19 @@ export class ShardRouter {
       callObject(() => body(this.#namespaces.catalog(`${tenant}/catalog`)), `catalog of ${tenant}`);
     const routing = await catalog<TenantRouting>((stub) => stub.routing(this.#defaultShardCount));
     const map = must(routing.shardMaps.at(-1), 'a tenant without a shard map');
-    const askFiles = (request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> => catalog((stub) => stub.archiveFiles(request));
-    const files = this.#openArchive?.(askFiles, tenant);
-    const warm = this.#openWarm?.({ files: askFiles, days: (request) => catalog((stub) => stub.rollupDays(request)) }, tenant);
-    const shardNames = Array.from({ length: map.shardCount }, (_, shard) => `${map.epoch}/${shard}`);
+    const openTier = (): ArchiveTier | undefined => {
+      const askFiles = (request: ArchiveFilesRequest): Promise<ArchiveFilesAnswer> => catalog((stub) => stub.archiveFiles(request));
+      const files = this.#openArchive?.(askFiles, tenant);
+      const warm = this.#openWarm?.({ files: askFiles, days: (request) => catalog((stub) => stub.rollupDays(request)) }, tenant);
+      return files && { files, warm, shardNames: Array.from({ length: map.shardCount }, (_, shard) => `${map.epoch}/${shard}`) };
+    };
+    // Of thousands of tenants, few are asked for what is in their archive.
+    let archive: ArchiveTier | undefined;
     return {
       tenant,
-      archive: files && { files, warm, shardNames },
+      get archive() {
+        return (archive ??= openTier());
+      },
       secret: new Uint8Array(routing.seriesHashKey),
       hasher: new SeriesHasher(new Uint8Array(routing.seriesHashKey)),
       shardCount: map.shardCount,

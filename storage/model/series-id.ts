@@ -14,6 +14,20 @@ export const SERIES_HASH_KEY_BYTES = 16;
 
 const utf8 = new TextEncoder();
 
+/** Names and values of a series, and so many bytes of the fold for each: its hash. */
+const TEXTS_MAX = 512;
+const TEXT_HASH_BYTES = SERIES_ID_WORDS * 4;
+
+/**
+ * What a hash is made in, of all hashers: an isolate remembers those of thousands of tenants, and eight KiB for each would be most of its memory.
+ * Nothing is in use here between two calls but the fold of `foldedBy`, for its `rehashLabels`.
+ */
+const fold = new DataView(new ArrayBuffer(TEXT_HASH_BYTES * TEXTS_MAX));
+let foldedBy: SeriesHasher | undefined;
+/** A text's bytes, twice. */
+let textBytes = new Uint8Array(1024);
+let textView = new DataView(textBytes.buffer);
+
 export class SeriesHasher {
   readonly #key0: number;
   readonly #key1: number;
@@ -21,12 +35,8 @@ export class SeriesHasher {
   readonly #key3: number;
   /** The result of the last call: low, high, check. */
   readonly words = new Uint32Array(SERIES_ID_WORDS);
-  readonly #fold: DataView;
-  /** How much of it the last labels took. */
+  /** How much of the fold the last labels took. */
   #foldEnd = 0;
-  /** A text's bytes, twice. */
-  #textBytes = new Uint8Array(1024);
-  #text = new DataView(this.#textBytes.buffer);
 
   /** `key` is 16 random bytes, kept by the catalog for as long as the tenant exists. */
   constructor(key: Uint8Array) {
@@ -36,7 +46,6 @@ export class SeriesHasher {
     this.#key1 = view.getUint32(4, true) | 0;
     this.#key2 = view.getUint32(8, true) ^ 0x6c796765;
     this.#key3 = view.getUint32(12, true) ^ 0x74656462;
-    this.#fold = new DataView(new ArrayBuffer(SERIES_ID_WORDS * 4 * 512));
   }
 
   /** Hashes `view`'s bytes from `start` to `end` into `words`. */
@@ -72,40 +81,42 @@ export class SeriesHasher {
 
   /** The id of a label set into `words`. `labels` are sorted, unique and without empty values. At most 256 labels. */
   hashLabels(labels: Labels): void {
-    if (labels.length > 512) throw new Error(`BUG: ${labels.length / 2} labels to hash`);
+    if (labels.length > TEXTS_MAX) throw new Error(`BUG: ${labels.length / 2} labels to hash`);
     for (let i = 0; i < labels.length; i++) this.#foldText(i, labels[i]!);
-    this.#foldEnd = labels.length * SERIES_ID_WORDS * 4;
-    this.hashSpan(this.#fold, 0, this.#foldEnd);
+    this.#foldEnd = labels.length * TEXT_HASH_BYTES;
+    foldedBy = this;
+    this.hashSpan(fold, 0, this.#foldEnd);
   }
 
-  /** The id into `words` of the labels that were hashed last, with `text` in place of the one at `index`. */
+  /** The id into `words` of the labels that were hashed last, by this hasher and no other, with `text` in place of the one at `index`. */
   rehashLabels(index: number, text: string): void {
+    if (foldedBy !== this) throw new Error('BUG: another hasher has hashed labels since');
     this.#foldText(index, text);
-    this.hashSpan(this.#fold, 0, this.#foldEnd);
+    this.hashSpan(fold, 0, this.#foldEnd);
   }
 
   #foldText(index: number, text: string): void {
-    const length = this.#writeText(text);
-    this.hashSpan(this.#text, 0, length);
-    for (let word = 0; word < SERIES_ID_WORDS; word++) this.#fold.setUint32((index * SERIES_ID_WORDS + word) * 4, this.words[word]!, true);
+    const length = writeText(text);
+    this.hashSpan(textView, 0, length);
+    for (let word = 0; word < SERIES_ID_WORDS; word++) fold.setUint32(index * TEXT_HASH_BYTES + word * 4, this.words[word]!, true);
   }
+}
 
-  /** Puts a text's UTF-8 where it is hashed, and answers with its length. */
-  #writeText(text: string): number {
-    const { length } = text;
-    if (this.#textBytes.length < length * 3) {
-      this.#textBytes = new Uint8Array(length * 3);
-      this.#text = new DataView(this.#textBytes.buffer);
-    }
-    const bytes = this.#textBytes;
-    // Nearly all are short and ASCII: a call of the encoder costs more than this loop.
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit >= 0x80) return utf8.encodeInto(text, bytes).written;
-      bytes[i] = unit;
-    }
-    return length;
+/** Puts a text's UTF-8 where it is hashed, and answers with its length. */
+function writeText(text: string): number {
+  const { length } = text;
+  if (textBytes.length < length * 3) {
+    textBytes = new Uint8Array(length * 3);
+    textView = new DataView(textBytes.buffer);
   }
+  const bytes = textBytes;
+  // Nearly all are short and ASCII: a call of the encoder costs more than this loop.
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return utf8.encodeInto(text, bytes).written;
+    bytes[i] = unit;
+  }
+  return length;
 }
 
 /** The last word and the finish: one compression round, then three rounds for the first word squeezed out and two for each further one. */

@@ -116,8 +116,8 @@ export const LIMITS = {
   metadataUnitBytesMax: 256,
   /** What is sent again and again is written again once in this time, so that what is in use is never the oldest. */
   metadataRenewMs: 24 * HOUR_MS,
-  /** Entries that a Worker knows to be stored, in characters: 4 MB; about 20,000 of them. */
-  metadataCacheCharactersMax: 2 * MIB,
+  /** Entries that a Worker knows to be stored, of characters that take a byte each, and 128 more for the entry: about 20,000 of them. */
+  metadataCacheBytesMax: 5 * MIB,
   /** Characters of entries in one call to or from the catalog. */
   metadataPageCharactersTarget: 1 * MIB,
 
@@ -351,8 +351,8 @@ export const LIMITS = {
   // —— tenants and keys ——
   /** Mimir's limit on a tenant's name. */
   tenantNameBytesMax: 150,
-  /** Tenants whose routing a Worker remembers: a few hundred bytes each. */
-  tenantsOpenMax: 10_000,
+  /** Tenants whose routing a Worker remembers: 1.6 KiB each, and 0.7 more once its archive has been read, so some 7 MiB. Another one costs a call of its catalog. */
+  tenantsOpenMax: 4_000,
   /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
   objectIdsMax: 1000,
   /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */

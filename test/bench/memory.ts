@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { join } from 'node:path';
 import type { Labels } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -7,6 +5,7 @@ import { HotStore } from '../../storage/shard/hot-store.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { Sandbox } from '../processes/sandbox.ts';
 import { VARVE_VERSION } from '../processes/varve-command.ts';
@@ -97,19 +96,6 @@ function readEverything(store: HotStore, startMs: number, endMs: number): void {
     if (!answer.more) return;
     for (const { labels } of readSelectPage(answer.page)) after = labels;
   }
-}
-
-const collect = ((): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-})();
-
-function liveBytes(): number {
-  // Twice: what a first one finds unreachable may hold on to buffers outside the heap.
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }
 
 /** The bounds in storage/runtime/limits.ts, each with the bytes of an entry that it states. */

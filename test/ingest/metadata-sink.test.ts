@@ -2,10 +2,12 @@ import { expect, test } from 'vitest';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import { familyOfSeries } from '../../storage/model/metadata.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter, type TenantShards } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
 import { MemoryShards } from '../fakes/memory-shards.ts';
 
 const HOUR_MS = 3_600_000;
@@ -47,6 +49,20 @@ class Stack {
 function entry(metric: string, help = 'h', unit = ''): MetadataEntry {
   return { metric, type: 'gauge', help, unit };
 }
+
+test('what is known of short entries and of long ones takes what the limit says', async () => {
+  for (const help of ['', 'What it counts, in a sentence of the usual length, and then some more.']) {
+    const sink = new MetadataSink(LIMITS, new FixedClock(0), new Counters());
+    const catalog = async () => ({ replaced: 0 }) as never;
+    const before = liveBytes();
+    await sink.note({ tenant: 'a', catalog } as unknown as TenantShards, Array.from({ length: 100_000 }, (_, i) => entry(`m${i}`, help)));
+    const bytes = liveBytes() - before;
+    expect(bytes).toBeGreaterThan(LIMITS.metadataCacheBytesMax / 2);
+    expect(bytes).toBeLessThan(LIMITS.metadataCacheBytesMax * 1.5);
+    // It is needed until here.
+    await sink.note({ tenant: 'a', catalog } as unknown as TenantShards, []);
+  }
+});
 
 test('what is new goes to the catalog once, what is known nowhere until it needs renewing', async () => {
   const stack = new Stack();

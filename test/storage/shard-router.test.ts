@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { ShardRouter } from '../../storage/shard-router.ts';
+import type { TenantArchive } from '../../storage/archive/tenant-archive.ts';
+import { ShardRouter, type ObjectNamespaces } from '../../storage/shard-router.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
 import { MemoryShards, type CallFault } from '../fakes/memory-shards.ts';
 
 test('a tenant’s routing is asked for once, also by many at a time one after the other, and stays as it was made', async () => {
@@ -28,6 +30,21 @@ test('tenants have keys and shards of their own', async () => {
   );
   expect(words[0]).not.toBe(words[1]);
   expect(namespaces.shardNames).toEqual(['a/shard/1/0', 'b/shard/1/0']);
+});
+
+test('a tenant takes two KiB, also where there is an archive that nobody reads', async () => {
+  const routing = { shardMaps: [{ epoch: 1, shardCount: 4 }], seriesHashKey: new ArrayBuffer(16) };
+  const namespaces = { catalog: () => ({ routing: async () => routing }), shard: () => ({}) } as unknown as ObjectNamespaces;
+  let opened = 0;
+  const router = new ShardRouter(namespaces, 4, () => ({ opened: ++opened }) as unknown as TenantArchive);
+  const before = liveBytes();
+  for (let i = 0; i < 1_000; i++) await router.tenant(`tenant-${i}`);
+  expect((liveBytes() - before) / 1_000).toBeLessThan(2_048);
+  expect(opened).toBe(0);
+  const tenant = await router.tenant('tenant-7');
+  expect(tenant.archive?.files).toBe(tenant.archive?.files);
+  expect(tenant.archive?.shardNames).toEqual(['1/0', '1/1', '1/2', '1/3']);
+  expect(opened).toBe(1);
 });
 
 test('a catalog that fails is asked again by the next caller', async () => {

@@ -71,13 +71,24 @@ test('labels hashed again with another text in one place are as if hashed anew',
   const texts = ['', 'x', 'é', '\ud800', 'y'.repeat(63), 'y'.repeat(64), 'y'.repeat(65), `${'y'.repeat(63)}é`, 'z'.repeat(3000), '1'];
   const labels = ['__name__', 'up', 'a', 'b', 'le', '0.5'];
   hasher.hashLabels(labels);
-  for (const text of texts) {
-    for (const index of [1, 5]) {
+  const rehashed = texts.flatMap((text) =>
+    [1, 5].map((index) => {
       labels[index] = text;
       hasher.rehashLabels(index, text);
-      expect([...hasher.words].join(':'), `${text} at ${index}`).toBe(idOf(labels, new SeriesHasher(key)));
-    }
-  }
+      return { labels: [...labels], id: [...hasher.words].join(':') };
+    }),
+  );
+  for (const { labels: changed, id } of rehashed) expect(id, changed.join(' ')).toBe(idOf(changed, new SeriesHasher(key)));
+});
+
+test('only who hashed the last labels may hash them again', () => {
+  const another = new SeriesHasher(new Uint8Array(16).fill(9));
+  hasher.hashLabels(['a', 'b']);
+  another.hashLabels(['a', 'b']);
+  another.rehashLabels(1, 'c');
+  expect([...another.words].join(':')).toBe(idOf(['a', 'c'], another));
+  hasher.hashLabels(['a', 'b']);
+  expect(() => another.rehashLabels(1, 'c')).toThrow('BUG');
 });
 
 test('another key gives other ids, whichever of its bits is changed', () => {
