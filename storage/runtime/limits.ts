@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
 import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
 import { QUERY_LIMITS } from './query-limits.ts';
 import { UPKEEP_LIMITS } from './upkeep-limits.ts';
@@ -192,15 +193,7 @@ export const LIMITS = {
    * other half to add those for which that is too much to the newest sample alone. What a Collector sends after an hour has some thousands.
    */
   deltaRaisedSamplesMax: 32 * KIB,
-  /** Batches that arrived behind an open commit and are written in one turn, in as few WAL rows as they fit in. */
-  groupCommitBatchesMax: 64,
-  /**
-   * Messages of batches that have no answer yet: 400 common ones, or half a second at a shard's full speed, which is longer than commits and seals
-   * take. With more, senders are asked to come again; a message that is alone is taken.
-   */
-  groupCommitBytesMax: 16 * MIB,
-  /** What a call that waits for its commit takes beside its message. */
-  groupCommitCallBytes: 1 * KIB,
+  ...GROUP_COMMIT_LIMITS,
   /** With this many WAL rows the log is sealed, which frees them. Reading them back is what waking costs. */
   walSlotsMax: 4096,
   /** About so many rows stay for the change feed behind seals, never fewer than half: a full log of common batches, 6 MB. */
@@ -425,6 +418,7 @@ assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples 
 assert(LIMITS.batchBytesMax + LIMITS.histogramBytesMax <= LIMITS.sqlRowBytesMax, 'a batch fits one row');
 assert(LIMITS.batchSamplesMax + LIMITS.deltaRaisedSamplesMax <= LIMITS.logEntriesMax * LIMITS.logRoomShare, 'a batch fits the room that a log has while it is sealed');
 assert(LIMITS.batchSamplesMax <= LIMITS.storeLogEntriesMax, 'a batch fits the log of a store');
+assert(LIMITS.sqlRowBytesMax * 2 <= LIMITS.groupCommitBytesMax, 'a group that waits for company leaves room for it');
 assert(LIMITS.hotRetentionMs >= LIMITS.hotWindowMs + HOUR_MS, 'what is accepted can be read for an hour');
 assert(LIMITS.mergeSamplesMax >= LIMITS.mergeFanIn * LIMITS.logEntriesMax, 'full logs can be merged');
 assert(LIMITS.seriesBlockBytesTarget * 1.5 <= LIMITS.sqlRowBytesMax, 'a series block fits one row');

@@ -1,3 +1,5 @@
+import type { Linger } from './linger.ts';
+
 export interface GroupCommitLimits<Item> {
   /** Items that are written together. */
   readonly itemsMax: number;
@@ -14,14 +16,16 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Natural group commit: what arrives while a commit is open waits, and goes into the next one together. Who arrives alone is written at
- * once. There are no timers: nothing waits for company, and an idle object is not kept awake. Who finds too much waiting is sent away at once;
- * who is alone never is.
+ * Group commit: what arrives while a commit is open waits, and goes into the next one together. A group that is smaller than the one before
+ * waits a little for company (linger.ts), with nothing written that reads would wait for, and with a timer only for as long as calls are
+ * open: an idle object is not kept awake. Who arrives alone is written at once. Who finds too much waiting is sent away at once; who is alone
+ * never is.
  */
 export class GroupCommit<Item, Answer> {
   readonly #write: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #committed: () => Promise<void>;
   readonly #limits: GroupCommitLimits<Item>;
+  readonly #linger: Linger;
   #waiting: Waiting<Item, Answer>[] = [];
   #bytes = 0;
   #isOpen = false;
@@ -30,10 +34,11 @@ export class GroupCommit<Item, Answer> {
    * `write` writes items together before it first awaits, and comes to an answer for each, in their order; `committed` resolves when what was
    * written is durable. Answers need not wait for that: the runtime holds them back until it is.
    */
-  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, limits: GroupCommitLimits<Item>) {
+  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, limits: GroupCommitLimits<Item>, linger: Linger) {
     this.#write = write;
     this.#committed = committed;
     this.#limits = limits;
+    this.#linger = linger;
   }
 
   /** What those take that have no answer yet. */
@@ -48,7 +53,8 @@ export class GroupCommit<Item, Answer> {
     this.#bytes += bytes;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, bytes, resolve, reject });
-      if (!this.#isOpen) void this.#run();
+      if (this.#isOpen) this.#linger.came(this.#waiting.length, this.#bytes);
+      else void this.#run();
     });
   }
 
@@ -56,7 +62,10 @@ export class GroupCommit<Item, Answer> {
     this.#isOpen = true;
     try {
       while (this.#waiting.length > 0) {
-        await this.#writeGroup(this.#waiting.splice(0, this.#limits.itemsMax));
+        if (this.#linger.isWorthwhile(this.#waiting.length, this.#bytes)) await this.#linger.wait();
+        const group = this.#waiting.splice(0, this.#limits.itemsMax);
+        this.#linger.noteGroup(group.length);
+        await this.#writeGroup(group);
         await this.#committed();
       }
     } catch (error) {

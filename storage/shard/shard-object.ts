@@ -5,12 +5,14 @@ import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
+import { startSystemTimer } from '../runtime/timer.ts';
 import { openFlusher, type FlusherEnv } from '../archive/open-flusher.ts';
 import { readTieringPolicy } from '../warm/read-tiering-policy.ts';
 import { busyAnswer } from './append-answer.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import { HotStore } from './hot-store.ts';
 import type { LateAnswer } from './late-queue.ts';
+import { Linger } from './linger.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
 import { QueueSender } from './queue-sender.ts';
 import type { ChangesAnswer } from './change-feed.ts';
@@ -79,11 +81,12 @@ export class Shard extends DurableObject implements ShardApi {
     const isArchived = archiveUri !== undefined;
     this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
     this.#evaluation = evaluationOf(this.#store);
-    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), {
+    const groupLimits: GroupCommitLimits<AppendRequest> = {
       itemsMax: LIMITS.groupCommitBatchesMax,
       bytesMax: LIMITS.groupCommitBytesMax,
       bytesOf: ({ message }) => message.byteLength + LIMITS.groupCommitCallBytes,
-    });
+    };
+    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), groupLimits, new Linger(LIMITS, startSystemTimer));
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {

@@ -3,10 +3,11 @@ import { Sandbox } from '../processes/sandbox.ts';
 import { freePort } from '../processes/free-port.ts';
 import { VARVE_VERSION, varveCommand } from '../processes/varve-command.ts';
 import { join } from 'node:path';
-import { sendLoad } from './load.ts';
+import { type LoadFigures, sendLoad } from './load.ts';
 import type { BenchOptions } from './options.ts';
 import type { Report, Run } from './report.ts';
 import { podShape } from './shapes.ts';
+import { percentile } from './statistics.ts';
 
 const POD_COUNT = 400;
 const SERIES_PER_POD = 100;
@@ -44,11 +45,12 @@ export async function benchRows(options: BenchOptions, say: (line: string) => vo
   const notes: string[] = [`asked: at most ${ROWS_PER_MILLION_ASKED} on one shard, and on four when commits overlap`];
   for (const one of cases) {
     const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
-    const { rows, batches, sampleCount } = await countRows(one, shape);
-    run[one.key] = (rows / sampleCount) * 1e6;
+    const { rows, batches, load } = await countRows(one, shape);
+    run[one.key] = (rows / load.sampleCount) * 1e6;
     const perRow = batches / rows;
+    const [p50Ms, p99Ms] = [0.5, 0.99].map((share) => percentile(load.requestMs, share).toFixed(1));
     say(`${describe(one)}: ${run[one.key]!.toFixed(0)} rows a million samples`);
-    notes.push(`${describe(one)}: ${batches} batches reached the shards and ${rows} rows were written, ${perRow.toFixed(1)} batches a row`);
+    notes.push(`${describe(one)}: ${batches} batches reached the shards and ${rows} rows were written, ${perRow.toFixed(1)} batches a row; requests took ${p50Ms} ms, p99 ${p99Ms} ms`);
   }
   return {
     bench: 'rows',
@@ -65,18 +67,18 @@ function describe({ shards, connections }: Case): string {
   return `${shards} ${shards === 1 ? 'shard' : 'shards'}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`;
 }
 
-async function countRows({ shards, connections }: Case, shape: Parameters<typeof sendLoad>[0]): Promise<{ rows: number; batches: number; sampleCount: number }> {
+async function countRows({ shards, connections }: Case, shape: Parameters<typeof sendLoad>[0]): Promise<{ rows: number; batches: number; load: LoadFigures }> {
   const sandbox = new Sandbox('rows');
   try {
     const port = await freePort();
     const command = varveCommand(port, sandbox.makeFolder('data'), join(sandbox.folder, 'varve.log'));
     await sandbox.start({ ...command, env: { ...command.env, VARVE_SHARDS: String(shards) } });
     const baseUrl = new URL(`http://127.0.0.1:${port}`);
-    const { sampleCount } = await sendLoad(shape, baseUrl, connections);
+    const load = await sendLoad(shape, baseUrl, connections);
     const metrics = (await http({ method: 'GET', url: new URL('/metrics', baseUrl) })).body.toString();
     const appended = total(metrics, 'varve_shard_samples_appended_total');
-    if (appended !== sampleCount) throw new Error(`${appended} of ${sampleCount} samples are counted: a shard was woken again, and its counters with it`);
-    return { rows: total(metrics, 'varve_shard_rows_written_total'), batches: total(metrics, 'varve_shard_batches_total'), sampleCount };
+    if (appended !== load.sampleCount) throw new Error(`${appended} of ${load.sampleCount} samples are counted: a shard was woken again, and its counters with it`);
+    return { rows: total(metrics, 'varve_shard_rows_written_total'), batches: total(metrics, 'varve_shard_batches_total'), load };
   } finally {
     await sandbox.close();
   }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Alarm } from '../../storage/runtime/alarm.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { randomId, type Random } from '../../storage/runtime/random.ts';
+import type { StartTimer } from '../../storage/runtime/timer.ts';
 
 /** What every clock must do. */
 export function clockContract(open: () => Clock): void {
@@ -21,6 +22,44 @@ export function clockContract(open: () => Clock): void {
     expect(clock.nowMs() - nowMs).toBeGreaterThanOrEqual(19);
     expect(clock.elapsedMs() - elapsedMs).toBeGreaterThanOrEqual(19);
   });
+}
+
+/** Timers, and what lets so much time pass for them. */
+export interface PassingTimers {
+  readonly start: StartTimer;
+  pass(durationMs: number): Promise<void>;
+}
+
+/** What all timers must do. `within` runs a test where timers may be started. */
+export function timersContract(open: () => PassingTimers, within: (body: () => Promise<void>) => Promise<void> = (body) => body()): void {
+  test('they ring once, the earlier first, and never before their time', () =>
+    within(async () => {
+      const { start, pass } = open();
+      const rung: string[] = [];
+      start(40, () => rung.push('late'));
+      start(5, () => {
+        rung.push('early');
+        start(5, () => rung.push('from the early one'));
+      });
+      expect(rung).toEqual([]);
+      await pass(25);
+      expect(rung).toEqual(['early', 'from the early one']);
+      await pass(40);
+      expect(rung).toEqual(['early', 'from the early one', 'late']);
+    }));
+
+  test('who is called off does not ring, and may be called off again, or after it rang', () =>
+    within(async () => {
+      const { start, pass } = open();
+      let rung = 0;
+      const stop = start(5, () => rung++);
+      stop();
+      stop();
+      const stopLater = start(5, () => rung++);
+      await pass(25);
+      expect(rung).toBe(1);
+      stopLater();
+    }));
 }
 
 /** What every source of randomness must do. */

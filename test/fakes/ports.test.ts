@@ -1,10 +1,12 @@
 import { describe } from 'vitest';
 import { systemClock } from '../../storage/runtime/clock.ts';
 import { systemRandom } from '../../storage/runtime/random.ts';
-import { alarmContract, clockContract, randomContract } from '../contract/small-ports.ts';
+import { startSystemTimer } from '../../storage/runtime/timer.ts';
+import { alarmContract, clockContract, randomContract, timersContract } from '../contract/small-ports.ts';
 import { sqlContract } from '../contract/sql.ts';
 import { FaultySql } from './faulty-sql.ts';
 import { FixedClock } from './fixed-clock.ts';
+import { ManualTimers } from './manual-timers.ts';
 import { MemoryAlarm } from './memory-alarm.ts';
 import { NodeSql } from './node-sql.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -14,6 +16,12 @@ describe('SQL of Node', () => sqlContract(async (body) => body(new NodeSql())));
 describe('SQL that may break and does not', () => sqlContract(async (body) => body(new FaultySql(new NodeSql(), undefined))));
 describe('the clock that stands still', () => clockContract(() => new FixedClock(1_700_000_000_000)));
 describe('the clock of Node', () => clockContract(() => systemClock));
+describe('timers that are told', () =>
+  timersContract(() => {
+    const timers = new ManualTimers();
+    return { start: timers.start, pass: (durationMs) => timers.advance(durationMs) };
+  }));
+describe('timers of Node', () => timersContract(() => ({ start: startSystemTimer, pass: (durationMs) => systemClock.sleep(durationMs) })));
 describe('seeded randomness', () => randomContract(() => new SeededRandom(1)));
 describe('randomness of Node', () => randomContract(() => systemRandom));
 describe('an alarm in memory', () =>

@@ -5,7 +5,8 @@ import { durableObjectAlarm } from '../../storage/runtime/alarm.ts';
 import { systemClock } from '../../storage/runtime/clock.ts';
 import { systemRandom } from '../../storage/runtime/random.ts';
 import { durableObjectSql } from '../../storage/runtime/sql.ts';
-import { alarmContract, clockContract, randomContract } from '../contract/small-ports.ts';
+import { startSystemTimer } from '../../storage/runtime/timer.ts';
+import { alarmContract, clockContract, randomContract, timersContract } from '../contract/small-ports.ts';
 import { sqlContract } from '../contract/sql.ts';
 
 /* The ports as the platform has them do what their fakes do: both run the same contract. */
@@ -17,6 +18,7 @@ function inObject(body: (state: DurableObjectState) => void | Promise<void>): Pr
 
 describe('SQL of a Durable Object', () => sqlContract((body) => inObject((state) => body(durableObjectSql(state.storage)))));
 describe('the clock of workerd', () => clockContract(() => systemClock));
+describe('timers of a Durable Object', () => timersContract(() => ({ start: startSystemTimer, pass: (durationMs) => systemClock.sleep(durationMs) }), inObject));
 describe('randomness of workerd', () => randomContract(() => systemRandom));
 describe('the alarm of a Durable Object', () =>
   alarmContract((body) =>
