@@ -66,7 +66,7 @@ const KIND_OF_TAG: Readonly<Partial<Record<number, MetricKind>>> = {
   [(10 << 3) | WIRE_BYTES]: 'exponential-histogram',
   [(11 << 3) | WIRE_BYTES]: 'summary',
 };
-export const POINT_KIND: Readonly<Record<MetricKind, PointKind>> = {
+const POINT_KIND: Readonly<Record<MetricKind, PointKind>> = {
   gauge: 'number',
   sum: 'number',
   histogram: 'histogram',

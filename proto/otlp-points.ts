@@ -21,7 +21,7 @@ export type PointKind = 'number' | 'histogram' | 'exponential' | 'summary';
 export const ATTRIBUTES_FIELD: Readonly<Record<PointKind, number>> = { number: 7, histogram: 9, exponential: 1, summary: 7 };
 
 /** Bit 0 of a point's flags: there is no value, and none will come for a while (DataPointFlags). */
-export const NO_RECORDED_VALUE = 1;
+const NO_RECORDED_VALUE = 1;
 
 /** The count and the sum have the same numbers in all kinds that have them. */
 export const COUNT = (4 << 3) | WIRE_FIXED64;

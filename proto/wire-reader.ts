@@ -5,7 +5,7 @@ import { utf8Text } from './utf8-text.ts';
 export const WIRE_VARINT = 0;
 export const WIRE_FIXED64 = 1;
 export const WIRE_BYTES = 2;
-export const WIRE_FIXED32 = 5;
+const WIRE_FIXED32 = 5;
 
 /** What stands in front of a field with this number and wire type. */
 export function fieldTag(field: number, wireType: number): number {

@@ -6,7 +6,7 @@ import { shown } from './shown.ts';
 
 /** A roll-up series carries the key's name, the width of its buckets and which aggregate it is; sample timestamps are bucket starts. */
 export const ROLLUP_LABEL = '__rollup__';
-export const AGGREGATE_LABEL = '__aggregate__';
+const AGGREGATE_LABEL = '__aggregate__';
 
 const utf8 = new TextEncoder();
 
