@@ -2,7 +2,10 @@ import { VarveError } from '../storage/runtime/errors.ts';
 
 /** Bounds of one query. Each excess is an error of kind `limit` that names the bound. */
 export interface QueryLimits {
-  /** Samples read from the source in all, and likewise those held between operators at one time (as Prometheus' --query.max-samples). */
+  /**
+   * Samples read from the source in all, and likewise those held between operators at one time (as Prometheus' --query.max-samples). Of those in
+   * memory a histogram is many: see operators/histogram-weight.ts.
+   */
   readonly querySamplesMax: number;
   /** Series read from the source, each selector counted. */
   readonly querySeriesMax: number;
@@ -86,8 +89,9 @@ export class Budget {
     return this.#samplesSeen;
   }
 
-  /** One series came from the source. */
-  readSeries(sampleCount: number): void {
+  /** One series came from the source, and is in memory until the next one comes. Its histograms weigh as much as `histogramSamples` more. */
+  readSeries(sampleCount: number, histogramSamples = 0): void {
+    if (histogramSamples > 0) this.checkRoom(sampleCount + histogramSamples);
     this.#seriesRead++;
     this.#samplesRead += sampleCount;
     if (this.#seriesRead > this.limits.querySeriesMax) throw limitError('query selects too many series', 'querySeriesMax', this.limits.querySeriesMax);
@@ -175,8 +179,13 @@ export class Budget {
     throw cancellation(signal.reason);
   }
 
+  /** For what is soon let go of: throws when there is no room for so many samples beside those held. */
+  checkRoom(sampleCount: number): void {
+    if (this.#heldSamples + this.#workingSamples + sampleCount > this.limits.querySamplesMax) throw this.#tooManySamples();
+  }
+
   #checkHeld(): void {
-    if (this.#heldSamples + this.#workingSamples > this.limits.querySamplesMax) throw this.#tooManySamples();
+    this.checkRoom(0);
   }
 
   #tooManySamples(): VarveError {

@@ -2,6 +2,14 @@ import { divideHistogram } from '../../storage/model/histogram-scale.ts';
 import { HistogramSum } from '../../storage/model/histogram-sum.ts';
 import type { CounterResetHint, FloatHistogram } from '../../storage/model/histogram.ts';
 
+/** What a bucket of a sum costs that is moved since others come beside it, as against one that is added to: 60 to 90 ns. */
+const MOVED_BUCKET_WORK = 32;
+
+/** Work of a sum for its buckets, all of which are moved where it gets new ones. None for the first histogram, which is only copied. */
+export function workOfMoving(bucketsBefore: number, buckets: number): number {
+  return bucketsBefore > 0 && buckets > bucketsBefore ? buckets * MOVED_BUCKET_WORK : 0;
+}
+
 /** What an aggregation of histograms came to. Without a histogram, exponential and custom buckets were mixed. */
 export interface AggregatedHistogram {
   readonly histogram: FloatHistogram | undefined;
@@ -20,6 +28,11 @@ export class HistogramTotal {
   /** Exponential and custom buckets have met: there will be no result. */
   get isMixed(): boolean {
     return this.#isMixed;
+  }
+
+  /** Of the sum so far. */
+  get bucketCount(): number {
+    return this.#sum?.bucketCount ?? 0;
   }
 
   add(histogram: FloatHistogram): void {
@@ -53,6 +66,11 @@ export class HistogramMean {
   /** Exponential and custom buckets have met: there will be no result. */
   get isMixed(): boolean {
     return this.#isMixed;
+  }
+
+  /** Of the mean so far. */
+  get bucketCount(): number {
+    return this.#sum?.bucketCount ?? 0;
   }
 
   add(histogram: FloatHistogram): void {

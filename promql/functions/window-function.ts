@@ -30,6 +30,8 @@ export interface WindowInput {
   readonly args: readonly Float64Array[];
   /** Adds an annotation at the first argument. */
   readonly annotate: (annotation: Annotation) => void;
+  /** Work beyond that of looking at each sample, which is paid for; throws limit when there has been too much. */
+  readonly spend: (work: number) => void;
 }
 
 export function metricNameOf(input: WindowInput): string {

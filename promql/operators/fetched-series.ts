@@ -1,5 +1,6 @@
 import type { Budget } from '../budget.ts';
 import type { Fetch } from '../plan/plan-node.ts';
+import { histogramWeight } from './histogram-weight.ts';
 import type { Stopwatch } from './measured.ts';
 import type { RawSeries, SeriesIterator, SeriesSource } from '../series-source.ts';
 
@@ -85,6 +86,7 @@ export class FetchedSeries {
     const series = await this.#read();
     if (series !== undefined) {
       this.#budget.hold(series.timestampsMs.length);
+      this.#budget.holdWorking(histogramWeight(series));
       this.#kept.push(series);
     }
     this.#pending = undefined;
@@ -96,7 +98,9 @@ export class FetchedSeries {
     let passedCount = this.#kept.length;
     for (const reader of this.#readers) passedCount = Math.min(passedCount, reader.takenCount);
     for (; this.#droppedCount < passedCount; this.#droppedCount++) {
-      this.#budget.release(this.#kept[this.#droppedCount]!.timestampsMs.length);
+      const series = this.#kept[this.#droppedCount]!;
+      this.#budget.release(series.timestampsMs.length);
+      this.#budget.releaseWorking(histogramWeight(series));
       this.#kept[this.#droppedCount] = undefined;
     }
   }
@@ -127,10 +131,11 @@ export class FetchedSeries {
     return result.value;
   }
 
-  #count({ timestampsMs }: RawSeries): void {
+  #count(series: RawSeries): void {
+    const { length } = series.timestampsMs;
     this.#seriesCount++;
-    this.#sampleCount += timestampsMs.length;
-    this.#budget.readSeries(timestampsMs.length);
+    this.#sampleCount += length;
+    this.#budget.readSeries(length, histogramWeight(series));
   }
 }
 

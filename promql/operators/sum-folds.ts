@@ -1,9 +1,11 @@
 import { compactHistogram } from '../../storage/model/histogram-add.ts';
+import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { nextCompensation } from '../../storage/model/kahan-sum.ts';
 import { labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { counterResetCollision, mixedExponentialCustomHistograms, mixedFloatsHistogramsInAggregation, reconciledCustomBuckets } from '../annotations.ts';
-import { HistogramMean, HistogramTotal } from '../functions/histogram-mean.ts';
+import { HistogramMean, HistogramTotal, workOfMoving } from '../functions/histogram-mean.ts';
 import type { FoldContext, GroupFold } from './folds.ts';
+import { bucketCountOf } from './histogram-weight.ts';
 import { ABSENT, FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';
 
@@ -166,7 +168,10 @@ function compensated(sum: number, compensation: number): number {
   return Number.isFinite(sum) ? sum + compensation : sum;
 }
 
-type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'isMixed' | 'result'>;
+type HistogramAccumulator = Pick<HistogramTotal, 'add' | 'isMixed' | 'bucketCount' | 'result'>;
+
+/** Samples that the budget holds for a bucket of a sum: its index, its count and what that is off by, 8 bytes each. */
+const SUM_BUCKET_SAMPLES = 1.5;
 
 /** The histograms of a group, an accumulator a step. */
 class HistogramFold {
@@ -189,15 +194,33 @@ class HistogramFold {
       // After a float there will be no sum: the first histogram need not be kept.
       if (accumulator === undefined && isAfterFloat) continue;
       accumulator ??= this.#accumulators[step] = this.#create();
-      accumulator.add(series.histograms![step]!);
+      this.#addTo(accumulator, series.histograms![step]!);
       if (!accumulator.isMixed) continue;
       seen[step]! |= SAW_MIXED_SCHEMAS;
       this.#context.annotate(mixedExponentialCustomHistograms(labelValue(series.labels, METRIC_NAME)));
     }
   }
 
+  /** A sum gets no more to hold from series with the same buckets, as those of one metric mostly have. */
+  #addTo(accumulator: HistogramAccumulator, histogram: FloatHistogram): void {
+    const { budget } = this.#context;
+    const before = accumulator.bucketCount;
+    accumulator.add(histogram);
+    const { bucketCount } = accumulator;
+    budget.spend(bucketCountOf(histogram) + workOfMoving(before, bucketCount));
+    budget.holdWorking((bucketCount - before) * SUM_BUCKET_SAMPLES);
+  }
+
+  /** The histograms of a step, which are let go of; `undefined` where there were none, or floats before them. */
+  take(step: number): HistogramAccumulator | undefined {
+    const accumulator = this.#accumulators[step];
+    this.#accumulators[step] = undefined;
+    this.#context.budget.releaseWorking((accumulator?.bucketCount ?? 0) * SUM_BUCKET_SAMPLES);
+    return accumulator;
+  }
+
   finish(step: number, out: StepColumns): void {
-    const { histogram, hintCollision, boundsReconciled } = this.#accumulators[step]!.result();
+    const { histogram, hintCollision, boundsReconciled } = this.take(step)!.result();
     if (boundsReconciled) this.#context.annotate(reconciledCustomBuckets('aggregation'));
     if (histogram === undefined) return;
     if (hintCollision) this.#context.annotate(counterResetCollision('aggregation'));
@@ -206,6 +229,9 @@ class HistogramFold {
 }
 
 function finishHistogram(context: FoldContext, histograms: HistogramFold, seen: number, step: number, out: StepColumns): void {
-  if ((seen & SAW_FLOAT) !== 0) context.annotate(mixedFloatsHistogramsInAggregation());
-  else histograms.finish(step, out);
+  if ((seen & SAW_FLOAT) === 0) histograms.finish(step, out);
+  else {
+    histograms.take(step);
+    context.annotate(mixedFloatsHistogramsInAggregation());
+  }
 }

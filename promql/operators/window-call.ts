@@ -9,6 +9,7 @@ import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamed } from './drop-name.ts';
 import { HeldColumns } from './held-columns.ts';
+import { histogramWeight, workPerHistogram } from './histogram-weight.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { SampleColumns } from './sample-columns.ts';
@@ -31,6 +32,7 @@ export class WindowCallOperator implements Operator {
   readonly #floatWindows: WindowFinder;
   readonly #histogramWindows: WindowFinder;
   readonly #annotate: (annotation: Annotation) => void;
+  readonly #spend: (work: number) => void;
   readonly #spare = new SpareColumns();
   readonly #held: HeldColumns;
   #args: readonly Float64Array[] | undefined;
@@ -54,6 +56,7 @@ export class WindowCallOperator implements Operator {
     const ownBytes = scalars.length * Float64Array.BYTES_PER_ELEMENT + (implementation.keptBytesPerStep?.(stepCount) ?? 0);
     this.#held = new HeldColumns(context.budget, stepCount, ownBytes + WINDOW_BYTES * 2 + SpareColumns.bytesPerStep(stepCount));
     this.#annotate = (annotation) => context.annotations.add(annotation, node.argPosition, node.position);
+    this.#spend = (work) => context.budget.spend(work);
   }
 
   async next(): Promise<StepSeries | undefined> {
@@ -100,26 +103,32 @@ export class WindowCallOperator implements Operator {
     const { budget } = this.#context;
     const floatWindows = this.#floatWindows.find(series.floats.timestampsMs);
     const histogramWindows = this.#histogramWindows.find(series.histograms.timestampsMs);
-    const sampleCount = floatWindows.sampleCount + (series.histograms.timestampsMs.length > 0 ? histogramWindows.sampleCount : 0);
-    budget.see(sampleCount);
-    budget.spend(grid.count + sampleCount * this.#workPerSample);
+    const histogramCount = series.histograms.timestampsMs.length > 0 ? histogramWindows.sampleCount : 0;
+    const perHistogram = workPerHistogram(series.histograms.histograms);
+    const work = (floatWindows.sampleCount + histogramCount * perHistogram) * this.#workPerSample;
+    budget.see(floatWindows.sampleCount + histogramCount);
+    budget.spend(grid.count + work);
     const columns = this.#spare.take(grid.count);
     const input: WindowInput = {
       series, floats: series.floats, floatWindows, histograms: series.histograms, histogramWindows,
       reference: source.reference, rangeMs, edges: source.edges, grid, args, annotate: this.#annotate,
+      spend: this.#spend,
     };
     const apply = series.summaries === undefined ? this.#apply : must(SUMMARY_FUNCTIONS[this.#node.name], `summaries for ${this.#node.name}`).apply;
-    if (sampleCount * this.#workPerSample > budget.limits.workPerPause) return this.#evaluateInSlices(apply, input, columns);
+    if (work > budget.limits.workPerPause) return this.#evaluateInSlices(apply, input, columns, perHistogram);
     apply(input, columns);
+    if (columns.histograms !== undefined) budget.checkRoom(histogramWeight(columns));
     return columns;
   }
 
-  async #evaluateInSlices(apply: WindowFunction, input: WindowInput, columns: StepColumns): Promise<StepColumns> {
+  async #evaluateInSlices(apply: WindowFunction, input: WindowInput, columns: StepColumns, perHistogram: number): Promise<StepColumns> {
     const { budget } = this.#context;
-    for (const { from, to } of slicesOf(input, budget.limits.workPerPause / this.#workPerSample)) {
+    let weight = 0;
+    for (const { from, to } of slicesOf(input, budget.limits.workPerPause / this.#workPerSample, perHistogram)) {
       const slice = new StepColumns(to - from);
       apply(sliceOf(input, from, to), slice);
       columns.copySlice(from, slice);
+      if (slice.histograms !== undefined) budget.checkRoom((weight += histogramWeight(slice)));
       await budget.pause();
     }
     return columns;

@@ -7,14 +7,14 @@ export interface StepSlice {
   readonly to: number;
 }
 
-/** Cuts the steps where their windows have so many samples together; each slice has at least one step. */
-export function slicesOf({ floatWindows, histogramWindows }: WindowInput, samplesPerSlice: number): StepSlice[] {
+/** Cuts the steps where their windows have so many samples together, a histogram counted as `perHistogram`; each slice has at least one step. */
+export function slicesOf({ floatWindows, histogramWindows }: WindowInput, samplesPerSlice: number, perHistogram = 1): StepSlice[] {
   const stepCount = floatWindows.from.length;
   const slices: StepSlice[] = [];
   let from = 0;
   let sampleCount = 0;
   for (let step = 0; step < stepCount; step++) {
-    sampleCount += floatWindows.to[step]! - floatWindows.from[step]! + histogramWindows.to[step]! - histogramWindows.from[step]!;
+    sampleCount += floatWindows.to[step]! - floatWindows.from[step]! + (histogramWindows.to[step]! - histogramWindows.from[step]!) * perHistogram;
     if (sampleCount < samplesPerSlice && step < stepCount - 1) continue;
     slices.push({ from, to: step + 1 });
     from = step + 1;

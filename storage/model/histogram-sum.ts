@@ -44,6 +44,11 @@ export class HistogramSum {
     this.#negativeSpans = first.negativeSpans;
   }
 
+  /** Both sides' buckets. */
+  get bucketCount(): number {
+    return this.#positive.counts.length + this.#negative.counts.length;
+  }
+
   /** Adds one histogram. After `mixed-schemas` nothing has changed. */
   add(addend: FloatHistogram): 'added' | 'bounds-reconciled' | 'mixed-schemas' {
     const custom = isCustomSchema(this.#schema);

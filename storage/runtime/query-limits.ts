@@ -12,7 +12,7 @@ export const QUERY_LIMITS = {
   /** A body that asks for something, a query, a key or a token, and has not arrived by then is given up: Grafana would wait no longer for its answer. */
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
-  /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. */
+  /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. In memory a histogram is as many as its buckets and spans take. */
   querySamplesMax: 3_000_000,
   /** Points of all series of a result or of one step of its evaluation. */
   queryPointsMax: 5_000_000,
