@@ -20,12 +20,12 @@ import { TenantArchive, type ReaderCache } from './storage/archive/tenant-archiv
 import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { r2ObjectReader } from './storage/object-reader.ts';
 import { r2ObjectStore, type ObjectStore } from './storage/object-store.ts';
+import { CacheBudget } from './storage/runtime/cache-budget.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { systemFetch } from './storage/runtime/fetch.ts';
 import { LIMITS } from './storage/runtime/limits.ts';
 import { namedObjects } from './storage/runtime/named-objects.ts';
-import { LruCache } from './storage/runtime/lru-cache.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
 import { ShardRouter, type OpenArchive, type OpenWarm } from './storage/shard-router.ts';
@@ -49,6 +49,8 @@ export interface Env extends Variables {
 /** The Worker of one isolate (its routes are in query/app.ts), made at its first request: bindings do not change while it lives. */
 function appOf(env: Env): Hono {
   const config = readConfig(env);
+  const counters = new Counters();
+  const caches = new CacheBudget(LIMITS, systemClock, counters);
   // Catalogs and shards go by it too; a mistake in it is told here, before anything is served.
   const policyOf = readTieringPolicy(env.VARVE_TIERING, config.archiveRetentionMs);
   const router = new ShardRouter(
@@ -57,15 +59,14 @@ function appOf(env: Env): Hono {
       shard: namedObjects(env.SHARD),
     },
     config.shardCount,
-    config.archiveUri === undefined ? undefined : openArchive(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf),
-    config.archiveUri === undefined ? undefined : openWarm(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf),
+    config.archiveUri === undefined ? undefined : openArchive(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
+    config.archiveUri === undefined ? undefined : openWarm(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
   );
   const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
-  const counters = new Counters();
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, systemClock, counters));
-  const remoteWrite = new RemoteWriteIngest(snappy, systemClock, LIMITS, metadata, gate);
+  const remoteWrite = new RemoteWriteIngest({ uncompress: snappy, clock: systemClock, limits: LIMITS, metadata, gate, caches });
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
   const importRetentionOf = (tenant: string): ImportRetention => {
@@ -74,20 +75,20 @@ function appOf(env: Env): Hono {
     return { hotMs: config.importRetentionMs, keptMsOf: (labels) => cold.of(labels) };
   };
   const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
-  const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata });
+  const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata, caches });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });
 }
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */
-function openArchive(store: ObjectStore, policyOf: PolicyOfTenant): OpenArchive {
-  const cache: ReaderCache = new LruCache(LIMITS.archiveTailCacheBytesMax);
+function openArchive(store: ObjectStore, policyOf: PolicyOfTenant, caches: CacheBudget): OpenArchive {
+  const cache: ReaderCache = caches.lru('archive_tails', LIMITS.archiveTailCacheBytesMax);
   return (files, tenant) => new TenantArchive({ store, cache, limits: LIMITS, files, leaversOf: leaversBy(retentionOf(policyOf(tenant)), systemClock) });
 }
 
 /** Its roll-ups, likewise. */
-function openWarm(store: ObjectStore, policyOf: PolicyOfTenant): OpenWarm {
-  const cache = new LruCache<string, RollupFileReader>(LIMITS.rollupTailCacheBytesMax);
+function openWarm(store: ObjectStore, policyOf: PolicyOfTenant, caches: CacheBudget): OpenWarm {
+  const cache = caches.lru<string, RollupFileReader>('rollup_tails', LIMITS.rollupTailCacheBytesMax);
   return (asks, tenant) => {
     const policy = policyOf(tenant);
     const keptOf: WarmArchiveOptions['keptOf'] = (table, selector) => keptDays(policy, table, selector, systemClock.nowMs());

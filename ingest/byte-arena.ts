@@ -1,4 +1,4 @@
-import type { MemoryBudget } from './memory-budget.ts';
+import type { CacheShare } from '../storage/runtime/cache-budget.ts';
 
 /** In place of a position: there was no room. */
 export const NOT_KEPT = 0xffffffff;
@@ -14,15 +14,15 @@ const CHUNK_EIGHTS = 2 ** CHUNK_SHIFT;
  * grows without a copy and is hardly larger than what is in it.
  */
 export class ByteArena {
-  readonly #budget: MemoryBudget;
+  readonly #share: CacheShare;
   /** Three views of each chunk. */
   readonly #doubles: Float64Array[] = [];
   readonly #words: Uint32Array[] = [];
   readonly #bytes: Uint8Array[] = [];
   #used = 0;
 
-  constructor(budget: MemoryBudget) {
-    this.#budget = budget;
+  constructor(share: CacheShare) {
+    this.#share = share;
   }
 
   /** The position of a piece of `length` bytes whose content is whatever was there before, or NOT_KEPT. */
@@ -61,8 +61,13 @@ export class ByteArena {
     this.#used = 0;
   }
 
+  /** Lets all pieces go, and the memory. */
+  empty(): void {
+    this.#used = this.#doubles.length = this.#words.length = this.#bytes.length = 0;
+  }
+
   #addChunk(): boolean {
-    if (!this.#budget.take(CHUNK_EIGHTS * 8)) return false;
+    if (!this.#share.take(CHUNK_EIGHTS * 8)) return false;
     const doubles = new Float64Array(CHUNK_EIGHTS);
     this.#doubles.push(doubles);
     this.#words.push(new Uint32Array(doubles.buffer));

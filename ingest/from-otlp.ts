@@ -2,6 +2,7 @@ import { DecodeError } from '../proto/decode-error.ts';
 import { JsonToProtobuf } from '../proto/otlp-json.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
+import type { CacheBudget } from '../storage/runtime/cache-budget.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
@@ -39,6 +40,7 @@ export interface OtlpServices {
   readonly limits: typeof LIMITS;
   readonly options: OtlpOptions;
   readonly metadata: MetadataSink;
+  readonly caches: CacheBudget;
 }
 
 /**
@@ -57,7 +59,7 @@ export class OtlpIngest {
   readonly #series: OtlpSeries;
   readonly #batches: OtlpBatches;
 
-  constructor({ clock, gate, limits, options, metadata }: OtlpServices) {
+  constructor({ clock, gate, limits, options, metadata, caches }: OtlpServices) {
     this.#clock = clock;
     this.#gate = gate;
     this.#limits = limits;
@@ -65,8 +67,8 @@ export class OtlpIngest {
     this.#json = new JsonToProtobuf({ bytesMax: limits.otlpUncompressedBytesMax, depthMax: limits.otlpDepthMax });
     this.#labels = new OtlpLabels(options, limits, (labels) => gate.storedLabels(labels));
     this.#series = new OtlpSeries(options, limits, this.#labels);
-    const cache = new OtlpIdCache(limits.otlpIdCacheBytesMax, limits.otlpIdCacheWindowMs);
-    this.#batches = new OtlpBatches(cache, this.#labels, limits, options);
+    const cache = new OtlpIdCache(limits.otlpIdCacheBytesMax, limits.otlpIdCacheWindowMs, caches);
+    this.#batches = new OtlpBatches(cache, this.#labels, limits, options, caches);
   }
 
   /** The largest body that a tenant may send, compressed or not. */

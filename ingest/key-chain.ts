@@ -1,4 +1,5 @@
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare, type CacheShare } from '../storage/runtime/cache-budget.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
 
 /** No such entry: entries count from 1. What stands in its place has no link, so that nothing follows it. */
@@ -21,8 +22,8 @@ export const LENGTH_AT = 10;
 
 const FREE = 0;
 const NEVER = -1;
-const INITIAL_ENTRIES = 4096;
-const INITIAL_MIDDLES = 32 * 1024;
+const INITIAL_ENTRIES = 1024;
+const INITIAL_MIDDLES = 8 * 1024;
 /** What fits half a word. */
 export const HALF_WORD_MAX = 0xffff;
 export const GENERATION_MASK = 0xffff;
@@ -50,13 +51,15 @@ export interface Link {
  * asks for little memory. Where nothing is linked or the guess is wrong, the hash decides: it is keyed, 96 bits long, and compared in full. An
  * entry belongs to one tenant.
  *
- * Bounded. When it is full, what is not known stays unknown, and what is known stays known for as long as it is used: entries that have not
- * been for a generation, twice as many look-ups as there are entries, make room (`begin`). So series that are more than fit cost the slow way
- * only for those that do not, however they come, and nobody who sends ever new ones drives out others that are in use.
+ * Bounded, by itself and by what the budget of all caches has room for. When it is full, what is not known stays unknown, and what is known
+ * stays known for as long as it is used: entries that have not been for a generation, twice as many look-ups as there may be entries, make room
+ * (`begin`). So series that are more than fit cost the slow way only for those that do not, however they come, and nobody who sends ever new ones
+ * drives out others that are in use.
  */
 export class KeyChain {
   readonly #entriesMax: number;
   readonly #middlesMax: number;
+  readonly #share: CacheShare;
   /** All entries' words. May be another array behind `add`, as may `middles` behind `link`. */
   entries = new Uint32Array(INITIAL_ENTRIES * ENTRY_WORDS);
   middles: Uint32Array;
@@ -85,7 +88,8 @@ export class KeyChain {
   #hadSeveral = false;
   #hasher: SeriesHasher | undefined;
 
-  constructor(entriesMax: number, middleBytesMax: number) {
+  constructor(entriesMax: number, middleBytesMax: number, share = ownShare()) {
+    this.#share = share;
     this.#entriesMax = Math.min(entriesMax, OWNER_MASK);
     this.#middlesMax = Math.floor(middleBytesMax / 4);
     this.middles = new Uint32Array(Math.min(INITIAL_MIDDLES, this.#middlesMax + 1));
@@ -103,7 +107,7 @@ export class KeyChain {
     this.#lookUps += lookUps;
     if (this.#lookUps >= this.#entriesMax * 2) this.#beginGeneration();
     if (this.#isFull && this.#sweptGeneration !== this.#generation) this.#sweep();
-    if (this.#lacksMiddles && this.#middlesWasted * 4 >= this.#middlesMax) this.#compact();
+    if (this.#lacksMiddles && this.#middlesWasted * 4 >= this.middles.length) this.#compact();
   }
 
   /** What an entry's use is marked with. */
@@ -136,10 +140,8 @@ export class KeyChain {
     if (!this.#mayTake()) return NO_ENTRY;
     let entry = this.#firstFree;
     if (entry !== NO_ENTRY) this.#firstFree = this.entries[entry * ENTRY_WORDS + NEXT_AT]!;
-    else if (this.#count <= this.#entriesMax) {
-      entry = this.#count++;
-      if (this.#count * ENTRY_WORDS > this.entries.length) this.#grow();
-    } else {
+    else if (this.#count < this.#capacity || this.#grow()) entry = this.#count++;
+    else {
       this.#isFull = true;
       return NO_ENTRY;
     }
@@ -170,7 +172,10 @@ export class KeyChain {
         this.#lacksMiddles = true;
         return 0;
       }
-      if (end > this.middles.length) this.middles = grownTo(this.middles, Math.min(Math.max(end, this.middles.length * 2), this.#middlesMax));
+      if (end > this.middles.length && !this.#growMiddles(end)) {
+        this.#lacksMiddles = true;
+        return 0;
+      }
       if (middle !== 0) this.#middlesWasted += 1 + room;
       middle = this.#middlesEnd;
       this.#middlesEnd = end;
@@ -211,6 +216,19 @@ export class KeyChain {
     this.#sweptGeneration = NEVER;
   }
 
+  /** Forgets everything and lets go of the memory, which its share counts as given back; never within a request. */
+  empty(): void {
+    this.clear();
+    this.entries = new Uint32Array(INITIAL_ENTRIES * ENTRY_WORDS);
+    this.#buckets = new Uint32Array(INITIAL_ENTRIES * 2);
+    this.middles = new Uint32Array(Math.min(INITIAL_MIDDLES, this.#middlesMax + 1));
+  }
+
+  /** What `#count` may grow to in the arrays as they are. */
+  get #capacity(): number {
+    return Math.min(this.entries.length / ENTRY_WORDS, this.#entriesMax + 1);
+  }
+
   get #relinksMax(): number {
     return Math.ceil(this.#entriesMax / 2);
   }
@@ -242,7 +260,7 @@ export class KeyChain {
     this.#hadSeveral = this.#hasSeveral;
     this.#hasSeveral = false;
     this.#taken.clear();
-    this.#room = this.#entriesMax - this.#count + 1;
+    this.#room = this.#capacity - this.#count;
     for (let entry = 1, at = ENTRY_WORDS; at < end; entry++, at += ENTRY_WORDS) {
       const isFree = entries[at + TENANT_AT] === FREE;
       if (!isFree && ((this.#generation - entries[at + LENGTH_AT]!) & GENERATION_MASK) < 2) continue;
@@ -296,13 +314,26 @@ export class KeyChain {
     this.#buckets[bucket] = entry;
   }
 
-  #grow(): void {
+  /** Makes room for more entries, if there is any. */
+  #grow(): boolean {
     const capacity = Math.min((this.entries.length / ENTRY_WORDS) * 2, this.#entriesMax + 1);
+    if (capacity <= this.#capacity) return false;
+    const bucketCount = capacity * 2 > this.#buckets.length ? this.#buckets.length * 2 : this.#buckets.length;
+    const moreWords = capacity * ENTRY_WORDS - this.entries.length + bucketCount - this.#buckets.length;
+    if (!this.#share.take(moreWords * 4, this.entries.byteLength)) return false;
     this.entries = grownTo(this.entries, capacity * ENTRY_WORDS);
-    if (capacity * 2 <= this.#buckets.length) return;
-    this.#buckets = new Uint32Array(this.#buckets.length * 2);
-    // The newest entry is placed by the caller.
-    for (let entry = 1; entry < this.#count - 1; entry++) this.#place(entry);
+    if (bucketCount > this.#buckets.length) {
+      this.#buckets = new Uint32Array(bucketCount);
+      for (let entry = 1; entry < this.#count; entry++) this.#place(entry);
+    }
+    return true;
+  }
+
+  #growMiddles(wordCount: number): boolean {
+    const length = Math.min(Math.max(wordCount, this.middles.length * 2), this.#middlesMax);
+    if (!this.#share.take((length - this.middles.length) * 4, this.middles.byteLength)) return false;
+    this.middles = grownTo(this.middles, length);
+    return true;
   }
 }
 

@@ -2,6 +2,7 @@ import type { RequestColumns } from '../proto/remote-write-v2.ts';
 import { plainSampleEnd, readPlainSample } from '../proto/write-columns.ts';
 import type { WireReader } from '../proto/wire-reader.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare, type CacheShare } from '../storage/runtime/cache-budget.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
 
 /** Requests of one length that are compared; more that differ only in their middles are not told apart, and decoded. */
@@ -23,6 +24,7 @@ const REQUEST_BYTES = 1024;
  */
 export class KnownRequests {
   readonly #bytesMax: number;
+  readonly #share: CacheShare;
   readonly #byLength = new Map<number, KnownRequest[]>();
   readonly #marks = new Set<number>();
   #bytes = 0;
@@ -30,8 +32,9 @@ export class KnownRequests {
   /** Requests looked for since the last look for old ones. */
   #lookUps = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, share = ownShare()) {
     this.#bytesMax = bytesMax;
+    this.#share = share;
   }
 
   /** The request that the message is but for values and timestamps, which are in the columns then, as is all else that a decoder finds. */
@@ -61,7 +64,7 @@ export class KnownRequests {
     const alike = (): KnownRequest[] => this.#byLength.get(reader.bytes.length) ?? [];
     const isFull = (): boolean => this.#bytes + bytes > this.#bytesMax || alike().length >= ALIKE_MAX;
     if (isFull()) this.#dropOld();
-    if (isFull()) return;
+    if (isFull() || !this.#share.take(bytes)) return;
     this.#bytes += bytes;
     this.#count++;
     this.#byLength.set(reader.bytes.length, [...alike(), new KnownRequest(reader.bytes, hasher, columns, ids)]);
@@ -74,7 +77,7 @@ export class KnownRequests {
     for (const [length, alike] of this.#byLength) {
       const used = alike.filter((request) => request.isUsed);
       for (const request of alike) {
-        if (!request.isUsed) this.#bytes -= request.bytes;
+        if (!request.isUsed) this.#drop(request.bytes);
         request.isUsed = false;
       }
       this.#count -= alike.length - used.length;
@@ -86,7 +89,13 @@ export class KnownRequests {
   clear(): void {
     this.#byLength.clear();
     this.#marks.clear();
-    this.#bytes = this.#count = this.#lookUps = 0;
+    this.#drop(this.#bytes);
+    this.#count = this.#lookUps = 0;
+  }
+
+  #drop(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#share.give(bytes);
   }
 }
 

@@ -1,5 +1,5 @@
+import type { CacheShare } from '../storage/runtime/cache-budget.ts';
 import { NOT_KEPT, type ByteArena } from './byte-arena.ts';
-import type { MemoryBudget } from './memory-budget.ts';
 
 /** No such run or entry. */
 export const UNKNOWN = -1;
@@ -21,7 +21,7 @@ const RUN_BYTES = RUN_WORDS * 4 + 2 * 4;
  * long, and compared in full. A run belongs to an owner, the tenant: the same bytes of another are another run.
  */
 export class KnownRuns {
-  readonly #budget: MemoryBudget;
+  readonly #share: CacheShare;
   readonly #arena: ByteArena;
   /** What may be kept of bytes; what is beyond is known by its hash. */
   readonly #bytesMax: number;
@@ -31,9 +31,9 @@ export class KnownRuns {
   /** Run number plus 1, or 0 where it is free; at most half full, a power of two. */
   #buckets = new Uint32Array(1);
 
-  constructor(arena: ByteArena, budget: MemoryBudget, bytesMax: number) {
+  constructor(arena: ByteArena, share: CacheShare, bytesMax: number) {
     this.#arena = arena;
-    this.#budget = budget;
+    this.#share = share;
     this.#bytesMax = bytesMax;
   }
 
@@ -101,6 +101,13 @@ export class KnownRuns {
     this.#buckets.fill(0);
   }
 
+  /** The same, and lets go of the memory. */
+  empty(): void {
+    this.#count = this.#bytes = 0;
+    this.#runs = new Uint32Array(0);
+    this.#buckets = new Uint32Array(1);
+  }
+
   #keepBytes(at: number, view: DataView, start: number, end: number): void {
     const length = end - start;
     const isRoom = this.#bytes + length <= this.#bytesMax;
@@ -127,7 +134,7 @@ export class KnownRuns {
   #grow(): boolean {
     const capacity = this.#runs.length / RUN_WORDS;
     const wanted = Math.max(INITIAL_RUNS, capacity * 2);
-    if (!this.#budget.take((wanted - capacity) * RUN_BYTES)) return false;
+    if (!this.#share.take((wanted - capacity) * RUN_BYTES, this.#runs.byteLength)) return false;
     const larger = new Uint32Array(wanted * RUN_WORDS);
     larger.set(this.#runs);
     this.#runs = larger;

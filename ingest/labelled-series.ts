@@ -1,5 +1,6 @@
 import type { WriteRequestColumns } from '../proto/remote-write-v1.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare } from '../storage/runtime/cache-budget.ts';
 import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
 
@@ -21,8 +22,8 @@ export class LabelledSeries {
   #last = NO_ENTRY;
   #lastIndex = 0;
 
-  constructor(entriesMax: number, linkBytesMax: number) {
-    this.#chain = new KeyChain(entriesMax, linkBytesMax);
+  constructor(entriesMax: number, linkBytesMax: number, share = ownShare()) {
+    this.#chain = new KeyChain(entriesMax, linkBytesMax, share);
   }
 
   /** Begins a request, a message with these series. */
@@ -58,6 +59,11 @@ export class LabelledSeries {
     this.#link(entry, index);
     this.#last = entry;
     this.#lastIndex = index;
+  }
+
+  /** Forgets everything and lets go of the memory; never within a request. */
+  empty(): void {
+    this.#chain.empty();
   }
 
   /** The hot loop: the ids of series from `index` on for as long as each is the one that followed the last one before. Answers where it ended. */

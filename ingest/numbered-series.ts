@@ -1,5 +1,6 @@
 import type { RequestColumns } from '../proto/remote-write-v2.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare } from '../storage/runtime/cache-budget.ts';
 import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, WORDS_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from './key-chain.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
 import { NO_NUMBER } from './symbol-numbers.ts';
@@ -38,8 +39,8 @@ export class NumberedSeries {
   #lastIndex = 0;
 
   /** `labelsMax`: series with more labels are never known. */
-  constructor(entriesMax: number, linkBytesMax: number, labelsMax: number) {
-    this.#chain = new KeyChain(entriesMax, linkBytesMax);
+  constructor(entriesMax: number, linkBytesMax: number, labelsMax: number, share = ownShare()) {
+    this.#chain = new KeyChain(entriesMax, linkBytesMax, share);
     this.#key = new Uint32Array(labelsMax * 2 + METADATA_WORDS);
     this.#keyView = new DataView(this.#key.buffer);
   }
@@ -86,6 +87,11 @@ export class NumberedSeries {
   /** Forgets everything; never within a request. */
   clear(): void {
     this.#chain.clear();
+  }
+
+  /** Forgets everything and lets go of the memory; never within a request. */
+  empty(): void {
+    this.#chain.empty();
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Point } from '../proto/otlp-points.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { float64Bits } from '../storage/model/sample.ts';
 import { SERIES_ID_WORDS } from '../storage/model/series-id.ts';
+import type { CacheBudget } from '../storage/runtime/cache-budget.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
@@ -95,13 +96,13 @@ export class OtlpBatches implements OtlpSeriesSink {
   #open: SampleBatch | undefined;
   #openShard = 0;
 
-  constructor(cache: OtlpIdCache, labels: OtlpLabels, limits: typeof LIMITS, options: { readonly promoteScopeMetadata: boolean }) {
+  constructor(cache: OtlpIdCache, labels: OtlpLabels, limits: typeof LIMITS, options: { readonly promoteScopeMetadata: boolean }, caches?: CacheBudget) {
     this.#cache = cache;
     this.#labels = labels;
     this.#partIds = new OtlpPartIds(labels);
     this.#limits = limits;
     this.#promotesScope = options.promoteScopeMetadata;
-    this.#refs = new SeriesRefs(limits.seriesRefsMax);
+    this.#refs = new SeriesRefs(limits.seriesRefsMax, 'otlp_refs', caches);
   }
 
   beginRequest(shards: TenantShards, bytes: Uint8Array, nowMs: number, rejections: Rejections): void {

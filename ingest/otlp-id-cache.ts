@@ -1,8 +1,8 @@
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import { must } from '../storage/runtime/assert.ts';
+import { ownShare, type CacheBudget, type CacheShare } from '../storage/runtime/cache-budget.ts';
 import { ByteArena, NOT_KEPT } from './byte-arena.ts';
 import { KnownRuns, UNKNOWN } from './known-runs.ts';
-import { MemoryBudget } from './memory-budget.ts';
 
 /** Entries count from 1: 0 is what comes before the first of all, and holds the first guess. */
 const START = 0;
@@ -36,13 +36,14 @@ const BYTES_SHARE = 0.25;
  * to compare the next bytes with those of that entry. Attributes come again under other metrics and resources: their bytes are kept once
  * (KnownRuns).
  *
- * Bounded by the bytes that all of it takes. When it is full, what is new is not remembered and costs its labels each time; what is in it stays,
- * unless in a whole window less than half of it has been used: then the next request starts with it empty. (Replacing one by one
- * would lose every entry just before its turn comes, when there is more than fits.) Within a request entries stay what they are.
+ * Bounded by the bytes that all of it takes, and by what the budget of all caches has room for. When it is full, what is new is not remembered
+ * and costs its labels each time; what is in it stays, unless in a whole window less than half of it has been used: then the next request
+ * starts with it empty. (Replacing one by one would lose every entry just before its turn comes, when there is more than fits.) Within a
+ * request entries stay what they are.
  */
 export class OtlpIdCache {
   readonly #windowMs: number;
-  readonly #budget: MemoryBudget;
+  readonly #share: CacheShare;
   readonly #arena: ByteArena;
   readonly #runs: KnownRuns;
   #entries: Uint32Array = new Uint32Array(ENTRY_WORDS);
@@ -68,15 +69,16 @@ export class OtlpIdCache {
   idWords: Uint32Array = this.#entries;
   idAt = 0;
 
-  constructor(bytesMax: number, windowMs: number) {
+  constructor(bytesMax: number, windowMs: number, caches?: CacheBudget) {
     this.#windowMs = windowMs;
-    this.#budget = new MemoryBudget(bytesMax);
-    this.#arena = new ByteArena(this.#budget);
-    this.#runs = new KnownRuns(this.#arena, this.#budget, bytesMax * BYTES_SHARE);
+    this.#share = caches?.open('otlp', () => this.#empty(), bytesMax) ?? ownShare(bytesMax);
+    this.#arena = new ByteArena(this.#share);
+    this.#runs = new KnownRuns(this.#arena, this.#share, bytesMax * BYTES_SHARE);
   }
 
   /** Begins a request of the tenant whose key `hasher` holds. */
   begin(hasher: SeriesHasher, nowMs: number): void {
+    this.#share.begin();
     if (nowMs - this.#windowStartMs >= this.#windowMs) this.#nextWindow(nowMs);
     let root = this.#tenants.get(hasher);
     if (root === undefined) this.#tenants.set(hasher, (root = FIRST_ROOT + this.#tenantCount++));
@@ -208,7 +210,7 @@ export class OtlpIdCache {
   #grow(): boolean {
     const capacity = this.#marks.length;
     const wanted = Math.max(INITIAL_ENTRIES, capacity * 2);
-    if (!this.#budget.take((wanted - capacity) * ENTRY_BYTES)) return false;
+    if (!this.#share.take((wanted - capacity) * ENTRY_BYTES, this.#entries.byteLength + this.#marks.byteLength)) return false;
     const entries = new Uint32Array(wanted * ENTRY_WORDS);
     entries.set(this.#entries);
     this.#entries = entries;
@@ -237,6 +239,18 @@ export class OtlpIdCache {
     this.#arena.clear();
     this.#previous = START;
     this.#entries[NEXT_AT] = START;
+  }
+
+  /** The same, and lets go of the memory. */
+  #empty(): void {
+    this.#count = 1;
+    this.#entries = this.idWords = new Uint32Array(ENTRY_WORDS);
+    this.#marks = new Uint8Array(1);
+    this.#buckets = new Uint32Array(1);
+    this.#runs.empty();
+    this.#arena.empty();
+    this.#previous = START;
+    this.#usedCount = 0;
   }
 }
 

@@ -2,6 +2,7 @@ import { DecodeError } from '../proto/decode-error.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import { must } from '../storage/runtime/assert.ts';
+import type { CacheBudget } from '../storage/runtime/cache-budget.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
@@ -19,6 +20,15 @@ import type { WriteOutcome } from './write-outcome.ts';
 
 export type RemoteWriteVersion = 1 | 2;
 
+export interface RemoteWriteServices {
+  readonly uncompress: SnappyDecode;
+  readonly clock: Clock;
+  readonly limits: typeof LIMITS;
+  readonly metadata: MetadataSink;
+  readonly gate: WriteGate;
+  readonly caches: CacheBudget;
+}
+
 /**
  * Takes remote write requests of both versions: body → columns → series ids → one batch a shard → acknowledged.
  *
@@ -34,13 +44,13 @@ export class RemoteWriteIngest {
   readonly #sharing: ShareOut;
   readonly #gate: WriteGate;
 
-  constructor(uncompress: SnappyDecode, clock: Clock, limits: typeof LIMITS, metadata: MetadataSink, gate: WriteGate) {
+  constructor({ uncompress, clock, limits, metadata, gate, caches }: RemoteWriteServices) {
     this.#uncompress = uncompress;
     this.#gate = gate;
     this.#limits = limits;
     this.#metadata = metadata;
-    this.#sharing = new ShareOut(clock, limits);
-    this.#versions = { 1: new WriteMessagesV1(limits, gate), 2: new WriteMessagesV2(limits, clock, gate) };
+    this.#sharing = new ShareOut(clock, limits, caches);
+    this.#versions = { 1: new WriteMessagesV1(limits, gate, caches), 2: new WriteMessagesV2(limits, clock, gate, caches) };
   }
 
   /** The longest body that a tenant may send. */

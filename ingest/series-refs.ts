@@ -1,5 +1,6 @@
 import { grown } from '../proto/grown.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare, type CacheBudget, type CacheShare } from '../storage/runtime/cache-budget.ts';
 import { BY_ID, type OneFloatEach, type SeriesNames } from '../storage/shard/ref-message.ts';
 import { mixedWith } from '../storage/shard/ref-space.ts';
 import { REFUSED_REF } from '../storage/shard/resolve-series.ts';
@@ -24,12 +25,13 @@ const LOOK_UPS_PER_ENTRY = 16;
  * Senders send the same series in the same order again and again, and entries lie in the order in which they came first: a series is
  * compared with the entry behind that of the series before, in the order of memory, and only where a run ends its id is looked up.
  *
- * Bounded: when it is full, series that are not in it go by their ids, until entries that nobody asks for any more are thrown out, of
- * which those of forgotten spaces are. (Replacing one by one would lose every entry just before its turn comes, when there are more series than
- * entries.)
+ * Bounded, by itself and by what the budget of all caches has room for: when it is full, series that are not in it go by their ids, until
+ * entries that nobody asks for any more are thrown out, of which those of forgotten spaces are. (Replacing one by one would lose every entry just
+ * before its turn comes, when there are more series than entries.)
  */
 export class SeriesRefs {
   readonly #entriesMax: number;
+  readonly #share: CacheShare;
   #entries = new Uint32Array(INITIAL_ENTRIES * ENTRY_WORDS);
   /** By entry: 1 when it has been asked for since the last sweep. */
   #isUsed = new Uint8Array(INITIAL_ENTRIES);
@@ -42,12 +44,15 @@ export class SeriesRefs {
   /** Runs of the batch that is being named. */
   #runs = new Uint32Array(256);
 
-  constructor(entriesMax: number) {
+  /** `name` is the share's among `caches`. */
+  constructor(entriesMax: number, name = '', caches?: CacheBudget) {
     this.#entriesMax = entriesMax;
+    this.#share = caches?.open(name, () => this.#empty()) ?? ownShare();
   }
 
   /** Those of one of a tenant's shards. */
   of({ hasher, shardCount }: Pick<TenantShards, 'hasher' | 'shardCount'>, shard: number): ShardRefs {
+    this.#share.touch();
     let shards = this.#shards.get(hasher);
     if (shards === undefined) this.#shards.set(hasher, (shards = Array.from({ length: shardCount }, () => new ShardRefs(this))));
     return shards[shard]!;
@@ -59,13 +64,15 @@ export class SeriesRefs {
 
   /** Whether series that are not known can be added, now that room has been made if it was time. */
   makeRoom(): boolean {
-    if (this.#isFull && this.#lookUps >= this.#entriesMax * LOOK_UPS_PER_ENTRY) this.#sweep();
-    return !this.#isFull;
+    if (this.#hasRoom()) return true;
+    if (this.#lookUps < this.#entriesMax * LOOK_UPS_PER_ENTRY) return false;
+    this.#sweep();
+    return this.#hasRoom();
   }
 
-  /** Entry 0 takes the place of one. */
-  get #isFull(): boolean {
-    return this.#count >= this.#entriesMax;
+  /** Whether one more can be added. Entry 0 takes the place of one. */
+  #hasRoom(): boolean {
+    return this.#count < this.#entriesMax && (this.#count < this.#isUsed.length || this.#grow());
   }
 
   /** Names series by the refs of a space where they are known; `undefined` when none is. */
@@ -115,9 +122,8 @@ export class SeriesRefs {
 
   /** Remembers a series' ref, if there is room. */
   add(low: number, high: number, check: number, space: number, ref: number): void {
-    if (this.#isFull || this.#find(low, high, check, space) !== NO_ENTRY) return;
+    if (this.#find(low, high, check, space) !== NO_ENTRY || !this.#hasRoom()) return;
     const entry = this.#count++;
-    if (this.#count > this.#isUsed.length) this.#grow();
     this.#entries.set([low, high, check, space, ref], entry * ENTRY_WORDS);
     this.#place(entry);
   }
@@ -148,14 +154,24 @@ export class SeriesRefs {
     buckets[bucket] = entry;
   }
 
-  #grow(): void {
+  /** Makes room for more entries, if there is any. */
+  #grow(): boolean {
+    const bytes = this.#entries.byteLength + this.#isUsed.byteLength;
+    if (!this.#share.take(bytes + this.#buckets.byteLength, bytes)) return false;
     this.#entries = grown(this.#entries);
     const isUsed = new Uint8Array(this.#isUsed.length * 2);
     isUsed.set(this.#isUsed);
     this.#isUsed = isUsed;
     this.#buckets = new Uint32Array(this.#buckets.length * 2);
-    // The newest entry is placed by the caller.
-    for (let entry = 1; entry < this.#count - 1; entry++) this.#place(entry);
+    for (let entry = 1; entry < this.#count; entry++) this.#place(entry);
+    return true;
+  }
+
+  #empty(): void {
+    this.#entries = new Uint32Array(INITIAL_ENTRIES * ENTRY_WORDS);
+    this.#isUsed = new Uint8Array(INITIAL_ENTRIES);
+    this.#buckets = new Uint32Array(INITIAL_ENTRIES * 2);
+    this.#count = 1;
   }
 
   /** Throws out the entries that have not been asked for since the last time; the others keep their order. */

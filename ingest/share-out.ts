@@ -2,6 +2,7 @@ import { DecodeError } from '../proto/decode-error.ts';
 import { histogramPayload, TIMESTAMP_MS_MAX } from '../storage/chunk/index.ts';
 import { formatLabels } from '../storage/model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../storage/model/sample.ts';
+import type { CacheBudget } from '../storage/runtime/cache-budget.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
@@ -49,10 +50,10 @@ export class ShareOut {
   #histogram = 0;
   #exemplar = 0;
 
-  constructor(clock: Clock, limits: typeof LIMITS) {
+  constructor(clock: Clock, limits: typeof LIMITS, caches: CacheBudget) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#refs = new SeriesRefs(limits.seriesRefsMax);
+    this.#refs = new SeriesRefs(limits.seriesRefsMax, 'remote_write_refs', caches);
     this.#times = new TimeBounds(clock.nowMs(), limits);
   }
 

@@ -1,4 +1,5 @@
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { ownShare } from '../storage/runtime/cache-budget.ts';
 import { ENTRY_WORDS, HALF_WORD_MAX, HASH_AT, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 
 /** Of a symbol that has none, because there is no room. */
@@ -24,8 +25,8 @@ export class SymbolNumbers {
   #numbers = new Uint32Array(4096);
   #given = 0;
 
-  constructor(entriesMax: number, linkBytesMax: number) {
-    this.#chain = new KeyChain(entriesMax, linkBytesMax);
+  constructor(entriesMax: number, linkBytesMax: number, share = ownShare()) {
+    this.#chain = new KeyChain(entriesMax, linkBytesMax, share);
   }
 
   /** All numbers have been given, and are given anew: whoever keeps some forgets them, before `read`. */
@@ -36,6 +37,11 @@ export class SymbolNumbers {
   clear(): void {
     this.#chain.clear();
     this.#given = 0;
+  }
+
+  /** Forgets all symbols and lets go of the memory; their numbers are not given again. Never within a request. */
+  empty(): void {
+    this.#chain.empty();
   }
 
   /** Of each symbol of the request, NO_NUMBER where it has none; behind the last one there are only zeros. Until the next one is read. */

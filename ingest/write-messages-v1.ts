@@ -4,6 +4,7 @@ import { countLabels, decodeWriteRequest, readExemplar, readLabels, readMetadata
 import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
+import type { CacheBudget, CacheShare } from '../storage/runtime/cache-budget.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LabelledSeries } from './labelled-series.ts';
 import { QuickIds } from './quick-ids.ts';
@@ -20,21 +21,24 @@ export class WriteMessagesV1 implements WriteMessages {
   readonly columns: WriteRequestColumns;
   readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #limits: LabelLimits;
+  readonly #share: CacheShare;
   readonly #series: LabelledSeries;
   readonly #quick: QuickIds;
   /** Hash of the label bytes of the series that is introduced. */
   readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
   #plain = new Uint8Array(0);
 
-  constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>) {
+  constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>, caches: CacheBudget) {
     this.#gate = gate;
     this.#limits = limits;
     this.columns = new WriteRequestColumns(limits.writeEntriesMax);
-    this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax);
+    this.#share = caches.open('remote_write_1', () => this.#series.empty());
+    this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, this.#share);
     this.#quick = new QuickIds(limits.labelsPerSeriesMax);
   }
 
   decode(plain: Uint8Array, _hasher: SeriesHasher, limits: LabelLimits): void {
+    this.#share.begin();
     this.#limits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     decodeWriteRequest(plain, this.columns);

@@ -5,6 +5,7 @@ import type { WireReader } from '../proto/wire-reader.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
 import { familyOfSeries, type MetadataEntry } from '../storage/model/metadata.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
+import type { CacheBudget, CacheShare } from '../storage/runtime/cache-budget.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { KnownRequests, type KnownRequest } from './known-requests.ts';
@@ -31,6 +32,7 @@ export class WriteMessagesV2 implements WriteMessages {
   readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #labelLimits: LabelLimits;
   readonly #clock: Clock;
+  readonly #share: CacheShare;
   readonly #symbols: SymbolNumbers;
   readonly #series: NumberedSeries;
   readonly #quick: QuickIds;
@@ -47,19 +49,21 @@ export class WriteMessagesV2 implements WriteMessages {
   #plain = new Uint8Array(0);
   #knownSinceMs = 0;
 
-  constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>) {
+  constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>, caches: CacheBudget) {
     this.#limits = limits;
     this.#gate = gate;
     this.#labelLimits = limits;
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
-    this.#symbols = new SymbolNumbers(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax);
-    this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, limits.labelsPerSeriesMax);
+    this.#share = caches.open('remote_write_2', () => this.#empty());
+    this.#symbols = new SymbolNumbers(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax, this.#share);
+    this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, limits.labelsPerSeriesMax, this.#share);
     this.#quick = new QuickIds(limits.labelsPerSeriesMax);
-    this.#requests = new KnownRequests(limits.knownRequestsBytesMax);
+    this.#requests = new KnownRequests(limits.knownRequestsBytesMax, this.#share);
   }
 
   decode(plain: Uint8Array, hasher: SeriesHasher, limits: LabelLimits): void {
+    this.#share.begin();
     this.#labelLimits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     this.#reader = requestReader(plain);
@@ -123,6 +127,14 @@ export class WriteMessagesV2 implements WriteMessages {
 
   #forgetSeries(): void {
     this.#series.clear();
+    this.#requests.clear();
+    this.#seen.clear();
+  }
+
+  /** Symbols with the series: these are known by the numbers of those. */
+  #empty(): void {
+    this.#symbols.empty();
+    this.#series.empty();
     this.#requests.clear();
     this.#seen.clear();
   }

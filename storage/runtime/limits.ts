@@ -1,6 +1,7 @@
 import { assert } from './assert.ts';
 import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
 import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
+import { CACHE_LIMITS } from './cache-limits.ts';
 import { QUERY_LIMITS } from './query-limits.ts';
 import { UPKEEP_LIMITS } from './upkeep-limits.ts';
 
@@ -139,25 +140,7 @@ export const LIMITS = {
   /** What an isolate remembers of elections, in characters of their names. */
   haCacheCharactersMax: 256 * KIB,
 
-  // —— ids in the Worker ——
-  /**
-   * Series whose id a Worker remembers, of remote write 1.0 and as many of 2.0: 44 bytes each and 9 to find them by, so 12 MiB at the limit for
-   * each version. More than a shard takes. What is beyond costs some five times the CPU each time.
-   */
-  seriesIdCacheEntriesMax: 224 * KIB,
-  /**
-   * Beside them, for each version, what a series has that the one before it does not: 40 bytes of 1.0 and 23 of 2.0 where each is of another
-   * metric, fewer where only a label is another. A series without it is found by its hash, which 1.0 makes of some 220 bytes.
-   */
-  seriesLinkBytesMax: 10 * MIB,
-  /** Symbols of remote write 2.0 that a Worker knows: label names and values, help texts; 55 bytes each, 10 MiB at the limit. */
-  symbolCacheEntriesMax: 192 * KIB,
-  /** Their bytes: about 36 each. */
-  symbolCacheBytesMax: 8 * MIB,
-  /** Requests of 2.0 that are known as wholes: some 50 bytes a series, so 220,000 series. */
-  knownRequestsBytesMax: 11 * MIB,
-  /** Series that a door knows by what their shards call them: 29 bytes each, so 6.3 MiB at the limit for each door; of more, the others go by their ids. */
-  seriesRefsMax: 224 * KIB,
+  ...CACHE_LIMITS,
 
   // —— a shard ——
   /**

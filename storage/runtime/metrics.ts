@@ -18,12 +18,13 @@ export interface MetricDefinition {
 }
 
 /**
- * Counters of one isolate. Isolates come and go, so these restart without notice, as counters may; what must not be forgotten is counted
+ * Counters of one isolate, and a few gauges. Isolates come and go, so these restart without notice, as counters may; what must not be forgotten is counted
  * in the objects.
  */
 export class Counters {
   readonly #counters = new Map<string, Counter>();
   readonly #histograms = new Map<string, DurationHistogram>();
+  readonly #gauges: Gauge[] = [];
 
   add(name: string, labels: LabelPairs, amount: number): void {
     const key = keyOf(name, labels);
@@ -35,6 +36,11 @@ export class Counters {
   /** Shows a counter from now on, at 0 unless it has counted: whoever subtracts from it would miss what comes with its first sample. */
   declare(name: string, labels: LabelPairs): void {
     this.add(name, labels, 0);
+  }
+
+  /** Shows a gauge from now on, which is read when somebody asks. */
+  measure(name: string, labels: LabelPairs, read: () => number): void {
+    this.#gauges.push({ name, labels, read });
   }
 
   /** Counts a duration (seconds) in a histogram. Every request does: nothing is made for it here but its key. */
@@ -50,7 +56,8 @@ export class Counters {
 
   samples(): MetricSample[] {
     const counters = Array.from(this.#counters.values(), (counter): MetricSample => ({ ...counter }));
-    return [...counters, ...Array.from(this.#histograms.values(), histogramSamples).flat()];
+    const gauges = this.#gauges.map(({ name, labels, read }): MetricSample => ({ name, labels, value: read() }));
+    return [...counters, ...gauges, ...Array.from(this.#histograms.values(), histogramSamples).flat()];
   }
 }
 
@@ -58,6 +65,12 @@ interface Counter {
   readonly name: string;
   readonly labels: LabelPairs;
   value: number;
+}
+
+interface Gauge {
+  readonly name: string;
+  readonly labels: LabelPairs;
+  readonly read: () => number;
 }
 
 interface DurationHistogram {

@@ -15,6 +15,7 @@ import type { StoredCounts } from '../../ingest/shard-send.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyWasmDecoder } from '../../proto/snappy.ts';
 import { unpackSnappy } from '../../query/cli/unpack-snappy.mjs';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
@@ -64,8 +65,13 @@ const clock = new FixedClock(NOW_MS);
 const admission = new Admission(readTenantLimits(JSON.stringify({ '*': { samplesPerSecondMax: 1_000_000_000, samplesBurstMax: 10_000_000_000 } })), LIMITS, clock);
 const metadata = new MetadataSink(LIMITS, clock, new Counters());
 
+/** Each door is the only one of its isolate. */
+function newCaches(): CacheBudget {
+  return new CacheBudget(LIMITS, clock, new Counters());
+}
+
 function otlpDoor(encoding: OtlpEncoding): Send {
-  const ingest = new OtlpIngest({ clock, gate: new WriteGate(admission, undefined), limits: LIMITS, options: OTLP_DEFAULTS, metadata });
+  const ingest = new OtlpIngest({ clock, gate: new WriteGate(admission, undefined), limits: LIMITS, options: OTLP_DEFAULTS, metadata, caches: newCaches() });
   return (shards, request) => ingest.write(shards, () => request, encoding);
 }
 
@@ -74,7 +80,7 @@ function remoteWriteDoor(protocol: WriteProtocol, limits: typeof LIMITS = LIMITS
   unpackSnappy();
   const wasm = new CompiledModule(readFileSync(fileURLToPath(new URL('../../.build/snappy.wasm', import.meta.url).href)));
   const gate = new WriteGate(admission, undefined);
-  const ingest = new RemoteWriteIngest(snappyWasmDecoder(wasm, limits.writeUncompressedBytesMax), clock, limits, metadata, gate);
+  const ingest = new RemoteWriteIngest({ uncompress: snappyWasmDecoder(wasm, limits.writeUncompressedBytesMax), clock, limits, metadata, gate, caches: newCaches() });
   return async (shards, request) => {
     const outcome = await ingest.write(shards, request, protocol === '1.0' ? 1 : 2);
     return { ...outcome, pointCount: outcome.stored.samples };

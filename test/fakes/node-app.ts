@@ -12,6 +12,7 @@ import { buildApp } from '../../query/app.ts';
 import { TenantArchive } from '../../storage/archive/tenant-archive.ts';
 import { WarmArchive } from '../../storage/warm/warm-archive.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { readConfig, type Variables } from '../../storage/runtime/config.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -42,6 +43,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const clock = new FixedClock(nowMs);
   const keyring = new MemoryKeyring(clock);
   const counters = new Counters();
+  const caches = new CacheBudget(LIMITS, clock, counters);
   const metadata = new MetadataSink(LIMITS, clock, counters);
   // Nobody who sends falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
@@ -51,9 +53,9 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest(snappy, clock, LIMITS, metadata, gate),
+    remoteWrite: new RemoteWriteIngest({ uncompress: snappy, clock, limits: LIMITS, metadata, gate, caches }),
     imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
-    otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata }),
+    otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata, caches }),
     bodies: new WriteBodies(patient, limits, counters),
     snappy,
     clock,

@@ -7,7 +7,9 @@ import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { DecodeError } from '../../proto/decode-error.ts';
 import { decodeRequest, RequestColumns, requestReader } from '../../proto/remote-write-v2.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
 import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
@@ -140,7 +142,7 @@ test('whatever is sent, ids, samples and labels are those of one that knows no r
   const random = new SeededRandom(20_261_126);
   const clock = new FixedClock(NOW_MS);
   const gate = new WriteGate(new Admission(readTenantLimits(undefined), LIMITS, clock), undefined);
-  const [knowing, decoding] = [LIMITS, { ...LIMITS, knownRequestsBytesMax: 0 }].map((limits) => new WriteMessagesV2(limits, clock, gate)) as [WriteMessagesV2, WriteMessagesV2];
+  const [knowing, decoding] = [LIMITS, { ...LIMITS, knownRequestsBytesMax: 0 }].map((limits) => new WriteMessagesV2(limits, clock, gate, new CacheBudget(limits, clock, new Counters()))) as [WriteMessagesV2, WriteMessagesV2];
   const kept = new Kept();
   let knownCount = 0;
   const resultOf = (messages: WriteMessagesV2, message: Uint8Array, of: SeriesHasher): unknown => {

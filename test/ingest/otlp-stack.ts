@@ -4,6 +4,7 @@ import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { HeldMemory } from '../../ingest/request-memory.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { formatHistogram } from '../../storage/model/histogram-text.ts';
 import { compareLabels, formatLabels, type Labels } from '../../storage/model/labels.ts';
@@ -37,6 +38,7 @@ export class OtlpStack {
       limits,
       options: { ...OTLP_DEFAULTS, ...options },
       metadata: new MetadataSink(limits, this.clock, new Counters()),
+      caches: new CacheBudget(limits, this.clock, new Counters()),
     });
   }
 

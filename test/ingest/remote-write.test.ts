@@ -5,6 +5,7 @@ import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import { writeResponse, type WriteOutcome } from '../../ingest/write-outcome.ts';
 import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
 import { snappyEncode, snappyJsDecoder, type SnappyDecode } from '../../proto/snappy.ts';
 import { compareLabels, formatLabels, labelsFrom, type Labels } from '../../storage/model/labels.ts';
@@ -50,7 +51,14 @@ class Stack {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
     const clock = new FixedClock(NOW_MS);
-    this.ingest = new RemoteWriteIngest(overwritingDecoder(), clock, limits, new MetadataSink(limits, clock, new Counters()), new WriteGate(new Admission(() => ({ ...DEFAULT_TENANT_LIMITS, ...limits }), limits, clock), undefined));
+    this.ingest = new RemoteWriteIngest({
+      uncompress: overwritingDecoder(),
+      clock,
+      limits,
+      metadata: new MetadataSink(limits, clock, new Counters()),
+      gate: new WriteGate(new Admission(() => ({ ...DEFAULT_TENANT_LIMITS, ...limits }), limits, clock), undefined),
+      caches: new CacheBudget(limits, clock, new Counters()),
+    });
   }
 
   async write(...sent: Sent[]): Promise<WriteOutcome> {

@@ -6,7 +6,9 @@ import type { WriteMessages } from '../../ingest/write-messages.ts';
 import { WriteMessagesV1 } from '../../ingest/write-messages-v1.ts';
 import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
 import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { RemoteWriteBody, type WriteProtocol } from '../bench/remote-write-body.ts';
@@ -51,14 +53,15 @@ function nanosecondsPerSample(requests: readonly Uint8Array[], take: (message: U
 }
 
 const clock = new FixedClock(NOW_MS);
+const caches = new CacheBudget(LIMITS, clock, new Counters());
 const gate = new WriteGate(new Admission(readTenantLimits(undefined), LIMITS, clock), undefined);
 for (const [what, offsets] of [['the same requests', [0]], ['shifted requests', [0, 700, 1300]]] as const) {
   const figures = (['1.0', '2.0'] as const).map((protocol) => {
     // Shifted requests are those of a sender who cuts them elsewhere each time, so that none is known as a whole.
     const limits = offsets.length > 1 ? { ...LIMITS, knownRequestsBytesMax: 0 } : LIMITS;
-    const messages: WriteMessages = protocol === '1.0' ? new WriteMessagesV1(limits, gate) : new WriteMessagesV2(limits, clock, gate);
+    const messages: WriteMessages = protocol === '1.0' ? new WriteMessagesV1(limits, gate, caches) : new WriteMessagesV2(limits, clock, gate, caches);
     const requests = offsets.flatMap((offset) => scrape(protocol, offset));
-    const sharing = new ShareOut(clock, LIMITS);
+    const sharing = new ShareOut(clock, LIMITS, caches);
     const bytes = requests.reduce((sum, request) => sum + request.length, 0) / (requests.length * PER_REQUEST);
     const decodeNs = nanosecondsPerSample(requests, (request) => messages.decode(request, shards.hasher, LIMITS));
     const allNs = nanosecondsPerSample(requests, (request) => {

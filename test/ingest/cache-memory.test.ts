@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
+import { bodyOf, DOORS, DoorStack } from './door-stack.ts';
+
+const MIB = 2 ** 20;
+const PER_REQUEST = 10_000;
+/** What doors hold that is no cache: columns of a request, the batch that is made of it, and all that the first request makes for good. */
+const COLUMNS_BYTES_MAX = 8 * MIB;
+
+test('three doors with 190,000 series each keep what the limit says', { timeout: 300_000 }, async () => {
+  const stack = new DoorStack();
+  const shards = stack.tenant('a', 1);
+  const bodies = DOORS.flatMap((door) => Array.from({ length: 19 }, (_, i) => ({ door, body: bodyOf(door, i * PER_REQUEST, PER_REQUEST) })));
+  const before = liveBytes();
+  for (let scrape = 0; scrape < 12; scrape++) {
+    for (const { door, body } of bodies) {
+      expect(await stack.send(door, shards, body)).toBeGreaterThanOrEqual(PER_REQUEST);
+      expect(stack.caches.bytes).toBeLessThanOrEqual(LIMITS.workerCacheBytesMax);
+    }
+    const bytes = liveBytes() - before;
+    // What is counted is what there is.
+    expect(bytes, `scrape ${scrape}`).toBeLessThan(stack.caches.bytes + COLUMNS_BYTES_MAX);
+    expect(bytes, `scrape ${scrape}`).toBeGreaterThan(stack.caches.bytes * 0.95);
+    stack.clock.advance(60_000);
+  }
+  // All are in use, and none has much less than another; in twelve minutes room was made for those without at most three times.
+  expect(stack.caches.bytes).toBeGreaterThan(LIMITS.workerCacheBytesMax * 0.7);
+  for (const cache of ['remote_write_1', 'remote_write_2', 'otlp']) expect(stack.value('varve_cache_bytes', { cache }), cache).toBeGreaterThan(6 * MIB);
+  expect(stack.value('varve_cache_evictions_total')).toBeLessThanOrEqual(3);
+});
+
+test('a thousand tenants with few series each keep what the limit says', { timeout: 300_000 }, async () => {
+  const stack = new DoorStack({ workerCacheBytesMax: 8 * MIB });
+  const tenants = Array.from({ length: 1_000 }, (_, i) => stack.tenant(`tenant-${i}`, i));
+  const bodies = DOORS.map((door) => ({ door, body: bodyOf(door, 0, 100) }));
+  const before = liveBytes();
+  for (let scrape = 0; scrape < 3; scrape++) {
+    for (const shards of tenants) for (const { door, body } of bodies) await stack.send(door, shards, body);
+    expect(stack.caches.bytes).toBeLessThanOrEqual(8 * MIB);
+    expect(liveBytes() - before, `scrape ${scrape}`).toBeLessThan(8 * MIB + COLUMNS_BYTES_MAX);
+    stack.clock.advance(60_000);
+  }
+});
+
+test('with hardly any room for caches, and all of them emptied again and again, doors send what they would send anyway', async () => {
+  const [roomy, narrow] = [new DoorStack(), new DoorStack({ workerCacheBytesMax: 512 * 1024, workerCacheIdleMs: 100 })];
+  const stacks = [roomy, narrow] as const;
+  for (const stack of stacks) Object.assign(stack, { isListening: true, givesRefs: false });
+  const tenants = [1, 2].map((key) => stacks.map((stack): TenantShards => stack.tenant(`t${key}`, key)));
+  const random = new SeededRandom(5);
+  for (let i = 0; i < 300; i++) {
+    const door = random.pick(DOORS);
+    const body = bodyOf(door, random.below(20) * 500, 500 + random.below(3) * 500);
+    const shards = random.pick(tenants);
+    for (const [s, stack] of stacks.entries()) {
+      await stack.send(door, shards[s]!, body);
+      stack.clock.advance(50);
+    }
+  }
+  expect(narrow.sent).toEqual(roomy.sent);
+  expect(roomy.value('varve_cache_evictions_total')).toBe(0);
+  for (const cache of ['remote_write_1', 'remote_write_2', 'otlp']) expect(narrow.value('varve_cache_evictions_total', { cache }), cache).toBeGreaterThan(2);
+});
+
+test('refs are given up like the rest, and asked for again', async () => {
+  const stack = new DoorStack({ workerCacheBytesMax: 256 * 1024, workerCacheIdleMs: 100 });
+  const shards = stack.tenant('a', 1);
+  for (let i = 0; i < 20; i++) {
+    expect(await stack.send('1.0', shards, bodyOf('1.0', 0, 2_000))).toBe(2_000);
+    stack.clock.advance(200);
+    expect(await stack.send('otlp', shards, bodyOf('otlp', 0, 2_000))).toBeGreaterThanOrEqual(2_000);
+    stack.clock.advance(200);
+  }
+  expect(stack.value('varve_cache_evictions_total', { cache: 'remote_write_refs' })).toBeGreaterThan(2);
+  expect(stack.value('varve_cache_bytes')).toBeLessThanOrEqual(256 * 1024);
+});

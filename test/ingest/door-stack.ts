@@ -1,0 +1,93 @@
+import { Admission } from '../../ingest/admission.ts';
+import { OtlpIngest } from '../../ingest/from-otlp.ts';
+import { MetadataSink } from '../../ingest/metadata-sink.ts';
+import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
+import { WriteGate } from '../../ingest/write-gate.ts';
+import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
+import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
+import { OTLP_DEFAULTS } from '../../storage/runtime/otlp-options.ts';
+import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
+import { isRefMessage } from '../../storage/shard/ref-message.ts';
+import type { AppendAnswer, AppendWishes, ShardApi } from '../../storage/shard/shard-api.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
+import { limitsWith } from '../fakes/limits-with.ts';
+import { gauge, metricsRequest, numberPoint, resourceMetrics } from '../proto/otlp-fields.ts';
+import { v2Request } from '../proto/v2-request.ts';
+
+export const DOORS = ['1.0', '2.0', 'otlp'] as const;
+export type Door = (typeof DOORS)[number];
+
+const NOW_MS = 1_700_000_000_000;
+const ADMIT_ALL = readTenantLimits(JSON.stringify({ '*': { samplesPerSecondMax: 1e9, samplesBurstMax: 1e10 } }));
+
+/** The write doors of one isolate, in front of shards that know every series, store nothing, and tell what they were sent. */
+export class DoorStack {
+  readonly clock = new FixedClock(NOW_MS);
+  readonly counters = new Counters();
+  readonly caches: CacheBudget;
+  /** Of each message to a shard, as text; kept when `isListening`. */
+  readonly sent: string[] = [];
+  isListening = false;
+  /** Whether shards tell how they call their series. */
+  givesRefs = true;
+  readonly #remoteWrite: RemoteWriteIngest;
+  readonly #otlp: OtlpIngest;
+  #refs = 0;
+
+  constructor(changes: Parameters<typeof limitsWith>[0] = {}) {
+    const limits = limitsWith(changes);
+    const { clock } = this;
+    this.caches = new CacheBudget(limits, clock, this.counters);
+    const services = { clock, limits, metadata: new MetadataSink(limits, clock, this.counters), gate: new WriteGate(new Admission(ADMIT_ALL, limits, clock), undefined), caches: this.caches };
+    this.#remoteWrite = new RemoteWriteIngest({ ...services, uncompress: (body) => body.slice() });
+    this.#otlp = new OtlpIngest({ ...services, options: OTLP_DEFAULTS });
+  }
+
+  tenant(name: string, key: number): TenantShards {
+    const stub = { append: (message: ArrayBuffer, wishes?: AppendWishes) => this.#append(message, wishes) } as unknown as ShardApi;
+    const seed = new Uint8Array(16);
+    new DataView(seed.buffer).setUint32(0, key);
+    const catalog: TenantShards['catalog'] = (body) => body({ noteMetadata: async () => ({ replaced: 0 }) } as never);
+    return { tenant: name, hasher: new SeriesHasher(seed), secret: new Uint8Array(16), shardCount: 1, call: (_, body) => body(stub), catalog };
+  }
+
+  /** Answers how many samples were stored. */
+  async send(door: Door, shards: TenantShards, body: Uint8Array): Promise<number> {
+    const { stored } = door === 'otlp' ? await this.#otlp.write(shards, () => body, 'protobuf') : await this.#remoteWrite.write(shards, body, door === '1.0' ? 1 : 2);
+    return stored.samples;
+  }
+
+  /** A number of /metrics, summed up over the labels that are not given. */
+  value(name: string, labels: Record<string, string> = {}): number {
+    const isOf = (own: Readonly<Record<string, string>>): boolean => Object.entries(labels).every(([label, value]) => own[label] === value);
+    return this.counters.samples().filter((sample) => sample.name === name && isOf(sample.labels)).reduce((sum, sample) => sum + sample.value, 0);
+  }
+
+  async #append(message: ArrayBuffer, wishes: AppendWishes | undefined): Promise<AppendAnswer> {
+    if (this.isListening) this.sent.push(Buffer.from(message).toString('base64'));
+    const samples = new Uint32Array(message, 0, 3)[isRefMessage(message) ? 1 : 2]!;
+    const given = wishes?.refs !== true || !this.givesRefs ? {} : { given: { space: Uint32Array.of(1, 2, 3), refs: Uint32Array.from({ length: samples }, () => this.#refs++) } };
+    return { status: 'stored', samplesStored: samples, histogramsStored: 0, exemplarsStored: 0, refusals: [], ...given };
+  }
+}
+
+/** A request of `count` series from number `first` on, in the door's encoding. */
+export function bodyOf(door: Door, first: number, count: number, timestampMs = NOW_MS): Uint8Array {
+  const numbers = Array.from({ length: count }, (_, i) => first + i);
+  const labelsOf = (i: number): string[] => ['__name__', `requests_${i % 50}_total`, 'instance', `10.0.${i >> 8}.${i & 255}:9100`, 'job', 'node', 'path', `/api/v1/items/${i}`];
+  switch (door) {
+    case '1.0':
+      return encodeWriteRequest(numbers.map((i) => ({ labels: labelsOf(i), timestampsMs: [timestampMs], values: [i] })));
+    case '2.0':
+      return v2Request(...numbers.map((i) => ({ labels: labelsOf(i), samples: [{ value: i, timestamp: timestampMs }] })));
+    case 'otlp':
+      return metricsRequest(
+        resourceMetrics({ 'service.name': 'shop', 'service.instance.id': `instance-${first}` }, [
+          gauge('items', numbers.map((i) => numberPoint({ value: i, timeMs: timestampMs, attributes: { path: `/api/v1/items/${i}`, method: 'GET' } }))),
+        ]),
+      );
+  }
+}

@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest';
+import { CacheBudget, ownShare, type CacheShare } from '../../../storage/runtime/cache-budget.ts';
+import { Counters } from '../../../storage/runtime/metrics.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
+
+const IDLE_MS = 1000;
+
+/** Caches that hold as many bytes as they are asked for and find room for. */
+class Isolate {
+  readonly clock = new FixedClock(1_000_000);
+  readonly counters = new Counters();
+  readonly budget: CacheBudget;
+  readonly caches: Readonly<Record<string, CacheShare>>;
+  readonly emptied: string[] = [];
+
+  constructor(bytesMax: number, names = ['a', 'b', 'c']) {
+    this.budget = new CacheBudget({ workerCacheBytesMax: bytesMax, workerCacheIdleMs: IDLE_MS }, this.clock, this.counters);
+    this.caches = Object.fromEntries(names.map((name) => [name, this.budget.open(name, () => void this.emptied.push(name))]));
+  }
+
+  /** A request that wants its cache to hold so many bytes, a byte at a time as far as there is room. Answers how many it holds then. */
+  request(name: string, wanted: number): number {
+    const cache = this.caches[name]!;
+    cache.begin();
+    while (cache.bytes < wanted && cache.take(1));
+    return cache.bytes;
+  }
+
+  bytes(): number[] {
+    return Object.values(this.caches).map(({ bytes }) => bytes);
+  }
+
+  value(name: string, labels: Record<string, string>): number | undefined {
+    return this.counters.samples().find((sample) => sample.name === name && JSON.stringify(sample.labels) === JSON.stringify(labels))?.value;
+  }
+}
+
+test('there is room up to the bound, and none beyond', () => {
+  const isolate = new Isolate(100);
+  expect([isolate.request('a', 60), isolate.request('b', 60), isolate.request('c', 60)]).toEqual([60, 40, 0]);
+  isolate.caches['a']!.give(10);
+  expect(isolate.budget.bytes).toBe(90);
+  expect(isolate.caches['c']!.take(11)).toBe(false);
+  expect(isolate.caches['c']!.take(10)).toBe(true);
+});
+
+test('what is copied into something larger stands there twice', () => {
+  const { budget, caches: { a } } = new Isolate(100);
+  expect([a!.take(40), a!.take(40, 40), a!.take(30, 30)]).toEqual([true, false, true]);
+  expect(budget.bytes).toBe(70);
+});
+
+test('what has been unused longest is emptied first, and no more than is wanted', () => {
+  const isolate = new Isolate(100, ['a', 'b', 'c', 'd']);
+  isolate.request('b', 30);
+  isolate.clock.advance(1);
+  isolate.request('a', 30);
+  isolate.clock.advance(1);
+  isolate.request('c', 40);
+  isolate.clock.advance(IDLE_MS);
+  expect([isolate.request('d', 5), isolate.emptied]).toEqual([0, []]);
+  expect([isolate.request('d', 5), isolate.emptied]).toEqual([5, ['b']]);
+  expect(isolate.bytes()).toEqual([30, 0, 40, 5]);
+  expect(isolate.value('varve_cache_evictions_total', { cache: 'b', reason: 'unused' })).toBe(1);
+  expect(isolate.value('varve_cache_requests_without_room_total', { cache: 'd' })).toBe(1);
+  expect(isolate.value('varve_cache_bytes', { cache: 'c' })).toBe(40);
+});
+
+test('of those in use the largest is emptied, and for a while nobody grows beyond half of what it had', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 70);
+  isolate.request('b', 30);
+  expect([isolate.request('c', 100), isolate.emptied]).toEqual([0, []]);
+  expect([isolate.request('c', 20), isolate.emptied]).toEqual([20, ['a']]);
+  expect(isolate.request('a', 70)).toBe(35);
+  expect(isolate.request('c', 100)).toBe(35);
+  expect(isolate.bytes()).toEqual([35, 30, 35]);
+});
+
+test('what nobody wanted meanwhile is for all again', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 100);
+  isolate.request('b', 10);
+  isolate.request('b', 10);
+  expect([isolate.request('a', 100), isolate.emptied]).toEqual([50, ['a']]);
+  isolate.clock.advance(IDLE_MS);
+  expect(isolate.request('a', 100)).toBe(90);
+});
+
+test('nobody is emptied for one who has half as much, nor more often than once in a while', () => {
+  const isolate = new Isolate(90);
+  isolate.request('a', 60);
+  isolate.request('b', 60);
+  for (let i = 0; i < 10; i++) expect([isolate.request('b', 60), isolate.emptied]).toEqual([30, []]);
+  const other = new Isolate(100, ['a', 'b', 'c', 'd']);
+  other.request('a', 50);
+  other.request('b', 50);
+  for (let i = 0; i < 10; i++) for (const name of ['c', 'd', 'a', 'b']) other.request(name, 50);
+  expect(other.emptied).toHaveLength(1);
+  other.clock.advance(IDLE_MS - 1);
+  for (const name of ['a', 'b', 'c', 'd']) other.request(name, 50);
+  expect(other.emptied).toHaveLength(1);
+});
+
+test('one that is alone is never emptied for its own sake', () => {
+  const isolate = new Isolate(100);
+  for (let i = 0; i < 5; i++) {
+    isolate.clock.advance(IDLE_MS * 2);
+    expect([isolate.request('a', 200), isolate.emptied]).toEqual([100, []]);
+  }
+});
+
+test('a bound of its own is nobody’s lack of room', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 90);
+  const own = isolate.budget.open('own', () => {}, 5);
+  expect([own.take(5), own.take(1)]).toEqual([true, false]);
+  isolate.request('b', 0);
+  expect(isolate.emptied).toEqual([]);
+  expect([ownShare(5).take(5), ownShare(5).take(6), ownShare().take(2 ** 40)]).toEqual([true, false, true]);
+});
+
+describe('an LRU cache in it', () => {
+  test('makes room itself before it keeps less', () => {
+    const isolate = new Isolate(100);
+    const tails = isolate.budget.lru<string, number>('tails', 50);
+    for (let i = 0; i < 10; i++) tails.set(`f${i}`, i, 10);
+    expect(isolate.budget.bytes).toBe(50);
+    isolate.request('a', 100);
+    tails.set('large', 1, 30);
+    expect([tails.weight, isolate.budget.bytes, tails.get('f9'), tails.get('f6')]).toEqual([50, 100, 9, undefined]);
+    isolate.clock.advance(IDLE_MS);
+    isolate.request('b', 100);
+    isolate.request('b', 100);
+    expect([tails.weight, isolate.bytes()]).toEqual([50, [0, 50, 0]]);
+  });
+
+  test('that finds no room at all keeps nothing, and says so', () => {
+    const isolate = new Isolate(100);
+    const tails = isolate.budget.lru<string, number>('tails', 50);
+    isolate.request('a', 100);
+    tails.set('f', 1, 10);
+    expect([tails.get('f'), tails.weight]).toEqual([undefined, 0]);
+    tails.set('f', 1, 10);
+    expect([tails.get('f'), isolate.emptied]).toEqual([1, ['a']]);
+  });
+});
+
+test('whoever wants however much: the sum is what the shares hold and within the bound, and in the end nobody in use has much less than another', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new SeededRandom(seed);
+    const isolate = new Isolate(1000, ['a', 'b', 'c', 'd', 'e']);
+    const wanted = isolate.bytes().map(() => random.below(900));
+    for (let round = 0; round < 200; round++) {
+      isolate.clock.advance(IDLE_MS / 10);
+      Object.keys(isolate.caches).forEach((name, i) => isolate.request(name, wanted[i]!));
+      expect(isolate.budget.bytes).toBe(isolate.bytes().reduce((sum, bytes) => sum + bytes));
+      expect(isolate.budget.bytes).toBeLessThanOrEqual(1000);
+    }
+    const lacking = isolate.bytes().filter((bytes, i) => bytes < wanted[i]!);
+    if (lacking.length > 0) expect(Math.max(...isolate.bytes()), `seed ${seed}`).toBeLessThanOrEqual(Math.min(...lacking) * 2 + 1);
+    // Once that is so, it stays.
+    const evictions = isolate.emptied.length;
+    for (let round = 0; round < 100; round++) {
+      isolate.clock.advance(IDLE_MS / 10);
+      Object.keys(isolate.caches).forEach((name, i) => isolate.request(name, wanted[i]!));
+    }
+    expect(isolate.emptied.length, `seed ${seed}`).toBe(evictions);
+  }
+});
