@@ -16,8 +16,8 @@ const RUN_BYTES_MIN = 8;
  */
 export class LabelledSeries {
   readonly #chain: KeyChain;
-  #view: DataView = new DataView(new ArrayBuffer(0));
-  #fields: LabelFields = { labelsStart: NONE, labelsEnd: NONE, seriesCount: 0 };
+  #view = NO_VIEW;
+  #fields = NO_FIELDS;
   /** The last known series of the request, and its position. Unknown ones in between break no chain. */
   #last = NO_ENTRY;
   #lastIndex = 0;
@@ -59,6 +59,12 @@ export class LabelledSeries {
     this.#link(entry, index);
     this.#last = entry;
     this.#lastIndex = index;
+  }
+
+  /** The message is not looked at any more: it may be large. */
+  rest(): void {
+    this.#view = NO_VIEW;
+    this.#fields = NO_FIELDS;
   }
 
   /** Forgets everything and lets go of the memory; never within a request. */
@@ -135,6 +141,8 @@ export class LabelledSeries {
 }
 
 const NONE = new Uint32Array(0);
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+const NO_FIELDS: LabelFields = { labelsStart: NONE, labelsEnd: NONE, seriesCount: 0 };
 
 /**
  * Whether the bytes from `start` and those from `other` are the same, so many of them, at least eight: eight a comparison, as doubles. The

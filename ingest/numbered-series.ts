@@ -30,10 +30,10 @@ export class NumberedSeries {
   readonly #keyView: DataView;
   /** Words of the key of the series that was looked for last, 0 where it cannot be recognised by one. */
   #keyLength = 0;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(new ArrayBuffer(0));
-  #numbers: Uint32Array = new Uint32Array(0);
-  #refs: SeriesRefs = { refsStart: NONE, refsEnd: NONE, metadataType: NONE, helpRef: NONE, unitRef: NONE, seriesCount: 0 };
+  #bytes = NO_BYTES;
+  #view = NO_VIEW;
+  #numbers: Uint32Array = NONE;
+  #refs = NO_REFS;
   /** The last known series of the request, and its position. Unknown ones in between break no chain. */
   #last = NO_ENTRY;
   #lastIndex = 0;
@@ -87,6 +87,14 @@ export class NumberedSeries {
   /** Forgets everything; never within a request. */
   clear(): void {
     this.#chain.clear();
+  }
+
+  /** The message is not looked at any more: it may be large. */
+  rest(): void {
+    this.#bytes = NO_BYTES;
+    this.#view = NO_VIEW;
+    this.#numbers = NONE;
+    this.#refs = NO_REFS;
   }
 
   /** Forgets everything and lets go of the memory; never within a request. */
@@ -253,6 +261,9 @@ export class NumberedSeries {
 }
 
 const NONE = new Uint32Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+const NO_REFS: SeriesRefs = { refsStart: NONE, refsEnd: NONE, metadataType: NONE, helpRef: NONE, unitRef: NONE, seriesCount: 0 };
 
 /** Of four encoded bytes, 1 in place of each that ends a reference. Such words may be added up, and the sum of all their bytes is the top one of 0x01010101 times as much. */
 function refEndsOf(word: number): number {

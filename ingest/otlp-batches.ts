@@ -1,6 +1,7 @@
 import { grown } from '../proto/grown.ts';
 import type { MetricHeader, MetricKind, Span } from '../proto/otlp-metrics.ts';
 import type { Point } from '../proto/otlp-points.ts';
+import { isLargeColumn } from '../proto/write-columns.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { float64Bits } from '../storage/model/sample.ts';
 import { SERIES_ID_WORDS } from '../storage/model/series-id.ts';
@@ -54,7 +55,7 @@ export class OtlpBatches implements OtlpSeriesSink {
   readonly #limits: typeof LIMITS;
   readonly #promotesScope: boolean;
   readonly #refs: SeriesRefs;
-  readonly #ids = new SeriesIdColumns();
+  #ids = new SeriesIdColumns();
   readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
   /** The ids of a point that is not known. */
   readonly #partIds: OtlpPartIds;
@@ -133,12 +134,20 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#outgoing = [];
     this.#metadata = [];
     this.#view = NO_VIEW;
+    this.#rest();
     return collected;
   }
 
   /** The request that came last is given up before its metadata is noted: that comes again. Not across an `await`. */
   takeBackMetadata(): void {
     for (const metric of this.#notedMetrics) this.#cache.setWord(metric, NOT_NOTED);
+  }
+
+  /** Gives back what a large request took. */
+  #rest(): void {
+    if (this.#ids.isLarge) this.#ids = new SeriesIdColumns();
+    if (isLargeColumn(this.#pointOf)) this.#pointOf = new Uint32Array(INITIAL_SERIES);
+    if (this.#batches.some(({ isLarge }) => isLarge)) this.#batches = [];
   }
 
   /** What has been handed out was not noted after all, of whatever request: all metadata comes again. */

@@ -64,6 +64,14 @@ export class RemoteWriteIngest {
    */
   async write(shards: TenantShards, body: Uint8Array, version: RemoteWriteVersion, held: HeldMemory = UNCOUNTED): Promise<WriteOutcome> {
     const messages = this.#versions[version];
+    try {
+      return await this.#write(shards, body, messages, held);
+    } finally {
+      messages.rest();
+    }
+  }
+
+  async #write(shards: TenantShards, body: Uint8Array, messages: WriteMessages, held: HeldMemory): Promise<WriteOutcome> {
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
     const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
     let stored = NOTHING_STORED;
@@ -84,6 +92,8 @@ export class RemoteWriteIngest {
       const turn = this.#sharing.share(messages, shards, from, this.#gate.limits(shards.tenant), rejections);
       staleHistograms += turn.staleHistograms;
       if (from === 0) noting = this.#note(messages, shards);
+      messages.rest();
+      this.#sharing.rest();
       // From here on the columns are somebody else's.
       const results = await sendTurn(shards, turn.batches, labelsOf, rejections, held);
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);

@@ -1,4 +1,5 @@
 import { grown } from '../proto/grown.ts';
+import { isLargeColumn } from '../proto/write-columns.ts';
 import { ColumnWriter } from '../storage/chunk/index.ts';
 import type { Labels } from '../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../storage/model/sample.ts';
@@ -62,6 +63,11 @@ export class SampleBatch implements SampleColumns {
   /** Whether it holds as much as one message to a shard may. */
   isFull(limits: Pick<typeof LIMITS, 'batchSamplesMax' | 'batchBytesMax'>): boolean {
     return this.sampleCount >= limits.batchSamplesMax || this.sampleCount * SAMPLE_BYTES_MAX + this.#payloads.length + this.histogramCount * PAYLOAD_LENGTH_BYTES + this.#exemplars.length >= limits.batchBytesMax;
+  }
+
+  /** Whether it has become larger than what is kept from request to request. */
+  get isLarge(): boolean {
+    return isLargeColumn(this.timestampsMs) || isLargeColumn(this.idLow);
   }
 
   clear(): void {

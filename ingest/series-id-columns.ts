@@ -1,3 +1,5 @@
+import { isLargeColumn } from '../proto/write-columns.ts';
+
 const INITIAL_SERIES = 4096;
 
 /** The id of each series of a request. */
@@ -7,6 +9,10 @@ export class SeriesIdColumns {
   check = new Uint32Array(INITIAL_SERIES);
   /** 1 where the labels were refused and there is no id. */
   isRefused = new Uint8Array(INITIAL_SERIES);
+
+  get isLarge(): boolean {
+    return isLargeColumn(this.low);
+  }
 
   reserve(seriesCount: number): void {
     if (seriesCount <= this.low.length) return;

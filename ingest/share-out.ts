@@ -36,8 +36,8 @@ export class ShareOut {
   readonly #clock: Clock;
   /** The tenant's, of the turn that is being made. */
   #limits: typeof LIMITS;
-  readonly #ids = new SeriesIdColumns();
-  readonly #batches: SampleBatch[] = [];
+  #ids = new SeriesIdColumns();
+  #batches: SampleBatch[] = [];
   readonly #whole = new WholeRequest();
   readonly #refs: SeriesRefs;
   // Of the turn that is being made.
@@ -79,6 +79,12 @@ export class ShareOut {
     const turn = { batches: this.#outgoing, next, staleHistograms: this.#staleHistograms };
     this.#outgoing = [];
     return turn;
+  }
+
+  /** The turn is made: gives back what a large request took. */
+  rest(): void {
+    if (this.#ids.isLarge) this.#ids = new SeriesIdColumns();
+    if (this.#batches.some(({ isLarge }) => isLarge)) this.#batches = [];
   }
 
   #begin(shards: TenantShards, { columns }: WriteMessages, from: number): void {

@@ -9,6 +9,7 @@ export const NO_NUMBER = 0;
 const NUMBER_AT = WORDS_AT;
 const IS_ASCII_AT = WORDS_AT + 1;
 
+const INITIAL_SYMBOLS = 4096;
 const NUMBER_MAX = 0xffff_ffff;
 
 /**
@@ -19,10 +20,10 @@ const NUMBER_MAX = 0xffff_ffff;
 export class SymbolNumbers {
   readonly #chain: KeyChain;
   /** By symbol of the request: its entry. */
-  #symbols = new Uint32Array(4096);
+  #symbols = new Uint32Array(INITIAL_SYMBOLS);
   #count = 0;
   /** By symbol of the request, with zeros behind the last one. */
-  #numbers = new Uint32Array(4096);
+  #numbers = new Uint32Array(INITIAL_SYMBOLS);
   #given = 0;
 
   constructor(entriesMax: number, linkBytesMax: number, share = ownShare()) {
@@ -74,6 +75,13 @@ export class SymbolNumbers {
     }
     this.#numbers.fill(NO_NUMBER, count, Math.max(count, this.#count));
     this.#count = count;
+  }
+
+  /** No request's symbols are asked for any more: gives back what a request with very many took. */
+  rest(): void {
+    this.#symbols = new Uint32Array(INITIAL_SYMBOLS);
+    this.#numbers = new Uint32Array(INITIAL_SYMBOLS);
+    this.#count = 0;
   }
 
   /** Copies the hash of the request's symbol to `index` of the words; false where it has no number or is not ASCII. */

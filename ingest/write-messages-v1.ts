@@ -13,12 +13,14 @@ import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
 import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
+const NOTHING = new Uint8Array(0);
 /** Tags and lengths of a label, its name and its value. */
 const LABEL_FRAME_BYTES_MAX = 12;
 
 /** Remote write 1.0: each series has its labels in full. Series are recognised by the bytes of their label fields. */
 export class WriteMessagesV1 implements WriteMessages {
-  readonly columns: WriteRequestColumns;
+  columns: WriteRequestColumns;
+  readonly #entriesMax: number;
   readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #limits: LabelLimits;
   readonly #share: CacheShare;
@@ -26,12 +28,13 @@ export class WriteMessagesV1 implements WriteMessages {
   readonly #quick: QuickIds;
   /** Hash of the label bytes of the series that is introduced. */
   readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
-  #plain = new Uint8Array(0);
+  #plain = NOTHING;
 
   constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>, caches: CacheBudget) {
     this.#gate = gate;
     this.#limits = limits;
-    this.columns = new WriteRequestColumns(limits.writeEntriesMax);
+    this.#entriesMax = limits.writeEntriesMax;
+    this.columns = new WriteRequestColumns(this.#entriesMax);
     this.#share = caches.open('remote_write_1', () => this.#series.empty());
     this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, this.#share);
     this.#quick = new QuickIds(limits.labelsPerSeriesMax);
@@ -69,6 +72,12 @@ export class WriteMessagesV1 implements WriteMessages {
     }
     ids.set(series, hasher.words);
     this.#series.add(series, this.#rawHash, hasher.words);
+  }
+
+  rest(): void {
+    if (this.columns.isLarge) this.columns = new WriteRequestColumns(this.#entriesMax);
+    this.#plain = NOTHING;
+    this.#series.rest();
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */

@@ -27,7 +27,7 @@ import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages
  * request that has come before, but for its samples, is recognised as a whole (known-requests.ts).
  */
 export class WriteMessagesV2 implements WriteMessages {
-  readonly columns: RequestColumns;
+  columns: RequestColumns;
   readonly #limits: typeof LIMITS;
   readonly #gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>;
   #labelLimits: LabelLimits;
@@ -44,9 +44,13 @@ export class WriteMessagesV2 implements WriteMessages {
   #known: KnownRequest | undefined;
   #isDecoded = true;
   /** Of series that have an entry but whose metadata is not yet known to be stored, by tenant: a request that was given up must not lose it. */
-  readonly #unnoted = new WeakMap<SeriesHasher, Map<string, MetadataEntry>>();
-  #reader: WireReader = requestReader(new Uint8Array(0));
-  #plain = new Uint8Array(0);
+  #unnoted = new WeakMap<SeriesHasher, Map<string, MetadataEntry>>();
+  /** Of all tenants' together. */
+  #unnotedCharacters = 0;
+  /** Whether some were given up, and their series are to be introduced anew. */
+  #hasGivenUp = false;
+  #reader = NOTHING;
+  #plain: Uint8Array = NOTHING.bytes;
   #knownSinceMs = 0;
 
   constructor(limits: typeof LIMITS, clock: Clock, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>, caches: CacheBudget) {
@@ -65,7 +69,7 @@ export class WriteMessagesV2 implements WriteMessages {
   decode(plain: Uint8Array, hasher: SeriesHasher, limits: LabelLimits): void {
     this.#share.begin();
     this.#labelLimits = limits;
-    this.#plain = plain as Uint8Array<ArrayBuffer>;
+    this.#plain = plain;
     this.#reader = requestReader(plain);
     this.#forgetWhatIsOld();
     this.#known = this.#requests.find(this.#reader, hasher, this.columns);
@@ -120,16 +124,14 @@ export class WriteMessagesV2 implements WriteMessages {
   #forgetWhatIsOld(): void {
     const nowMs = this.#clock.nowMs();
     if (this.#symbols.isExhausted) this.#symbols.clear();
-    else if (nowMs - this.#knownSinceMs < this.#limits.metadataRenewMs / 2) return;
-    this.#forgetSeries();
-    this.#knownSinceMs = nowMs;
-  }
-
-  #forgetSeries(): void {
+    else if (!this.#hasGivenUp && nowMs - this.#knownSinceMs < this.#limits.metadataRenewMs / 2) return;
     this.#series.clear();
     this.#requests.clear();
     this.#seen.clear();
+    this.#hasGivenUp = false;
+    this.#knownSinceMs = nowMs;
   }
+
 
   /** Symbols with the series: these are known by the numbers of those. */
   #empty(): void {
@@ -194,15 +196,22 @@ export class WriteMessagesV2 implements WriteMessages {
     const metricType = metricTypeOf(type);
     const name = labelValue(labels, METRIC_NAME);
     const entry = { metric: isNative ? name : familyOfSeries(name, metricType), type: metricType, help, unit };
-    let unnoted = this.#unnoted.get(hasher);
-    if (unnoted === undefined) this.#unnoted.set(hasher, (unnoted = new Map()));
-    unnoted.set(metadataKey(entry), entry);
-    if (unnoted.size > this.#limits.metadataEntriesMax) {
-      // The catalog has been away for long. Whoever comes again is introduced again.
-      unnoted.clear();
-      this.#forgetSeries();
-    }
+    this.#keepUnnoted(hasher, entry);
     return undefined;
+  }
+
+  #keepUnnoted(hasher: SeriesHasher, entry: MetadataEntry): void {
+    const key = metadataKey(entry);
+    if (this.#unnoted.get(hasher)?.has(key) === true) return;
+    if (this.#unnotedCharacters + key.length > this.#limits.metadataUnnotedCharactersMax) {
+      // Catalogs have been away for long. Whoever comes again is introduced again.
+      this.#unnoted = new WeakMap();
+      this.#unnotedCharacters = 0;
+      this.#hasGivenUp = true;
+    }
+    const unnoted = this.#unnoted.get(hasher) ?? new Map<string, MetadataEntry>();
+    this.#unnoted.set(hasher, unnoted.set(key, entry));
+    this.#unnotedCharacters += key.length;
   }
 
   labels(series: number): CheckedLabels {
@@ -226,6 +235,15 @@ export class WriteMessagesV2 implements WriteMessages {
     const { symbolCount, symbolStart, symbolEnd } = this.columns;
     if (ref >= symbolCount) throw this.#reader.error(`a reference to symbol ${ref} of ${symbolCount}`);
     return this.#reader.text(symbolStart[ref]!, symbolEnd[ref]!);
+  }
+
+  rest(): void {
+    this.#reader = NOTHING;
+    this.#plain = NOTHING.bytes;
+    this.#series.rest();
+    if (!this.columns.isLarge) return;
+    this.columns = new RequestColumns(this.#limits.writeEntriesMax);
+    this.#symbols.rest();
   }
 
   startMs(series: number, sample: number): number {
@@ -253,9 +271,14 @@ export class WriteMessagesV2 implements WriteMessages {
 
   metadataNoted(hasher: SeriesHasher, entries: readonly MetadataEntry[]): void {
     const unnoted = this.#unnoted.get(hasher);
-    for (const entry of entries) unnoted?.delete(metadataKey(entry));
+    for (const entry of entries) {
+      const key = metadataKey(entry);
+      if (unnoted?.delete(key) === true) this.#unnotedCharacters -= key.length;
+    }
   }
 }
+
+const NOTHING: WireReader = requestReader(new Uint8Array(0));
 
 /** Apart from the loop that uses it, which must not make a closure's context for each series. */
 function reasonOf(invalid: string): () => string {

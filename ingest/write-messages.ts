@@ -38,6 +38,8 @@ export interface WriteMessages {
   /** What is to be noted of the tenant's metrics; again and again until `metadataNoted` says that it is. */
   metadata(hasher: SeriesHasher): readonly MetadataEntry[];
   metadataNoted(hasher: SeriesHasher, entries: readonly MetadataEntry[]): void;
+  /** The columns are not looked at any more before the next `decode`: what a large message took is given back. */
+  rest(): void;
 }
 
 const METRIC_TYPES = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'] as const;

@@ -1,7 +1,7 @@
 import { gatherFields } from './gather-fields.ts';
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { isLargeColumn, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 2.0, message io.prometheus.write.v2.Request (remote_write_spec_2_0.md and prompb/io/prometheus/write/v2):
@@ -73,6 +73,10 @@ export class RequestColumns extends WriteColumns {
     }
     super.clear();
     this.symbolCount = this.plainSampleCount = 0;
+  }
+
+  override get isLarge(): boolean {
+    return super.isLarge || isLargeColumn(this.symbolStart);
   }
 
   override growSeries(): void {

@@ -3,6 +3,13 @@ import { grown } from './grown.ts';
 import { fieldMask, fieldTag, WIRE_FIXED64, WIRE_VARINT, type WireReader } from './wire-reader.ts';
 
 const INITIAL_SERIES = 4096;
+/** Columns longer than this are not kept for the next request: a large request must not hold their memory for good. Common ones have 2,000 series. */
+const KEPT_ENTRIES_MAX = 64 * 1024;
+
+/** Whether a column is too long to be kept for the next request. */
+export function isLargeColumn({ length }: { readonly length: number }): boolean {
+  return length > KEPT_ENTRIES_MAX + 1;
+}
 
 /** Fields of a message that are decoded later, if at all: where each lies, and which series it belongs to. */
 export class FieldSpans {
@@ -58,6 +65,11 @@ export class WriteColumns {
     this.sampleStart[0] = 0;
     this.histograms.count = this.exemplars.count = 0;
     this.hasStarts = this.hasMoved = false;
+  }
+
+  /** Whether they have become larger than what is kept from request to request. */
+  get isLarge(): boolean {
+    return isLargeColumn(this.sampleStart) || isLargeColumn(this.timestampsMs) || isLargeColumn(this.histograms.series) || isLargeColumn(this.exemplars.series);
   }
 
   get seriesCapacity(): number {

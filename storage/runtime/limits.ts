@@ -120,6 +120,8 @@ export const LIMITS = {
   metadataRenewMs: 24 * HOUR_MS,
   /** Entries that a Worker knows to be stored, of characters that take a byte each, and 128 more for the entry: about 20,000 of them. */
   metadataCacheBytesMax: 5 * MIB,
+  /** Entries of 2.0 that wait for catalogs which do not answer, of all tenants, in characters: a large fleet's twice. Beyond it they are given up, and noted when their series come again. */
+  metadataUnnotedCharactersMax: 8 * MIB,
   /** Characters of entries in one call to or from the catalog. */
   metadataPageCharactersTarget: 1 * MIB,
 

@@ -45,6 +45,19 @@ test('a thousand tenants with few series each keep what the limit says', { timeo
   }
 });
 
+test.each(['1.0', '2.0'] as const)('a request of very many series by remote write %s holds no memory once it is answered, nor one that is refused', { timeout: 120_000 }, async (door) => {
+  const stack = new DoorStack({ workerCacheBytesMax: MIB });
+  const shards = stack.tenant('a', 1);
+  const large = bodyOf(door, 0, 300_000);
+  const cut = large.subarray(0, large.length - 1);
+  await stack.send(door, shards, bodyOf(door, 0, 1_000));
+  const before = liveBytes() - stack.caches.bytes;
+  expect(await stack.send(door, shards, large)).toBe(300_000);
+  expect(liveBytes() - stack.caches.bytes - before).toBeLessThan(COLUMNS_BYTES_MAX);
+  await expect(stack.send(door, shards, cut)).rejects.toMatchObject({ kind: 'bad-data' });
+  expect(liveBytes() - stack.caches.bytes - before).toBeLessThan(COLUMNS_BYTES_MAX);
+});
+
 test('with hardly any room for caches, and all of them emptied again and again, doors send what they would send anyway', async () => {
   const [roomy, narrow] = [new DoorStack(), new DoorStack({ workerCacheBytesMax: 512 * 1024, workerCacheIdleMs: 100 })];
   const stacks = [roomy, narrow] as const;

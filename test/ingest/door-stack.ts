@@ -15,7 +15,7 @@ import type { TenantShards } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { gauge, metricsRequest, numberPoint, resourceMetrics } from '../proto/otlp-fields.ts';
-import { v2Request } from '../proto/v2-request.ts';
+import { encodeReferenceV2 } from '../proto/reference-messages.ts';
 
 export const DOORS = ['1.0', '2.0', 'otlp'] as const;
 export type Door = (typeof DOORS)[number];
@@ -74,6 +74,17 @@ export class DoorStack {
   }
 }
 
+/** Of more series than `v2Request` takes. */
+function v2Of(series: readonly { readonly labels: readonly string[]; readonly value: number }[], timestampMs: number): Uint8Array {
+  const refs = new Map([['', 0]]);
+  const refOf = (text: string): number => {
+    if (!refs.has(text)) refs.set(text, refs.size);
+    return refs.get(text)!;
+  };
+  const timeseries = series.map(({ labels, value }) => ({ labelsRefs: labels.map(refOf), samples: [{ value, timestamp: timestampMs }] }));
+  return encodeReferenceV2({ symbols: [...refs.keys()], timeseries });
+}
+
 /** A request of `count` series from number `first` on, in the door's encoding. */
 export function bodyOf(door: Door, first: number, count: number, timestampMs = NOW_MS): Uint8Array {
   const numbers = Array.from({ length: count }, (_, i) => first + i);
@@ -82,7 +93,7 @@ export function bodyOf(door: Door, first: number, count: number, timestampMs = N
     case '1.0':
       return encodeWriteRequest(numbers.map((i) => ({ labels: labelsOf(i), timestampsMs: [timestampMs], values: [i] })));
     case '2.0':
-      return v2Request(...numbers.map((i) => ({ labels: labelsOf(i), samples: [{ value: i, timestamp: timestampMs }] })));
+      return v2Of(numbers.map((i) => ({ labels: labelsOf(i), value: i })), timestampMs);
     case 'otlp':
       return metricsRequest(
         resourceMetrics({ 'service.name': 'shop', 'service.instance.id': `instance-${first}` }, [
