@@ -97,18 +97,18 @@ export class RemoteWriteIngest {
       // From here on the columns are somebody else's.
       const results = await sendTurn(shards, turn.batches, labelsOf, rejections, held);
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
-      const failed = results.find((result) => result.status === 'rejected') ?? (await settled(noting));
+      const failed = results.find((result) => result.status === 'rejected') ?? (noting === undefined ? undefined : await settled(noting));
       if (failed !== undefined) return { stored: asSent(stored, staleHistograms), rejections, failure: asVarveError(failed.reason) };
       from = turn.next;
     }
     return { stored: asSent(stored, staleHistograms), rejections, failure: undefined };
   }
 
-  async #note(messages: WriteMessages, shards: TenantShards): Promise<void> {
+  /** `undefined` where there is nothing to note. */
+  #note(messages: WriteMessages, shards: TenantShards): Promise<void> | undefined {
     const entries = messages.metadata(shards.hasher);
-    if (entries.length === 0) return;
-    await this.#metadata.note(shards, entries);
-    messages.metadataNoted(shards.hasher, entries);
+    if (entries.length === 0) return undefined;
+    return this.#metadata.note(shards, entries).then(() => messages.metadataNoted(shards.hasher, entries));
   }
 
   #decode(messages: WriteMessages, { tenant, hasher }: TenantShards, body: Uint8Array): void {
@@ -159,7 +159,7 @@ function firstLabels(messages: WriteMessages): Labels | undefined {
   return 'invalid' in labels ? undefined : labels;
 }
 
-async function settled(promise: Promise<void> | undefined): Promise<PromiseRejectedResult | undefined> {
+async function settled(promise: Promise<void>): Promise<PromiseRejectedResult | undefined> {
   const [result] = await Promise.allSettled([promise]);
   return result.status === 'rejected' ? result : undefined;
 }

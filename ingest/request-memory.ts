@@ -57,8 +57,11 @@ export class RequestMemory {
       if (this.#bytes + bytes > requestMemoryBytesMax && this.#bytes > holding.bytes) return 'all';
       return ofTenant + bytes > requestMemoryTenantBytesMax && ofTenant > holding.bytes ? 'tenant' : undefined;
     };
-    if (missing() !== undefined) this.#giveUpAbandoned();
-    const whose = missing();
+    let whose = missing();
+    if (whose !== undefined) {
+      this.#giveUpAbandoned();
+      whose = missing();
+    }
     if (whose === undefined) {
       this.#change(holding, bytes);
       return;

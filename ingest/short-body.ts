@@ -13,7 +13,7 @@ type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestByt
  */
 export async function readShortBody(request: Request, limitName: LimitName, clock: Clock = systemClock): Promise<Uint8Array> {
   const { queryBodyMsMax } = LIMITS;
-  const body = await readInTime(clock, queryBodyMsMax, () => readBody(request, LIMITS[limitName], limitName));
+  const body = await readInTime(clock, queryBodyMsMax, readBody(request, LIMITS[limitName], limitName));
   if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
   return body;
 }

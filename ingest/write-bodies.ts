@@ -19,18 +19,14 @@ export class WriteBodies {
 
   /** Hands `body` a request's body, and what counts its memory until it is answered. Throws overloaded and timeout errors by the limits, and what readBody does. */
   async with<T>(request: Request, tenant: string, bytesMax: number, limitName: string, use: (body: Uint8Array, held: Holding) => Promise<T>): Promise<T> {
+    const { writeBodyMsMax } = this.#limits;
     const held = this.#memory.begin(tenant);
     try {
-      return await use(await this.#read(request, bytesMax, limitName, held), held);
+      const body = await readInTime(this.#clock, writeBodyMsMax, readBody(request, bytesMax, limitName, held));
+      if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
+      return await use(body, held);
     } finally {
       held.close();
     }
-  }
-
-  async #read(request: Request, bytesMax: number, limitName: string, held: Holding): Promise<Uint8Array> {
-    const { writeBodyMsMax } = this.#limits;
-    const body = await readInTime(this.#clock, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
-    if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
-    return body;
   }
 }

@@ -38,11 +38,12 @@ export const RETRY_AFTER_SECONDS = 5;
 export type MoreHeaders = Readonly<Record<string, string>>;
 
 const NO_HEADERS: MoreHeaders = {};
+const NO_CONTENT: ResponseInit = { status: 204 };
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
-export function writeResponse({ stored, rejections, failure }: WriteOutcome, more = NO_HEADERS): Response {
+export function writeResponse({ stored, rejections, failure }: WriteOutcome, more?: MoreHeaders): Response {
   if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds, more);
-  if (rejections.isEmpty) return new Response(null, { status: 204, headers: more });
+  if (rejections.isEmpty) return new Response(null, more === undefined ? NO_CONTENT : { status: 204, headers: more });
   return writeError(rejections.kind, rejections.message(stored), undefined, more);
 }
 

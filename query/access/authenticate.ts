@@ -118,8 +118,8 @@ export class Authenticator {
   }
 
   /** Whether anybody can be let in by something that he has. */
-  async #hasKeys(): Promise<boolean> {
-    return this.#config.adminKey !== undefined || this.#accessTokens !== undefined || (await this.#keys.hasHadKeys());
+  #hasKeys(): boolean | Promise<boolean> {
+    return this.#config.adminKey !== undefined || this.#accessTokens !== undefined || this.#keys.hasHadKeys();
   }
 
   async #grant(secret: string, source: string | undefined): Promise<Grant> {

@@ -106,10 +106,13 @@ export class KeyVerifier {
     return { grant: toGrant(answer.key), dayKey: answer.dayKey };
   }
 
-  /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. */
-  async hasHadKeys(): Promise<boolean> {
+  /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. A promise only where the keyring has to be asked. */
+  hasHadKeys(): boolean | Promise<boolean> {
     if (this.#hasHadKeys) return true;
-    if (this.#clock.nowMs() < this.#noKeysUntilMs) return false;
+    return this.#clock.nowMs() >= this.#noKeysUntilMs && this.#askWhetherThereAreKeys();
+  }
+
+  async #askWhetherThereAreKeys(): Promise<boolean> {
     const asked = this.#forgets;
     // Another answer may come in between, and say more: this one opens nothing that has been closed.
     if (await callObject(() => this.#keyring().hasHadKeys(), 'keyring')) this.#hasHadKeys = true;

@@ -21,14 +21,17 @@ export interface PlanProgress<Cursor> {
 export class PlanLedger<Plan extends { readonly id: string }, Cursor> {
   readonly #sql: Sql;
   readonly #kind: 'flush' | 'merge' | 'rollup';
+  /** The runtime knows a statement that comes again by its text being the same object, and shards ask for their plan at every write. */
+  readonly #selectPlan: string;
 
   constructor(sql: Sql, kind: 'flush' | 'merge' | 'rollup') {
     this.#sql = sql;
     this.#kind = kind;
+    this.#selectPlan = `SELECT plan, is_encoded FROM ${kind}_plan WHERE id = 1`;
   }
 
   plan(): { readonly plan: Plan; readonly isEncoded: boolean } | undefined {
-    const [row] = this.#sql.all<{ plan: string; is_encoded: number }>(`SELECT plan, is_encoded FROM ${this.#kind}_plan WHERE id = 1`);
+    const [row] = this.#sql.all<{ plan: string; is_encoded: number }>(this.#selectPlan);
     return row === undefined ? undefined : { plan: JSON.parse(row.plan) as Plan, isEncoded: row.is_encoded === 1 };
   }
 

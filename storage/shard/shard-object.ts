@@ -86,7 +86,7 @@ export class Shard extends DurableObject implements ShardApi {
       bytesMax: LIMITS.groupCommitBytesMax,
       bytesOf: ({ message }) => message.byteLength + LIMITS.groupCommitCallBytes,
     };
-    this.#appends = new GroupCommit((requests) => this.#appendAll(requests), () => this.#change(() => this.#settle()), groupLimits, new Linger(LIMITS, startSystemTimer));
+    this.#appends = new GroupCommit((requests) => this.#change(() => this.#appendAll(requests)), () => this.#change(() => this.#settle()), groupLimits, new Linger(LIMITS, startSystemTimer));
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -98,7 +98,7 @@ export class Shard extends DurableObject implements ShardApi {
 
   async append(message: ArrayBuffer, wishes?: AppendWishes): Promise<AppendAnswer> {
     const answer = this.#appends.add({ message, wishes });
-    if (answer !== undefined) return this.#change(() => answer);
+    if (answer !== undefined) return answer;
     this.#appendsRefused++;
     return busyAnswer(this.#appends.bytes, LIMITS);
   }
