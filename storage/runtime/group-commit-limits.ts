@@ -12,9 +12,9 @@ export const GROUP_COMMIT_LIMITS = {
   groupCommitBytesMax: 16 * MIB,
   /** What a call that waits for its commit takes beside its message. */
   groupCommitCallBytes: 1 * KIB,
-  /** A group that waits for company waits on for as long as each such time brings somebody: about what a Worker takes for a request, which may be on its way. */
-  groupCommitLingerStepMs: 2,
-  /** And no longer than this in all, which is little beside a commit in production and beside what a sender's network takes. */
+  /** How often a group that waits for company looks who has come. Two looks in vain end the wait: about what a Worker takes for a request, which may be on its way. */
+  groupCommitLingerLookMs: 1,
+  /** It waits no longer than this in all, which is little beside a commit in production and beside what a sender's network takes. */
   groupCommitLingerMsMax: 4,
   /** Larger groups wait for nobody: with eight batches a row, one more saves less than 2 % of a row for each of them. */
   groupCommitLingerBatchesMax: 8,

@@ -2,8 +2,11 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { StartTimer } from '../runtime/timer.ts';
 
 export type LingerLimits = Readonly<
-  Record<keyof Pick<typeof LIMITS, 'groupCommitLingerStepMs' | 'groupCommitLingerMsMax' | 'groupCommitLingerBatchesMax' | 'groupCommitLingerPauseGroupsMax' | 'sqlRowBytesMax'>, number>
+  Record<keyof Pick<typeof LIMITS, 'groupCommitLingerLookMs' | 'groupCommitLingerMsMax' | 'groupCommitLingerBatchesMax' | 'groupCommitLingerPauseGroupsMax' | 'sqlRowBytesMax'>, number>
 >;
+
+/** Of looks, in a row. One alone says little: it may come late, right behind what has held up those who would have come. */
+const LOOKS_IN_VAIN_MAX = 2;
 
 /**
  * The wait of a group for company before it is written, as PostgreSQL's `commit_delay` and Kafka's `linger.ms` have it, but only for company
@@ -33,11 +36,11 @@ export class Linger {
     return items < expected && bytes < this.#limits.sqlRowBytesMax;
   }
 
-  /** Resolves when `came` finds that the wait is no longer worthwhile, when a step brought nobody, or when the time is up. */
+  /** Resolves when `came` finds that the wait is no longer worthwhile, when two looks have found nobody new, or when the time is up. */
   wait(): Promise<void> {
     return new Promise((resolve) => {
       this.#newcomers = 0;
-      this.#startStep(0, resolve);
+      this.#lookLater({ waitedMs: 0, looksInVain: 0 }, resolve);
     });
   }
 
@@ -61,14 +64,13 @@ export class Linger {
     this.#newcomers = undefined;
   }
 
-  #startStep(waitedMs: number, resolve: () => void): void {
-    const { groupCommitLingerStepMs: stepMs, groupCommitLingerMsMax: waitMsMax } = this.#limits;
+  #lookLater({ waitedMs, looksInVain }: { readonly waitedMs: number; readonly looksInVain: number }, resolve: () => void): void {
+    const { groupCommitLingerLookMs: lookMs, groupCommitLingerMsMax: waitMsMax } = this.#limits;
     const newcomersBefore = this.#newcomers;
-    const durationMs = Math.min(stepMs, waitMsMax - waitedMs);
-    const stopTimer = this.#startTimer(durationMs, () => {
-      const isOver = this.#newcomers === newcomersBefore || waitedMs + durationMs >= waitMsMax;
-      if (isOver) end();
-      else this.#startStep(waitedMs + durationMs, resolve);
+    const stopTimer = this.#startTimer(lookMs, () => {
+      const look = { waitedMs: waitedMs + lookMs, looksInVain: this.#newcomers === newcomersBefore ? looksInVain + 1 : 0 };
+      if (look.looksInVain === LOOKS_IN_VAIN_MAX || look.waitedMs >= waitMsMax) end();
+      else this.#lookLater(look, resolve);
     });
     const end = (): void => {
       stopTimer();

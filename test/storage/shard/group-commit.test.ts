@@ -18,7 +18,7 @@ function open({ itemsMax = 100, bytesMax = 1000, lingerItemsMax = 1, rowBytesMax
   const groups: number[][] = [];
   let settle: ((error?: Error) => void) | undefined;
   const timers = new ManualTimers();
-  const limits = limitsWith({ groupCommitLingerStepMs: 2, groupCommitLingerMsMax: 5, groupCommitLingerBatchesMax: lingerItemsMax, groupCommitLingerPauseGroupsMax: 4, sqlRowBytesMax: rowBytesMax });
+  const limits = limitsWith({ groupCommitLingerLookMs: 1, groupCommitLingerMsMax: 5, groupCommitLingerBatchesMax: lingerItemsMax, groupCommitLingerPauseGroupsMax: 4, sqlRowBytesMax: rowBytesMax });
   const commit = new GroupCommit<number, string>(
     async (items) => {
       if (items.includes(13)) throw new Error('thirteen');
@@ -139,7 +139,7 @@ describe('waiting for company', () => {
     expect(groups).toEqual([[1, 2, 3]]);
     expect(timers.pendingCount).toBe(0);
     await end();
-    expect(timers.startedCount).toBe(1);
+    expect(timers.startedCount).toBe(2);
   });
 
   test('what came behind an open commit counts', async () => {
@@ -160,14 +160,14 @@ describe('waiting for company', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('a step that brings nobody ends the wait, and so does the time', async () => {
+  test('two looks that find nobody new end the wait, one alone does not, and the time does', async () => {
     const { commit, groups, timers, end } = await expecting(5);
     void commit.add(1);
-    await timers.advance(1);
+    await timers.advance(1); // nobody
     void commit.add(2);
-    await timers.advance(1);
+    await timers.advance(2); // somebody, then nobody
     expect(groups).toEqual([]);
-    await timers.advance(2); // nobody
+    await timers.advance(1); // and nobody again
     expect(groups).toEqual([[1, 2]]);
     await end();
     expect(timers.pendingCount).toBe(0);
@@ -182,7 +182,7 @@ describe('waiting for company', () => {
     expect(slow.timers.pendingCount).toBe(0);
   });
 
-  test('who is alone again waits one step, once', async () => {
+  test('who is alone again waits for two looks, once', async () => {
     const { commit, groups, timers, end } = await expecting(8);
     for (let i = 1; i <= 12; i++) {
       void commit.add(i);
@@ -190,7 +190,7 @@ describe('waiting for company', () => {
       expect(groups).toHaveLength(i);
       await end();
     }
-    expect(timers.startedCount).toBe(1);
+    expect(timers.startedCount).toBe(2);
   });
 
   test('waits in vain become seldom, and come back with the company', async () => {
