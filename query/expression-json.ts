@@ -3,13 +3,15 @@ import { formatDecimal } from '../promql/parser/print.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The tree of a query in the form of Prometheus' `parse_query` (`web/api/v1/translate_ast.go`); durations are milliseconds. */
+/**
+ * The tree of a query in the form of Prometheus' `parse_query` (`web/api/v1/translate_ast.go`); durations are milliseconds. Bytes that are no
+ * text, which `"\xff"` makes, have no place in JSON.
+ */
 export function expressionJson(expr: Expr): Json {
   switch (expr.kind) {
     case 'number':
       return { type: 'numberLiteral', val: formatDecimal(expr.value) };
     case 'string':
-      // Bytes that are no text have no place in JSON.
       return { type: 'stringLiteral', val: expr.value.toWellFormed() };
     case 'vector':
       return { type: 'vectorSelector', ...selectorJson(expr) };
@@ -51,7 +53,7 @@ function selectorJson(selector: VectorSelector): Json {
   const { name, matchers, edges } = selector;
   return {
     name: name ?? '',
-    matchers: matchers.map((matcher) => ({ name: matcher.name, value: matcher.value, type: matcher.type })),
+    matchers: matchers.map((matcher) => ({ name: matcher.name.toWellFormed(), value: matcher.value.toWellFormed(), type: matcher.type })),
     ...timeJson(selector),
     anchored: edges === 'anchored',
     smoothed: edges === 'smoothed',

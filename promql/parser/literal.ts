@@ -7,6 +7,7 @@ import { quoteString } from './quote.ts';
 export type Literal<T> = { readonly value: T; readonly error?: undefined } | { readonly error: string };
 
 const INT64_MAX = 2n ** 63n - 1n;
+const UINT64_MAX = 2n ** 64n - 1n;
 
 /** Go integer syntax first (hexadecimal, octal with a leading 0, `_` between digits), then Go float syntax. */
 export function numberValue(text: string): Literal<number> {
@@ -65,8 +66,10 @@ export function durationSeconds(text: string): Literal<number> {
   for (const [i, [, unitMs]] of DURATION_UNITS.entries()) {
     const digits = match[i + 1];
     if (digits === undefined) continue;
-    // More digits than any 64-bit number has: no need to build the number.
-    totalMs = digits.length > 400 ? DURATION_MS_MAX + 1n : totalMs + BigInt(digits) * unitMs;
+    const count = digits.length > 400 ? undefined : BigInt(digits);
+    // Prometheus says of a count that is no 64-bit number that it is none at all.
+    if (count === undefined || count > UINT64_MAX) return { error: durationError(text) };
+    totalMs += count * unitMs;
     if (totalMs > DURATION_MS_MAX) return { error: 'duration out of range' };
   }
   return { value: Number(totalMs) / 1000 };

@@ -36,8 +36,9 @@ function scanNumber(text: string, start: number): { readonly isNumber: boolean; 
   for (; ; ) {
     const char = text[i];
     if (char === '.') {
-      if (dotSeen || isHex) return { isNumber: false, end: i + 1 };
+      if (dotSeen) return { isNumber: false, end: i + 1 };
       if (text[i + 1] === '_' || text[i + 1] === '.') return { isNumber: false, end: i + 2 };
+      if (isHex) return { isNumber: false, end: i + 1 };
       dotSeen = true;
       i++;
     } else if (char === 'e' || char === 'E') {

@@ -101,7 +101,10 @@ export function isLabelName(kind: TokenKind): boolean {
   return kind === 'identifier' || kind === 'metric identifier' || (KEYWORDS.has(kind) && kind !== 'without');
 }
 
+/** Of a longer token, in bytes, the first so many characters are shown. */
 const SHOWN_LENGTH_MAX = 10;
+
+const utf8 = new TextEncoder();
 
 /** The token as error messages name it. */
 export function describeToken(token: Token): string {
@@ -111,7 +114,8 @@ export function describeToken(token: Token): string {
   if (MODIFIERS.has(kind)) return `<${text}>`;
   if (OPERATORS.has(kind)) return `<op:${text}>`;
   if (AGGREGATES.has(kind)) return `<aggr:${text}>`;
-  const chars = [...text.slice(0, 2 * SHOWN_LENGTH_MAX + 2)];
-  const shown = chars.length > SHOWN_LENGTH_MAX ? `${quoteString(chars.slice(0, SHOWN_LENGTH_MAX).join(''))}...` : quoteString(text);
+  const beginning = text.slice(0, 2 * SHOWN_LENGTH_MAX);
+  const isLong = utf8.encode(beginning).length > SHOWN_LENGTH_MAX;
+  const shown = isLong ? `${quoteString([...beginning].slice(0, SHOWN_LENGTH_MAX).join(''))}...` : quoteString(text);
   return kind === 'number' || kind === 'duration' || kind === 'string' ? `${kind} ${shown}` : shown;
 }

@@ -41,8 +41,12 @@ const ENGINE_LENGTH_MAX = 2 * REGEX_PROGRAM_SIZE_MAX;
 /** Where the engine is not needed a pattern may be longer, but not without bound. */
 export const REGEX_LENGTH_MAX = 1_000_000;
 
+/** What makes a pattern more than a list of literals. */
+const OPERATOR = /[\\.+*?()[\]{}^$]/;
+
 export function compileRegex(pattern: string): CompiledRegex {
   if (pattern.length > REGEX_LENGTH_MAX) throw tooLarge();
+  if (!pattern.isWellFormed() && OPERATOR.test(pattern)) throw notText(pattern);
   const node = parseRegex(pattern);
   const globs = node === undefined ? undefined : globsOf(node);
   if (globs !== undefined) {
@@ -86,7 +90,17 @@ export function engineRegex(pattern: string): RE2JS {
 /** The engine puts the dot's flag before the pattern that it shows. */
 function describeSyntaxError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace('`(?s)', '`');
+  const shown = message.replace('`(?s)', '`');
+  // Of what is left of the pattern, which is nothing, Go shows even that.
+  return shown.endsWith('trailing backslash at end of expression') ? `${shown}: \`\`` : shown;
+}
+
+/** Bytes that are no UTF-8, which `"\xff"` makes, are lone surrogates: literals may have them, as values do that are compared with them. */
+function notText(pattern: string): InvalidRegexError {
+  const text = pattern.toWellFormed();
+  let at = 0;
+  while (text[at] === pattern[at]) at++;
+  return new InvalidRegexError(`error parsing regexp: invalid UTF-8: \`${text.slice(at)}\``);
 }
 
 function tooLarge(): InvalidRegexError {

@@ -26,6 +26,7 @@ test('parse_query gives every kind of node', async () => {
   expect(await tree('(1e30)')).toEqual({ type: 'parenExpr', expr: { type: 'numberLiteral', val: '1000000000000000000000000000000' } });
   expect(await tree('"t"')).toEqual({ type: 'stringLiteral', val: 't' });
   expect(await tree('"\\xff"')).toEqual({ type: 'stringLiteral', val: '\ufffd' });
+  expect(await tree('{"\\xfe"="\\xff"}')).toMatchObject({ matchers: [{ name: '\ufffd', value: '\ufffd' }] });
   expect(await tree('topk by (b) (2, x)')).toEqual({
     type: 'aggregation', op: 'topk', expr: x, param: { type: 'numberLiteral', val: '2' }, grouping: ['b'], without: false,
   });

@@ -62,6 +62,8 @@ describe('lexing', () => {
   f('0xbeef + 1', '1:1 | bad number or duration syntax: "0xbee"');
   f('0x1e', '1:1 | bad number or duration syntax: "0x1e"');
   f('0.5.5.5', '1:1 | bad number or duration syntax: "0.5.5."');
+  f('0xA.5', '1:1 | bad number or duration syntax: "0xA."');
+  f('0xA._5', '1:1 | bad number or duration syntax: "0xA._"');
 });
 
 describe('literals', () => {
@@ -73,7 +75,9 @@ describe('literals', () => {
   f('1.5h', '1:1 | unknown unit "." in duration "1.5h"');
   f('1m1h', '1:1 | not a valid duration string: "1m1h"');
   f('300y', '1:1 | duration out of range');
-  f(`${'9'.repeat(500)}s`, '1:1 | duration out of range');
+  f('18446744073709551615s', '1:1 | duration out of range');
+  f('2h18446744073709551616s', '1:1 | not a valid duration string: "2h18446744073709551616s"');
+  f(`${'9'.repeat(500)}s`, `1:1 | not a valid duration string: "${'9'.repeat(500)}s"`);
 });
 
 describe('syntax', () => {
@@ -81,6 +85,9 @@ describe('syntax', () => {
   f('foo bar', '1:5 | unexpected identifier "bar"');
   f('foo a:b', '1:5 | unexpected metric identifier "a:b"');
   f('foo "a longer string"', '1:5 | unexpected string "\\"a longer "...');
+  f('foo "ten bytes"', '1:5 | unexpected string "\\"ten bytes"...');
+  f('foo "12345678"', '1:5 | unexpected string "\\"12345678\\""');
+  f('foo "1234567é"', '1:5 | unexpected string "\\"1234567é\\""...');
   f('1 +', '1:4 | unexpected end of input');
   f('* 1', '1:1 | unexpected <op:*>');
   f('foo = 1', '1:5 | unexpected "="');

@@ -108,7 +108,8 @@ describe('what is no regular expression', () => {
   f('(?<!a)b', 'invalid named capture: `(?<!a)b`');
   f('[b-a]', 'invalid character class range: `b-a`');
   f('\\C', 'invalid escape sequence: `\\C`');
-  f('a\\', 'trailing backslash at end of expression');
+  f('a\\', 'trailing backslash at end of expression: ``');
+  f('a.\udcffb(', 'invalid UTF-8: `\ufffdb(`');
   f('('.repeat(100_000), 'expression too large');
   f('x'.repeat(2_000_000), 'expression too large');
 });
