@@ -4,7 +4,7 @@ import { answer } from './answer.ts';
 import { labelNames, labelValues, type LabelsQuery, type StringsAnswer } from './label-fan-out.ts';
 import { aboutParameter, booleanParameter, limitParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
 import { ReadReport } from './read-report.ts';
-import { DATA_BEGINS, endText, streamedAsync, successOf, TRUNCATED } from './respond.ts';
+import { DATA_BEGINS, endText, streamedAsync, success, successOf, TRUNCATED } from './respond.ts';
 import { wirePathOf } from './s3/object-path.ts';
 import { SeriesMerge } from './series-fan-out.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
@@ -22,6 +22,7 @@ export function labelRoutes(services: TenantServices): Hono {
 async function labels(services: TenantServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   const query = labelsQuery(parameters, selectorParameters);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  if (isOfNoTime(query)) return success([]);
   return stringsAnswer(await labelNames(await openTenant(services, context), query, report), report);
 }
 
@@ -29,6 +30,7 @@ async function values(services: TenantServices, context: Context, parameters: UR
   const name = labelNameOf(context.req.raw);
   const query = labelsQuery(parameters, selectorParameters);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  if (isOfNoTime(query)) return success([]);
   return stringsAnswer(await labelValues(await openTenant(services, context), name, query, report), report);
 }
 
@@ -41,6 +43,7 @@ async function series(services: TenantServices, context: Context, parameters: UR
   // Only here Prometheus names the parameter.
   const query = labelsQuery(parameters, () => aboutParameter('match[]', () => selectorParameters(parameters)));
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
+  if (isOfNoTime(query)) return success([]);
   const found = await SeriesMerge.open(await openTenant(services, context), query, report);
   let begin = `${DATA_BEGINS}[`;
   return streamedAsync(async (text, bytesTarget) => {
@@ -61,8 +64,12 @@ function labelsQuery(parameters: URLSearchParams, selectors: typeof selectorPara
   const limit = limitParameter(parameters);
   const startMs = timeParameter(parameters, 'start', -TIME_MS_MAX);
   const endMs = timeParameter(parameters, 'end', TIME_MS_MAX);
-  if (endMs < startMs) throw badData('invalid parameter "end": end timestamp must not be before start time');
   return { selectors: selectors(parameters), startMs, endMs, limit };
+}
+
+/** Prometheus does not take an end before the start amiss here, unlike that of a query. */
+function isOfNoTime({ startMs, endMs }: LabelsQuery): boolean {
+  return endMs < startMs;
 }
 
 /** The label name of `/label/:name/values`. Read from the URL itself: the router leaves bytes that are no UTF-8 as they are. */
@@ -74,7 +81,9 @@ function labelNameOf(request: Request): string {
   } catch {
     throw badData(`invalid label name: ${JSON.stringify(segment)}`);
   }
-  return unescapeName(name);
+  name = unescapeName(name);
+  if (name === '') throw badData('invalid label name: ""');
+  return name;
 }
 
 /**

@@ -64,10 +64,21 @@ function noTimestamp(text: string): string {
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const UNDERSCORE_BETWEEN_DIGITS = /(?<=\d)_(?=\d)/g;
+
+/** A number as Go writes it, apart from hexadecimal ones; `undefined` where it is none, or more than a double can hold. */
+function parseFloat64(text: string): number | undefined {
+  if (/^[+-]?inf(?:inity)?$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  if (/^nan$/i.test(text)) return NaN;
+  const plain = text.replace(UNDERSCORE_BETWEEN_DIGITS, '');
+  const value = FLOAT.test(plain) ? Number(plain) : NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
 
 function parseTime(text: string): number | undefined {
-  if (FLOAT.test(text)) {
-    const timeMs = Math.round(Number(text) * 1000);
+  const seconds = parseFloat64(text);
+  if (seconds !== undefined) {
+    const timeMs = Math.round(seconds * 1000);
     return Math.abs(timeMs) <= TIME_MS_MAX ? timeMs : undefined;
   }
   const day = RFC3339.exec(text)?.[1];
@@ -129,14 +140,11 @@ export function maxSourceResolutionParameter(parameters: URLSearchParams, stepMs
 /** Milliseconds, or what is wrong with the text. */
 function parseDuration(text: string): number | string {
   const wrong = `cannot parse ${JSON.stringify(text)} to a valid duration`;
-  let durationMs: number;
-  if (FLOAT.test(text)) durationMs = Number(text) * 1000;
-  else {
-    const parts = text === '' ? null : DURATION.exec(text);
-    if (parts === null) return wrong;
-    durationMs = DURATION_UNITS_MS.reduce((sum, unitMs, i) => sum + Number(parts[i + 1] ?? 0) * unitMs, 0);
-  }
-  return Math.abs(durationMs) > DURATION_MS_MAX ? `${wrong}. It overflows int64` : durationMs;
+  const seconds = parseFloat64(text);
+  if (seconds !== undefined) return Math.abs(seconds * 1000) <= DURATION_MS_MAX ? seconds * 1000 : `${wrong}. It overflows int64`;
+  const parts = text === '' ? null : DURATION.exec(text);
+  const durationMs = parts === null ? NaN : DURATION_UNITS_MS.reduce((sum, unitMs, i) => sum + Number(parts[i + 1] ?? 0) * unitMs, 0);
+  return durationMs <= DURATION_MS_MAX ? durationMs : wrong;
 }
 
 /** The parameters of a range query, with Prometheus' checks. A step is at least a millisecond. */
@@ -213,12 +221,12 @@ export function selectorParameters(parameters: URLSearchParams): (readonly Match
     throw badData(`${texts.length} match[] parameters, the limit selectorsPerRequestMax is ${LIMITS.selectorsPerRequestMax}`);
   }
   const regexes = new RegexAllowance();
-  return texts.map((text) => {
+  const selectors = texts.map((text) => {
     if (text.length > LIMITS.queryTextBytesMax) throw badData(`${text.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
-    const matchers = parseMetricSelector(text, regexes);
-    if (matchers.every(matcherMatchesEmpty)) throw badData('match[] must contain at least one non-empty matcher');
-    return matchers;
+    return parseMetricSelector(text, regexes);
   });
+  if (selectors.some((matchers) => matchers.every(matcherMatchesEmpty))) throw badData('match[] must contain at least one non-empty matcher');
+  return selectors;
 }
 
 /** Runs `body`, whose bad-data errors are about the parameter `name`, and says so in them. */

@@ -131,7 +131,7 @@ async function queryAnswer(asked: AskedQuery, run: Run): Promise<Response> {
   const limited = limitResult(result, limit);
   const stats = wanted === '' ? undefined : statsJson(result, report, clock.elapsedMs() - startMs);
   const warnings = [...report.warnings, ...limited.annotations.warnings];
-  if (!['', 'true', 'all'].includes(wanted)) warnings.push(`the value ${JSON.stringify(wanted)} of the parameter "stats" is deprecated: use "true" or "all"`);
+  if (!['', 'true', 'all'].includes(wanted)) warnings.push(`value ${JSON.stringify(wanted)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`);
   return streamed(successText(queryData(limited, stats), { warnings, infos: [...report.infos, ...limited.annotations.infos], cut: limited.annotations.cut, explain: limited.explanation }));
 }
 

@@ -76,6 +76,6 @@ describe('stats', () => {
 
   test('other values are deprecated', async () => {
     const api = await twoShards();
-    expect((await api.get(`/api/v1/query?${QUERY}&stats=yes`)).json['warnings']).toEqual(['the value "yes" of the parameter "stats" is deprecated: use "true" or "all"']);
+    expect((await api.get(`/api/v1/query?${QUERY}&stats=yes`)).json['warnings']).toEqual(['value "yes" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"']);
   });
 });
