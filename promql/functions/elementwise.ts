@@ -44,9 +44,9 @@ export function cosh(value: number): number {
 }
 
 export function deg(value: number): number {
-  return (value * 180) / Math.PI;
+  return value * (180 / Math.PI);
 }
 
 export function rad(value: number): number {
-  return (value * Math.PI) / 180;
+  return value * (Math.PI / 180);
 }

@@ -50,6 +50,6 @@ export function interpolate(floats: FloatColumn, index: number, timeMs: number, 
   const { timestampsMs, values } = floats;
   const newer = values[index + 1]!;
   const older = isCounter && newer < values[index]! ? 0 : values[index]!;
-  const share = (timeMs - timestampsMs[index]!) / (timestampsMs[index + 1]! - timestampsMs[index]!);
-  return older + (newer - older) * share;
+  // Multiplied first: whole numbers half way stay exact.
+  return older + ((newer - older) * (timeMs - timestampsMs[index]!)) / (timestampsMs[index + 1]! - timestampsMs[index]!);
 }

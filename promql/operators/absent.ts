@@ -39,10 +39,10 @@ export class AbsentOperator implements Operator {
     return onesWhereAbsent(seen, this.#node.labels, false);
   }
 
-  /** Not where there may be annotations to come, nor where another reader of the same series would have them kept for this one. */
+  /** Not where there may be annotations to come, as of series that are smoothed, nor where another reader of the same series would have them kept for this one. */
   #mayStop(): boolean {
     const { input } = this.#node;
-    return input.kind === 'instant-select' && !must(this.#context.fetched[input.source.fetch], 'unplanned fetch').isShared;
+    return input.kind === 'instant-select' && input.source.edges !== 'smoothed' && !must(this.#context.fetched[input.source.fetch], 'unplanned fetch').isShared;
   }
 
   explain(): Explanation {

@@ -53,7 +53,7 @@ function smoothHistogram(
   if (after === from) return;
   const earlier = { timestampMs: timestampsMs[after - 1]!, histogram: histograms[after - 1]! };
   const later = { timestampMs: timestampsMs[after]!, histogram: histograms[after]! };
-  const isCounter = earlier.histogram.counterResetHint !== 'gauge' && later.histogram.counterResetHint !== 'gauge';
+  const isCounter = earlier.histogram.counterResetHint !== 'gauge' || later.histogram.counterResetHint !== 'gauge';
   const result = interpolateHistograms(earlier, later, timeMs, isCounter);
   if (result.kind === 'mixed-schemas') {
     annotate(mixedExponentialCustomHistograms(labelValue(series.labels, METRIC_NAME)));

@@ -8,8 +8,13 @@ export function queryContextSeconds(name: 'start' | 'end' | 'range' | 'step', se
     case 'end':
       return settings.endMs / 1000;
     case 'range':
-      return (settings.endMs - settings.grid.startMs) / 1000;
+      return durationSeconds(settings.endMs - settings.grid.startMs);
     case 'step':
-      return settings.stepMs / 1000;
+      return durationSeconds(settings.stepMs);
   }
+}
+
+/** As Go makes seconds of a duration, whole ones and the rest apart: 4.56 s are 4.5600000000000005. */
+function durationSeconds(durationMs: number): number {
+  return Math.trunc(durationMs / 1000) + (durationMs % 1000) / 1000;
 }
