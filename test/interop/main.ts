@@ -2,15 +2,16 @@
  * `npm run test:interop`: Debian's prometheus scrapes node_exporter and itself and remote-writes all of it to Varve; then Debian's promtool
  * asks both the same questions, and the answers must be the same. Then random data goes into both and random queries are compared
  * (differential/), also with a Prometheus 3 where there is one (newer-prometheus.ts), which has native histograms, warnings and functions that the
- * older one does not; and what other senders write is compared (senders.ts), also while Varve is killed, away and full (fleet/).
+ * older one does not; with one since 3.14 the engine's own scripts too, their queries changed at random; and what other senders write is compared (senders.ts), also while Varve is killed, away and full (fleet/).
  * Then clients that are not ours, or do as theirs do, ask Varve whatever they ask of a Prometheus (clients/); and the OpenTelemetry SDK, and a
  * Collector where one can be built, export to Varve what is then read back (otlp/).
  * Last, old samples are archived, and DuckDB, ClickHouse, PyIceberg and Spark read them as Iceberg tables (archive/), each where it is installed.
- * `--only` with the name of one of the seven runs that one; `--minutes` is the fleet's, `--queries`, `--seed` and `--query` (the number of a
- * single one) are the differential's, and `--reference 2.42`, `3.5` or `3.14` is for one of them (3.14 and later are whatever `VARVE_PROMETHEUS_3` names). `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
+ * `--only` with the name of one of the eight runs that one; `--minutes` is the fleet's, `--queries`, `--seed` and `--query` (the number of a
+ * single one) are the differential's and the scripts', `--scripts` is a folder of others, and `--reference 2.42`, `3.5` or `3.14` is for one of them (3.14 and later are whatever `VARVE_PROMETHEUS_3` names). `--install` gets the packages (root on Debian), `--install-readers` those of Iceberg tables, 600 MB
  * (`--spark` that one too); `--subject prometheus`
  * puts a second Prometheus in Varve's place, which shows that what fails is not the test.
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstDifference } from '../bench/compare-answers.ts';
 import { PEER_NAMES, type PeerName } from '../bench/peers.ts';
@@ -19,6 +20,7 @@ import { Sandbox } from '../processes/sandbox.ts';
 import { sleep } from '../processes/sleep.ts';
 import { newReference, OLD_REFERENCE, type Reference } from './differential/references.ts';
 import { type DifferentialOptions, runDifferential } from './differential/run-differential.ts';
+import { runScriptDifferential } from './differential/run-script-differential.ts';
 import { installReaders } from './archive/reader-tools.ts';
 import { runArchive } from './archive/run-archive.ts';
 import { runClients } from './clients/run-clients.ts';
@@ -45,7 +47,7 @@ const SEED = 1;
 /** About how many things the clients check. */
 const CLIENT_CHECKS = 38;
 const REFERENCES = ['2.42', '3.5', '3.14'] as const;
-const SUITES = ['scraping', 'senders', 'fleet', 'differential', 'clients', 'otlp', 'archive'] as const;
+const SUITES = ['scraping', 'senders', 'fleet', 'differential', 'scripts', 'clients', 'otlp', 'archive'] as const;
 /** Of a fleet that writes while things happen; `--minutes` makes it longer. */
 const FLEET_MS = 60_000;
 
@@ -146,6 +148,16 @@ async function runDifferentials(options: Omit<DifferentialOptions, 'reference'>,
   return tally;
 }
 
+/** Only with a Prometheus since 3.14: the scripts speak its whole language. */
+async function runScripts(options: Omit<DifferentialOptions, 'reference'>, folder: string): Promise<Tally & { readonly skipped: number }> {
+  const newer = findNewerPrometheus();
+  if ('missing' in newer || newer.like !== '3.14') {
+    say(`scripts: skipped: ${'missing' in newer ? newer.missing : `${newer.path} is like ${newer.like}`}`);
+    return { passed: 0, failed: 0, skipped: options.queries };
+  }
+  return { ...(await inSandbox('scripts', (sandbox) => runScriptDifferential(sandbox, folder, { ...options, reference: newReference(newer) }, say))), skipped: 0 };
+}
+
 function wholeNumber(name: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
   if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number`);
@@ -165,6 +177,7 @@ async function main(): Promise<void> {
       query: { type: 'string' },
       reference: { type: 'string' },
       minutes: { type: 'string' },
+      scripts: { type: 'string', default: join(import.meta.dirname, '../promql/scripts') },
     },
   });
   const subject = PEER_NAMES.find((name) => name === values.subject);
@@ -203,7 +216,7 @@ async function main(): Promise<void> {
   const tools = findTools();
   if ('missing' in tools && comparisons.length > 0) {
     const someTimes = { instantMs: 0, range: { startMs: 0, endMs: 0, stepMs: 1 }, fractionMs: 1 };
-    const counts = { scraping: checksOf('', someTimes, 0).length, senders: SENDER_CHECKS, fleet: FLEET_CHECKS, differential: differential.queries, clients: CLIENT_CHECKS };
+    const counts = { scraping: checksOf('', someTimes, 0).length, senders: SENDER_CHECKS, fleet: FLEET_CHECKS, differential: differential.queries, scripts: differential.queries, clients: CLIENT_CHECKS };
     skipped += comparisons.reduce((sum, suite) => sum + counts[suite], 0);
     say(`skipped, because these Debian packages are not installed: ${tools.missing.join(', ')} (as root, --install gets them)`);
     say(`${tally.passed} passed, ${tally.failed} failed, ${skipped} skipped`);
@@ -217,6 +230,7 @@ async function main(): Promise<void> {
       senders: () => inSandbox(suite, (sandbox) => runSenders(sandbox, tools, say)),
       fleet: () => inSandbox(suite, (sandbox) => runFleet(sandbox, tools, values.minutes === undefined ? FLEET_MS : wholeNumber('minutes', values.minutes, 0) * 60_000, say)),
       differential: () => runDifferentials(differential, reference),
+      scripts: () => runScripts(differential, values.scripts),
       clients: () => inSandbox(suite, (sandbox) => runClients(sandbox, tools, say)),
     };
     const more = await runs[suite]();

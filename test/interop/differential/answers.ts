@@ -24,8 +24,13 @@ interface Envelope {
   readonly infos?: readonly string[];
 }
 
+/** Whoever answers queries. */
+export interface Answering {
+  ask(query: Query): Promise<Answer>;
+}
+
 /** A server under comparison. `translate` puts a query into the words of its version. */
-export class AnsweringServer {
+export class AnsweringServer implements Answering {
   readonly #baseUrl: URL;
   readonly #agent: ReturnType<typeof keepAliveAgent>;
   readonly #translate: (expression: string) => string;
@@ -57,7 +62,7 @@ export class AnsweringServer {
   }
 }
 
-function readAnswer(status: number, body: Buffer): Answer {
+export function readAnswer(status: number, body: Buffer): Answer {
   const envelope = readEnvelope(body);
   if (envelope === undefined) return { kind: 'error', errorType: `status ${status}`, text: body.toString().slice(0, 500) };
   if (envelope.data === undefined) return { kind: 'error', errorType: envelope.errorType ?? '', text: envelope.error ?? '' };

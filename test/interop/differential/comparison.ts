@@ -1,5 +1,5 @@
 import { type Expr, parseExpr, unwrapParens } from '../../../promql/parser/index.ts';
-import type { Answer, AnsweringServer } from './answers.ts';
+import type { Answer, Answering } from './answers.ts';
 import { type Difference, differenceOf, noteDifferenceOf, orderDifferenceOf } from './difference.ts';
 import type { Exception } from './exception.ts';
 import type { Answers } from './investigation.ts';
@@ -15,7 +15,7 @@ export interface Comparison {
   readonly exception: Exception | undefined;
 }
 
-export async function compare(query: Query, wantedFrom: AnsweringServer, gotFrom: AnsweringServer, exceptions: readonly Exception[], comparesNotes: boolean): Promise<Comparison> {
+export async function compare(query: Query, wantedFrom: Answering, gotFrom: Answering, exceptions: readonly Exception[], comparesNotes: boolean): Promise<Comparison> {
   const [wanted, got] = await Promise.all([wantedFrom.ask(query), gotFrom.ask(query)]);
   const tree = parsed(query.expression);
   const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined) ?? (comparesNotes ? noteDifferenceOf(wanted, got) : undefined);

@@ -5,7 +5,7 @@ import { EXCEPTIONS_OF_3_5 } from './exceptions-of-3-5.ts';
 import { answersAtInstants, areSame, bareParts } from './investigation.ts';
 import { argumentsOf, contains, isAggregate, isCallOf, isOver } from './tree-traits.ts';
 
-const isOfPresence = isCallOf('absent', 'absent_over_time', 'timestamp', 'count_over_time', 'present_over_time');
+const isOfPresence = isCallOf('absent', 'absent_over_time', 'timestamp', 'start_timestamp', 'count_over_time', 'present_over_time');
 const MIXED_SCHEMAS = /a mix of histograms with exponential and custom buckets schemas/;
 const OF_AGGREGATION = /during (?:histogram )?aggregation/;
 const OF_BUCKETS = /conflicting counter resets|mismatched custom buckets|a mix of histograms with exponential and custom/;

@@ -16,7 +16,8 @@ export interface Reference {
   /** Ways in which it and 3.14 rightly differ. */
   readonly exceptions: readonly Exception[];
   readonly translate: (expression: string) => string;
-  readonly start: (sandbox: Sandbox) => Promise<URL>;
+  /** With further arguments of the command. */
+  readonly start: (sandbox: Sandbox, more?: readonly string[]) => Promise<URL>;
 }
 
 /** All that changes what PromQL can say or means, as Varve has it. What is always on has no flag any more. */
@@ -44,11 +45,11 @@ export function newReference({ path, version, like }: NewerPrometheus): Referenc
     dialect: isOf35 ? 'new' : 'current',
     exceptions: isOf35 ? EXCEPTIONS_OF_3_5 : EXCEPTIONS_OF_3_16,
     translate: (expression) => expression,
-    start: async (sandbox) => {
+    start: async (sandbox, more = []) => {
       const port = await freePort();
       const name = `prometheus-new-${port}`;
       const command = prometheusCommand(path, port, sandbox.makeFolder(name), join(sandbox.folder, `${name}.log`));
-      await sandbox.start({ ...command, args: [...command.args, `--enable-feature=${FEATURES[like].join(',')}`] });
+      await sandbox.start({ ...command, args: [...command.args, `--enable-feature=${FEATURES[like].join(',')}`, ...more] });
       return new URL(`http://127.0.0.1:${port}`);
     },
   };

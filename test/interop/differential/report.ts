@@ -1,6 +1,6 @@
 import { childrenOf, type Expr, parseSyntax, printExpression, type VectorSelector } from '../../../promql/parser/index.ts';
 import type { AnswerSeries } from '../../bench/prometheus-api.ts';
-import type { Answer, AnsweringServer } from './answers.ts';
+import type { Answer, Answering } from './answers.ts';
 import type { Comparison } from './comparison.ts';
 import type { Query } from './random-queries.ts';
 
@@ -15,7 +15,7 @@ function describeQuery(query: Query): string {
 }
 
 /** Everything that is needed to understand one failure: query, both answers, and the samples behind them as seconds from the evaluation. */
-export async function describeFailure({ query, wanted, got, difference }: Comparison, server: AnsweringServer): Promise<string> {
+export async function describeFailure({ query, wanted, got, difference }: Comparison, server: Answering): Promise<string> {
   const timeMs = 'timeMs' in query ? query.timeMs : query.endMs;
   return [
     `       ${describeQuery(query)}`,
@@ -36,7 +36,7 @@ function describeSeries({ key, points }: AnswerSeries, timeMs: number): string {
   return `         ${key} ${points.length > POINTS_MAX ? '… ' : ''}${shown.join(' ')}`;
 }
 
-async function describeData(query: Query, timeMs: number, server: AnsweringServer): Promise<string[]> {
+async function describeData(query: Query, timeMs: number, server: Answering): Promise<string[]> {
   const lines: string[] = [];
   for (const selector of selectorsOf(query.expression)) {
     const bare = printExpression({ ...selector, at: undefined, offsetMs: 0 });

@@ -2,7 +2,7 @@ import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { findPeers, type PeerName } from '../../bench/peers.ts';
 import type { Reference } from './references.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
-import { AnsweringServer } from './answers.ts';
+import { type Answering, AnsweringServer } from './answers.ts';
 import { compare, type Comparison } from './comparison.ts';
 import { histogramData } from './histogram-data.ts';
 import { excusedMax } from './exception.ts';
@@ -11,7 +11,7 @@ import { randomData } from './random-data.ts';
 import { type Query, randomQuery } from './random-queries.ts';
 import { describeFailure } from './report.ts';
 import { shrink } from './shrink.ts';
-import { type DataTimes, dataTimes } from './timing.ts';
+import { dataTimes } from './timing.ts';
 
 export interface DifferentialOptions {
   readonly reference: Reference;
@@ -30,7 +30,7 @@ export interface DifferentialTally {
 }
 
 /** Queries asked side by side: two servers and two cores. */
-const WORKERS = 4;
+export const WORKERS = 4;
 /** Failures that are shrunk and printed; the rest is counted. */
 const SHOWN_MAX = 20;
 
@@ -52,19 +52,25 @@ export async function runDifferential(sandbox: Sandbox, options: DifferentialOpt
   for (const url of [referenceUrl, subjectUrl]) await loadData(url, data, histograms);
   const wantedFrom = new AnsweringServer(referenceUrl, WORKERS, reference.translate);
   const gotFrom = new AnsweringServer(subjectUrl, WORKERS, options.subject === 'prometheus' ? reference.translate : undefined);
+  const question = (number: number): Question => ({ query: randomQuery(options.seed, number, times, reference.dialect), gotFrom });
   try {
-    return await new Differential(wantedFrom, gotFrom, times, options, say).run();
+    return await new Differential(wantedFrom, question, options, say).run();
   } finally {
     wantedFrom.close();
     gotFrom.close();
   }
 }
 
-/** One run over loaded servers. */
-class Differential {
-  readonly #wantedFrom: AnsweringServer;
-  readonly #gotFrom: AnsweringServer;
-  readonly #times: DataTimes;
+/** What to ask, and whom beside the reference. */
+export interface Question {
+  readonly query: Query;
+  readonly gotFrom: Answering;
+}
+
+/** One run over what is loaded. `question` makes that of a number, each time the same. */
+export class Differential {
+  readonly #wantedFrom: Answering;
+  readonly #question: (number: number) => Question;
   readonly #options: DifferentialOptions;
   readonly #say: (line: string) => void;
   readonly #excused = new Map<string, number>();
@@ -75,10 +81,9 @@ class Differential {
   #empty = 0;
   #failed = 0;
 
-  constructor(wantedFrom: AnsweringServer, gotFrom: AnsweringServer, times: DataTimes, options: DifferentialOptions, say: (line: string) => void) {
+  constructor(wantedFrom: Answering, question: (number: number) => Question, options: DifferentialOptions, say: (line: string) => void) {
     this.#wantedFrom = wantedFrom;
-    this.#gotFrom = gotFrom;
-    this.#times = times;
+    this.#question = question;
     this.#options = options;
     this.#say = say;
   }
@@ -107,7 +112,8 @@ class Differential {
   }
 
   async #one(number: number): Promise<void> {
-    const comparison = await this.#compare(randomQuery(this.#options.seed, number, this.#times, this.#options.reference.dialect));
+    const { query, gotFrom } = this.#question(number);
+    const comparison = await this.#compare(query, gotFrom);
     if (comparison.difference === undefined) {
       this.#same++;
       if (comparison.wanted.kind === 'error') this.#refused++;
@@ -117,20 +123,20 @@ class Differential {
       this.#excused.set(name, (this.#excused.get(name) ?? 0) + 1);
     } else {
       this.#failed++;
-      if (this.#failed <= SHOWN_MAX) await this.#show(number, comparison);
+      if (this.#failed <= SHOWN_MAX) await this.#show(number, comparison, gotFrom);
     }
   }
 
-  async #show(number: number, comparison: Comparison): Promise<void> {
-    const smallest = await shrink(comparison.query, async (query) => isFailure(await this.#compare(query)));
-    const shown = await this.#compare(smallest);
+  async #show(number: number, comparison: Comparison, gotFrom: Answering): Promise<void> {
+    const smallest = await shrink(comparison.query, async (query) => isFailure(await this.#compare(query, gotFrom)));
+    const shown = await this.#compare(smallest, gotFrom);
     this.#say(`FAILED differential, seed ${this.#options.seed}, query ${number}: ${comparison.query.expression}`);
     this.#say(await describeFailure(isFailure(shown) ? shown : comparison, this.#wantedFrom));
   }
 
-  #compare(query: Query): Promise<Comparison> {
+  #compare(query: Query, gotFrom: Answering): Promise<Comparison> {
     const { exceptions, dialect } = this.#options.reference;
-    return compare(query, this.#wantedFrom, this.#gotFrom, exceptions, dialect !== 'old');
+    return compare(query, this.#wantedFrom, gotFrom, exceptions, dialect !== 'old');
   }
 }
 
