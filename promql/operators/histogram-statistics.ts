@@ -4,16 +4,16 @@ import type { RawSeries } from '../series-source.ts';
 
 /**
  * A series whose histograms have no buckets any more, only count and sum. Since resets can show in a bucket alone, they are looked for
- * before the buckets go: where a sample says nothing, its hint says afterwards what the comparison with the one before it found. Of a gauge,
- * which has a hint already, `rate` warns, and takes for resets what the count alone shows.
+ * before the buckets go: where a sample says nothing, its hint says afterwards what the comparison with the one before it found, if that is not
+ * earlier than `fromMs`. Of a gauge, which has a hint already, `rate` warns, and takes for resets what the count alone shows.
  */
-export function withoutBuckets(raw: RawSeries): RawSeries {
+export function withoutBuckets(raw: RawSeries, fromMs: number): RawSeries {
   if (raw.histograms === undefined) return raw;
   let previous: FloatHistogram | undefined;
   const histograms = raw.histograms.map((histogram, i) => {
     if (raw.isStale?.[i] === 1) return histogram;
     const statistics = histogram && statisticsOf(histogram, previous);
-    previous = histogram;
+    previous = raw.timestampsMs[i]! < fromMs ? undefined : histogram;
     return statistics;
   });
   return { ...raw, histograms };

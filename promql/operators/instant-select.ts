@@ -47,7 +47,7 @@ export class InstantSelectOperator implements Operator {
       }
       this.#held.hold();
       budget.spend(grid.count);
-      const series = this.#evaluate(source.statisticsOnly ? withoutBuckets(raw) : raw);
+      const series = this.#evaluate(source.statisticsFromMs === undefined ? raw : withoutBuckets(raw, source.statisticsFromMs));
       if (budget.isPauseDue) await budget.pause();
       if (series === undefined) continue;
       budget.see(countPresent(series));

@@ -43,9 +43,9 @@ export class WindowSamples {
         .then((series) => this.#columnsOfSubquery(series, source.input.grid));
     }
     this.#reader ??= must(this.#context.fetched[source.fetch], 'unplanned fetch').open();
-    const { statisticsOnly } = source;
+    const { statisticsFromMs } = source;
     const toColumns = (raw: RawSeries | undefined): SampleColumns | undefined =>
-      raw && columnsOfRaw(statisticsOnly ? withoutBuckets(raw) : raw, this.#context.features.useStartTimestamps);
+      raw && columnsOfRaw(statisticsFromMs === undefined ? raw : withoutBuckets(raw, statisticsFromMs), this.#context.features.useStartTimestamps);
     const raw = this.#reader.next();
     return raw instanceof Promise ? raw.then(toColumns) : toColumns(raw);
   }

@@ -98,8 +98,9 @@ export class Planner {
     const reference = this.reference(grid, expr.offsetMs, expr.at);
     const { lookbackMs } = this.settings;
     const aheadMs = expr.edges === 'smoothed' ? lookbackMs : 0;
-    const fetch = this.fetches.add(expr.matchers, reference.firstMs - lookbackMs + 1, lastReferenceMs(reference) + aheadMs);
-    return { fetch, matchers: expr.matchers, reference, edges: expr.edges, statisticsOnly: this.#statisticsSelectors.has(expr) };
+    const fromMs = reference.firstMs - lookbackMs + 1;
+    const fetch = this.fetches.add(expr.matchers, fromMs, lastReferenceMs(reference) + aheadMs);
+    return { fetch, matchers: expr.matchers, reference, edges: expr.edges, statisticsFromMs: this.#statisticsFrom(expr, fromMs) };
   }
 
   /** Where a range vector's samples come from. `name` is the function that goes over it, `undefined` where the samples are the answer. */
@@ -117,9 +118,14 @@ export class Planner {
     const aheadMs = selector.edges === 'smoothed' ? this.settings.lookbackMs : 0;
     const ofSummaries = name === undefined || selector.edges !== undefined ? undefined : SUMMARY_FUNCTIONS[name];
     const window = ofSummaries && { rangeMs: expr.rangeMs, ...reference, parts: ofSummaries.parts, isExact: ofSummaries.isExact };
-    const fetch = this.fetches.add(selector.matchers, reference.firstMs - expr.rangeMs - beforeMs + 1, lastReferenceMs(reference) + aheadMs, window);
-    const statisticsOnly = this.#statisticsSelectors.has(selector);
-    return { kind: 'range-select', fetch, matchers: selector.matchers, reference, edges: selector.edges, statisticsOnly };
+    const fromMs = reference.firstMs - expr.rangeMs - beforeMs + 1;
+    const fetch = this.fetches.add(selector.matchers, fromMs, lastReferenceMs(reference) + aheadMs, window);
+    return { kind: 'range-select', fetch, matchers: selector.matchers, reference, edges: selector.edges, statisticsFromMs: this.#statisticsFrom(selector, fromMs) };
+  }
+
+  /** A read may be shared with selectors that begin earlier: of resets, Prometheus knows what the selector's own samples tell. */
+  #statisticsFrom(selector: VectorSelector<number>, fromMs: number): number | undefined {
+    return this.#statisticsSelectors.has(selector) ? fromMs : undefined;
   }
 
   reference(grid: StepGrid, offsetMs: number, at: AtModifier | undefined): ReferenceTimes {

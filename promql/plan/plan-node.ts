@@ -93,8 +93,8 @@ export interface SelectorSource {
   readonly matchers: readonly Matcher[];
   readonly reference: ReferenceTimes;
   readonly edges: RangeEdges | undefined;
-  /** Of histograms only count and sum are asked for. */
-  readonly statisticsOnly: boolean;
+  /** Where it is set, only count and sum of histograms are asked for, and what the samples from this time on tell of resets. */
+  readonly statisticsFromMs: number | undefined;
 }
 
 /** The newest sample in the look-back window of each step. */

@@ -25,6 +25,7 @@ test('count, sum, schema and what the buckets told of resets stay, and that it i
       undefined,
       '{{schema:1 count:7 sum:9 buckets:[7 0]}}',
     ]),
+    0,
   );
   const bare = { ...EMPTY_HISTOGRAM, schema: 1 };
   expect(histograms).toEqual([
@@ -37,7 +38,14 @@ test('count, sum, schema and what the buckets told of resets stay, and that it i
   ]);
 });
 
+test('of resets only the samples tell that are not too early', () => {
+  const series = seriesOf(['{{count:3 buckets:[3]}}', '{{count:2 buckets:[2]}}', '{{count:1 buckets:[1]}}']);
+  const hints = (fromMs: number): unknown => withoutBuckets(series, fromMs).histograms?.map((histogram) => histogram?.counterResetHint);
+  expect(hints(0)).toEqual(['unknown', 'reset', 'reset']);
+  expect(hints(1000)).toEqual(['unknown', 'unknown', 'reset']);
+});
+
 test('a series without histograms stays as it is', () => {
   const series = { ...seriesOf([undefined]), histograms: undefined };
-  expect(withoutBuckets(series)).toBe(series);
+  expect(withoutBuckets(series, 0)).toBe(series);
 });
