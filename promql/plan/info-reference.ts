@@ -31,7 +31,9 @@ export function isInfoPinned(arg: ResolvedExpr): boolean {
 function shiftsOf(expr: ResolvedExpr, outer: TimeShift): TimeShift[] {
   if (expr.kind === 'vector') return [shifted(outer, expr)];
   const inner = expr.kind === 'subquery' ? shifted(outer, expr) : outer;
-  const vectors = childrenOf(expr).filter((child) => typeOf(child) === 'vector' || typeOf(child) === 'matrix');
+  // What `info` selects by is no vector that it is made of.
+  const children = expr.kind === 'call' && expr.name === 'info' ? expr.args.slice(0, 1) : childrenOf(expr);
+  const vectors = children.filter((child) => typeOf(child) === 'vector' || typeOf(child) === 'matrix');
   return vectors.length === 0 ? [inner] : vectors.flatMap((child) => shiftsOf(child, inner));
 }
 
