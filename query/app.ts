@@ -26,6 +26,7 @@ import { withCors } from './cors.ts';
 import { errorFormOf } from './error-forms.ts';
 import { exemplarRoutes } from './exemplar-routes.ts';
 import { federateRoutes } from './federate-routes.ts';
+import { frontPageRoutes } from './front-page-routes.ts';
 import { ClientConfig } from './iceberg/client-config.ts';
 import { icebergRoutes } from './iceberg/iceberg-routes.ts';
 import { oauthRoutes } from './iceberg/oauth-routes.ts';
@@ -99,6 +100,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/iceberg', icebergRoutes({ openTenant: (context) => openTenant(services, context), config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
   app.route('/iceberg', oauthRoutes(authenticator));
   app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, keysBegin: config.archiveKeysBegin, counters }));
+  app.route('/', frontPageRoutes(authenticator));
   app.route('/', adminRoutes({ router, counters, authenticator }));
   app.notFound(notFound(app));
   app.onError((error, context) => errorFormOf(context.req.path)(error, requestIdOf(context)));

@@ -100,6 +100,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/federate', methods: READ, summary: 'The newest sample of each series, as text or delimited protobuf.', parameters: ['match[]'], answer: TEXT },
   { path: '/metrics', methods: READ, summary: 'The server’s own metrics.', answer: TEXT },
   { path: '/version', methods: READ, summary: 'The version.', answer: JSON_TYPE },
+  { path: '/', methods: READ, summary: 'A page for browsers: what is served here.', answer: 'text/html' },
   { path: '/-/healthy', methods: READ, summary: 'Whether the server runs.', answer: TEXT },
   { path: '/-/ready', methods: READ, summary: 'Whether every shard answers.', answer: TEXT },
 ];

@@ -18,6 +18,7 @@ export const ICEBERG_PATHS: readonly string[] = ['/iceberg/v1', '/iceberg/v1/:pr
 const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/*': 'middleware',
 
+  '/': 'open',
   '/-/healthy': 'open',
   '/-/ready': 'open',
   '/metrics': 'read-whole-tenant',

@@ -77,7 +77,7 @@ test('what makes readiness fail on our side is in the log, and not told', async 
 });
 
 describe('without a key in the request', () => {
-  test('nothing but health is answered', async () => {
+  test('nothing but health is answered, and the page that is the same for all', async () => {
     const { app, shards } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
     const open: string[] = [];
     for (const { method, path } of everyRoute()) {
@@ -86,9 +86,9 @@ describe('without a key in the request', () => {
       // S3 has no 401.
       else if (path.startsWith('/objects')) expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('<Code>AccessDenied</Code>')]);
       else open.push(path);
-      if (path === '/-/healthy') expect(shards.calls.size).toBe(0);
+      if (path === '/' || path === '/-/healthy') expect(shards.calls.size).toBe(0);
     }
-    expect(open.sort()).toEqual(['/-/healthy', '/-/ready', '/health', '/iceberg/v1/oauth/tokens', '/influx/health', '/influx/ping', '/ping']);
+    expect(open.sort()).toEqual(['/', '/-/healthy', '/-/ready', '/health', '/iceberg/v1/oauth/tokens', '/influx/health', '/influx/ping', '/ping']);
   });
 
   test('a Worker that has no key at all serves nobody, and says how to make one', async () => {
@@ -124,7 +124,7 @@ describe('without a key in the request', () => {
 
   test('a path that is no route costs nothing', async () => {
     const { app, shards } = nodeApp({ VARVE_ADMIN_KEY: ADMIN_KEY });
-    const answers = await Promise.all(['/', '/api/v1/nothing', '/api/v1/query/', '/API/v1/query'].map((path) => app.request(path)));
+    const answers = await Promise.all(['/nothing', '/api/v1/nothing', '/api/v1/query/', '/API/v1/query'].map((path) => app.request(path)));
     expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404]);
     const other = await app.request('/api/v1/query', { method: 'DELETE' });
     expect([other.status, other.headers.get('allow')]).toEqual([405, 'GET, POST']);
