@@ -117,7 +117,10 @@ export class TimeSeriesStore<T = number> {
     this.#put([{ key, value, timestamp }]);
   }
 
-  /** Writes all of the values or, when one of them is refused, none. */
+  /**
+   * Writes all of the values or, when one of them is refused, none. An entry that has anything else beside its key, value and timestamp is
+   * refused: a `time` that is meant for a timestamp would make it a value of now.
+   */
   async putBatch(entries: Iterable<PutEntry<T>>): Promise<void> {
     if (typeof entries !== 'object' || entries === null || !(Symbol.iterator in entries)) throw badData(`putBatch got ${shown(entries)}; want a list of { key, value, timestamp }`);
     this.#put(Array.from(entries, (entry) => namedOptions(entry, ENTRY_NAMES, 'an entry of putBatch')));

@@ -5,7 +5,10 @@ import { DocumentMarks, documentId } from './documents.ts';
 import { keyLabels, roleOf } from './keys.ts';
 import type { StoreEngine } from './store-engine.ts';
 
-/** From this share of the keys that there may be on, segments are rewritten to let old ones go. */
+/**
+ * From this share of the keys that there may be on, segments are rewritten to let old ones go. Below it keys without values stay in memory for as
+ * long as a segment straddles the floor, a merge's width at most: they answer nothing, and there is room for all that may come.
+ */
 const CROWDED_SHARE = 0.5;
 
 interface PrunePlan {
