@@ -68,6 +68,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_catalog_up: { type: 'gauge', help: 'Whether the catalog answered, where there is an archive.' },
   varve_catalog_archive_snapshots_total: { type: 'counter', help: 'Snapshots added to the Iceberg tables.' },
   varve_catalog_archive_publish_failures_total: { type: 'counter', help: 'Snapshots that could not be written; they are tried again, and queries do not wait for them.' },
+  varve_catalog_archive_step_failures_total: { type: 'counter', help: 'Times a step of the catalog\'s own work failed in the catalog itself, its own storage for example; it waits, longer each time, while others go on, and status/tiers names it. Counted for as long as the catalog lives.' },
   varve_catalog_archive_merges_total: { type: 'counter', help: 'Times the files of a day were merged into few.' },
   varve_catalog_archive_merged_files_total: { type: 'counter', help: 'Files that merges made.' },
   varve_catalog_archive_merge_failures_total: { type: 'counter', help: 'Times the object store did not answer a merge; it is tried again.' },

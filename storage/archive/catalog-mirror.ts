@@ -3,10 +3,18 @@ import type { ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { ExternalCatalog, ExternalTables } from '../catalog/external-catalog.ts';
 import { createRequest, planMirror } from '../catalog/mirror-plan.ts';
+import type { StepFailures } from '../catalog/step-failures.ts';
 import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
-import { RetryPause } from './retry-pause.ts';
+import { RetryPause } from '../runtime/retry-pause.ts';
+
+interface MirroredTable {
+  /** For people: `mirror samples`. */
+  readonly name: string;
+  readonly table: ArchiveTable;
+  readonly pause: RetryPause;
+}
 
 /**
  * Keeps the tables in another Iceberg REST catalog as well: what is committed there are the same snapshots, of the same files. It follows the
@@ -16,42 +24,55 @@ import { RetryPause } from './retry-pause.ts';
 export class CatalogMirror {
   readonly counters = { mirror_commits_total: 0, mirror_failures_total: 0 };
   readonly #external: ExternalCatalog;
-  readonly #tables: readonly { readonly table: ArchiveTable; readonly pause: RetryPause }[];
+  readonly #tables: readonly MirroredTable[];
+  readonly #clock: Clock;
+  readonly #failures: StepFailures;
 
-  constructor(tables: ArchiveTables, external: ExternalCatalog, clock: Clock) {
+  constructor(tables: ArchiveTables, external: ExternalCatalog, clock: Clock, failures: StepFailures) {
     this.#external = external;
-    this.#tables = tables.all().map(([, table]) => ({ table, pause: new RetryPause(clock) }));
+    this.#tables = tables.all().map(([name, table]) => ({ name: `mirror ${name}`, table, pause: new RetryPause(clock) }));
+    this.#clock = clock;
+    this.#failures = failures;
   }
 
   /** One line for each table that is behind there. */
   status(): UpkeepStatus[] {
-    return this.#behind().map(({ table, pause }) => ({ task: `mirror ${table.definition.name}`, dueMs: pause.untilMs, begun: undefined, next: undefined, failure: pause.failure }));
+    return this.#tables.flatMap((mirrored) => {
+      const dueMs = this.#dueMs(mirrored);
+      if (dueMs === undefined) return [];
+      const { name, pause } = mirrored;
+      return [{ task: name, dueMs, begun: undefined, next: undefined, failure: this.#failures.failureOf(name) ?? pause.failure }];
+    });
   }
 
   nextDueMs(): number | undefined {
-    const due = this.#behind().map(({ pause }) => pause.untilMs);
+    const due = this.#tables.flatMap((mirrored) => this.#dueMs(mirrored) ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
   /** Brings one table up to date. A failure is counted, and waits. */
   async step(): Promise<void> {
-    const next = this.#behind().find(({ pause }) => pause.isOver);
-    const current = next?.table.current();
-    if (next === undefined || current === undefined) return;
+    const next = this.#tables.find((mirrored) => (this.#dueMs(mirrored) ?? Infinity) <= this.#clock.nowMs());
+    if (next !== undefined) await this.#failures.run(next.name, () => this.#bringUpToDate(next));
+  }
+
+  #dueMs({ name, table, pause }: MirroredTable): number | undefined {
+    return this.#failures.dueMs(name, () => (table.isMirrorBehind(this.#external.identity) ? pause.untilMs : undefined));
+  }
+
+  async #bringUpToDate({ table, pause }: MirroredTable): Promise<void> {
+    const current = table.current();
+    if (current === undefined) return;
     try {
-      await port(() => this.#mirror(next.table, current));
+      await port(() => this.#mirror(table, current));
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
       this.counters.mirror_failures_total++;
-      next.pause.failed(error);
+      pause.failed(error);
       return;
     }
-    next.table.noteMirrored(this.#external.identity, current.location);
-    next.pause.succeeded();
-  }
-
-  #behind(): readonly { readonly table: ArchiveTable; readonly pause: RetryPause }[] {
-    return this.#tables.filter(({ table }) => table.isMirrorBehind(this.#external.identity));
+    table.noteMirrored(this.#external.identity, current.location);
+    pause.succeeded();
   }
 
   async #mirror(table: ArchiveTable, { metadata }: { readonly metadata: TableMetadata }): Promise<void> {

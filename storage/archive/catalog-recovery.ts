@@ -1,26 +1,27 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { AdoptedFiles, type ChangedFile } from '../catalog/adopted-files.ts';
 import type { UpkeepStatus } from '../catalog/archive-api.ts';
-import { COMMITTED_PROPERTY, decodeCommitted, FLUSHED_TABLES, type CommittedFlushes } from '../catalog/committed-flushes.ts';
-import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { ROLLED_UP_PROPERTY, type ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
+import { COMMITTED_PROPERTY, decodeCommitted, FLUSHED_TABLES, type CommittedFlushes } from '../catalog/committed-flushes.ts';
+import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { RecoveryState, type DaysOfShard, type LostFlushes } from '../catalog/recovery-state.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import { decodeRolledUp, type RolledUpDays } from '../catalog/rollup-days.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import type { StepFailures } from '../catalog/step-failures.ts';
 import { partitionEndDay, type TableDefinition } from '../catalog/table-definition.ts';
 import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { describeObject } from './described-object.ts';
 import { windowStart } from './flush-plan.ts';
 import { TableFinder, type FoundTable } from './found-table.ts';
 import { parseFileName, type FileName } from './object-names.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 import type { RetentionOf } from './series-retention.ts';
 
 export interface CatalogRecoveryOptions {
@@ -32,6 +33,7 @@ export interface CatalogRecoveryOptions {
   readonly limits: Pick<typeof LIMITS, 'archiveLookPeriodMs' | 'archiveOrphanAgeMs' | 'archiveWindowMs' | 'archiveAdoptFilesMax'>;
   /** That of samples says which days can be rolled up again. */
   readonly retentionOf: RetentionOf;
+  readonly failures: StepFailures;
 }
 
 /** A file of a flush that is in no snapshot. */
@@ -81,7 +83,7 @@ export class CatalogRecovery {
   }
 
   get failure(): PauseFailure | undefined {
-    return this.#pause.failure;
+    return this.#options.failures.failureOf(this.name) ?? this.#pause.failure;
   }
 
   /** Whether others have to wait. A clock that was ahead makes nobody wait for it. */
@@ -93,7 +95,7 @@ export class CatalogRecovery {
 
   /** Nobody is woken for a look that is due later: it is for those who wake anyway. */
   nextDueMs(): number | undefined {
-    return this.isDue ? this.#pause.untilMs : undefined;
+    return this.#options.failures.dueMs(this.name, () => (this.isDue ? this.#pause.untilMs : undefined));
   }
 
   status(): UpkeepStatus {
@@ -107,7 +109,11 @@ export class CatalogRecovery {
   }
 
   async #step(): Promise<void> {
-    if (!this.isDue || !this.#pause.isOver) return;
+    const { failures, clock } = this.#options;
+    if ((this.nextDueMs() ?? Infinity) <= clock.nowMs()) await failures.run(this.name, () => this.#lookAtTable());
+  }
+
+  async #lookAtTable(): Promise<void> {
     const { tables, clock, limits } = this.#options;
     const all = tables.all();
     if (this.#table === 0) this.#beganMs = clock.nowMs();

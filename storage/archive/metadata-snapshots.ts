@@ -10,9 +10,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { encodeMetadataFile } from './metadata-file.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 import { dataFileOf } from './series-file-writer.ts';
 
 /** The catalog itself: what it writes is of no shard. */

@@ -2,14 +2,15 @@ import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import { POINTS_TABLE } from '../catalog/points-table.ts';
 import { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import { StepFailures } from '../catalog/step-failures.ts';
+import type { PauseFailure } from '../runtime/retry-pause.ts';
 import { ArchiveRetention, type ArchiveRetentionOptions } from './archive-retention.ts';
 import { EXEMPLARS_MERGE_CODEC } from './exemplars-merge-codec.ts';
 import { FileMerger, type FileMergerOptions } from './file-merger.ts';
 import { POINTS_MERGE_CODEC, SAMPLES_MERGE_CODEC } from './merge-codec.ts';
-import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { OrphanSweep, type OpenPlan } from './orphan-sweep.ts';
-import type { PauseFailure } from './retry-pause.ts';
 import { RemovedFiles } from './removed-files.ts';
+import { SeriesExpiry, type SeriesExpiryOptions } from './series-expiry.ts';
 import { ShardCalls, type FlushStatusOf } from './shard-calls.ts';
 import { SnapshotExpiry } from './snapshot-expiry.ts';
 import { TombstoneExecutor, type TombstoneExecutorOptions } from './tombstone-executor.ts';
@@ -39,13 +40,15 @@ export class ArchiveUpkeep {
   readonly #tasks: readonly UpkeepTask[];
   readonly #executor: TombstoneExecutor | undefined;
   readonly #clock: FileMergerOptions['clock'];
+  readonly #failures: StepFailures;
   /** Which task has its turn next, so that none waits for ever for another. */
   #turn = 0;
 
-  constructor(tasks: readonly UpkeepTask[], clock: FileMergerOptions['clock'], executor?: TombstoneExecutor) {
+  constructor(tasks: readonly UpkeepTask[], { sql, clock, failures = new StepFailures(sql, clock) }: FailureOptions, executor?: TombstoneExecutor) {
     this.#tasks = tasks;
     this.#executor = executor;
     this.#clock = clock;
+    this.#failures = failures;
   }
 
   /** What all tasks have done since the object woke, by name. */
@@ -55,11 +58,17 @@ export class ArchiveUpkeep {
 
   /** What each task has begun, what it does next, and what has failed. */
   status(): UpkeepStatus[] {
-    return this.#tasks.map((task) => ({ task: task.name, dueMs: task.nextDueMs(), begun: task.begun?.(), next: task.next?.(), failure: task.failure }));
+    return this.#tasks.map((task) => {
+      const dueMs = this.#dueMs(task);
+      const failure = this.#failures.failureOf(task.name);
+      // What has failed in itself is not asked before it is tried again.
+      if (failure !== undefined) return { task: task.name, dueMs, begun: undefined, next: undefined, failure };
+      return { task: task.name, dueMs, begun: task.begun?.(), next: task.next?.(), failure: task.failure };
+    });
   }
 
   nextDueMs(): number | undefined {
-    const due = this.#tasks.flatMap((task) => task.nextDueMs() ?? []);
+    const due = this.#tasks.flatMap((task) => this.#dueMs(task) ?? []);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
@@ -73,14 +82,23 @@ export class ArchiveUpkeep {
     const nowMs = this.#clock.nowMs();
     for (let i = 0; i < this.#tasks.length; i++) {
       const task = this.#tasks[this.#turn++ % this.#tasks.length]!;
-      if ((task.nextDueMs() ?? Infinity) > nowMs) continue;
-      await task.step();
+      if ((this.#dueMs(task) ?? Infinity) > nowMs) continue;
+      await this.#failures.run(task.name, () => task.step());
       return;
     }
   }
+
+  #dueMs(task: UpkeepTask): number | undefined {
+    return this.#failures.dueMs(task.name, () => task.nextDueMs());
+  }
 }
 
-export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'>, Pick<TombstoneExecutorOptions, 'tombstones' | 'look'> {
+/** `failures`: where others note theirs as well. */
+interface FailureOptions extends Pick<FileMergerOptions, 'sql' | 'clock'> {
+  readonly failures?: StepFailures;
+}
+
+export interface UpkeepOptions extends Omit<FileMergerOptions, 'codecs'>, FailureOptions, Pick<TombstoneExecutorOptions, 'tombstones' | 'look'> {
   readonly tables: ArchiveTables;
   readonly retentionOf: SeriesExpiryOptions['retentionOf'];
   /** Of tables that the archive does not know how to write. */
@@ -97,7 +115,7 @@ export function openUpkeep(options: UpkeepOptions, more: readonly UpkeepTask[] =
   const expiry = new SeriesExpiry({ ...options, codecs: { ...CODECS, ...options.moreCodecs } });
   const { flushStatusOf } = options;
   const calls = flushStatusOf === undefined ? [] : [new ShardCalls({ ...options, flushStatusOf })];
-  return new ArchiveUpkeep([executor, expiry, ...calls, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options.clock, executor);
+  return new ArchiveUpkeep([executor, expiry, ...calls, ...withCleaning(options, [new FileMerger({ ...options, codecs: CODECS }), ...more])], options, executor);
 }
 
 export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'moreCodecs' | 'flushStatusOf'>;
@@ -105,7 +123,7 @@ export type PointsUpkeepOptions = Omit<UpkeepOptions, 'tombstones' | 'look' | 'm
 /** All that a TimeSeriesStore does to its archive, which has points alone. */
 export function openPointsUpkeep(options: PointsUpkeepOptions): ArchiveUpkeep {
   const own = { ...options, definitions: [POINTS_TABLE] };
-  return new ArchiveUpkeep(withCleaning(own, [new FileMerger({ ...own, codecs: { points: POINTS_MERGE_CODEC } })]), options.clock);
+  return new ArchiveUpkeep(withCleaning(own, [new FileMerger({ ...own, codecs: { points: POINTS_MERGE_CODEC } })]), options);
 }
 
 type CleaningOptions = Omit<PointsUpkeepOptions, 'seriesHashKey'> & Pick<ArchiveRetentionOptions, 'definitions'>;

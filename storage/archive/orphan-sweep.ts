@@ -4,8 +4,8 @@ import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { parseFileName, parseMetadataName } from './object-names.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 /** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
 export interface OpenPlan {

@@ -4,8 +4,8 @@ import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 export interface RemovedFilesOptions {
   readonly removed: RemovedObjectsStore;

@@ -3,9 +3,9 @@ import { ShardCallStore, type ShardCall } from '../catalog/shard-call-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { FlushStatus } from '../shard/shard-api.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 
 /** Asks a shard (`epoch/number`), which wakes it: what is due there, and has no alarm, has one then. `undefined` from one that archives nothing. */
 export type FlushStatusOf = (shard: string) => Promise<Pick<FlushStatus, 'archivedUntilMs'> | undefined>;

@@ -1,7 +1,7 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 
 /** Lets snapshots that are too old leave the Iceberg tables, where no new snapshot does it on its way. */
 export class SnapshotExpiry {

@@ -1,14 +1,14 @@
-import { partitionFolder } from '../catalog/table-definition.ts';
-import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
-import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
 import type { DataFile } from '../catalog/data-file.ts';
+import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
+import { partitionFolder } from '../catalog/table-definition.ts';
+import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
-import { RetryPause, type PauseFailure } from './retry-pause.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';

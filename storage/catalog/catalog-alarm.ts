@@ -1,5 +1,6 @@
 import type { Alarm } from '../runtime/alarm.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { NotedFailure } from './step-failures.ts';
 
 /** When a ring has failed or was cut off, and nobody commits: the platform itself gives up after a few tries. */
 const RETRY_AFTER_MS = 60_000;
@@ -36,8 +37,10 @@ export class CatalogAlarm {
 
   /** Sets the alarm for what will be due, if anything will be. On waking, and when there is something new. */
   async arm(): Promise<void> {
-    const dueMs = this.#nextDueMs();
-    if (dueMs !== undefined) await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs()));
+    await this.#goingOn(async () => {
+      const dueMs = this.#nextDueMs();
+      if (dueMs !== undefined) await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs()));
+    });
   }
 
   /** As `arm`, but waits a little for more of the same. */
@@ -47,12 +50,24 @@ export class CatalogAlarm {
 
   /** One step of each kind of work that is due; what remains rings again at once, so that requests get their turn in between. It may ring at any time. */
   async ring(): Promise<void> {
-    const dueMs = this.#nextDueMs();
-    if (dueMs === undefined) return;
-    // Set before it is needed: a crash on the way must not leave everything as it is until somebody commits again.
-    await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs() + RETRY_AFTER_MS));
-    for (const each of this.#due()) await each.step();
+    await this.#goingOn(async () => {
+      const dueMs = this.#nextDueMs();
+      if (dueMs === undefined) return;
+      // Set before it is needed: a crash on the way must not leave everything as it is until somebody commits again.
+      await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs() + RETRY_AFTER_MS));
+      for (const each of this.#due()) await each.step();
+    });
     await this.arm();
+  }
+
+  /** What fails here leaves memory in doubt, and ends the object. Where the step that failed is noted, the next one goes on at once with the others. */
+  async #goingOn(body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      if (error instanceof NotedFailure) await this.#alarm.setNoLaterThan(this.#clock.nowMs());
+      throw error;
+    }
   }
 
   /** Unix ms; `undefined` when nothing will be before somebody commits. */

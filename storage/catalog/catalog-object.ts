@@ -10,6 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemFetch } from '../runtime/fetch.ts';
+import { PortFailure } from '../runtime/port-failure.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql, type Sql } from '../runtime/sql.ts';
 import type {
@@ -46,6 +47,7 @@ import { ExternalCatalog } from './external-catalog.ts';
 import { HaElections } from './ha-elections.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { rollupDays } from './rollup-days.ts';
+import { NotedFailure, StepFailures } from './step-failures.ts';
 import { Tombstones } from './tombstones.ts';
 import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
@@ -72,6 +74,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   /** `undefined` where the tables are in no other catalog. */
   readonly #mirror: CatalogMirror | undefined;
   readonly #alarm: CatalogAlarm | undefined;
+  readonly #failures: StepFailures;
   readonly #sql: Sql;
 
   constructor(state: DurableObjectState, env: CatalogEnv) {
@@ -83,23 +86,24 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#elections = new HaElections(sql, LIMITS, systemClock.nowMs());
     this.#files = new ArchiveFiles(sql, LIMITS);
     this.#tombstones = new Tombstones(sql, LIMITS);
+    this.#failures = new StepFailures(sql, systemClock);
     const { archiveUri, archiveRetentionMs, archiveKeyPrefix, externalCatalog } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE, archiveKeyPrefix), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
       const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
-      const options = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+      const options = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS, failures: this.#failures };
       this.#recovery = new CatalogRecovery(options);
       // A new stub for each call: one that threw is dead.
       const shardOf = (shard: string): { flushStatus: () => ReturnType<FlushStatusOf> } => env.SHARD.get(env.SHARD.idFromName(`${tenant}/shard/${shard}`)) as ReturnType<typeof shardOf>;
       const upkeep = { ...options, look: this.#recovery, flushStatusOf: (shard: string) => shardOf(shard).flushStatus() };
       this.#upkeep = openUpkeep(upkeep, [openRollups(upkeep, policy), new MetadataSnapshots({ ...upkeep, metadata: this.#metadata })]);
-      this.#publisher = new SnapshotPublisher(this.#tables, systemClock);
-      this.#mirror = externalCatalog && new CatalogMirror(this.#tables, new ExternalCatalog({ config: externalCatalog, tenant, fetch: systemFetch, limits: LIMITS }), systemClock);
+      this.#publisher = new SnapshotPublisher(this.#tables, systemClock, this.#failures);
+      this.#mirror = externalCatalog && new CatalogMirror(this.#tables, new ExternalCatalog({ config: externalCatalog, tenant, fetch: systemFetch, limits: LIMITS }), systemClock, this.#failures);
       this.#alarm = new CatalogAlarm([this.#publisher, this.#upkeep, ...(this.#mirror === undefined ? [] : [this.#mirror])], durableObjectAlarm(state.storage), systemClock, this.#recovery);
       // Nobody waits for it: what a tenant's requests need of the catalog does not depend on the archive's upkeep.
-      state.waitUntil(this.#alarm.arm());
+      state.waitUntil(this.#arm());
     }
   }
 
@@ -110,7 +114,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   async noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer> {
     const { addedCount } = this.#metadata;
     const answer = this.#change(() => this.#metadata.note(request.entries, systemClock.nowMs()));
-    if (this.#metadata.addedCount > addedCount) await this.#alarm?.arm();
+    if (this.#metadata.addedCount > addedCount) await this.#arm();
     return answer;
   }
 
@@ -139,12 +143,12 @@ export class Catalog extends DurableObject implements CatalogApi {
   async archiveDelete(request: ArchiveDeleteRequest): Promise<ArchiveDeleteAnswer> {
     const refusal = this.#change(() => this.#tombstones.add(request, systemClock.nowMs()));
     if (refusal !== undefined) return { version: CATALOG_RPC_VERSION, status: 'refused', message: refusal };
-    await this.#alarm?.arm();
+    await this.#arm();
     return { version: CATALOG_RPC_VERSION, status: 'deleted' };
   }
 
   async archiveClean(): Promise<ArchiveCleanAnswer> {
-    const more = (await this.#upkeep?.cleanTombstones()) ?? false;
+    const more = (await this.#byItself(() => this.#upkeep?.cleanTombstones())) ?? false;
     // The Iceberg tables follow.
     await this.#alarm?.armWithin(LIMITS.archivePublishDelayMs);
     return { version: CATALOG_RPC_VERSION, more };
@@ -155,7 +159,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async stats(): Promise<CatalogStats> {
-    return { version: CATALOG_RPC_VERSION, counters: { ...this.#recovery?.counters, ...this.#publisher?.counters, ...this.#mirror?.counters, ...this.#upkeep?.counters } };
+    return { version: CATALOG_RPC_VERSION, counters: { ...this.#recovery?.counters, ...this.#publisher?.counters, ...this.#mirror?.counters, ...this.#upkeep?.counters, ...(this.#alarm === undefined ? {} : this.#failures.counters) } };
   }
 
   async tables(): Promise<TablesAnswer> {
@@ -169,7 +173,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   override async alarm(): Promise<void> {
-    await this.#alarm?.ring();
+    await this.#byItself(() => this.#alarm?.ring());
   }
 
   /** A write that failed leaves what is in memory in doubt: the next call finds the object rebuilt from storage. */
@@ -177,8 +181,42 @@ export class Catalog extends DurableObject implements CatalogApi {
     try {
       return body();
     } catch (error) {
-      this.ctx.abort(`catalog: ${error instanceof Error ? error.message : String(error)}`);
+      this.#abort(error);
       throw error;
     }
+  }
+
+  /** The same of what the catalog does by itself. */
+  async #byItself<T>(body: () => Promise<T> | undefined): Promise<T | undefined> {
+    try {
+      return await body();
+    } catch (error) {
+      // Somebody else's failure touches nothing here.
+      if (!(error instanceof PortFailure)) await this.#end(error);
+      throw error;
+    }
+  }
+
+  /** Where it cannot be told what is due, nothing has been changed: the object ends only if its next one will know better, for requests need it. */
+  async #arm(): Promise<void> {
+    try {
+      await this.#alarm?.arm();
+    } catch (error) {
+      if (error instanceof NotedFailure) await this.#end(error);
+      throw error;
+    }
+  }
+
+  /** What has failed may be noted for the next object (step-failures.ts): that is stored before this one goes. */
+  async #end(error: unknown): Promise<void> {
+    try {
+      await this.ctx.storage.sync();
+    } finally {
+      this.#abort(error);
+    }
+  }
+
+  #abort(error: unknown): void {
+    this.ctx.abort(`catalog: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

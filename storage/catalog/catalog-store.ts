@@ -258,6 +258,15 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   // Snapshots up to this one are dated ahead of the clock, which was first seen at this time (Unix ms): see snapshot-ages.ts.
   'ALTER TABLE archive_table ADD COLUMN ahead_since_ms INTEGER',
   'ALTER TABLE archive_table ADD COLUMN ahead_snapshot_id INTEGER',
+  // Steps of background work in which the catalog itself has failed (step-failures.ts).
+  `CREATE TABLE step_failure (
+    step TEXT PRIMARY KEY,             -- for people: publish samples
+    times INTEGER NOT NULL,            -- how often in all
+    in_row INTEGER NOT NULL,           -- and the last times in a row
+    failed_ms INTEGER NOT NULL,        -- when last (Unix ms)
+    message TEXT NOT NULL,
+    is_over INTEGER NOT NULL           -- 1: it has succeeded since
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

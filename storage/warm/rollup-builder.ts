@@ -1,7 +1,6 @@
-import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import { mayBeOpen, type MergeCursor } from '../archive/merge-plan.ts';
+import type { OpenPlan } from '../archive/orphan-sweep.ts';
 import { PlanLedger } from '../archive/plan-ledger.ts';
-import { RetryPause, type PauseFailure } from '../archive/retry-pause.ts';
 import type { RewritingPorts } from '../archive/rewriting-ports.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
@@ -13,6 +12,7 @@ import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
+import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
 import { RollupLedger } from './rollup-ledger.ts';
 import { planRollup, rollupDueMs, type RollupLimits, type RollupPlan, type RollupWork, type WantedTable } from './rollup-plan.ts';

@@ -32,7 +32,7 @@ test.runIf(hasPyIceberg)('PyIceberg reads by another catalog what is in ours', {
     world.wakeCatalog();
     await world.live(4 * 24 * HOUR_MS, () => world.writeHour());
     const config = { uri, warehouse: 'W', token: new Secret('T0ken'), namespace: 'metrics' };
-    const mirror = new CatalogMirror(world.tables, new ExternalCatalog({ config, tenant: 'default', fetch: systemFetch, limits: LIMITS }), world.clock);
+    const mirror = new CatalogMirror(world.tables, new ExternalCatalog({ config, tenant: 'default', fetch: systemFetch, limits: LIMITS }), world.clock, world.failures);
     while (mirror.nextDueMs() !== undefined) {
       await mirror.step();
       expect(mirror.status().flatMap(({ failure }) => failure ?? [])).toEqual([]);

@@ -9,6 +9,7 @@ import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
+import { StepFailures } from '../../../storage/catalog/step-failures.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { formatLabels, type Labels } from '../../../storage/model/labels.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
@@ -41,6 +42,7 @@ export class ArchiveWorld {
   tables!: ArchiveTables;
   upkeep!: ArchiveUpkeep;
   tombstones!: Tombstones;
+  failures!: StepFailures;
   /** Of all tables; after a change the catalog must wake. */
   retention = SeriesRetention.ofAll(30 * DAY_MS);
   #sequence = 0;
@@ -72,8 +74,9 @@ export class ArchiveWorld {
     this.merger = new FileMerger({ sql, files: this.files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, codecs: { samples: SAMPLES_MERGE_CODEC } });
     this.tables = new ArchiveTables({ sql, store, clock, random, limits, prefix: 't/archive', baseUri: 's3://b' });
     this.tombstones = new Tombstones(sql, limits);
+    this.failures = new StepFailures(sql, clock);
     const seriesHashKey = (): Uint8Array => catalog.routing(1).seriesHashKey;
-    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionOf: () => this.retention, tombstones: this.tombstones, seriesHashKey });
+    this.upkeep = openUpkeep({ sql, files: this.files, tables: this.tables, store, clock, random, limits, prefix: 't/archive', retentionOf: () => this.retention, tombstones: this.tombstones, seriesHashKey, failures: this.failures });
   }
 
   /** What the catalog's next object goes on with. */

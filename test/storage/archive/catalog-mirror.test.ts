@@ -16,7 +16,7 @@ const labels = randomSeries(new SeededRandom(4), 8, 1).map((each) => each.labels
 
 function mirrorOf(world: ArchiveWorld, remote: MemoryRestCatalog): CatalogMirror {
   const config = { uri: 'https://catalog.example/cat', warehouse: 'W', token: new Secret('T0ken'), namespace: 'metrics' };
-  return new CatalogMirror(world.tables, new ExternalCatalog({ config, tenant: 't', fetch: remote.fetch, limits: LIMITS_THERE }), world.clock);
+  return new CatalogMirror(world.tables, new ExternalCatalog({ config, tenant: 't', fetch: remote.fetch, limits: LIMITS_THERE }), world.clock, world.failures);
 }
 
 async function filled(): Promise<ArchiveWorld> {
@@ -201,11 +201,11 @@ describe('what it cannot do is said, and leaves the other catalog as it is', () 
     const world = await filled();
     const config = { uri: 'https://catalog.example/cat', warehouse: undefined, token: undefined, namespace: 'metrics' };
     const never = new ExternalCatalog({ config, tenant: 'default', limits: { ...LIMITS_THERE, mirrorRequestMsMax: 20 }, fetch: (_input, init) => new Promise((_resolve, reject) => init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason as Error))) });
-    const waiting = new CatalogMirror(world.tables, never, world.clock);
+    const waiting = new CatalogMirror(world.tables, never, world.clock, world.failures);
     await waiting.step();
     expect(waiting.status()[0]!.failure!.message).toMatch(/timeout/i);
     const large = new ExternalCatalog({ config, tenant: 'default', limits: { ...LIMITS_THERE, mirrorAnswerBytesMax: 100 }, fetch: async () => new Response('x'.repeat(101)) });
-    const flooded = new CatalogMirror(world.tables, large, world.clock);
+    const flooded = new CatalogMirror(world.tables, large, world.clock, world.failures);
     await flooded.step();
     expect(flooded.status()[0]!.failure!.message).toContain('mirrorAnswerBytesMax');
   });
@@ -215,7 +215,7 @@ describe('what it cannot do is said, and leaves the other catalog as it is', () 
     const config = { uri: 'https://catalog.example/cat', warehouse: undefined, token: undefined, namespace: 'metrics' };
     const message = 'no, and '.repeat(100_000);
     const talkative = new ExternalCatalog({ config, tenant: 'default', limits: LIMITS_THERE, fetch: async () => Response.json({ error: { message, type: 'BadRequestException', code: 400 } }, { status: 400 }) });
-    const mirror = new CatalogMirror(world.tables, talkative, world.clock);
+    const mirror = new CatalogMirror(world.tables, talkative, world.clock, world.failures);
     await mirror.step();
     expect(mirror.status()[0]!.failure!.message).toBe(`${message.slice(0, LIMITS.failureMessageCharactersMax)}…`);
   });

@@ -20,8 +20,8 @@ interface Task {
   readonly failures: () => number;
 }
 
-function publisher({ tables, clock }: ArchiveWorld): Task {
-  const task = new SnapshotPublisher(tables, clock);
+function publisher({ tables, clock, failures }: ArchiveWorld): Task {
+  const task = new SnapshotPublisher(tables, clock, failures);
   return { step: () => task.step(), failures: () => task.counters.archive_publish_failures_total };
 }
 
@@ -30,10 +30,10 @@ function expiry({ tables, clock }: ArchiveWorld): Task {
   return { step: () => task.step(), failures: () => task.failure?.count ?? 0 };
 }
 
-function mirror({ tables, clock }: ArchiveWorld, fetch = new MemoryRestCatalog().fetch): Task {
+function mirror({ tables, clock, failures }: ArchiveWorld, fetch = new MemoryRestCatalog().fetch): Task {
   const config = { uri: 'https://catalog.example/cat', warehouse: 'W', token: new Secret('T0ken'), namespace: 'metrics' };
   const external = new ExternalCatalog({ config, tenant: 't', fetch, limits: { mirrorRequestMsMax: 500, mirrorAnswerBytesMax: 1_000_000 } });
-  const task = new CatalogMirror(tables, external, clock);
+  const task = new CatalogMirror(tables, external, clock, failures);
   return { step: () => task.step(), failures: () => task.counters.mirror_failures_total };
 }
 

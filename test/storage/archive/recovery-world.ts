@@ -11,6 +11,7 @@ import { CatalogAlarm } from '../../../storage/catalog/catalog-alarm.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { PLACES_KEY } from '../../../storage/catalog/iceberg-manifest.ts';
+import { StepFailures } from '../../../storage/catalog/step-failures.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import type { LIMITS } from '../../../storage/runtime/limits.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
@@ -36,6 +37,7 @@ export class RecoveryWorld extends FlushWorld {
   tables!: ArchiveTables;
   tombstones!: Tombstones;
   recovery!: CatalogRecovery;
+  failures!: StepFailures;
   upkeep!: ArchiveUpkeep;
   alarm = new MemoryAlarm();
   baseUri = 's3://b';
@@ -62,15 +64,16 @@ export class RecoveryWorld extends FlushWorld {
     const catalog = new CatalogStore(sql, random);
     const files = new ArchiveFiles(sql, limits);
     this.tombstones = new Tombstones(sql, limits);
+    this.failures = new StepFailures(sql, clock);
     const ports = { sql, store, clock, random, limits, prefix: PREFIX };
     this.tables = new ArchiveTables({ ...ports, baseUri: this.baseUri });
     const retention = SeriesRetention.ofAll(300 * DAY_MS);
     const samples = SeriesRetention.ofAll(this.samplesRetentionMs);
-    const options = { ...ports, files, tables: this.tables, tombstones: this.tombstones, retentionOf: (table: string) => (table === 'samples' ? samples : retention), seriesHashKey: () => catalog.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS };
+    const options = { ...ports, files, tables: this.tables, tombstones: this.tombstones, retentionOf: (table: string) => (table === 'samples' ? samples : retention), seriesHashKey: () => catalog.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS, failures: this.failures };
     this.recovery = new CatalogRecovery(options);
     const upkeep = { ...options, look: this.recovery, flushStatusOf: (shard: string) => this.flushStatusOf(shard) };
     this.upkeep = openUpkeep(upkeep, [new RollupBuilder({ ...upkeep, policy: DEFAULT_WARM_POLICY })]);
-    const work = [new SnapshotPublisher(this.tables, clock), this.upkeep];
+    const work = [new SnapshotPublisher(this.tables, clock, this.failures), this.upkeep];
     this.#maintenance = new CatalogAlarm(work, this.alarm, clock, this.recovery);
   }
 

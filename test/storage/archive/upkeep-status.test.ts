@@ -53,7 +53,7 @@ test('what has failed says why, and when it is tried again', async () => {
   store.isDown = true;
   world.store = store;
   world.wake();
-  const publisher = new SnapshotPublisher(world.tables, world.clock);
+  const publisher = new SnapshotPublisher(world.tables, world.clock, world.failures);
   for (let step = 0; step < 20; step++) await world.upkeep.step();
   await publisher.step();
   const failure = { count: 1, message: 'the object store does not answer', retryAtMs: world.clock.nowMs() + 5_000 };

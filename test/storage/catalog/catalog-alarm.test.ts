@@ -22,9 +22,10 @@ class Catalog {
   /** The object comes back, as after an eviction or with a new version. */
   async wake(): Promise<void> {
     this.world.wake();
-    this.publisher = new SnapshotPublisher(this.world.tables, this.world.clock);
+    this.publisher = new SnapshotPublisher(this.world.tables, this.world.clock, this.world.failures);
     this.maintenance = new CatalogAlarm([this.publisher, this.world.upkeep], this.alarm, this.world.clock);
-    await this.maintenance.arm();
+    // Whatever comes out ends the object.
+    await this.maintenance.arm().catch(() => this.wake());
   }
 
   async fill(): Promise<void> {
@@ -45,7 +46,7 @@ class Catalog {
       clock.advance(waitMs);
       if (waitMs > EVICTED_AFTER_MS) await this.wake();
       this.alarm.setForMs = undefined;
-      await this.maintenance.ring();
+      await this.maintenance.ring().catch(() => this.wake());
     }
     throw new Error(`more than ${ringsMax} rings in ${forMs} ms`);
   }
@@ -129,5 +130,65 @@ describe('an Iceberg table that cannot be written', () => {
     isDown = false;
     await catalog.live(HOUR_MS);
     expect(world.tables.isBehind).toBe(false);
+  });
+});
+
+describe('a catalog that fails in itself at one step, whenever it tries', () => {
+  /** As a row that has grown too big for its storage, say. */
+  const FAIL_TO_PUBLISH = "CREATE TRIGGER broken BEFORE UPDATE OF metadata ON archive_table WHEN new.name = 'samples' BEGIN SELECT RAISE(ABORT, 'string or blob too big'); END";
+
+  test('does all else, tries again less and less often, and says what fails', async () => {
+    const catalog = new Catalog();
+    const { world } = catalog;
+    await catalog.fill();
+    const before = await world.readAll();
+    world.database.run(FAIL_TO_PUBLISH);
+    await catalog.wake();
+    const beganMs = world.clock.nowMs();
+    await catalog.live(2 * HOUR_MS);
+    expect(world.liveKeys().every((key) => key.includes('merged'))).toBe(true);
+    expect(await world.readAll()).toEqual(before);
+    const { archive_step_failures_total: failures } = world.failures.counters;
+    expect(failures).toBeGreaterThan(10);
+    expect(failures).toBeLessThan(25);
+    const [status] = catalog.publisher.status();
+    expect(status).toMatchObject({ task: 'publish samples', dueMs: status!.failure!.retryAtMs, failure: { count: failures, message: 'string or blob too big' } });
+    expect(status!.failure!.retryAtMs).toBeGreaterThan(beganMs + 2 * HOUR_MS);
+    world.database.run('DROP TRIGGER broken');
+    await catalog.live(HOUR_MS);
+    expect(world.tables.isBehind).toBe(false);
+    expect(catalog.publisher.status()).toEqual([]);
+    expect(world.failures.failureOf('publish samples')).toBeUndefined();
+  });
+
+  test.each([
+    ['tell whether it is due', 'ALTER TABLE tombstone RENAME TO hidden', 'ALTER TABLE hidden RENAME TO tombstone', ['delete', 'merge']],
+    ['do it', "CREATE TRIGGER broken BEFORE UPDATE OF removed_change ON data_file BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END", 'DROP TRIGGER broken', ['merge']],
+  ])('lets no other task of the upkeep wait, nor the snapshots: one that cannot %s', async (_, breakIt, mendIt, broken) => {
+    const catalog = new Catalog();
+    const { world } = catalog;
+    await catalog.fill();
+    await catalog.wake();
+    world.database.run(breakIt);
+    await catalog.live(HOUR_MS);
+    expect(world.tables.isBehind).toBe(false);
+    const failing = world.upkeep.status().filter(({ failure }) => failure !== undefined);
+    expect(failing.map((each) => each.task)).toEqual(broken);
+    world.database.run(mendIt);
+    await catalog.live(HOUR_MS);
+    expect(world.liveKeys().every((key) => key.includes('merged'))).toBe(true);
+    expect(world.upkeep.status().every(({ failure }) => failure === undefined)).toBe(true);
+  });
+
+  test('that cannot be noted either tries again when it did before, and not at once', async () => {
+    const catalog = new Catalog();
+    const { world } = catalog;
+    await catalog.fill();
+    world.database.run(FAIL_TO_PUBLISH);
+    world.database.run("CREATE TRIGGER unnoted BEFORE INSERT ON step_failure BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+    await catalog.wake();
+    catalog.alarm.setForMs = undefined;
+    await expect(catalog.maintenance.ring()).rejects.toThrow('string or blob too big');
+    expect(catalog.alarm.setForMs).toBe(world.clock.nowMs() + 60_000);
   });
 });

@@ -1,9 +1,9 @@
-import type { Clock } from '../runtime/clock.ts';
-import { LIMITS } from '../runtime/limits.ts';
-import type { PortFailure } from '../runtime/port-failure.ts';
+import type { Clock } from './clock.ts';
+import { LIMITS } from './limits.ts';
+import type { PortFailure } from './port-failure.ts';
 
 const RETRY_FIRST_MS = 5_000;
-const RETRY_MAX_MS = 10 * 60_000;
+export const RETRY_MAX_MS = 10 * 60_000;
 
 /** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs` (Unix). */
 export interface PauseFailure {
@@ -30,7 +30,7 @@ export class RetryPause {
 
   /** Unix milliseconds; in the past when nothing has failed, or when the clock has gone back so far that no pause ends there. */
   get untilMs(): number {
-    return this.#untilMs > this.#clock.nowMs() + RETRY_MAX_MS ? -Infinity : this.#untilMs;
+    return pauseEndMs(this.#untilMs, this.#clock.nowMs());
   }
 
   get isOver(): boolean {
@@ -47,10 +47,24 @@ export class RetryPause {
     return this.#failures === 0 ? undefined : { count: this.#failures, message: this.#message, retryAtMs: this.untilMs };
   }
 
-  /** Of a message that is longer than anybody reads, the beginning is kept: it may be somebody else's. */
   failed({ message }: PortFailure): void {
-    const { failureMessageCharactersMax } = LIMITS;
-    this.#message = message.length <= failureMessageCharactersMax ? message : `${message.slice(0, failureMessageCharactersMax)}…`;
-    this.#untilMs = this.#clock.nowMs() + Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#failures++);
+    this.#message = messageOf(message);
+    this.#untilMs = this.#clock.nowMs() + pauseMs(++this.#failures);
   }
+}
+
+/** How long to wait behind so many failures in a row. */
+export function pauseMs(failures: number): number {
+  return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (failures - 1));
+}
+
+/** Both Unix milliseconds; -Infinity where the clock has gone back so far that no pause ends there. */
+export function pauseEndMs(untilMs: number, nowMs: number): number {
+  return untilMs > nowMs + RETRY_MAX_MS ? -Infinity : untilMs;
+}
+
+/** Of a message that is longer than anybody reads, the beginning is kept: it may be somebody else's. */
+export function messageOf(text: string): string {
+  const { failureMessageCharactersMax } = LIMITS;
+  return text.length <= failureMessageCharactersMax ? text : `${text.slice(0, failureMessageCharactersMax)}…`;
 }
