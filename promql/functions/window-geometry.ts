@@ -16,6 +16,9 @@ export interface WindowGeometry {
   readonly isWhole: boolean;
 }
 
+/** What it is made of: timestamps and windows, and no values. */
+export type GeometryInput = Pick<WindowInput, 'floatWindows' | 'rangeMs' | 'reference'> & { readonly floats: Pick<WindowInput['floats'], 'timestampsMs'> };
+
 /** More than rounding can make of a quotient. */
 const MARGIN = 1 + 1e-9;
 
@@ -43,7 +46,7 @@ export function geometryOf(input: WindowInput, divisor: number): WindowGeometry 
  * That of the steps from `firstStep` up to, not including, `endStep`: in one loop without objects, for it runs once a step wherever each series
  * has timestamps of its own. To the bit what `reachOf` says.
  */
-export function computeGeometry(input: WindowInput, divisor: number, firstStep: number, endStep: number): WindowGeometry {
+export function computeGeometry(input: GeometryInput, divisor: number, firstStep: number, endStep: number): WindowGeometry {
   const { timestampsMs } = input.floats;
   const { from, to } = input.floatWindows;
   const { rangeMs, reference } = input;

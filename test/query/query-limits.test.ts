@@ -92,3 +92,7 @@ describe('a query that is too much is refused with the name of the bound, frees 
     expect(await ask('count(requests_total)', 1)).toMatchObject({ status: 200, text: COUNT });
   }, 60_000);
 });
+
+test('a timeout of nothing is over at once, wherever the query would be evaluated', async () => {
+  for (const more of [{}, { stats: 'true' }]) expect(await ask('count(requests_total)', 1, { timeout: '0', ...more })).toMatchObject({ status: 503, errorType: 'timeout' });
+});

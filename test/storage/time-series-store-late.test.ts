@@ -253,6 +253,28 @@ describe('the feed of changes', () => {
     await expect(read(store, `${from}@1@2`)).rejects.toThrow('is not one that an event had');
   });
 
+  test('reaches back to the oldest late values that wait, and no further where they have moved', async () => {
+    const store = await moved();
+    for (const value of [1, 2]) await store.put('k', value, NOON - 5 * HOUR + value);
+    const inserted = async (): Promise<unknown[]> => (await read(store, 'oldest')).flatMap((event) => (event.type === 'cdc.insert' ? [event.after.value] : [event.type]));
+    expect((await inserted()).slice(-2)).toEqual([1, 2]);
+    await settle(store);
+    expect(waiting()).toBe(0);
+    const moves = await inserted();
+    expect(moves).not.toContain('cdc.resync');
+    await store.put('k', 3, NOON - 5 * HOUR + 3);
+    expect(await inserted()).toEqual([...moves, 3]);
+  });
+
+  test('says so too where others wait behind those that have moved', async () => {
+    const store = await moved();
+    const from = (await read(store)).at(-1)!.cursor;
+    await store.put('k', 1, NOON - 5 * HOUR);
+    await settle(store);
+    await store.put('k', 2, NOON - 5 * HOUR);
+    expect((await read(store, from)).map(({ type }) => type)).toEqual(['cdc.resync']);
+  });
+
   test('says when late values have moved before they were read', async () => {
     const store = await moved();
     const from = (await read(store)).at(-1)!.cursor;
@@ -268,6 +290,14 @@ describe('the feed of changes', () => {
 });
 
 describe('snapshots', () => {
+  test('leave nothing behind when they are deleted', async () => {
+    const store = await moved();
+    await store.put('k', 'before', NOON - 5 * HOUR);
+    const [id, kept] = [store.createSnapshot(), store.createSnapshot()];
+    await store.deleteSnapshot(id);
+    for (const table of ['place', 'late']) expect(sql.all(`SELECT snapshot FROM timeseries_snapshot_${table}`)).toEqual([{ snapshot: kept }]);
+  });
+
   test('what came late behind one is forgotten with it, and what came before stays', async () => {
     const store = await moved();
     await store.put('k', 'before', NOON - 5 * HOUR);

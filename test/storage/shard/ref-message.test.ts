@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DecodeError } from '../../../proto/decode-error.ts';
+import { TIMESTAMP_MS_MAX } from '../../../storage/chunk/index.ts';
 import { BY_ID, decodeRefMessage, encodeRefMessage, isRefMessage } from '../../../storage/shard/ref-message.ts';
 import { fuzzDecoder, fuzzRounds } from '../../proto/fuzz-bytes.ts';
 import { bareMessage, bitsOf, named, STALE } from './batches.ts';
@@ -23,6 +24,7 @@ test.each<[string, readonly number[], readonly number[], byId: readonly number[]
   ['each its own', [9, 1, 7, 1, 5, 1, 3, 1], [1, 2, 3, -4], []],
   ['one by its id', [9, 1, BY_ID, 1, 10, 1], [1, 1, 1], [1]],
   ['some by their ids, first and last', [BY_ID, 2, 10, 1, BY_ID, 3], [1, 1, 1, 1, 1, 1], [0, 1, 3, 4, 5]],
+  ['at the ends of time', [10, 2], [-TIMESTAMP_MS_MAX, TIMESTAMP_MS_MAX], []],
   ['all by their ids', [BY_ID, 4], [1, 1, 2, 2], [0, 1, 2, 3]],
 ])('%s: comes back, a run of series in eight bytes, one of timestamps in twelve, an id in twelve', (_, runs, timestampsMs, byId) => {
   const encoded = message(runs, ...timestampsMs);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
+import { DURATION_MS_MAX } from '../../../storage/time-series/duration.ts';
 import { readSettings, type TimeSeriesStoreOptions } from '../../../storage/time-series/options.ts';
 
 const HOUR = 3_600_000;
@@ -57,6 +58,39 @@ describe('what is refused', () => {
   });
 });
 
+describe('at its edge', () => {
+  const archive = new MemoryObjectStore();
+  const under = (prefix: string): TimeSeriesStoreOptions => ({ archive: { bucket: archive, prefix } });
+  const named = (length: number): TimeSeriesStoreOptions => ({ name: 'a'.repeat(length) });
+  const kept = (retention: NonNullable<TimeSeriesStoreOptions['retention']>): TimeSeriesStoreOptions => ({ retention, archive });
+
+  test.each<[string, TimeSeriesStoreOptions, TimeSeriesStoreOptions, string]>([
+    ['a prefix', under('p'.repeat(512)), under('p'.repeat(513)), 'want up to 512 bytes'],
+    ['a prefix beyond ASCII', under('é'.repeat(256)), under(`${'é'.repeat(256)}p`), 'want up to 512 bytes'],
+    ['a name', named(40), named(41), 'want up to 40 lower-case letters'],
+    ['a warm retention', kept({ hot: '2h', warm: '2h' }), kept({ hot: '2h', warm: 2 * HOUR - 1 }), 'is shorter than the hot one'],
+    ['a cold retention', kept({ hot: '2h', cold: '2h' }), kept({ hot: '2h', cold: 2 * HOUR - 1 }), 'is shorter than the hot one'],
+    ['a hot retention without end', { retention: { hot: Infinity } }, kept({ hot: Infinity }), 'with an archive it has an end'],
+  ])('%s is taken, and beyond it refused', (_, taken, refused, message) => {
+    readSettings(taken);
+    expect(() => readSettings(refused)).toThrow(message);
+  });
+
+  test('what is kept for longer than there is time has no end', () => {
+    expect(readSettings({ retentionMs: DURATION_MS_MAX }).hotMs).toBeUndefined();
+    expect(readSettings({ retentionMs: DURATION_MS_MAX - 1 }).hotMs).toBe(DURATION_MS_MAX - 1);
+  });
+
+  test('windows are days from four days of the hot tier on', () => {
+    expect(readSettings(kept({ hot: '4d' })).archive!.windowMs).toBe(DAY);
+    expect(readSettings(kept({ hot: 4 * DAY - 1 })).archive!.windowMs).toBe(HOUR);
+  });
+
+  test('buckets are minutes, unless said otherwise', () => {
+    expect(readSettings({}).rollupBucketMs).toBe(60_000);
+  });
+});
+
 test('percentiles are rolled up where raw values may go before their roll-ups', () => {
   const f = (options: TimeSeriesStoreOptions, has: boolean): void => expect(readSettings(options).rollupAggregates.includes('p99')).toBe(has);
   const archive = new MemoryObjectStore();
@@ -65,6 +99,7 @@ test('percentiles are rolled up where raw values may go before their roll-ups', 
   f({ retention: { hot: '1h', warm: '7d', cold: '365d' } }, true);
   f({ retention: { hot: '1h', warm: '365d', cold: '7d' }, archive }, true);
   f({ retention: { hot: '1h', warm: '7d', cold: '365d' }, archive }, false);
+  f({ retention: { hot: '1h', warm: '7d', cold: '7d' }, archive }, false);
   f({ retention: { hot: '1h', warm: '7d' }, archive }, false);
   f({ tieringPolicy: { warm: { aggregates: ['min', 'max', 'avg', 'count', 'sum'] } } }, false);
 });
