@@ -5,8 +5,11 @@ import { rebasePayloads } from './payloads.ts';
 import type { SeriesIndex } from './series-index.ts';
 import { decodeWalRow, type LogBatch, type Wal } from './wal.ts';
 
-/** An answer ends with the row that reaches this: with labels for each sample, and a row as long as can be, it is 20 MB, which one RPC carries. */
-const CHANGES_SAMPLES_TARGET = 16 * 1024;
+/**
+ * An answer ends with the row that reaches this. With labels for each sample it is some 6 MB of heap, which a stream holds while its client is
+ * slow, and with a row as long as can be a message of 17 MB, which one RPC carries.
+ */
+const CHANGES_SAMPLES_TARGET = 4 * 1024;
 
 /** The samples that one batch brought to one series, in the order of acceptance. */
 export interface SeriesChange {
@@ -91,20 +94,32 @@ function slotsBehind(sql: Sql, wal: Wal, cursor: number, rowsMax: number): { slo
 
 function bySeries(batch: LogBatch, index: SeriesIndex, isMeant: ((ref: number) => boolean) | undefined): SeriesChange[] {
   const entries = new Map<number, number[]>();
+  let sampleCount = 0;
   for (let i = 0; i < batch.sampleCount; i++) {
     const ref = batch.refs[i]!;
     const known = entries.get(ref);
     if (known === undefined && isMeant?.(ref) === false) continue;
+    sampleCount++;
     if (known === undefined) entries.set(ref, [i]);
     else known.push(i);
   }
   const { payloads: batchPayloads = NO_PAYLOADS } = batch;
+  // Series have views of one buffer of each kind: a buffer of its own for each would cost RPC more time and memory than all that they hold.
+  const timestampsMs = new Float64Array(sampleCount);
+  const valueBits = new Uint32Array(sampleCount * 2);
+  let end = 0;
   return [...entries].map(([ref, positions]) => {
-    const valueBits = Uint32Array.from({ length: positions.length * 2 }, (_, word) => batch.valueBits[positions[word >>> 1]! * 2 + (word & 1)]!);
-    const change = { labels: index.labelsOf(ref), timestampsMs: Float64Array.from(positions, (i) => batch.timestampsMs[i]!), valueBits };
+    const start = end;
+    for (const i of positions) {
+      timestampsMs[end] = batch.timestampsMs[i]!;
+      valueBits[end * 2] = batch.valueBits[i * 2]!;
+      valueBits[end * 2 + 1] = batch.valueBits[i * 2 + 1]!;
+      end++;
+    }
+    const change = { labels: index.labelsOf(ref), timestampsMs: timestampsMs.subarray(start, end), valueBits: valueBits.subarray(start * 2, end * 2) };
     if (batchPayloads.length === 0) return change;
     const payloads: Uint8Array[] = [];
-    rebasePayloads(valueBits, 0, positions.length, batchPayloads, payloads);
+    rebasePayloads(change.valueBits, 0, positions.length, batchPayloads, payloads);
     return { ...change, payloads };
   });
 }

@@ -26,6 +26,12 @@ class Log {
     this.wal = this.#open();
   }
 
+  /** One of so many samples of one series. */
+  appendLong(sampleCount: number): void {
+    const refs = new Uint32Array(sampleCount);
+    this.wal.append(encodeWalRow({ sampleCount, refs, timestampsMs: Float64Array.from(refs, (_, i) => i), valueBits: new Uint32Array(sampleCount * 2) }));
+  }
+
   append(): void {
     const timestampMs = this.wal.lastSequence + 1;
     this.wal.append(
@@ -56,8 +62,8 @@ class Log {
     this.wal = next;
   }
 
-  read(cursor: number, rowsMax = 100) {
-    return readChanges({ sql: this.sql, wal: this.wal, index }, cursor, rowsMax);
+  read(cursor: number, rowsMax = 100, isMeant?: (ref: number) => boolean) {
+    return readChanges({ sql: this.sql, wal: this.wal, index }, cursor, rowsMax, isMeant);
   }
 
   sequences(cursor: number, rowsMax?: number): number[] | 'resync' {
@@ -101,6 +107,29 @@ test('a batch is told by series, each in the order of acceptance', () => {
     ],
   });
   expect(log.read(1)).toEqual({ status: 'changes', batches: [], cursor: 1 });
+});
+
+test('the samples of a batch cross RPC in two buffers, whatever the number of series, and none that is not meant', () => {
+  const log = new Log();
+  log.append();
+  const buffersOf = (isMeant?: (ref: number) => boolean): number[] => {
+    const answer = log.read(0, 1, isMeant);
+    if (answer.status !== 'changes') throw new Error(answer.status);
+    const buffers = new Set(answer.batches[0]!.series.flatMap(({ timestampsMs, valueBits }) => [timestampsMs.buffer, valueBits.buffer]));
+    return [...buffers].map(({ byteLength }) => byteLength);
+  };
+  expect(buffersOf()).toEqual([3 * 8, 3 * 8]);
+  expect(buffersOf((ref) => ref === 0)).toEqual([8, 8]);
+});
+
+test('an answer ends with the row that makes it 4,096 samples', () => {
+  const log = new Log();
+  for (let row = 0; row < 5; row++) log.appendLong(2_000);
+  const rowsBehind = (cursor: number): number => {
+    const answer = log.read(cursor);
+    return answer.status === 'changes' ? answer.batches.length : Number.NaN;
+  };
+  expect([rowsBehind(0), rowsBehind(3), rowsBehind(4)]).toEqual([3, 2, 1]);
 });
 
 describe('whatever is appended, sealed and opened anew', () => {
