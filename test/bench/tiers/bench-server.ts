@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { freePort } from '../../processes/free-port.ts';
 import { http, keepAliveAgent } from '../../processes/http.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
+import { flagsOfV8 } from '../../processes/flags-of-v8.ts';
 import { ProcessTree } from '../process-tree.ts';
 import { HeapProbe, type HeapGrowth } from './heap-probe.ts';
 
@@ -30,7 +31,7 @@ export class BenchServer {
       name: 'varve',
       command: process.execPath,
       args: [join(PROJECT_FOLDER, 'test/bench/tiers/serve-bench.ts')],
-      env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: folder, VARVE_ARCHIVE: 'on', VARVE_INSPECTOR_PORT: String(inspectorPort), MINIFLARE_WORKERD_V8_FLAGS: '--expose-gc' },
+      env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: folder, VARVE_ARCHIVE: 'on', VARVE_INSPECTOR_PORT: String(inspectorPort), MINIFLARE_WORKERD_V8_FLAGS: flagsOfV8('--expose-gc') },
       folder: PROJECT_FOLDER,
       logFile: join(sandbox.folder, `tiers-${port}.log`),
       readyUrl: new URL('/-/ready', baseUrl),

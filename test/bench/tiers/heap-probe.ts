@@ -8,6 +8,7 @@ const COLLECT = 'gc();gc()';
 
 interface HeapUsage {
   readonly usedSize: number;
+  readonly totalSize: number;
   readonly backingStorageSize?: number;
 }
 
@@ -76,6 +77,11 @@ export class HeapProbe {
     if (exceptionDetails !== undefined) throw new Error(`nothing can be collected: ${exceptionDetails.text}`);
     const { usedSize, backingStorageSize = 0 } = usage as HeapUsage;
     return usedSize + backingStorageSize;
+  }
+
+  /** What V8's heap has taken from the system, garbage and room included; without buffers. */
+  async takenBytes(): Promise<number> {
+    return ((await this.#call('Runtime.getHeapUsage')) as HeapUsage).totalSize;
   }
 
   async growth(work: () => Promise<unknown>): Promise<HeapGrowth> {
