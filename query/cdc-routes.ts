@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Random } from '../storage/runtime/random.ts';
-import { badData } from '../storage/runtime/errors.ts';
+import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
+import type { ChangesAnswer } from '../storage/shard/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
@@ -119,10 +120,12 @@ class ShardFeeds {
     return answers.map(({ cursor }) => cursor);
   }
 
-  #changes(shard: number, cursor: ChangesShardRequest['cursor']) {
+  async #changes(shard: number, cursor: ChangesShardRequest['cursor']): Promise<ChangesAnswer> {
     this.#calls++;
     const request = { version: SHARD_RPC_VERSION, cursor, rowsMax: ROWS_PER_READ, selectors: this.#feed.selectors };
-    return this.#feed.shards.call(shard, (stub) => stub.changes(request));
+    const answer = await this.#feed.shards.call(shard, (stub) => stub.changes(request));
+    if (answer.status === 'refused') throw new VarveError('execution', answer.message);
+    return answer;
   }
 }
 

@@ -37,8 +37,11 @@ async function exemplars(services: TenantServices, context: Context, parameters:
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs };
   const tenant = await openTenant(services, context);
   const answers = await askAll(tenant, (stub) => stub.selectExemplars(request), report);
-  if (answers.some(({ isTooMany }) => isTooMany)) throw tooManyExemplars();
-  const hot = answers.flatMap((shard) => shard.series);
+  const hot = answers.flatMap((shard) => {
+    if (shard.status === 'refused') throw new VarveError('execution', shard.message);
+    if (shard.isTooMany) throw tooManyExemplars();
+    return shard.series;
+  });
   checkCount(hot);
   // A window's exemplars stay with the shard for as long as it has room: many are in both tiers.
   const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, report)), ...hot];

@@ -86,6 +86,7 @@ async function deleteOnShard(shards: TenantShards, shard: number, request: Label
   // Each step rewrites rows until there are none: a step that finds nothing is the last.
   for (;;) {
     const answer = await shards.call(shard, (stub) => stub.deleteSeries(request));
+    if (answer.status === 'refused') throw refusedDeletion(answer.message);
     if (!answer.more) return answer;
   }
 }
@@ -96,7 +97,11 @@ async function deleteInArchive(shards: TenantShards, shardNames: readonly string
   }
   const flushes = Object.fromEntries(shardNames.map((name, shard) => [name, answers[shard]!.flushesBegun]));
   const answer = await shards.catalog((stub) => stub.archiveDelete({ version: CATALOG_RPC_VERSION, selectors, startMs, endMs, flushes }));
-  if (answer.status === 'refused') throw new VarveError('limit', `delete_series: ${answer.message}`);
+  if (answer.status === 'refused') throw refusedDeletion(answer.message);
+}
+
+function refusedDeletion(message: string): VarveError {
+  return new VarveError('limit', `delete_series: ${message}`);
 }
 
 /** Shards keep no tombstones; the archive's files are written anew, a piece a call. */

@@ -1,8 +1,9 @@
 import type { ArchivedFile } from '../catalog/archive-api.ts';
-import { compileMatcher, literalValues } from '../model/compile-matcher.ts';
+import { compiledMatcher, type CompiledMatcher } from '../model/compile-matcher.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { isMissingPart, VarveError } from '../runtime/errors.ts';
+import type { SelectionWork } from '../shard/selection-work.ts';
 import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 
 /* What all readers of a tenant's archive have in common, whatever the table. */
@@ -13,15 +14,18 @@ const REQUESTS_AT_ONCE = 6;
 /** Values of a label that are remembered at a time: some 10 MiB. A year of pods has more of them. */
 const KNOWN_VALUES_MAX = 64 * 1024;
 
-/** Whether series match all of some matchers. Answers for values are remembered: series share them. */
+/** Whether series match all of some matchers. Answers for values are remembered: series share them. Throws a limit error for what would take too long. */
 export class SeriesTest {
-  readonly #tests: readonly { readonly name: string; readonly test: (value: string) => boolean; readonly known: Map<string, boolean> }[];
+  readonly #tests: readonly (CompiledMatcher & { readonly name: string; readonly known: Map<string, boolean> })[];
+  readonly #work: SelectionWork;
   /** The only metric names that can match, when they are known. */
   readonly #metrics: readonly string[] | undefined;
 
-  constructor(matchers: readonly Matcher[]) {
-    this.#tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher), known: new Map() }));
-    this.#metrics = matchers.filter(({ name }) => name === METRIC_NAME).map(literalValues).find((values) => values !== undefined);
+  /** `work` is shared by the selectors of one request. */
+  constructor(matchers: readonly Matcher[], work: SelectionWork) {
+    this.#work = work;
+    this.#tests = matchers.map((matcher) => ({ name: matcher.name, ...compiledMatcher(matcher), known: new Map() }));
+    this.#metrics = this.#tests.find(({ name, literals }) => name === METRIC_NAME && literals !== undefined)?.literals;
   }
 
   mayMatchFile({ firstMetric, lastMetric }: ArchivedFile): boolean {
@@ -29,11 +33,12 @@ export class SeriesTest {
   }
 
   matches(labels: Labels): boolean {
-    return this.#tests.every(({ name, test, known }) => {
+    return this.#tests.every(({ name, test, programSize, known }) => {
       const value = labelValue(labels, name);
       let isMatch = known.get(value);
       if (isMatch === undefined) {
         if (known.size >= KNOWN_VALUES_MAX) known.clear();
+        this.#work.match(value.length, programSize);
         known.set(value, (isMatch = test(value)));
       }
       return isMatch;

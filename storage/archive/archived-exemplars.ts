@@ -6,6 +6,7 @@ import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/select-exemplars.ts';
+import { SelectionWork } from '../shard/selection-work.ts';
 import type { ArchiveWatch } from './archive-watch.ts';
 import { ExemplarsFileReader } from './exemplars-file-reader.ts';
 import type { LeaversOf } from './series-retention.ts';
@@ -24,7 +25,8 @@ export interface ArchivedExemplarsRequest {
 /** Exemplars of the series that any of the selectors matches, out of some files, by series in label order, oldest first, each once. `names` are those of `exemplars`. */
 export async function selectArchivedExemplars(store: ObjectStore, files: readonly ArchivedFile[], request: ArchivedExemplarsRequest, watch: ArchiveWatch, names: PartNames): Promise<SeriesExemplars[]> {
   const { selectors, startMs, endMs, exemplarsMax, leaversOf } = request;
-  const tests = selectors.map((matchers) => new SeriesTest(matchers));
+  const work = new SelectionWork();
+  const tests = selectors.map((matchers) => new SeriesTest(matchers, work));
   const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
   const found = new Map<string, { readonly labels: Labels; exemplars: Exemplar[] }>();
   let count = 0;

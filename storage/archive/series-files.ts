@@ -7,6 +7,7 @@ import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { LruCache } from '../runtime/lru-cache.ts';
+import { SelectionWork } from '../shard/selection-work.ts';
 import { inTurns, PartNames, SeriesTest, tooMuch } from './archive-reading.ts';
 import type { ArchiveWatch } from './archive-watch.ts';
 import { coversAll, DeletionTest, type DeletedRange } from './deleted-samples.ts';
@@ -79,7 +80,8 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
 
   /** Series of some files by a key of their labels, in no order. */
   async find(files: readonly ArchivedFile[], { table, selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
-    const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers]));
+    const work = new SelectionWork();
+    const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers], work));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
     const { archiveQueryEntriesMax } = this.#options.limits;
     let entryCount = 0;

@@ -15,7 +15,7 @@ export const THRIFT_BINARY = 8;
 export const THRIFT_LIST = 9;
 export const THRIFT_STRUCT = 12;
 
-/** Structs inside structs: Parquet's own go five deep. */
+/** Structs and lists inside each other: Parquet's own go five deep. */
 const DEPTH_MAX = 16;
 
 const encoder = new TextEncoder();
@@ -165,7 +165,6 @@ export class ThriftStruct {
 
 /** Reads a struct, every field of it. `what` names it in errors. */
 export function readStruct(reader: ByteReader, what: string, depth = 0): ThriftStruct {
-  if (depth > DEPTH_MAX) throw new DecodeError(`${what}: more than ${DEPTH_MAX} structs inside each other`);
   const fields = new Map<number, ThriftValue>();
   let id = 0;
   for (;;) {
@@ -178,6 +177,7 @@ export function readStruct(reader: ByteReader, what: string, depth = 0): ThriftS
 }
 
 function readValue(reader: ByteReader, type: number, what: string, depth: number): ThriftValue {
+  if (depth > DEPTH_MAX) throw new DecodeError(`${what}: more than ${DEPTH_MAX} structs and lists inside each other`);
   switch (type) {
     case THRIFT_TRUE:
       return true;

@@ -1,33 +1,37 @@
 import type { Matcher } from './matcher.ts';
 import { compileRegex } from './regex.ts';
 
-/**
- * The matcher as a test of label values; an absent label is the empty value. Throws `InvalidRegexError`.
- * Remembering the answers for values seen before is the caller's.
- */
-export function compileMatcher(matcher: Matcher): (value: string) => boolean {
-  const { type, value: wanted } = matcher;
+export interface CompiledMatcher {
+  /** A test of label values; an absent label is the empty value. Remembering the answers for values seen before is the caller's. */
+  readonly test: (value: string) => boolean;
+  /** The only values that can match, when they are known: an index then looks them up instead of trying all values. */
+  readonly literals: readonly string[] | undefined;
+  /** How much work a test is: see CompiledRegex. */
+  readonly programSize: number;
+}
+
+/** Throws `InvalidRegexError`. */
+export function compiledMatcher({ type, value: wanted }: Matcher): CompiledMatcher {
   switch (type) {
     case '=':
-      return (value) => value === wanted;
+      return { test: (value) => value === wanted, literals: [wanted], programSize: 0 };
     case '!=':
-      return (value) => value !== wanted;
+      return { test: (value) => value !== wanted, literals: undefined, programSize: 0 };
     case '=~':
-      return compileRegex(wanted).test;
+      return compileRegex(wanted);
     case '!~': {
-      const { test } = compileRegex(wanted);
-      return (value) => !test(value);
+      const { test, programSize } = compileRegex(wanted);
+      return { test: (value) => !test(value), literals: undefined, programSize };
     }
   }
+}
+
+/** The matcher's test alone. */
+export function compileMatcher(matcher: Matcher): (value: string) => boolean {
+  return compiledMatcher(matcher).test;
 }
 
 /** Whether series without the label match. */
 export function matcherMatchesEmpty(matcher: Matcher): boolean {
   return compileMatcher(matcher)('');
-}
-
-/** The only values that can match, when they are known: an index then looks them up instead of trying all values. */
-export function literalValues(matcher: Matcher): readonly string[] | undefined {
-  if (matcher.type === '=') return [matcher.value];
-  return matcher.type === '=~' ? compileRegex(matcher.value).literals : undefined;
 }

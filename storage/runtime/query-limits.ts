@@ -12,6 +12,16 @@ export const QUERY_LIMITS = {
   /** A body that asks for something, a query, a key or a token, and has not arrived by then is given up: Grafana would wait no longer for its answer. */
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
+  /**
+   * Series, and values of labels, that one call of a shard looks at to find the series of its selectors, at 0.2 µs each with nothing else done
+   * meanwhile: any number of narrow selectors, and 20 that look at all the series that a shard can have.
+   */
+  selectionSeriesMax: 3_000_000,
+  /**
+   * Characters of a label's values times instructions of the pattern that they are matched against there. Usual patterns take 1 ns each; one
+   * that is made for it 10 to 90. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
+   */
+  selectionMatchWorkMax: 1_000_000_000,
   /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. In memory a histogram is as many as its buckets and spans take. */
   querySamplesMax: 3_000_000,
   /** Points of all series of a result or of one step of its evaluation. */

@@ -193,7 +193,7 @@ export class HotStore {
   /** What was accepted behind a cursor, in the order of commit; see change-feed.ts. */
   changes({ cursor, rowsMax, selectors }: ChangesShardRequest): ChangesAnswer {
     if (typeof cursor !== 'number') return { status: 'changes', batches: [], cursor: this.changeCursors()[cursor === 'oldest' ? 'oldest' : 'newest'] };
-    const refs = selectors.length === 0 ? undefined : new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    const refs = selectors.length === 0 ? undefined : this.#series.index.selectAny(selectors);
     const sources = { sql: this.#sql, wal: this.#wal, index: this.#series.index };
     const answer = readChanges(sources, cursor, Math.min(rowsMax, CHANGES_ROWS_MAX), refs && ((ref) => refs.has(ref)));
     this.#fence();
@@ -222,7 +222,7 @@ export class HotStore {
   }
 
   selectExemplars({ selectors, startMs, endMs }: ExemplarsShardRequest): ExemplarsShardAnswer {
-    const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    const refs = this.#series.index.selectAny(selectors);
     const sources = { stored: this.#exemplars.stored(), table: this.#series.table, index: this.#series.index };
     const wanted = { refs, startMs: Math.max(startMs, this.#segments.floorMs), endMs, exemplarsMax: this.#limits.queryExemplarsMax };
     const series = selectExemplars(sources, wanted);
@@ -319,7 +319,7 @@ export class HotStore {
 
   /** Deletes samples of the series that match (shard-api.ts). Those that come later, of any time, are taken. */
   deleteSeries({ selectors, startMs, endMs }: LabelsShardRequest): DeleteShardAnswer {
-    const refs = new Set(selectors.flatMap((matchers) => this.#series.index.select(matchers)));
+    const refs = this.#series.index.selectAny(selectors);
     this.#deltas.forget();
     const removed = this.#upkeep.deleteRange({ refs, startMs, endMs });
     return { status: 'deleted', ...removed, flushesBegun: this.archive.mark.flushesBegun, isLateWaiting: this.late.overlaps(startMs, endMs) };

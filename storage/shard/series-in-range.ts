@@ -22,7 +22,7 @@ export function findInRange(sources: RangeSources, { selectors, startMs, endMs }
   const { index } = sources.series;
   const isIn = seriesInRange(sources, startMs, endMs);
   if (selectors.length === 0) return { refs: undefined, isIn };
-  const refs = selectors.length === 1 ? index.select(selectors[0]!) : [...new Set(selectors.flatMap((matchers) => index.select(matchers)))];
+  const refs = selectors.length === 1 ? index.select(selectors[0]!) : [...index.selectAny(selectors)];
   return { refs: isIn === undefined ? refs : refs.filter((ref) => isIn[ref] === 1), isIn };
 }
 

@@ -1,7 +1,8 @@
-import { compileMatcher, literalValues, matcherMatchesEmpty } from '../model/compile-matcher.ts';
+import { compiledMatcher, type CompiledMatcher } from '../model/compile-matcher.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { LabelSorter } from './label-order.ts';
+import { SelectionWork } from './selection-work.ts';
 
 const NO_SYMBOL = 0xffffffff;
 
@@ -108,22 +109,33 @@ export class SeriesIndex {
     return symbol === NO_SYMBOL ? '' : this.#symbols[symbol]!;
   }
 
-  /** The refs that all matchers match, in no particular order; no matcher means every series. */
-  select(matchers: readonly Matcher[]): number[] {
+  /** The refs that all matchers match, in no particular order; no matcher means every series. Throws a limit error for what would take too long. */
+  select(matchers: readonly Matcher[], work = new SelectionWork()): number[] {
     const filters: ((ref: number) => boolean)[] = [];
     let candidates: readonly number[] | undefined;
     for (const matcher of matchers) {
-      const lists = this.#listsOf(matcher);
+      const compiled = compiledMatcher(matcher);
+      const lists = this.#listsOf(matcher.name, compiled, work);
       if (lists === undefined) {
-        filters.push(this.#filterOf(matcher));
+        filters.push(this.#filterOf(matcher.name, compiled, work));
         continue;
       }
+      work.see(lists.reduce((sum, { length }) => sum + length, 0));
       const refs = union(lists);
       candidates = candidates === undefined ? refs : intersection(candidates, refs);
       if (candidates.length === 0) return [];
     }
     candidates ??= this.#refs;
+    work.see(candidates.length * filters.length);
     return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
+  }
+
+  /** The refs that any of the selectors selects, each once. Throws a limit error for what would take too long. */
+  selectAny(selectors: readonly (readonly Matcher[])[]): Set<number> {
+    const work = new SelectionWork();
+    const refs = new Set<number>();
+    for (const matchers of selectors) for (const ref of this.select(matchers, work)) refs.add(ref);
+    return refs;
   }
 
   /** Puts some of the series that have come into order, if there are any, so that `labelOrder` has little left to do: to be called with each batch. */
@@ -259,11 +271,10 @@ export class SeriesIndex {
   }
 
   /** The postings lists that a matcher stands for; `undefined` when it also takes series without the label: those it can only filter. */
-  #listsOf(matcher: Matcher): (readonly number[])[] | undefined {
-    if (matcherMatchesEmpty(matcher)) return undefined;
-    const byValue = this.#byValue(matcher.name);
+  #listsOf(name: string, { test, literals, programSize }: CompiledMatcher, work: SelectionWork): (readonly number[])[] | undefined {
+    if (test('')) return undefined;
+    const byValue = this.#byValue(name);
     if (byValue === undefined) return [];
-    const literals = literalValues(matcher);
     const lists: (readonly number[])[] = [];
     if (literals !== undefined) {
       for (const literal of new Set(literals)) {
@@ -273,9 +284,10 @@ export class SeriesIndex {
       }
       return lists;
     }
-    const matches = compileMatcher(matcher);
+    work.see(byValue.size);
+    if (programSize > 0) work.match(byValue.keys().reduce((sum, symbol) => sum + this.#symbols[symbol]!.length, 0), programSize);
     for (const [symbol, refs] of byValue) {
-      if (matches(this.#symbols[symbol]!)) lists.push(this.#rising(refs));
+      if (test(this.#symbols[symbol]!)) lists.push(this.#rising(refs));
     }
     return lists;
   }
@@ -285,9 +297,12 @@ export class SeriesIndex {
     return refs;
   }
 
-  #filterOf(matcher: Matcher): (ref: number) => boolean {
-    const nameSymbol = this.#symbolOf.get(matcher.name);
-    const matches = compileMatcher(matcher);
+  #filterOf(name: string, { test, programSize }: CompiledMatcher, work: SelectionWork): (ref: number) => boolean {
+    const nameSymbol = this.#symbolOf.get(name);
+    const matches = (value: string): boolean => {
+      work.match(value.length, programSize);
+      return test(value);
+    };
     /** Each value is matched once. */
     const answers = new Map<number, boolean>();
     return (ref) => {

@@ -4,6 +4,7 @@ import type { LateAnswer } from './late-queue.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { LabelCardinality } from './cardinality.ts';
 import type { SeriesExemplars } from './select-exemplars.ts';
+import type { SelectionRefused } from './selection-work.ts';
 
 /**
  * What a shard answers over RPC. Old objects serve new Workers for minutes after a deploy and the other way round, so every message
@@ -80,6 +81,7 @@ export interface SelectShardRequest {
 
 export type SelectShardAnswer =
   | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
+  /** `limit`: for samplesMax. */
   | { readonly status: 'refused'; readonly message: string; readonly limit: boolean };
 
 /** A whole query, for a shard that holds all series of its tenant. */
@@ -225,7 +227,7 @@ export interface FlushStatus {
   readonly failure: { readonly count: number; readonly message: string; readonly retryAtMs: number } | undefined;
 }
 
-/** A shard as its callers see it: the RPC port. */
+/** A shard as its callers see it: the RPC port. What selects series may be refused for the work that it would be. */
 export interface ShardApi {
   /** Stores a batch (append-message.ts), all or nothing. The answer leaves after the commit point. */
   append(message: ArrayBuffer, wishes?: AppendWishes): Promise<AppendAnswer>;
@@ -238,11 +240,11 @@ export interface ShardApi {
   labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer>;
   series(request: LabelsShardRequest): Promise<SeriesShardAnswer>;
   /** Exemplars by series, in label order (select-exemplars.ts). */
-  selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer>;
+  selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer | SelectionRefused>;
   /** How the series that match spread over their labels; the request's times and limit say nothing here. */
   cardinality(request: LabelsShardRequest): Promise<CardinalityShardAnswer>;
   /** Deletes the samples of matching series within a time; no selector means none. The answer leaves after the commit point of its step. */
-  deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer>;
+  deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer | SelectionRefused>;
   /** Takes a snapshot of what is there, unless there are as many as there may be. */
   createSnapshot(): Promise<SnapshotShardAnswer>;
   /** Ids of the snapshots, oldest first. */
@@ -251,7 +253,7 @@ export interface ShardApi {
   deleteSnapshot(id: string): Promise<boolean>;
   segmentSummaries(): Promise<readonly SegmentSummary[]>;
   /** What was accepted behind a cursor, in the order of commit (change-feed.ts). */
-  changes(request: ChangesShardRequest): Promise<ChangesAnswer>;
+  changes(request: ChangesShardRequest): Promise<ChangesAnswer | SelectionRefused>;
   stats(): Promise<ShardStats>;
   /** `undefined` where nothing is archived. */
   flushStatus(): Promise<FlushStatus | undefined>;

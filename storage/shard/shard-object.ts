@@ -37,6 +37,7 @@ import type {
   SnapshotShardAnswer,
   StringsShardAnswer,
 } from './shard-api.ts';
+import { orSelectionRefused, type SelectionRefused } from './selection-work.ts';
 import { snapshotAnswer } from './snapshots.ts';
 
 /** What a shard needs of the Worker's bindings. */
@@ -115,7 +116,7 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async select(request: SelectShardRequest): Promise<SelectShardAnswer> {
-    return this.#store.select(request);
+    return orSelectionRefused(() => this.#store.select(request));
   }
 
   async evaluate(request: EvaluateShardRequest): Promise<EvaluateShardAnswer> {
@@ -123,31 +124,31 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   async labelNames(request: LabelsShardRequest): Promise<StringsShardAnswer> {
-    return this.#store.labelNames(request);
+    return orSelectionRefused(() => this.#store.labelNames(request));
   }
 
   async labelValues(name: string, request: LabelsShardRequest): Promise<StringsShardAnswer> {
-    return this.#store.labelValues(name, request);
+    return orSelectionRefused(() => this.#store.labelValues(name, request));
   }
 
   async series(request: LabelsShardRequest): Promise<SeriesShardAnswer> {
-    return this.#store.series(request);
+    return orSelectionRefused(() => this.#store.series(request));
   }
 
-  async selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer> {
-    return this.#store.selectExemplars(request);
+  async selectExemplars(request: ExemplarsShardRequest): Promise<ExemplarsShardAnswer | SelectionRefused> {
+    return orSelectionRefused(() => this.#store.selectExemplars(request));
   }
 
-  async changes(request: ChangesShardRequest): Promise<ChangesAnswer> {
-    return this.#store.changes(request);
+  async changes(request: ChangesShardRequest): Promise<ChangesAnswer | SelectionRefused> {
+    return orSelectionRefused(() => this.#store.changes(request));
   }
 
   async cardinality(request: LabelsShardRequest): Promise<CardinalityShardAnswer> {
-    return this.#store.cardinality(request);
+    return orSelectionRefused(() => this.#store.cardinality(request));
   }
 
-  async deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer> {
-    const answer = await this.#change(() => this.#store.deleteSeries(request));
+  async deleteSeries(request: LabelsShardRequest): Promise<DeleteShardAnswer | SelectionRefused> {
+    const answer = await this.#change(() => orSelectionRefused(() => this.#store.deleteSeries(request)));
     await this.#arm();
     return answer;
   }

@@ -13,6 +13,7 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { ObjectNamespaces } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import type { FlushStatus, ShardApi } from '../../storage/shard/shard-api.ts';
+import { orSelectionRefused } from '../../storage/shard/selection-work.ts';
 import { migrate as migrateShard } from '../../storage/shard/shard-schema.ts';
 import { snapshotAnswer } from '../../storage/shard/snapshots.ts';
 import { NodeSql } from './node-sql.ts';
@@ -210,15 +211,15 @@ function methodsOf(store: HotStore, flushStatus: FlushStatus | undefined): Metho
   return {
     append: (message, wishes) => store.append(message, wishes),
     appendLate: (message) => store.late.append(message),
-    select: (request) => store.select(request),
+    select: (request) => orSelectionRefused(() => store.select(request)),
     evaluate: (request) => new ObjectEvaluation(store).evaluate(request),
-    labelNames: (request) => store.labelNames(request),
-    labelValues: (label, request) => store.labelValues(label, request),
-    series: (request) => store.series(request),
-    selectExemplars: (request) => store.selectExemplars(request),
-    changes: (request) => store.changes(request),
-    cardinality: (request) => store.cardinality(request),
-    deleteSeries: (request) => store.deleteSeries(request),
+    labelNames: (request) => orSelectionRefused(() => store.labelNames(request)),
+    labelValues: (label, request) => orSelectionRefused(() => store.labelValues(label, request)),
+    series: (request) => orSelectionRefused(() => store.series(request)),
+    selectExemplars: (request) => orSelectionRefused(() => store.selectExemplars(request)),
+    changes: (request) => orSelectionRefused(() => store.changes(request)),
+    cardinality: (request) => orSelectionRefused(() => store.cardinality(request)),
+    deleteSeries: (request) => orSelectionRefused(() => store.deleteSeries(request)),
     createSnapshot: () => snapshotAnswer(() => store.createSnapshot()),
     snapshots: () => store.listSnapshots(),
     deleteSnapshot: (id) => {

@@ -79,6 +79,42 @@ describe('much of everything', () => {
   });
 });
 
+describe('selecting series that would take a shard hours', () => {
+  const VALUES = 400;
+  const tooLarge = /^a regular expression is too large for so many values of its label \(selectionMatchWorkMax is 1000000000\)/;
+  const large = '{page=~"(a?b|c|.?){700}[xy]"}';
+  let full: typeof api;
+
+  beforeAll(async () => {
+    full = await memoryApi();
+    for (let i = 0; i < VALUES; i++) full.write(0, { __name__: 'hits', page: `${i}${'/page'.repeat(200)}` }, [1]);
+  });
+
+  const f = (path: string, init?: RequestInit): void =>
+    test(path.slice(0, 40), async () => {
+      const answer = await full.ask(path, init);
+      expect([answer.status, ((await answer.json()) as Envelope).error]).toEqual([422, expect.stringMatching(tooLarge)]);
+    });
+  const selected = encodeURIComponent(large);
+  f(`/api/v1/query?query=count(${selected})`);
+  f(`/api/v1/query_exemplars?query=${selected}`);
+  f(`/api/v1/series?match[]=${selected}`);
+  f(`/api/v1/labels?match[]=${selected}`);
+  f(`/api/v1/label/page/values?match[]=up&match[]=${selected}`);
+  f(`/api/v1/search/metric_names?match[]=${selected}`);
+  f(`/api/v1/query?query=hits${encodeURIComponent('{page!~"(q.?|x){900}"}')}`);
+
+  test('of the change feed, the stream ends', async () => {
+    const answer = await full.ask(`/api/v1/cdc?cursor=0&live=false&match[]=${selected}`);
+    await expect(answer.text()).rejects.toThrow(tooLarge);
+  });
+
+  test('a usual pattern is tried on all of them', async () => {
+    const { data } = (await (await full.ask(`/api/v1/series?match[]=${encodeURIComponent('{page=~"[0-9]+7/.*(page|book)$"}')}`)).json()) as Envelope;
+    expect(data).toHaveLength(39);
+  });
+});
+
 describe('what is no text, or no form', () => {
   test('bytes that are not UTF-8', async () => {
     await refused('/api/v1/query?query=%ff%fe', /unexpected character: '�'/);

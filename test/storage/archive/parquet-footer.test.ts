@@ -71,6 +71,11 @@ describe('an offset index', () => {
   });
 });
 
+test('lists inside each other are read as deep as structs are, and not until the stack is full', () => {
+  // Each byte is a field, or an element, that is a list of one list.
+  expect(() => readFooter(new Uint8Array(100_000).fill(0x19), 1, 'x')).toThrow('x: footer: more than 16 structs and lists inside each other');
+});
+
 test('a page of another kind is no page of data', () => {
   const out = new ColumnWriter(64);
   writeDictionaryPageHeader(out, { plainBytes: 1, bytes: 1, crc: 1, valueCount: 1, encoding: 0 });

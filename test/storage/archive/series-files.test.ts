@@ -35,3 +35,18 @@ test('of many files no more directories are held at a time than are fetched at a
   ]);
   expect(heldMax).toBeLessThanOrEqual(6);
 });
+
+test('a pattern that would be matched against the values of files for hours is a limit error', async () => {
+  const open = async (): Promise<OpenSeriesFile> => ({
+    rowCount: 400,
+    *series() {
+      for (let i = 0; i < 400; i++) yield { labels: ['__name__', 'm', 'page', `${i}${'/page'.repeat(200)}`], rowCount: 1, minTimeMs: 0, maxTimeMs: 0, hasStarts: false, hasHistograms: false, firstRow: i };
+    },
+  });
+  const find = (value: string) => {
+    const files = new SeriesFiles({ store: new MemoryObjectStore(), cache: new LruCache<string, OpenSeriesFile>(1), limits: LIMITS, rows: 'samples', open }, []);
+    return files.find([{ ...fileAt(0), rowCount: 400 }], { table: 'samples', selectors: [[{ name: 'page', type: '=~', value }]], startMs: 0, endMs: 1 }, UNWATCHED);
+  };
+  expect((await find('[0-9]+7/.*(page|book)$')).size).toBe(39);
+  await expect(find('(q.?|x){900}')).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('selectionMatchWorkMax') as string });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compileMatcher, literalValues, matcherMatchesEmpty } from '../../../storage/model/compile-matcher.ts';
+import { compiledMatcher, compileMatcher, matcherMatchesEmpty } from '../../../storage/model/compile-matcher.ts';
 import type { MatchType } from '../../../storage/model/matcher.ts';
 import { InvalidRegexError } from '../../../storage/model/regex.ts';
 
@@ -53,9 +53,9 @@ describe('values', () => {
 
 describe('literal values', () => {
   const f = (type: MatchType, value: string, ...literals: string[]) =>
-    test(`${type} ${value}`, () => expect(literalValues({ name: 'x', type, value })).toEqual(literals));
+    test(`${type} ${value}`, () => expect(compiledMatcher({ name: 'x', type, value }).literals).toEqual(literals));
   const none = (type: MatchType, value: string) =>
-    test(`none of ${type} ${value}`, () => expect(literalValues({ name: 'x', type, value })).toBe(undefined));
+    test(`none of ${type} ${value}`, () => expect(compiledMatcher({ name: 'x', type, value }).literals).toBe(undefined));
   f('=', 'a.*', 'a.*');
   f('=~', 'a', 'a');
   f('=~', 'a|b|a', 'a', 'b');

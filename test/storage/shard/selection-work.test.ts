@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { Matcher } from '../../../storage/model/matcher.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { orSelectionRefused, SelectionWork } from '../../../storage/shard/selection-work.ts';
+import { SeriesIndex } from '../../../storage/shard/series-index.ts';
+
+const SERIES = 5000;
+
+function filled(): SeriesIndex {
+  const index = new SeriesIndex();
+  for (let i = 0; i < SERIES; i++) index.add(['__name__', 'up', 'host', `h${i}`, 'zone', `z${i % 10}`]);
+  return index;
+}
+
+const index = filled();
+const is = (name: string, type: Matcher['type'], value: string): Matcher => ({ name, type, value });
+const many = (matcher: Matcher): (readonly Matcher[])[] => Array.from({ length: 1000 }, () => [matcher]);
+
+test('a series that several selectors select is there once', () => {
+  const refs = index.selectAny([[is('host', '=~', 'h1?')], [is('host', '=', 'h1')], [is('host', '=', 'h7'), is('zone', '=', 'z7')], [is('host', '=', 'h7'), is('zone', '=', 'z1')]]);
+  expect([...refs]).toEqual([1, 7]);
+});
+
+test('a thousand selectors that look at little are no work, those that look at everything are refused', () => {
+  const f = (matcher: Matcher, isRefused: boolean): void => {
+    const answer = orSelectionRefused(() => index.selectAny(many(matcher)));
+    const refused = { status: 'refused', limit: false, message: expect.stringContaining(`selectionSeriesMax is ${LIMITS.selectionSeriesMax}`) as string };
+    if (isRefused) expect(answer, JSON.stringify(matcher)).toEqual(refused);
+    else expect(answer, JSON.stringify(matcher)).toBeInstanceOf(Set);
+  };
+  f(is('host', '=', 'h1'), false);
+  f(is('zone', '=', 'z1'), false);
+  f(is('zone', '=~', 'z1|z2'), false);
+  f(is('host', '=~', 'h[0-9]x'), true);
+  f(is('host', '!=', ''), true);
+  f(is('job', '!=', 'x'), true);
+  f(is('zone', '!=', 'z1'), true);
+});
+
+test('selecting is bounded call by call', () => {
+  const work = new SelectionWork();
+  work.see(LIMITS.selectionSeriesMax);
+  work.match(LIMITS.selectionMatchWorkMax, 1);
+  expect(() => work.see(1)).toThrow('selectionSeriesMax');
+  expect(() => work.match(1, 1)).toThrow('selectionMatchWorkMax');
+  expect(() => orSelectionRefused(() => { throw new Error('something else'); })).toThrow('something else');
+});
