@@ -1,4 +1,4 @@
-import type { Clock } from '../../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
 import { deadline } from '../../storage/runtime/deadline.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
@@ -32,13 +32,10 @@ export class AccessCerts {
 
   /** The key of this id; `undefined` when the team has none. Throws when nobody can say. */
   async key(id: string): Promise<CryptoKey | undefined> {
-    const nowMs = this.#clock.nowMs();
-    const isFresh = nowMs - this.#fetchedMs < LIMITS.accessCertsFreshMs;
-    if (isFresh && this.#keys.has(id)) return this.#keys.get(id);
-    const intervalMs = this.#keys.size === 0 ? FIRST_INTERVAL_MS : LIMITS.accessCertsIntervalMs;
-    if (nowMs - this.#triedMs >= intervalMs) await this.#refresh();
-    else await this.#waitForFetch();
-    if (this.#clock.nowMs() - this.#fetchedMs >= LIMITS.accessCertsStaleMs) throw new VarveError('unavailable', 'the keys of Cloudflare Access cannot be fetched; try again later');
+    if (this.#isWithin(this.#fetchedMs, LIMITS.accessCertsFreshMs) && this.#keys.has(id)) return this.#keys.get(id);
+    if (this.#isWithin(this.#triedMs, this.#keys.size === 0 ? FIRST_INTERVAL_MS : LIMITS.accessCertsIntervalMs)) await this.#waitForFetch();
+    else await this.#refresh();
+    if (!this.#isWithin(this.#fetchedMs, LIMITS.accessCertsStaleMs)) throw new VarveError('unavailable', 'the keys of Cloudflare Access cannot be fetched; try again later');
     return this.#keys.get(id);
   }
 
@@ -56,9 +53,14 @@ export class AccessCerts {
     this.#fetchingSinceMs = -Infinity;
   }
 
+  /** Whether it is less than so long since. */
+  #isWithin(sinceMs: number, forMs: number): boolean {
+    return lastsStill(sinceMs + forMs, forMs, this.#clock.nowMs());
+  }
+
   /** Until the fetch of another request has ended, or must have. */
   async #waitForFetch(): Promise<void> {
-    while (this.#clock.nowMs() - this.#fetchingSinceMs < LIMITS.accessCertsTimeoutMs) await this.#clock.sleep(WAIT_STEP_MS);
+    while (this.#isWithin(this.#fetchingSinceMs, LIMITS.accessCertsTimeoutMs)) await this.#clock.sleep(WAIT_STEP_MS);
   }
 }
 

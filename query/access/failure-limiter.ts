@@ -1,4 +1,4 @@
-import type { Clock } from '../../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
 
@@ -37,7 +37,7 @@ export class FailureLimiter {
 
   #current(source: string): Failures | undefined {
     const failures = this.#failures.get(source);
-    return failures === undefined || failures.untilMs <= this.#clock.nowMs() ? undefined : failures;
+    return failures !== undefined && lastsStill(failures.untilMs, WINDOW_MS, this.#clock.nowMs()) ? failures : undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { isKeyId, keyId } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord, type KeyringApi } from '../../storage/access/keyring-api.ts';
 import { hexOf } from '../../storage/access/signing-key.ts';
 import { callObject } from '../../storage/call-object.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
 
@@ -52,15 +52,14 @@ export class KeyVerifier {
   recall(digest: Uint8Array): Grant | undefined {
     const nowMs = this.#clock.nowMs();
     const known = this.#valid.get(hexOf(digest));
-    if (known === undefined || known.untilMs <= nowMs || isExpired(known.key, nowMs)) return undefined;
+    if (known === undefined || !isGood(known, nowMs)) return undefined;
     return toGrant(known.key);
   }
 
   /** Whether a text cannot be a valid key, as far as that is known here: no object is asked. */
   isKnownInvalid(text: string, digest: Uint8Array): boolean {
     if (keyId(text) === undefined) return true;
-    const untilMs = this.#invalid.get(hexOf(digest));
-    return untilMs !== undefined && untilMs > this.#clock.nowMs();
+    return this.#isMissed(this.#invalid.get(hexOf(digest)));
   }
 
   /** Asks the keyring. */
@@ -82,15 +81,14 @@ export class KeyVerifier {
   recallSigning(id: string, day: string): SigningKey | undefined {
     const nowMs = this.#clock.nowMs();
     const known = this.#signing.get(`${id}/${day}`);
-    if (known === undefined || known.untilMs <= nowMs || isExpired(known.key, nowMs)) return undefined;
+    if (known === undefined || !isGood(known, nowMs)) return undefined;
     return { grant: toGrant(known.key), dayKey: known.dayKey };
   }
 
   /** Whether an id cannot be a valid key's, as far as that is known here. */
   isKnownUnsigned(id: string): boolean {
     if (!isKeyId(id)) return true;
-    const untilMs = this.#noSigning.get(id);
-    return untilMs !== undefined && untilMs > this.#clock.nowMs();
+    return this.#isMissed(this.#noSigning.get(id));
   }
 
   /** Asks the keyring what signatures are checked with. */
@@ -109,7 +107,7 @@ export class KeyVerifier {
   /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. A promise only where the keyring has to be asked. */
   hasHadKeys(): boolean | Promise<boolean> {
     if (this.#hasHadKeys) return true;
-    return this.#clock.nowMs() >= this.#noKeysUntilMs && this.#askWhetherThereAreKeys();
+    return !this.#isMissed(this.#noKeysUntilMs) && this.#askWhetherThereAreKeys();
   }
 
   async #askWhetherThereAreKeys(): Promise<boolean> {
@@ -118,6 +116,10 @@ export class KeyVerifier {
     if (await callObject(() => this.#keyring().hasHadKeys(), 'keyring')) this.#hasHadKeys = true;
     else if (asked === this.#forgets) this.#noKeysUntilMs = this.#clock.nowMs() + LIMITS.keyMissCacheMs;
     return this.#hasHadKeys;
+  }
+
+  #isMissed(untilMs = -Infinity): boolean {
+    return lastsStill(untilMs, LIMITS.keyMissCacheMs, this.#clock.nowMs());
   }
 
   /** Forgets everything: a key was made or revoked here, and whoever did it expects to see it at once. */
@@ -135,6 +137,6 @@ function toGrant({ id, tenant, scopes, matchers }: KeyRecord): Grant {
   return { tenant, scopes, matchers, holder: `key ${id}` };
 }
 
-function isExpired(key: KeyRecord, nowMs: number): boolean {
-  return key.expiresMs !== undefined && key.expiresMs <= nowMs;
+function isGood({ key: { expiresMs = Infinity }, untilMs }: Known, nowMs: number): boolean {
+  return lastsStill(untilMs, LIMITS.keyCacheMs, nowMs) && expiresMs > nowMs;
 }

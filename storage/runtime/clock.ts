@@ -7,6 +7,14 @@ export interface Clock {
   sleep(durationMs: number): Promise<void>;
 }
 
+/**
+ * Whether what was to be so for `forMs`, until `untilMs` (Unix ms), is so still. Not where the clock has been set back meanwhile: nobody knows
+ * then how long ago it began.
+ */
+export function lastsStill(untilMs: number, forMs: number, nowMs: number): boolean {
+  return untilMs > nowMs && untilMs - nowMs <= forMs;
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   elapsedMs: () => performance.now(),

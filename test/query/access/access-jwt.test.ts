@@ -117,6 +117,10 @@ describe('the keys of the team', () => {
     clock.advance(LIMITS.accessCertsFreshMs);
     await good();
     expect(certs.fetches).toHaveLength(3);
+    // A clock that is set back keeps nobody waiting until it has caught up.
+    clock.advance(-LIMITS.accessCertsFreshMs);
+    await good();
+    expect(certs.fetches).toHaveLength(4);
   });
 
   test('change: the new one counts within a minute, the old one no more', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { sourceOf } from '../../../query/access/failure-limiter.ts';
+import { FailureLimiter, sourceOf } from '../../../query/access/failure-limiter.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 
 describe('where a request came from', () => {
   const source = (address: string) => sourceOf(new Headers({ 'cf-connecting-ip': address }));
@@ -13,4 +15,16 @@ describe('where a request came from', () => {
     expect([source('203.0.113.7'), source('::ffff:203.0.113.7')]).toEqual(['203.0.113.7', '::ffff:203.0.113.7']);
     expect(sourceOf(new Headers())).toBeUndefined();
   });
+});
+
+test('many failures shut a source out for a minute, and no longer where the clock is set back', () => {
+  const clock = new FixedClock(24 * 3_600_000);
+  const limiter = new FailureLimiter(clock);
+  for (let i = 0; i < LIMITS.failuresPerMinuteMax; i++) {
+    expect(limiter.waitSeconds('a')).toBe(0);
+    limiter.add('a');
+  }
+  expect([limiter.waitSeconds('a'), limiter.waitSeconds('b')]).toEqual([60, 0]);
+  clock.advance(-3_600_000);
+  expect(limiter.waitSeconds('a')).toBe(0);
 });

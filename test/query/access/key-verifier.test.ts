@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { KeyVerifier } from '../../../query/access/key-verifier.ts';
-import type { KeyringApi } from '../../../storage/access/keyring-api.ts';
+import { digestOf } from '../../../storage/access/digest.ts';
+import { keyId, newKey } from '../../../storage/access/key-text.ts';
+import type { KeyRecord, KeyringApi } from '../../../storage/access/keyring-api.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 /** A keyring whose answers to "was there ever a key" come when the test gives them. */
 function slowKeyring() {
@@ -49,4 +52,23 @@ test('nor is it believed behind what was forgotten since', async () => {
   expect(waiting).toHaveLength(1);
   answer(true);
   expect(await after).toBe(true);
+});
+
+test('a clock that is set back keeps no key that was revoked, and none that was made, from being asked for again', async () => {
+  const { text } = newKey(new SeededRandom(1));
+  const digest = await digestOf(text);
+  const key: KeyRecord = { id: keyId(text)!, tenant: 'a', scopes: ['read'], matchers: [], description: '', createdMs: 0, createdBy: '', expiresMs: undefined, revokedMs: undefined, revokedBy: undefined, lastUsedMs: undefined };
+  let isValid = true;
+  const stub = { verify: async () => (isValid ? { status: 'valid', key } : { status: 'invalid' }), hasHadKeys: async () => isValid } as Partial<KeyringApi> as KeyringApi;
+  const clock = new FixedClock(24 * 3_600_000);
+  const verifier = new KeyVerifier(() => stub, clock);
+  expect(await verifier.verify(text, digest)).toMatchObject({ tenant: 'a' });
+  expect(verifier.recall(digest)).toMatchObject({ tenant: 'a' });
+  clock.advance(-3_600_000);
+  expect(verifier.recall(digest)).toBeUndefined();
+  isValid = false;
+  expect(await verifier.verify(text, digest)).toBeUndefined();
+  expect(verifier.isKnownInvalid(text, digest)).toBe(true);
+  clock.advance(-3_600_000);
+  expect(verifier.isKnownInvalid(text, digest)).toBe(false);
 });
