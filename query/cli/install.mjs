@@ -13,8 +13,7 @@ const marker = join(root, 'node_modules/.varve-installed');
 
 /** Brings node_modules to what package-lock.json says, when it is not that already. */
 export function install() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
-  const isInstalled = existsSync(marker) && readFileSync(marker, 'utf8') === lock && existsSync(currentNode);
+  const isInstalled = existsSync(marker) && readFileSync(marker, 'utf8') === lockDigest() && existsSync(currentNode);
   if (!isInstalled) {
     console.error('Installing dependencies (npm ci) …');
     const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
@@ -22,16 +21,19 @@ export function install() {
     if (!existsSync(currentNode)) {
       throw new Error('npm ci did not run the install script of the package "node", which fetches a current Node. Allow scripts (no --ignore-scripts) and try again.');
     }
-    writeFileSync(marker, lock);
+    noteInstalled();
   }
   unpackSnappy();
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  try {
-    install();
-  } catch (error) {
-    console.error(`varve: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
-  }
+/** Remembers that node_modules is what package-lock.json says, also after an `npm ci` or `npm install` by hand: it need not be done twice. */
+function noteInstalled() {
+  writeFileSync(marker, lockDigest());
 }
+
+function lockDigest() {
+  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+}
+
+// As npm's postinstall script. Without a current Node the first command says what is wrong.
+if (process.argv[1] === fileURLToPath(import.meta.url) && existsSync(currentNode)) noteInstalled();
