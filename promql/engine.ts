@@ -176,7 +176,7 @@ export class Engine {
   #context(fetches: readonly Fetch[], run: Run): ExecutionContext {
     const { source, clock } = this.#options;
     const stopwatch = run.explain === 'analyze' ? must(clock, 'a query to be analyzed without a clock') : undefined;
-    const fetched = fetches.map((fetch) => new FetchedSeries(fetch, source, run.budget, stopwatch));
+    const fetched = fetches.map((fetch) => new FetchedSeries(fetch, source, run.budget, fetches.length, stopwatch));
     return { source, budget: run.budget, annotations: run.annotations, features: this.#features, fetched, stopwatch };
   }
 

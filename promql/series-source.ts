@@ -10,6 +10,8 @@ export interface SelectRequest {
   readonly endMs: number;
   /** Set where all that is made of the samples is figures of whole windows: then summaries may come in their place. */
   readonly windows?: readonly WindowHint[] | undefined;
+  /** Reads of the query that may be open side by side, this one among them: what is held of each is then less. 1 unless given. */
+  readonly openReads?: number;
 }
 
 /** A part of a summary, with the name of its column in `SampleSummaries`. `first` and `last` bring their times. */

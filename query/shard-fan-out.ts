@@ -4,6 +4,7 @@ import { seriesOfFreshFiles } from '../storage/archive/missing-object.ts';
 import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION, type SelectShardRequest, type ShardApi } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
@@ -32,7 +33,8 @@ export class HotSource implements SeriesSource {
     // Timestamps are whole milliseconds; a range of none needs no shard.
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
-    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax };
+    const pageBytesTarget = pageBytesOf((request.openReads ?? 1) * this.#shards.shardCount);
+    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget };
     const { archive } = this.#shards;
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
       const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);
@@ -53,6 +55,11 @@ export class HotSource implements SeriesSource {
     const summaries = await selectSummaries(archive, { ...request, maxSourceResolutionMs: this.#maxSourceResolutionMs }, hot, watch);
     yield* summaries ?? selectTiers(archive, request, hot, watch.cold);
   }
+}
+
+/** How large each of so many pages may be that are in memory at a time. */
+function pageBytesOf(pageCount: number): number {
+  return Math.max(LIMITS.selectPageBytesMin, Math.min(LIMITS.selectPageBytesTarget, Math.floor(LIMITS.selectPagesBytesTarget / pageCount)));
 }
 
 /** The series of one shard, fetched page by page. */

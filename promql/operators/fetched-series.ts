@@ -14,6 +14,7 @@ export class FetchedSeries {
   readonly #fetch: Fetch;
   readonly #budget: Budget;
   readonly #source: SeriesSource;
+  readonly #openReads: number;
   readonly #stopwatch: Stopwatch | undefined;
   /** By index; undefined when all readers have it behind them. */
   readonly #kept: (RawSeries | undefined)[] = [];
@@ -27,10 +28,12 @@ export class FetchedSeries {
   #sampleCount = 0;
   #waitMs = 0;
 
-  constructor(fetch: Fetch, source: SeriesSource, budget: Budget, stopwatch?: Stopwatch) {
+  /** `openReads`: see SelectRequest. */
+  constructor(fetch: Fetch, source: SeriesSource, budget: Budget, openReads: number, stopwatch?: Stopwatch) {
     this.#fetch = fetch;
     this.#source = source;
     this.#budget = budget;
+    this.#openReads = openReads;
     this.#stopwatch = stopwatch;
   }
 
@@ -118,7 +121,7 @@ export class FetchedSeries {
     if (this.#isDone) return undefined;
     this.#budget.checkCancelled();
     const { matchers, startMs, endMs, windows } = this.#fetch;
-    this.#iterator ??= this.#source.select({ matchers, startMs, endMs, windows }, this.#budget.signal)[Symbol.asyncIterator]();
+    this.#iterator ??= this.#source.select({ matchers, startMs, endMs, windows, openReads: this.#openReads }, this.#budget.signal)[Symbol.asyncIterator]();
     const askedMs = this.#stopwatch?.elapsedMs() ?? 0;
     const result = await this.#iterator.next();
     this.#waitMs += (this.#stopwatch?.elapsedMs() ?? 0) - askedMs;

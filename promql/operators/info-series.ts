@@ -74,7 +74,7 @@ export async function readInfoSeries(
   const matchers = selector.matchersFor(described);
   if (matchers !== undefined && reference.count > 0) {
     const fetch = { matchers, startMs: reference.firstMs - lookbackMs + 1, endMs: lastReferenceMs(reference), consumerCount: 1 };
-    const fetched = new FetchedSeries(fetch, context.source, context.budget);
+    const fetched = new FetchedSeries(fetch, context.source, context.budget, context.fetched.length + 1);
     try {
       const reader = fetched.open();
       const newest = new NewestSamples(reference, lookbackMs);

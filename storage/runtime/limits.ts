@@ -382,6 +382,13 @@ export const LIMITS = {
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
   selectPageBytesTarget: 8 * MIB,
+  /**
+   * Pages of one query in a Worker's memory at a time, over its selectors and shards: what these have to share is little for each where they
+   * are many, and as large as a page may be for six.
+   */
+  selectPagesBytesTarget: 48 * MIB,
+  /** Smaller pages would be more calls than they are worth: 48 MiB of them are 768. */
+  selectPageBytesMin: 64 * KIB,
   /** A page of label sets: some 100,000 of six labels. */
   seriesPageBytesTarget: 4 * MIB,
   /** Such pages of all shards that one answer is merged from: with more than four shards each of them gives smaller ones. */

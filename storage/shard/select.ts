@@ -34,6 +34,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);
+  const pageBytesTarget = Math.min(request.pageBytesTarget ?? Infinity, limits.selectPageBytesTarget);
   let sampleCount = 0;
   for (const { ref, position, parts } of settledSeries(sources, refs, from, request, (group, tailLength) => page.expect(group, tailLength))) {
     for (const part of parts) sampleCount += part.to - part.from;
@@ -41,7 +42,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
       return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
     }
     page.add(ref, parts);
-    if (page.bytes >= limits.selectPageBytesTarget) return { status: 'page', page: page.finish(), more: position + 1 < refs.length };
+    if (page.bytes >= pageBytesTarget) return { status: 'page', page: page.finish(), more: position + 1 < refs.length };
   }
   return { status: 'page', page: page.finish(), more: false };
 }

@@ -75,6 +75,8 @@ export interface SelectShardRequest {
   readonly after: Labels | undefined;
   /** Stop with an error when the page would hold more samples. */
   readonly samplesMax: number;
+  /** About how large a page may be; never larger than selectPageBytesTarget. Shards of the release before look at that alone. */
+  readonly pageBytesTarget?: number;
   /** Refuse when samples from this time on (Unix ms) may have been dropped since the caller looked where the archive ends. */
   readonly completeFromMs?: number;
 }

@@ -15,7 +15,7 @@ function sourceOf(count: number): MemorySeriesSource {
 
 function fetch(source: MemorySeriesSource, consumerCount: number): { fetched: FetchedSeries; budget: Budget } {
   const budget = new Budget(DEFAULT_QUERY_LIMITS, undefined);
-  return { fetched: new FetchedSeries({ matchers: [], startMs: 0, endMs: 10, consumerCount }, source, budget), budget };
+  return { fetched: new FetchedSeries({ matchers: [], startMs: 0, endMs: 10, consumerCount }, source, budget, 1), budget };
 }
 
 async function drain(reader: SeriesReader): Promise<string[]> {
