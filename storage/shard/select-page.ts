@@ -39,6 +39,9 @@ const SYMBOLS_WORDS = 256;
 /** Room that is made at once: a page with its last series and its symbols is rarely more. */
 const EXPECTED_WORDS_MAX = (LIMITS.selectPageBytesTarget * 1.125) / 8;
 
+/** What is in JSON as it is, a byte a character. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
 /** 32-bit words. */
 const LOOP_WORDS_MAX = 64;
 
@@ -66,6 +69,7 @@ export class SelectPageWriter {
   readonly #directory = new ColumnWriter(INITIAL_DIRECTORY_BYTES);
   /** The index's symbol → the page's. */
   readonly #symbols = new Map<number, number>();
+  #symbolBytes = 0;
   #seriesCount = 0;
   #lastTimesAt = 0;
   #lastTimesLength = 0;
@@ -76,8 +80,9 @@ export class SelectPageWriter {
     return this.#seriesCount;
   }
 
+  /** So far, at the most: texts that are no plain ASCII are taken to need an escape for each character. */
   get bytes(): number {
-    return this.#columnLength * 8 + this.#directory.length;
+    return this.#columnLength * 8 + this.#directory.length + this.#symbolBytes;
   }
 
   constructor(index: SeriesIndex) {
@@ -184,7 +189,11 @@ export class SelectPageWriter {
 
   #pageSymbol(symbol: number): number {
     let pageSymbol = this.#symbols.get(symbol);
-    if (pageSymbol === undefined) this.#symbols.set(symbol, (pageSymbol = this.#symbols.size));
+    if (pageSymbol === undefined) {
+      this.#symbols.set(symbol, (pageSymbol = this.#symbols.size));
+      const text = this.#index.textOf(symbol);
+      this.#symbolBytes += PLAIN_TEXT.test(text) ? text.length + 3 : text.length * 6 + 3;
+    }
     return pageSymbol;
   }
 
