@@ -94,7 +94,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', exemplarRoutes({ router }));
   app.route('/api/v1', searchRoutes({ router, clock }));
   app.route('/api/v1', remoteReadRoutes({ router }));
-  app.route('/api/v1', cdcRoutes({ router, clock, random }));
+  app.route('/api/v1', cdcRoutes({ router, clock, random, counters }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
   app.route('/', federateRoutes({ router, clock }));
   app.route('/iceberg', icebergRoutes({ openTenant: (context) => openTenant(services, context), config: new ClientConfig(config.archiveS3Endpoint, config.access) }));

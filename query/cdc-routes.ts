@@ -1,5 +1,7 @@
 import { Hono } from 'hono';
 import type { Clock } from '../storage/runtime/clock.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
 import type { Random } from '../storage/runtime/random.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
@@ -7,7 +9,9 @@ import type { ChangesAnswer } from '../storage/shard/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
+import { ChangeStreamPlaces } from './change-stream-places.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
+import { endingBody } from './ending-body.ts';
 import { booleanParameter, selectorParameters } from './parameters.ts';
 import { accessOf, openTenant } from './tenant.ts';
 
@@ -22,6 +26,7 @@ export interface CdcServices {
   readonly router: ShardRouter;
   readonly clock: Clock;
   readonly random: Random;
+  readonly counters: Counters;
 }
 
 /**
@@ -32,6 +37,7 @@ export interface CdcServices {
  */
 export function cdcRoutes(services: CdcServices): Hono {
   const routes = new Hono();
+  const open = new ChangeStreamPlaces(LIMITS, services.clock, services.counters);
   routes.get('/cdc', (context) =>
     answer(context, async (parameters) => {
       const { raw } = context.req;
@@ -44,7 +50,10 @@ export function cdcRoutes(services: CdcServices): Hono {
       // A client that has seen no event yet may say so with an empty id.
       const begin = await placeOf(raw.headers.get('last-event-id') || parameters.get('cursor') || 'latest', places, shards.shardCount);
       const feed = new ShardFeeds({ shards, selectors, places, begin, style });
-      return eventStream(feed.text(isLive, services.clock, raw.signal));
+      const free = open.take(shards.tenant, raw.signal);
+      // Nobody reads the body of an answer to HEAD.
+      if (raw.method === 'HEAD') free();
+      return eventStream(feed.text(isLive, services.clock, raw.signal), free);
     }),
   );
   return routes;
@@ -129,8 +138,8 @@ class ShardFeeds {
   }
 }
 
-/** The client pulls: what it does not read is not asked of the shards. */
-function eventStream(text: AsyncGenerator<string, void, undefined>): Response {
+/** The client pulls: what it does not read is not asked of the shards. One that stands still keeps its page for changeStreamMsMax at the longest. */
+function eventStream(text: AsyncGenerator<string, void, undefined>, ended: () => void): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -142,5 +151,6 @@ function eventStream(text: AsyncGenerator<string, void, undefined>): Response {
       await text.return();
     },
   });
-  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
+  const limited = endingBody(body, { name: 'changeStreamMsMax', durationMsMax: LIMITS.changeStreamMsMax }, 0, ended);
+  return new Response(limited, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
 }

@@ -25,8 +25,8 @@ const BOUNDED_ROUTES: ReadonlySet<string> = new Set([
   '/api/v1/search/metric_names', '/api/v1/search/label_names', '/api/v1/search/label_values',
 ]);
 
-/** A query that is being worked on, or waits. */
-interface Place {
+/** Of a request that is being worked on, or waits. */
+export interface Place {
   /** When it began to (Unix ms). */
   readonly sinceMs: number;
   /** Of its client: aborted when that has gone. */
@@ -137,7 +137,8 @@ function isUnused({ taken, waiting }: TenantSlots): boolean {
   return taken.size === 0 && waiting.size === 0;
 }
 
-function removeGone(places: Set<Place>, oldestMs: number): void {
+/** Takes away the places of those whose client has gone, or that began before `oldestMs` (Unix ms). */
+export function removeGone(places: Set<Place>, oldestMs: number): void {
   for (const place of places) {
     if (place.sinceMs < oldestMs || place.signal.aborted) places.delete(place);
   }
@@ -164,7 +165,7 @@ export function withQuerySlot(slots: QuerySlots, answerMsMax: number, clock: Clo
       // What has a length is at hand; and nobody reads the body of an answer to HEAD.
       if (!res.headers.has('content-length') && res.body !== null && context.req.raw.method !== 'HEAD') {
         context.res = undefined;
-        context.res = new Response(endingBody(res.body, answerMsMax, clock.nowMs() - sinceMs, free), res);
+        context.res = new Response(endingBody(res.body, { name: 'queryAnswerMsMax', durationMsMax: answerMsMax }, clock.nowMs() - sinceMs, free), res);
         isStreamed = true;
       }
     } finally {

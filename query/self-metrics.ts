@@ -13,6 +13,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_http_request_duration_seconds: { type: 'histogram', help: 'Time from a request to the first byte of its answer, by route; where the clock stands still during computation, the time spent waiting.' },
   varve_query_waits_total: { type: 'counter', help: 'Queries that had to wait for others of their tenant, since as many as queriesAtOnceMax allows were being answered.' },
   varve_query_refusals_total: { type: 'counter', help: 'Queries refused with 503 after such a wait, or because too many waited already.' },
+  varve_cdc_refused_streams_total: { type: 'counter', help: 'Streams of the change feed refused with 503, since as many as changeStreamsAtOnceMax or changeStreamsOfTenantMax allow were open.' },
   varve_ingest_samples_total: { type: 'counter', help: 'Samples stored (acknowledged), by protocol.' },
   varve_ingest_histograms_total: { type: 'counter', help: 'Native histogram samples stored (acknowledged), by protocol.' },
   varve_ingest_exemplars_total: { type: 'counter', help: 'Exemplars stored (acknowledged), by protocol.' },

@@ -56,6 +56,15 @@ export const QUERY_LIMITS = {
   querySlotWaitMsMax: 10_000,
   /** A query with its answer, to the last byte: who reads more slowly gets no more. Twice what the query may take. */
   queryAnswerMsMax: 4 * MINUTE_MS,
+  /**
+   * Streams of the change feed that an isolate has open: each may hold a page of a shard's changes, some 6 MB of them at worst, while its client
+   * does not read. Another isolate has as many again.
+   */
+  changeStreamsAtOnceMax: 8,
+  /** Of one tenant, so that another one finds a place. */
+  changeStreamsOfTenantMax: 6,
+  /** A stream then breaks off and its client connects anew, as it does after a network's failure; one that stands still gives its page back. One that reads ends by itself before. */
+  changeStreamMsMax: 15 * MINUTE_MS,
   /** Queries of one tenant that wait: a few KiB each, and a timer. */
   queriesWaitingMax: 500,
   /** Prometheus' `query.lookback-delta`. */

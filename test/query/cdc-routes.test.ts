@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { cdcRoutes } from '../../query/cdc-routes.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { writeStale } from '../../storage/model/sample.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { granted } from '../fakes/granted.ts';
@@ -22,18 +24,19 @@ async function system(shardCount: number) {
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
   const clock = new FixedClock(NOON);
-  const routes = granted(cdcRoutes({ router, clock, random: new SeededRandom(1) }));
+  const counters = new Counters();
+  const routes = granted(cdcRoutes({ router, clock, random: new SeededRandom(1), counters }));
   const write = (shard: number, labels: Record<string, string>, ...values: number[]): void => {
     const timestampsMs = values.map((_, i) => NOON + i * 1000);
     shards.storeOf(shards.shardNames[shard]!).appendLocal([{ labels: labelsFrom(labels), timestampsMs, values: Float64Array.from(values) }]);
   };
-  const ask = (query: string, headers: Record<string, string> = {}) => routes.request(`/cdc?${query}`, { headers });
+  const ask = (query: string, headers: Record<string, string> = {}, signal?: AbortSignal) => routes.request(new Request(`http://127.0.0.1/cdc?${query}`, { headers, signal: signal ?? null }));
   const events = async (query: string, headers: Record<string, string> = {}): Promise<Sent[]> => {
     const answer = await ask(`live=false&${query}`, headers);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
     return parse(await answer.text()).filter(({ data }) => data !== undefined);
   };
-  return { shards, clock, write, ask, events, routes };
+  return { shards, clock, counters, write, ask, events, routes };
 }
 
 function parse(text: string): Sent[] {
@@ -121,6 +124,28 @@ describe('the change feed over HTTP', () => {
     expect(await next()).toBe('id: 1\n\n');
     expect(clock.nowMs()).toBeGreaterThan(NOON);
     await reader.cancel();
+  });
+
+  test('so many streams are open and no more, until one ends or its client is gone', async () => {
+    const { ask, counters } = await system(1);
+    const { changeStreamsOfTenantMax } = LIMITS;
+    expect((await ask('cursor=x')).status).toBe(400);
+    const hangUp = new AbortController();
+    const open = [await ask('', {}, hangUp.signal)];
+    while (open.length < changeStreamsOfTenantMax) open.push(await ask(''));
+    expect(open.map(({ status }) => status)).toEqual(Array(changeStreamsOfTenantMax).fill(200));
+    const refused = await ask('');
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toEqual([503, '5', {
+      status: 'error', errorType: 'unavailable',
+      error: `${changeStreamsOfTenantMax} of the tenant's streams of the change feed are open, the limit changeStreamsOfTenantMax is ${changeStreamsOfTenantMax}; try again in 5 s`,
+    }]);
+    expect(counters.samples()).toContainEqual(expect.objectContaining({ name: 'varve_cdc_refused_streams_total', value: 1 }));
+    hangUp.abort();
+    await (await ask('live=false')).text();
+    const again = await ask('');
+    expect([again.status, (await ask('')).status]).toEqual([200, 503]);
+    await again.body!.cancel();
+    expect((await ask('')).status).toBe(200);
   });
 
   test('a stream ends before it has made too many calls', async () => {

@@ -15,7 +15,7 @@ function bodyOf(chunkCount: number, durationMsMax = 60_000, failsAt = Infinity, 
     },
     { highWaterMark: 0 },
   );
-  return { seen, body: endingBody(source, durationMsMax, ageMs, () => seen.ended++) };
+  return { seen, body: endingBody(source, { name: 'queryAnswerMsMax', durationMsMax }, ageMs, () => seen.ended++) };
 }
 
 describe('a body tells its end once', () => {

@@ -1,0 +1,57 @@
+import type { Clock } from '../storage/runtime/clock.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
+import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { Counters } from '../storage/runtime/metrics.ts';
+import { removeGone, type Place } from './query-slots.ts';
+
+type PlaceLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'changeStreamsAtOnceMax' | 'changeStreamsOfTenantMax' | 'changeStreamMsMax'>, number>>;
+
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Bounds how many streams of the change feed an isolate has open: each holds a page for as long as its client does not read it. Who finds no
+ * place is refused at once, for streams last too long to wait for one. As with queries (`QuerySlots`), a client that has hung up may leave its place
+ * taken: whoever comes next takes it away.
+ */
+export class ChangeStreamPlaces {
+  readonly #limits: PlaceLimits;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  /** By tenant; one without streams has no entry behind the next look. */
+  readonly #places = new Map<string, Set<Place>>();
+
+  constructor(limits: PlaceLimits, clock: Clock, counters: Counters) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#counters = counters;
+    counters.declare('varve_cdc_refused_streams_total', {});
+  }
+
+  /** Takes a place and returns what frees it, which may be called twice. Throws `overloaded` when the isolate or the tenant has none left. */
+  take(tenant: string, signal: AbortSignal): () => void {
+    const { changeStreamsAtOnceMax, changeStreamsOfTenantMax } = this.#limits;
+    const total = this.#removeGone();
+    const ofTenant = this.#places.get(tenant) ?? new Set<Place>();
+    if (ofTenant.size >= changeStreamsOfTenantMax) throw this.#refusal(`${ofTenant.size} of the tenant's streams`, `changeStreamsOfTenantMax is ${changeStreamsOfTenantMax}`);
+    if (total >= changeStreamsAtOnceMax) throw this.#refusal(`${total} streams`, `changeStreamsAtOnceMax is ${changeStreamsAtOnceMax}`);
+    const place = { sinceMs: this.#clock.nowMs(), signal };
+    this.#places.set(tenant, ofTenant.add(place));
+    return () => void ofTenant.delete(place);
+  }
+
+  /** Returns how many are left. */
+  #removeGone(): number {
+    let total = 0;
+    for (const [tenant, places] of this.#places) {
+      removeGone(places, this.#clock.nowMs() - this.#limits.changeStreamMsMax);
+      if (places.size === 0) this.#places.delete(tenant);
+      total += places.size;
+    }
+    return total;
+  }
+
+  #refusal(open: string, limit: string): VarveError {
+    this.#counters.add('varve_cdc_refused_streams_total', {}, 1);
+    return new VarveError('overloaded', `${open} of the change feed are open, the limit ${limit}; try again in ${RETRY_AFTER_SECONDS} s`, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+}
