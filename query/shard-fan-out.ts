@@ -124,7 +124,7 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
     }
     report.answered(this.#shard, answer.status === 'page' ? answer.page.byteLength : 0, clock.elapsedMs() - startMs);
     if (answer.status === 'refused') {
-      throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError('execution', answer.message);
+      throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError(answer.isTooLarge === true ? 'limit' : 'execution', answer.message);
     }
     this.#signal?.throwIfAborted();
     this.#page = readSelectPage(answer.page);

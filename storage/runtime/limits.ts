@@ -383,6 +383,11 @@ export const LIMITS = {
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
   selectPageBytesTarget: 8 * MIB,
   /**
+   * A series lies in one page, however long it is: 1.5 million floats, or 45,000 native histograms of 500 bytes. While the page is made the shard
+   * has it twice, beside what it is made from.
+   */
+  selectPageBytesMax: 24 * MIB,
+  /**
    * Pages of one query in a Worker's memory at a time, over its selectors and shards: what these have to share is little for each where they
    * are many, and as large as a page may be for six.
    */
@@ -423,6 +428,7 @@ assert(LIMITS.archiveMergeFilesMax * 2 <= LIMITS.archiveChangeFilesMax, 'a merge
 assert(LIMITS.archiveLookPeriodMs < LIMITS.archiveSnapshotAgeMs && LIMITS.archiveSnapshotAgeMs < LIMITS.archiveOrphanAgeMs, 'a catalog that went back looks before it removes, or has lost, an object that it needs');
 assert(LIMITS.archiveSilentShardMs > 2 * (LIMITS.archiveGraceMs + LIMITS.archiveWindowMs), 'a shard that closes its last day by itself is not woken for it');
 assert(LIMITS.archiveGraceMs > LIMITS.hotWindowMs, 'a window is closed when nobody may bring samples for it');
-assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer');
+assert(LIMITS.selectPageBytesTarget * 2 <= LIMITS.selectPageBytesMax, 'a page is rarely ended for its next series');
+assert(LIMITS.selectPageBytesMax + LIMITS.labelsPerSeriesMax * (LIMITS.labelNameBytesMax + LIMITS.labelValueBytesMax) * 6 <= LIMITS.rpcBytesMax, 'a page fits one RPC answer, whatever the labels of its last series');
 assert(LIMITS.seriesPageBytesTarget * 2 <= LIMITS.rpcBytesMax, 'a page of label sets fits one RPC answer');
 assert(LIMITS.labelStringsBytesMax < LIMITS.rpcBytesMax, 'names and values fit one RPC answer');

@@ -39,6 +39,9 @@ const SYMBOLS_WORDS = 256;
 /** Room that is made at once: a page with its last series and its symbols is rarely more. */
 const EXPECTED_WORDS_MAX = (LIMITS.selectPageBytesTarget * 1.125) / 8;
 
+/** A varint of a sample's position, or of a histogram's length. */
+const POSITION_BYTES_MAX = 4;
+
 /** What is in JSON as it is, a byte a character. */
 const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
@@ -57,6 +60,20 @@ export interface PageSeries {
   readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
   /** Start timestamps, 0 where unknown. */
   readonly startTimestampsMs: Float64Array | undefined;
+}
+
+/** What a series takes of a page at the most, its labels left aside: nobody else's timestamps are the same, and what may be stale is. */
+export function pageBytesOf(parts: readonly Part[]): number {
+  let bytes = 0;
+  for (const { bits, payloads, startsMs, hasStale, from, to } of parts) {
+    bytes += (to - from) * (16 + (startsMs === undefined ? 0 : 8) + (hasStale ? POSITION_BYTES_MAX : 0));
+    if (payloads.length === 0) continue;
+    for (let i = from; i < to; i++) {
+      const payload = payloadOf(bits, i, payloads);
+      if (payload !== undefined) bytes += POSITION_BYTES_MAX * 2 + payload.length;
+    }
+  }
+  return bytes;
 }
 
 export class SelectPageWriter {
@@ -214,7 +231,8 @@ export class SelectPageWriter {
   #reserve(words: number): void {
     const needed = this.#columnLength + words;
     if (needed <= this.#columns.length) return;
-    const larger = new ArrayBuffer(HEADER_BYTES + Math.ceil(Math.max(needed, this.#columns.length * 2)) * 8);
+    // What is larger has its last series: twice as much would be most of an isolate.
+    const larger = new ArrayBuffer(HEADER_BYTES + Math.ceil(Math.max(needed, Math.min(this.#columns.length * 2, EXPECTED_WORDS_MAX))) * 8);
     const bits = new Uint32Array(larger, HEADER_BYTES);
     bits.set(this.#columnBits.subarray(0, this.#columnLength * 2));
     this.#buffer = larger;

@@ -5,14 +5,14 @@ import type { LogTails } from './log-tails.ts';
 import { areInOrder, mergeParts, type Part } from './piece.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
 import type { SeriesIndex } from './series-index.ts';
-import { SelectPageWriter } from './select-page.ts';
+import { pageBytesOf, SelectPageWriter } from './select-page.ts';
 import type { SelectShardAnswer, SelectShardRequest } from './shard-api.ts';
 
 /** Samples gathered from segments at a time: 16 MiB at most beside the page that they go into. */
 const GROUP_SAMPLES_TARGET = 1_000_000;
 const GROUP_SERIES_MAX = 4096;
 
-type SelectLimits = Pick<typeof LIMITS, 'selectPageBytesTarget'>;
+type SelectLimits = Pick<typeof LIMITS, 'selectPageBytesTarget' | 'selectPageBytesMax'>;
 
 /** What a select reads from. */
 export interface SelectSources {
@@ -37,6 +37,11 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
   const pageBytesTarget = Math.min(request.pageBytesTarget ?? Infinity, limits.selectPageBytesTarget);
   let sampleCount = 0;
   for (const { ref, position, parts } of settledSeries(sources, refs, from, request, (group, tailLength) => page.expect(group, tailLength))) {
+    const bytes = pageBytesOf(parts);
+    if (page.bytes + bytes > limits.selectPageBytesMax) {
+      if (page.seriesCount > 0) return { status: 'page', page: page.finish(), more: true };
+      return { status: 'refused', limit: false, isTooLarge: true, message: tooLarge(index.metricNameOf(ref), bytes, limits.selectPageBytesMax) };
+    }
     for (const part of parts) sampleCount += part.to - part.from;
     if (sampleCount > request.samplesMax) {
       return { status: 'refused', limit: true, message: `more than ${request.samplesMax} samples` };
@@ -45,6 +50,10 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
     if (page.bytes >= pageBytesTarget) return { status: 'page', page: page.finish(), more: position + 1 < refs.length };
   }
   return { status: 'page', page: page.finish(), more: false };
+}
+
+function tooLarge(metric: string, bytes: number, bytesMax: number): string {
+  return `one series of ${JSON.stringify(metric)} has ${bytes} bytes of samples in the time that is asked for, the limit selectPageBytesMax is ${bytesMax}: ask for less time`;
 }
 
 /** Samples of one series in a range: parts that follow each other in time. They are good until the next series is asked for. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../../../storage/model/sample.ts';
 import type { Part } from '../../../storage/shard/piece.ts';
-import { readSelectPage, SelectPageWriter } from '../../../storage/shard/select-page.ts';
+import { pageBytesOf, readSelectPage, SelectPageWriter } from '../../../storage/shard/select-page.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -85,4 +85,17 @@ test('room that is right is filled without a copy; a page that is much smaller i
   expect(pageOf(50, 0)).toBeGreaterThan(least);
   expect(pageOf(50, 0)).toBeLessThan(least * 1.05);
   expect(pageOf(50, 5000)).toBeLessThan(least * 1.05);
+});
+
+test('a page of one long series has hardly any room to spare, and what it takes was known before', () => {
+  const index = new SeriesIndex();
+  index.add(['__name__', 'm']);
+  const writer = new SelectPageWriter(index);
+  const length = 1_000_000;
+  const part = { timestampsMs: Float64Array.from({ length }, (_, i) => i), bits: new Uint32Array(length * 2), payloads: [], startsMs: undefined, from: 0, to: length, hasStale: false };
+  writer.expect([[part]], 0);
+  writer.add(0, [part]);
+  const { byteLength } = writer.finish();
+  expect(byteLength).toBeGreaterThan(pageBytesOf([part]));
+  expect(byteLength).toBeLessThan(pageBytesOf([part]) + 200);
 });
