@@ -76,7 +76,6 @@ export class RemoteWriteIngest {
     const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
     let stored = NOTHING_STORED;
     let staleHistograms = 0;
-    let noting: Promise<void> | undefined;
     this.#decode(messages, shards, body);
     const sent = countsOf(messages);
     const elected = this.#gate.elects(shards, () => firstLabels(messages));
@@ -91,13 +90,13 @@ export class RemoteWriteIngest {
       if (from > 0) this.#decode(messages, shards, body);
       const turn = this.#sharing.share(messages, shards, from, this.#gate.limits(shards.tenant), rejections);
       staleHistograms += turn.staleHistograms;
-      if (from === 0) noting = this.#note(messages, shards);
+      const noting = from === 0 ? failureOf(this.#note(messages, shards)) : undefined;
       messages.rest();
       this.#sharing.rest();
       // From here on the columns are somebody else's.
-      const results = await sendTurn(shards, turn.batches, labelsOf, rejections, held);
+      const [results, notNoted] = await Promise.all([sendTurn(shards, turn.batches, labelsOf, rejections, held), noting]);
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
-      const failed = results.find((result) => result.status === 'rejected') ?? (noting === undefined ? undefined : await settled(noting));
+      const failed = results.find((result) => result.status === 'rejected') ?? notNoted;
       if (failed !== undefined) return { stored: asSent(stored, staleHistograms), rejections, failure: asVarveError(failed.reason) };
       from = turn.next;
     }
@@ -159,7 +158,8 @@ function firstLabels(messages: WriteMessages): Labels | undefined {
   return 'invalid' in labels ? undefined : labels;
 }
 
-async function settled(promise: Promise<void>): Promise<PromiseRejectedResult | undefined> {
+/** Never rejects, however late it is looked at. */
+async function failureOf(promise: Promise<void> | undefined): Promise<PromiseRejectedResult | undefined> {
   const [result] = await Promise.allSettled([promise]);
   return result.status === 'rejected' ? result : undefined;
 }

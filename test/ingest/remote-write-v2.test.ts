@@ -72,6 +72,29 @@ describe('requests', () => {
     app.node.shards.faults.push('lose-request', 'lose-request');
     expect(await app.send(sampleOf(NAME, 1))).toMatchObject({ status: 503, written: ['0', '0', '0'], retryAfter: '5' });
   });
+
+  test.each([['both', ['overloaded'], ['0', '0', '0']], ['the catalog alone', [], ['1', '0', '0']]] as const)('an answer waits for samples and metadata, whatever is away: %s', async (_, faults, written) => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): unknown => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const app = new WriteApp();
+      await app.send(sampleOf(NAME, 1));
+      app.node.shards.catalogsAreDown = true;
+      app.node.shards.faults.push(...faults);
+      const sent = sampleOf(NAME, 2, { metadata: { type: 2, help: 'Help.' } });
+      expect(await app.send(sent)).toMatchObject({ status: 503, written });
+      const calls = app.node.shards.callsOf('noteMetadata');
+      expect(calls).toBeGreaterThan(0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect([app.node.shards.callsOf('noteMetadata'), unhandled]).toEqual([calls, []]);
+      app.node.shards.catalogsAreDown = false;
+      expect(await app.send(sent)).toMatchObject({ status: 204 });
+      expect(await app.metadata()).toMatchObject({ test_metric: [{ help: 'Help.' }] });
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
 });
 
 const VALUES = [1, NaN, Infinity, -Infinity, 0, -0] as const;
