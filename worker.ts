@@ -28,6 +28,7 @@ import { LIMITS } from './storage/runtime/limits.ts';
 import { namedObjects } from './storage/runtime/named-objects.ts';
 import { Counters } from './storage/runtime/metrics.ts';
 import { systemRandom } from './storage/runtime/random.ts';
+import { startSystemTimer } from './storage/runtime/timer.ts';
 import { ShardRouter, type OpenArchive, type OpenWarm } from './storage/shard-router.ts';
 import type { RollupFileReader } from './storage/warm/rollup-file-reader.ts';
 import { readTieringPolicy, type PolicyOfTenant } from './storage/warm/read-tiering-policy.ts';
@@ -74,7 +75,7 @@ function appOf(env: Env): Hono {
     if (config.archiveUri === undefined) return { hotMs: hotRetentionMs ?? config.importRetentionMs, keptMsOf: () => Infinity };
     return { hotMs: config.importRetentionMs, keptMsOf: (labels) => cold.of(labels) };
   };
-  const imports = new ImportDoor({ clock: systemClock, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
+  const imports = new ImportDoor({ clock: systemClock, startTimer: startSystemTimer, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
   const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata, caches });
   const bodies = new WriteBodies(systemClock, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });

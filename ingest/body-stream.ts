@@ -1,10 +1,10 @@
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { ZstdFrames } from '../proto/zstd-frames.ts';
-import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import { IdleWatch } from './idle-watch.ts';
+import type { StartTimer } from '../storage/runtime/timer.ts';
+import { orExpired } from './or-expired.ts';
 
 type StreamLimits = Pick<typeof LIMITS, 'importBodyBytesMax' | 'importChunkBytes' | 'importCompressedChunkBytes' | 'importZstdWindowLogMax' | 'importIdleMsMax'>;
 
@@ -23,14 +23,14 @@ const DECOMPRESSORS = {
  *
  * Throws bad-data for damaged compression, too-large and timeout by their limits; what was handed out before is good.
  */
-export async function* bodyPieces(request: Request, limits: StreamLimits, clock: Clock): AsyncGenerator<Uint8Array> {
+export async function* bodyPieces(request: Request, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
   const isPlain = encoding === 'identity' || encoding === '';
   if (!isPlain && !isKnown(encoding)) {
     throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send gzip, deflate, zstd or none`);
   }
   if (request.body === null) return;
-  const received = receivedChunks(request.body as ReadableStream<Uint8Array>, limits, clock);
+  const received = receivedChunks(request.body as ReadableStream<Uint8Array>, limits, startTimer);
   let length = 0;
   for await (const chunk of isPlain ? received : decompressed(received, encoding as keyof typeof DECOMPRESSORS, limits)) {
     length += chunk.length;
@@ -96,18 +96,16 @@ async function* cut(received: AsyncIterable<Uint8Array>, bytesMax: number, frame
   }
 }
 
-async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamLimits, clock: Clock): AsyncGenerator<Uint8Array> {
+async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
-  const idle = new IdleWatch(clock, limits.importIdleMsMax);
   try {
     for (;;) {
-      const chunk = await idle.within(() => reader.read());
+      const chunk = await orExpired(() => reader.read(), limits.importIdleMsMax, startTimer);
       if (chunk === 'expired') throw new VarveError('timeout', `nothing was received for importIdleMsMax (${limits.importIdleMsMax} ms); send the rest again`);
       if (chunk.done) return;
       yield chunk.value;
     }
   } finally {
-    idle.stop();
     // The reader may be in the middle of a read that will never end.
     reader.cancel().catch(() => {});
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
+import type { StartTimer } from '../storage/runtime/timer.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Admission } from './admission.ts';
 import { bodyPieces } from './body-stream.ts';
@@ -41,6 +42,7 @@ export interface ImportOutcome {
 
 interface ImportServices {
   readonly clock: Clock;
+  readonly startTimer: StartTimer;
   readonly admission: Admission;
   readonly limits: typeof LIMITS;
   readonly counters: Counters;
@@ -81,14 +83,14 @@ export class ImportDoor {
     { defaultTimestampMs, extraLabels }: ImportOptions,
     formatOf: (context: ImportContext) => LineFormat,
   ): Promise<ImportOutcome> {
-    const { clock, admission, retentionOf } = this.#services;
+    const { clock, startTimer, admission, retentionOf } = this.#services;
     const limits = admission.limits(shards.tenant);
     const slot = await this.#slots.take();
     const rejections = new Rejections(limits.writeErrorsQuotedMax);
     const batches = new ImportBatches(shards, clock, limits, retentionOf(shards.tenant), rejections);
     const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
     try {
-      await runImport(this.#touching(slot, bodyPieces(request, limits, clock)), formatOf(context), context, shards, (samples) =>
+      await runImport(this.#touching(slot, bodyPieces(request, limits, startTimer)), formatOf(context), context, shards, (samples) =>
         admission.slowDown(shards.tenant, samples, () => this.#slots.touch(slot)),
       );
     } finally {

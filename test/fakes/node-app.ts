@@ -54,7 +54,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const app = buildApp({
     router,
     remoteWrite: new RemoteWriteIngest({ uncompress: snappy, clock, limits: LIMITS, metadata, gate, caches }),
-    imports: new ImportDoor({ clock: patient, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
+    imports: new ImportDoor({ clock: patient, startTimer: () => () => {}, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
     otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata, caches }),
     bodies: new WriteBodies(patient, limits, counters),
     snappy,

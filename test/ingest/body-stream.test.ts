@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest';
 import { bodyPieces } from '../../ingest/body-stream.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
-import { WaitingClock } from '../fakes/waiting-clock.ts';
+import { ManualTimers } from '../fakes/manual-timers.ts';
 
 interface Options {
   readonly encoding?: string;
   readonly limits?: typeof LIMITS;
-  readonly clock?: WaitingClock;
+  readonly timers?: ManualTimers;
 }
 
 function request(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, encoding?: string): Request {
@@ -29,9 +29,9 @@ function request(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, encod
   return new Request('http://varve/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
 }
 
-async function read(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, { encoding, limits = LIMITS, clock = new WaitingClock(0) }: Options = {}): Promise<Buffer> {
+async function read(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, { encoding, limits = LIMITS, timers = new ManualTimers() }: Options = {}): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of bodyPieces(request(chunks, encoding), limits, clock)) {
+  for await (const piece of bodyPieces(request(chunks, encoding), limits, timers.start)) {
     expect(piece.length).toBeLessThanOrEqual(limits.importChunkBytes);
     pieces.push(piece.slice());
   }
@@ -112,17 +112,37 @@ describe('refused', () => {
 });
 
 test('a sender who falls silent is given up, one who is only slow is not', async () => {
-  const clock = new WaitingClock(0);
+  const timers = new ManualTimers();
   async function* slow(): AsyncGenerator<Uint8Array> {
     for (let i = 0; i < 5; i++) {
-      await clock.advance(LIMITS.importIdleMsMax - 1);
+      await timers.advance(LIMITS.importIdleMsMax - 1);
       yield text.subarray(0, 10);
     }
-    await clock.advance(LIMITS.importIdleMsMax);
+    await timers.advance(LIMITS.importIdleMsMax);
     await new Promise(() => {});
   }
-  await expect(read(slow(), { clock })).rejects.toMatchObject({ kind: 'timeout', message: expect.stringContaining('importIdleMsMax') });
-  expect(clock.nowMs()).toBe(LIMITS.importIdleMsMax * 6 - 5);
+  await expect(read(slow(), { timers })).rejects.toMatchObject({ kind: 'timeout', message: expect.stringContaining('importIdleMsMax') });
+  expect(timers.pendingCount).toBe(0);
+});
+
+test.each(['identity', 'gzip'])('no timer stays behind a body that ends, breaks off or is left, nor runs while nobody waits: %s', async (encoding) => {
+  const packed = encoding === 'gzip' ? gzipSync(text) : text;
+  const timers = new ManualTimers();
+  await read(inPieces(packed, 999), { encoding, timers });
+  expect(timers.startedCount).toBeGreaterThan(10);
+  expect(timers.pendingCount).toBe(0);
+  function* breaking(): Generator<Uint8Array> {
+    yield packed.subarray(0, 5000);
+    throw new Error('gone');
+  }
+  await expect(read(breaking(), { encoding, timers })).rejects.toThrow();
+  expect(timers.pendingCount).toBe(0);
+  for await (const _ of bodyPieces(request(inPieces(packed, 999), encoding), LIMITS, timers.start)) {
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(timers.pendingCount).toBe(0);
+    break;
+  }
+  expect(timers.pendingCount).toBe(0);
 });
 
 test('a bomb comes out piece by piece, and nothing is read ahead of who consumes it', async () => {
@@ -136,7 +156,7 @@ test('a bomb comes out piece by piece, and nothing is read ahead of who consumes
   }
   let received = 0;
   const before = process.memoryUsage();
-  for await (const piece of bodyPieces(request(counted(), 'gzip'), LIMITS, new WaitingClock(0))) {
+  for await (const piece of bodyPieces(request(counted(), 'gzip'), LIMITS, new ManualTimers().start)) {
     received += piece.length;
     if (received >= 16 * 1024 * 1024) break;
   }
@@ -157,7 +177,7 @@ test.each(['identity', 'gzip'])('nothing of a long body is kept, %s', async (enc
   let heldMax = 0;
   collectGarbage();
   const before = process.memoryUsage().arrayBuffers;
-  for await (const piece of bodyPieces(request(chunks(), encoding), LIMITS, new WaitingClock(0))) {
+  for await (const piece of bodyPieces(request(chunks(), encoding), LIMITS, new ManualTimers().start)) {
     const megabytes = Math.floor(received / 2 ** 24);
     received += piece.length;
     if (Math.floor(received / 2 ** 24) === megabytes) continue;

@@ -308,7 +308,7 @@ test('imports over the bound wait, and are then sent away; one that stopped for 
   const third = stack.text('a 1').catch((error: unknown) => error);
   for (let waitedMs = 0; waitedMs <= LIMITS.importSlotWaitMsMax; waitedMs += 50) await stack.clock.advance(50);
   expect(await third).toMatchObject({ kind: 'overloaded', message: expect.stringContaining('importsAtOnceMax') });
-  await stack.clock.advance(LIMITS.importIdleMsMax);
+  await stack.timers.advance(LIMITS.importIdleMsMax);
   expect(await Promise.all(outcomes)).toMatchObject([{ kind: 'timeout' }, { kind: 'timeout' }]);
   expect((await stack.text('a 1')).stored.samples).toBe(1);
 });

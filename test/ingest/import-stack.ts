@@ -12,6 +12,7 @@ import { decodeLateBatch } from '../../storage/shard/late-batch.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { ShardRouter, type TenantShards } from '../../storage/shard-router.ts';
+import { ManualTimers } from '../fakes/manual-timers.ts';
 import { MemoryShards } from '../fakes/memory-shards.ts';
 import { WaitingClock } from '../fakes/waiting-clock.ts';
 
@@ -23,6 +24,7 @@ type Body = string | Uint8Array | ReadableStream<Uint8Array>;
 export class ImportStack {
   readonly shards: MemoryShards;
   readonly clock = new WaitingClock(NOW_MS);
+  readonly timers = new ManualTimers();
   readonly counters = new Counters();
   readonly door: ImportDoor;
   readonly #router: ShardRouter;
@@ -35,7 +37,7 @@ export class ImportStack {
     // The system's bounds are made small by tests that are not about tenants'.
     const { importBodyBytesMax, labelsPerSeriesMax } = limits;
     const admission = new Admission(limitsOf ?? (() => ({ ...DEFAULT_TENANT_LIMITS, importBodyBytesMax, labelsPerSeriesMax })), limits, this.clock);
-    this.door = new ImportDoor({ clock: this.clock, admission, limits, counters: this.counters, metadata, retentionOf: () => ({ hotMs: LIMITS.hotRetentionMs, keptMsOf }) });
+    this.door = new ImportDoor({ clock: this.clock, startTimer: this.timers.start, admission, limits, counters: this.counters, metadata, retentionOf: () => ({ hotMs: LIMITS.hotRetentionMs, keptMsOf }) });
   }
 
   tenant(): Promise<TenantShards> {
