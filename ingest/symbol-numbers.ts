@@ -1,5 +1,7 @@
 import type { SeriesHasher } from '../storage/model/series-id.ts';
+import { assert } from '../storage/runtime/assert.ts';
 import { ownShare } from '../storage/runtime/cache-budget.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import { ENTRY_WORDS, HALF_WORD_MAX, HASH_AT, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 
 /** Of a symbol that has none, because there is no room. */
@@ -11,6 +13,8 @@ const IS_ASCII_AT = WORDS_AT + 1;
 
 const INITIAL_SYMBOLS = 4096;
 const NUMBER_MAX = 0xffff_ffff;
+/** As many as a request may have, and more: the columns that bound them are doubled while they are shorter than the limit. */
+const REQUEST_SYMBOLS_MAX = LIMITS.writeEntriesMax * 2;
 
 /**
  * Numbers of the symbols of remote write 2.0, which stay the same from request to request: an entry each of a chain (key-chain.ts), whose links
@@ -24,15 +28,17 @@ export class SymbolNumbers {
   #count = 0;
   /** By symbol of the request, with zeros behind the last one. */
   #numbers = new Uint32Array(INITIAL_SYMBOLS);
-  #given = 0;
+  #given: number;
 
-  constructor(entriesMax: number, linkBytesMax: number, share = ownShare()) {
+  /** `given` is how many numbers are taken to have been given. */
+  constructor(entriesMax: number, linkBytesMax: number, share = ownShare(), given = 0) {
+    this.#given = given;
     this.#chain = new KeyChain(entriesMax, linkBytesMax, share);
   }
 
-  /** All numbers have been given, and are given anew: whoever keeps some forgets them, before `read`. */
+  /** There may be too few numbers left for a request: then they are to be given anew, and whoever keeps some forgets them, before `read`. */
   get isExhausted(): boolean {
-    return this.#given >= NUMBER_MAX - this.#symbols.length;
+    return this.#given > NUMBER_MAX - REQUEST_SYMBOLS_MAX;
   }
 
   clear(): void {
@@ -53,6 +59,7 @@ export class SymbolNumbers {
   /** Reads the symbols of a request, each from `starts` to `ends` of the message. */
   read(hasher: SeriesHasher, view: DataView, starts: Uint32Array, ends: Uint32Array, count: number): void {
     const chain = this.#chain;
+    assert(count <= NUMBER_MAX - this.#given, 'a number for each symbol');
     if (count >= this.#symbols.length) {
       this.#symbols = new Uint32Array(starts.length + 1);
       this.#numbers = new Uint32Array(starts.length + 1);

@@ -1,6 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { NO_NUMBER, SymbolNumbers } from '../../ingest/symbol-numbers.ts';
+import { RequestColumns } from '../../proto/remote-write-v2.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { ownShare } from '../../storage/runtime/cache-budget.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 
 const hashers = [1, 2].map((fill) => new SeriesHasher(new Uint8Array(16).fill(fill)));
@@ -53,6 +56,43 @@ test('what fits stays known, what is not used makes room, and a number is given 
   }
   expect(unknown).toBeGreaterThan(1000);
   expect(given.size).toBeGreaterThan(400);
+});
+
+describe('numbers that come to their end', () => {
+  const NUMBER_MAX = 2 ** 32 - 1;
+
+  function near(left: number): SymbolNumbers {
+    return new SymbolNumbers(50_000, 1_000_000, ownShare(), NUMBER_MAX - left);
+  }
+
+  test('are given anew before a request, never within one', () => {
+    for (const left of [0, 1, 5000, 1_000_000]) {
+      const numbers = near(left);
+      if (numbers.isExhausted) numbers.clear();
+      const given = read(numbers, 0, churn(0, 20_000));
+      expect(new Set(given).size, `${left} left`).toBe(20_000);
+      expect(given).not.toContain(NO_NUMBER);
+    }
+    expect(() => read(near(99), 0, churn(0, 100))).toThrow('a number for each symbol');
+    expect(read(near(3), 0, churn(0, 3))).toEqual([NUMBER_MAX - 2, NUMBER_MAX - 1, NUMBER_MAX]);
+  });
+
+  test('are enough for the largest request until then', () => {
+    const columns = new RequestColumns(LIMITS.writeEntriesMax);
+    expect(() => {
+      for (;;) columns.growSymbols();
+    }).toThrow('send smaller requests');
+    const symbolsMax = columns.symbolStart.length;
+    expect(symbolsMax).toBeGreaterThanOrEqual(LIMITS.writeEntriesMax);
+    expect(near(symbolsMax - 1).isExhausted).toBe(true);
+    const numbers = near(LIMITS.writeEntriesMax * 2);
+    expect(numbers.isExhausted).toBe(false);
+    read(numbers, 0, ['a']);
+    expect(numbers.isExhausted).toBe(true);
+    numbers.clear();
+    expect(numbers.isExhausted).toBe(false);
+    expect(read(numbers, 0, ['a', 'b'])).toEqual([1, 2]);
+  });
 });
 
 test.each([20, 200, 2000])('whatever comes, symbols with one number are the same: %i entries', (entries) => {
