@@ -47,6 +47,18 @@ describe('results', () => {
     expect(await namesOf('late or late offset 1m * 2')).toEqual(['__name__,late ×3']);
   });
 
+  test('of resets a selector knows what its own samples tell, as in Prometheus, and not what another one reads', async () => {
+    const { engine } = engineOn('late {{count:2 sum:2 buckets:[2]}} {{count:3 sum:3 buckets:[3]}} {{count:1 sum:1 buckets:[1]}}');
+    const lastFrom = async (startMs: number): Promise<unknown> => {
+      const { value, annotations } = await engine.range('histogram_count(late offset -299s + late)', { startMs, endMs: 76_000, stepMs: 60_000 });
+      if (value.kind !== 'matrix') throw new Error(value.kind);
+      return { last: value.series.map(({ values, present }) => (present?.at(-1) === 0 ? 'none' : values.at(-1))), warnings: annotations.warnings.length };
+    };
+    // The first selector begins behind the sample before the reset, and the second does not: they are of one read.
+    expect(await lastFrom(76_000)).toEqual({ last: [4], warnings: 0 });
+    expect(await lastFrom(16_000)).toEqual({ last: ['none'], warnings: 1 });
+  });
+
   test('the end of a range need not be a step', async () => {
     const { engine } = engineOn(DATA);
     const { value } = await engine.range('time()', { ...RANGE, endMs: 119_999 });
