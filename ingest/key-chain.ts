@@ -82,7 +82,7 @@ export class KeyChain {
   #tenantCount = 0;
   #tenant = FREE;
   /** Entries that were free behind the last sweep; of these each tenant takes at most half where there are several. */
-  #room: number;
+  #room = 0;
   readonly #taken = new Map<number, number>();
   #hasSeveral = false;
   #hadSeveral = false;
@@ -94,7 +94,6 @@ export class KeyChain {
     this.#middlesMax = Math.floor(middleBytesMax / 4);
     this.middles = new Uint32Array(Math.min(INITIAL_MIDDLES, this.#middlesMax + 1));
     this.#relinks = this.#relinksMax;
-    this.#room = this.#entriesMax;
   }
 
   /** Begins a request of the tenant whose key `hasher` holds. Entries are given up here and nowhere else. */
@@ -168,11 +167,7 @@ export class KeyChain {
     const room = middle === 0 ? 0 : this.middles[middle]! >>> OWNER_BITS;
     if (middle === 0 || room < words) {
       const end = this.#middlesEnd + 1 + words;
-      if (end > this.#middlesMax) {
-        this.#lacksMiddles = true;
-        return 0;
-      }
-      if (end > this.middles.length && !this.#growMiddles(end)) {
+      if (end > this.#middlesMax || (end > this.middles.length && !this.#growMiddles())) {
         this.#lacksMiddles = true;
         return 0;
       }
@@ -329,8 +324,9 @@ export class KeyChain {
     return true;
   }
 
-  #growMiddles(wordCount: number): boolean {
-    const length = Math.min(Math.max(wordCount, this.middles.length * 2), this.#middlesMax);
+  /** Makes room for one more middle, however long, if there is any: it has fewer words than there are at first. */
+  #growMiddles(): boolean {
+    const length = Math.min(this.middles.length * 2, this.#middlesMax);
     if (!this.#share.take((length - this.middles.length) * 4, this.middles.byteLength)) return false;
     this.middles = grownTo(this.middles, length);
     return true;

@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { SeriesRefs, type ShardRefs } from '../../ingest/series-refs.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
 import { BY_ID, type OneFloatEach, type SeriesNames } from '../../storage/shard/ref-message.ts';
 import { mixedWith } from '../../storage/shard/ref-space.ts';
 import { REFUSED_REF } from '../../storage/shard/resolve-series.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
 
 const SPACE = Uint32Array.of(1, 2, 3);
 
@@ -122,4 +125,71 @@ test('ids that are alike but for one word are different series', () => {
   batch.idCheck[3]!++;
   shard.learn(batch, { space: SPACE, refs: Uint32Array.of(4, 9, 2, 7) });
   expect(refsOf(shard.name(batch)!)).toEqual([4, 9, 2, 7]);
+});
+
+test('a batch has as many runs as it takes', () => {
+  const shard = new SeriesRefs(1000).of(shardsOf(1), 0);
+  learn(shard, range(0, 500), range(0, 500));
+  for (const count of [128, 129, 500]) expect(namesOf(shard, range(0, count).reverse())).toEqual(range(0, count).reverse());
+});
+
+describe('in the budget of all caches', () => {
+  const INITIAL_BYTES = { entries: 1024 * 5 * 4, uses: 1024, buckets: 2048 * 4 };
+  const GROWN_BYTES = INITIAL_BYTES.entries + INITIAL_BYTES.uses + INITIAL_BYTES.buckets;
+  const COPIED_BYTES = INITIAL_BYTES.entries + INITIAL_BYTES.uses;
+  const IDLE_MS = 1000;
+
+  function within(workerCacheBytesMax: number): { budget: CacheBudget; refs: SeriesRefs; clock: FixedClock } {
+    const clock = new FixedClock(1_000_000);
+    const budget = new CacheBudget({ workerCacheBytesMax, workerCacheIdleMs: IDLE_MS }, clock, new Counters());
+    return { budget, refs: new SeriesRefs(10_000, 'refs', budget), clock };
+  }
+
+  test.each([
+    { room: 0, known: 2047, bytes: GROWN_BYTES },
+    { room: -1, known: 1023, bytes: 0 },
+  ])('it grows where there is room for what is copied too: to $known series', ({ room, known, bytes }) => {
+    const { budget, refs } = within(GROWN_BYTES + COPIED_BYTES + room);
+    const shard = refs.of(shardsOf(1), 0);
+    learn(shard, range(0, 3000), range(0, 3000));
+    expect(namesOf(shard, range(0, 3000))).toEqual([...range(0, known), ...range(known, 3000).map(() => 'id')]);
+    expect(budget.bytes).toBe(bytes);
+    expect(shard.wants()).toBe(false);
+  });
+
+  test('what was asked for before it grew is not thrown out behind that', () => {
+    const shard = new SeriesRefs(1501).of(shardsOf(1), 0);
+    learn(shard, range(0, 1000), range(0, 1000));
+    for (let i = 0; i < 24; i++) namesOf(shard, range(0, 1000));
+    learn(shard, range(1000, 3000), range(1000, 3000));
+    expect(shard.wants()).toBe(false);
+    namesOf(shard, range(5000, 5016));
+    expect(shard.wants()).toBe(true);
+    expect(namesOf(shard, range(0, 1500))).toEqual([...range(0, 1000), ...range(1000, 1500).map(() => 'id')]);
+  });
+
+  test('unused, it is emptied for others, and begins anew', () => {
+    const { budget, refs, clock } = within(GROWN_BYTES + COPIED_BYTES);
+    const tenant = shardsOf(1);
+    const series = range(0, 2000);
+    learn(refs.of(tenant, 0), series, series);
+    const other = budget.open('other', () => {});
+    /** The other one's next request, behind one that has found no room. */
+    const wanting = (): void => {
+      other.take(budget.bytes + COPIED_BYTES);
+      other.begin();
+    };
+    clock.advance(IDLE_MS - 1);
+    const shard = refs.of(tenant, 0);
+    clock.advance(1);
+    wanting();
+    expect(namesOf(shard, series)).toEqual(series);
+    clock.advance(IDLE_MS);
+    wanting();
+    expect(budget.bytes).toBe(0);
+    expect(namesOf(shard, series)).toBeUndefined();
+    learn(shard, series, series);
+    expect(namesOf(shard, series)).toEqual(series);
+    expect(budget.bytes).toBe(GROWN_BYTES);
+  });
 });
