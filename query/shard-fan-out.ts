@@ -1,3 +1,4 @@
+import { SAMPLE_BYTES } from '../promql/operators/histogram-weight.ts';
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
 import { tooManySamples } from '../storage/archive/archive-reading.ts';
 import { seriesOfFreshFiles } from '../storage/archive/missing-object.ts';
@@ -127,7 +128,10 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
       throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError(answer.isTooLarge === true ? 'limit' : 'execution', answer.message);
     }
     this.#signal?.throwIfAborted();
-    this.#page = readSelectPage(answer.page);
+    // Histograms take several times what they do in the page: more than a query may hold is not decoded first.
+    this.#page = readSelectPage(answer.page, (bytes) => {
+      if (bytes > request.samplesMax * SAMPLE_BYTES) throw tooManySamples(request.samplesMax);
+    });
     this.#request = answer.more ? this.#first : undefined;
   }
 }

@@ -1,32 +1,22 @@
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
+import { histogramBytes } from '../../storage/model/histogram-bytes.ts';
 
-/** What a histogram takes beside its sample, in bytes: itself, each of its spans, and each bucket and custom bound. */
-const HISTOGRAM_BYTES = 200;
-const SPAN_BYTES = 40;
-const NUMBER_BYTES = 8;
 /** As in Prometheus, what the budget counts as a sample. */
-const SAMPLE_BYTES = 16;
+export const SAMPLE_BYTES = 16;
 
 /** Both sides' buckets. */
 export function bucketCountOf({ positiveBuckets, negativeBuckets }: FloatHistogram): number {
   return positiveBuckets.length + negativeBuckets.length;
 }
 
-/** How many samples beside its own a histogram counts as where memory is held. */
-function weightOf(histogram: FloatHistogram): number {
-  const spans = histogram.positiveSpans.length + histogram.negativeSpans.length;
-  const numbers = bucketCountOf(histogram) + histogram.customValues.length;
-  return (HISTOGRAM_BYTES + spans * SPAN_BYTES + numbers * NUMBER_BYTES) / SAMPLE_BYTES;
-}
-
-/** Of all histograms of a series, as samples; 0 where it has none, as nearly all. Neighbours that are one histogram are counted once. */
+/** How many samples beside their own the histograms of a series count as where memory is held; 0 where it has none, as nearly all. Neighbours that are one histogram are counted once. */
 export function histogramWeight({ histograms }: { readonly histograms: readonly (FloatHistogram | undefined)[] | undefined }): number {
   if (histograms === undefined) return 0;
   let weight = 0;
   let last: FloatHistogram | undefined;
   for (const histogram of histograms) {
     if (histogram === undefined || histogram === last) continue;
-    weight += weightOf(histogram);
+    weight += histogramBytes(histogram) / SAMPLE_BYTES;
     last = histogram;
   }
   return Math.ceil(weight);

@@ -2,6 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
 import { ColumnWriter, decodeHistogram } from '../chunk/index.ts';
 import type { FloatHistogram } from '../model/histogram.ts';
+import { histogramBytes } from '../model/histogram-bytes.ts';
 import type { Labels } from '../model/labels.ts';
 import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../model/sample.ts';
 import { LIMITS } from '../runtime/limits.ts';
@@ -264,8 +265,11 @@ function payloadsOf(parts: readonly Part[]): PlacedPayload[] {
   return placed;
 }
 
+/** Told how many bytes the histograms of a series take so far: by throwing it keeps the rest of them from being decoded. */
+export type CheckHistograms = (bytes: number) => void;
+
 /** Hands out the series of a page, in its order, as views into it. Series that share timestamps share the array. */
-export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
+export function* readSelectPage(buffer: ArrayBuffer, checkHistograms?: CheckHistograms): Generator<PageSeries> {
   if (buffer.byteLength < HEADER_BYTES) throw new DecodeError(`select page: ${buffer.byteLength} bytes`);
   const [version, seriesCount, columnLength, directoryBytes, symbolBytes] = new Uint32Array(buffer, 0, 5) as unknown as [number, number, number, number, number];
   if (version !== VERSION && version !== VERSION_FLOATS) throw new DecodeError(`select page: version ${version}, this build knows ${VERSION_FLOATS} and ${VERSION}`);
@@ -306,7 +310,7 @@ export function* readSelectPage(buffer: ArrayBuffer): Generator<PageSeries> {
       if (startsAt + sampleCount > columnLength) throw new DecodeError(`select page: series ${i} reaches beyond the columns`);
       startTimestampsMs = new Float64Array(buffer, HEADER_BYTES + startsAt * 8, sampleCount);
     }
-    const histograms = (flags & FLAG_HISTOGRAMS) === 0 ? undefined : readHistograms(reader, sampleCount);
+    const histograms = (flags & FLAG_HISTOGRAMS) === 0 ? undefined : readHistograms(reader, sampleCount, checkHistograms);
     yield { labels, timestampsMs, values, isStale, histograms, startTimestampsMs };
   }
 }
@@ -319,13 +323,16 @@ function readSymbols(bytes: Uint8Array): readonly string[] {
   }
 }
 
-function readHistograms(reader: ByteReader, sampleCount: number): (FloatHistogram | undefined)[] {
+function readHistograms(reader: ByteReader, sampleCount: number, check: CheckHistograms | undefined): (FloatHistogram | undefined)[] {
   const histograms = new Array<FloatHistogram | undefined>(sampleCount).fill(undefined);
   let next = 0;
+  let bytes = 0;
   for (let left = reader.varint(); left > 0; left--) {
     const position = next + reader.varint();
     if (position >= sampleCount) throw new DecodeError(`select page: a histogram at ${position} of ${sampleCount}`);
-    histograms[position] = decodeHistogram(reader.take(reader.varint()));
+    const histogram = decodeHistogram(reader.take(reader.varint()));
+    histograms[position] = histogram;
+    check?.((bytes += histogramBytes(histogram)));
     next = position + 1;
   }
   return histograms;

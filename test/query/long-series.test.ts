@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import { HotSource } from '../../query/shard-fan-out.ts';
 import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
 import { SHARD_RPC_VERSION, type SelectShardAnswer } from '../../storage/shard/shard-api.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { named, STALE, write, type TestBatch, type TestValue } from '../storage/shard/batches.ts';
@@ -57,4 +59,18 @@ test('a query gets less of the time, or an error that says what to ask for', asy
   const ask = (range: string): ReturnType<typeof api.get> => api.get(`/api/v1/query?query=count_over_time(long[${range}])&time=${NOON / 1000 + 999}`);
   expect(await ask('400s')).toMatchObject({ status: 200, json: { data: { result: [{ value: [expect.anything(), '400'] }] } } });
   expect(await ask('1000s')).toMatchObject({ status: 422, json: { errorType: 'execution', error: expect.stringContaining('the limit selectPageBytesMax is 8000: ask for less time') } });
+});
+
+test('histograms are decoded no further than a query has room for', async () => {
+  const answer = select([seriesOf(5, wide)]);
+  if (answer.status !== 'page') throw new Error(answer.message);
+  const { page } = answer;
+  const wideBytes = 200 + 40 + 100 * 8;
+  const seen: number[] = [];
+  expect([...readSelectPage(page, (bytes) => seen.push(bytes))]).toHaveLength(1);
+  expect(seen).toEqual([1, 2, 3, 4, 5].map((count) => count * wideBytes));
+  const call = async (_: number, ask: (stub: unknown) => unknown): Promise<unknown> => ask({ select: async () => ({ status: 'page', page, more: false }) });
+  const read = (samplesMax: number): Promise<unknown> => new HotSource({ shardCount: 1, call } as unknown as TenantShards, samplesMax).select({ matchers: [], startMs: 0, endMs: 1e6 }, undefined)[Symbol.asyncIterator]().next();
+  expect(await read((wideBytes * 5) / 16)).toMatchObject({ value: { timestampsMs: { length: 5 } } });
+  await expect(read((wideBytes * 5) / 16 - 1)).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('querySamplesMax') });
 });
