@@ -7,7 +7,7 @@ import { decodeRequest, RequestColumns } from '../../proto/remote-write-v2.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
-import { bytesField, label, request, sample, series } from '../proto/protobuf-fields.ts';
+import { bytesField, label, request, sample, series, varint } from '../proto/protobuf-fields.ts';
 import { v2Request } from '../proto/v2-request.ts';
 
 const hasher = new SeriesHasher(new Uint8Array(16).fill(7));
@@ -41,6 +41,31 @@ function idOf(labels: readonly string[]): string {
 test('the id is that of the parsed labels', () => {
   const labels = ['__name__', 'http_requests_total', 'instance', '10.0.0.1:8080', 'job', 'node'];
   expect(quickIds(labels)).toEqual([idOf(labels), idOf(labels)]);
+  const alike = ['__name__', 'm', '__name__2', 'n', 'job', 'a', 'jobs', 'b', 'joc', 'c'];
+  expect(quickIds(alike)).toEqual([idOf(alike), idOf(alike)]);
+});
+
+/** The id of a series of 2.0 with these references to symbols `0`, `1` and so on, of which `__name__` is the one at `nameAt`. */
+function idOfRefs(refs: readonly number[], { count, nameAt }: { readonly count: number; readonly nameAt: number }): string | undefined {
+  const symbols = Array.from({ length: count }, (_, i) => (i === nameAt ? '__name__' : i === 0 ? '' : `x${i}`));
+  const message = Uint8Array.from([...symbols.flatMap((symbol) => bytesField(4, symbol)), ...bytesField(5, [...bytesField(1, refs), ...bytesField(2, [])])]);
+  const columns = new RequestColumns();
+  decodeRequest(message, columns);
+  const numbers = new SymbolNumbers(1000, 100_000);
+  const view = new DataView(message.buffer);
+  numbers.read(hasher, view, columns.symbolStart, columns.symbolEnd, columns.symbolCount);
+  return new QuickIds(8).ofRefs(hasher, view, columns, numbers, 0, LIMITS) === 0 ? undefined : hasher.words.join();
+}
+
+test('references have one byte or two, and come in pairs, of symbols that there are', () => {
+  const few = { count: 4, nameAt: 1 };
+  expect(idOfRefs([1, 2], few)).toBe(idOf(['__name__', 'x2']));
+  for (const refs of [[1], [1, 2, 3], [1, 4], [4, 1], [1, 0x82, 0x80, 0]]) expect(idOfRefs(refs, few), String(refs)).toBeUndefined();
+  const many = { count: 400, nameAt: 200 };
+  expect(idOfRefs([...varint(200), ...varint(399)], many)).toBe(idOf(['__name__', 'x399']));
+  expect(idOfRefs([...varint(200), 127, ...varint(128), 1], many)).toBe(idOf(['__name__', 'x127', 'x128', 'x1']));
+  expect(idOfRefs([...varint(200), ...varint(400)], many)).toBeUndefined();
+  expect(idOfRefs([...varint(200), ...varint(256, 3)], many)).toBeUndefined();
 });
 
 test.each<[string, readonly string[]]>([
@@ -52,7 +77,9 @@ test.each<[string, readonly string[]]>([
   ['labels that are not sorted', ['job', 'a', '__name__', 'm']],
   ['a name twice', ['__name__', 'm', 'job', 'a', 'job', 'b']],
   ['a name that is the beginning of the one before', ['__name__', 'm', 'jobs', 'a', 'job', 'b']],
+  ['a longer name that begins like that of the metric', ['__name__2', 'm']],
   ['text beyond ASCII', ['__name__', 'm', 'ort', 'Köln']],
+  ...['ö', 'xö', 'xxö', 'xxxö'].map((value) => [`text that ends beyond ASCII, of ${value.length} letters`, ['__name__', value]] as [string, readonly string[]]),
   ['a name beyond ASCII', ['__name__', 'm', 'größe', '1']],
   ['a name above the limit', ['__name__', 'm', 'x'.repeat(21), 'a']],
   ['a value above the limit', ['__name__', 'm', 'x', 'a'.repeat(41)]],

@@ -117,6 +117,20 @@ test('full, it makes room for others by what nobody asks for any more', () => {
   expect(namesOf(shard, [...range(0, 200), ...newcomers])).toEqual([...range(0, 200), ...newcomers]);
 });
 
+test('full, it throws out those that nobody asked for since it did so last, wherever they lie', () => {
+  const shard = new SeriesRefs(11).of(shardsOf(1), 0);
+  const [early, late, newcomers] = [range(0, 5), range(5, 10), range(20, 25)];
+  learn(shard, [...early, ...late], range(100, 110));
+  for (let i = 0; i < 36; i++) expect(shard.name(batchOf(late))!.runs).toEqual(Uint32Array.of(105, 5));
+  expect(shard.wants()).toBe(true);
+  expect(namesOf(shard, early)).toBeUndefined();
+  learn(shard, newcomers, range(200, 205));
+  for (let i = 0; i < 36; i++) expect(shard.name(batchOf(late))!.runs).toEqual(Uint32Array.of(105, 5));
+  expect(shard.wants()).toBe(true);
+  expect(namesOf(shard, newcomers)).toBeUndefined();
+  expect(namesOf(shard, late)).toEqual(range(105, 110));
+});
+
 test('ids that are alike but for one word are different series', () => {
   const shard = new SeriesRefs(100).of(shardsOf(1), 0);
   const batch = batchOf([1, 1, 1, 1]);

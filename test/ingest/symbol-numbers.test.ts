@@ -112,3 +112,34 @@ test.each([20, 200, 2000])('whatever comes, symbols with one number are the same
     });
   }
 });
+
+test('hashes are those of the request’s symbols, of ASCII alone', () => {
+  const numbers = new SymbolNumbers(1000, 100_000);
+  const hashOf = (symbol: number): number[] | undefined => {
+    const words = new Uint32Array(5);
+    return numbers.copyHash(symbol, words, 2) ? [...words] : undefined;
+  };
+  const bytes = Buffer.from('metric');
+  hashers[0]!.hashSpan(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
+  const hash = [0, 0, ...hashers[0]!.words];
+  for (let round = 0; round < 3; round++) {
+    read(numbers, 0, ['', 'metric', 'größe', 'more']);
+    expect([hashOf(1), hashOf(2), hashOf(3) === undefined, hashOf(4)]).toEqual([hash, undefined, false, undefined]);
+  }
+  read(numbers, 0, ['', 'metric']);
+  expect([hashOf(1), hashOf(2), hashOf(3)]).toEqual([hash, undefined, undefined]);
+  numbers.rest();
+  expect(hashOf(1)).toBeUndefined();
+});
+
+test('what a large request took is given back, and what was forgotten gets other numbers', () => {
+  const numbers = new SymbolNumbers(50_000, 1_000_000);
+  const atFirst = numbers.numbers.length;
+  const first = read(numbers, 0, churn(0, 20_000));
+  expect(numbers.numbers.length).toBeGreaterThan(20_000);
+  numbers.rest();
+  expect([numbers.numbers.length, numbers.numbers.some((number) => number !== NO_NUMBER)]).toEqual([atFirst, false]);
+  expect(read(numbers, 0, churn(0, 100))).toEqual(first.slice(0, 100));
+  numbers.empty();
+  expect(read(numbers, 0, churn(0, 100))).toEqual(first.slice(0, 100).map((number) => number + 20_000));
+});

@@ -67,6 +67,50 @@ test('what has been unused longest is emptied first, and no more than is wanted'
   expect(isolate.value('varve_cache_bytes', { cache: 'c' })).toBe(40);
 });
 
+test('what is wanted counts with what is copied: as many are emptied as make room for it, and none in use that has too little', () => {
+  const idle = new Isolate(100, ['a', 'b', 'c', 'd']);
+  for (const name of ['a', 'b', 'c']) {
+    idle.request(name, 33);
+    idle.clock.advance(1);
+  }
+  idle.clock.advance(IDLE_MS);
+  expect(idle.caches['d']!.take(20, 15)).toBe(false);
+  idle.caches['d']!.begin();
+  expect(idle.emptied).toEqual(['a', 'b']);
+  const busy = new Isolate(100);
+  busy.request('a', 70);
+  busy.request('b', 20);
+  expect(busy.caches['b']!.take(20, 10)).toBe(false);
+  busy.caches['b']!.begin();
+  expect(busy.emptied).toEqual([]);
+  expect(busy.caches['b']!.take(20, 9)).toBe(false);
+  busy.caches['b']!.begin();
+  expect(busy.emptied).toEqual(['a']);
+});
+
+test('who is used in a request of another one is not unused', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 50);
+  isolate.request('b', 50);
+  isolate.clock.advance(IDLE_MS - 1);
+  isolate.caches['a']!.touch();
+  isolate.clock.advance(1);
+  isolate.request('c', 10);
+  isolate.request('c', 10);
+  expect(isolate.emptied).toEqual(['b']);
+});
+
+test('of several without room it is made for the one that has least, and all is counted from nothing', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 70);
+  isolate.request('b', 30);
+  expect(['c', 'b'].map((name) => isolate.caches[name]!.take(1))).toEqual([false, false]);
+  isolate.caches['a']!.begin();
+  expect(['a', 'b', 'c'].map((cache) => isolate.value('varve_cache_requests_without_room_total', { cache }))).toEqual([0, 0, 1]);
+  const evictions = ['a', 'b', 'c'].map((cache) => ['unused', 'largest'].map((reason) => isolate.value('varve_cache_evictions_total', { cache, reason })));
+  expect(evictions).toEqual([[0, 1], [0, 0], [0, 0]]);
+});
+
 test('of those in use the largest is emptied, and for a while nobody grows beyond half of what it had', () => {
   const isolate = new Isolate(100);
   isolate.request('a', 70);
@@ -85,6 +129,10 @@ test('what nobody wanted meanwhile is for all again', () => {
   isolate.request('b', 10);
   expect([isolate.request('a', 100), isolate.emptied]).toEqual([50, ['a']]);
   isolate.clock.advance(IDLE_MS);
+  expect(isolate.request('a', 100)).toBe(90);
+  // And stays so when the clock is set back.
+  isolate.clock.advance(-IDLE_MS);
+  isolate.caches['a']!.give(30);
   expect(isolate.request('a', 100)).toBe(90);
 });
 
