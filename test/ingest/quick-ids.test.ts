@@ -51,7 +51,7 @@ function idOfRefs(refs: readonly number[], { count, nameAt }: { readonly count: 
   const message = Uint8Array.from([...symbols.flatMap((symbol) => bytesField(4, symbol)), ...bytesField(5, [...bytesField(1, refs), ...bytesField(2, [])])]);
   const columns = new RequestColumns();
   decodeRequest(message, columns);
-  const numbers = new SymbolNumbers(1000, 100_000);
+  const numbers = new SymbolNumbers(20_000, 1_000_000);
   const view = new DataView(message.buffer);
   numbers.read(hasher, view, columns.symbolStart, columns.symbolEnd, columns.symbolCount);
   return new QuickIds(8).ofRefs(hasher, view, columns, numbers, 0, LIMITS) === 0 ? undefined : hasher.words.join();
@@ -66,6 +66,8 @@ test('references have one byte or two, and come in pairs, of symbols that there 
   expect(idOfRefs([...varint(200), 127, ...varint(128), 1], many)).toBe(idOf(['__name__', 'x127', 'x128', 'x1']));
   expect(idOfRefs([...varint(200), ...varint(400)], many)).toBeUndefined();
   expect(idOfRefs([...varint(200), ...varint(256, 3)], many)).toBeUndefined();
+  // Of three references, one of three bytes, which might be read as two.
+  expect(idOfRefs([...varint(200), ...varint(16_700), 5], { count: 17_000, nameAt: 200 })).toBeUndefined();
 });
 
 test.each<[string, readonly string[]]>([

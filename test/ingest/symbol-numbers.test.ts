@@ -6,7 +6,17 @@ import { ownShare } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 
-const hashers = [1, 2].map((fill) => new SeriesHasher(new Uint8Array(16).fill(fill)));
+class CountingHasher extends SeriesHasher {
+  hashed = 0;
+
+  override hashSpan(view: DataView, start: number, end: number): void {
+    this.hashed++;
+    super.hashSpan(view, start, end);
+  }
+}
+
+const counting = new CountingHasher(new Uint8Array(16).fill(3));
+const hashers = [...[1, 2].map((fill) => new SeriesHasher(new Uint8Array(16).fill(fill))), counting];
 
 /** The numbers of a request's symbols; what is in memory behind them is told apart by `round`. */
 function read(numbers: SymbolNumbers, tenant: number, symbols: readonly string[], round = 0): number[] {
@@ -137,9 +147,38 @@ test('what a large request took is given back, and what was forgotten gets other
   const atFirst = numbers.numbers.length;
   const first = read(numbers, 0, churn(0, 20_000));
   expect(numbers.numbers.length).toBeGreaterThan(20_000);
+  const hasHash = (symbol: number): boolean => {
+    const words = new Uint32Array(3);
+    return numbers.copyHash(symbol, words, 0) && words.every((word) => word !== 0);
+  };
+  expect([hasHash(19_999), hasHash(20_000)]).toEqual([true, false]);
   numbers.rest();
+  expect(hasHash(19_999)).toBe(false);
   expect([numbers.numbers.length, numbers.numbers.some((number) => number !== NO_NUMBER)]).toEqual([atFirst, false]);
   expect(read(numbers, 0, churn(0, 100))).toEqual(first.slice(0, 100));
   numbers.empty();
   expect(read(numbers, 0, churn(0, 100))).toEqual(first.slice(0, 100).map((number) => number + 20_000));
+});
+
+describe('what comes behind the same symbol as before', () => {
+  /** How many symbols of a request are hashed. */
+  function hashedOf(numbers: SymbolNumbers, ...symbols: string[]): number {
+    const before = counting.hashed;
+    read(numbers, hashers.indexOf(counting), symbols);
+    return counting.hashed - before;
+  }
+
+  test('is not hashed, nor does one without room change that', () => {
+    const numbers = new SymbolNumbers(4, 10_000);
+    const inOrder = ['', 'a', 'b', 'symbol'];
+    expect([hashedOf(numbers, ...inOrder), hashedOf(numbers, ...inOrder)]).toEqual([4, 1]);
+    expect([hashedOf(numbers, '', 'a', 'new', 'b', 'symbol'), hashedOf(numbers, ...inOrder)]).toEqual([2, 1]);
+    expect([hashedOf(numbers, '', 'b', 'symbol'), hashedOf(numbers, '', 'b', 'symbol')]).toEqual([2, 1]);
+  });
+
+  test('is hashed where there is no room for its bytes, which touches no other', () => {
+    const numbers = new SymbolNumbers(10, 40);
+    const request = ['', 'four', 'long '.repeat(8)];
+    expect([1, 2, 3].map(() => hashedOf(numbers, ...request))).toEqual([3, 2, 2]);
+  });
 });
