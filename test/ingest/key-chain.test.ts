@@ -206,7 +206,7 @@ describe('a link', () => {
     const changes = (): number => {
       let count = 0;
       while (chain.chain.mayLink(a) && count < 100) {
-        chain.link(a, count % 2 === 0 ? b : c, [count]);
+        chain.link(a, count % 2 === 0 ? b : c, [count], 5);
         count++;
       }
       return count;
