@@ -9,7 +9,7 @@ import type { ChangesAnswer } from '../storage/shard/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
-import { ChangeStreamPlaces } from './change-stream-places.ts';
+import { ChangeStreamPlaces, type ChangeStreamLimits } from './change-stream-places.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 import { endingBody } from './ending-body.ts';
 import { booleanParameter, selectorParameters } from './parameters.ts';
@@ -35,9 +35,9 @@ export interface CdcServices {
  * `match[]` selects series; `cursor` (or the header `Last-Event-ID`, which counts) says where to begin, `oldest` or `latest` (the default);
  * `per_sample=true` makes an event of each sample; `live=false` ends the stream when it has caught up.
  */
-export function cdcRoutes(services: CdcServices): Hono {
+export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LIMITS): Hono {
   const routes = new Hono();
-  const open = new ChangeStreamPlaces(LIMITS, services.clock, services.counters);
+  const open = new ChangeStreamPlaces(limits, services.clock, services.counters);
   routes.get('/cdc', (context) =>
     answer(context, async (parameters) => {
       const { raw } = context.req;
@@ -53,7 +53,7 @@ export function cdcRoutes(services: CdcServices): Hono {
       const free = open.take(shards.tenant, raw.signal);
       // Nobody reads the body of an answer to HEAD.
       if (raw.method === 'HEAD') free();
-      return eventStream(feed.text(isLive, services.clock, raw.signal), free);
+      return eventStream(feed.text(isLive, services.clock, raw.signal), limits.changeStreamMsMax, free);
     }),
   );
   return routes;
@@ -139,7 +139,7 @@ class ShardFeeds {
 }
 
 /** The client pulls: what it does not read is not asked of the shards. One that stands still keeps its page for changeStreamMsMax at the longest. */
-function eventStream(text: AsyncGenerator<string, void, undefined>, ended: () => void): Response {
+function eventStream(text: AsyncGenerator<string, void, undefined>, changeStreamMsMax: number, ended: () => void): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -151,6 +151,6 @@ function eventStream(text: AsyncGenerator<string, void, undefined>, ended: () =>
       await text.return();
     },
   });
-  const limited = endingBody(body, { name: 'changeStreamMsMax', durationMsMax: LIMITS.changeStreamMsMax }, 0, ended);
+  const limited = endingBody(body, { name: 'changeStreamMsMax', durationMsMax: changeStreamMsMax }, 0, ended);
   return new Response(limited, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
 }

@@ -4,7 +4,7 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import { removeGone, type Place } from './query-slots.ts';
 
-type PlaceLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'changeStreamsAtOnceMax' | 'changeStreamsOfTenantMax' | 'changeStreamMsMax'>, number>>;
+export type ChangeStreamLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'changeStreamsAtOnceMax' | 'changeStreamsOfTenantMax' | 'changeStreamMsMax'>, number>>;
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -14,13 +14,13 @@ const RETRY_AFTER_SECONDS = 5;
  * taken: whoever comes next takes it away.
  */
 export class ChangeStreamPlaces {
-  readonly #limits: PlaceLimits;
+  readonly #limits: ChangeStreamLimits;
   readonly #clock: Clock;
   readonly #counters: Counters;
   /** By tenant; one without streams has no entry behind the next look. */
   readonly #places = new Map<string, Set<Place>>();
 
-  constructor(limits: PlaceLimits, clock: Clock, counters: Counters) {
+  constructor(limits: ChangeStreamLimits, clock: Clock, counters: Counters) {
     this.#limits = limits;
     this.#clock = clock;
     this.#counters = counters;

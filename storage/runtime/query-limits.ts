@@ -63,7 +63,7 @@ export const QUERY_LIMITS = {
   changeStreamsAtOnceMax: 8,
   /** Of one tenant, so that another one finds a place. */
   changeStreamsOfTenantMax: 6,
-  /** A stream then breaks off and its client connects anew, as it does after a network's failure; one that stands still gives its page back. One that reads ends by itself before. */
+  /** A stream then breaks off and its client connects anew, as it does after a network's failure; one that stands still gives its page back. One that keeps up ends by itself before. */
   changeStreamMsMax: 15 * MINUTE_MS,
   /** Queries of one tenant that wait: a few KiB each, and a timer. */
   queriesWaitingMax: 500,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cdcRoutes } from '../../query/cdc-routes.ts';
+import type { ChangeStreamLimits } from '../../query/change-stream-places.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { writeStale } from '../../storage/model/sample.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -18,14 +19,14 @@ interface Sent {
   readonly data: Record<string, unknown> | undefined;
 }
 
-async function system(shardCount: number) {
+async function system(shardCount: number, limits?: ChangeStreamLimits) {
   const shards = new MemoryShards();
   const router = new ShardRouter(shards, shardCount);
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
   const clock = new FixedClock(NOON);
   const counters = new Counters();
-  const routes = granted(cdcRoutes({ router, clock, random: new SeededRandom(1), counters }));
+  const routes = granted(cdcRoutes({ router, clock, random: new SeededRandom(1), counters }, limits));
   const write = (shard: number, labels: Record<string, string>, ...values: number[]): void => {
     const timestampsMs = values.map((_, i) => NOON + i * 1000);
     shards.storeOf(shards.shardNames[shard]!).appendLocal([{ labels: labelsFrom(labels), timestampsMs, values: Float64Array.from(values) }]);
@@ -146,6 +147,15 @@ describe('the change feed over HTTP', () => {
     expect([again.status, (await ask('')).status]).toEqual([200, 503]);
     await again.body!.cancel();
     expect((await ask('')).status).toBe(200);
+  });
+
+  test('a client that stands still loses its stream, and its place is free', async () => {
+    const { ask } = await system(1, { ...LIMITS, changeStreamsOfTenantMax: 1, changeStreamMsMax: 20 });
+    const reader = (await ask('')).body!.getReader();
+    await reader.read();
+    expect((await ask('')).status).toBe(503);
+    await expect.poll(async () => (await ask('')).status).toBe(200);
+    await expect(reader.read()).rejects.toThrow('changeStreamMsMax (20 ms)');
   });
 
   test('a stream ends before it has made too many calls', async () => {
