@@ -1,19 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { ObjectStore } from '../../storage/object-store.ts';
-
-const collect = ((): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-})();
-
-/** V8's own count of what is alive, behind full collections. */
-export function liveBytes(): number {
-  collect();
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
+import { liveBytes } from './live-bytes.ts';
 
 /** An object store that says how much is alive when it is called: for each object that is written, and at every `getsEach`-th read. Bodies are not kept, unless asked for: they would be in the store, and not here. */
 export class WeighingObjectStore implements ObjectStore {

@@ -4,7 +4,7 @@ import { OtlpIdCache } from '../../ingest/otlp-id-cache.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
-import { liveBytes } from '../fakes/weighing-object-store.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
 
 const KIB = 1024;
 const WINDOW_MS = 60_000;

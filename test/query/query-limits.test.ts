@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { memoryApi, NOON } from './api.ts';
+import { liveBytes } from '../fakes/live-bytes.ts';
 
 /* What a query may use, tried at the bounds that are in force: the answer names the bound, and nothing of the query stays behind. */
 
@@ -21,19 +20,6 @@ shard.appendLocal(
     labels: labelsFrom({ __name__: 'requests_total', instance: `host-${i}` }), timestampsMs, values: Float64Array.from(timestampsMs, (_, j) => i + j),
   })),
 );
-
-const collectGarbage = ((): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-})();
-
-/** The heap and the buffers outside of it. */
-function liveBytes(): number {
-  collectGarbage();
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 const END_SECONDS = NOON / 1000 + SCRAPES - 1;
 

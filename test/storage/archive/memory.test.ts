@@ -3,7 +3,8 @@ import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
-import { liveBytes, WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
+import { liveBytes } from '../../fakes/live-bytes.ts';
+import { WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
 import { FlushWorld, HOUR_MS, START_MS } from './flush-world.ts';
 
 /*

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Labels } from '../../../storage/model/labels.ts';
-import { liveBytes, WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
+import { liveBytes } from '../../fakes/live-bytes.ts';
+import { WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
 import { ArchiveWorld, DAY_START_MS, HOUR_MS } from '../archive/archive-world.ts';
 import type { TestSeries } from '../archive/random-series.ts';
 import { RollupWorld } from './rollup-world.ts';
