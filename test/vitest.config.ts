@@ -22,7 +22,7 @@ const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/im
  * Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 130 of them. What
  * measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower.
  */
-const SHARING = 'test/{ingest,promql,proto,query,storage/{access,chunk,model,runtime,time-series}}/**/!(*.fuzz|body-stream|line-splitter|hostile|query-limits).test.ts';
+const SHARING = 'test/{ingest,promql,proto,query,storage/{access,chunk,model,runtime,time-series}}/**/!(*.fuzz|body-stream|cache-memory|hostile|line-splitter|metadata-sink|otlp-id-cache|query-limits).test.ts';
 
 /** Ten times what the slowest take on a machine that does nothing else: a test that hangs fails, one on a busy machine does not. */
 const testTimeout = 30_000;

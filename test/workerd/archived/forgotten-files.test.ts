@@ -2,20 +2,13 @@ import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { ask, instant, metric, series, write } from '../client.ts';
+import { until } from './until.ts';
 
 /* The storage of a catalog in the real runtime begins anew, beside a bucket that is full: what it had is found again. */
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
 const oldMs = nowMs - 3 * 24 * 3_600_000;
 
 const catalog = () => env.CATALOG.get(env.CATALOG.idFromName('default/catalog'));
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain until ${what}`);
-}
 
 interface Tiers {
   readonly archive: {

@@ -2,6 +2,7 @@ import { runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { ask, instant, list, metric, series, write } from '../client.ts';
+import { until } from './until.ts';
 
 /*
  * The archive in the real runtime: samples of any age are imported, go through a shard's late queue into files in R2 and
@@ -9,14 +10,6 @@ import { ask, instant, list, metric, series, write } from '../client.ts';
  */
 const nowMs = Math.floor(Date.now() / 60_000) * 60_000;
 const oldMs = nowMs - 3 * 24 * 3_600_000;
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`waited in vain until ${what}`);
-}
 
 const keys = async (): Promise<string[]> => (await env.ARCHIVE.list({ prefix: 'default/archive/samples/' })).objects.map(({ key }) => key);
 
