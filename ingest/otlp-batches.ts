@@ -133,7 +133,9 @@ export class OtlpBatches implements OtlpSeriesSink {
     const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount: this.#source, sampleCount: this.#samples, points };
     this.#outgoing = [];
     this.#metadata = [];
+    // The bytes are the request's, and the words may be the cache's, which would keep what it gives up.
     this.#view = NO_VIEW;
+    this.#idWords = NO_IDS;
     this.#rest();
     return collected;
   }

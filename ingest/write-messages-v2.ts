@@ -132,7 +132,6 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#knownSinceMs = nowMs;
   }
 
-
   /** Symbols with the series: these are known by the numbers of those. */
   #empty(): void {
     this.#symbols.empty();

@@ -1,7 +1,7 @@
 import { gatherFields } from './gather-fields.ts';
 import { grown } from './grown.ts';
 import { fieldTag, WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire-reader.ts';
-import { FieldSpans, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
+import { FieldSpans, isLargeColumn, readPlainSample, readSample, WriteColumns } from './write-columns.ts';
 
 /*
  * Remote write 1.0, message prometheus.WriteRequest (remote_write_spec.md and prompb):
@@ -55,6 +55,10 @@ export class WriteRequestColumns extends WriteColumns {
   override clear(): void {
     super.clear();
     this.metadata.count = 0;
+  }
+
+  override get isLarge(): boolean {
+    return super.isLarge || isLargeColumn(this.metadata.series);
   }
 
   override growSeries(): void {

@@ -29,6 +29,6 @@ export const CACHE_LIMITS = {
   symbolCacheBytesMax: 8 * MIB,
   /** Requests of 2.0 that are known as wholes: some 50 bytes a series, so 220,000 series. */
   knownRequestsBytesMax: 11 * MIB,
-  /** Series that a door knows by what their shards call them: 29 bytes each, so 6.3 MiB at the limit for each door; of more, the others go by their ids. */
+  /** Series that a door knows by what their shards call them: 29 bytes each, in arrays that double: 7.3 MiB at the limit for each door; of more, the others go by their ids. */
   seriesRefsMax: 224 * KIB,
 } as const;

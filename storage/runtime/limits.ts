@@ -1,8 +1,8 @@
 import { assert } from './assert.ts';
-import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
-import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
 import { CACHE_LIMITS } from './cache-limits.ts';
+import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
 import { QUERY_LIMITS } from './query-limits.ts';
+import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
 import { UPKEEP_LIMITS } from './upkeep-limits.ts';
 
 const KIB = 1024;

@@ -198,3 +198,11 @@ test('two-byte series and samples do not cost the memory: more entries than allo
   expect(columns.seriesCount).toBe(8192);
   expect(() => decodeWriteRequest(emptySamples, new WriteRequestColumns())).not.toThrow();
 });
+
+test('columns that much metadata alone has made large are not to be kept', () => {
+  const columns = new WriteRequestColumns();
+  for (let i = 0; i < 65_536; i++) columns.addMetadata(0, 0);
+  expect(columns.isLarge).toBe(false);
+  columns.addMetadata(0, 0);
+  expect(columns.isLarge).toBe(true);
+});
