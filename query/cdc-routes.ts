@@ -9,7 +9,7 @@ import type { ChangesAnswer } from '../storage/shard/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
-import { ChangeStreamPlaces, type ChangeStreamLimits } from './change-stream-places.ts';
+import { ChangeStreamSlots, type ChangeStreamLimits } from './change-stream-slots.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 import { endingBody } from './ending-body.ts';
 import { booleanParameter, selectorParameters } from './parameters.ts';
@@ -21,6 +21,7 @@ const ROWS_PER_READ = 64;
 const POLL_MS = 1000;
 /** Calls of shards in one stream: a Worker may make a thousand for one request. The client then connects anew, and goes on. */
 const CALLS_MAX = 800;
+const EVENT_STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
 
 export interface CdcServices {
   readonly router: ShardRouter;
@@ -37,7 +38,7 @@ export interface CdcServices {
  */
 export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LIMITS): Hono {
   const routes = new Hono();
-  const open = new ChangeStreamPlaces(limits, services.clock, services.counters);
+  const slots = new ChangeStreamSlots(limits, services.clock, services.counters);
   routes.get('/cdc', (context) =>
     answer(context, async (parameters) => {
       const { raw } = context.req;
@@ -50,9 +51,8 @@ export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LI
       // A client that has seen no event yet may say so with an empty id.
       const begin = await placeOf(raw.headers.get('last-event-id') || parameters.get('cursor') || 'latest', places, shards.shardCount);
       const feed = new ShardFeeds({ shards, selectors, places, begin, style });
-      const free = open.take(shards.tenant, raw.signal);
-      // Nobody reads the body of an answer to HEAD.
-      if (raw.method === 'HEAD') free();
+      if (raw.method === 'HEAD') return new Response(null, { headers: EVENT_STREAM_HEADERS });
+      const free = slots.take(shards.tenant, raw.signal);
       return eventStream(feed.text(isLive, services.clock, raw.signal), limits.changeStreamMsMax, free);
     }),
   );
@@ -133,7 +133,7 @@ class ShardFeeds {
     this.#calls++;
     const request = { version: SHARD_RPC_VERSION, cursor, rowsMax: ROWS_PER_READ, selectors: this.#feed.selectors };
     const answer = await this.#feed.shards.call(shard, (stub) => stub.changes(request));
-    if (answer.status === 'refused') throw new VarveError('execution', answer.message);
+    if (answer.status === 'refused') throw new VarveError('limit', answer.message);
     return answer;
   }
 }
@@ -152,5 +152,5 @@ function eventStream(text: AsyncGenerator<string, void, undefined>, changeStream
     },
   });
   const limited = endingBody(body, { name: 'changeStreamMsMax', durationMsMax: changeStreamMsMax }, 0, ended);
-  return new Response(limited, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' } });
+  return new Response(limited, { headers: EVENT_STREAM_HEADERS });
 }

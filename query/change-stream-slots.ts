@@ -9,16 +9,16 @@ export type ChangeStreamLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'chan
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Bounds how many streams of the change feed an isolate has open: each holds a page for as long as its client does not read it. Who finds no
- * place is refused at once, for streams last too long to wait for one. As with queries (`QuerySlots`), a client that has hung up may leave its place
+ * Bounds how many streams of the change feed an isolate has open: each holds a page for as long as its client does not read it. Who finds none
+ * free is refused at once, for streams last too long to wait for one. As with queries (`QuerySlots`), a client that has hung up may leave its slot
  * taken: whoever comes next takes it away.
  */
-export class ChangeStreamPlaces {
+export class ChangeStreamSlots {
   readonly #limits: ChangeStreamLimits;
   readonly #clock: Clock;
   readonly #counters: Counters;
   /** By tenant; one without streams has no entry behind the next look. */
-  readonly #places = new Map<string, Set<Place>>();
+  readonly #taken = new Map<string, Set<Place>>();
 
   constructor(limits: ChangeStreamLimits, clock: Clock, counters: Counters) {
     this.#limits = limits;
@@ -27,25 +27,25 @@ export class ChangeStreamPlaces {
     counters.declare('varve_cdc_refused_streams_total', {});
   }
 
-  /** Takes a place and returns what frees it, which may be called twice. Throws `overloaded` when the isolate or the tenant has none left. */
+  /** Takes a slot and returns what frees it, which may be called twice. Throws `overloaded` when the isolate or the tenant has none left. */
   take(tenant: string, signal: AbortSignal): () => void {
     const { changeStreamsAtOnceMax, changeStreamsOfTenantMax } = this.#limits;
     const total = this.#removeGone();
-    const ofTenant = this.#places.get(tenant) ?? new Set<Place>();
+    const ofTenant = this.#taken.get(tenant) ?? new Set<Place>();
     if (ofTenant.size >= changeStreamsOfTenantMax) throw this.#refusal(`${ofTenant.size} of the tenant's streams`, `changeStreamsOfTenantMax is ${changeStreamsOfTenantMax}`);
     if (total >= changeStreamsAtOnceMax) throw this.#refusal(`${total} streams`, `changeStreamsAtOnceMax is ${changeStreamsAtOnceMax}`);
-    const place = { sinceMs: this.#clock.nowMs(), signal };
-    this.#places.set(tenant, ofTenant.add(place));
-    return () => void ofTenant.delete(place);
+    const slot = { sinceMs: this.#clock.nowMs(), signal };
+    this.#taken.set(tenant, ofTenant.add(slot));
+    return () => void ofTenant.delete(slot);
   }
 
   /** Returns how many are left. */
   #removeGone(): number {
     let total = 0;
-    for (const [tenant, places] of this.#places) {
-      removeGone(places, this.#clock.nowMs() - this.#limits.changeStreamMsMax);
-      if (places.size === 0) this.#places.delete(tenant);
-      total += places.size;
+    for (const [tenant, taken] of this.#taken) {
+      removeGone(taken, this.#clock.nowMs() - this.#limits.changeStreamMsMax);
+      if (taken.size === 0) this.#taken.delete(tenant);
+      total += taken.size;
     }
     return total;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cdcRoutes } from '../../query/cdc-routes.ts';
-import type { ChangeStreamLimits } from '../../query/change-stream-places.ts';
+import type { ChangeStreamLimits } from '../../query/change-stream-slots.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { writeStale } from '../../storage/model/sample.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -128,7 +128,7 @@ describe('the change feed over HTTP', () => {
   });
 
   test('so many streams are open and no more, until one ends or its client is gone', async () => {
-    const { ask, counters } = await system(1);
+    const { ask, counters, routes } = await system(1);
     const { changeStreamsOfTenantMax } = LIMITS;
     expect((await ask('cursor=x')).status).toBe(400);
     const hangUp = new AbortController();
@@ -141,6 +141,8 @@ describe('the change feed over HTTP', () => {
       error: `${changeStreamsOfTenantMax} of the tenant's streams of the change feed are open, the limit changeStreamsOfTenantMax is ${changeStreamsOfTenantMax}; try again in 5 s`,
     }]);
     expect(counters.samples()).toContainEqual(expect.objectContaining({ name: 'varve_cdc_refused_streams_total', value: 1 }));
+    const head = await routes.request('/cdc', { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
     hangUp.abort();
     await (await ask('live=false')).text();
     const again = await ask('');

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { ChangeStreamPlaces } from '../../query/change-stream-places.ts';
+import { ChangeStreamSlots } from '../../query/change-stream-slots.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 
 const LIMITS = { changeStreamsAtOnceMax: 3, changeStreamsOfTenantMax: 2, changeStreamMsMax: 1000 };
 
-function placesOf() {
+function slotsOf() {
   const clock = new FixedClock(0);
-  const places = new ChangeStreamPlaces(LIMITS, clock, new Counters());
-  return { clock, take: (tenant: string, signal = new AbortController().signal) => places.take(tenant, signal) };
+  const slots = new ChangeStreamSlots(LIMITS, clock, new Counters());
+  return { clock, take: (tenant: string, signal = new AbortController().signal) => slots.take(tenant, signal) };
 }
 
 test('a tenant cannot take all places, and all tenants together have no more than there are', () => {
-  const { take } = placesOf();
+  const { take } = slotsOf();
   take('a');
   const free = take('a');
   expect(() => take('a')).toThrow("2 of the tenant's streams of the change feed are open, the limit changeStreamsOfTenantMax is 2; try again in 5 s");
@@ -25,7 +25,7 @@ test('a tenant cannot take all places, and all tenants together have no more tha
 });
 
 test('places of clients that have gone, or of streams that must have ended, are taken away by who comes next', () => {
-  const { clock, take } = placesOf();
+  const { clock, take } = slotsOf();
   const gone = new AbortController();
   take('a', gone.signal);
   take('a');

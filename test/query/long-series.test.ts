@@ -40,7 +40,6 @@ test.each([
   expect(select([exceeds])).toEqual({
     status: 'refused',
     limit: false,
-    isTooLarge: true,
     message: expect.stringMatching(/^one series of "long" has \d+ bytes of samples in the time that is asked for, the limit selectPageBytesMax is 8000: ask for less time$/),
   });
 });
