@@ -1,5 +1,8 @@
 import { VarveError } from '../storage/runtime/errors.ts';
 
+/** As in Prometheus, what the budget counts as a sample. */
+export const SAMPLE_BYTES = 16;
+
 /** Bounds of one query. Each excess is an error of kind `limit` that names the bound. */
 export interface QueryLimits {
   /**

@@ -38,7 +38,7 @@ async function exemplars(services: TenantServices, context: Context, parameters:
   const tenant = await openTenant(services, context);
   const answers = await askAll(tenant, (stub) => stub.selectExemplars(request), report);
   const hot = answers.flatMap((shard) => {
-    if (shard.status === 'refused') throw new VarveError('execution', shard.message);
+    if (shard.status === 'refused') throw new VarveError('limit', shard.message);
     if (shard.isTooMany) throw tooManyExemplars();
     return shard.series;
   });

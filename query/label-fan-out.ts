@@ -61,7 +61,7 @@ function merge(answers: readonly StringsShardAnswer[], archived: readonly string
   const all: string[] = [...archived];
   let isTruncated = false;
   for (const answer of answers) {
-    if (answer.status === 'refused') throw new VarveError('execution', answer.message);
+    if (answer.status === 'refused') throw new VarveError('limit', answer.message);
     for (const text of stringsOf(answer)) all.push(text);
     isTruncated ||= answer.truncated;
   }

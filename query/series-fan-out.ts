@@ -110,7 +110,7 @@ const COMMA = 0x2c;
 const NOTHING: LabelSets = new ListSets([], new SharedTexts());
 
 function takeAnswer(cursor: Cursor, answer: SeriesShardAnswer | undefined, shared: SharedTexts): Cursor {
-  if (answer?.status === 'refused') throw new VarveError('execution', answer.message);
+  if (answer?.status === 'refused') throw new VarveError('limit', answer.message);
   cursor.position = 0;
   if (answer === undefined) {
     cursor.sets = NOTHING;

@@ -1,4 +1,4 @@
-import { SAMPLE_BYTES } from '../promql/operators/histogram-weight.ts';
+import { SAMPLE_BYTES } from '../promql/budget.ts';
 import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../promql/series-source.ts';
 import { tooManySamples } from '../storage/archive/archive-reading.ts';
 import { seriesOfFreshFiles } from '../storage/archive/missing-object.ts';
@@ -125,7 +125,7 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
     }
     report.answered(this.#shard, answer.status === 'page' ? answer.page.byteLength : 0, clock.elapsedMs() - startMs);
     if (answer.status === 'refused') {
-      throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError(answer.isTooLarge === true ? 'limit' : 'execution', answer.message);
+      throw answer.limit ? tooManySamples(request.samplesMax) : new VarveError('limit', answer.message);
     }
     this.#signal?.throwIfAborted();
     // Histograms take several times what they do in the page: more than a query may hold is not decoded first.

@@ -1,7 +1,4 @@
-import type { Budget } from '../budget.ts';
-
-/** As in Prometheus, what the budget counts as a sample. */
-const SAMPLE_BYTES = 16;
+import { SAMPLE_BYTES, type Budget } from '../budget.ts';
 
 /**
  * Columns by step that an operator keeps from one series to the next, in the budget for as long. Over a range of 11,000 steps they are next to

@@ -1,8 +1,6 @@
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { histogramBytes } from '../../storage/model/histogram-bytes.ts';
-
-/** As in Prometheus, what the budget counts as a sample. */
-export const SAMPLE_BYTES = 16;
+import { SAMPLE_BYTES } from '../budget.ts';
 
 /** Both sides' buckets. */
 export function bucketCountOf({ positiveBuckets, negativeBuckets }: FloatHistogram): number {

@@ -8,7 +8,7 @@ export interface StepSlice {
 }
 
 /** Cuts the steps where their windows have so many samples together, a histogram counted as `perHistogram`; each slice has at least one step. */
-export function slicesOf({ floatWindows, histogramWindows }: WindowInput, samplesPerSlice: number, perHistogram = 1): StepSlice[] {
+export function slicesOf({ floatWindows, histogramWindows }: WindowInput, samplesPerSlice: number, perHistogram: number): StepSlice[] {
   const stepCount = floatWindows.from.length;
   const slices: StepSlice[] = [];
   let from = 0;

@@ -47,9 +47,9 @@ export class Planner {
   readonly #invariance = new StepInvariance();
   readonly #statisticsSelectors: ReadonlySet<VectorSelector<number>>;
 
-  constructor(settings: PlanSettings, statisticsOnly: ReadonlySet<VectorSelector<number>>) {
+  constructor(settings: PlanSettings, statisticsSelectors: ReadonlySet<VectorSelector<number>>) {
     this.settings = settings;
-    this.#statisticsSelectors = statisticsOnly;
+    this.#statisticsSelectors = statisticsSelectors;
   }
 
   /** The node that gives `expr` at every step of `grid`. What does not depend on the step is evaluated at one step only. */

@@ -60,7 +60,7 @@ export class CatalogAlarm {
     await this.arm();
   }
 
-  /** What fails here leaves memory in doubt, and ends the object. Where the step that failed is noted, the next one goes on at once with the others. */
+  /** Where the step that failed is noted, the object that is rebuilt goes on at once with the others; whether this one ends is its owner's to say. */
   async #goingOn(body: () => Promise<void>): Promise<void> {
     try {
       await body();

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import { messageOf, pauseEndMs, pauseMs, RETRY_MAX_MS, type PauseFailure } from '../runtime/retry-pause.ts';
+import { shortened, pauseEndMs, pauseMs, RETRY_MAX_MS, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 
 /** A step that fails again so soon fails still, whatever has succeeded on the way back to where it fails. */
@@ -95,7 +95,7 @@ export class StepFailures {
     const before = this.#rows.get(step);
     const nowMs = this.#clock.nowMs();
     const isSame = before !== undefined && (before.is_over === 0 || nowMs - before.failed_ms < SAME_WITHIN_MS);
-    const row: StepRow = { step, times: (before?.times ?? 0) + 1, in_row: (isSame ? before.in_row : 0) + 1, failed_ms: nowMs, message: messageOf(textOf(error)), is_over: 0 };
+    const row: StepRow = { step, times: (before?.times ?? 0) + 1, in_row: (isSame ? before.in_row : 0) + 1, failed_ms: nowMs, message: shortened(textOf(error)), is_over: 0 };
     try {
       this.#sql.run('INSERT OR REPLACE INTO step_failure (step, times, in_row, failed_ms, message, is_over) VALUES (?, ?, ?, ?, ?, 0)', step, row.times, row.in_row, nowMs, row.message);
     } catch {

@@ -48,7 +48,7 @@ export class RetryPause {
   }
 
   failed({ message }: PortFailure): void {
-    this.#message = messageOf(message);
+    this.#message = shortened(message);
     this.#untilMs = this.#clock.nowMs() + pauseMs(++this.#failures);
   }
 }
@@ -64,7 +64,7 @@ export function pauseEndMs(untilMs: number, nowMs: number): number {
 }
 
 /** Of a message that is longer than anybody reads, the beginning is kept: it may be somebody else's. */
-export function messageOf(text: string): string {
+export function shortened(text: string): string {
   const { failureMessageCharactersMax } = LIMITS;
   return text.length <= failureMessageCharactersMax ? text : `${text.slice(0, failureMessageCharactersMax)}…`;
 }

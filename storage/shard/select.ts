@@ -40,7 +40,7 @@ export function selectPage(sources: SelectSources, request: SelectShardRequest, 
     const bytes = pageBytesOf(parts);
     if (page.bytes + bytes > limits.selectPageBytesMax) {
       if (page.seriesCount > 0) return { status: 'page', page: page.finish(), more: true };
-      return { status: 'refused', limit: false, isTooLarge: true, message: tooLarge(index.metricNameOf(ref), bytes, limits.selectPageBytesMax) };
+      return { status: 'refused', limit: false, message: tooLarge(index.metricNameOf(ref), bytes, limits.selectPageBytesMax) };
     }
     for (const part of parts) sampleCount += part.to - part.from;
     if (sampleCount > request.samplesMax) {

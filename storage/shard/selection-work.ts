@@ -11,7 +11,7 @@ export interface SelectionRefused {
 
 /**
  * Counts what finding series by matchers takes, before it is done: a shard does nothing else meanwhile, nor can it tell how long it has been at
- * it, since its clock stands still. One for each call of the shard. Throws a limit error.
+ * it, since its clock stands still. One for each call of a shard, and for each reading of the archive by a Worker. Throws a limit error.
  */
 export class SelectionWork {
   #seen = 0;

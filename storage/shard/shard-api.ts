@@ -83,8 +83,8 @@ export interface SelectShardRequest {
 
 export type SelectShardAnswer =
   | { readonly status: 'page'; readonly page: ArrayBuffer; readonly more: boolean }
-  /** `limit`: for samplesMax. `isTooLarge`: one series alone, for selectPageBytesMax. */
-  | { readonly status: 'refused'; readonly message: string; readonly limit: boolean; readonly isTooLarge?: boolean };
+  /** Of a bound that the message names; `limit`: samplesMax. */
+  | { readonly status: 'refused'; readonly message: string; readonly limit: boolean };
 
 /** A whole query, for a shard that holds all series of its tenant. */
 export interface EvaluateShardRequest {
