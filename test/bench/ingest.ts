@@ -6,7 +6,7 @@ import { type Peer, type RunningPeer, findPeers } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { PrometheusApi } from './prometheus-api.ts';
 import type { Measure, PeerRuns, Report, Run } from './report.ts';
-import { COUNTED_METRIC, type Shape, podShape } from './shapes.ts';
+import { COUNTED_METRIC, POD_ROUTES, type Shape, podShape } from './shapes.ts';
 import { percentile } from './statistics.ts';
 
 const SERIES_PER_POD = 100;
@@ -126,15 +126,15 @@ function ofOtlp(run: Run): Run {
   };
 }
 
-/** Counts the series at the newest scrape, and all samples of one metric. The two say what is missing, or nothing. */
+/** Counts the series at the newest scrape, a route at a time, so that no server's bound on the series of a query is met, and all samples of one metric. Says what is missing, or nothing. */
 async function findLoss(server: RunningPeer, shape: Shape): Promise<string | undefined> {
   const api = new PrometheusApi(server.baseUrl);
   const timeMs = shape.firstScrapeMs + (shape.scrapeCount - 1) * shape.scrapeIntervalMs + 1_000;
   const rangeSeconds = (shape.scrapeCount * shape.scrapeIntervalMs) / 1000;
-  const countedSeries = shape.series.filter((series) => series.labels.some(([, value]) => value === COUNTED_METRIC)).length;
+  const countOf = (value: string) => shape.series.filter(({ labels }) => labels.some((label) => label[1] === value)).length;
   const expectations: readonly (readonly [expression: string, expected: number])[] = [
-    ['count({job="kubernetes-pods"})', shape.series.length],
-    [`sum(count_over_time(${COUNTED_METRIC}[${rangeSeconds}s]))`, countedSeries * shape.scrapeCount],
+    ...POD_ROUTES.map((route) => [`count({job="kubernetes-pods",route="${route}"})`, countOf(route)] as const),
+    [`sum(count_over_time(${COUNTED_METRIC}[${rangeSeconds}s]))`, countOf(COUNTED_METRIC) * shape.scrapeCount],
   ];
   try {
     for (const [expression, expected] of expectations) {

@@ -50,7 +50,7 @@ const POD_METRICS: readonly (readonly [metric: string, kind: SeriesKind])[] = [
   ['http_server_requests_under_1s_total', 'bucket'],
   ['http_server_requests_finished_total', 'bucket'],
 ];
-const POD_ROUTES = ['/api/v2/orders', '/api/v2/customers', '/api/v2/inventory', '/internal/health'];
+export const POD_ROUTES = ['/api/v2/orders', '/api/v2/customers', '/api/v2/inventory', '/internal/health'];
 /** The metric that is asked for afterwards to see that every sample arrived. */
 export const COUNTED_METRIC = 'http_server_requests_total';
 
