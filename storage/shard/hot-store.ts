@@ -171,7 +171,7 @@ export class HotStore {
   /** Some samples of one series within a range (Unix ms, both inclusive), at most `samplesMax`; the page says where the next one begins. */
   readSeries(ref: number, startMs: number, endMs: number, samplesMax: number): SeriesPage {
     const page = readSeries({ segments: this.#segments, head: this.#head }, ref, startMs, endMs, samplesMax);
-    this.#fence();
+    this.confirmCurrent();
     return page;
   }
 
@@ -185,9 +185,9 @@ export class HotStore {
     return this.#segments.floorMs;
   }
 
-  /** Throws when storage no longer holds just what this instance wrote. For answers from a memory beside the store. */
+  /** Throws when storage no longer holds just what this instance wrote: the last thing that every read does, answers from a memory beside the store too. */
   confirmCurrent(): void {
-    this.#fence();
+    if (!isCurrent(this.#sql, this.#wal, this.#segments)) throw new Error('this instance of the shard has been replaced: ask again');
   }
 
   /** What was accepted behind a cursor, in the order of commit; see change-feed.ts. */
@@ -196,7 +196,7 @@ export class HotStore {
     const refs = selectors.length === 0 ? undefined : this.#series.index.selectAny(selectors);
     const sources = { sql: this.#sql, wal: this.#wal, index: this.#series.index };
     const answer = readChanges(sources, cursor, Math.min(rowsMax, CHANGES_ROWS_MAX), refs && ((ref) => refs.has(ref)));
-    this.#fence();
+    this.confirmCurrent();
     return answer;
   }
 
@@ -208,7 +208,7 @@ export class HotStore {
   /** The cursors between which the change feed reaches: a new consumer begins anywhere from `oldest` to `newest`. */
   changeCursors(): { readonly oldest: number; readonly newest: number } {
     const cursors = { oldest: oldestCursor({ sql: this.#sql, wal: this.#wal }), newest: this.#wal.lastSequence };
-    this.#fence();
+    this.confirmCurrent();
     return cursors;
   }
 
@@ -399,17 +399,18 @@ export class HotStore {
     const { sampleCount } = taken;
     const hasExemplars = this.#exemplars.hasStaged;
     if (sampleCount === 0 && added.length === 0 && !hasExemplars) return this.#deltas.noteCommitted();
-    const rows = taken.rows(this.#limits.sqlRowBytesMax);
+    const rows = sampleCount === 0 ? [] : taken.rows(this.#limits.sqlRowBytesMax);
     this.#upkeep.sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
     const encoded = rows.map(encodeWalRow);
-    // Commit point of the batches in the rows: the one row alone, or the transaction of several rows, or with the series and exemplars that
+    // Commit point of the batches: their one row alone, or the transaction of several rows, or of none, with the series and exemplars that
     // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
     // all of them, and their senders, who may not have the answers, send them again.
     if (added.length === 0 && !hasExemplars && encoded.length === 1 && this.#head.count > 0) this.#wal.append(encoded[0]!);
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
-        if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
+        if (encoded.length === 0) this.#renew();
+        else if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
         for (const row of encoded) this.#wal.append(row);
         if (hasExemplars) this.#exemplars.write();
       });
@@ -421,19 +422,20 @@ export class HotStore {
     this.#deltas.noteCommitted();
   }
 
+  /** Inside the transaction of a commit without samples: no row of the log tells other instances of it, nor this one of theirs. */
+  #renew(): void {
+    this.confirmCurrent();
+    this.#segments.renew();
+  }
+
   #localHasher(): SeriesHasher {
     return (this.#hasher ??= localHasher(this.#sql, this.#random));
   }
 
   /** An answer that has been read, once the fence is passed. */
   #fenced<T>(answer: T): T {
-    this.#fence();
+    this.confirmCurrent();
     return answer;
-  }
-
-  /** The last thing every read does: see Wal.agreesWith. */
-  #fence(): void {
-    if (!isCurrent(this.#sql, this.#wal, this.#segments)) throw new Error('this instance of the shard has been replaced: ask again');
   }
 }
 

@@ -37,7 +37,12 @@ export class MaintenanceAlarm {
     const dueMs = Math.min(this.#store.nextDueMs() ?? Infinity, this.#flusher?.nextDueMs() ?? Infinity);
     if (dueMs === Infinity || dueMs >= this.#setForMs) return;
     this.#setForMs = dueMs;
-    await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs()));
+    try {
+      await this.#alarm.setNoLaterThan(Math.max(dueMs, this.#clock.nowMs()));
+    } catch (error) {
+      this.#setForMs = Infinity;
+      throw error;
+    }
   }
 
   /** One step of maintenance; what remains due rings again at once, so that requests get their turn in between. */

@@ -40,7 +40,7 @@ export class MergeInSteps {
     const before = this.#stored.length;
     const outcome = this.#advance();
     // Ids that are given must be known as such: after a crash they are taken until the rows are gone.
-    if (outcome.status !== 'done' && this.#stored.length > before) segments.become({ live: segments.live, floorMs: segments.floorMs });
+    if (outcome.status !== 'done' && this.#stored.length > before) segments.renew();
     return outcome;
   }
 

@@ -25,7 +25,8 @@ export interface SenderParts {
 
 /** A sending that is under way; one that has been given up goes on, and nobody looks at how it ends. */
 interface Sending {
-  readonly sinceMs: number;
+  /** When it began, or the queue took something last (Unix ms). */
+  sinceMs: number;
   readonly done: Promise<void>;
 }
 
@@ -45,8 +46,8 @@ export class QueueSender {
   /** In a row. */
   #failures = 0;
   #notBeforeMs = -Infinity;
-  /** The alarm is known to ring no later than this. */
-  #armedForMs = Infinity;
+  /** The alarm is known to ring in time. */
+  #isArmed = false;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -72,16 +73,21 @@ export class QueueSender {
   async arm(): Promise<void> {
     const { alarm, clock, limits } = this.#parts;
     const dueMs = this.#sending !== undefined ? this.#sending.sinceMs + limits.queueTimeoutMs : Math.max(clock.nowMs() + limits.queueDelayMs, this.#notBeforeMs);
-    if (this.#armedForMs !== Infinity || (this.#sending === undefined && this.lag === 0)) return;
-    this.#armedForMs = dueMs;
-    await alarm.setNoLaterThan(dueMs);
+    if (this.#isArmed || (this.#sending === undefined && this.lag === 0)) return;
+    this.#isArmed = true;
+    try {
+      await alarm.setNoLaterThan(dueMs);
+    } catch (error) {
+      this.#isArmed = false;
+      throw error;
+    }
   }
 
   /** Begins to send what is there. The alarm may ring for other reasons, or twice. */
   async ring(): Promise<void> {
     const { clock, limits } = this.#parts;
     const nowMs = clock.nowMs();
-    this.#armedForMs = Infinity;
+    this.#isArmed = false;
     if (this.#sending !== undefined && nowMs >= this.#sending.sinceMs + limits.queueTimeoutMs) {
       this.#sending = undefined;
       this.#noteFailure();
@@ -97,7 +103,7 @@ export class QueueSender {
     const { limits } = this.#parts;
     for (let reads = 0; reads < limits.queueReadsPerRing && this.lag > 0; reads++) {
       const { messages, cursor, isResync } = this.#read();
-      const areTaken = await this.#sendAll(messages);
+      const areTaken = await this.#sendAll(messages, sending);
       if (this.#sending !== sending) return;
       if (!areTaken) {
         this.#noteFailure();
@@ -108,12 +114,12 @@ export class QueueSender {
       this.#moveTo(cursor);
     }
     this.#sending = undefined;
-    this.#armedForMs = Infinity;
+    this.#isArmed = false;
     await this.arm();
   }
 
-  async #sendAll(messages: Iterable<string>): Promise<boolean> {
-    const { queue, limits } = this.#parts;
+  async #sendAll(messages: Iterable<string>, sending: Sending): Promise<boolean> {
+    const { queue, clock, limits } = this.#parts;
     for (const group of groups(messages, limits)) {
       try {
         await queue.sendBatch(group);
@@ -121,6 +127,7 @@ export class QueueSender {
         // It is away or full. Nothing is lost: the place stays, and lag and failures can be seen.
         return false;
       }
+      sending.sinceMs = clock.nowMs();
       this.counters.queue_messages_total += group.length;
     }
     return true;

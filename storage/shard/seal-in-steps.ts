@@ -53,7 +53,7 @@ export class SealInSteps {
     if (rows.length > 0) this.#stored.push(...segments.insert(rows, this.#stored[0]?.seal));
     if (this.#seal.isDone) return this.#stored;
     // Ids that are given must be known as such: after a crash they are taken until the rows are gone.
-    if (rows.length > 0) segments.become({ live: segments.live, floorMs: segments.floorMs });
+    if (rows.length > 0) segments.renew();
     return undefined;
   }
 }

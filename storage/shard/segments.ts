@@ -161,6 +161,14 @@ export class Segments {
     this.#take(state);
   }
 
+  /**
+   * The same state under a new number, inside the caller's transaction: ids that were given are known as such after a crash, and an instance that
+   * has been replaced finds out.
+   */
+  renew(): void {
+    this.become(this.#state);
+  }
+
   /** Deletes the stored rows that are neither live nor held, inside the caller's transaction. */
   sweep(isHeld: (segment: number) => boolean): void {
     const live = new Set(this.#state.live.map((info) => info.segment));

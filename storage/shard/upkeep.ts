@@ -202,10 +202,11 @@ export class Upkeep {
     this.#transaction(() => {
       series.writeWithout((ref) => isAlive[ref] === 1);
       sql.run('UPDATE shard_state SET refs_since_sequence = ? WHERE id = 1', wal.lastSequence);
-      segments.become({ live: segments.live, floorMs: segments.floorMs });
+      segments.renew();
     });
-    // They go by the index as it was, of which there may be no room for two.
+    // They go by the index as it was, of which there may be no room for two; the merge is begun anew.
     this.#merge = undefined;
+    this.#mayMerge = true;
     this.sealer.forget();
     series.reread();
     for (let ref = 0; ref < refLimit; ref++) if (isAlive[ref] === 0) head.forgetSeries(ref);

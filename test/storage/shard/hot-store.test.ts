@@ -183,6 +183,18 @@ describe('limits', () => {
     }
   });
 
+  test('batches of which no sample is stored leave no rows in the log, however many come', () => {
+    const { store, sql, reopened } = open(limitsWith({ walSlotsMax: 3, walRingSlots: 0 }));
+    store.prune(100);
+    for (let i = 0; i < 20; i++) write(store, [{ labels: named('late', { i: String(i) }), samples: [[i, i]], exemplars: [[200, i, UP]] }]);
+    expect(sql.all('SELECT slot FROM wal')).toEqual([]);
+    write(store, one(200, 1));
+    for (const each of [store, reopened()]) {
+      expect(each.stats().gauges).toMatchObject({ series: 21, log_entries: 1, wal_rows: 1 });
+      expect(each.selectExemplars({ ...EVERYTHING, selectors: [[]] }).series.length).toBe(20);
+    }
+  });
+
   test('a log of noise in one series, or with timestamps of its own for each, is sealed into rows that storage takes', { timeout: 120_000 }, () => {
     const random = new SeededRandom(1);
     const noise = (): number => random.uint32() * 2 ** -40 + random.uint32();
@@ -249,6 +261,7 @@ describe('the fence', () => {
   };
   const writes: Record<string, (store: HotStore) => unknown> = {
     'a batch': (store) => write(store, one(2, 2)),
+    'exemplars and a new series': (store) => write(store, [{ labels: DOWN, samples: [], exemplars: [[2, 2, UP]] }]),
     'a seal': (store) => store.seal(),
     'a seal and a batch': (store) => (store.seal(), write(store, one(2, 2))),
   };
@@ -267,6 +280,7 @@ describe('the fence', () => {
   const changes: Record<string, (store: HotStore, timeMs: number) => unknown> = {
     'a batch': (store, timeMs) => write(store, one(timeMs, timeMs)),
     'a new series': (store, timeMs) => write(store, one(timeMs, timeMs, DOWN)),
+    'a new series without samples': (store) => write(store, [{ labels: named('empty'), samples: [] }]),
     'a seal': (store) => store.seal(),
     'a seal and a batch': (store, timeMs) => (store.seal(), write(store, one(timeMs, timeMs))),
     'a snapshot': (store) => store.createSnapshot(),

@@ -74,6 +74,15 @@ test('no polling: a lone sample costs one ring to be sealed and one to expire, a
   expect(world.clock.nowMs()).toBe(lastMs + RETENTION_MS + 1);
 });
 
+test('an alarm that could not be set is set with the next write', async () => {
+  const world = await create();
+  world.alarm.isAway = true;
+  await expect(put(world)).rejects.toThrow('no alarm');
+  world.alarm.isAway = false;
+  await put(world);
+  expect(world.alarm.setForMs).toBe(START_MS + 2 * HOUR_MS);
+});
+
 describe('a ring', () => {
   test('that comes early does nothing but set the next', async () => {
     const world = await create();

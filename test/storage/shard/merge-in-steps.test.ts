@@ -138,6 +138,26 @@ describe.each(Array.from({ length: STEPS - 1 }, (_, i) => i + 1))('behind step %
   });
 });
 
+test('series that a deleted snapshot leaves without samples end the merge under way, and it is begun anew', () => {
+  const world = open();
+  write(world.store, Array.from({ length: SERIES }, (_, i) => ({ labels: named('gone', { i: String(i) }), samples: [[-1, i]] as const })));
+  const snapshot = world.store.createSnapshot();
+  world.store.prune(0);
+  for (let run = 0; run < RUNS; run++) {
+    write(world.store, series(run));
+    world.store.seal();
+  }
+  for (let step = 1; step < STEPS; step++) world.store.maintain();
+  const before = dump(world.store);
+  world.store.deleteSnapshot(snapshot);
+  world.store.maintain();
+  expect(world.store.stats().counters).toMatchObject({ series_removed_total: SERIES, merges_total: 0 });
+  maintainToTheEnd(world);
+  expect(merges(world)).toBe(1);
+  expect(dump(world.store)).toEqual(before);
+  expectNothingLeftOver(world);
+});
+
 test('a row that cannot be read ends the merge that comes to it, and stays; other runs are merged', () => {
   const world = mergeable();
   const before = dump(world.store);

@@ -159,6 +159,33 @@ test('a queue that never answers is given up, and what it says later counts for 
   expect(received(world)).toEqual([1, 2, 1, 2, 3]);
 });
 
+test('a queue that takes its time is not given up as long as it takes what comes', async () => {
+  const world = open();
+  world.queue.mode = 'hangs';
+  await put(world, ...upTo(6));
+  await ring(world);
+  for (let calls = 1; calls <= 3; calls++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(world.queue.calls).toBe(calls);
+    world.clock.advance(LIMITS.queueTimeoutMs - 1);
+    await world.sender.ring();
+    world.queue.release();
+  }
+  await world.sender.idle();
+  expect(received(world)).toEqual(upTo(6));
+  expect(world.sender.counters.queue_failures_total).toBe(0);
+});
+
+test('an alarm that could not be set is set with the next write', async () => {
+  const world = open();
+  world.alarm.isAway = true;
+  await expect(put(world, 1)).rejects.toThrow('no alarm');
+  world.alarm.isAway = false;
+  await put(world, 2);
+  await ringUntilQuiet(world);
+  expect(received(world)).toEqual([1, 2]);
+});
+
 test('the next instance goes on where the queue has taken everything', async () => {
   const world = open();
   await put(world, ...upTo(4));
