@@ -6,7 +6,7 @@ import { METADATA_TABLE } from '../catalog/metadata-table.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
@@ -61,9 +61,10 @@ export class MetadataSnapshots {
   }
 
   nextDueMs(): number | undefined {
+    const { clock, limits: { metadataTableIntervalMs } } = this.#options;
     const { changes, archivedChanges, takenMs, plan } = this.#state();
     if (plan === undefined && changes === archivedChanges) return undefined;
-    const dueMs = plan === undefined ? (takenMs ?? -Infinity) + this.#options.limits.metadataTableIntervalMs : -Infinity;
+    const dueMs = plan === undefined && takenMs !== null ? waitEndMs(takenMs + metadataTableIntervalMs, metadataTableIntervalMs, clock.nowMs()) : -Infinity;
     return Math.max(dueMs, this.#pause.untilMs);
   }
 

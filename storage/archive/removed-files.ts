@@ -1,7 +1,7 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
@@ -40,7 +40,7 @@ export class RemovedFiles {
 
   nextDueMs(): number | undefined {
     const { tables, removed, clock, limits } = this.#options;
-    return tables.all().some(([name]) => removed.has(name)) ? Math.max(this.#nextCheckMs > clock.nowMs() + limits.archiveRemovedCheckMs ? -Infinity : this.#nextCheckMs, this.#pause.untilMs) : undefined;
+    return tables.all().some(([name]) => removed.has(name)) ? Math.max(waitEndMs(this.#nextCheckMs, limits.archiveRemovedCheckMs, clock.nowMs()), this.#pause.untilMs) : undefined;
   }
 
   async step(): Promise<void> {

@@ -5,6 +5,7 @@ import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
+import { waitEndMs } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
@@ -60,9 +61,10 @@ export class TombstoneExecutor {
   }
 
   nextDueMs(): number | undefined {
-    const { tombstones } = this.#options;
+    const { tombstones, clock } = this.#options;
     if (tombstones.pending().length === 0) return undefined;
-    return Math.max(tombstones.unclean(1).length > 0 ? -Infinity : this.#nextFinishMs, this.#pause.untilMs);
+    const dueMs = tombstones.unclean(1).length > 0 ? -Infinity : waitEndMs(this.#nextFinishMs, FINISH_CHECK_MS, clock.nowMs());
+    return Math.max(dueMs, this.#pause.untilMs);
   }
 
   async step(): Promise<void> {

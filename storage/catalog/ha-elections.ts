@@ -38,10 +38,10 @@ export class HaElections {
   claim({ cluster, replica }: ClaimReplicaRequest, nowMs: number): ClaimReplicaAnswer {
     const lease = this.#leases.get(cluster);
     this.#fence(cluster, lease?.replica);
+    if (lease !== undefined) this.#shorten(lease, nowMs);
     if (lease !== undefined && lease.replica !== replica && nowMs < lease.untilMs) return this.#answer(lease, nowMs, false);
     if (lease?.replica === replica) {
-      // A clock that went back must not shorten what was promised.
-      lease.untilMs = Math.max(lease.untilMs, nowMs + this.#leaseMs);
+      lease.untilMs = nowMs + this.#leaseMs;
       return this.#answer(lease, nowMs, true);
     }
     const refusal = lease === undefined ? this.#refusal(cluster, replica, nowMs) : undefined;
@@ -56,6 +56,11 @@ export class HaElections {
 
   get #leaseMs(): number {
     return this.#limits.haFailoverMs + this.#limits.haRenewMs;
+  }
+
+  /** One that is longer than any is of before the clock was set back: whatever was promised of it is over when a whole lease is. */
+  #shorten(lease: Lease, nowMs: number): void {
+    lease.untilMs = Math.min(lease.untilMs, nowMs + this.#leaseMs);
   }
 
   /** An instance that has been replaced may still be asked; the one behind it may have elected somebody else. */
@@ -73,8 +78,9 @@ export class HaElections {
     const { labelValueBytesMax, haClustersMax, haForgetMs } = this.#limits;
     if (cluster.length > labelValueBytesMax || replica.length > labelValueBytesMax) return `the name of a cluster or replica is longer than labelValueBytesMax (${labelValueBytesMax})`;
     if (this.#leases.size < haClustersMax) return undefined;
-    for (const [known, { untilMs }] of this.#leases) {
-      if (nowMs - untilMs < haForgetMs) continue;
+    for (const [known, lease] of this.#leases) {
+      this.#shorten(lease, nowMs);
+      if (nowMs - lease.untilMs < haForgetMs) continue;
       this.#sql.run('DELETE FROM ha_elected WHERE cluster = ?', known);
       this.#leases.delete(known);
     }

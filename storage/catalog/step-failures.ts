@@ -1,5 +1,5 @@
-import type { Clock } from '../runtime/clock.ts';
-import { shortened, pauseEndMs, pauseMs, RETRY_MAX_MS, type PauseFailure } from '../runtime/retry-pause.ts';
+import { waitEndMs, type Clock } from '../runtime/clock.ts';
+import { shortened, pauseMs, RETRY_MAX_MS, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 
 /** A step that fails again so soon fails still, whatever has succeeded on the way back to where it fails. */
@@ -88,7 +88,7 @@ export class StepFailures {
   }
 
   #retryAtMs({ failed_ms: failedMs, in_row: inRow }: StepRow): number {
-    return pauseEndMs(failedMs + pauseMs(inRow), this.#clock.nowMs());
+    return waitEndMs(failedMs + pauseMs(inRow), RETRY_MAX_MS, this.#clock.nowMs());
   }
 
   #noted(step: string, error: unknown): unknown {

@@ -15,6 +15,14 @@ export function lastsStill(untilMs: number, forMs: number, nowMs: number): boole
   return untilMs > nowMs && untilMs - nowMs <= forMs;
 }
 
+/**
+ * When a wait of at most `forMsMax` ends that was to end at `untilMs`: at once (-Infinity) where that is further away, since the clock has been
+ * set back meanwhile. Times are Unix ms.
+ */
+export function waitEndMs(untilMs: number, forMsMax: number, nowMs: number): number {
+  return untilMs - nowMs > forMsMax ? -Infinity : untilMs;
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   elapsedMs: () => performance.now(),

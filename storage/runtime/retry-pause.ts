@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { waitEndMs, type Clock } from './clock.ts';
 import { LIMITS } from './limits.ts';
 import type { PortFailure } from './port-failure.ts';
 
@@ -30,7 +30,7 @@ export class RetryPause {
 
   /** Unix milliseconds; in the past when nothing has failed, or when the clock has gone back so far that no pause ends there. */
   get untilMs(): number {
-    return pauseEndMs(this.#untilMs, this.#clock.nowMs());
+    return waitEndMs(this.#untilMs, RETRY_MAX_MS, this.#clock.nowMs());
   }
 
   get isOver(): boolean {
@@ -56,11 +56,6 @@ export class RetryPause {
 /** How long to wait behind so many failures in a row. */
 export function pauseMs(failures: number): number {
   return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (failures - 1));
-}
-
-/** Both Unix milliseconds; -Infinity where the clock has gone back so far that no pause ends there. */
-export function pauseEndMs(untilMs: number, nowMs: number): number {
-  return untilMs > nowMs + RETRY_MAX_MS ? -Infinity : untilMs;
 }
 
 /** Of a message that is longer than anybody reads, the beginning is kept: it may be somebody else's. */

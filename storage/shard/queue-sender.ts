@@ -1,5 +1,5 @@
 import type { Alarm } from '../runtime/alarm.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { MessageQueue } from '../runtime/queue.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -72,8 +72,9 @@ export class QueueSender {
   /** Sees to it that the alarm rings when there is something to send, or to be given up. After every write, and on waking. */
   async arm(): Promise<void> {
     const { alarm, clock, limits } = this.#parts;
-    const dueMs = this.#sending !== undefined ? this.#sending.sinceMs + limits.queueTimeoutMs : Math.max(clock.nowMs() + limits.queueDelayMs, this.#notBeforeMs);
     if (this.#isArmed || (this.#sending === undefined && this.lag === 0)) return;
+    const nowMs = clock.nowMs();
+    const dueMs = this.#sending === undefined ? Math.max(nowMs + limits.queueDelayMs, this.#retryMs) : Math.max(nowMs, this.#timeoutMs(this.#sending));
     this.#isArmed = true;
     try {
       await alarm.setNoLaterThan(dueMs);
@@ -85,18 +86,29 @@ export class QueueSender {
 
   /** Begins to send what is there. The alarm may ring for other reasons, or twice. */
   async ring(): Promise<void> {
-    const { clock, limits } = this.#parts;
-    const nowMs = clock.nowMs();
+    const nowMs = this.#parts.clock.nowMs();
     this.#isArmed = false;
-    if (this.#sending !== undefined && nowMs >= this.#sending.sinceMs + limits.queueTimeoutMs) {
+    if (this.#sending !== undefined && nowMs >= this.#timeoutMs(this.#sending)) {
       this.#sending = undefined;
       this.#noteFailure();
     }
-    if (this.#sending === undefined && nowMs >= this.#notBeforeMs && this.lag > 0) {
+    if (this.#sending === undefined && nowMs >= this.#retryMs && this.lag > 0) {
       const sending: Sending = { sinceMs: nowMs, done: Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken) };
       this.#sending = sending;
     }
     await this.arm();
+  }
+
+  /** When the next sending may begin (Unix ms). */
+  get #retryMs(): number {
+    const { clock, limits } = this.#parts;
+    return waitEndMs(this.#notBeforeMs, limits.queueBackoffMsMax, clock.nowMs());
+  }
+
+  /** When one that is under way is given up (Unix ms). */
+  #timeoutMs({ sinceMs }: Sending): number {
+    const { clock, limits: { queueTimeoutMs } } = this.#parts;
+    return waitEndMs(sinceMs + queueTimeoutMs, queueTimeoutMs, clock.nowMs());
   }
 
   async #send(sending: Sending): Promise<void> {

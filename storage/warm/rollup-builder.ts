@@ -10,6 +10,7 @@ import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
+import { waitEndMs } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
@@ -48,7 +49,7 @@ export class RollupBuilder {
   readonly #limits: RollupLimits;
   /** Has directories of files, which the next plan may be of too. */
   #encoder: RollupEncoder | undefined;
-  /** Nothing is begun before (Unix ms). */
+  /** Nothing is begun before (Unix ms): see `#waitEndMs`. */
   #waitUntilMs = -Infinity;
 
   constructor(options: RollupBuilderOptions) {
@@ -71,7 +72,7 @@ export class RollupBuilder {
   nextDueMs(): number | undefined {
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
-    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs, this.#waitUntilMs);
+    return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs, this.#waitEndMs);
   }
 
   begun(): UpkeepStatus['begun'] {
@@ -98,7 +99,7 @@ export class RollupBuilder {
     const known = this.#plans.plan();
     try {
       if (known === undefined) {
-        if (this.#options.clock.nowMs() >= this.#waitUntilMs) this.#begin();
+        if (this.#options.clock.nowMs() >= this.#waitEndMs) this.#begin();
       } else if (!known.isEncoded) await this.#writeNext(known.plan);
       else this.#finish(known.plan);
       // A plan that was only begun says nothing of whether it can be carried out.
@@ -109,6 +110,11 @@ export class RollupBuilder {
       this.#pause.failed(error);
       if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
     }
+  }
+
+  get #waitEndMs(): number {
+    const { clock, limits } = this.#options;
+    return waitEndMs(this.#waitUntilMs, limits.rollupSettleMs, clock.nowMs());
   }
 
   #begin(): void {

@@ -1,4 +1,5 @@
 import type { RollupTable } from '../catalog/rollup-tables.ts';
+import { waitEndMs } from '../runtime/clock.ts';
 
 /** The newest of a shard's files that have something of a day's buckets. */
 export interface DaySource {
@@ -72,10 +73,10 @@ const DAY_MS = 86_400_000;
 export function planRollup(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): RollupWork | undefined {
   for (const table of tables) {
     const missing = missingDays(state, table, nowMs, limits);
-    const first = missing.find((source) => dueMs(source, limits) <= nowMs && isArchived(source, state, limits));
+    const first = missing.find((source) => dueMs(source, nowMs, limits) <= nowMs && isArchived(source, state, limits));
     if (first === undefined) continue;
     const partition = table.partitionOf(first.day);
-    const days = missing.filter((source) => source.shard === first.shard && table.partitionOf(source.day) === partition && dueMs(source, limits) <= nowMs && isArchived(source, state, limits));
+    const days = missing.filter((source) => source.shard === first.shard && table.partitionOf(source.day) === partition && dueMs(source, nowMs, limits) <= nowMs && isArchived(source, state, limits));
     return { table: table.name, shard: first.shard, partition, days: days.slice(0, limits.rollupDaysMax).map(({ day, newestFile }) => ({ day, throughFile: newestFile })) };
   }
   return undefined;
@@ -85,7 +86,7 @@ export function planRollup(state: RollupState, tables: readonly WantedTable[], n
 export function rollupDueMs(state: RollupState, tables: readonly WantedTable[], nowMs: number, limits: RollupLimits): number | undefined {
   let soonestMs = Infinity;
   for (const table of tables) {
-    for (const source of missingDays(state, table, nowMs, limits)) if (isArchived(source, state, limits)) soonestMs = Math.min(soonestMs, dueMs(source, limits));
+    for (const source of missingDays(state, table, nowMs, limits)) if (isArchived(source, state, limits)) soonestMs = Math.min(soonestMs, dueMs(source, nowMs, limits));
   }
   return soonestMs === Infinity ? undefined : soonestMs;
 }
@@ -100,6 +101,6 @@ function isArchived({ shard, day }: DaySource, { archivedUntilMs }: RollupState,
   return (archivedUntilMs.get(shard) ?? -Infinity) >= (day + 1) * DAY_MS + archiveWindowMs;
 }
 
-function dueMs({ changedMs }: DaySource, { rollupSettleMs }: RollupLimits): number {
-  return changedMs + rollupSettleMs;
+function dueMs({ changedMs }: DaySource, nowMs: number, { rollupSettleMs }: RollupLimits): number {
+  return waitEndMs(changedMs + rollupSettleMs, rollupSettleMs, nowMs);
 }

@@ -79,6 +79,18 @@ describe('one isolate', () => {
     expect(setup.claims).toBeLessThanOrEqual(60_000 / LIMITS.haRenewMs + 3);
   });
 
+  test("fails over a lease after the catalog's clock, which was a day ahead, was set back, not sooner", async () => {
+    const setup = new Setup(2);
+    setup.shards.nowMs += 86_400_000;
+    await setup.send('a');
+    setup.shards.nowMs -= 86_400_000;
+    expect(await setup.send('b', { isolate: 1 })).toBe(false);
+    setup.pass(LIMITS.haFailoverMs + LIMITS.haRenewMs - 1);
+    expect(await setup.send('b', { isolate: 1 })).toBe(false);
+    setup.pass(2);
+    expect(await setup.send('b', { isolate: 1 })).toBe(true);
+  });
+
   test('clusters and tenants are apart', async () => {
     const setup = new Setup();
     expect(await setup.send('a', { cluster: 'x' })).toBe(true);

@@ -105,6 +105,17 @@ describe('the table of metadata', () => {
     expect((await world.objects.list('')).objects).toHaveLength(2);
   });
 
+  test('is written again by a clock that was a year ahead and has been set back', async () => {
+    const world = new World();
+    world.metadata.note([counter('a_total')], NOON);
+    world.clock.advance(365 * 24 * HOUR_MS);
+    await settle(world.open(), world.clock);
+    world.clock.advance(-365 * 24 * HOUR_MS);
+    world.metadata.note([counter('b_total')], NOON);
+    await settle(world.open(), world.clock);
+    expect((await world.rows()).map(({ metric, taken }) => [metric, taken])).toEqual([['a_total', new Date(NOON)], ['b_total', new Date(NOON)]]);
+  });
+
   test('is an Iceberg table of one snapshot’s rows, whatever came before', async () => {
     const world = new World();
     const tables = new ArchiveTables({ sql: world.database, store: world.objects, clock: world.clock, random: new SeededRandom(3), limits: world.limits, prefix: 't/archive', baseUri: 's3://b' });

@@ -176,6 +176,24 @@ test('a queue that takes its time is not given up as long as it takes what comes
   expect(world.sender.counters.queue_failures_total).toBe(0);
 });
 
+test.each(['hangs', 'fails'] as const)('a queue that %s is tried again soon, also where the clock has been set back', async (mode) => {
+  const world = open();
+  world.queue.mode = mode;
+  await put(world, 1);
+  await ring(world);
+  await new Promise((resolve) => setImmediate(resolve));
+  world.clock.advance(-365 * 86_400_000);
+  world.queue.mode = 'takes';
+  await world.sender.ring();
+  await world.sender.idle();
+  for (let rings = 0; rings < 3; rings++) {
+    world.clock.advance(LIMITS.queueDelayMs);
+    await world.sender.ring();
+    await world.sender.idle();
+  }
+  expect(received(world)).toEqual([1]);
+});
+
 test('an alarm that could not be set is set with the next write', async () => {
   const world = open();
   world.alarm.isAway = true;

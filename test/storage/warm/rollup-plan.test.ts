@@ -54,6 +54,8 @@ test('not while samples of it come', () => {
   expect(planOf({ sources: [source(2, 1, '1/0', nowMs - 14 * 60_000)], nowMs })).toEqual([undefined, nowMs + 60_000]);
   expect(planOf({ sources: [source(2, 1, '1/0', nowMs - 15 * 60_000)], nowMs })[0]).toBe('1/0: 2@1');
   expect(planOf({ sources: [source(2, 1, '1/0', nowMs), source(3)], nowMs })[0]).toBe('1/0: 3@1');
+  // That have come by a clock that was ahead.
+  expect(planOf({ sources: [source(2, 1, '1/0', nowMs + 365 * DAY_MS)], nowMs })).toEqual(['1/0: 2@1', -Infinity]);
 });
 
 test('not what is too old to be kept, or of which samples have left', () => {
