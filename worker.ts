@@ -21,6 +21,7 @@ import type { Catalog } from './storage/catalog/catalog-object.ts';
 import { r2ObjectReader } from './storage/object-reader.ts';
 import { r2ObjectStore, type ObjectStore } from './storage/object-store.ts';
 import { CacheBudget } from './storage/runtime/cache-budget.ts';
+import { REMAKE_NS_PER_BYTE } from './storage/runtime/cache-costs.ts';
 import { readConfig, type Variables } from './storage/runtime/config.ts';
 import { systemClock } from './storage/runtime/clock.ts';
 import { systemFetch } from './storage/runtime/fetch.ts';
@@ -83,13 +84,13 @@ function appOf(env: Env): Hono {
 
 /** The archive of a tenant: what an isolate remembers of its files is shared by all tenants. */
 function openArchive(store: ObjectStore, policyOf: PolicyOfTenant, caches: CacheBudget): OpenArchive {
-  const cache: ReaderCache = caches.lru('archive_tails', LIMITS.archiveTailCacheBytesMax);
+  const cache: ReaderCache = caches.lru('archive_tails', REMAKE_NS_PER_BYTE.tails, LIMITS.archiveTailCacheBytesMax);
   return (files, tenant) => new TenantArchive({ store, cache, limits: LIMITS, files, leaversOf: leaversBy(retentionOf(policyOf(tenant)), systemClock) });
 }
 
 /** Its roll-ups, likewise. */
 function openWarm(store: ObjectStore, policyOf: PolicyOfTenant, caches: CacheBudget): OpenWarm {
-  const cache = caches.lru<string, RollupFileReader>('rollup_tails', LIMITS.rollupTailCacheBytesMax);
+  const cache = caches.lru<string, RollupFileReader>('rollup_tails', REMAKE_NS_PER_BYTE.tails, LIMITS.rollupTailCacheBytesMax);
   return (asks, tenant) => {
     const policy = policyOf(tenant);
     const keptOf: WarmArchiveOptions['keptOf'] = (table, selector) => keptDays(policy, table, selector, systemClock.nowMs());

@@ -56,11 +56,6 @@ export class ByteArena {
     return position & (CHUNK_EIGHTS - 1);
   }
 
-  /** Lets all pieces go; the memory is for the next ones. */
-  clear(): void {
-    this.#used = 0;
-  }
-
   /** Lets all pieces go, and the memory. */
   empty(): void {
     this.#used = this.#doubles.length = this.#words.length = this.#bytes.length = 0;

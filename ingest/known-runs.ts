@@ -95,13 +95,7 @@ export class KnownRuns {
     return this.#runs[run * RUN_WORDS]!;
   }
 
-  /** Forgets everything, and so must the arena. */
-  clear(): void {
-    this.#count = this.#bytes = 0;
-    this.#buckets.fill(0);
-  }
-
-  /** The same, and lets go of the memory. */
+  /** Forgets everything and lets go of the memory, and so must the arena. */
   empty(): void {
     this.#count = this.#bytes = 0;
     this.#runs = new Uint32Array(0);

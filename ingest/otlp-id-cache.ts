@@ -1,6 +1,7 @@
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import { must } from '../storage/runtime/assert.ts';
 import { ownShare, type CacheBudget, type CacheShare } from '../storage/runtime/cache-budget.ts';
+import { REMAKE_NS_PER_BYTE } from '../storage/runtime/cache-costs.ts';
 import { ByteArena, NOT_KEPT } from './byte-arena.ts';
 import { KnownRuns, UNKNOWN } from './known-runs.ts';
 
@@ -71,7 +72,7 @@ export class OtlpIdCache {
 
   constructor(bytesMax: number, windowMs: number, caches?: CacheBudget) {
     this.#windowMs = windowMs;
-    this.#share = caches?.open('otlp', () => this.#empty(), bytesMax) ?? ownShare(bytesMax);
+    this.#share = caches?.open('otlp', REMAKE_NS_PER_BYTE.otlp, () => this.#empty(), bytesMax) ?? ownShare(bytesMax);
     this.#arena = new ByteArena(this.#share);
     this.#runs = new KnownRuns(this.#arena, this.#share, bytesMax * BYTES_SHARE);
   }
@@ -224,7 +225,7 @@ export class OtlpIdCache {
 
   /** Never within a request. */
   #nextWindow(nowMs: number): void {
-    if (this.#isFull && this.#usedCount * 2 < this.#count) this.#clear();
+    if ((this.#isFull || this.#share.isWanted) && this.#usedCount * 2 < this.#count) this.#giveUp();
     this.#windowStartMs = nowMs;
     this.#isFull = false;
     this.#usedCount = 0;
@@ -232,16 +233,12 @@ export class OtlpIdCache {
     this.#mark = (this.#mark % MARK_MAX) + 1;
   }
 
-  #clear(): void {
-    this.#count = 1;
-    this.#buckets.fill(0);
-    this.#runs.clear();
-    this.#arena.clear();
-    this.#previous = START;
-    this.#entries[NEXT_AT] = START;
+  #giveUp(): void {
+    this.#empty();
+    this.#share.give(this.#share.bytes);
   }
 
-  /** The same, and lets go of the memory. */
+  /** Lets go of everything, memory too. */
   #empty(): void {
     this.#count = 1;
     this.#entries = this.idWords = new Uint32Array(ENTRY_WORDS);

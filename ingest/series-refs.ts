@@ -1,6 +1,7 @@
 import { grown } from '../proto/grown.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import { ownShare, type CacheBudget, type CacheShare } from '../storage/runtime/cache-budget.ts';
+import { REMAKE_NS_PER_BYTE } from '../storage/runtime/cache-costs.ts';
 import { BY_ID, type OneFloatEach, type SeriesNames } from '../storage/shard/ref-message.ts';
 import { mixedWith } from '../storage/shard/ref-space.ts';
 import { REFUSED_REF } from '../storage/shard/resolve-series.ts';
@@ -47,7 +48,7 @@ export class SeriesRefs {
   /** `name` is the share's among `caches`. */
   constructor(entriesMax: number, name = '', caches?: CacheBudget) {
     this.#entriesMax = entriesMax;
-    this.#share = caches?.open(name, () => this.#empty()) ?? ownShare();
+    this.#share = caches?.open(name, REMAKE_NS_PER_BYTE.refs, () => this.#empty()) ?? ownShare();
   }
 
   /** Those of one of a tenant's shards. */

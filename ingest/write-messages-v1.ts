@@ -5,6 +5,7 @@ import { WireReader } from '../proto/wire-reader.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import type { CacheBudget, CacheShare } from '../storage/runtime/cache-budget.ts';
+import { REMAKE_NS_PER_BYTE } from '../storage/runtime/cache-costs.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LabelledSeries } from './labelled-series.ts';
 import { QuickIds } from './quick-ids.ts';
@@ -35,7 +36,7 @@ export class WriteMessagesV1 implements WriteMessages {
     this.#limits = limits;
     this.#entriesMax = limits.writeEntriesMax;
     this.columns = new WriteRequestColumns(this.#entriesMax);
-    this.#share = caches.open('remote_write_1', () => this.#series.empty());
+    this.#share = caches.open('remote_write_1', REMAKE_NS_PER_BYTE.remoteWrite1, () => this.#series.empty());
     this.#series = new LabelledSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, this.#share);
     this.#quick = new QuickIds(limits.labelsPerSeriesMax);
   }

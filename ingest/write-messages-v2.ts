@@ -6,6 +6,7 @@ import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../storage
 import { familyOfSeries, type MetadataEntry } from '../storage/model/metadata.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
 import type { CacheBudget, CacheShare } from '../storage/runtime/cache-budget.ts';
+import { REMAKE_NS_PER_BYTE } from '../storage/runtime/cache-costs.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { KnownRequests, type KnownRequest } from './known-requests.ts';
@@ -59,7 +60,7 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#labelLimits = limits;
     this.#clock = clock;
     this.columns = new RequestColumns(limits.writeEntriesMax);
-    this.#share = caches.open('remote_write_2', () => this.#empty());
+    this.#share = caches.open('remote_write_2', REMAKE_NS_PER_BYTE.remoteWrite2, () => this.#empty());
     this.#symbols = new SymbolNumbers(limits.symbolCacheEntriesMax, limits.symbolCacheBytesMax, this.#share);
     this.#series = new NumberedSeries(limits.seriesIdCacheEntriesMax, limits.seriesLinkBytesMax, limits.labelsPerSeriesMax, this.#share);
     this.#quick = new QuickIds(limits.labelsPerSeriesMax);

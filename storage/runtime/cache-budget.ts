@@ -18,6 +18,10 @@ const LARGER_TIMES = 2;
  * it has more than twice as much as the one without room, and for a while nobody, it included, may grow beyond half of what it had: what is free
  * is for those who have least. So those in use come to hold about the same, and then stay. It is done no more often than that while is long, however
  * many find no room: filling a cache again takes as much CPU as dozens of requests of its series that are known.
+ *
+ * How much a cache has is measured against what its bytes spare: one whose bytes cost ten times as much to make again has as much as another
+ * with ten times its bytes. So the cheapest go first, and none that is in use is left without any. What a cache has and nobody asks for it
+ * gives up itself, once others want room (`isWanted`).
  */
 export class CacheBudget {
   readonly #limits: CacheLimits;
@@ -27,9 +31,11 @@ export class CacheBudget {
   #bytes = 0;
   /** Of those that have found no room since the last look, the smallest. */
   #lacking: CacheShare | undefined;
-  /** Until then (Unix ms) none may grow beyond so many bytes: the largest one has been emptied for others. */
+  /** When one has found no room last (Unix ms). */
+  #lackedMs = -Infinity;
+  /** Until then (Unix ms) none may grow beyond so much: the largest one has been emptied for others. */
   #levelUntilMs = -Infinity;
-  #levelBytes = 0;
+  #level = 0;
 
   constructor(limits: CacheLimits, clock: Clock, counters: Counters) {
     this.#limits = limits;
@@ -42,9 +48,17 @@ export class CacheBudget {
     return this.#bytes;
   }
 
-  /** A cache's share. `empty` lets go of everything, between requests; what was taken counts as given back then. */
-  open(name: string, empty: () => void, bytesMax = Infinity): CacheShare {
-    const share = new CacheShare(name, empty, bytesMax, this);
+  /** Whether one has found no room of late. */
+  get isShort(): boolean {
+    return this.#clock.nowMs() - this.#lackedMs < this.#limits.workerCacheIdleMs;
+  }
+
+  /**
+   * A cache's share. `remakeNsPerByte`: what it takes to find out again what it knows, CPU for each of its bytes (ingest/MEMORY.md). `empty` lets
+   * go of everything, between requests; what was taken counts as given back then.
+   */
+  open(name: string, remakeNsPerByte: number, empty: () => void, bytesMax = Infinity): CacheShare {
+    const share = new CacheShare(name, remakeNsPerByte, empty, bytesMax, this);
     this.#shares.push(share);
     this.#counters.measure('varve_cache_bytes', { cache: name }, () => share.bytes);
     for (const reason of ['unused', 'largest']) this.#counters.declare('varve_cache_evictions_total', { cache: name, reason });
@@ -53,20 +67,21 @@ export class CacheBudget {
   }
 
   /** A cache of entries that each say how many bytes they are, of which those used longest ago make room. */
-  lru<Key, Value>(name: string, bytesMax: number): LruCache<Key, Value> {
-    const cache: LruCache<Key, Value> = new LruCache(bytesMax, this.open(name, () => cache.clear()));
+  lru<Key, Value>(name: string, remakeNsPerByte: number, bytesMax: number): LruCache<Key, Value> {
+    const cache: LruCache<Key, Value> = new LruCache(bytesMax, this.open(name, remakeNsPerByte, () => cache.clear()));
     return cache;
   }
 
   /** For shares alone. */
   take(share: CacheShare, bytes: number, copiedBytes: number): boolean {
-    if (this.#levelUntilMs !== -Infinity && share.bytes + bytes > this.#levelBytes) {
+    if (this.#levelUntilMs !== -Infinity && share.levelOf(share.bytes + bytes) > this.#level) {
       if (this.#clock.nowMs() < this.#levelUntilMs) return false;
       this.#levelUntilMs = -Infinity;
     }
     if (this.#bytes + bytes + copiedBytes > this.#limits.workerCacheBytesMax) {
       share.wantedBytes = bytes + copiedBytes;
-      if (this.#lacking === undefined || share.bytes < this.#lacking.bytes) this.#lacking = share;
+      if (this.#lacking === undefined || share.level < this.#lacking.level) this.#lacking = share;
+      this.#lackedMs = this.#clock.nowMs();
       return false;
     }
     this.#bytes += bytes;
@@ -102,9 +117,9 @@ export class CacheBudget {
       if (this.#bytes + lacking.wantedBytes <= workerCacheBytesMax) return;
     }
     if (nowMs < this.#levelUntilMs) return;
-    const largest = others.reduce<CacheShare>((most, share) => (share.bytes > most.bytes ? share : most), lacking);
-    if (largest.bytes <= lacking.bytes * LARGER_TIMES + lacking.wantedBytes) return;
-    this.#levelBytes = largest.bytes / LARGER_TIMES;
+    const largest = others.reduce<CacheShare>((most, share) => (share.level > most.level ? share : most), lacking);
+    if (largest.level <= lacking.levelOf(lacking.bytes * LARGER_TIMES + lacking.wantedBytes)) return;
+    this.#level = largest.level / LARGER_TIMES;
     this.#levelUntilMs = nowMs + workerCacheIdleMs;
     this.#empty(largest, 'largest');
   }
@@ -118,6 +133,7 @@ export class CacheBudget {
 /** What one cache takes. */
 export class CacheShare {
   readonly name: string;
+  readonly #remakeNsPerByte: number;
   readonly #empty: () => void;
   readonly #bytesMax: number;
   readonly #budget: CacheBudget | undefined;
@@ -127,11 +143,26 @@ export class CacheShare {
   usedMs = -Infinity;
   wantedBytes = 0;
 
-  constructor(name: string, empty: () => void, bytesMax: number, budget: CacheBudget | undefined) {
+  constructor(name: string, remakeNsPerByte: number, empty: () => void, bytesMax: number, budget: CacheBudget | undefined) {
     this.name = name;
+    this.#remakeNsPerByte = remakeNsPerByte;
     this.#empty = empty;
     this.#bytesMax = bytesMax;
     this.#budget = budget;
+  }
+
+  /** How much it has, to be compared with others: what its bytes spare counts. */
+  get level(): number {
+    return this.levelOf(this.bytes);
+  }
+
+  levelOf(bytes: number): number {
+    return bytes / this.#remakeNsPerByte;
+  }
+
+  /** Whether others want room: what is not used any more had better be given up. */
+  get isWanted(): boolean {
+    return this.#budget?.isShort === true;
   }
 
   /** Begins a request, in which the cache will be used. Nobody uses it now, nor any other one: any may be emptied here, and nowhere else. */
@@ -168,5 +199,5 @@ export class CacheShare {
 
 /** The share of a cache that has no others beside it. */
 export function ownShare(bytesMax = Infinity): CacheShare {
-  return new CacheShare('', () => {}, bytesMax, undefined);
+  return new CacheShare('', 1, () => {}, bytesMax, undefined);
 }

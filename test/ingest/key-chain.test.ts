@@ -297,7 +297,7 @@ describe('memory', () => {
   }
 
   test('is counted as it grows, up to the bound, and given back', () => {
-    const share = budgetOf(2 ** 30).open('chain', () => chain.chain.empty());
+    const share = budgetOf(2 ** 30).open('chain', 1, () => chain.chain.empty());
     const chain = new Chain({ entriesMax: 5000, middleWordsMax: 100_000, share });
     const initial = [chain.chain.entries.length, chain.chain.middles.length] as const;
     for (let round = 0; round < 2; round++) {
@@ -318,7 +318,7 @@ describe('memory', () => {
     { room: -1, entries: 1023 },
   ])('grows where there is room for what is copied too: $entries entries', ({ room, entries }) => {
     const bytes = (1024 * ENTRY_WORDS + 2048) * 4;
-    const chain = new Chain({ entriesMax: 2047, share: budgetOf(bytes + 1024 * ENTRY_WORDS * 4 + room).open('chain', () => {}) });
+    const chain = new Chain({ entriesMax: 2047, share: budgetOf(bytes + 1024 * ENTRY_WORDS * 4 + room).open('chain', 1, () => {}) });
     expect(fill(chain, 3000)).toBe(entries);
   });
 
@@ -326,7 +326,7 @@ describe('memory', () => {
     const middle = Array.from({ length: 1000 }, (_, i) => i);
     const linked = (middleWordsMax: number, bytes: number): number => {
       const budget = budgetOf(bytes);
-      const chain = new Chain({ middleWordsMax, share: budget.open('chain', () => {}) });
+      const chain = new Chain({ middleWordsMax, share: budget.open('chain', 1, () => {}) });
       const entries = chain.addAll(LETTERS);
       const count = entries.filter((entry) => chain.link(entry, 1, middle)).length;
       for (const entry of entries.slice(0, count)) expect(chain.linkOf(entry)!.middle).toEqual(middle);

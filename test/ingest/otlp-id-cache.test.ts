@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { UNKNOWN } from '../../ingest/known-runs.ts';
 import { OtlpIdCache } from '../../ingest/otlp-id-cache.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
+import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
+import { FixedClock } from '../fakes/fixed-clock.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { liveBytes } from '../fakes/live-bytes.ts';
 
@@ -160,6 +163,29 @@ test('when it is full and less than half of it is in use, it starts empty, and w
   // Now they are gone: empty, filled, known.
   expect(ask(cache, now, { nowMs: 3 * WINDOW_MS })).toBe(0);
   expect(ask(cache, now, { nowMs: 3 * WINDOW_MS + 1 })).toBe(3000);
+});
+
+test('what is in use less than half is given up when others want room', () => {
+  const clock = new FixedClock(0);
+  const caches = new CacheBudget({ workerCacheBytesMax: 700 * KIB, workerCacheIdleMs: WINDOW_MS * 2 }, clock, new Counters());
+  const cache = new OtlpIdCache(10 * 1024 * KIB, WINDOW_MS, caches);
+  const other = caches.open('other', 1, () => undefined);
+  const all = points(4000);
+  const askAt = (nowMs: number, count: number): number => {
+    clock.advance(nowMs - clock.nowMs());
+    return ask(cache, all.slice(0, count), { nowMs });
+  };
+  askAt(0, 4000);
+  // Nobody wants room: it knows all of them however long they do not come.
+  for (let window = 1; window < 5; window++) expect(askAt(window * WINDOW_MS, 1000)).toBe(1000);
+  const bytes = caches.bytes;
+  expect(other.take(700 * KIB)).toBe(false);
+  expect(askAt(5 * WINDOW_MS, 3000)).toBe(0);
+  expect(askAt(5 * WINDOW_MS + 1, 3000)).toBe(3000);
+  // They are in use, all of them.
+  expect(other.take(700 * KIB)).toBe(false);
+  expect(askAt(6 * WINDOW_MS, 3000)).toBe(3000);
+  expect(caches.bytes).toBeLessThanOrEqual(bytes);
 });
 
 test('marks of use outlast 255 windows', () => {

@@ -187,7 +187,7 @@ describe('in the budget of all caches', () => {
     const tenant = shardsOf(1);
     const series = range(0, 2000);
     learn(refs.of(tenant, 0), series, series);
-    const other = budget.open('other', () => {});
+    const other = budget.open('other', 1, () => {});
     /** The other one's next request, behind one that has found no room. */
     const wanting = (): void => {
       other.take(budget.bytes + COPIED_BYTES);

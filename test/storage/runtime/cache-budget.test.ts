@@ -14,9 +14,10 @@ class Isolate {
   readonly caches: Readonly<Record<string, CacheShare>>;
   readonly emptied: string[] = [];
 
-  constructor(bytesMax: number, names = ['a', 'b', 'c']) {
+  /** `costs`: ns per byte; 1 unless given. */
+  constructor(bytesMax: number, names = ['a', 'b', 'c'], costs: Readonly<Record<string, number>> = {}) {
     this.budget = new CacheBudget({ workerCacheBytesMax: bytesMax, workerCacheIdleMs: IDLE_MS }, this.clock, this.counters);
-    this.caches = Object.fromEntries(names.map((name) => [name, this.budget.open(name, () => void this.emptied.push(name))]));
+    this.caches = Object.fromEntries(names.map((name) => [name, this.budget.open(name, costs[name] ?? 1, () => void this.emptied.push(name))]));
   }
 
   /** A request that wants its cache to hold so many bytes, a byte at a time as far as there is room. Answers how many it holds then. */
@@ -154,6 +155,50 @@ test('nobody is emptied for one who has half as much, nor more often than once i
   expect(other.emptied).toHaveLength(1);
 });
 
+test('a byte that costs more to make again counts for less: the cheapest makes room, and has some left', () => {
+  const isolate = new Isolate(100, ['cheap', 'dear'], { cheap: 1, dear: 4 });
+  isolate.request('cheap', 60);
+  isolate.request('dear', 100);
+  expect([isolate.request('dear', 100), isolate.emptied]).toEqual([100, ['cheap']]);
+  // It is the dear one's turn only when it has more than twice four times as much, and then the cheap one gets a share.
+  isolate.clock.advance(IDLE_MS);
+  isolate.request('cheap', 60);
+  isolate.request('dear', 100);
+  expect([isolate.request('cheap', 60), isolate.emptied]).toEqual([12, ['cheap', 'dear']]);
+  expect(isolate.request('dear', 100)).toBe(50);
+  for (let i = 0; i < 20; i++) {
+    isolate.clock.advance(IDLE_MS);
+    for (const name of ['cheap', 'dear']) isolate.request(name, 60);
+  }
+  expect(isolate.bytes()).toEqual([40, 60]);
+  expect(isolate.emptied).toHaveLength(3);
+});
+
+test('of several without room the one that has least for what its bytes cost is first', () => {
+  const isolate = new Isolate(100, ['large', 'cheap', 'dear'], { dear: 10 });
+  isolate.request('large', 80);
+  isolate.request('cheap', 5);
+  isolate.request('dear', 15);
+  expect(['cheap', 'dear'].map((name) => isolate.caches[name]!.take(1))).toEqual([false, false]);
+  isolate.caches['large']!.begin();
+  expect(['cheap', 'dear'].map((cache) => isolate.value('varve_cache_requests_without_room_total', { cache }))).toEqual([0, 1]);
+});
+
+test('a cache knows whether others have found no room of late', () => {
+  const isolate = new Isolate(100);
+  isolate.request('a', 100);
+  expect(isolate.caches['a']!.isWanted).toBe(false);
+  isolate.request('a', 101);
+  expect(isolate.caches['a']!.isWanted).toBe(true);
+  isolate.clock.advance(IDLE_MS);
+  expect([isolate.caches['a']!.isWanted, ownShare().isWanted]).toEqual([false, false]);
+  isolate.request('b', 1);
+  isolate.clock.advance(IDLE_MS - 1);
+  expect(isolate.caches['a']!.isWanted).toBe(true);
+  isolate.clock.advance(1);
+  expect(isolate.caches['a']!.isWanted).toBe(false);
+});
+
 test('one that is alone is never emptied for its own sake', () => {
   const isolate = new Isolate(100);
   for (let i = 0; i < 5; i++) {
@@ -165,7 +210,7 @@ test('one that is alone is never emptied for its own sake', () => {
 test('a bound of its own is nobody’s lack of room', () => {
   const isolate = new Isolate(100);
   isolate.request('a', 90);
-  const own = isolate.budget.open('own', () => {}, 5);
+  const own = isolate.budget.open('own', 1, () => {}, 5);
   expect([own.take(5), own.take(1)]).toEqual([true, false]);
   isolate.request('b', 0);
   expect(isolate.emptied).toEqual([]);
@@ -175,7 +220,7 @@ test('a bound of its own is nobody’s lack of room', () => {
 describe('an LRU cache in it', () => {
   test('makes room itself before it keeps less', () => {
     const isolate = new Isolate(100);
-    const tails = isolate.budget.lru<string, number>('tails', 50);
+    const tails = isolate.budget.lru<string, number>('tails', 1, 50);
     for (let i = 0; i < 10; i++) tails.set(`f${i}`, i, 10);
     expect(isolate.budget.bytes).toBe(50);
     isolate.request('a', 100);
@@ -189,7 +234,7 @@ describe('an LRU cache in it', () => {
 
   test('that finds no room at all keeps nothing, and says so', () => {
     const isolate = new Isolate(100);
-    const tails = isolate.budget.lru<string, number>('tails', 50);
+    const tails = isolate.budget.lru<string, number>('tails', 1, 50);
     isolate.request('a', 100);
     tails.set('f', 1, 10);
     expect([tails.get('f'), tails.weight]).toEqual([undefined, 0]);
@@ -201,7 +246,10 @@ describe('an LRU cache in it', () => {
 test('whoever wants however much: the sum is what the shares hold and within the bound, and in the end nobody in use has much less than another', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = new SeededRandom(seed);
-    const isolate = new Isolate(1000, ['a', 'b', 'c', 'd', 'e']);
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const costs = names.map(() => random.pick([1, 1, 3, 10]));
+    const isolate = new Isolate(1000, names, Object.fromEntries(names.map((name, i) => [name, costs[i]!])));
+    const levels = (): number[] => isolate.bytes().map((bytes, i) => bytes / costs[i]!);
     const wanted = isolate.bytes().map(() => random.below(900));
     for (let round = 0; round < 200; round++) {
       isolate.clock.advance(IDLE_MS / 10);
@@ -209,8 +257,8 @@ test('whoever wants however much: the sum is what the shares hold and within the
       expect(isolate.budget.bytes).toBe(isolate.bytes().reduce((sum, bytes) => sum + bytes));
       expect(isolate.budget.bytes).toBeLessThanOrEqual(1000);
     }
-    const lacking = isolate.bytes().filter((bytes, i) => bytes < wanted[i]!);
-    if (lacking.length > 0) expect(Math.max(...isolate.bytes()), `seed ${seed}`).toBeLessThanOrEqual(Math.min(...lacking) * 2 + 1);
+    const lacking = levels().filter((_, i) => isolate.bytes()[i]! < wanted[i]!);
+    if (lacking.length > 0) expect(Math.max(...levels()), `seed ${seed}`).toBeLessThanOrEqual(Math.min(...lacking) * 2 + 1);
     // Once that is so, it stays.
     const evictions = isolate.emptied.length;
     for (let round = 0; round < 100; round++) {
