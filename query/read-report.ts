@@ -1,4 +1,4 @@
-import type { ArchiveWatch } from '../storage/archive/archive-watch.ts';
+import { FoundEntries, type ArchiveWatch } from '../storage/archive/archive-watch.ts';
 import { failingOnMissing } from '../storage/archive/missing-object.ts';
 
 /** Who is told what a select reads of the tiers that are files. */
@@ -33,8 +33,9 @@ export class ReadReport implements TiersWatch {
 
   constructor(allowsPartial: boolean) {
     this.allowsPartial = allowsPartial;
-    this.cold = new TierReport(allowsPartial);
-    this.warm = new TierReport(allowsPartial);
+    const entries = new FoundEntries();
+    this.cold = new TierReport(allowsPartial, entries);
+    this.warm = new TierReport(allowsPartial, entries);
   }
 
   /** One call of a shard was answered. */
@@ -91,14 +92,16 @@ export class ReadReport implements TiersWatch {
 /** What was read of a tier that is files. */
 export class TierReport implements ArchiveWatch {
   readonly allowsPartial: boolean;
+  readonly entries: FoundEntries;
   readonly #opened = new Set<string>();
   readonly #missing = new Map<string, string>();
   #requests = 0;
   #bytes = 0;
   #samples = 0;
 
-  constructor(allowsPartial: boolean) {
+  constructor(allowsPartial: boolean, entries: FoundEntries) {
     this.allowsPartial = allowsPartial;
+    this.entries = entries;
   }
 
   opened(key: string): void {

@@ -2,13 +2,12 @@ import { Hono, type Context } from 'hono';
 import { DecodeError } from '../proto/decode-error.ts';
 import { decodeReadRequest, readFrames, ReadResponseWriter, type ReadQuery, type ReadRequest, type ReadSeries } from '../proto/remote-read.ts';
 import { snappyEncode, snappyJsDecoder } from '../proto/snappy.ts';
-import type { RawSeries } from '../promql/series-source.ts';
+import type { RawSeries, SeriesSource } from '../promql/series-source.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { RegexAllowance } from '../storage/model/regex.ts';
 import { writeStale } from '../storage/model/sample.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
 import { TIME_MS_MAX } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
@@ -39,7 +38,8 @@ async function read(services: TenantServices, context: Context): Promise<Respons
   }
   const shards = await openTenant(services, context);
   const { signal } = context.req.raw;
-  return responseType === 'samples' ? samplesAnswer(shards, queries, signal) : streamedAnswer(shards, queries, signal);
+  const source = new HotSource(shards, LIMITS.querySamplesMax);
+  return responseType === 'samples' ? samplesAnswer(source, queries, signal) : streamedAnswer(source, queries, signal);
 }
 
 function decodeRequest(body: Uint8Array): ReadRequest {
@@ -65,11 +65,11 @@ function checkMatcher({ name, type, value }: Matcher, regexes: RegexAllowance): 
 }
 
 /** All samples in one message, which stands in memory: bounded, and the streamed form is not. */
-async function samplesAnswer(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
+async function samplesAnswer(source: SeriesSource, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
   const response = new ReadResponseWriter();
   let sampleCount = 0;
   const counted = async function* (query: ReadQuery): AsyncGenerator<ReadSeries> {
-    for await (const series of select(shards, query, signal)) {
+    for await (const series of select(source, query, signal)) {
       sampleCount += series.timestampsMs.length;
       if (sampleCount > LIMITS.remoteReadSamplesMax) {
         throw new VarveError('limit', `exceeded sample limit (remoteReadSamplesMax is ${LIMITS.remoteReadSamplesMax}); ask for less, or accept STREAMED_XOR_CHUNKS`);
@@ -84,8 +84,8 @@ async function samplesAnswer(shards: TenantShards, queries: readonly ReadQuery[]
 }
 
 /** Frames leave as they are made, and no more are made than the client takes. What fails before the first one is a proper error. */
-async function streamedAnswer(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
-  const frames = allFrames(shards, queries, signal);
+async function streamedAnswer(source: SeriesSource, queries: readonly ReadQuery[], signal: AbortSignal): Promise<Response> {
+  const frames = allFrames(source, queries, signal);
   let next = await frames.next();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -102,12 +102,11 @@ async function streamedAnswer(shards: TenantShards, queries: readonly ReadQuery[
   return new Response(body, { headers: { 'content-type': 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse' } });
 }
 
-async function* allFrames(shards: TenantShards, queries: readonly ReadQuery[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  for (const [index, query] of queries.entries()) yield* readFrames(select(shards, query, signal), index, LIMITS.remoteReadFrameBytesTarget);
+async function* allFrames(source: SeriesSource, queries: readonly ReadQuery[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const [index, query] of queries.entries()) yield* readFrames(select(source, query, signal), index, LIMITS.remoteReadFrameBytesTarget);
 }
 
-async function* select(shards: TenantShards, { matchers, startMs, endMs }: ReadQuery, signal: AbortSignal): AsyncGenerator<ReadSeries> {
-  const source = new HotSource(shards, LIMITS.querySamplesMax);
+async function* select(source: SeriesSource, { matchers, startMs, endMs }: ReadQuery, signal: AbortSignal): AsyncGenerator<ReadSeries> {
   // Clients send the least and the greatest int64 for "all time".
   const range = { startMs: Math.max(startMs, -TIME_MS_MAX), endMs: Math.min(endMs, TIME_MS_MAX) };
   for await (const series of source.select({ matchers, ...range }, signal)) yield withBits(series);

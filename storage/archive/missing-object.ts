@@ -21,6 +21,7 @@ export function failingOnMissing(watch: ArchiveWatch): ArchiveWatch {
   return {
     allowsPartial: watch.allowsPartial,
     failsOnMissing: true,
+    entries: watch.entries,
     opened: (key) => watch.opened(key),
     fetched: (bytes) => watch.fetched(bytes),
     read: (sampleCount) => watch.read(sampleCount),

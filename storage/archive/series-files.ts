@@ -78,13 +78,12 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
     this.#names = new PartNames(options.rows, matchers.length > 0);
   }
 
-  /** Series of some files by a key of their labels, in no order. */
+  /** Series of some files by a key of their labels, in no order. They count with what the watch's query has found before. */
   async find(files: readonly ArchivedFile[], { table, selectors, startMs, endMs }: SeriesQuery, watch: ArchiveWatch): Promise<Map<string, FoundSeries<Reader>>> {
     const work = new SelectionWork();
     const tests = selectors.map((matchers) => new SeriesTest([...matchers, ...this.#matchers], work));
     const wanted = files.filter((file) => file.minTimeMs <= endMs && file.maxTimeMs >= startMs && tests.some((test) => test.mayMatchFile(file)));
     const { archiveQueryEntriesMax } = this.#options.limits;
-    let entryCount = 0;
     const matching = async (file: ArchivedFile): Promise<FoundEntry<Reader>[]> => {
       const entries: FoundEntry<Reader>[] = [];
       const reader = await this.#open(file, watch);
@@ -94,7 +93,7 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
         if (entry.minTimeMs > endMs || entry.maxTimeMs < startMs || !tests.some((test) => test.matches(entry.labels)) || hasLeft?.(entry.labels) === true) continue;
         const deleted = deletions?.rangesOf(entry.labels, entry.minTimeMs, entry.maxTimeMs) ?? [];
         if (coversAll(deleted, entry.minTimeMs, entry.maxTimeMs)) continue;
-        if (++entryCount > archiveQueryEntriesMax) throw tooMuch(`more than ${archiveQueryEntriesMax} series of files match`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
+        if (++watch.entries.count > archiveQueryEntriesMax) throw tooMuch(`its selectors match more than ${archiveQueryEntriesMax} series of files`, 'archiveQueryEntriesMax', archiveQueryEntriesMax);
         entries.push({ file, reader, entry, deleted });
       }
       return entries;

@@ -12,7 +12,7 @@ import type { RunSource } from '../shard/sample-run.ts';
 import type { SeriesExemplars } from '../shard/select-exemplars.ts';
 import { selectArchivedExemplars, type ArchivedExemplarsRequest } from './archived-exemplars.ts';
 import { PartNames, tooManySamples, tooMuch } from './archive-reading.ts';
-import { UNWATCHED } from './archive-watch.ts';
+import { unwatched } from './archive-watch.ts';
 import { stretchesOutside, type DeletedRange } from './deleted-samples.ts';
 import { withFreshFiles } from './missing-object.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
@@ -82,7 +82,7 @@ export class TenantArchive {
   }
 
   /** Exemplars of the series that any of the selectors matches, out of files, by series in label order, oldest first, each once. */
-  async exemplars(request: ArchivedExemplarsRequest, watch = UNWATCHED): Promise<SeriesExemplars[]> {
+  async exemplars(request: ArchivedExemplarsRequest, watch = unwatched()): Promise<SeriesExemplars[]> {
     const selectors = request.selectors.map((matchers) => [...matchers, ...this.#matchers]);
     return withFreshFiles(watch, async (once) => {
       const plan = await this.plan(request.startMs, request.endMs, 'exemplars');
@@ -127,7 +127,7 @@ export class TenantArchive {
    * Matching series of some files, in label order, with their samples from `startMs` to `endMs`; at most `samplesMax` in all. A file that
    * cannot be read fails it, or is missing from the answer where the watch takes that.
    */
-  async *select(files: readonly ArchivedFile[], { matchers, startMs, endMs, samplesMax }: ArchiveSelect, watch = UNWATCHED): AsyncGenerator<ArchivedSeries> {
+  async *select(files: readonly ArchivedFile[], { matchers, startMs, endMs, samplesMax }: ArchiveSelect, watch = unwatched()): AsyncGenerator<ArchivedSeries> {
     const found = await this.#series.find(files, { table: 'samples', selectors: [matchers], startMs, endMs }, watch);
     let samples = 0;
     for await (const { labels, rows } of this.#series.read(found.values(), (reader, entries, onFetch) => reader.read(entries, onFetch), watch)) {
@@ -141,7 +141,7 @@ export class TenantArchive {
   }
 
   /** Labels of the series of some files that any of the selectors matches, none meaning all, and that may have samples in the range; in no order. */
-  async labels(files: readonly ArchivedFile[], { selectors, startMs, endMs }: ArchiveLabels, watch = UNWATCHED): Promise<Labels[]> {
+  async labels(files: readonly ArchivedFile[], { selectors, startMs, endMs }: ArchiveLabels, watch = unwatched()): Promise<Labels[]> {
     const found = await this.#series.find(files, { table: 'samples', selectors: selectors.length === 0 ? [[]] : selectors, startMs, endMs }, watch);
     return Array.from(found.values(), ({ labels }) => labels);
   }

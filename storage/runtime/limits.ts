@@ -276,7 +276,10 @@ export const LIMITS = {
   retentionMsMax: 1000 * 365 * 24 * HOUR_MS,
   /** Files that one query may look at: a year of a tenant with a file an hour. */
   archiveFilesPerQueryMax: 10_000,
-  /** Series of files (a series that is in ten files counts ten times) that one query may find: about 300 bytes each. */
+  /**
+   * Series of files (a series that is in ten files counts ten times) that one query may find, its selectors together: about 300 bytes each while
+   * they are read. A series' day in a file is hundreds of samples, so `querySamplesMax` mostly ends a query before.
+   */
   archiveQueryEntriesMax: 100_000,
   /** Rows of files that are in memory at a time: 16 bytes each, and as many again where pages hold others too. */
   archiveReadRowsTarget: 256 * KIB,

@@ -1,5 +1,5 @@
 import { tooMuch } from '../archive/archive-reading.ts';
-import { UNWATCHED, type ArchiveWatch } from '../archive/archive-watch.ts';
+import { unwatched, type ArchiveWatch } from '../archive/archive-watch.ts';
 import { SeriesFiles, type SeriesReadLimits } from '../archive/series-files.ts';
 import type { LeaversOf } from '../archive/series-retention.ts';
 import type { ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest } from '../catalog/archive-api.ts';
@@ -129,7 +129,7 @@ export class WarmArchive {
   }
 
   /** Matching series of some files, in label order, of each file by itself. */
-  async *select(files: readonly ArchivedFile[], { table, matchers, days, startMs, endMs, parts }: WarmSelect, watch: ArchiveWatch = UNWATCHED): AsyncGenerator<WarmSeries> {
+  async *select(files: readonly ArchivedFile[], { table, matchers, days, startMs, endMs, parts }: WarmSelect, watch: ArchiveWatch = unwatched()): AsyncGenerator<WarmSeries> {
     const found = await this.#series.find(files, { table, selectors: [matchers], startMs, endMs }, watch);
     for await (const { labels, rows } of this.#series.read(found.values(), (reader, entries, onFetch) => reader.read(entries, parts, onFetch), watch)) {
       for (const { entry, rows: buckets } of rows) {

@@ -169,6 +169,31 @@ describe('a query over both tiers', () => {
     await expect(collect(few({ archiveFilesPerQueryMax: 2 }), [], 0, 1e15)).rejects.toThrow('archiveFilesPerQueryMax is 2');
     await expect(collect(few({}), [], 0, 1e15, 10)).rejects.toThrow('querySamplesMax is 10');
   });
+
+  test('series of files count over all selectors of a query', async () => {
+    const { world } = await twins(14);
+    const matchers = [{ name: '__name__', type: '=', value: 'm1' } as const];
+    const select = async (source: HotSource): Promise<number> => {
+      const series = source.select({ matchers, startMs: 0, endMs: 1e15 }, undefined)[Symbol.asyncIterator]();
+      let count = 0;
+      while ((await series.next()).done !== true) count++;
+      return count;
+    };
+    const sourceOf = (archiveQueryEntriesMax: number, report = new ReadReport(false)): HotSource => {
+      const archive = new TenantArchive({ store: world.objects, cache: new LruCache(1), limits: { ...world.limits, archiveQueryEntriesMax }, files: async (request) => world.files.files(request) });
+      return new HotSource(shardsOver(() => world.hot, archive), 1e6, { report, clock: world.clock });
+    };
+    const report = new ReadReport(false);
+    const seriesCount = await select(sourceOf(1e6, report));
+    const { count } = report.cold.entries;
+    expect(count).toBeGreaterThan(seriesCount);
+    const source = sourceOf(count * 3);
+    // Side by side, and one after the other.
+    expect(await Promise.all([select(source), select(source)])).toEqual([seriesCount, seriesCount]);
+    expect(await select(source)).toBe(seriesCount);
+    await expect(select(source)).rejects.toMatchObject({ kind: 'limit', message: `archive: its selectors match more than ${count * 3} series of files (archiveQueryEntriesMax is ${count * 3}): ask for less time or fewer series` });
+    expect(await select(sourceOf(count * 3))).toBe(seriesCount);
+  });
 });
 
 test('planTiers', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
-import { UNWATCHED } from '../../../storage/archive/archive-watch.ts';
+import { unwatched } from '../../../storage/archive/archive-watch.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
@@ -54,7 +54,7 @@ test('the object store is down for 24 hours', { timeout: 60_000 }, async () => {
     const plan = await archive.plan(START_MS, START_MS + 24 * HOUR_MS - 1);
     let samples = 0;
     for (const list of plan.files.values()) {
-      const watch = { ...UNWATCHED, allowsPartial, missed: (what: string) => void missing.push(what) };
+      const watch = { ...unwatched(), allowsPartial, missed: (what: string) => void missing.push(what) };
       for await (const { part } of archive.select(list, { matchers: [], startMs: START_MS, endMs: START_MS + 24 * HOUR_MS - 1, samplesMax: 1e9 }, watch)) samples += part.to - part.from;
     }
     return { samples, missing };

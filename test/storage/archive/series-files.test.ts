@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UNWATCHED } from '../../../storage/archive/archive-watch.ts';
+import { unwatched } from '../../../storage/archive/archive-watch.ts';
 import { SeriesFiles, type OpenSeriesFile } from '../../../storage/archive/series-files.ts';
 import type { ArchivedFile } from '../../../storage/catalog/archive-api.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -29,7 +29,7 @@ test('of many files no more directories are held at a time than are fetched at a
   };
   const files = new SeriesFiles({ store: new MemoryObjectStore(), cache: new LruCache<string, OpenSeriesFile>(1), limits: LIMITS, rows: 'samples', open }, []);
   const query = { table: 'samples', selectors: [[{ name: 'i', type: '=', value: '1' }]], startMs: 0, endMs: FILES } as const;
-  const found = await files.find(Array.from({ length: FILES }, (_, i) => fileAt(i)), query, UNWATCHED);
+  const found = await files.find(Array.from({ length: FILES }, (_, i) => fileAt(i)), query, unwatched());
   expect([...found.values()].map(({ labels, rowCount, entries }) => [labels[3], rowCount, entries.map(({ file }) => file.file)])).toEqual([
     ['1', FILES / 3, Array.from({ length: FILES / 3 }, (_, i) => i * 3 + 1)],
   ]);
@@ -45,7 +45,7 @@ test('a pattern that would be matched against the values of files for hours is a
   });
   const find = (value: string) => {
     const files = new SeriesFiles({ store: new MemoryObjectStore(), cache: new LruCache<string, OpenSeriesFile>(1), limits: LIMITS, rows: 'samples', open }, []);
-    return files.find([{ ...fileAt(0), rowCount: 400 }], { table: 'samples', selectors: [[{ name: 'page', type: '=~', value }]], startMs: 0, endMs: 1 }, UNWATCHED);
+    return files.find([{ ...fileAt(0), rowCount: 400 }], { table: 'samples', selectors: [[{ name: 'page', type: '=~', value }]], startMs: 0, endMs: 1 }, unwatched());
   };
   expect((await find('[0-9]+7/.*(page|book)$')).size).toBe(39);
   await expect(find('(q.?|x){900}')).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('selectionMatchWorkMax') as string });
