@@ -5,6 +5,7 @@ import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { HotStore } from '../storage/shard/hot-store.ts';
+import { SelectionWork } from '../storage/shard/selection-work.ts';
 import { EVALUATE_RPC_VERSION, type EvaluateShardAnswer, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
 import { limitResult } from './limit-result.ts';
 import { ParsedQueries } from './parsed-queries.ts';
@@ -19,6 +20,8 @@ const ENGINE_LIMITS = {
   workMax: LIMITS.objectQueryWorkMax,
   labelCharactersMax: LIMITS.objectAnswerBytesMax,
 };
+
+const SELECTION_LIMITS = { selectionSeriesMax: LIMITS.objectQuerySelectionSeriesMax, selectionMatchWorkMax: LIMITS.objectQueryMatchWorkMax };
 
 type Store = Pick<HotStore, 'scan' | 'confirmCurrent'>;
 
@@ -81,6 +84,7 @@ interface ScanBounds {
 class ScanSource implements SeriesSource {
   readonly #store: Store;
   readonly #bounds: ScanBounds;
+  readonly #work = new SelectionWork(SELECTION_LIMITS);
   #seriesCount = 0;
   #histograms = 0;
 
@@ -92,7 +96,7 @@ class ScanSource implements SeriesSource {
   select({ matchers, startMs, endMs }: SelectRequest): ScanIterator {
     const { hotFromMs, stepCount, pointsMax, matchers: visible } = this.#bounds;
     if (startMs < hotFromMs) throw tooMuch('samples that are not archived');
-    const scan = this.#store.scan([...matchers, ...visible]);
+    const scan = this.#store.scan([...matchers, ...visible], this.#work);
     this.#seriesCount += scan.seriesCount;
     if (this.#seriesCount * stepCount > pointsMax) throw tooMuch(`${pointsMax} points`);
     const { objectQuerySeriesSteps: seriesSteps, objectQueryPointsReadMax: readMax } = LIMITS;

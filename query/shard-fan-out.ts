@@ -6,6 +6,7 @@ import { compareLabels, type Labels } from '../storage/model/labels.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { isMissingPart, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { randomId, systemRandom } from '../storage/runtime/random.ts';
 import { SHARD_RPC_VERSION, type SelectShardRequest, type ShardApi } from '../storage/shard/shard-api.ts';
 import { readSelectPage, type PageSeries } from '../storage/shard/select-page.ts';
 import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
@@ -15,12 +16,14 @@ import { ReadReport, tiersFailingOnMissing, type TiersWatch } from './read-repor
 import { selectTiers, type HotSelect } from './tiered-select.ts';
 import { selectSummaries, type SummarySelect } from './tiered-summaries.ts';
 
-/** One tenant as a series source: all shards asked side by side, and the archive for what has left them, merged in label order. */
+/** One tenant as the series source of one query: all shards asked side by side, and the archive for what has left them, merged in label order. */
 export class HotSource implements SeriesSource {
   readonly #shards: TenantShards;
   readonly #samplesMax: number;
   readonly #watch: Watch;
   readonly #maxSourceResolutionMs: number | undefined;
+  /** Shards count what they do for it together, and forget it in time. */
+  readonly #query = randomId(systemRandom);
 
   /** `samplesMax` bounds the samples of one select; `maxSourceResolutionMs`: see SummarySelect. */
   constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }, maxSourceResolutionMs?: number) {
@@ -35,7 +38,7 @@ export class HotSource implements SeriesSource {
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
     const pageBytesTarget = pageBytesOf((request.openReads ?? 1) * this.#shards.shardCount);
-    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget };
+    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget, query: this.#query };
     const { archive } = this.#shards;
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
       const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);

@@ -13,12 +13,13 @@ export const QUERY_LIMITS = {
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
   /**
-   * Series, and values of labels, that one call of a shard looks at to find the series of its selectors, at 0.2 µs each with nothing else done
-   * meanwhile: any number of narrow selectors, and 20 that look at all the series that a shard can have.
+   * Series, and values of labels, that a shard looks at to find the series of one query, over all its selectors, or of one other request: at 0.05 to
+   * 0.2 µs each, so at most about a second, and for a single selector with nothing else done meanwhile. Any number of narrow selectors, 30 that look
+   * at 50,000 series in three ways each, and 10 that select all the series that a shard can have.
    */
-  selectionSeriesMax: 3_000_000,
+  selectionSeriesMax: 5_000_000,
   /**
-   * Characters of a label's values times instructions of the pattern that they are matched against there. Usual patterns take 1 ns each; one
+   * Characters of a label's values times instructions of the pattern that they are matched against there, likewise. Usual patterns take 1 ns each; one
    * that is made for it 10 to 90. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
    */
   selectionMatchWorkMax: 1_000_000_000,
@@ -76,6 +77,10 @@ export const QUERY_LIMITS = {
   objectQuerySamplesMax: 1_000_000,
   /** Of those, native histograms: each costs as much as hundreds of floats. */
   objectQueryHistogramsMax: 2_000,
+  /** As selectionSeriesMax, of all selectors: 20 to 50 ms. */
+  objectQuerySelectionSeriesMax: 300_000,
+  /** As selectionMatchWorkMax, likewise. */
+  objectQueryMatchWorkMax: 30_000_000,
   /** Series that the selectors find, times steps and objectQuerySeriesSteps more: 10 to 20 ms. */
   objectQueryPointsReadMax: 1_000_000,
   /** A series by itself costs about as much as so many steps of it. */

@@ -1,5 +1,4 @@
 import type { Labels } from '../model/labels.ts';
-import type { Matcher } from '../model/matcher.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
 import { badData } from '../runtime/errors.ts';
@@ -32,7 +31,6 @@ import type { Sealer } from './sealer.ts';
 import type { SeriesDefinition } from './series-block.ts';
 import { selectInRange } from './series-in-range.ts';
 import { SeriesRegistry } from './series-registry.ts';
-import type { SeriesScan } from './series-scan.ts';
 import type {
   AppendAnswer,
   AppendWishes,
@@ -217,8 +215,8 @@ export class HotStore {
   }
 
   /** The series that match, for an evaluation beside the store: when it is through with them, `confirmCurrent` tells whether it may be answered. */
-  scan(matchers: readonly Matcher[]): SeriesScan {
-    return this.#selects.scan(matchers);
+  scan(...selection: Parameters<Selects['scan']>): ReturnType<Selects['scan']> {
+    return this.#selects.scan(...selection);
   }
 
   selectExemplars({ selectors, startMs, endMs }: ExemplarsShardRequest): ExemplarsShardAnswer {

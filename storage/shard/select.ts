@@ -25,13 +25,12 @@ export interface SelectSources {
 /** Unix milliseconds, both inclusive. */
 export type SampleRange = Pick<SelectShardRequest, 'startMs' | 'endMs'>;
 
-/** One page of matching series, in label order, with their samples from segments and log. */
-export function selectPage(sources: SelectSources, request: SelectShardRequest, limits: SelectLimits): SelectShardAnswer {
+/** One page of matching series, which are `refs` in label order, with their samples from segments and log. */
+export function selectPage(sources: SelectSources, refs: readonly number[], request: SelectShardRequest, limits: SelectLimits): SelectShardAnswer {
   const { index } = sources;
   if (sources.segments.floorMs > (request.completeFromMs ?? Infinity)) {
     return { status: 'refused', limit: false, message: 'samples have gone into the archive while the query was planned: ask again' };
   }
-  const refs = index.sortByLabels(index.select(request.matchers));
   const from = request.after === undefined ? 0 : firstBehind(index, refs, request.after);
   const page = new SelectPageWriter(index);
   const pageBytesTarget = Math.min(request.pageBytesTarget ?? Infinity, limits.selectPageBytesTarget);

@@ -9,25 +9,34 @@ export interface SelectionRefused {
   readonly message: string;
 }
 
+/** The two may be lower than those of LIMITS, for who must be done sooner. */
+export type SelectionLimits = Readonly<Record<'selectionSeriesMax' | 'selectionMatchWorkMax', number>>;
+
 /**
  * Counts what finding series by matchers takes, before it is done: a shard does nothing else meanwhile, nor can it tell how long it has been at
- * it, since its clock stands still. One for each call of a shard, and for each reading of the archive by a Worker. Throws a limit error.
+ * it, since its clock stands still. One for all that a query asks of a shard, for each other call of it, and for each reading of the archive by
+ * a Worker. Throws a limit error.
  */
 export class SelectionWork {
+  readonly #limits: SelectionLimits;
   #seen = 0;
   #matchWork = 0;
+
+  constructor(limits: SelectionLimits = LIMITS) {
+    this.#limits = limits;
+  }
 
   /** So many series, or values of a label, will be looked at. */
   see(count: number): void {
     this.#seen += count;
-    const { selectionSeriesMax } = LIMITS;
+    const { selectionSeriesMax } = this.#limits;
     if (this.#seen > selectionSeriesMax) throw tooMuch(`the matchers look at too many series and values of labels (selectionSeriesMax is ${selectionSeriesMax}); send fewer selectors, or narrower ones`);
   }
 
   /** Texts of so many characters in all will be matched against a pattern of so many instructions. */
   match(characterCount: number, programSize: number): void {
     this.#matchWork += characterCount * programSize;
-    const { selectionMatchWorkMax } = LIMITS;
+    const { selectionMatchWorkMax } = this.#limits;
     if (this.#matchWork > selectionMatchWorkMax) throw tooMuch(`a regular expression is too large for so many values of its label (selectionMatchWorkMax is ${selectionMatchWorkMax}); use a simpler one`);
   }
 }

@@ -3,7 +3,9 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { PieceGatherer } from './gather-pieces.ts';
 import type { LogHead } from './log-head.ts';
 import { LogTails } from './log-tails.ts';
+import { QuerySelections } from './query-selections.ts';
 import { selectPage, type SelectSources } from './select.ts';
+import type { SelectionWork } from './selection-work.ts';
 import type { Segments } from './segments.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import { SeriesScan } from './series-scan.ts';
@@ -16,6 +18,7 @@ export class Selects {
   readonly #segments: Segments;
   readonly #series: SeriesRegistry;
   readonly #limits: typeof LIMITS;
+  readonly #selections = new QuerySelections();
   #count = 0;
 
   constructor(segments: Segments, series: SeriesRegistry, head: LogHead, limits: typeof LIMITS) {
@@ -33,12 +36,15 @@ export class Selects {
 
   page(request: SelectShardRequest): SelectShardAnswer {
     this.#count++;
-    return selectPage(this.#sources, request, this.#limits);
+    const answer = selectPage(this.#sources, this.#selections.refs(this.#series, request), request, this.#limits);
+    if (answer.status === 'refused' || !answer.more) this.#selections.forget(request);
+    return answer;
   }
 
-  scan(matchers: readonly Matcher[]): SeriesScan {
+  /** `work` is shared by the selectors of one query. */
+  scan(matchers: readonly Matcher[], work: SelectionWork): SeriesScan {
     this.#count++;
-    return new SeriesScan(this.#sources, matchers);
+    return new SeriesScan(this.#sources, matchers, work);
   }
 
   get #sources(): SelectSources {

@@ -5,6 +5,8 @@ import { LabelSorter } from './label-order.ts';
 import { SelectionWork } from './selection-work.ts';
 
 const NO_SYMBOL = 0xffffffff;
+/** Where so many times as many series are looked for as there are, marking them is cheaper than putting their refs into an order. */
+const UNION_MARK_SHARE = 16;
 
 /** Series in the order of their labels, as they were when it was asked for. Not to be written to; it does not change when series are added. */
 export interface LabelOrder {
@@ -121,13 +123,16 @@ export class SeriesIndex {
         continue;
       }
       work.see(lists.reduce((sum, { length }) => sum + length, 0));
-      const refs = union(lists);
+      const refs = this.#union(lists);
       candidates = candidates === undefined ? refs : intersection(candidates, refs);
       if (candidates.length === 0) return [];
     }
     candidates ??= this.#refs;
     work.see(candidates.length * filters.length);
-    return filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
+    const refs = filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
+    // Whoever asks puts them into an order, at least.
+    work.see(refs.length);
+    return refs;
   }
 
   /** The refs that any of the selectors selects, each once. Throws a limit error for what would take too long. */
@@ -292,6 +297,18 @@ export class SeriesIndex {
     return lists;
   }
 
+  /** Of the lists of values of one label name: no series is in two of them. */
+  #union(lists: readonly (readonly number[])[]): readonly number[] {
+    if (lists.length === 1) return lists[0]!;
+    const count = lists.reduce((sum, { length }) => sum + length, 0);
+    if (count * UNION_MARK_SHARE < this.#refLimit) return Array.from(Uint32Array.from(lists.flat()).sort());
+    const isIn = new Uint8Array(this.#refLimit);
+    for (const list of lists) for (const ref of list) isIn[ref] = 1;
+    const refs = new Array<number>(count);
+    for (let ref = 0, at = 0; at < count; ref++) if (isIn[ref] === 1) refs[at++] = ref;
+    return refs;
+  }
+
   #rising(refs: number[]): readonly number[] {
     if (this.#unsorted.delete(refs)) refs.sort((a, b) => a - b);
     return refs;
@@ -339,12 +356,6 @@ export class SeriesIndex {
     }
     return symbol;
   }
-}
-
-function union(lists: readonly (readonly number[])[]): readonly number[] {
-  if (lists.length === 1) return lists[0]!;
-  // Values of one label name: no series is in two of the lists.
-  return Array.from(Uint32Array.from(lists.flat()).sort());
 }
 
 /** Of two rising lists. */

@@ -6,6 +6,7 @@ import { payloadOf } from './payloads.ts';
 import { areSameTimes, type Part } from './piece.ts';
 import { settledSeries, type SampleRange, type SelectSources } from './select.ts';
 import type { PageSeries } from './select-page.ts';
+import type { SelectionWork } from './selection-work.ts';
 
 /** Columns are made in blocks: each by itself costs more than filling it, and one for all of them leaves the processor's caches. They double up to this. */
 const BLOCK_SAMPLES_MAX = 8 * 1024;
@@ -27,9 +28,9 @@ export class SeriesScan {
   #lastParts: readonly Part[] = [];
   #lastTimesMs = new Float64Array(0);
 
-  constructor(sources: SelectSources, matchers: readonly Matcher[]) {
+  constructor(sources: SelectSources, matchers: readonly Matcher[], work: SelectionWork) {
     this.#sources = sources;
-    this.#refs = sources.index.sortByLabels(sources.index.select(matchers));
+    this.#refs = sources.index.sortByLabels(sources.index.select(matchers, work));
   }
 
   /** Series that match, with or without samples in the range. */

@@ -77,6 +77,8 @@ export interface SelectShardRequest {
   readonly samplesMax: number;
   /** About how large a page may be; never larger than selectPageBytesTarget. Shards of the release before look at that alone. */
   readonly pageBytesTarget?: number;
+  /** Names the query that this is a part of: what finding its series takes counts over all its selectors and pages. Without it a call is one. */
+  readonly query?: string;
   /** Refuse when samples from this time on (Unix ms) may have been dropped since the caller looked where the archive ends. */
   readonly completeFromMs?: number;
 }

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { orSelectionRefused, SelectionWork } from '../../../storage/shard/selection-work.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 
-const SERIES = 5000;
+const SERIES = 6000;
 
 function filled(): SeriesIndex {
   const index = new SeriesIndex();

@@ -5,6 +5,7 @@ import { compareLabels, formatLabels, labelsKey, labelValue, type Labels } from 
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import type { HotStore } from '../../../storage/shard/hot-store.ts';
 import { readSelectPage, type PageSeries } from '../../../storage/shard/select-page.ts';
+import { SelectionWork } from '../../../storage/shard/selection-work.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { bitsOf, type TestBatch } from './batches.ts';
 
@@ -115,7 +116,7 @@ export function dump(store: HotStore, range: Range = {}, onPage: (seriesCount: n
 /** The same, as an evaluation beside the store reads it. Rows are made when all series have been read: their arrays must be their own. */
 export function dumpScan(store: HotStore, range: Range = {}): Dump {
   const { matchers = [], startMs = -Infinity, endMs = Infinity } = range;
-  return [...store.scan(matchers).series({ startMs, endMs })].map(rowOf);
+  return [...store.scan(matchers, new SelectionWork()).series({ startMs, endMs })].map(rowOf);
 }
 
 function rowOf({ labels, timestampsMs, values, isStale, histograms, startTimestampsMs }: PageSeries): [string, string[]] {
