@@ -78,7 +78,7 @@ function appOf(env: Env): Hono {
   };
   const imports = new ImportDoor({ clock: systemClock, startTimer: startSystemTimer, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
   const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata, caches });
-  const bodies = new WriteBodies(systemClock, LIMITS, counters);
+  const bodies = new WriteBodies(systemClock, startSystemTimer, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });
 }
 

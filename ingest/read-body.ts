@@ -1,6 +1,7 @@
 import { concatBytes } from '../proto/concat-bytes.ts';
-import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
+import type { StartTimer } from '../storage/runtime/timer.ts';
+import { orExpired } from './or-expired.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 
 /** A body of a declared length that is no longer than this is counted as held before it has arrived: reading it in one go is cheapest. */
@@ -29,15 +30,13 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
 /**
  * What comes of reading a body, given up when that takes longer: somebody who sends a byte a second must not hold memory, or a turn, for as
  * long as he likes. What is not an error of ours is the client's connection, which has ended: nobody is there to be told, and nothing is wrong here.
- * One timer for one wait, which keeps what was read until it rings or the request has ended.
  */
-export function readInTime<T>(clock: Clock, msMax: number, reading: Promise<T>): Promise<T | 'expired'> {
-  return new Promise((resolve, reject) => {
-    void clock.sleep(msMax).then(() => resolve('expired'));
-    reading.then(resolve, (error: unknown) =>
-      reject(error instanceof VarveError ? error : new VarveError('canceled', 'the client hung up before all of the body had arrived', { cause: error })),
-    );
-  });
+export async function readInTime<T>(startTimer: StartTimer, msMax: number, read: () => Promise<T>): Promise<T | 'expired'> {
+  try {
+    return await orExpired(read, msMax, startTimer);
+  } catch (error) {
+    throw error instanceof VarveError ? error : new VarveError('canceled', 'the client hung up before all of the body had arrived', { cause: error });
+  }
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;

@@ -2,17 +2,18 @@ import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
+import type { StartTimer } from '../storage/runtime/timer.ts';
 import { readBody, readInTime } from './read-body.ts';
 import { RequestMemory, type Holding } from './request-memory.ts';
 
 /** Reads the bodies of remote write and OTLP, each within its time and all within the memory that there is for them. */
 export class WriteBodies {
-  readonly #clock: Clock;
+  readonly #startTimer: StartTimer;
   readonly #limits: typeof LIMITS;
   readonly #memory: RequestMemory;
 
-  constructor(clock: Clock, limits: typeof LIMITS, counters: Counters) {
-    this.#clock = clock;
+  constructor(clock: Clock, startTimer: StartTimer, limits: typeof LIMITS, counters: Counters) {
+    this.#startTimer = startTimer;
     this.#limits = limits;
     this.#memory = new RequestMemory(clock, limits, counters);
   }
@@ -22,7 +23,7 @@ export class WriteBodies {
     const { writeBodyMsMax } = this.#limits;
     const held = this.#memory.begin(tenant);
     try {
-      const body = await readInTime(this.#clock, writeBodyMsMax, readBody(request, bytesMax, limitName, held));
+      const body = await readInTime(this.#startTimer, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
       if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
       return await use(body, held);
     } finally {

@@ -3,9 +3,9 @@ import { parseMetricSelector } from '../promql/parser/index.ts';
 import { matcherMatchesEmpty } from '../storage/model/compile-matcher.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { RegexAllowance } from '../storage/model/regex.ts';
-import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
 import { readShortText } from '../ingest/short-body.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
@@ -18,13 +18,13 @@ export const TIME_MS_MAX = 8.64e15;
  * Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. A body that is no form
  * says nothing, as in Prometheus.
  */
-export async function readParameters(request: Request, clock: Clock = systemClock): Promise<URLSearchParams> {
+export async function readParameters(request: Request, startTimer: StartTimer = startSystemTimer): Promise<URLSearchParams> {
   const url = urlParameters(request.url);
   if (request.method !== 'POST') return url;
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
   if (contentType !== 'application/x-www-form-urlencoded') return url;
-  const merged = new URLSearchParams(await readShortText(request, 'queryBodyBytesMax', clock));
+  const merged = new URLSearchParams(await readShortText(request, 'queryBodyBytesMax', startTimer));
   for (const [name, value] of url) merged.append(name, value);
   return merged;
 }

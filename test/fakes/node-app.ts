@@ -18,6 +18,7 @@ import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
+import type { StartTimer } from '../../storage/runtime/timer.ts';
 import { ShardRouter } from '../../storage/shard-router.ts';
 import { FixedClock } from './fixed-clock.ts';
 import { MemoryKeyring } from './memory-keyring.ts';
@@ -47,6 +48,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const metadata = new MetadataSink(LIMITS, clock, counters);
   // Nobody who sends falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
+  const neverRings: StartTimer = () => () => {};
   const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })), archive && ((asks) => new WarmArchive({ store: archive, cache: new LruCache(1), limits, ...asks })));
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
   const admission = new Admission(config.limitsOf, LIMITS, patient);
@@ -54,9 +56,9 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const app = buildApp({
     router,
     remoteWrite: new RemoteWriteIngest({ uncompress: snappy, clock, limits: LIMITS, metadata, gate, caches }),
-    imports: new ImportDoor({ clock: patient, startTimer: () => () => {}, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
+    imports: new ImportDoor({ clock: patient, startTimer: neverRings, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
     otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata, caches }),
-    bodies: new WriteBodies(patient, limits, counters),
+    bodies: new WriteBodies(patient, neverRings, limits, counters),
     snappy,
     clock,
     counters,

@@ -54,7 +54,7 @@ class Setup {
   readonly bytesMax: number;
 
   constructor(limits = SMALL, bytesMax = 1000) {
-    this.bodies = new WriteBodies(this.clock, limits, this.counters);
+    this.bodies = new WriteBodies(this.clock, this.clock.startTimer, limits, this.counters);
     this.bytesMax = bytesMax;
   }
 
@@ -85,6 +85,8 @@ describe('bodies at the same time', () => {
     expect(a.outcome).toBe(600);
     await second.finish();
     expect(b.outcome).toBe(400);
+    // No timer stays behind a body that has come, or was refused: it would keep the body.
+    expect(setup.clock.waitingCount).toBe(0);
     expect(setup.counters.samples()).toEqual([
       { name: 'varve_ingest_requests_without_room_total', labels: { of: 'all' }, value: 1 },
       { name: 'varve_ingest_requests_without_room_total', labels: { of: 'tenant' }, value: 0 },

@@ -157,7 +157,7 @@ describe('where parameters come from', () => {
 
   test('a form that does not arrive is given up, and one that takes its time is not', async () => {
     const clock = new WaitingClock(0);
-    const reading = (body: ReadableStream<Uint8Array>) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock);
+    const reading = (body: ReadableStream<Uint8Array>) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock.startTimer);
     const late = reading(new ReadableStream<Uint8Array>()).catch((error: VarveError) => `${error.kind}: ${error.message}`);
     const slow = reading(
       new ReadableStream<Uint8Array>({
