@@ -37,6 +37,8 @@ export function gridTimesMs(grid: StepGrid): Float64Array {
 export function subqueryGrid(reference: ReferenceTimes, rangeMs: number, stepMs: number, budget: Budget): StepGrid {
   const afterMs = reference.firstMs - rangeMs;
   const startMs = Math.floor(afterMs / stepMs) * stepMs + stepMs;
+  // Below a subquery into which no step falls nobody asks for any, so none is made, nor what would refuse one.
+  if (reference.count === 0) return { startMs, endMs: startMs, stepMs, count: 0 };
   const grid = rangeGrid(startMs, lastReferenceMs(reference), stepMs);
   budget.checkSteps(grid.count);
   return grid;

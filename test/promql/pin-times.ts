@@ -1,5 +1,5 @@
 import { parseExpr, printExpression } from '../../promql/parser/index.ts';
-import type { Expr, FunctionName } from '../../promql/parser/index.ts';
+import type { Expr, FunctionName, VectorSelector } from '../../promql/parser/index.ts';
 
 /** Functions whose value depends on the step even when all selectors are pinned. */
 const TIME_DEPENDENT: ReadonlySet<FunctionName> = new Set<FunctionName>([
@@ -7,20 +7,24 @@ const TIME_DEPENDENT: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'time', 'timestamp', 'year',
 ]);
 
-/** The query with every selector and outermost subquery pinned to one time by `@`; undefined when that would change what it means. */
+/**
+ * The query with every selector and outermost subquery pinned to one time by `@`, which at that time is what `@ start()` and `@ end()` mean as
+ * well; undefined when that would change what it means.
+ */
 export function pinTimes(query: string, timeMs: number): string | undefined {
   let changesMeaning = false;
+  const pinned = (at: VectorSelector['at']): number => (typeof at === 'number' ? at : timeMs);
   const pin = (expr: Expr, isPinned: boolean): Expr => {
     switch (expr.kind) {
       case 'number':
       case 'string':
         return expr;
       case 'vector':
-        return isPinned ? expr : { ...expr, at: expr.at ?? timeMs };
+        return isPinned ? expr : { ...expr, at: pinned(expr.at) };
       case 'matrix':
-        return isPinned ? expr : { ...expr, selector: { ...expr.selector, at: expr.selector.at ?? timeMs } };
+        return isPinned ? expr : { ...expr, selector: { ...expr.selector, at: pinned(expr.selector.at) } };
       case 'subquery':
-        return { ...expr, at: isPinned ? expr.at : (expr.at ?? timeMs), expr: pin(expr.expr, true) };
+        return { ...expr, at: isPinned ? expr.at : pinned(expr.at), expr: pin(expr.expr, true) };
       case 'aggregate':
         return { ...expr, expr: pin(expr.expr, isPinned), param: expr.param && pin(expr.param, isPinned) };
       case 'binary':
@@ -33,6 +37,6 @@ export function pinTimes(query: string, timeMs: number): string | undefined {
         return { ...expr, args: expr.args.map((arg) => pin(arg, isPinned)) };
     }
   };
-  const pinned = pin(parseExpr(query), false);
-  return changesMeaning ? undefined : printExpression(pinned);
+  const tree = pin(parseExpr(query), false);
+  return changesMeaning ? undefined : printExpression(tree);
 }

@@ -21,4 +21,5 @@ test('subqueries step by multiples of their own step inside left-open windows', 
   f(100, 1, 30, 10, 7, [70, 80, 90]);
   f(5, 1, 30, 10, 0, [-20, -10, 0]);
   f(12, 1, 1, 5, 0, []);
+  f(100, 0, 30, 10, 0, []);
 });
