@@ -18,7 +18,7 @@ export interface Comparison {
 export async function compare(query: Query, wantedFrom: Answering, gotFrom: Answering, exceptions: readonly Exception[], comparesNotes: boolean): Promise<Comparison> {
   const [wanted, got] = await Promise.all([wantedFrom.ask(query), gotFrom.ask(query)]);
   const tree = parsed(query.expression);
-  const difference = differenceOf(wanted, got) ?? (isSorted(tree) ? orderDifferenceOf(wanted, got) : undefined) ?? (comparesNotes ? noteDifferenceOf(wanted, got) : undefined);
+  const difference = differenceOf(wanted, got) ?? orderDifferenceOf(wanted, got, orderOf(tree)) ?? (comparesNotes ? noteDifferenceOf(wanted, got) : undefined);
   if (difference === undefined) return { query, wanted, got, difference, exception: undefined };
   const askBoth = async (asked: Query): Promise<Answers> => {
     const [wantedAnswer, gotAnswer] = await Promise.all([wantedFrom.ask(asked), gotFrom.ask(asked)]);
@@ -39,8 +39,11 @@ function parsed(expression: string): Expr | undefined {
   }
 }
 
-/** Whether the order of an instant answer is part of it. That of a range answer is always the same. */
-function isSorted(tree: Expr | undefined): boolean {
+/** What the order of an instant answer is by, where it is part of the answer. That of a range answer is always the same. */
+function orderOf(tree: Expr | undefined): 'value' | 'labels' | undefined {
   const root = tree === undefined ? undefined : unwrapParens(tree);
-  return root?.kind === 'call' && (root.name === 'sort' || root.name === 'sort_desc');
+  if (root?.kind === 'aggregate') return (root.op === 'topk' || root.op === 'bottomk') && root.grouping.length === 0 && !root.without ? 'value' : undefined;
+  if (root?.kind !== 'call') return undefined;
+  if (root.name === 'sort' || root.name === 'sort_desc') return 'value';
+  return root.name === 'sort_by_label' || root.name === 'sort_by_label_desc' ? 'labels' : undefined;
 }

@@ -1,4 +1,5 @@
 import { areClose, firstDifference } from '../../bench/compare-answers.ts';
+import type { AnswerSeries } from '../../bench/prometheus-api.ts';
 import type { Answer } from './answers.ts';
 
 /** Floats that differ by no more than this, relative to the larger, are the same up to the last bits. */
@@ -36,10 +37,11 @@ export function noteDifferenceOf(wanted: Answer, got: Answer): Difference | unde
   return { kind: 'notes', text: [...missing.map((note) => `only wanted: ${note}`), ...more.map((note) => `only got:    ${note}`)].join('\n       ') };
 }
 
-/** Of answers that are the same as sets: whether their values come in another order. Equal ones may change places. */
-export function orderDifferenceOf(wanted: Answer, got: Answer): Difference | undefined {
-  if (wanted.kind === 'error' || got.kind === 'error' || wanted.resultType !== 'vector') return undefined;
-  const index = wanted.series.findIndex((series, at) => !areClose(series.points[0]![1], got.series[at]!.points[0]![1], TOLERANCE));
+/** Of answers that are the same as sets: whether they come in another order. By value, equal ones may change places. */
+export function orderDifferenceOf(wanted: Answer, got: Answer, by: 'value' | 'labels' | undefined): Difference | undefined {
+  if (by === undefined || wanted.kind === 'error' || got.kind === 'error' || wanted.resultType !== 'vector') return undefined;
+  const isElsewhere = ({ key, points }: AnswerSeries, { key: otherKey, points: others }: AnswerSeries): boolean => (by === 'labels' ? key !== otherKey : !areClose(points[0]![1], others[0]![1], TOLERANCE));
+  const index = wanted.series.findIndex((series, at) => isElsewhere(series, got.series[at]!));
   return index < 0 ? undefined : { kind: 'order', text: `wanted ${wanted.series[index]!.key} in place ${index}, got ${got.series[index]!.key}` };
 }
 

@@ -185,8 +185,10 @@ describe('differences', () => {
   });
 
   test('of order', () => {
-    expect(orderDifferenceOf(vector(['a', 1], ['b', 2]), vector(['b', 2], ['a', 1]))?.kind).toBe('order');
-    expect(orderDifferenceOf(vector(['a', 1], ['b', 1]), vector(['b', 1], ['a', 1]))).toBeUndefined();
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 2]), vector(['b', 2], ['a', 1]), 'value')?.kind).toBe('order');
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 1]), vector(['b', 1], ['a', 1]), 'value')).toBeUndefined();
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 1]), vector(['b', 1], ['a', 1]), 'labels')?.kind).toBe('order');
+    expect(orderDifferenceOf(vector(['a', 1], ['b', 2]), vector(['b', 2], ['a', 1]), undefined)).toBeUndefined();
   });
 
   test('of refusals', () => {

@@ -1,7 +1,9 @@
+import type { Expr } from '../../../promql/parser/index.ts';
 import { agree, areNearby, sameNotes, textOf } from './answer-traits.ts';
 import type { Answer } from './answers.ts';
 import type { Exception } from './exception.ts';
 import { EXCEPTIONS_OF_3_16 } from './exceptions-of-3-16.ts';
+import { areSame } from './investigation.ts';
 import { argumentsOf, contains, isAggregate, isCallOf } from './tree-traits.ts';
 
 const isDate = isCallOf('day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'hour', 'minute', 'month', 'year');
@@ -18,6 +20,28 @@ export const EXCEPTIONS_OF_SCRIPTS: readonly Exception[] = [
     reason: '3.14 takes `x @ end() [5m]` and `x offset step() [5m]`, though not `x @ 5 [5m]`; 3.16 refuses all of them',
     perTenThousand: 230,
     covers: ({ wanted }) => /no (?:offset|@) modifiers allowed before range/.test(textOf(wanted)),
+  },
+  {
+    name: 'the sides of a fill',
+    reason: 'in 3.14 left is the side of many even where `group_right` stands, in later versions it is as written',
+    perTenThousand: 15,
+    covers: ({ tree }) => contains(tree, (expr) => expr.kind === 'binary' && expr.matching?.card === 'one-to-many' && (expr.matching.fillLeft !== undefined || expr.matching.fillRight !== undefined)),
+  },
+  {
+    name: 'a pinned selector where a subquery begins with the query',
+    reason: 'where the first step of a subquery with an offset or @ is the query\'s first step, Prometheus looks at what is pinned inside as far from its time as the subquery is moved: a millisecond earlier both agree',
+    perTenThousand: 3,
+    covers: async ({ query, tree, difference, askBoth }) => {
+      if (difference.kind !== 'data' || !contains(tree, isMovedOverPinned)) return false;
+      const earlier = 'timeMs' in query ? { ...query, timeMs: query.timeMs - 1 } : { ...query, startMs: query.startMs - 1 };
+      return areSame([await askBoth(earlier)]);
+    },
+  },
+  {
+    name: 'which series limitk takes',
+    reason: 'the first in the order of storage',
+    perTenThousand: 5,
+    covers: ({ tree, difference }) => difference.kind === 'data' && contains(tree, isAggregate('limitk')),
   },
   {
     name: 'dates of what is no date',
@@ -72,6 +96,12 @@ export const EXCEPTIONS_OF_SCRIPTS: readonly Exception[] = [
   },
   ...EXCEPTIONS_OF_3_16.map((exception) => ({ ...exception, perTenThousand: MORE_OFTEN.get(exception.name) ?? exception.perTenThousand })),
 ];
+
+/** A subquery that looks at another time, of something that `@` pins. */
+function isMovedOverPinned(expr: Expr): boolean {
+  if (expr.kind !== 'subquery' || (expr.at === undefined && expr.offsetMs === 0)) return false;
+  return contains(expr.expr, (inner) => (inner.kind === 'vector' || inner.kind === 'subquery') && inner.at !== undefined);
+}
 
 /** With numbers in names and notes to nine digits. */
 function rounded(answer: Answer): Answer {

@@ -9,7 +9,7 @@ import { type DataTimes, type Dialect, LATTICES } from './timing.ts';
 /** Samples of one kind in a row: histograms, or floats, of which some are stale markers. */
 export type Run =
   | { readonly kind: 'histograms'; readonly histograms: readonly ReferenceHistogram[] }
-  | { readonly kind: 'floats'; readonly timestampsMs: number[]; readonly values: Float64Array };
+  | { readonly kind: 'floats'; readonly timestampsMs: number[]; readonly values: Float64Array; readonly startTimestampsMs?: number[] };
 
 export interface HistogramSeries {
   readonly labels: readonly string[];

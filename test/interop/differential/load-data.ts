@@ -32,9 +32,11 @@ function withStarts({ labels, timestampsMs, values, startTimestampsMs = [] }: Fl
   return { labels, samples };
 }
 
-/** Floats among histograms are stale markers, whose bits 1.0 keeps as they are. */
+/** Floats among histograms are stale markers, whose bits 1.0 keeps as they are, unless they say when they began. */
 function startedRun(labels: readonly string[], run: Run): [version: Version, body: Uint8Array] {
-  return run.kind === 'floats' ? [V1, encodeRun(labels, run)] : [V2, v2Request({ labels, histograms: run.histograms })];
+  if (run.kind === 'histograms') return [V2, v2Request({ labels, histograms: run.histograms })];
+  const { startTimestampsMs } = run;
+  return startTimestampsMs?.some((startMs) => startMs !== 0) === true ? [V2, v2Request(withStarts({ labels, ...run, startTimestampsMs }))] : [V1, encodeRun(labels, run)];
 }
 
 function encodeRun(labels: readonly string[], run: Run): Uint8Array {

@@ -1,10 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseExpr } from '../../../promql/parser/index.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { LocalAnswers } from './local-answers.ts';
 import { Mutations, partsOf } from './mutations.ts';
-import { toLoad, worldsOf } from './script-worlds.ts';
+import { metricOf, toLoad, worldsOf } from './script-worlds.ts';
+import { plainQueries, transplanted } from './transplant.ts';
 
 const SCRIPTS = join(import.meta.dirname, '../../promql/scripts');
 const script = (name: string): string => join(SCRIPTS, `${name}.test`);
@@ -40,6 +43,37 @@ test('a changed query is a query, seldom the same, and the same again for a seed
     });
     expect(new Set(changed).size).toBeGreaterThan(150);
     expect(new Mutations(new SeededRandom(1), world, parts).mutated('sum(', 3)).toBe('sum(');
+  }
+});
+
+test('the queries of one script ask for the metrics of another', async () => {
+  const worlds = await worldsOf(SCRIPTS);
+  const queries = worlds.flatMap(({ evals }) => evals.map(({ query }) => query));
+  const random = new SeededRandom(1);
+  for (const world of worlds) {
+    const metrics = new Set(world.series.map(metricOf));
+    for (const query of [...plainQueries(world), ...Array.from({ length: 50 }, () => transplanted(random, random.pick(queries), world))]) {
+      const named = [...query.matchAll(/__name__="([^"]*)"/g)].map(([, metric]) => metric!);
+      expect(named.filter((metric) => !metrics.has(metric)), query).toEqual([]);
+    }
+  }
+  expect(transplanted(random, 'sum(', worlds[0]!)).toBe('sum(');
+  const [other] = await worldsOf(script('rate'));
+  expect(transplanted(random, 'sum by (host) (rate(used_total{host="a"}[5m] offset 1m)) > 2', other!)).toMatch(/^sum by \(\w+\) \(rate\(\{.*__name__="\w+".*\}\[5m\] offset 1m\)\) > 2$/);
+});
+
+test('what is loaded without a question is a world, too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-worlds-'));
+  try {
+    const file = join(folder, 'some.test');
+    writeFileSync(file, 'load 1m\n  a 1\n\nload 1m\n  b@st -10s\n  b 2\n\nclear\nload 1m\n  c 3\n\neval instant at 0 c\n  c 3\n');
+    const worlds = await worldsOf(file);
+    expect(worlds.map(({ name, series, hasStarts, evals }) => [name, series.map(metricOf), hasStarts, evals.length])).toEqual([
+      ['some.test:part 1', ['a', 'b'], true, 0],
+      ['some.test:12', ['c'], false, 1],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

@@ -6,6 +6,8 @@ import { wrapped } from './wraps.ts';
 
 const TRIES = 6;
 const LENGTH_MAX = 400;
+/** `@` names times so far in a world. */
+const MOMENT_MS_MAX = 6_000_000;
 
 /** A part of one of a world's queries, which may stand where another of its type stood. */
 export interface Part {
@@ -115,7 +117,7 @@ export class Mutations {
       case 0:
         return `${own} offset ${random.pick(['', '-'])}${random.pick(DURATIONS)}`;
       case 1:
-        return `${own} @ ${random.pick(['start()', 'end()'])}`;
+        return `${own} @ ${this.#moment()}`;
       case 2:
         return `${own} ${random.pick(['smoothed', 'anchored', 'smoothed'])}`;
       case 3:
@@ -125,10 +127,17 @@ export class Mutations {
     }
   }
 
+  /** What `@` may name. */
+  #moment(): string {
+    const { zeroMs, endMs } = this.#world;
+    const spanMs = Math.min(endMs - zeroMs, MOMENT_MS_MAX);
+    return this.random.pick(['start()', 'end()', ((zeroMs + this.random.below(1 + spanMs / 1000) * 1000) / 1000).toFixed(3)]);
+  }
+
   #range(isSubquery: boolean, own: string): string {
     const { random } = this;
     const brackets = /\[[^\]]*\](?=[^\]]*$)/.exec(own);
-    if (brackets === null || random.oneIn(4)) return own + random.pick([' offset 1m', ' offset -30s', ' @ end()', ' anchored', ' smoothed']);
+    if (brackets === null || random.oneIn(4)) return own + random.pick([' offset 1m', ' offset -30s', ` @ ${this.#moment()}`, ` @ ${this.#moment()} offset ${random.pick(['', '-'])}${random.pick(DURATIONS)}`, ' anchored', ' smoothed']);
     const range = `[${random.pick(DURATIONS)}${isSubquery ? `:${random.pick(STEPS)}` : ''}]`;
     return own.slice(0, brackets.index) + range + own.slice(brackets.index + brackets[0].length);
   }

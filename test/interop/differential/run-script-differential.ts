@@ -9,6 +9,7 @@ import { Mutations, type Part, partsOf } from './mutations.ts';
 import type { Query } from './random-queries.ts';
 import { Differential, type DifferentialOptions, type DifferentialTally, type Question, WORKERS } from './run-differential.ts';
 import { toLoad, type World, worldsOf } from './script-worlds.ts';
+import { plainQueries, transplanted } from './transplant.ts';
 
 /** All worlds lie in the head, where they were written: compaction would cut other chunks. */
 const ONE_BLOCK = ['--storage.tsdb.min-block-duration=20y', '--storage.tsdb.max-block-duration=20y', '--storage.tsdb.retention.time=100y'];
@@ -33,11 +34,12 @@ export async function runScriptDifferential(sandbox: Sandbox, folder: string, op
     await loadData(url, floats, histograms);
   }
   const wantedFrom = new AnsweringServer(url, WORKERS);
-  const subjects = worlds.map((world) => ({ world, gotFrom: new LocalAnswers(world.source), parts: partsOf(world.evals.map(({ query }) => inWorld(query, world)), world) }));
+  const allEvals = worlds.flatMap(({ evals }) => evals);
+  const subjects = worlds.map((world) => ({ world, gotFrom: new LocalAnswers(world.source), parts: partsOf(queriesOf(world), world) }));
   const question = (number: number): Question => {
     const random = new SeededRandom(Math.imul(options.seed, 1_000_003) ^ Math.imul(number + 1, 0x9e3779b1));
     const { world, gotFrom, parts } = random.pick(subjects);
-    return { query: changedQuery(random, world, parts), gotFrom };
+    return { query: changedQuery(random, world, parts, allEvals), gotFrom };
   };
   try {
     return await new Differential(wantedFrom, question, { ...options, reference }, say).run();
@@ -46,9 +48,18 @@ export async function runScriptDifferential(sandbox: Sandbox, folder: string, op
   }
 }
 
-function changedQuery(random: SeededRandom, world: World, parts: readonly Part[]): Query {
-  const asked = random.pick(world.evals);
-  const expression = new Mutations(random, world, parts).mutated(inWorld(asked.query, world), random.pick(CHANGES));
+function queriesOf(world: World): string[] {
+  return [...world.evals.map(({ query }) => inWorld(query, world)), ...plainQueries(world)];
+}
+
+/** One that the world's script asks, or one of any script's about the world's data, changed or not. */
+function changedQuery(random: SeededRandom, world: World, parts: readonly Part[], allEvals: readonly EvalCommand[]): Query {
+  const isOwn = world.evals.length > 0 && random.oneIn(2);
+  const asked = random.pick(isOwn ? world.evals : allEvals);
+  const original = inWorld(isOwn ? asked.query : transplanted(random, asked.query, world), world);
+  const changed = new Mutations(random, world, parts).mutated(original, random.pick(CHANGES));
+  // Later versions look at start timestamps at the edges of these, 3.14 does not.
+  const expression = world.hasStarts ? changed.replace(/ ?\b(?:smoothed|anchored)\b/g, '') : changed;
   const timeMs = timeIn(random, world, asked);
   if (random.oneIn(2)) return { expression, timeMs };
   const stepMs = asked.times.kind === 'range' && random.oneIn(2) ? asked.times.stepMs : random.pick(STEPS_MS);

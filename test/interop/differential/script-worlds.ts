@@ -13,7 +13,7 @@ import type { FloatSeries } from './random-data.ts';
 
 /** What a script has loaded when it asks some queries, at times of its own: one Prometheus holds the worlds of many scripts. */
 export interface World {
-  /** The file, and the line of its first query. */
+  /** The file, and the line of its first query if it asks any. */
   readonly name: string;
   /** Where the script's 0 is. */
   readonly zeroMs: number;
@@ -21,6 +21,8 @@ export interface World {
   readonly endMs: number;
   readonly series: readonly RawSeries[];
   readonly source: MemorySeriesSource;
+  /** Some samples say when their counter began. */
+  readonly hasStarts: boolean;
   readonly evals: readonly EvalCommand[];
 }
 
@@ -30,33 +32,32 @@ const WORLD_MS = 10 * DAY_MS;
 /** Scripts ask for times before their 0 as well. */
 const FIRST_ZERO_MS = 1000 * DAY_MS;
 
-/** Of the scripts of a folder, or of one. What only differs by flags that the reference has not set is left out. */
+/** Of the scripts of a folder, or of one; what loads without asking is a world, too. */
 export async function worldsOf(path: string): Promise<World[]> {
   const files = statSync(path).isDirectory() ? readdirSync(path).filter((name) => name.endsWith('.test')).sort().map((name) => join(path, name)) : [path];
   const worlds: World[] = [];
   for (const file of files) {
-    for (const { loads, evals } of partsOf(readFileSync(file, 'utf8'))) {
-      const world = await worldOf(`${basename(file)}:${evals[0]!.line}`, loads, evals, FIRST_ZERO_MS + worlds.length * WORLD_MS);
+    for (const [index, { loads, evals }] of partsOf(readFileSync(file, 'utf8')).entries()) {
+      const world = await worldOf(`${basename(file)}:${evals[0]?.line ?? `part ${index + 1}`}`, loads, evals, FIRST_ZERO_MS + worlds.length * WORLD_MS);
       if (isComparable(world)) worlds.push(world);
     }
   }
   return worlds;
 }
 
-/** Each run of queries with all loads since the `clear` before it. */
+/** Each run of queries, if there is one, with all loads since the `clear` before it. */
 function partsOf(text: string): { readonly loads: readonly LoadCommand[]; readonly evals: readonly EvalCommand[] }[] {
   const parts: { loads: readonly LoadCommand[]; evals: EvalCommand[] }[] = [];
   let loads: readonly LoadCommand[] = [];
   for (const command of parseScript(text)) {
     if (command.kind === 'clear') loads = [];
-    else if (command.kind === 'load') loads = [...loads, command];
-    else if (command.kind === 'eval') {
-      const last = parts.at(-1);
-      if (last?.loads === loads) last.evals.push(command);
-      else parts.push({ loads, evals: [command] });
-    }
+    else if (command.kind === 'load') {
+      if (parts.at(-1)?.evals.length === 0 && loads.length > 0) parts.pop();
+      loads = [...loads, command];
+      parts.push({ loads, evals: [] });
+    } else if (command.kind === 'eval' && loads.length > 0) parts.at(-1)!.evals.push(command);
   }
-  return parts.filter((part) => part.loads.length > 0);
+  return parts;
 }
 
 async function worldOf(name: string, loads: readonly LoadCommand[], evals: readonly EvalCommand[], zeroMs: number): Promise<World> {
@@ -69,16 +70,22 @@ async function worldOf(name: string, loads: readonly LoadCommand[], evals: reado
     const timestampsMs = each.timestampsMs.map((timestampMs) => zeroMs + timestampMs);
     const startTimestampsMs = each.startTimestampsMs?.map((startMs) => (startMs === 0 ? 0 : zeroMs + startMs));
     const shifted = { ...each, timestampsMs, startTimestampsMs };
+    if (!isOfSense(shifted)) continue;
     source.set(shifted);
     series.push(shifted);
     endMs = Math.max(endMs, timestampsMs.at(-1)!);
   }
-  return { name, zeroMs, endMs, series, source, evals };
+  return { name, zeroMs, endMs, series, source, hasStarts: series.some(({ startTimestampsMs }) => startTimestampsMs !== undefined), evals };
 }
 
-/** Versions later than 3.14 take labels of types and units, and start timestamps at the edges of ranges, otherwise. */
+/** Versions later than 3.14 take labels of types and units otherwise. */
 function isComparable({ series }: World): boolean {
-  return series.length > 0 && series.every(({ labels, startTimestampsMs }) => startTimestampsMs === undefined && labelValue(labels, '__type__') + labelValue(labels, '__unit__') === '');
+  return series.length > 0 && series.every(({ labels }) => labelValue(labels, '__type__') + labelValue(labels, '__unit__') === '');
+}
+
+/** They also take it otherwise when a sample claims to have begun after itself. */
+function isOfSense({ timestampsMs, startTimestampsMs }: RawSeries): boolean {
+  return startTimestampsMs === undefined || startTimestampsMs.every((startMs, index) => startMs <= timestampsMs[index]!);
 }
 
 export function metricOf({ labels }: RawSeries): string {
@@ -90,9 +97,11 @@ export function toLoad({ series, zeroMs }: World): { readonly floats: readonly F
   const floats = series.filter(({ histograms }) => histograms === undefined);
   const mixed = series.filter(({ histograms }) => histograms !== undefined);
   return {
-    floats: floats.map(({ labels, timestampsMs, values, isStale }) => ({ labels, timestampsMs: [...timestampsMs], values: withStale(values, isStale), startTimestampsMs: undefined })),
+    floats: floats.map(({ labels, timestampsMs, values, isStale, startTimestampsMs }) => ({
+      labels, timestampsMs: [...timestampsMs], values: withStale(values, isStale), startTimestampsMs: startTimestampsMs && [...startTimestampsMs],
+    })),
     // A float far before the world ends the chunk of the world before, after whose histograms these would be resets.
-    histograms: mixed.map((each) => ({ labels: each.labels, runs: [floatRun(zeroMs - WORLD_MS / 2, 0), ...runsOf(each)], hasStarts: false })),
+    histograms: mixed.map((each) => ({ labels: each.labels, runs: [floatRun(zeroMs - WORLD_MS / 2, 0), ...runsOf(each)], hasStarts: each.startTimestampsMs !== undefined })),
   };
 }
 
@@ -108,15 +117,20 @@ function floatRun(timestampMs: number, value: number): Run {
   return { kind: 'floats', timestampsMs: [timestampMs], values: Float64Array.of(value) };
 }
 
-function runsOf({ timestampsMs, values, isStale, histograms }: RawSeries): Run[] {
+function runsOf({ timestampsMs, values, isStale, histograms, startTimestampsMs }: RawSeries): Run[] {
   const runs: Run[] = [];
   const marked = withStale(values, isStale);
   timestampsMs.forEach((timestampMs, index) => {
     const histogram = histograms?.[index];
     const last = runs.at(-1);
-    if (histogram === undefined) runs.push({ kind: 'floats', timestampsMs: [timestampMs], values: marked.subarray(index, index + 1) });
-    else if (last?.kind === 'histograms') runs[runs.length - 1] = { ...last, histograms: [...last.histograms, encodable(histogram, timestampMs)] };
-    else runs.push({ kind: 'histograms', histograms: [encodable(histogram, timestampMs)] });
+    const startTimestampMs = startTimestampsMs?.[index] ?? 0;
+    if (histogram === undefined) {
+      runs.push({ kind: 'floats', timestampsMs: [timestampMs], values: marked.subarray(index, index + 1), startTimestampsMs: [startTimestampMs] });
+      return;
+    }
+    const encoded = { ...encodable(histogram, timestampMs), startTimestamp: startTimestampMs };
+    if (last?.kind === 'histograms') runs[runs.length - 1] = { ...last, histograms: [...last.histograms, encoded] };
+    else runs.push({ kind: 'histograms', histograms: [encoded] });
   });
   return runs;
 }

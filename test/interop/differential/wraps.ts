@@ -1,5 +1,5 @@
 import type { Mutations } from './mutations.ts';
-import { callsLike, DURATIONS, NUMBERS, OPERATORS, STEPS } from './words.ts';
+import { callsLike, DURATIONS, labelText, NUMBERS, OPERATORS, STEPS } from './words.ts';
 
 const OF_SCALARS = OPERATORS.filter((operator) => !['and', 'or', 'unless'].includes(operator));
 const OF_VECTORS = [...callsLike('abs'), 'round'];
@@ -54,7 +54,8 @@ function aroundVector(mutations: Mutations, text: string): string {
     default: {
       const [target, replacement, pattern] = [random.pick(['"x"', '"__name__"', label()]), random.pick(['$1', 'a', '', '$1-$2', '${n}', '$$']), random.pick(['(.*)', '.*', '(.)(.*)', '(?P<n>.+)', 'x', ''])];
       return random.pick([
-        `label_replace(${text}, ${target}, "${replacement}", ${label()}, "${pattern}")`, `label_join(${text}, ${target}, "-", ${label()}, ${label()})`, `info(${text})`, `sort_by_label(${text}, ${label()})`,
+        `label_replace(${text}, ${target}, "${replacement}", ${label()}, "${pattern}")`, `label_join(${text}, ${target}, "-", ${label()}, ${label()})`, `info(${text})`, `info(${text}, {${labelText(mutations.label())}=~".*"})`,
+        `info(${text}, {__name__=~${random.pick(['".+_info"', '".+"'])}})`, `${random.pick(['sort_by_label', 'sort_by_label_desc'])}(${text}, ${label()})`, `${random.pick(['sort', 'sort_desc'])}(${text})`,
         `absent(${text})`, `scalar(${text})`,
       ]);
     }
