@@ -1,9 +1,9 @@
 import type { Grant } from '../../storage/access/access.ts';
 import { isKeyId, keyId } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord, type KeyringApi } from '../../storage/access/keyring-api.ts';
-import { hexOf } from '../../storage/access/signing-key.ts';
 import { callObject } from '../../storage/call-object.ts';
 import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
+import { hexOf } from '../../storage/runtime/hex.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
 

@@ -1,5 +1,6 @@
 import { digestOf, isSameDigest } from '../../storage/access/digest.ts';
-import { hexOf, hmacSha256 } from '../../storage/access/signing-key.ts';
+import { hmacSha256 } from '../../storage/access/signing-key.ts';
+import { bytesOfHex, hexOf } from '../../storage/runtime/hex.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { S3Error } from '../s3/s3-error.ts';
 import { wirePathOf } from '../s3/object-path.ts';
@@ -46,7 +47,7 @@ function readHeader(header: string, headers: Headers): SignedRequest {
   const parts = /^AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{64})$/.exec(header.trim());
   if (parts === null) throw malformed('it must have Credential, SignedHeaders and Signature');
   const time = headers.get('x-amz-date') ?? '';
-  return { ...readCredential(parts[1]!, time, malformed), expiresMs: undefined, signedHeaders: readHeaderNames(parts[2]!, malformed), signature: bytesOf(parts[3]!) };
+  return { ...readCredential(parts[1]!, time, malformed), expiresMs: undefined, signedHeaders: readHeaderNames(parts[2]!, malformed), signature: bytesOfHex(parts[3]!) };
 }
 
 function readPresigned(query: URLSearchParams): SignedRequest {
@@ -62,7 +63,7 @@ function readPresigned(query: URLSearchParams): SignedRequest {
   const signature = parameter('X-Amz-Signature');
   if (!/^[0-9a-f]{64}$/.test(signature)) throw malformed('X-Amz-Signature must be 64 hexadecimal digits');
   const signedHeaders = readHeaderNames(parameter('X-Amz-SignedHeaders'), malformed);
-  return { ...readCredential(parameter('X-Amz-Credential'), parameter('X-Amz-Date'), malformed), expiresMs: Number(expires) * 1000, signedHeaders, signature: bytesOf(signature) };
+  return { ...readCredential(parameter('X-Amz-Credential'), parameter('X-Amz-Date'), malformed), expiresMs: Number(expires) * 1000, signedHeaders, signature: bytesOfHex(signature) };
 }
 
 /** Names of headers in lower case, with semicolons between: what is none cannot be looked up either. */
@@ -165,8 +166,4 @@ function decoded(text: string): string {
 /** All but the unreserved characters of RFC 3986. */
 function encoded(text: string): string {
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g)!, (pair) => parseInt(pair, 16));
 }

@@ -1,3 +1,5 @@
+import { hexOf } from '../runtime/hex.ts';
+
 /*
  * A key as S3 clients have it, who sign with a secret instead of sending it. The access key id is the key's id, and the secret access key is
  * the SHA-256 of the whole key in hexadecimal, as for R2's own tokens: whoever has the key can work it out, and it is what the keyring has
@@ -21,10 +23,6 @@ export function signingKeyOfDay(digest: Uint8Array, day: string): Promise<Uint8A
 export async function hmacSha256(key: Uint8Array, text: string): Promise<Uint8Array> {
   const imported = await crypto.subtle.importKey('raw', key as Uint8Array<ArrayBuffer>, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
   return new Uint8Array(await crypto.subtle.sign('HMAC', imported, utf8.encode(text)));
-}
-
-export function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 const utf8 = new TextEncoder();

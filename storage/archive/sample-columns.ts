@@ -181,7 +181,7 @@ function timestampBounds(leastMs: number, greatestMs: number): Bounds {
 }
 
 /** A time as microseconds, 64 bits, little-endian. */
-export function microsBytes(timestampMs: number): Uint8Array<ArrayBuffer> {
+function microsBytes(timestampMs: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigInt64(0, BigInt(timestampMs) * MICROS_PER_MS, true);
   return bytes;

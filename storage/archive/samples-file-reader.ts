@@ -8,9 +8,6 @@ import { FIELD, SAMPLES_SCHEMA } from './samples-schema.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import { SeriesFileReader, type DecodedPages, type PageDecoder, type SeriesFileRef } from './series-file-reader.ts';
 
-/** An object that is a file of samples, as the catalog knows it. */
-export type SamplesFileRef = SeriesFileRef;
-
 const columnOf = (field: number): number => SAMPLES_SCHEMA.leaves.findIndex(({ fieldId }) => fieldId === field);
 
 const COLUMN = { timestamp: columnOf(FIELD.timestamp), value: columnOf(FIELD.value), histogram: columnOf(FIELD.histogram), startTimestamp: columnOf(FIELD.startTimestamp) } as const;
@@ -31,12 +28,12 @@ export class SamplesFileReader {
     this.#hasPayloads = hasPayloads;
   }
 
-  static async open(store: ObjectStore, ref: SamplesFileRef): Promise<SamplesFileReader> {
+  static async open(store: ObjectStore, ref: SeriesFileRef): Promise<SamplesFileReader> {
     return new SamplesFileReader(await SeriesFileReader.open(store, ref, SAMPLES_SCHEMA), true);
   }
 
   /** For those who want to know where histograms are, and not what they say: they are not read. */
-  static async openWithoutPayloads(store: ObjectStore, ref: SamplesFileRef): Promise<SamplesFileReader> {
+  static async openWithoutPayloads(store: ObjectStore, ref: SeriesFileRef): Promise<SamplesFileReader> {
     return new SamplesFileReader(await SeriesFileReader.open(store, ref, SAMPLES_SCHEMA), false);
   }
 

@@ -10,9 +10,6 @@ import { SeriesFileWriter, type SeriesFile } from './series-file-writer.ts';
 
 export type SamplesFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveRowGroupRowsMax' | 'archiveRowGroupSeriesMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
 
-/** A finished file of samples. */
-export type SamplesFile = SeriesFile;
-
 /**
  * Writes samples as one Parquet file (FORMAT.md): series in the order of `compareSeries`, each once, its samples in the order of time.
  * Same samples, same bytes.
@@ -120,7 +117,7 @@ export class SamplesFileWriter {
   }
 
   /** The file; it must have rows. The writer is not used again. */
-  finish(): SamplesFile {
+  finish(): SeriesFile {
     this.end();
     this.#writeAll();
     return this.#file.finish();

@@ -5,7 +5,7 @@ import { bytesField, doubleField, fixedField, parquetSchema, stringField, string
  */
 export const FIELD = { metric: 1, labels: 2, labelKey: 3, labelValue: 4, seriesId: 5, timestamp: 6, value: 7, histogram: 8, startTimestamp: 9, document: 10 } as const;
 
-export const SERIES_ID_BYTES = 12;
+const SERIES_ID_BYTES = 12;
 
 /** How the rows of every table begin: which series, and when. */
 export const SERIES_FIELDS: readonly RowField[] = [

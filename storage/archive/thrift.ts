@@ -30,10 +30,6 @@ export class ThriftWriter {
     this.#out = out;
   }
 
-  i16(id: number, value: number): this {
-    return this.#number(id, THRIFT_I16, value);
-  }
-
   i32(id: number, value: number): this {
     return this.#number(id, THRIFT_I32, value);
   }

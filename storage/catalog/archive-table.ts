@@ -1,6 +1,7 @@
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { bytesOfHex } from '../runtime/hex.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -322,7 +323,7 @@ function plus(totals: SnapshotTotals, entries: readonly ManifestEntry[], status:
 
 /** The marks between blocks of an Avro file: of the plan, so that the same plan makes the same bytes. */
 function syncOf({ id }: SnapshotPlan): Uint8Array {
-  return Uint8Array.from(id.match(/../g)!, (pair) => parseInt(pair, 16));
+  return bytesOfHex(id);
 }
 
 /** Positive and below 2^52: JSON carries it everywhere. */

@@ -66,7 +66,7 @@ export function encodeAvroFile(schema: AvroSchema, records: Iterable<AvroValue>,
 }
 
 /** Writes one value. Throws a TypeError on a value that the schema does not have: our own mistake. */
-export function encodeAvro(schema: AvroSchema, value: AvroValue, out: ColumnWriter): void {
+function encodeAvro(schema: AvroSchema, value: AvroValue, out: ColumnWriter): void {
   if (Array.isArray(schema)) {
     const [, inner] = schema as readonly ['null', AvroSchema];
     out.signed(value === undefined ? 0 : 1);

@@ -1,3 +1,4 @@
+import { bytesOfHex, hexOf } from '../runtime/hex.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** Least and greatest value, in Iceberg's single-value form: text as UTF-8, numbers little-endian. */
@@ -55,18 +56,10 @@ export function decodeDataFile(text: string): DataFile {
     valueCount,
     nullCount,
     nanCount,
-    bounds: bounds && { lower: bytesOf(bounds.lower), upper: bytesOf(bounds.upper) },
+    bounds: bounds && { lower: bytesOfHex(bounds.lower), upper: bytesOfHex(bounds.upper) },
   }));
   // Files of before there were several tables do not name theirs.
   return { ...file, table: file.table ?? 'samples', columns };
 }
 
 type StoredColumn = Omit<ColumnStatistics, 'bounds'> & { readonly bounds?: { readonly lower: string; readonly upper: string } };
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-}

@@ -10,7 +10,7 @@ export type MirrorPlan =
   | { readonly kind: 'refused'; readonly message: string };
 
 /** Property of the table there: uuid of ours. */
-export const MIRRORED_UUID = 'varve.table-uuid';
+const MIRRORED_UUID = 'varve.table-uuid';
 
 const MAIN = 'main';
 

@@ -35,7 +35,7 @@ export interface TableMetadata {
 }
 
 /** Stands for "no snapshot" in `current-snapshot-id`. */
-export const NO_SNAPSHOT = -1;
+const NO_SNAPSHOT = -1;
 
 /** Earlier metadata files that are named. */
 const METADATA_LOG_MAX = 20;

@@ -30,7 +30,7 @@ export class InvalidRegexError extends Error {
  * Compiling takes about 20 µs an instruction and matching up to 100 ns an instruction and character. Patterns of people have some ten to
  * a hundred; lists of thousands of literals need no program at all.
  */
-export const REGEX_PROGRAM_SIZE_MAX = 10_000;
+const REGEX_PROGRAM_SIZE_MAX = 10_000;
 
 /** Of all patterns of one request together: hundreds of large ones would take minutes to compile. */
 const REGEX_SIZE_SUM_MAX = 4 * REGEX_PROGRAM_SIZE_MAX;
@@ -39,7 +39,7 @@ const REGEX_SIZE_SUM_MAX = 4 * REGEX_PROGRAM_SIZE_MAX;
 const ENGINE_LENGTH_MAX = 2 * REGEX_PROGRAM_SIZE_MAX;
 
 /** Where the engine is not needed a pattern may be longer, but not without bound. */
-export const REGEX_LENGTH_MAX = 1_000_000;
+const REGEX_LENGTH_MAX = 1_000_000;
 
 /** What makes a pattern more than a list of literals. */
 const OPERATOR = /[\\.+*?()[\]{}^$]/;

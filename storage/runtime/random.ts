@@ -1,3 +1,5 @@
+import { hexOf } from './hex.ts';
+
 /** Randomness as a port. */
 export interface Random {
   /** Fills the array with bytes fit for keys. */
@@ -12,15 +14,7 @@ export const systemRandom: Random = {
 export function randomId(random: Random): string {
   const bytes = new Uint8Array(16);
   random.fill(bytes);
-  return hexadecimal(bytes);
-}
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-function hexadecimal(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += HEX[byte]!;
-  return text;
+  return hexOf(bytes);
 }
 
 const ID_DIGITS = 32;
@@ -43,7 +37,7 @@ export class RandomIds {
     if (this.#used === this.#digits.length) {
       const pool = new Uint8Array(POOL_BYTES);
       this.#random.fill(pool);
-      this.#digits = hexadecimal(pool);
+      this.#digits = hexOf(pool);
       this.#used = 0;
     }
     this.#used += ID_DIGITS;

@@ -1,3 +1,4 @@
+import { migrate as migrateTo } from '../runtime/sql-migrations.ts';
 import type { Sql } from '../runtime/sql.ts';
 
 /**
@@ -105,18 +106,6 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   ],
 ];
 
-/** Brings a database to the newest version, each step in one transaction with its version row; refuses one from the future. */
 export function migrate(sql: Sql): void {
-  sql.run('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY)');
-  const [row] = sql.all<{ version: number | null }>('SELECT max(version) AS version FROM schema_version');
-  const current = row?.version ?? 0;
-  if (current > MIGRATIONS.length) {
-    throw new Error(`this shard's data has schema version ${current}; this build of Varve knows up to ${MIGRATIONS.length}`);
-  }
-  for (let version = current + 1; version <= MIGRATIONS.length; version++) {
-    sql.transaction(() => {
-      for (const statement of MIGRATIONS[version - 1]!) sql.run(statement);
-      sql.run('INSERT INTO schema_version (version) VALUES (?)', version);
-    });
-  }
+  migrateTo(sql, MIGRATIONS, 'shard');
 }

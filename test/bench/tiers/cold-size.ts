@@ -1,4 +1,5 @@
-import { SamplesFileWriter, type SamplesFile } from '../../../storage/archive/samples-file-writer.ts';
+import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
+import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
 import { SAMPLES_SCHEMA } from '../../../storage/archive/samples-schema.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
@@ -21,7 +22,7 @@ export function coldSize(series: readonly CapturedSeries[]): ColdSize {
   const hasher = new SeriesHasher(new Uint8Array(16));
   const sorted = series.map(({ labels, ...samples }) => ({ ...samples, labels: labelsFrom(pairs(labels)) })).sort((a, b) => compareSeries(a.labels, b.labels));
   const before = process.cpuUsage();
-  const files: SamplesFile[] = [];
+  const files: SeriesFile[] = [];
   let writer = new SamplesFileWriter(LIMITS);
   for (const { labels, timestampsMs, values } of sorted) {
     const source = { timestampsMs, bits: new Uint32Array(values.slice().buffer), payloads: [], startsMs: undefined };

@@ -1,4 +1,5 @@
-import { SamplesFileWriter, type SamplesFile } from '../../../storage/archive/samples-file-writer.ts';
+import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
+import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 
@@ -40,7 +41,7 @@ function labelsOf(series: number): Labels {
 }
 
 /** The file of series `first` to before `end` on a day, whose samples must fit into one. */
-export function fleetFile(day: number, first: number, end: number): SamplesFile {
+export function fleetFile(day: number, first: number, end: number): SeriesFile {
   const writer = new SamplesFileWriter(LIMITS);
   const timestampsMs = new Float64Array(SAMPLES_PER_DAY);
   const values = new Float64Array(SAMPLES_PER_DAY);

@@ -6,20 +6,21 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { payloadOf } from '../../../storage/shard/payloads.ts';
 import type { RunSource } from '../../../storage/shard/sample-run.ts';
 import { SamplesFileReader } from '../../../storage/archive/samples-file-reader.ts';
-import { SamplesFileWriter, type SamplesFile } from '../../../storage/archive/samples-file-writer.ts';
+import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
+import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS, randomSeries, WINDOW_START_MS, type TestSeries } from './random-series.ts';
 
 const KEY = 'default/archive/x.parquet';
 
-function write(series: readonly TestSeries[], limits = LIMITS): SamplesFile {
+function write(series: readonly TestSeries[], limits = LIMITS): SeriesFile {
   const writer = new SamplesFileWriter(limits, { 'varve.tenant': 'default' });
   for (const { labels, id, source } of series) writer.add(labels, id, source, 0, source.timestampsMs.length);
   return writer.finish();
 }
 
-async function open(file: SamplesFile): Promise<{ readonly store: MemoryObjectStore; readonly reader: SamplesFileReader }> {
+async function open(file: SeriesFile): Promise<{ readonly store: MemoryObjectStore; readonly reader: SamplesFileReader }> {
   const store = new MemoryObjectStore();
   await store.create(KEY, file.bytes);
   return { store, reader: await SamplesFileReader.open(store, { key: KEY, sizeBytes: file.bytes.length, tailBytes: file.tailBytes }) };
