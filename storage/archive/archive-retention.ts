@@ -56,6 +56,8 @@ export class ArchiveRetention {
       if (oldest === undefined || oldest.dueMs > clock.nowMs()) continue;
       const remove = files.filesOfDay(table, oldest.day, limits.archiveRetentionFilesMax);
       if (files.replace({ id: randomId(random), table, remove, add: [], nowMs: clock.nowMs() }) === 'done') this.counters.archive_expired_files_total += remove.length;
+      // A crash before this leaves it to the next partition that leaves.
+      if (files.oldestDay(table) !== oldest.day) files.forgetPartitions(table, partitionEndDay(definition, oldest.day));
       return;
     }
   }

@@ -262,6 +262,23 @@ export class ArchiveFiles {
     return this.#sql.all<{ file: number }>('SELECT file FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day = ? ORDER BY file LIMIT ?', table, day, limit).map(({ file }) => file);
   }
 
+  /**
+   * Forgets what is noted of a table's partitions that begin before a day, which have all left: that files have come to them, and of which
+   * days there are roll-ups, or samples to make them of. Doing it twice is doing it once.
+   */
+  forgetPartitions(table: ArchiveTableName, beforeDay: number): void {
+    this.#sql.transaction(() => {
+      this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day < ?', table, beforeDay);
+      this.#sql.run('DELETE FROM rollup_day WHERE table_name = ? AND day < ?', table, beforeDay);
+      // While there are roll-ups, it says which samples they are of.
+      this.#sql.run(
+        `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
+          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_source.shard AND data_file.day IN (rollup_source.day, rollup_source.day + 1))`,
+        beforeDay,
+      );
+    });
+  }
+
   /** Some files, whether queries read them or not, in the order given. */
   describe(files: readonly number[]): DataFile[] {
     const rows = this.#sql.all<{ file: number; description: string }>('SELECT file, description FROM data_file WHERE file IN (SELECT value FROM json_each(?))', JSON.stringify(files));

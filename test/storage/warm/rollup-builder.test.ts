@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { ArchiveRetention } from '../../../storage/archive/archive-retention.ts';
+import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { partitionDay } from '../../../storage/catalog/table-definition.ts';
 import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
@@ -181,6 +183,27 @@ describe('roll-ups', () => {
     await world.rollUpAll();
     expect(world.freshDays('rollup_5m')).toEqual([0]);
     expect(await world.bucketsOf('rollup_5m')).toEqual(before);
+  });
+
+  test('that have left with their partition are not there any more, and are made again where the policy keeps them for longer', async () => {
+    const world = await filled(new RollupWorld(SMALL), new SeededRandom(9), [0, 5]);
+    await world.rollUpAll();
+    const { files, clock, limits } = world;
+    const retention = new ArchiveRetention({ files, clock, random: new SeededRandom(1), limits, retentionOf: (table) => SeriesRetention.ofAll((table === 'rollup_5m' ? 7 : 300) * DAY_MS) });
+    clock.advance(10 * DAY_MS);
+    while ((retention.nextDueMs() ?? Infinity) <= clock.nowMs()) await retention.step();
+    expect([world.freshDays('rollup_5m'), world.freshDays('rollup_1h')]).toEqual([[], [0]]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+  });
+
+  test('leave nothing behind that is noted of them, or of samples that they were made of', async () => {
+    const world = await filled(new RollupWorld(SMALL), new SeededRandom(9), [0, 24, 48]);
+    await world.rollUpAll();
+    const noted = (): number[] => ['rollup_day', 'rollup_source', 'changed_partition'].map((table) => world.database.all<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)[0]!.n);
+    expect(Math.min(...noted())).toBeGreaterThan(1);
+    await world.live(80 * DAY_MS);
+    expect(noted()).toEqual([0, 0, 0]);
   });
 
   test('follow the policy, series by series', async () => {
