@@ -138,7 +138,7 @@ export class ExpositionImport implements LineFormat {
     const raw = line.exemplarLabels(bytes);
     const labels = 'invalid' in raw ? raw : exemplarLabels(raw, this.#context.limits);
     if ('invalid' in labels) {
-      this.#context.rejections.add('bad-data', 0, () => `line ${number}: the exemplar is refused, the sample is not: ${labels.invalid}`);
+      this.#context.rejections.add('bad-data', { exemplars: 1 }, () => `line ${number}: the exemplar is refused, the sample is not: ${labels.invalid}`);
       return undefined;
     }
     return { labels, timestampMs: Number.isNaN(line.exemplarTimestampMs) ? timestampMs : line.exemplarTimestampMs, value: line.exemplarValue };

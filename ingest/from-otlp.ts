@@ -17,15 +17,16 @@ import { OtlpSender, SENDER_FOUND } from './otlp-sender.ts';
 import { OtlpSeries, type OtlpWalk } from './otlp-series.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
-import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type StoredCounts } from './shard-send.ts';
+import { messageBytes, sendBatch } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 import type { WriteGate } from './write-gate.ts';
 
 export type OtlpEncoding = 'protobuf' | 'json';
 
 /** What became of a request whose body could be decoded. */
 export interface OtlpOutcome {
-  readonly stored: StoredCounts;
+  readonly stored: WriteCounts;
   /** Data points in the request. */
   readonly pointCount: number;
   /** Data points that are not stored, or not all of them. */
@@ -87,7 +88,7 @@ export class OtlpIngest {
     const walk = { times: new TimeBounds(nowMs, limits), limits };
     const elected = this.#gate.elects(shards, () => this.#senderOf(plainBody, encoding, walk));
     // What the elected replica sends has all of it: to this sender it is written.
-    if (typeof elected === 'boolean' ? !elected : !(await elected)) return { stored: NOTHING_STORED, pointCount: 0, refusedPointCount: 0, rejections };
+    if (typeof elected === 'boolean' ? !elected : !(await elected)) return { stored: NOTHING_COUNTED, pointCount: 0, refusedPointCount: 0, rejections };
     const { batches, metadata, pointCount, seriesCount, sampleCount, points } = decoding(() => {
       const message = this.#messageOf(plainBody, encoding);
       this.#batches.beginRequest(shards, message, nowMs, rejections);
@@ -118,7 +119,7 @@ export class OtlpIngest {
       Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
       this.#noteMetadata(shards, metadata),
     ]);
-    return { stored: counts.reduce(addCounts, NOTHING_STORED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
+    return { stored: counts.reduce(addCounts, NOTHING_COUNTED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
   }
 
   /** What the request says of who sent it. */

@@ -8,7 +8,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { LabelledBatches } from './labelled-batches.ts';
 import { LateBatches } from './late-batches.ts';
 import type { Rejections } from './rejections.ts';
-import { addCounts, NOTHING_STORED, type StoredCounts } from './shard-send.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
 /** A series of an import. One object for the same series wherever that is cheap: what follows from its labels is only found once. */
 export class ImportSeries {
@@ -49,7 +49,7 @@ export class ImportBatches {
   #series: ImportSeries | undefined;
   #nowMs = 0;
   #oldestHotMs = 0;
-  #stored: StoredCounts = NOTHING_STORED;
+  #stored: WriteCounts = NOTHING_COUNTED;
   #lateSamples = 0;
 
   constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, keptMsOf }: ImportRetention, rejections: Rejections) {
@@ -66,7 +66,7 @@ export class ImportBatches {
   }
 
   /** What has been stored by flushes, in the hot tier. */
-  get stored(): StoredCounts {
+  get stored(): WriteCounts {
     return this.#stored;
   }
 
@@ -99,7 +99,7 @@ export class ImportBatches {
   /** Exemplars are kept with the hot tier's samples only: an older one is refused. */
   exemplar(series: ImportSeries, timestampMs: number, value: number, exemplarLabels: Labels): void {
     if (timestampMs < this.#oldestHotMs) {
-      this.#rejections.add('bad-data', 0, () => `${formatLabels(series.labels)}: an exemplar at ${timestampMs} is too old to be kept`);
+      this.#rejections.add('bad-data', { exemplars: 1 }, () => `${formatLabels(series.labels)}: an exemplar at ${timestampMs} is too old to be kept`);
       return;
     }
     this.#open(series);

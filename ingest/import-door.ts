@@ -5,7 +5,7 @@ import type { StartTimer } from '../storage/runtime/timer.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Admission } from './admission.ts';
 import { bodyPieces } from './body-stream.ts';
-import { countStored } from './count-stored.ts';
+import { countRefused, countStored } from './door-counters.ts';
 import { ExpositionImport } from './exposition-import.ts';
 import { ImportBatches, type ImportRetention } from './import-batches.ts';
 import { ImportSlots } from './import-slots.ts';
@@ -13,8 +13,8 @@ import { InfluxImport } from './influx-import.ts';
 import type { MetadataSink } from './metadata-sink.ts';
 import { Rejections } from './rejections.ts';
 import { runImport } from './run-import.ts';
-import type { StoredCounts } from './shard-send.ts';
 import type { ImportContext, LineFormat } from './text-import.ts';
+import type { WriteCounts } from './write-counts.ts';
 
 export interface ImportOptions {
   /** For lines without a timestamp, Unix ms; by default when the request came. */
@@ -32,7 +32,7 @@ export interface InfluxOptions {
 
 /** What became of an import that came to its end. */
 export interface ImportOutcome {
-  readonly stored: StoredCounts;
+  readonly stored: WriteCounts;
   /** Samples that wait for the archive. */
   readonly lateSamples: number;
   /** Fields of the Influx line protocol that were texts. */
@@ -112,6 +112,6 @@ export class ImportDoor {
     const { counters } = this.#services;
     countStored(counters, protocol, batches.stored);
     if (batches.lateSamples > 0) counters.add('varve_ingest_late_samples_total', { protocol }, batches.lateSamples);
-    if (!rejections.isEmpty) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
+    countRefused(counters, protocol, rejections);
   }
 }

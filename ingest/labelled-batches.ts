@@ -9,8 +9,9 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-columns.ts';
-import { addCounts, NOTHING_STORED, sendBatch, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
+import { sendBatch, type OutgoingBatch } from './shard-send.ts';
 import { TimeBounds } from './time-bounds.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
 /** Series collected before a door should flush. */
 const SERIES_TARGET = 16 * 1024;
@@ -94,10 +95,9 @@ export class LabelledBatches {
     this.#cutWhenFull();
   }
 
-  /** One out of bounds is refused like a sample, of which it is none. */
   exemplar(timestampMs: number, value: number, labels: Labels): void {
     if (this.#times.isOutside(timestampMs)) {
-      this.#rejections.add('bad-data', 0, () => `${this.#name()}: an exemplar: ${this.#times.refusal(timestampMs)}`);
+      this.#rejections.add('bad-data', { exemplars: 1 }, () => `${this.#name()}: an exemplar: ${this.#times.refusal(timestampMs)}`);
       return;
     }
     const [low, high] = float64Bits(value) as unknown as [number, number];
@@ -110,7 +110,7 @@ export class LabelledBatches {
   }
 
   /** Sends what has been collected and answers what is stored of it. A throw means that this is unknown; sending again is harmless. */
-  async flush(): Promise<StoredCounts> {
+  async flush(): Promise<WriteCounts> {
     assert(this.#open === undefined, 'a flush inside a series');
     this.#batches.forEach((batch, shard) => {
       if (batch.seriesCount > 0) this.#outgoing.push(batch.toOutgoing(shard));
@@ -123,7 +123,7 @@ export class LabelledBatches {
     this.#times = this.#timesNow();
     const labelsOf = (sources: readonly number[]): Labels[] => sources.map((source) => labels[source]!);
     const stored = await Promise.all(outgoing.map((batch) => sendBatch(this.#shards, batch, labelsOf, this.#rejections)));
-    return stored.reduce(addCounts, NOTHING_STORED);
+    return stored.reduce(addCounts, NOTHING_COUNTED);
   }
 
   #batch(): SampleBatch {

@@ -240,7 +240,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#rawHash.set(hasher.words);
     const labels = this.#labels.ofTargetInfo();
     if (labels === undefined || 'invalid' in labels) {
-      if (labels !== undefined) this.warn(() => `target_info was left out: ${labels.invalid}`);
+      if (labels !== undefined) this.warn(0, () => `target_info was left out: ${labels.invalid}`);
       this.#nextSource(NO_POINT);
       return;
     }
@@ -279,8 +279,8 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#rejections.add('bad-data', 1, reason);
   }
 
-  warn(reason: () => string): void {
-    this.#rejections.add('bad-data', 0, reason);
+  warn(exemplars: number, reason: () => string): void {
+    this.#rejections.add('bad-data', { exemplars }, reason);
   }
 
   /** The rest of the open series, of which `target_info` may have many samples, goes on in the next batch. */

@@ -4,8 +4,8 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { countStored } from './count-stored.ts';
 import { decompress, readContentEncoding } from './decompress.ts';
+import { countRefused, countStored } from './door-counters.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
 import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
 import type { WriteBodies } from './write-bodies.ts';
@@ -56,5 +56,5 @@ async function exportMetrics(services: OtlpServices, context: Context, encoding:
 function count(counters: Counters, { stored, rejections }: OtlpOutcome, encoding: OtlpEncoding): void {
   const protocol = `otlp-${encoding}`;
   countStored(counters, protocol, stored);
-  if (rejections.samples > 0) counters.add('varve_ingest_rejected_samples_total', { protocol, kind: rejections.kind }, rejections.samples);
+  countRefused(counters, protocol, rejections);
 }

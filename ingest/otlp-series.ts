@@ -45,8 +45,8 @@ export interface OtlpSeriesSink {
   end(): void;
   /** A point that is left out. */
   refuse(point: Point, reason: () => string): void;
-  /** What was left out without costing a sample. */
-  warn(reason: () => string): void;
+  /** What was left out without costing a sample: `exemplars` of them, or a resource's `target_info`. */
+  warn(exemplars: number, reason: () => string): void;
 }
 
 /**
@@ -157,7 +157,7 @@ export class OtlpSeries implements MetricsVisitor {
     sink.begin(0, this.#isDelta);
     if (isStale) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.float(point.timeMs, point.bitsLow, point.bitsHigh, startOf(point));
-    this.#exemplarsOf(point, Infinity);
+    this.#exemplarsOf(point);
     sink.end();
   }
 
@@ -266,7 +266,7 @@ export class OtlpSeries implements MetricsVisitor {
     sink.begin(0, this.#isDelta);
     if (payload === undefined) sink.float(point.timeMs, STALE_BITS_LOW, STALE_BITS_HIGH, 0);
     else sink.histogram(point.timeMs, payload, startOf(point));
-    if (point.exemplarCount > 0) this.#exemplarsOf(point, Infinity);
+    if (point.exemplarCount > 0) this.#exemplarsOf(point);
     sink.end();
   }
 
@@ -275,10 +275,8 @@ export class OtlpSeries implements MetricsVisitor {
     this.#sink.float(timestampMs, bits[0]!, bits[1]!, startMs);
   }
 
-  #exemplarsOf(point: Point, upTo: number): void {
-    for (const exemplar of this.#readExemplars(point)) {
-      if (exemplar.value <= upTo || Number.isNaN(exemplar.value)) this.#sink.exemplar(exemplar);
-    }
+  #exemplarsOf(point: Point): void {
+    for (const exemplar of this.#readExemplars(point)) this.#sink.exemplar(exemplar);
   }
 
   /** By rising value; those that cannot be kept are left out with a warning. */
@@ -286,7 +284,8 @@ export class OtlpSeries implements MetricsVisitor {
     const { otlpExemplarsPerPointMax: countMax, otlpAttributesBytesMax: bytesMax, otlpDepthMax } = this.#limits;
     const exemplars: PointExemplar[] = [];
     const count = Math.min(point.exemplarCount, countMax);
-    if (count < point.exemplarCount) this.#sink.warn(() => `${point.exemplarCount - count} exemplars of one data point above the limit otlpExemplarsPerPointMax of ${countMax} were left out`);
+    const left = point.exemplarCount - count;
+    if (left > 0) this.#sink.warn(left, () => `${left} exemplars of one data point above the limit otlpExemplarsPerPointMax of ${countMax} were left out`);
     for (let i = 0; i < count; i++) {
       const start = point.exemplarStart[i]!;
       const end = point.exemplarEnd[i]!;
@@ -300,7 +299,7 @@ export class OtlpSeries implements MetricsVisitor {
         exemplars.push({ timestampMs, value, labels: exemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
-        this.#sink.warn(() => `an exemplar was left out: ${error.message}`);
+        this.#sink.warn(1, () => `an exemplar was left out: ${error.message}`);
       }
     }
     return exemplars.sort((a, b) => a.value - b.value);

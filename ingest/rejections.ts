@@ -1,23 +1,12 @@
 import type { ErrorKind } from '../storage/runtime/errors.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
-/** How much of what. */
-export interface WriteCounts {
-  readonly samples: number;
-  readonly histograms: number;
-  readonly exemplars: number;
-}
-
-/**
- * What a request lost and why: everything is counted, the first few are quoted. Kept by kind of refusal, since the status code depends on
- * whether sending again can help.
- */
+/** What a request lost and why: everything is counted, by the kind of its reason, and the first few reasons are quoted. */
 export class Rejections {
   readonly #quotedMax: number;
   readonly #quotes: string[] = [];
   #reasons = 0;
-  #samples = 0;
-  #histograms = 0;
-  #exemplars = 0;
+  readonly #byKind = new Map<ErrorKind, WriteCounts>();
   #kind: ErrorKind = 'bad-data';
 
   constructor(quotedMax: number) {
@@ -29,14 +18,22 @@ export class Rejections {
   }
 
   get samples(): number {
-    return this.#samples;
+    return this.counts.samples;
   }
 
   get counts(): WriteCounts {
-    return { samples: this.#samples, histograms: this.#histograms, exemplars: this.#exemplars };
+    return [...this.#byKind.values()].reduce(addCounts, NOTHING_COUNTED);
   }
 
-  /** A limit outweighs all else: a sender that honours 429 sends again, and what is bad is refused again. Too many series outweigh bad data. */
+  /** The same by kind of reason. */
+  get byKind(): ReadonlyMap<ErrorKind, WriteCounts> {
+    return this.#byKind;
+  }
+
+  /**
+   * What the answer's status follows from. A limit outweighs all else: a sender that honours 429 sends again, and what is bad is refused again.
+   * Too many series outweigh bad data.
+   */
   get kind(): ErrorKind {
     return this.#kind;
   }
@@ -44,21 +41,19 @@ export class Rejections {
   /** The reason is only made when it is quoted: a hostile request may have a million. A number counts samples. */
   add(kind: ErrorKind, counts: number | Partial<WriteCounts>, reason: () => string): void {
     this.#reasons++;
-    this.count(typeof counts === 'number' ? { samples: counts } : counts);
+    this.count(kind, typeof counts === 'number' ? { samples: counts } : counts);
     if (kind !== 'bad-data' && this.#kind !== 'limit') this.#kind = kind;
     if (this.#quotes.length < this.#quotedMax) this.#quotes.push(reason());
   }
 
   /** More that is lost for a reason that has been given. */
-  count({ samples = 0, histograms = 0, exemplars = 0 }: Partial<WriteCounts>): void {
-    this.#samples += samples;
-    this.#histograms += histograms;
-    this.#exemplars += exemplars;
+  count(kind: ErrorKind, counts: Partial<WriteCounts>): void {
+    this.#byKind.set(kind, addCounts(this.#byKind.get(kind) ?? NOTHING_COUNTED, { ...NOTHING_COUNTED, ...counts }));
   }
 
   /** A number counts samples. */
   message(stored: number | WriteCounts): string {
-    const { samples, histograms, exemplars } = typeof stored === 'number' ? { samples: stored, histograms: 0, exemplars: 0 } : stored;
+    const { samples, histograms, exemplars } = typeof stored === 'number' ? { ...NOTHING_COUNTED, samples: stored } : stored;
     const storedText = histograms + exemplars === 0 ? String(samples) : countsText({ samples, histograms, exemplars });
     return `${countsText(this.counts)} refused, ${storedText} stored: ${this.reasons()}`;
   }

@@ -11,7 +11,8 @@ import type { MetadataSink } from './metadata-sink.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { ShareOut } from './share-out.ts';
-import { addCounts, messageBytes, NOTHING_STORED, sendBatch, type OutgoingBatch, type StoredCounts } from './shard-send.ts';
+import { messageBytes, sendBatch, type OutgoingBatch } from './shard-send.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 import type { WriteGate } from './write-gate.ts';
 import type { WriteMessages } from './write-messages.ts';
 import { WriteMessagesV1 } from './write-messages-v1.ts';
@@ -74,17 +75,16 @@ export class RemoteWriteIngest {
   async #write(shards: TenantShards, body: Uint8Array, messages: WriteMessages, held: HeldMemory): Promise<WriteOutcome> {
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
     const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
-    let stored = NOTHING_STORED;
+    let stored = NOTHING_COUNTED;
     let staleHistograms = 0;
     this.#decode(messages, shards, body);
     const sent = countsOf(messages);
     const elected = this.#gate.elects(shards, () => firstLabels(messages));
     if (typeof elected !== 'boolean') {
-      // What the elected replica sends has all of it: to this sender it is written.
-      if (!(await elected)) return { stored: sent, rejections, failure: undefined };
+      if (!(await elected)) return ofOtherReplica(sent, rejections);
       // The columns were somebody else's meanwhile.
       this.#decode(messages, shards, body);
-    } else if (!elected) return { stored: sent, rejections, failure: undefined };
+    } else if (!elected) return ofOtherReplica(sent, rejections);
     this.#gate.admit(shards.tenant, { series: messages.columns.seriesCount, samples: sent.samples + sent.histograms });
     for (let from: number | undefined = 0; from !== undefined; ) {
       if (from > 0) this.#decode(messages, shards, body);
@@ -97,10 +97,10 @@ export class RemoteWriteIngest {
       const [results, notNoted] = await Promise.all([sendTurn(shards, turn.batches, labelsOf, rejections, held), noting]);
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
       const failed = results.find((result) => result.status === 'rejected') ?? notNoted;
-      if (failed !== undefined) return { stored: asSent(stored, staleHistograms), rejections, failure: asVarveError(failed.reason) };
+      if (failed !== undefined) return outcomeOf(asSent(stored, staleHistograms), rejections, asVarveError(failed.reason));
       from = turn.next;
     }
-    return { stored: asSent(stored, staleHistograms), rejections, failure: undefined };
+    return outcomeOf(asSent(stored, staleHistograms), rejections, undefined);
   }
 
   /** `undefined` where there is nothing to note. */
@@ -135,7 +135,7 @@ async function sendTurn(
   labelsOf: (sources: readonly number[]) => Labels[],
   rejections: Rejections,
   held: HeldMemory,
-): Promise<PromiseSettledResult<StoredCounts>[]> {
+): Promise<PromiseSettledResult<WriteCounts>[]> {
   const bytes = messageBytes(batches);
   try {
     held.hold(bytes);
@@ -147,8 +147,17 @@ async function sendTurn(
   return results;
 }
 
+function outcomeOf(stored: WriteCounts, rejections: Rejections, failure: VarveError | undefined): WriteOutcome {
+  return { stored, written: stored, rejections, failure };
+}
+
+/** What the elected replica sends has all of it: to this sender it is written. */
+function ofOtherReplica(sent: WriteCounts, rejections: Rejections): WriteOutcome {
+  return { stored: NOTHING_COUNTED, written: sent, rejections, failure: undefined };
+}
+
 /** What a request holds, before anything is refused. */
-function countsOf({ columns }: WriteMessages): StoredCounts {
+function countsOf({ columns }: WriteMessages): WriteCounts {
   return { samples: columns.sampleCount, histograms: columns.histograms.count, exemplars: columns.exemplars.count };
 }
 
@@ -171,7 +180,7 @@ function asVarveError(reason: unknown): VarveError {
 }
 
 /** Stale markers of histogram series are stored as those of floats, which end a series in the same way: the sender counts histograms. */
-function asSent(stored: StoredCounts, staleHistograms: number): StoredCounts {
+function asSent(stored: WriteCounts, staleHistograms: number): WriteCounts {
   const moved = Math.min(staleHistograms, stored.samples);
   return { ...stored, samples: stored.samples - moved, histograms: stored.histograms + moved };
 }

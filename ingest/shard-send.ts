@@ -8,6 +8,7 @@ import type { AppendAnswer, AppendWishes } from '../storage/shard/shard-api.ts';
 import { bytesToBeWhole, wholeMessage } from './outgoing-message.ts';
 import type { Rejections } from './rejections.ts';
 import type { ShardRefs } from './series-refs.ts';
+import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
 /** A batch for one shard, already in the form that crosses RPC. */
 export interface OutgoingBatch {
@@ -25,19 +26,6 @@ export interface OutgoingBatch {
   readonly wantsRefs: boolean;
 }
 
-/** What is stored of a request; what was there already counts, too. */
-export interface StoredCounts {
-  readonly samples: number;
-  readonly histograms: number;
-  readonly exemplars: number;
-}
-
-export const NOTHING_STORED: StoredCounts = { samples: 0, histograms: 0, exemplars: 0 };
-
-export function addCounts(a: StoredCounts, b: StoredCounts): StoredCounts {
-  return { samples: a.samples + b.samples, histograms: a.histograms + b.histograms, exemplars: a.exemplars + b.exemplars };
-}
-
 /** What batches take in memory until they are answered, at the most. */
 export function messageBytes(batches: readonly OutgoingBatch[]): number {
   return batches.reduce((sum, { message, byRef, sampleCount }) => sum + message.byteLength + (byRef === undefined ? 0 : bytesToBeWhole(sampleCount)), 0);
@@ -47,7 +35,8 @@ export function messageBytes(batches: readonly OutgoingBatch[]): number {
 const LABEL_ROUNDS_MAX = 2;
 
 /**
- * Sends a batch until the shard has it, with the labels of series that it does not know. Answers how much is stored.
+ * Sends a batch until the shard has it, with the labels of series that it does not know. Answers how much is stored; what was there
+ * already counts, too.
  * A throw means that it is unknown whether the batch was stored; sending it again is harmless. `refused` hears of the series, by their
  * positions in the request, of which the shard has left something out.
  */
@@ -57,7 +46,7 @@ export async function sendBatch(
   labelsOf: (sources: readonly number[]) => Labels[],
   rejections: Rejections,
   refused: (sources: Uint32Array) => void = () => {},
-): Promise<StoredCounts> {
+): Promise<WriteCounts> {
   const { refs, byRef } = batch;
   /** The batch with the ids of all its series, once it is needed. */
   let whole = byRef === undefined ? batch.message : undefined;
@@ -87,7 +76,7 @@ export async function sendBatch(
       const { message } = answer;
       rejections.add('bad-data', batch.sampleCount, () => message);
       refused(batch.sources);
-      return NOTHING_STORED;
+      return NOTHING_COUNTED;
     }
     case 'busy':
       throw new VarveError('overloaded', `shard ${batch.shard} has too much to do: ${answer.message}; try again later`);
@@ -101,7 +90,7 @@ export async function sendBatch(
 
 const WANTS_REFS: AppendWishes = { refs: true };
 
-function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): StoredCounts {
+function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): WriteCounts {
   // Of limits, a shard has the one of series.
   for (const { kind, samples, message } of answer.refusals) rejections.add(kind === 'limit' ? 'cardinality' : kind, samples, () => message);
   if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => sources[position]!));

@@ -155,7 +155,7 @@ export class ShareOut {
     const [histogramsBefore, exemplarsBefore] = [this.#histogram, this.#exemplar];
     while (this.#histogram < histograms.count && histograms.series[this.#histogram] === series) this.#histogram++;
     while (this.#exemplar < exemplars.count && exemplars.series[this.#exemplar] === series) this.#exemplar++;
-    rejections.count({ histograms: this.#histogram - histogramsBefore, exemplars: this.#exemplar - exemplarsBefore });
+    rejections.count('bad-data', { histograms: this.#histogram - histogramsBefore, exemplars: this.#exemplar - exemplarsBefore });
   }
 
   /** Answers the time of the last histogram. */

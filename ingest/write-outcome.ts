@@ -1,10 +1,13 @@
 import type { ErrorKind, VarveError } from '../storage/runtime/errors.ts';
-import type { Rejections, WriteCounts } from './rejections.ts';
+import type { Rejections } from './rejections.ts';
+import type { WriteCounts } from './write-counts.ts';
 
 /** What became of a write request whose body could be decoded. */
 export interface WriteOutcome {
   /** What was there already counts, too: sending again is answered as success. */
   readonly stored: WriteCounts;
+  /** What the sender is told that is written: more than is stored where an elected replica sends the same. */
+  readonly written: WriteCounts;
   readonly rejections: Rejections;
   /** Why the rest may or may not be stored: the sender has to send all of it again. */
   readonly failure: VarveError | undefined;
@@ -41,7 +44,7 @@ const NO_HEADERS: MoreHeaders = {};
 const NO_CONTENT: ResponseInit = { status: 204 };
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
-export function writeResponse({ stored, rejections, failure }: WriteOutcome, more?: MoreHeaders): Response {
+export function writeResponse({ stored, rejections, failure }: Omit<WriteOutcome, 'written'>, more?: MoreHeaders): Response {
   if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds, more);
   if (rejections.isEmpty) return new Response(null, more === undefined ? NO_CONTENT : { status: 204, headers: more });
   return writeError(rejections.kind, rejections.message(stored), undefined, more);

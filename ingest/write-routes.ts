@@ -2,12 +2,11 @@ import { Hono, type Context } from 'hono';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import { countStored } from './count-stored.ts';
-import type { WriteCounts } from './rejections.ts';
+import { countRefused, countStored } from './door-counters.ts';
 import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
-import { NOTHING_STORED } from './shard-send.ts';
 import type { WriteBodies } from './write-bodies.ts';
-import { writeError, writeResponse, type MoreHeaders, type WriteOutcome } from './write-outcome.ts';
+import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
+import { writeError, writeResponse, type MoreHeaders } from './write-outcome.ts';
 
 export interface WriteServices {
   /** The shards that an authorised request writes to. */
@@ -37,7 +36,7 @@ export function writeRoutes(services: WriteServices): Hono {
       try {
         return await remoteWrite(services, context, version);
       } catch (error) {
-        return failed(error, writtenHeaders(version, NOTHING_STORED));
+        return failed(error, writtenHeaders(version, NOTHING_COUNTED));
       }
     });
   }
@@ -54,8 +53,11 @@ async function remoteWrite(services: WriteServices, context: Context, version: R
   const shards = await services.openTenant(context);
   const bytesMax = services.remoteWrite.bodyBytesMax(shards.tenant);
   const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.remoteWrite.write(shards, body, version, held));
-  count(services.counters, `remote-write-v${version}`, outcome);
-  return writeResponse(outcome, writtenHeaders(version, outcome.stored));
+  const protocol = `remote-write-v${version}`;
+  countStored(services.counters, protocol, outcome.stored);
+  // After a failure all of it comes again, and what is refused with it.
+  if (outcome.failure === undefined) countRefused(services.counters, protocol, outcome.rejections);
+  return writeResponse(outcome, writtenHeaders(version, outcome.written));
 }
 
 function writtenHeaders(version: RemoteWriteVersion, { samples, histograms, exemplars }: WriteCounts): MoreHeaders | undefined {
@@ -99,13 +101,4 @@ function checkEncoding(header: string): void {
   // An empty header is none.
   if (encoding === 'snappy' || encoding === '') return;
   throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send snappy (block format)`);
-}
-
-function count(counters: Counters, protocol: string, { stored, rejections, failure }: WriteOutcome): void {
-  countStored(counters, protocol, stored);
-  if (rejections.isEmpty || failure !== undefined) return;
-  const { samples, histograms, exemplars } = rejections.counts;
-  const { kind } = rejections;
-  counters.add('varve_ingest_rejected_samples_total', { protocol, kind }, samples + histograms);
-  if (exemplars > 0) counters.add('varve_ingest_rejected_exemplars_total', { protocol, kind }, exemplars);
 }

@@ -11,7 +11,7 @@ import { OtlpIngest, type OtlpEncoding } from '../../ingest/from-otlp.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { Rejections } from '../../ingest/rejections.ts';
 import { RemoteWriteIngest } from '../../ingest/remote-write.ts';
-import type { StoredCounts } from '../../ingest/shard-send.ts';
+import type { WriteCounts } from '../../ingest/write-counts.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyWasmDecoder } from '../../proto/snappy.ts';
 import { unpackSnappy } from '../../query/cli/unpack-snappy.mjs';
@@ -59,7 +59,7 @@ interface Result {
 }
 
 /** Sends a request through its door. */
-type Send = (shards: TenantShards, request: Uint8Array) => Promise<{ readonly pointCount: number; readonly stored: StoredCounts; readonly rejections: Rejections }>;
+type Send = (shards: TenantShards, request: Uint8Array) => Promise<{ readonly pointCount: number; readonly stored: WriteCounts; readonly rejections: Rejections }>;
 
 const clock = new FixedClock(NOW_MS);
 const admission = new Admission(readTenantLimits(JSON.stringify({ '*': { samplesPerSecondMax: 1_000_000_000, samplesBurstMax: 10_000_000_000 } })), LIMITS, clock);

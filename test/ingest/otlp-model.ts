@@ -80,7 +80,7 @@ export class OtlpModel implements OtlpSeriesSink {
       return;
     }
     this.#source++;
-    if (labels !== undefined) this.warn(() => `target_info was left out: ${labels.invalid}`);
+    if (labels !== undefined) this.warn(0, () => `target_info was left out: ${labels.invalid}`);
   }
 
   float(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {
@@ -104,8 +104,8 @@ export class OtlpModel implements OtlpSeriesSink {
     this.#rejections.add('bad-data', 1, reason);
   }
 
-  warn(reason: () => string): void {
-    this.#rejections.add('bad-data', 0, reason);
+  warn(exemplars: number, reason: () => string): void {
+    this.#rejections.add('bad-data', { exemplars }, reason);
   }
 
   #openSeries(labels: Labels, isDelta: boolean): void {

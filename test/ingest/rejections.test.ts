@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Rejections, type WriteCounts } from '../../ingest/rejections.ts';
+import { Rejections } from '../../ingest/rejections.ts';
+import type { WriteCounts } from '../../ingest/write-counts.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { WRITE_STATUS, writeResponse } from '../../ingest/write-outcome.ts';
 
@@ -40,7 +41,7 @@ test('the answer: 204 without rejections, or the reasons with the status that fi
 test('samples, histograms and exemplars are told apart', () => {
   const rejections = new Rejections(5);
   rejections.add('bad-data', { histograms: 2 }, () => 'no');
-  rejections.count({ exemplars: 3 });
+  rejections.count('bad-data', { exemplars: 3 });
   expect(rejections.counts).toEqual({ samples: 0, histograms: 2, exemplars: 3 });
   expect(rejections.message({ samples: 1, histograms: 4, exemplars: 0 })).toBe('0 samples, 2 histograms, 3 exemplars refused, 1 samples, 4 histograms stored: no');
 });
