@@ -29,13 +29,19 @@ const testTimeout = 30_000;
 /** The first request of a file makes the whole Worker ready, on a machine whose cores others use as well. */
 const hookTimeout = 30_000;
 
+/**
+ * Files are imported by Node itself, as the commands of query/cli are: no transformation in between, whose imports are getters that every call
+ * in a hot loop goes through; and what Node has compiled once it finds again (run.mjs). There are no mocks of modules, which need a loader.
+ */
+const NATIVE = { viteModuleRunner: false, nodeLoader: false };
+
 export default defineConfig({
   test: {
     // One more than there are cores: the tests of processes wait for these. (vitest's own choice is one less.)
     maxWorkers: availableParallelism() + 1,
     projects: [
-      { root, test: { name: 'node', testTimeout, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**', SHARING] } },
-      { root, test: { name: 'node-sharing', testTimeout, isolate: false, include: [SHARING] } },
+      { root, test: { name: 'node', experimental: NATIVE, testTimeout, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**', SHARING] } },
+      { root, test: { name: 'node-sharing', experimental: NATIVE, testTimeout, isolate: false, include: [SHARING] } },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
