@@ -80,7 +80,8 @@ test('a page that is not needed is not asked for', async () => {
 });
 
 test('many shards: the pages of all of them together stay within a bound, and nothing is left out', async () => {
-  const value = (i: number): string => 'v'.repeat(2000) + String(i).padStart(5, '0');
+  // The number comes first: of 64 cursors each is compared with the least at every step.
+  const value = (i: number): string => String(i).padStart(5, '0') + 'v'.repeat(2000);
   const stores = Array.from({ length: 64 }, (_, shard) => {
     const store = new HotStore(new NodeSql());
     write(store, Array.from({ length: 200 }, (_, i) => ({ labels: labelsFrom({ __name__: 'm', text: value(i * 64 + shard) }), samples: [[1, 1]] as const })));
@@ -99,7 +100,7 @@ test('many shards: the pages of all of them together stay within a bound, and no
     },
   };
   const { json } = await mergedSeries(watched, EVERYTHING, new ReadReport(false), 1e6);
-  expect((JSON.parse(`[${json}]`) as { text: string }[]).map(({ text }) => Number(text.slice(2000)))).toEqual(Array.from({ length: 200 * 64 }, (_, i) => i));
+  expect((JSON.parse(`[${json}]`) as { text: string }[]).map(({ text }) => Number(text.slice(0, 5)))).toEqual(Array.from({ length: 200 * 64 }, (_, i) => i));
   expect(mostBytes).toBeLessThanOrEqual(LIMITS.seriesPagesBytesTarget);
   expect(mostBytes).toBeGreaterThan(LIMITS.seriesPagesBytesTarget / 8);
 });
