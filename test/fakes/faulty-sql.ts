@@ -20,18 +20,32 @@ export interface FaultPlan {
  */
 export class FaultySql implements Sql {
   readonly #inner: Sql;
-  readonly #plan: FaultPlan | undefined;
+  #plan: FaultPlan | undefined;
   #calls = 0;
+  #lastingCalls: number[] = [];
+  #depth = 0;
   #isBroken = false;
 
   /** Without a plan it only counts. */
-  constructor(inner: Sql, plan: FaultPlan | undefined) {
+  constructor(inner: Sql, plan?: FaultPlan) {
     this.#inner = inner;
     this.#plan = plan;
   }
 
+  /** Counts from here on: what an object does while it wakes is behind it. */
+  arm(plan?: FaultPlan): void {
+    this.#plan = plan;
+    this.#calls = 0;
+    this.#lastingCalls = [];
+  }
+
   get calls(): number {
     return this.#calls;
+  }
+
+  /** Positions of the calls that have had an effect which outlasts a fault: writes outside a transaction, and the commit of one that is in no other. */
+  get lastingCalls(): readonly number[] {
+    return this.#lastingCalls;
   }
 
   get isBroken(): boolean {
@@ -39,26 +53,27 @@ export class FaultySql implements Sql {
   }
 
   all<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Row[] {
-    return this.#call(() => this.#inner.all<Row>(statement, ...parameters));
+    return this.#call(() => this.#inner.all<Row>(statement, ...parameters), !isRead(statement));
   }
 
   each<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Iterable<Row> {
-    return this.#call(() => this.#inner.each<Row>(statement, ...parameters));
+    return this.#call(() => this.#inner.each<Row>(statement, ...parameters), !isRead(statement));
   }
 
   run(statement: string, ...parameters: Parameter[]): void {
-    this.#call(() => this.#inner.run(statement, ...parameters));
+    this.#call(() => this.#inner.run(statement, ...parameters), true);
   }
 
   transaction<T>(body: () => T): T {
     // The call before: the transaction does not begin. The call after the body: it is not committed, or it is and nobody learns of it.
-    this.#call(() => undefined);
+    this.#call(() => undefined, false);
     const commit = this.#inner.transaction(() => {
-      const result = body();
+      const result = this.#within(body);
       const fault = this.#faultOfNextCall();
       if (fault === 'before') throw this.#break();
       return { result, fault };
     });
+    this.#noteEffect();
     if (commit.fault === 'after') throw this.#break();
     return commit.result;
   }
@@ -71,12 +86,27 @@ export class FaultySql implements Sql {
     return this.#inner.sizeBytes();
   }
 
-  #call<T>(effect: () => T): T {
+  #within<T>(body: () => T): T {
+    this.#depth++;
+    try {
+      return body();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #call<T>(effect: () => T, writes: boolean): T {
     const fault = this.#faultOfNextCall();
     if (fault === 'before') throw this.#break();
     const result = effect();
+    if (writes) this.#noteEffect();
     if (fault === 'after') throw this.#break();
     return result;
+  }
+
+  /** Of the latest call. */
+  #noteEffect(): void {
+    if (this.#depth === 0) this.#lastingCalls.push(this.#calls - 1);
   }
 
   #faultOfNextCall(): 'before' | 'after' | undefined {
@@ -88,4 +118,19 @@ export class FaultySql implements Sql {
     this.#isBroken = true;
     return new InjectedFault(`storage fault at call ${this.#calls - 1}`);
   }
+}
+
+function isRead(statement: string): boolean {
+  return /^\s*SELECT\b/i.test(statement);
+}
+
+/**
+ * Where a crash test breaks what an undisturbed run has counted: before each call; and behind those whose effect lasts. Behind any other a
+ * fault is to the bit what it is before it: nothing of the call is left, and the caller gets the same error from the same call. With a stride,
+ * the first of these at or behind every so many calls.
+ */
+export function faultsOf({ calls, lastingCalls }: FaultySql, when: FaultPlan['when'], stride = 1): number[] {
+  const positions = when === 'before' ? Array.from({ length: calls }, (_, call) => call) : lastingCalls;
+  const stretchOf = (call: number | undefined): number => (call === undefined ? -1 : Math.floor(call / stride));
+  return positions.filter((call, i) => stretchOf(call) > stretchOf(positions[i - 1]));
 }

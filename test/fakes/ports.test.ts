@@ -13,7 +13,7 @@ import { SeededRandom } from './seeded-random.ts';
 
 /* The fakes of the ports, and those of Node, do what the contract says; test/workerd/ports.test.ts has the platform's. */
 describe('SQL of Node', () => sqlContract(async (body) => body(new NodeSql())));
-describe('SQL that may break and does not', () => sqlContract(async (body) => body(new FaultySql(new NodeSql(), undefined))));
+describe('SQL that may break and does not', () => sqlContract(async (body) => body(new FaultySql(new NodeSql()))));
 describe('the clock that stands still', () => clockContract(() => new FixedClock(1_700_000_000_000)));
 describe('the clock of Node', () => clockContract(() => systemClock));
 describe('timers that are told', () =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
-import { FaultySql } from '../fakes/faulty-sql.ts';
+import { faultsOf, FaultySql } from '../fakes/faulty-sql.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 
@@ -52,14 +52,14 @@ describe.each(Object.entries(CHANGES))('%s', (_name, change) => {
   test('is done or not, whatever call fails', { timeout: 60_000 }, async () => {
     const before = await stateOf(await prepare());
     const whole = await prepare();
-    const counting = new FaultySql(new NodeSql(whole.database), undefined);
+    const counting = new FaultySql(new NodeSql(whole.database));
     const store = new TimeSeriesStore<unknown>({ sql: counting, ...OPTIONS });
     const opened = counting.calls;
     await change(store);
     const after = await stateOf(whole);
     expect(counting.calls - opened).toBeGreaterThan(3);
-    for (let call = opened; call < counting.calls; call++) {
-      for (const when of ['before', 'after'] as const) {
+    for (const when of ['before', 'after'] as const) {
+      for (const call of faultsOf(counting, when).filter((position) => position >= opened)) {
         const sql = await prepare();
         const faulty = new FaultySql(new NodeSql(sql.database), { call, when });
         const broken = new TimeSeriesStore<unknown>({ sql: faulty, ...OPTIONS });

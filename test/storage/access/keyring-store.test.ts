@@ -130,7 +130,7 @@ test('the number of keys is bounded; those that ended make room after 30 days', 
 
 test('when storage breaks at any call, a key is there whole or not at all', async () => {
   const making = await request('one');
-  const counting = new FaultySql(new NodeSql(), undefined);
+  const counting = new FaultySql(new NodeSql());
   system(counting as never).store.create(making);
   for (const when of ['before', 'after'] as const) {
     for (let call = 0; call < counting.calls; call++) {

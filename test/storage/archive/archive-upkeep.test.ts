@@ -4,7 +4,7 @@ import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { readSnapshot } from '../catalog/iceberg-read.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';
-import { letCatalogDie } from './dying-catalog.ts';
+import { letDie } from './dying.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -88,7 +88,7 @@ describe('what has left', () => {
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 120_000 }, async (when) => {
     const whole = await filled();
     const before = await whole.readAll();
-    await letCatalogDie(whole, { when, stride: 211, work: (world) => world.live(6 * DAY_MS) }, async (world) => {
+    await letDie(whole, { when, stride: 211, work: (world) => world.live(6 * DAY_MS) }, async (world) => {
       expect(await world.readAll()).toEqual(before);
       await world.live(8 * DAY_MS);
       expect(await world.readAll()).toEqual(before);

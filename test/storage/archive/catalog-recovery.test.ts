@@ -5,16 +5,25 @@ import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { letDie, type Mortal } from './dying.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 
-/** Five days of life: days that are merged, hours that are not, late samples, roll-ups. */
+const lives = new Map<number, Promise<RecoveryWorld>>();
+
+/** Some days of life: days that are merged, hours that are not, late samples, roll-ups. A world of its own, of which all tests of so many days have the same. */
 async function lived(days = 5): Promise<RecoveryWorld> {
+  let life = lives.get(days);
+  if (life === undefined) lives.set(days, (life = live(days)));
+  const world = (await life).copy();
+  world.wakeCatalog();
+  return world;
+}
+
+async function live(days: number): Promise<RecoveryWorld> {
   const world = new RecoveryWorld();
   world.wakeCatalog();
   world.writeLate(seriesOf(2, 'late'), times(START_MS - 50 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
@@ -349,6 +358,17 @@ describe('whatever breaks on the way', () => {
     return world;
   }
 
+  interface OfCatalog extends Mortal<OfCatalog> {
+    readonly world: RecoveryWorld;
+  }
+
+  const catalogOf = (world: RecoveryWorld): OfCatalog => ({
+    world,
+    copy: () => catalogOf(world.copy()),
+    wake: (wrap) => world.wakeCatalog(wrap),
+    leftBehind: () => ({ databases: [world.catalogSql], objects: world.objects, clock: world.clock }),
+  });
+
   test.each(['before', 'after'] as const)('each call of the object store, %s its effect', { timeout: 120_000 }, async (when) => {
     const whole = await lost();
     for (let call = 0; ; call++) {
@@ -367,26 +387,10 @@ describe('whatever breaks on the way', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 240_000 }, async (when) => {
-    const whole = await lost();
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call++) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      world.wakeCatalog((inner) => (sql = new FaultySql(inner, undefined)));
-      const setUp = sql!.calls;
-      try {
-        world.wakeCatalog((inner) => (sql = new FaultySql(inner, { call: setUp + call, when })));
-        await world.recover();
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = !sql!.isBroken;
-      if (!isOver && !states.isNew({ databases: [world.catalogSql], objects: world.objects, clock: world.clock })) continue;
-      world.wakeCatalog();
+    const stateCount = await letDie(catalogOf(await lost()), { when, work: ({ world }) => world.recover() }, async ({ world }) => {
       await world.recover();
       await expectWhole(world);
-      if (isOver) break;
-    }
-    expect(states.count).toBeGreaterThan(10);
+    });
+    expect(stateCount).toBeGreaterThan(10);
   });
 });

@@ -5,10 +5,9 @@ import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import type { SeriesExemplars } from '../../../storage/shard/select-exemplars.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { named, write } from '../shard/batches.ts';
-import { FlushWorld, HOUR_MS, lazily, START_MS } from './flush-world.ts';
+import { letDie } from './dying.ts';
+import { FlushWorld, HOUR_MS, START_MS } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
 const ALL = [[{ name: '__name__', type: '=~', value: '.+' }]] as const;
@@ -123,20 +122,9 @@ test.each(['before', 'after'] as const)('each call of the object store breaks %s
 
 test.each(['before', 'after'] as const)('the shard dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
   const whole = filled();
-  const states = new StatesLeftBehind();
-  for (let call = 0; ; call++) {
-    const world = whole.copy();
-    let sql: FaultySql | undefined;
-    let isArmed = false;
-    world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));
-    isArmed = true;
-    await world.settle().catch((error: unknown) => expect(error).toBeInstanceOf(InjectedFault));
-    const isOver = sql?.isBroken !== true;
-    if (!isOver && !states.isNew(world.leftBehind())) continue;
-    world.wake();
+  await letDie(whole, { when, work: (world) => world.settle() }, async (world) => {
     await world.settle();
-    expect(await archived(world), `call ${call}`).toEqual(hot(world, START_MS, START_MS + HOUR_MS - 1));
-    expect((await world.objects.list('')).objects, `call ${call}`).toHaveLength(2);
-    if (isOver) break;
-  }
+    expect(await archived(world)).toEqual(hot(world, START_MS, START_MS + HOUR_MS - 1));
+    expect((await world.objects.list('')).objects).toHaveLength(2);
+  });
 });

@@ -7,7 +7,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';
-import { letCatalogDie } from './dying-catalog.ts';
+import { letDie } from './dying.ts';
 import { randomSeries } from './random-series.ts';
 
 /** A day's commits are several files each, and series are cut. */
@@ -159,13 +159,13 @@ describe('faults', () => {
   test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
     const whole = await filled(11, few);
     const before = await whole.readAll();
-    const stateCount = await letCatalogDie(whole, { when, work: (world) => world.mergeAll() }, async (world) => {
+    const stateCount = await letDie(whole, { when, work: (world) => world.mergeAll() }, async (world) => {
       expect(await world.readAll()).toEqual(before);
       await world.mergeAll();
       expect(await world.readAll()).toEqual(before);
       await expectNoneLeft(world);
     });
-    expect(stateCount).toBeGreaterThan(8);
+    expect(stateCount).toBeGreaterThanOrEqual(8);
   });
 });
 

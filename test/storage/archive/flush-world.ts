@@ -179,15 +179,3 @@ export function times(fromMs: number, count: number, stepMs = 60_000): number[] 
 export function seriesOf(count: number, metric = 'metric'): Labels[] {
   return Array.from({ length: count }, (_, i) => ['__name__', `${metric}_${i % 3}`, 'pod', `pod-${String(i).padStart(3, '0')}`]);
 }
-
-/** A port that asks for its target at each call. */
-export function lazily(inner: Sql, target: () => Sql): Sql {
-  return {
-    all: (statement, ...parameters) => target().all(statement, ...parameters),
-    each: (statement, ...parameters) => target().each(statement, ...parameters),
-    run: (statement, ...parameters) => target().run(statement, ...parameters),
-    transaction: (body) => target().transaction(body),
-    rowsWritten: () => inner.rowsWritten(),
-    sizeBytes: () => inner.sizeBytes(),
-  };
-}

@@ -2,9 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { must } from '../../../storage/runtime/assert.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
-import { FlushWorld, HOUR_MS, lazily, seriesOf, START_MS, times } from './flush-world.ts';
+import { letDie } from './dying.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
 /** The sum of what identifies a sample, so that every value is its own. */
@@ -165,27 +164,12 @@ describe('faults', () => {
 
   test.each(['before', 'after'] as const)('the shard dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
     const whole = filled({ ...SMALL, archiveFileRowsMax: 300 });
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call++) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      let isArmed = false;
-      world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));
-      isArmed = true;
-      try {
-        await world.settle();
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = sql?.isBroken !== true;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    const stateCount = await letDie(whole, { when, work: (world) => world.settle() }, async (world) => {
       await world.settle();
       await expectAll(world);
       await expectNoneLeft(world);
-      if (isOver) break;
-    }
-    expect(states.count).toBeGreaterThan(25);
+    });
+    expect(stateCount).toBeGreaterThan(when === 'before' ? 25 : 13);
   });
 
   test('the object store is down for a day: ingest goes on, and afterwards the backlog drains', async () => {

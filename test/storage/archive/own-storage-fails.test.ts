@@ -65,7 +65,7 @@ describe.each<[string, () => Promise<ArchiveWorld>, (world: ArchiveWorld) => Tas
     for (let call = 0; ; call++) {
       const world = whole.copy();
       let sql: FaultySql | undefined;
-      world.wake((inner) => (sql = new FaultySql(inner, undefined)));
+      world.wake((inner) => (sql = new FaultySql(inner)));
       const callsOfWaking = sql!.calls;
       world.wake((inner) => (sql = new FaultySql(inner, { call: callsOfWaking + call, when })));
       const task = taskOf(world);

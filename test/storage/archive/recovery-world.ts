@@ -30,7 +30,6 @@ import { FlushWorld, HOUR_MS, lineOf, seriesOf, times } from './flush-world.ts';
 export const PREFIX = 'default/archive';
 const DAY_MS = 24 * HOUR_MS;
 const SMALL = { archiveRowGroupRowsMax: 64, archiveFileRowsMax: 200 };
-let seed = 1000;
 
 /** A shard and all of its catalog, whose storage may begin anew or go back. */
 export class RecoveryWorld extends FlushWorld {
@@ -45,11 +44,12 @@ export class RecoveryWorld extends FlushWorld {
   /** What shards answer when the catalog asks them. */
   flushStatusOf: FlushStatusOf = async () => this.flusher.status();
   #maintenance!: CatalogAlarm;
+  #seed = 1000;
 
   constructor(limits: Partial<Record<keyof typeof LIMITS, number>> = SMALL, from?: RecoveryWorld) {
     super(limits, from);
     this.commitTimeMs = () => this.clock.nowMs();
-    if (from !== undefined) this.samplesRetentionMs = from.samplesRetentionMs;
+    if (from !== undefined) [this.samplesRetentionMs, this.#seed] = [from.samplesRetentionMs, from.#seed];
   }
 
   override copy(): RecoveryWorld {
@@ -60,7 +60,7 @@ export class RecoveryWorld extends FlushWorld {
   wakeCatalog(wrap: (sql: Sql) => Sql = (sql) => sql): void {
     const sql = wrap(new NodeSql(this.catalogSql.database));
     const { clock, limits, store } = this;
-    const random = new SeededRandom(seed++);
+    const random = new SeededRandom(this.#seed++);
     const catalog = new CatalogStore(sql, random);
     const files = new ArchiveFiles(sql, limits);
     this.tombstones = new Tombstones(sql, limits);
@@ -80,7 +80,7 @@ export class RecoveryWorld extends FlushWorld {
   /** Storage that has nothing: what a catalog begins with. */
   beginAnew(): void {
     this.catalogSql = new NodeSql();
-    new CatalogStore(this.catalogSql, new SeededRandom(seed++));
+    new CatalogStore(this.catalogSql, new SeededRandom(this.#seed++));
     this.wakeCatalog();
   }
 

@@ -5,7 +5,7 @@ import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
-import { letCatalogDie } from './dying-catalog.ts';
+import { letDie } from './dying.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -133,7 +133,7 @@ describe('series that a rule keeps for a shorter time', () => {
     const { world: whole } = await filled(5, [0, 24]);
     const all = await whole.readAll();
     await at(whole, 5.9);
-    await letCatalogDie(whole, { when, stride: 101, work: (world) => at(world, 7.5) }, async (world) => {
+    await letDie(whole, { when, stride: 101, work: (world) => at(world, 7.5) }, async (world) => {
       expect(await world.readAll()).toEqual(keptAt(all, world.clock.nowMs()));
       await at(world, 13);
       expect(await world.readAll()).toEqual(keptAt(all, world.clock.nowMs()));

@@ -7,7 +7,7 @@ import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
-import { letCatalogDie } from './dying-catalog.ts';
+import { letDie } from './dying.ts';
 import { randomSeries } from './random-series.ts';
 
 const SMALL = { archiveRowGroupRowsMax: 50, archiveFileRowsMax: 170, archiveMergeRowsTarget: 90, archiveRemovedCheckMs: 8 * HOUR_MS };
@@ -155,7 +155,7 @@ describe('samples of the archive that are deleted', () => {
     const { world: whole } = await filled(5, [0, 1, 24]);
     const left = without(await whole.readAll(), 'm1', 0, 1e15);
     remove(whole, metric('m1'), 0, 1e15);
-    await letCatalogDie(whole, { when, stride: 13, work: (world) => world.live(HOUR_MS) }, async (world) => {
+    await letDie(whole, { when, stride: 13, work: (world) => world.live(HOUR_MS) }, async (world) => {
       expect(await world.readAll()).toEqual(left);
       await world.live(HOUR_MS);
       expect(await world.readAll()).toEqual(left);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
-import { FaultySql } from '../../fakes/faulty-sql.ts';
+import { faultsOf, FaultySql } from '../../fakes/faulty-sql.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -20,10 +20,10 @@ test('data of a later version is refused', () => {
 });
 
 test('when storage breaks at any call, the next instance makes or finds one whole routing', () => {
-  const counting = new FaultySql(new NodeSql(), undefined);
+  const counting = new FaultySql(new NodeSql());
   new CatalogStore(counting, new SeededRandom(1)).routing(4);
   for (const when of ['before', 'after'] as const) {
-    for (let call = 0; call < counting.calls; call++) {
+    for (const call of faultsOf(counting, when)) {
       const sql = new NodeSql();
       expect(() => new CatalogStore(new FaultySql(sql, { call, when }), new SeededRandom(1)).routing(4)).toThrow('storage fault');
       const routing = new CatalogStore(sql, new SeededRandom(2)).routing(4);

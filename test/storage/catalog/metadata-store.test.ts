@@ -114,7 +114,7 @@ test('a storage fault anywhere leaves all of a note or nothing, and noting again
     return sql;
   };
   const added = [entry('a', '4'), entry('c', '5'), entry('d', '6')];
-  const counting = new FaultySql(prepare(), undefined);
+  const counting = new FaultySql(prepare());
   new MetadataStore(counting, limits).note(added, 10);
   const finished = read(new MetadataStore(counting, limits));
   for (const when of ['before', 'after'] as const) {

@@ -102,7 +102,7 @@ function survive(plan: FaultPlan): 'in-doubt' | 'nothing' | 'whole' {
   return outcome;
 }
 
-const counting = new FaultySql(new NodeSql(), undefined);
+const counting = new FaultySql(new NodeSql());
 const COMPLETE = live(counting, new StoreModel(), 0).model;
 
 test('an undisturbed life', () => {

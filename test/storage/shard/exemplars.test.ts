@@ -135,7 +135,7 @@ test.each(['before', 'after'] as const)('storage breaks %s each call: what was a
       return step;
     }
   };
-  const counting = new FaultySql(new NodeSql(), undefined);
+  const counting = new FaultySql(new NodeSql());
   live(counting, 0);
   const whole = new NodeSql();
   live(whole, 0);

@@ -14,7 +14,7 @@ export type Life = readonly (TestBatch | 'seal')[];
  * that wakes. Hands out the store that wakes behind all of it.
  */
 export function* faultyLives(life: Life, limits: Limits, when: 'before' | 'after'): Generator<{ readonly call: number; readonly store: HotStore }> {
-  const counting = new FaultySql(new NodeSql(), undefined);
+  const counting = new FaultySql(new NodeSql());
   live(counting, life, limits);
   for (let call = 0; call < counting.calls; call++) {
     const sql = new NodeSql();

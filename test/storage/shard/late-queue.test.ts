@@ -223,7 +223,7 @@ function live(sql: Sql, acknowledged: ArrayBuffer[], archived: LateSeries[][]): 
 function countCalls(): number {
   const sql = new NodeSql();
   migrate(sql);
-  const counting = new FaultySql(sql, undefined);
+  const counting = new FaultySql(sql);
   live(counting, [], []);
   return counting.calls;
 }

@@ -3,7 +3,7 @@ import type { Sql } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
-import { FaultySql, InjectedFault, type FaultPlan } from '../../fakes/faulty-sql.ts';
+import { type FaultPlan, faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
@@ -119,7 +119,7 @@ function live(sql: Sql, clock: FixedClock, fromStep: number, read: () => Dump): 
 }
 
 const whole = new NodeSql();
-const counting = new FaultySql(whole, undefined);
+const counting = new FaultySql(whole);
 const wholeClock = new FixedClock(0);
 const UNDISTURBED = live(counting, wholeClock, 0, () => dump(open(new NodeSql(whole.database), wholeClock))).dumps;
 
@@ -152,7 +152,7 @@ test('an undisturbed life goes through all of it', () => {
 
 test.each(['before', 'after'] as const)('storage breaks %s each call in turn', { timeout: 60_000 }, (when) => {
   const states = LIFE.map(() => new StatesLeftBehind());
-  for (let call = 0; call < counting.calls; call++) survive({ call, when }, states);
+  for (const call of faultsOf(counting, when)) survive({ call, when }, states);
   // Nearly every step leaves something that no other leaves.
   expect(states.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThan(LIFE.length);
 });

@@ -4,7 +4,7 @@ import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
 import { must } from '../../../storage/runtime/assert.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -238,11 +238,11 @@ test.each(['before', 'after'] as const)('storage breaks %s each call while a log
     }
     return -1;
   };
-  const whole = new FaultySql(new NodeSql(), undefined);
+  const whole = new FaultySql(new NodeSql());
   expect(life(whole, new StoreModel())).toBe(-1);
   calls.end = whole.calls;
   expect(calls.end - calls.begin).toBeGreaterThan(40);
-  for (let call = calls.begin; call < calls.end; call++) {
+  for (const call of faultsOf(whole, when).filter((position) => position >= calls.begin)) {
     const sql = new NodeSql();
     const model = new StoreModel();
     const broken = life(new FaultySql(sql, { call, when }), model);

@@ -4,7 +4,7 @@ import { migrate } from '../../../storage/shard/shard-schema.ts';
 import { encodeSeriesBlock } from '../../../storage/shard/series-block.ts';
 import { encodeWalRow } from '../../../storage/shard/wal.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { FaultySql } from '../../fakes/faulty-sql.ts';
+import { faultsOf, FaultySql } from '../../fakes/faulty-sql.ts';
 import { bitsOf, idOf, named, write } from './batches.ts';
 import { dump } from './store-model.ts';
 
@@ -54,10 +54,10 @@ test('a database of version 1 is taken over as it is, and goes on', () => {
 
 test('taking it over may break anywhere', () => {
   const old = databaseOfVersion1();
-  const counting = new FaultySql(old.copy(), undefined);
+  const counting = new FaultySql(old.copy());
   new HotStore(counting);
   for (const when of ['before', 'after'] as const) {
-    for (let call = 0; call < counting.calls; call++) {
+    for (const call of faultsOf(counting, when)) {
       const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
       expect(dump(new HotStore(new NodeSql(sql.database))), `call ${call}, ${when}`).toEqual(READ);
@@ -83,10 +83,10 @@ function databaseOfVersion(version: number): NodeSql {
 
 test.each(Array.from({ length: VERSIONS - 2 }, (_, i) => i + 2))('taking over a database of version %i may break anywhere', (version) => {
   const old = databaseOfVersion(version);
-  const counting = new FaultySql(old.copy(), undefined);
+  const counting = new FaultySql(old.copy());
   new HotStore(counting);
   for (const when of ['before', 'after'] as const) {
-    for (let call = 0; call < counting.calls; call++) {
+    for (const call of faultsOf(counting, when)) {
       const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
       const store = new HotStore(new NodeSql(sql.database));

@@ -28,7 +28,7 @@ test('data of a later version is refused, and nothing is touched', () => {
 
 test('a migration that breaks anywhere is finished by the next', () => {
   const whole = new NodeSql();
-  const counting = new FaultySql(whole, undefined);
+  const counting = new FaultySql(whole);
   migrate(counting);
   for (const when of ['before', 'after'] as const) {
     for (let call = 0; call < counting.calls; call++) {

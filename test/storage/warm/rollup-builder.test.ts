@@ -4,14 +4,12 @@ import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { partitionDay } from '../../../storage/catalog/table-definition.ts';
 import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
-import type { Sql } from '../../../storage/runtime/sql.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
 import { retentionOf } from '../../../storage/warm/tiering-policy.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { DAY_MS, HOUR_MS, DAY_START_MS, samplesOf } from '../archive/archive-world.ts';
+import { letDie } from '../archive/dying.ts';
 import type { TestSeries } from '../archive/random-series.ts';
 import { RollupWorld } from './rollup-world.ts';
 
@@ -243,28 +241,12 @@ describe('faults', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s each call of its storage', { timeout: 240_000 }, async (when) => {
-    const whole = await build();
-    const states = new StatesLeftBehind();
-    for (let call = 0; ; call++) {
-      const world = whole.copy();
-      let sql: FaultySql | undefined;
-      let isArmed = false;
-      world.wake((inner) => lazily(inner, () => (isArmed ? (sql ??= new FaultySql(inner, { call, when })) : inner)));
-      isArmed = true;
-      try {
-        await world.rollUpAll();
-      } catch (error) {
-        if (!(error instanceof InjectedFault)) throw error;
-      }
-      const isOver = sql?.isBroken !== true;
-      if (!isOver && !states.isNew(world.leftBehind())) continue;
-      world.wake();
+    const stateCount = await letDie(await build(), { when, work: (world) => world.rollUpAll() }, async (world) => {
       await world.rollUpAll();
       await expectBuckets(world, [0]);
       await world.expectNoOrphans();
-      if (isOver) break;
-    }
-    expect(states.count).toBeGreaterThan(20);
+    });
+    expect(stateCount).toBeGreaterThan(when === 'before' ? 20 : 10);
   });
 
   test('the object store is away for long: it is tried again, later each time, and the plan is made anew', async () => {
@@ -285,15 +267,3 @@ describe('faults', () => {
     await expectBuckets(world, [0]);
   });
 });
-
-/** Chooses the database at each call. */
-function lazily(inner: Sql, choose: () => Sql): Sql {
-  return {
-    all: (statement, ...parameters) => choose().all(statement, ...parameters),
-    each: (statement, ...parameters) => choose().each(statement, ...parameters),
-    run: (statement, ...parameters) => choose().run(statement, ...parameters),
-    transaction: (body) => choose().transaction(body),
-    rowsWritten: () => inner.rowsWritten(),
-    sizeBytes: () => inner.sizeBytes(),
-  };
-}
