@@ -1,7 +1,11 @@
 /** Protobuf by hand, for messages that no encoder of ours would write. */
 
+const UTF8 = new TextEncoder();
+
 /** A varint of up to 64 bits, two's complement for negative numbers. `length` pads it to that many bytes. */
 export function varint(value: number | bigint, length = 0): number[] {
+  // Nearly all tags and lengths.
+  if (typeof value === 'number' && value >= 0 && value < 0x80 && Number.isInteger(value) && length <= 1) return [value];
   let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];
   do {
@@ -17,8 +21,10 @@ export function tag(field: number, wireType: number): number[] {
 }
 
 export function bytesField(field: number, content: readonly number[] | string): number[] {
-  const bytes = typeof content === 'string' ? [...new TextEncoder().encode(content)] : content;
-  return [...tag(field, 2), ...varint(bytes.length), ...bytes];
+  const bytes = typeof content === 'string' ? UTF8.encode(content) : content;
+  const encoded = [...tag(field, 2), ...varint(bytes.length)];
+  for (let i = 0; i < bytes.length; i++) encoded.push(bytes[i]!);
+  return encoded;
 }
 
 export function varintField(field: number, value: number | bigint): number[] {
