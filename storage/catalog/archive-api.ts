@@ -85,19 +85,11 @@ export interface ArchiveCleanAnswer {
 }
 
 /** A file that may have samples in the range, as a query needs it. */
-export interface ArchivedFile {
+export interface ArchivedFile extends Omit<DataFile, 'table' | 'columns'> {
   readonly shard: string;
   readonly file: number;
   /** Of equal timestamps of a series in two files of a shard the one in the file with the greater rank counts. In files of one rank there are none. */
   readonly rank: number;
-  readonly key: string;
-  readonly sizeBytes: number;
-  readonly tailBytes: number;
-  readonly rowCount: number;
-  readonly minTimeMs: number;
-  readonly maxTimeMs: number;
-  readonly firstMetric: string;
-  readonly lastMetric: string;
   /** What of its rows is deleted. A file of roll-ups has buckets that were made with samples of these. */
   readonly deletions?: readonly ArchiveDeletion[];
 }

@@ -5,7 +5,7 @@ import { NotedFailure } from './step-failures.ts';
 /** When a ring has failed or was cut off, and nobody commits: the platform itself gives up after a few tries. */
 const RETRY_AFTER_MS = 60_000;
 
-/** Work of bounded steps: see UpkeepTask (archive/open-upkeep.ts). */
+/** Work of bounded steps: see UpkeepTask (archive/archive-upkeep.ts). */
 interface Background {
   nextDueMs(): number | undefined;
   step(): Promise<void>;

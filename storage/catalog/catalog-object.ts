@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { CatalogRecovery } from '../archive/catalog-recovery.ts';
 import { CatalogMirror } from '../archive/catalog-mirror.ts';
-import { openUpkeep, type ArchiveUpkeep, type UpkeepOptions } from '../archive/open-upkeep.ts';
+import { openUpkeep, type UpkeepOptions } from '../archive/open-upkeep.ts';
 import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
@@ -69,7 +69,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   /** `undefined` where nothing is archived. */
   readonly #tables: ArchiveTables | undefined;
   readonly #publisher: SnapshotPublisher | undefined;
-  readonly #upkeep: ArchiveUpkeep | undefined;
+  readonly #upkeep: ReturnType<typeof openUpkeep> | undefined;
   readonly #recovery: CatalogRecovery | undefined;
   /** `undefined` where the tables are in no other catalog. */
   readonly #mirror: CatalogMirror | undefined;

@@ -1,5 +1,6 @@
 import { Flusher } from '../archive/flusher.ts';
-import { openPointsUpkeep, type ArchiveUpkeep } from '../archive/open-upkeep.ts';
+import type { ArchiveUpkeep } from '../archive/archive-upkeep.ts';
+import { openPointsUpkeep } from '../archive/open-upkeep.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import { SeriesRetention } from '../archive/series-retention.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';

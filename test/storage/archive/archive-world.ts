@@ -1,6 +1,7 @@
 import { FileMerger } from '../../../storage/archive/file-merger.ts';
 import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
-import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
+import type { ArchiveUpkeep } from '../../../storage/archive/archive-upkeep.ts';
+import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
 import { leaversBy, SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';

@@ -1,5 +1,6 @@
 import { CatalogRecovery } from '../../../storage/archive/catalog-recovery.ts';
-import { openUpkeep, type ArchiveUpkeep } from '../../../storage/archive/open-upkeep.ts';
+import type { ArchiveUpkeep } from '../../../storage/archive/archive-upkeep.ts';
+import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import type { FlushStatusOf } from '../../../storage/archive/shard-calls.ts';
 import { SnapshotPublisher } from '../../../storage/archive/snapshot-publisher.ts';
