@@ -18,11 +18,14 @@ const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/work
 /** What must hold without an archive too. */
 const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/import.test.ts'];
 
-/**
- * Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 130 of them. What
- * measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower.
- */
-const SHARING = 'test/{ingest,promql,proto,query,storage/{access,chunk,model,runtime,time-series}}/**/!(*.fuzz|body-stream|cache-memory|hostile|line-splitter|metadata-sink|otlp-id-cache|query-limits).test.ts';
+/** What measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower. */
+const ALONE = [
+  '*.fuzz', 'archive-upkeep', 'body-stream', 'cache-memory', 'catalog-recovery', 'committed-flushes', 'file-merger', 'flusher', 'hostile', 'hot-store', 'line-splitter', 'memory', 'metadata-sink',
+  'operations-crash', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'series-expiry', 'shard-calls', 'tombstones',
+];
+
+/** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 220 of them. */
+const SHARING = `test/{ingest,promql,proto,query,storage/{access,archive,catalog,chunk,model,runtime,shard,time-series,warm}}/**/!(${ALONE.join('|')}).test.ts`;
 
 /** Ten times what the slowest take on a machine that does nothing else: a test that hangs fails, one on a busy machine does not. */
 const testTimeout = 30_000;
