@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TimeSeriesStore } from '../../storage/index.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import '../fakes/remembered-zstd.ts';
 import { dieAtEachCall, emptyWorld, failAtEachCall, open, type World } from './archived-store.ts';
 
 /*

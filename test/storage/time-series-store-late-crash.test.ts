@@ -3,6 +3,7 @@ import type { TimeSeriesStore } from '../../storage/index.ts';
 import { FaultySql } from '../fakes/faulty-sql.ts';
 import { StatesLeftBehind } from '../fakes/left-behind.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import '../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { copyOf, dieAtEachCall, emptyWorld, failAtEachCall, open, type World } from './archived-store.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isOrphan } from '../../../storage/archive/orphan-sweep.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { readSnapshot } from '../catalog/iceberg-read.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';

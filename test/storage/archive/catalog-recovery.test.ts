@@ -6,6 +6,7 @@ import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import '../../fakes/remembered-zstd.ts';
 import { letDie, type Mortal } from './dying.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';

@@ -9,6 +9,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';

@@ -5,6 +5,7 @@ import type { Labels } from '../../../storage/model/labels.ts';
 import { compareSeries } from '../../../storage/shard/read-window.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, HOUR_MS, samplesOf } from './archive-world.ts';
 import { letDie } from './dying.ts';

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { must } from '../../../storage/runtime/assert.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import '../../fakes/remembered-zstd.ts';
 import { letDie } from './dying.ts';
 import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 

@@ -3,6 +3,7 @@ import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, DAY_MS, DAY_START_MS, HOUR_MS, samplesOf } from './archive-world.ts';
 import { letDie } from './dying.ts';

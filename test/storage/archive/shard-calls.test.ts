@@ -8,6 +8,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';

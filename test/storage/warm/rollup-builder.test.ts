@@ -7,6 +7,7 @@ import type { Labels } from '../../../storage/model/labels.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
 import { retentionOf } from '../../../storage/warm/tiering-policy.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { DAY_MS, HOUR_MS, DAY_START_MS, samplesOf } from '../archive/archive-world.ts';
 import { letDie } from '../archive/dying.ts';
