@@ -21,7 +21,8 @@ export class CountValuesOperator implements Operator {
   #counts: Iterator<StepSeries> | undefined;
 
   constructor(node: CountValues, input: Operator, context: ExecutionContext) {
-    if (node.label === '' || !node.label.isWellFormed()) throw new VarveError('execution', `invalid label name ${quoteString(node.label)}`);
+    // An error once it is evaluated, which where there is no step it is not.
+    if (node.grid.count > 0 && (node.label === '' || !node.label.isWellFormed())) throw new VarveError('execution', `invalid label name ${quoteString(node.label)}`);
     this.#node = node;
     this.#input = input;
     this.#context = context;

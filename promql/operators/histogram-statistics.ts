@@ -1,5 +1,5 @@
 import { detectReset } from '../../storage/model/histogram-reset.ts';
-import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts';
+import { type CounterResetHint, EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts';
 import type { RawSeries } from '../series-source.ts';
 
 /**
@@ -20,8 +20,14 @@ export function withoutBuckets(raw: RawSeries, fromMs: number): RawSeries {
 }
 
 function statisticsOf(histogram: FloatHistogram, previous: FloatHistogram | undefined): FloatHistogram {
-  const { schema, count, sum, counterResetHint } = histogram;
-  if (counterResetHint !== 'unknown' || previous === undefined) return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint };
-  const hint = detectReset(histogram, previous) ? 'reset' : 'not-reset';
-  return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint: hint };
+  const { schema, count, sum } = histogram;
+  return { ...EMPTY_HISTOGRAM, schema, count, sum, counterResetHint: hintOf(histogram, previous) };
+}
+
+/** A claim of a reset says nothing where there is no sample before it: as in Prometheus, whose readers never see it on the first of a chunk. */
+function hintOf(histogram: FloatHistogram, previous: FloatHistogram | undefined): CounterResetHint {
+  const { counterResetHint } = histogram;
+  if (previous === undefined) return counterResetHint === 'reset' ? 'unknown' : counterResetHint;
+  if (counterResetHint !== 'unknown') return counterResetHint;
+  return detectReset(histogram, previous) ? 'reset' : 'not-reset';
 }

@@ -45,6 +45,11 @@ test('of resets only the samples tell that are not too early', () => {
   expect(hints(1000)).toEqual(['unknown', 'unknown', 'reset']);
 });
 
+test('the first sample claims no reset, a later one may', () => {
+  const series = seriesOf(['{{count:1 buckets:[1] counter_reset_hint:reset}}', '{{count:2 buckets:[2] counter_reset_hint:reset}}', '{{count:3 buckets:[3]}}']);
+  expect(withoutBuckets(series, 0).histograms?.map((histogram) => histogram?.counterResetHint)).toEqual(['unknown', 'reset', 'not-reset']);
+});
+
 test('a series without histograms stays as it is', () => {
   const series = { ...seriesOf([undefined]), histograms: undefined };
   expect(withoutBuckets(series, 0)).toBe(series);
