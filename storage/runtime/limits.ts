@@ -387,7 +387,8 @@ export const LIMITS = {
   selectPageBytesTarget: 8 * MIB,
   /**
    * A series lies in one page, however long it is: 1.5 million floats, or 45,000 native histograms of 500 bytes. While the page is made the shard
-   * has it twice, beside what it is made from.
+   * has it twice, beside what it is made from. Over several pages it could have twice as much, no more: `querySamplesMax` is 48 MB of one query, and
+   * whoever puts the pieces together would have them beside the whole.
    */
   selectPageBytesMax: 24 * MIB,
   /**
