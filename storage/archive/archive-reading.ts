@@ -33,13 +33,14 @@ export class SeriesTest {
   }
 
   matches(labels: Labels): boolean {
-    return this.#tests.every(({ name, test, programSize, known }) => {
+    return this.#tests.every(({ name, test, programSize, slowWork, known }) => {
       const value = labelValue(labels, name);
       let isMatch = known.get(value);
       if (isMatch === undefined) {
         if (known.size >= KNOWN_VALUES_MAX) known.clear();
         this.#work.match(value.length, programSize);
         known.set(value, (isMatch = test(value)));
+        if (slowWork !== undefined) this.#work.matched(slowWork());
       }
       return isMatch;
     });

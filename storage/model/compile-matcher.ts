@@ -6,8 +6,9 @@ export interface CompiledMatcher {
   readonly test: (value: string) => boolean;
   /** The only values that can match, when they are known: an index then looks them up instead of trying all values. */
   readonly literals: readonly string[] | undefined;
-  /** How much work a test is: see CompiledRegex. */
+  /** How much work a test is, and what it has been beyond that: see CompiledRegex. */
   readonly programSize: number;
+  readonly slowWork?: (() => number) | undefined;
 }
 
 /** Throws `InvalidRegexError`. */
@@ -20,8 +21,8 @@ export function compiledMatcher({ type, value: wanted }: Matcher): CompiledMatch
     case '=~':
       return compileRegex(wanted);
     case '!~': {
-      const { test, programSize } = compileRegex(wanted);
-      return { test: (value) => !test(value), literals: undefined, programSize };
+      const { test, programSize, slowWork } = compileRegex(wanted);
+      return { test: (value) => !test(value), literals: undefined, programSize, slowWork };
     }
   }
 }

@@ -13,14 +13,15 @@ export const QUERY_LIMITS = {
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
   /**
-   * Series, and values of labels, that a shard looks at to find the series of one query, over all its selectors, or of one other request: at 0.05 to
-   * 0.2 µs each, so at most about a second, and for a single selector with nothing else done meanwhile. Any number of narrow selectors, 30 that look
+   * Series, and values of labels, that a shard looks at to find the series of one query, over all its selectors, or of one other request: at 0.02 to
+   * 0.15 µs each, so at most about half a second, and for a single selector with nothing else done meanwhile. Any number of narrow selectors, 30 that look
    * at 50,000 series in three ways each, and 10 that select all the series that a shard can have.
    */
   selectionSeriesMax: 5_000_000,
   /**
-   * Characters of a label's values times instructions of the pattern that they are matched against there, likewise. Usual patterns take 1 ns each; one
-   * that is made for it 10 to 90. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
+   * Characters of a label's values times instructions of the pattern that they are matched against there, likewise: 1 to 4 ns
+   * each. States that the engine has to make count as it makes them (CompiledRegex.slowWork), of a pattern that is made for it one for nearly each
+   * character. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
    */
   selectionMatchWorkMax: 1_000_000_000,
   /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. In memory a histogram is as many as its buckets and spans take. */

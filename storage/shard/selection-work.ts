@@ -35,7 +35,16 @@ export class SelectionWork {
 
   /** Texts of so many characters in all will be matched against a pattern of so many instructions. */
   match(characterCount: number, programSize: number): void {
-    this.#matchWork += characterCount * programSize;
+    this.#spend(characterCount * programSize);
+  }
+
+  /** One has been matched, and was so much work beyond that (CompiledRegex). */
+  matched(slowWork: number): void {
+    if (slowWork > 0) this.#spend(slowWork);
+  }
+
+  #spend(matchWork: number): void {
+    this.#matchWork += matchWork;
     const { selectionMatchWorkMax } = this.#limits;
     if (this.#matchWork > selectionMatchWorkMax) throw tooMuch(`a regular expression is too large for so many values of its label (selectionMatchWorkMax is ${selectionMatchWorkMax}); use a simpler one`);
   }

@@ -129,7 +129,7 @@ export class SeriesIndex {
     }
     candidates ??= this.#refs;
     work.see(candidates.length * filters.length);
-    const refs = filters.length === 0 ? [...candidates] : candidates.filter((ref) => filters.every((filter) => filter(ref)));
+    const refs = filters.length === 0 ? candidates.slice() : candidates.filter((ref) => filters.every((filter) => filter(ref)));
     // Whoever asks puts them into an order, at least.
     work.see(refs.length);
     return refs;
@@ -276,7 +276,7 @@ export class SeriesIndex {
   }
 
   /** The postings lists that a matcher stands for; `undefined` when it also takes series without the label: those it can only filter. */
-  #listsOf(name: string, { test, literals, programSize }: CompiledMatcher, work: SelectionWork): (readonly number[])[] | undefined {
+  #listsOf(name: string, { test, literals, programSize, slowWork }: CompiledMatcher, work: SelectionWork): (readonly number[])[] | undefined {
     if (test('')) return undefined;
     const byValue = this.#byValue(name);
     if (byValue === undefined) return [];
@@ -293,6 +293,7 @@ export class SeriesIndex {
     if (programSize > 0) work.match(byValue.keys().reduce((sum, symbol) => sum + this.#symbols[symbol]!.length, 0), programSize);
     for (const [symbol, refs] of byValue) {
       if (test(this.#symbols[symbol]!)) lists.push(this.#rising(refs));
+      if (slowWork !== undefined) work.matched(slowWork());
     }
     return lists;
   }
@@ -304,8 +305,8 @@ export class SeriesIndex {
     if (count * UNION_MARK_SHARE < this.#refLimit) return Array.from(Uint32Array.from(lists.flat()).sort());
     const isIn = new Uint8Array(this.#refLimit);
     for (const list of lists) for (const ref of list) isIn[ref] = 1;
-    const refs = new Array<number>(count);
-    for (let ref = 0, at = 0; at < count; ref++) if (isIn[ref] === 1) refs[at++] = ref;
+    const refs: number[] = [];
+    for (let ref = 0; refs.length < count; ref++) if (isIn[ref] === 1) refs.push(ref);
     return refs;
   }
 
@@ -314,11 +315,13 @@ export class SeriesIndex {
     return refs;
   }
 
-  #filterOf(name: string, { test, programSize }: CompiledMatcher, work: SelectionWork): (ref: number) => boolean {
+  #filterOf(name: string, { test, programSize, slowWork }: CompiledMatcher, work: SelectionWork): (ref: number) => boolean {
     const nameSymbol = this.#symbolOf.get(name);
     const matches = (value: string): boolean => {
       work.match(value.length, programSize);
-      return test(value);
+      const isMatch = test(value);
+      if (slowWork !== undefined) work.matched(slowWork());
+      return isMatch;
     };
     /** Each value is matched once. */
     const answers = new Map<number, boolean>();

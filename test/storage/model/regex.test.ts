@@ -71,6 +71,18 @@ describe('large patterns are compiled or refused in good time', () => {
   f('open counts', 'a{1'.repeat(n));
 });
 
+test('states that the engine makes are told as work, each once, and where none is needed there is none', () => {
+  const value = 'aababbbaabababbbaaab';
+  const { test: matches, slowWork, programSize } = compileWithEngine('(a|b)*a(a|b){12}');
+  matches(value);
+  expect(slowWork!()).toBeGreaterThan(10 * programSize);
+  matches(value);
+  expect(slowWork!()).toBe(0);
+  matches('bbbbbbbbbb');
+  expect(slowWork!()).toBeGreaterThan(programSize);
+  expect(compileRegex('foo.*').slowWork).toBeUndefined();
+});
+
 test('the engine answers as the ways around it on patterns that have both', () => {
   for (const pattern of ['foo|bar', 'foo.*', '.*foo', 'a.+b', '[0-9]+', '5..', '(a|b)(c|d)?', 'x[^y]*y']) {
     const fast = compileRegex(pattern);

@@ -3,6 +3,7 @@ import type { Matcher } from '../../../storage/model/matcher.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { orSelectionRefused, SelectionWork } from '../../../storage/shard/selection-work.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const SERIES = 6000;
 
@@ -35,6 +36,21 @@ test('a thousand selectors that look at little are no work, those that look at e
   f(is('host', '!=', ''), true);
   f(is('job', '!=', 'x'), true);
   f(is('zone', '!=', 'z1'), true);
+});
+
+test('a pattern for which the engine makes ever new states is refused long before one that is as large and usual', () => {
+  const random = new SeededRandom(4);
+  const values = new SeriesIndex();
+  for (let i = 0; i < 2000; i++) values.add(['__name__', 'up', 'pod', `${random.pick(['api', 'web', 'db'])}-${random.below(2 ** 31).toString(36)}-${random.below(2 ** 31).toString(36)}-${i}`]);
+  const select = (type: Matcher['type'], value: string) => orSelectionRefused(() => values.select([is('__name__', '=', 'up'), is('pod', type, value)], new SelectionWork({ selectionSeriesMax: 1e6, selectionMatchWorkMax: 10_000_000 })));
+  const refused = { status: 'refused', limit: false, message: expect.stringContaining('selectionMatchWorkMax is 10000000') as string };
+  const usual = '.*(api|web)-[a-z]+[0-9a-z]*-.*[0-9]+';
+  const hostile = '([a-m]|[h-z]|[0-9-])*[aeiou1-5][a-z0-9-]{20}';
+  // As postings and as a filter.
+  expect(select('=~', usual)).toHaveProperty('length');
+  expect(select('!~', usual)).toHaveProperty('length');
+  expect(select('=~', hostile)).toEqual(refused);
+  expect(select('!~', hostile)).toEqual(refused);
 });
 
 test('selecting is bounded call by call', () => {
