@@ -51,10 +51,28 @@ export class SeriesRetention {
     return must(rule, 'a rule for every series').retentionMs;
   }
 
+  /** All of it, for `shortestLengthened`. */
+  get text(): string {
+    return JSON.stringify(this.#rules.map((rule) => [matchersText(rule), rule.retentionMs]));
+  }
+
+  /** Milliseconds: the shortest that some series, which are kept for longer now, may have been kept by former rules; `undefined` when there are none. */
+  shortestLengthened(formerText: string): number | undefined {
+    const former = JSON.parse(formerText) as [matchers: string, retentionMs: number][];
+    const isSameSeries = former.length === this.#rules.length && former.every(([matchers], i) => matchers === matchersText(this.#rules[i]!));
+    // Where rules match otherwise than before, any of them may match what any of the former did.
+    const lengthened = former.filter(([, retentionMs], i) => retentionMs < (isSameSeries ? this.#rules[i]!.retentionMs : this.longestMs));
+    return lengthened.length === 0 ? undefined : Math.min(...lengthened.map(([, retentionMs]) => retentionMs));
+  }
+
   /** What has left a partition, when it is the rules up to a retention whose series have: equal texts leave the same behind. */
   textOf(retentionMs: number): string {
     return JSON.stringify(this.#rules.map((rule) => [rule.matchers.map(({ name, type, value }) => [name, type, value]), rule.retentionMs <= retentionMs]));
   }
+}
+
+function matchersText({ matchers }: RetentionRule): string {
+  return JSON.stringify(matchers.map(({ name, type, value }) => [name, type, value]));
 }
 
 /** First day of the oldest partition that is kept. */

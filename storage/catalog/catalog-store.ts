@@ -267,6 +267,11 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     message TEXT NOT NULL,
     is_over INTEGER NOT NULL           -- 1: it has succeeded since
   ) WITHOUT ROWID`,
+  // How long tables of roll-ups keep their series: where that comes to be longer, days are made again (warm/rollup-ledger.ts).
+  `CREATE TABLE rollup_retention (
+    table_name TEXT PRIMARY KEY,
+    rules TEXT NOT NULL                -- JSON: of each rule its matchers and milliseconds (archive/series-retention.ts)
+  ) WITHOUT ROWID`,
 ];
 
 /** The state of one tenant's catalog: the key of its series ids and its shard maps. */

@@ -5,6 +5,7 @@ import type { RewritingPorts } from '../archive/rewriting-ports.ts';
 import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
+import { dayOf } from '../catalog/data-file.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
@@ -49,6 +50,7 @@ export class RollupBuilder {
   readonly #limits: RollupLimits;
   /** Has directories of files, which the next plan may be of too. */
   #encoder: RollupEncoder | undefined;
+  #isRetentionNoted = false;
   /** Nothing is begun before (Unix ms): see `#waitEndMs`. */
   #waitUntilMs = -Infinity;
 
@@ -70,9 +72,29 @@ export class RollupBuilder {
 
   /** When there is something to do (Unix ms); `undefined` when nothing will be before files are committed. */
   nextDueMs(): number | undefined {
+    this.#noteRetention();
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
     const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs, this.#waitEndMs);
+  }
+
+  /** Once, for the policy stays what it is. Not as the object is made: nothing but roll-ups shall fail where this does. */
+  #noteRetention(): void {
+    if (this.#isRetentionNoted) return;
+    const { sql, clock, retentionOf } = this.#options;
+    const nowMs = clock.nowMs();
+    // Not the oldest day that has samples: they may be gone before it is made again.
+    const samplesFromDay = dayOf(nowMs - Math.min(this.#limits.samplesRetentionMs, Number.MAX_SAFE_INTEGER)) + 1;
+    sql.transaction(() => {
+      for (const { name } of ROLLUP_TABLES) {
+        const retention = retentionOf(name);
+        const isLengthened = retention !== undefined && this.#ledger.keepFor(name, retention, samplesFromDay, nowMs);
+        const plan = this.#plans.plan()?.plan;
+        // Its files may have been written without series that are kept now.
+        if (isLengthened && plan?.table === name) this.#plans.end(plan);
+      }
+    });
+    this.#isRetentionNoted = true;
   }
 
   begun(): UpkeepStatus['begun'] {

@@ -1,3 +1,6 @@
+import { oldestKept, type SeriesRetention } from '../archive/series-retention.ts';
+import type { RollupTableName } from '../catalog/rollup-tables.ts';
+import { tableDefinition } from '../catalog/table-definitions.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
 
@@ -56,5 +59,23 @@ export class RollupLedger {
   forget(shard: string, day: number): void {
     this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
     this.#sql.run('DELETE FROM rollup_source WHERE shard = ? AND day = ?', shard, day);
+  }
+
+  /**
+   * Notes how long a table keeps its series, and says whether it keeps some for longer than before. Their roll-ups may have left: days that may
+   * lack them, and have samples (from `samplesFromDay` on), are to be made again, and until then are read from samples. Inside the caller's transaction.
+   */
+  keepFor(table: RollupTableName, retention: SeriesRetention, samplesFromDay: number, nowMs: number): boolean {
+    const [former] = this.#sql.all<{ rules: string }>('SELECT rules FROM rollup_retention WHERE table_name = ?', table);
+    if (former?.rules === retention.text) return false;
+    this.#sql.run('INSERT OR REPLACE INTO rollup_retention (table_name, rules) VALUES (?, ?)', table, retention.text);
+    const formerMs = former && retention.shortestLengthened(former.rules);
+    if (formerMs === undefined) return false;
+    this.#sql.run(
+      `DELETE FROM rollup_day WHERE table_name = ? AND day >= ? AND day < ?
+        AND EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)`,
+      table, samplesFromDay, oldestKept(tableDefinition(table), formerMs, nowMs),
+    );
+    return true;
   }
 }

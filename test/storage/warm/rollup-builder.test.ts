@@ -196,6 +196,58 @@ describe('roll-ups', () => {
     await expectBuckets(world, [0]);
   });
 
+  const POLICY_OF_M0 = (retention: string): string => `{"a":{"rules":[{"match":{"__name__":"m0"},"warm":{"retention":{"5m":"${retention}"}}}],"warm":{"retention":"300d"}}}`;
+
+  /** Roll-ups of a day, those of m0 kept for four days, three days behind that. */
+  async function withoutM0(): Promise<RollupWorld> {
+    const world = await filled(new RollupWorld(SMALL), new SeededRandom(10), [0, 5, 23]);
+    keepBy(world, POLICY_OF_M0('4d'));
+    await world.rollUpAll();
+    world.clock.advance(7 * DAY_MS);
+    expect(await world.expireAll()).toBeGreaterThan(0);
+    expect((await world.bucketsOf('rollup_5m')).some((line) => line.startsWith('m0{'))).toBe(false);
+    return world;
+  }
+
+  function keepBy(world: RollupWorld, policy: string): void {
+    world.retentionOf = retentionOf(readTieringPolicy(policy)('a'));
+    world.wake();
+    world.builder.nextDueMs();
+  }
+
+  test.each(['the same rule', 'no rule any more'])('of series that have left by a rule are made again when they are kept for longer: by %s', async (by) => {
+    const world = await withoutM0();
+    keepBy(world, by === 'the same rule' ? POLICY_OF_M0('200d') : '{"a":{"warm":{"retention":"300d"}}}');
+    expect([world.freshDays('rollup_5m'), world.freshDays('rollup_1h')]).toEqual([[], [0]]);
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+    world.wake();
+    expect(world.builder.nextDueMs()).toBeUndefined();
+  });
+
+  test('of series that have left stay as they are when none is kept for longer, or there are no samples to make them of', async () => {
+    const world = await withoutM0();
+    keepBy(world, POLICY_OF_M0('3d'));
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    expect(world.files.replace({ id: 'expired', table: 'samples', remove: world.liveFiles().map(({ file }) => file), add: [], nowMs: 0 })).toBe('done');
+    keepBy(world, POLICY_OF_M0('200d'));
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+  });
+
+  test('that were being made without series which have left, when these come to be kept for longer, are begun anew', async () => {
+    const world = await withoutM0();
+    await world.commit(samplesOf(LABELS, new SeededRandom(11), 7));
+    while (world.builder.begun()?.written.fileCount !== 1) {
+      const dueMs = world.builder.nextDueMs()!;
+      world.clock.advance(Math.max(0, dueMs - world.clock.nowMs()));
+      await world.builder.step();
+    }
+    keepBy(world, POLICY_OF_M0('200d'));
+    expect(world.builder.begun()).toBeUndefined();
+    await world.rollUpAll();
+    await expectBuckets(world, [0]);
+  });
+
   test('leave nothing behind that is noted of them, or of samples that they were made of', async () => {
     const world = await filled(new RollupWorld(SMALL), new SeededRandom(9), [0, 24, 48]);
     await world.rollUpAll();
