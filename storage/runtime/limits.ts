@@ -155,7 +155,7 @@ export const LIMITS = {
    * batch does its part of the seal, so that it is through before the room is. A batch that finds no room waits for the rest of the seal.
    */
   logRoomShare: 1 / 8,
-  /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more: 5 to 10 ms. */
+  /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more, and each sample as a quarter when the log is put in order before: 5 to 10 ms. */
   sealStepSamples: 96 * KIB,
   /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,

@@ -1,3 +1,4 @@
+import { assert } from '../runtime/assert.ts';
 import type { LogHead } from './log-head.ts';
 import type { SeriesSamples } from './segment.ts';
 import type { LabelOrder } from './series-index.ts';
@@ -16,8 +17,8 @@ export interface LogPart {
 }
 
 /**
- * Puts the log's first entries in the order of series, by two counting sorts: entry numbers by part, then the columns of one part at a time.
- * Each keeps the order of acceptance. Walking the back-links would find the same, one cache miss behind the other; here the misses overlap,
+ * Puts the log's first entries in the order of series, by two counting sorts: entry numbers by part, block by block, then the columns of one part at
+ * a time, so that others have their turn in between. Each keeps the order of acceptance. Walking the back-links would find the same, one cache miss behind the other; here the misses overlap,
  * and what is written lies close together. What is kept by series is kept by ref: each entry asks for it four times, and neighbours in the log, which
  * come from one request, have neighbouring refs but lie far apart in label order.
  *
@@ -58,8 +59,19 @@ export class LogOrder {
     };
   }
 
+  /** Whether all numbers are sorted by part, which must be before parts are taken. */
+  get isSorted(): boolean {
+    return this.#entries.isSorted;
+  }
+
+  /** Sorts the numbers of the next entries, and answers of how many. */
+  sortOn(): number {
+    return this.#entries.sortBlock();
+  }
+
   /** Puts the next part into `samples`; `undefined` behind the last one. */
   next(): LogPart | undefined {
+    assert(this.isSorted, 'a part of entries that are not sorted yet');
     const number = this.#nextPart++;
     const part = this.#parts[number];
     if (part === undefined) return undefined;
@@ -92,30 +104,47 @@ class EntriesByPart {
   readonly blockCount: number;
   /** Of the entries in their blocks. */
   readonly numbers: Uint16Array;
-  readonly #partCount: number;
+  readonly #refs: Uint32Array;
+  readonly #partOf: Uint16Array;
+  /** Scratch of a block, by part: how many numbers, then where the next one goes. */
+  readonly #next: Uint32Array;
   /** By block and part: where its numbers end. */
   readonly #ends: Uint32Array;
+  #sortedBlocks = 0;
 
-  /** `partOf` is by ref. */
+  /** `refs` are by entry, `partOf` is by ref. */
   constructor(refs: Uint32Array, entryCount: number, partOf: Uint16Array, partCount: number) {
     this.blockCount = Math.ceil(entryCount / BLOCK_ENTRIES);
     this.numbers = new Uint16Array(entryCount);
-    this.#partCount = partCount;
+    this.#refs = refs;
+    this.#partOf = partOf;
+    this.#next = new Uint32Array(partCount);
     this.#ends = new Uint32Array(this.blockCount * partCount);
-    const next = new Uint32Array(partCount);
-    for (let block = 0; block < this.blockCount; block++) {
-      const start = block * BLOCK_ENTRIES;
-      const end = Math.min(entryCount, start + BLOCK_ENTRIES);
-      next.fill(0);
-      for (let entry = start; entry < end; entry++) next[partOf[refs[entry]!]!]!++;
-      for (let part = 0, at = start; part < partCount; part++) {
-        const count = next[part]!;
-        next[part] = at;
-        at += count;
-        this.#ends[block * partCount + part] = at;
-      }
-      for (let entry = start; entry < end; entry++) this.numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
+  }
+
+  get isSorted(): boolean {
+    return this.#sortedBlocks === this.blockCount;
+  }
+
+  /** The next block; answers how many entries it has. */
+  sortBlock(): number {
+    const refs = this.#refs;
+    const partOf = this.#partOf;
+    const next = this.#next;
+    const { numbers } = this;
+    const start = this.#sortedBlocks * BLOCK_ENTRIES;
+    const end = Math.min(numbers.length, start + BLOCK_ENTRIES);
+    next.fill(0);
+    for (let entry = start; entry < end; entry++) next[partOf[refs[entry]!]!]!++;
+    for (let part = 0, at = start; part < next.length; part++) {
+      const count = next[part]!;
+      next[part] = at;
+      at += count;
+      this.#ends[this.#sortedBlocks * next.length + part] = at;
     }
+    for (let entry = start; entry < end; entry++) numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
+    this.#sortedBlocks++;
+    return end - start;
   }
 
   startOf(block: number, part: number): number {
@@ -123,7 +152,7 @@ class EntriesByPart {
   }
 
   endOf(block: number, part: number): number {
-    return this.#ends[block * this.#partCount + part]!;
+    return this.#ends[block * this.#next.length + part]!;
   }
 }
 

@@ -6,6 +6,8 @@ import type { LabelOrder, SeriesIndex } from './series-index.ts';
 
 /** What a series costs beside its samples, in samples. */
 const SERIES_COST_SAMPLES = 6;
+/** What sorting the number of an entry costs, likewise. */
+const SORT_COST_SAMPLES = 1 / 4;
 
 /**
  * Turns the log's first entries into segment rows, some at a time: series in label order, each with its samples in order of time. Writing the
@@ -19,6 +21,7 @@ export class LogSeal {
   readonly #order: LogOrder;
   readonly #writer: SegmentRowsWriter;
   readonly #disordered = new SampleRun(0);
+  /** `undefined` until all numbers are sorted, and behind the last part. */
   #part: LogPart | undefined;
   /** The next series, and where its samples begin in the part. */
   #rank = 0;
@@ -30,27 +33,36 @@ export class LogSeal {
     this.#labelOrder = index.labelOrder();
     this.#order = new LogOrder(head, head.count, this.#labelOrder, partEntriesTarget);
     this.#writer = new SegmentRowsWriter(limits);
-    this.#part = this.#order.next();
   }
 
   /** About what all of it takes, in the samples that `step` counts. */
   get cost(): number {
-    return this.entryCount + Math.min(this.entryCount, this.#labelOrder.refs.length) * SERIES_COST_SAMPLES;
+    return this.entryCount * (1 + SORT_COST_SAMPLES) + Math.min(this.entryCount, this.#labelOrder.refs.length) * SERIES_COST_SAMPLES;
   }
 
   get isDone(): boolean {
-    return this.#part === undefined;
+    return this.#order.isSorted && this.#part === undefined;
   }
 
   /** Goes on for about so many samples, and answers with the rows that this has filled; the last step with the last one too. */
   step(samplesTarget: number): readonly SealedRow[] {
-    for (let left = samplesTarget; left > 0 && this.#part !== undefined; ) {
+    let left = this.#order.isSorted ? samplesTarget : this.#sortOn(samplesTarget);
+    while (left > 0 && this.#part !== undefined) {
       left = this.#addSeries(this.#part, left);
       if (this.#rank < this.#part.endRank) continue;
       this.#part = this.#order.next();
       this.#start = 0;
     }
-    return this.#part === undefined ? this.#writer.finish() : this.#writer.take();
+    return this.isDone ? this.#writer.finish() : this.#writer.take();
+  }
+
+  /** Sorts as many numbers as the step has room for, behind the last one takes the first part, and answers what is left of the step. */
+  #sortOn(samplesTarget: number): number {
+    const order = this.#order;
+    let left = samplesTarget;
+    while (left > 0 && !order.isSorted) left -= order.sortOn() * SORT_COST_SAMPLES;
+    if (order.isSorted) this.#part = order.next();
+    return left;
   }
 
   /** Adds series of the part until it ends or nothing is left of the step; answers what is. */

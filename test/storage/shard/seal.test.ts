@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
 import { LogHead } from '../../../storage/shard/log-head.ts';
+import { LogOrder } from '../../../storage/shard/log-order.ts';
 import { LogSeal } from '../../../storage/shard/seal.ts';
 import { SegmentReader } from '../../../storage/shard/segment-reader.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
@@ -84,4 +85,40 @@ test.each(['floats', 'starts', 'histograms'] as const)('a log becomes its series
       expect(rows.reduce((sum, { sampleCount }) => sum + sampleCount, 0)).toBe([...wanted.values()].flat().length);
     }
   }
+});
+
+test('a large log is put in order some entries at a time, while more come behind them', () => {
+  const seriesCount = 5;
+  const entryCount = 150_000;
+  const index = new SeriesIndex();
+  for (let ref = 0; ref < seriesCount; ref++) index.add(labelsFrom({ __name__: 'm', i: String(seriesCount - ref) }), ref);
+  const head = new LogHead(entryCount * 2);
+  head.reserveSeries(index.refLimit);
+  const append = (from: number, sampleCount: number): void => {
+    const entries = Array.from({ length: sampleCount }, (_, i) => from + i);
+    const values = Float64Array.from(entries, (entry) => -entry);
+    const batch = { refs: Uint32Array.from(entries, (entry) => (entry * 7) % seriesCount), timestampsMs: Float64Array.from(entries), valueBits: new Uint32Array(values.buffer) };
+    head.append({ sampleCount, ...batch, payloads: [], startsMs: undefined });
+  };
+  append(0, entryCount);
+  const order = new LogOrder(head, entryCount, index.labelOrder(), 40_000);
+  const sorted: number[] = [];
+  while (!order.isSorted) {
+    sorted.push(order.sortOn());
+    append(head.count, 1000);
+  }
+  expect(sorted).toEqual([65_536, 65_536, 18_928]);
+  let rank = 0;
+  for (let part = order.next(); part !== undefined; part = order.next()) {
+    let start = 0;
+    for (; rank < part.endRank; rank++) {
+      const end = order.ends[rank - part.firstRank]!;
+      const ref = index.labelOrder().refs[rank]!;
+      const wanted = Array.from({ length: entryCount }, (_, entry) => entry).filter((entry) => (entry * 7) % seriesCount === ref);
+      expect(Array.from(order.samples.timestampsMs.subarray(start, end))).toEqual(wanted);
+      expect(new Float64Array(order.samples.bits.buffer).subarray(start, end)).toEqual(Float64Array.from(wanted, (entry) => -entry));
+      start = end;
+    }
+  }
+  expect(rank).toBe(seriesCount);
 });
