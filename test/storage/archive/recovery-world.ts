@@ -127,6 +127,11 @@ export class RecoveryWorld extends FlushWorld {
     this.write(seriesOf(4), times(this.clock.nowMs(), 12, 300_000), value);
   }
 
+  /** One hour of three has samples: for days that go by for what time brings. */
+  writeNowAndThen(): void {
+    if ((this.clock.nowMs() / HOUR_MS) % 3 < 1) this.writeHour();
+  }
+
   /** What queries find, each sample once: `series time value`. */
   async query(): Promise<string[]> {
     const archive = new TenantArchive({ store: this.objects, cache: new LruCache(1e6), limits: this.limits, files: async (request) => this.files.files(request) });
