@@ -51,7 +51,7 @@ import { migrate } from './shard-schema.ts';
 import { Snapshots } from './snapshots.ts';
 import { TakenSamples } from './taken-samples.ts';
 import { Upkeep } from './upkeep.ts';
-import { encodeWalRow, Wal } from './wal.ts';
+import { Wal } from './wal.ts';
 
 /** Rows of the log in one answer of the change feed. */
 const CHANGES_ROWS_MAX = 256;
@@ -399,17 +399,16 @@ export class HotStore {
     if (sampleCount === 0 && added.length === 0 && !hasExemplars) return this.#deltas.noteCommitted();
     const rows = sampleCount === 0 ? [] : taken.rows(this.#limits.sqlRowBytesMax);
     this.#upkeep.sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
-    const encoded = rows.map(encodeWalRow);
     // Commit point of the batches: their one row alone, or the transaction of several rows, or of none, with the series and exemplars that
     // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
     // all of them, and their senders, who may not have the answers, send them again.
-    if (added.length === 0 && !hasExemplars && encoded.length === 1 && this.#head.count > 0) this.#wal.append(encoded[0]!);
+    if (added.length === 0 && !hasExemplars && rows.length === 1 && this.#head.count > 0) this.#wal.append(rows[0]!);
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
-        if (encoded.length === 0) this.#renew();
+        if (rows.length === 0) this.#renew();
         else if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
-        for (const row of encoded) this.#wal.append(row);
+        for (const row of rows) this.#wal.append(row);
         if (hasExemplars) this.#exemplars.write();
       });
     }

@@ -3,6 +3,7 @@ import { ByteReader } from '../../proto/varint.ts';
 import { NO_PAYLOADS } from '../chunk/index.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { RowBuffer } from './row-buffer.ts';
 import { countRowRuns, readRowRefs, writeRowRefs } from './row-refs.ts';
 
 /*
@@ -46,7 +47,8 @@ export function walRowBytesMax(sampleCount: number, hasStarts: boolean, payloadC
   return HEADER_BYTES + BASE_BYTES + 1 + sampleCount * (20 + (hasStarts ? 8 : 0)) + payloadCount * 4 + payloadBytes;
 }
 
-export function encodeWalRow(batch: LogBatch): Uint8Array {
+/** The row of a batch; in a buffer, it is good until the next one is encoded there. */
+export function encodeWalRow(batch: LogBatch, buffer = new RowBuffer()): Uint8Array {
   const { sampleCount, timestampsMs, payloads = NO_PAYLOADS, startsMs } = batch;
   let minMs = Infinity;
   let maxMs = -Infinity;
@@ -62,23 +64,22 @@ export function encodeWalRow(batch: LogBatch): Uint8Array {
   const refsAt = HEADER_BYTES + BASE_BYTES + TIME_BYTES[kind] * sampleCount;
   const valuesAt = refsAt + (isRuns ? runs * RUN_BYTES : sampleCount * 4);
   const extrasAt = valuesAt + sampleCount * 8;
-  const bytes = new Uint8Array(extrasAt + (isPlain ? 0 : extraBytes(batch)));
-  const { buffer } = bytes;
-  const view = new DataView(buffer);
+  const bytes = buffer.take(extrasAt + (isPlain ? 0 : extraBytes(batch))).fill(0, 0, valuesAt);
+  const view = new DataView(bytes.buffer);
   view.setUint8(0, isRuns ? VERSION_RUNS : isPlain ? VERSION_FLOATS : VERSION);
   view.setUint8(1, kind);
   view.setUint32(4, sampleCount, true);
   view.setUint32(12, isRuns ? runs : payloads.length, true);
   view.setFloat64(HEADER_BYTES, minMs, true);
   if (kind === TIMES_OFFSETS) {
-    const offsets = new Uint32Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
+    const offsets = new Uint32Array(bytes.buffer, HEADER_BYTES + BASE_BYTES, sampleCount);
     for (let i = 0; i < sampleCount; i++) offsets[i] = timestampsMs[i]! - minMs;
   } else if (kind === TIMES_FULL) {
-    new Float64Array(buffer, HEADER_BYTES + BASE_BYTES, sampleCount).set(timestampsMs.subarray(0, sampleCount));
+    new Float64Array(bytes.buffer, HEADER_BYTES + BASE_BYTES, sampleCount).set(timestampsMs.subarray(0, sampleCount));
   }
-  if (isRuns) writeRowRefs(batch.refs, sampleCount, new Uint32Array(buffer, refsAt, runs * 2));
-  else new Uint32Array(buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
-  new Uint32Array(buffer, valuesAt, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
+  if (isRuns) writeRowRefs(batch.refs, sampleCount, new Uint32Array(bytes.buffer, refsAt, runs * 2));
+  else new Uint32Array(bytes.buffer, refsAt, sampleCount).set(batch.refs.subarray(0, sampleCount));
+  new Uint32Array(bytes.buffer, valuesAt, sampleCount * 2).set(batch.valueBits.subarray(0, sampleCount * 2));
   if (!isPlain) writeExtras(batch, bytes, extrasAt);
   view.setUint32(8, crc32(bytes.subarray(HEADER_BYTES)), true);
   return bytes;
@@ -179,6 +180,7 @@ function checkHistograms({ sampleCount, valueBits }: LogBatch, payloadCount: num
 export class Wal {
   readonly #sql: Sql;
   readonly #ringSlots: number;
+  readonly #rowBuffer = new RowBuffer();
   /** Of the rows of the open log, by sequence from the one behind `#sealedSequence` on. */
   #openSlots: number[] = [];
   readonly #isOpen = new Set<number>();
@@ -243,7 +245,7 @@ export class Wal {
    * Writes one batch. The caller's transaction is its commit point. Throws, with nothing written, when another instance of the shard has
    * written or sealed since: a replaced instance that lives on must not write over what its successor acknowledged.
    */
-  append(row: Uint8Array): void {
+  append(batch: LogBatch): void {
     const before = this.#sql.rowsWritten();
     this.#sql.run(
       `INSERT INTO wal (slot, sequence, samples)
@@ -251,7 +253,7 @@ export class Wal {
        ON CONFLICT (slot) DO UPDATE SET sequence = excluded.sequence, samples = excluded.samples WHERE wal.sequence <= ?`,
       this.#nextSlot,
       this.#lastSequence + 1,
-      row,
+      encodeWalRow(batch, this.#rowBuffer),
       this.#sealedSequence,
       this.#sealedSequence,
     );

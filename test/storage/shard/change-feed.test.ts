@@ -4,7 +4,7 @@ import { oldestCursor, readChanges } from '../../../storage/shard/change-feed.ts
 import { isCurrent } from '../../../storage/shard/fence.ts';
 import { SeriesIndex } from '../../../storage/shard/series-index.ts';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
-import { encodeWalRow, Wal } from '../../../storage/shard/wal.ts';
+import { Wal } from '../../../storage/shard/wal.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -29,19 +29,17 @@ class Log {
   /** One of so many samples of one series. */
   appendLong(sampleCount: number): void {
     const refs = new Uint32Array(sampleCount);
-    this.wal.append(encodeWalRow({ sampleCount, refs, timestampsMs: Float64Array.from(refs, (_, i) => i), valueBits: new Uint32Array(sampleCount * 2) }));
+    this.wal.append({ sampleCount, refs, timestampsMs: Float64Array.from(refs, (_, i) => i), valueBits: new Uint32Array(sampleCount * 2) });
   }
 
   append(): void {
     const timestampMs = this.wal.lastSequence + 1;
-    this.wal.append(
-      encodeWalRow({
-        sampleCount: 3,
-        refs: Uint32Array.of(1, 0, 1),
-        timestampsMs: Float64Array.of(timestampMs, timestampMs, timestampMs + 1000),
-        valueBits: Uint32Array.of(1, 2, 3, 4, 5, 6),
-      }),
-    );
+    this.wal.append({
+      sampleCount: 3,
+      refs: Uint32Array.of(1, 0, 1),
+      timestampsMs: Float64Array.of(timestampMs, timestampMs, timestampMs + 1000),
+      valueBits: Uint32Array.of(1, 2, 3, 4, 5, 6),
+    });
   }
 
   /** Of the whole log, or of its first rows: those behind them came while it was sealed. */

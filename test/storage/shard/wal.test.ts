@@ -5,6 +5,7 @@ import { migrate } from '../../../storage/shard/shard-schema.ts';
 import { encodeHistogram } from '../../../storage/chunk/index.ts';
 import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
+import { RowBuffer } from '../../../storage/shard/row-buffer.ts';
 import { decodeWalRow, encodeWalRow, Wal, walRowBytesMax, type LogBatch } from '../../../storage/shard/wal.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { expectDamageNoticed } from './every-bit.ts';
@@ -35,7 +36,7 @@ function open(sql = new NodeSql()): { sql: NodeSql; wal: Wal; replayed: number[]
 }
 
 function append(wal: Wal, ...timestampsMs: number[]): void {
-  for (const timestampMs of timestampsMs) wal.append(encodeWalRow(batch(timestampMs)));
+  for (const timestampMs of timestampsMs) wal.append(batch(timestampMs));
 }
 
 function seal(sql: NodeSql, wal: Wal): void {
@@ -113,6 +114,16 @@ describe('a row', () => {
   test('arrays longer than the count are cut', () => {
     const long = batch(1, 2, 3, 4);
     expect(decodeWalRow(encodeWalRow({ ...long, sampleCount: 2 }).buffer as ArrayBuffer, 'x')).toEqual(batch(1, 2));
+  });
+
+  test('rows in one buffer are those in buffers of their own, whatever was there before', () => {
+    const buffer = new RowBuffer();
+    const all = [...Object.values(BATCHES).map(([one]) => one), ...Object.values(RUNS).map(([one]) => one), ...Object.values(WITH_EXTRAS)];
+    // Of more bytes than are kept, and of a few less.
+    for (const samples of [20_000, 5_000]) all.push(batch(...Array.from({ length: samples }, (_, i) => i)));
+    for (const one of [...all, ...all.toReversed()]) expect(encodeWalRow(one, buffer)).toEqual(encodeWalRow(one));
+    const [first, second] = [encodeWalRow(batch(1), buffer), encodeWalRow(batch(2), buffer)];
+    expect(first.buffer).toBe(second.buffer);
   });
 
   test('of another version is refused by name', () => {
