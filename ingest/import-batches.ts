@@ -60,7 +60,7 @@ export class ImportBatches {
     this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
     // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
     const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
-    this.#hot = new LabelledBatches(shards, clock, limits, rejections, { oldestAgeMs });
+    this.#hot = new LabelledBatches(shards, clock, limits, rejections, oldestAgeMs);
     this.#late = new LateBatches(shards, limits, rejections);
     this.#readClock();
   }
@@ -121,7 +121,7 @@ export class ImportBatches {
       this.#hasher.hashLabels(series.labels);
       series.id = this.#hasher.words.slice();
     }
-    this.#hot.begin(series.labels, { id: series.id });
+    this.#hot.begin(series.labels, series.id);
     this.#series = series;
   }
 

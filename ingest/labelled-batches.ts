@@ -1,5 +1,3 @@
-import { histogramPayload } from '../storage/chunk/index.ts';
-import type { FloatHistogram } from '../storage/model/histogram.ts';
 import { formatLabels, type Labels } from '../storage/model/labels.ts';
 import { float64Bits } from '../storage/model/sample.ts';
 import { assert } from '../storage/runtime/assert.ts';
@@ -16,11 +14,6 @@ import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts'
 /** Series collected before a door should flush. */
 const SERIES_TARGET = 16 * 1024;
 
-export interface LabelledOptions {
-  /** Samples older than this much are refused; by default hotWindowMs. */
-  readonly oldestAgeMs?: number;
-}
-
 /**
  * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard, and
  * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
@@ -36,10 +29,11 @@ export class LabelledBatches {
   /** Of what has been collected, by source number. */
   #labels: Labels[] = [];
   #outgoing: OutgoingBatch[] = [];
-  #open: { readonly labels: Labels; readonly shard: number; readonly isDelta: boolean } | undefined;
+  #open: { readonly labels: Labels; readonly shard: number } | undefined;
   #times: TimeBounds;
 
-  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, { oldestAgeMs = limits.hotWindowMs }: LabelledOptions = {}) {
+  /** Samples older than `oldestAgeMs` are refused. */
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, oldestAgeMs: number) {
     this.#shards = shards;
     this.#clock = clock;
     this.#limits = limits;
@@ -55,43 +49,23 @@ export class LabelledBatches {
     return this.#outgoing.length > 0 || this.#labels.length >= SERIES_TARGET;
   }
 
-  /**
-   * Begins a series; `labels` are as the model has them. `isDelta`: its samples are differences, for its shard to add up. `id` spares hashing
-   * the labels: the hasher's words for just these.
-   */
-  begin(labels: Labels, { isDelta = false, id }: { readonly isDelta?: boolean; readonly id?: Uint32Array } = {}): void {
+  /** Begins a series; `labels` are as the model has them, and `id` is what the hasher makes of them. */
+  begin(labels: Labels, id: Uint32Array): void {
     assert(this.#open === undefined, 'a series inside a series');
-    const { hasher, shardCount } = this.#shards;
-    if (id === undefined) hasher.hashLabels(labels);
-    this.#id.set(0, id ?? hasher.words);
-    const shard = this.#id.high[0]! % shardCount;
-    this.#open = { labels, shard, isDelta };
+    this.#id.set(0, id);
+    const shard = this.#id.high[0]! % this.#shards.shardCount;
+    this.#open = { labels, shard };
     this.#labels.push(labels);
-    this.#beginIn(this.#batches[shard]!, isDelta);
+    this.#beginIn(this.#batches[shard]!);
   }
 
   /** A float as bits, so that a stale marker survives. `startMs` is its start timestamp, 0 when unknown. */
   sample(timestampMs: number, bitsLow: number, bitsHigh: number, startMs = 0): void {
-    if (!this.#isInTime(timestampMs)) return;
-    this.#batch().addSample(timestampMs, bitsLow, bitsHigh, startMs);
-    this.#cutWhenFull();
-  }
-
-  float(timestampMs: number, value: number, startMs = 0): void {
-    const [low, high] = float64Bits(value) as unknown as [number, number];
-    this.sample(timestampMs, low, high, startMs);
-  }
-
-  /** `isInteger` says that the sender counted in integers. The histogram is valid. */
-  histogram(timestampMs: number, histogram: FloatHistogram, isInteger: boolean, startMs = 0): void {
-    if (!this.#isInTime(timestampMs)) return;
-    const payload = histogramPayload(histogram, isInteger);
-    const { histogramBytesMax } = this.#limits;
-    if (payload.length > histogramBytesMax) {
-      this.#rejections.add('bad-data', 1, () => `${this.#name()}: a histogram of ${payload.length} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);
+    if (this.#times.isOutside(timestampMs)) {
+      this.#rejections.add('bad-data', 1, () => `${this.#name()}: ${this.#times.refusal(timestampMs)}`);
       return;
     }
-    this.#batch().addHistogram(timestampMs, payload, startMs);
+    this.#batch().addSample(timestampMs, bitsLow, bitsHigh, startMs);
     this.#cutWhenFull();
   }
 
@@ -131,27 +105,20 @@ export class LabelledBatches {
     return this.#batches[this.#open.shard]!;
   }
 
-  #beginIn(batch: SampleBatch, isDelta: boolean): void {
+  #beginIn(batch: SampleBatch): void {
     batch.beginSeries(0, this.#id);
     batch.source[batch.seriesCount] = this.#labels.length - 1;
-    if (isDelta) batch.markDelta();
   }
 
   /** A series may be longer than a batch: the rest goes on as the same series in the next one. */
   #cutWhenFull(): void {
     const batch = this.#batch();
     if (!batch.isFull(this.#limits)) return;
-    const { shard, isDelta } = this.#open!;
+    const { shard } = this.#open!;
     batch.endSeries();
     this.#outgoing.push(batch.toOutgoing(shard));
     batch.clear();
-    this.#beginIn(batch, isDelta);
-  }
-
-  #isInTime(timestampMs: number): boolean {
-    if (!this.#times.isOutside(timestampMs)) return true;
-    this.#rejections.add('bad-data', 1, () => `${this.#name()}: ${this.#times.refusal(timestampMs)}`);
-    return false;
+    this.#beginIn(batch);
   }
 
   #timesNow(): TimeBounds {
