@@ -7,6 +7,13 @@ import { SampleRate } from './sample-rate.ts';
 /** Longest sleep at a time of a door that is slowed down. */
 const SLEEP_MS_MAX = 1000;
 
+/** What a write request holds, as it was sent. */
+export interface RequestSize {
+  readonly series: number;
+  /** Histograms, too. */
+  readonly samples: number;
+}
+
 /** What every door asks before it stores anything for a tenant. */
 export class Admission {
   readonly #limitsOf: LimitsOfTenant;
@@ -32,10 +39,10 @@ export class Admission {
   }
 
   /**
-   * A whole request that has been decoded and not sent to any shard. `samples` counts histograms and exemplars, too. Throws a limit error,
-   * with the time to wait, when the tenant sends too much a second; too-large when sending the same again is useless.
+   * A whole request that has been decoded and not sent to any shard. Throws a limit error, with the time to wait, when the tenant sends too
+   * much a second; too-large when sending the same again is useless.
    */
-  admit(tenant: string, { series, samples }: { readonly series: number; readonly samples: number }): void {
+  admit(tenant: string, { series, samples }: RequestSize): void {
     const limits = this.#limitsOf(tenant);
     if (series > limits.seriesPerRequestMax) {
       throw new VarveError('too-large', `the request has ${series} series, the limit seriesPerRequestMax is ${limits.seriesPerRequestMax}; send smaller requests`);

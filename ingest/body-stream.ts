@@ -4,7 +4,7 @@ import { ZstdFrames } from '../proto/zstd-frames.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { StartTimer } from '../storage/runtime/timer.ts';
-import { orExpired } from './or-expired.ts';
+import { readInTime } from './read-body.ts';
 
 type StreamLimits = Pick<typeof LIMITS, 'importBodyBytesMax' | 'importChunkBytes' | 'importCompressedChunkBytes' | 'importZstdWindowLogMax' | 'importIdleMsMax'>;
 
@@ -21,7 +21,8 @@ const DECOMPRESSORS = {
  * A request's body, decompressed, in pieces of at most `importChunkBytes`, and never more than a few of them in memory: nothing is read
  * before the piece that came before it has been dealt with, so whoever consumes slowly makes the sender wait.
  *
- * Throws bad-data for damaged compression, too-large and timeout by their limits; what was handed out before is good.
+ * Throws bad-data for damaged compression, too-large and timeout by their limits, and canceled when the client hangs up; what was handed out
+ * before is good.
  */
 export async function* bodyPieces(request: Request, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
@@ -100,7 +101,7 @@ async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamL
   const reader = body.getReader();
   try {
     for (;;) {
-      const chunk = await orExpired(() => reader.read(), limits.importIdleMsMax, startTimer);
+      const chunk = await readInTime(startTimer, limits.importIdleMsMax, () => reader.read());
       if (chunk === 'expired') throw new VarveError('timeout', `nothing was received for importIdleMsMax (${limits.importIdleMsMax} ms); send the rest again`);
       if (chunk.done) return;
       yield chunk.value;

@@ -3,7 +3,7 @@ import type { CacheShare } from '../storage/runtime/cache-budget.ts';
 /** In place of a position: there was no room. */
 export const NOT_KEPT = 0xffffffff;
 /** The longest piece. */
-export const PIECE_BYTES_MAX = 256 * 1024;
+const PIECE_BYTES_MAX = 256 * 1024;
 
 /** Positions count eights of bytes, so many to a chunk. */
 const CHUNK_SHIFT = 15;

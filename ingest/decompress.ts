@@ -6,7 +6,7 @@ import { snappyPlainLength, type SnappyDecode } from '../proto/snappy.ts';
 import { ZstdFrames } from '../proto/zstd-frames.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 
-export const CONTENT_ENCODINGS = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'] as const;
+const CONTENT_ENCODINGS = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'] as const;
 export type ContentEncoding = (typeof CONTENT_ENCODINGS)[number];
 
 /**

@@ -47,8 +47,9 @@ export interface OtlpServices {
 /**
  * Takes OTLP metrics: body → protobuf → data points → series ids → one batch a shard → acknowledged.
  *
- * Everything up to the batches is synchronous, but for the election of a replica before it, where that is on; across the RPC only the compressed body and the batches are kept. When a shard does not know
- * a series, the body is walked a second time to find its labels, as with remote write.
+ * Everything up to the batches is synchronous, but for the election of a replica before it, where that is on; across the RPC only the
+ * compressed body and the batches are kept. When a shard does not know a series, the body is walked a second time to find its labels, as with
+ * remote write.
  */
 export class OtlpIngest {
   readonly #clock: Clock;

@@ -18,6 +18,8 @@ interface Known {
   readonly acceptUntilMs: number;
   /** Until then the samples of others are dropped without asking. */
   readonly dropUntilMs: number;
+  /** When it was asked for. Before that, by a clock that has been set back, it says nothing: nobody knows how long ago it was. */
+  readonly askedMs: number;
 }
 
 /**
@@ -82,9 +84,10 @@ export class HaTracker {
   /** What this isolate knows for sure, if anything. */
   #recall(key: string, replica: string): boolean | undefined {
     const known = this.#known.get(key);
-    if (known === undefined) return undefined;
+    const nowMs = this.#clock.nowMs();
+    if (known === undefined || nowMs < known.askedMs) return undefined;
     const isElected = known.replica === replica;
-    return this.#clock.nowMs() < (isElected ? known.acceptUntilMs : known.dropUntilMs) ? isElected : undefined;
+    return nowMs < (isElected ? known.acceptUntilMs : known.dropUntilMs) ? isElected : undefined;
   }
 
   async #ask(shards: TenantShards, key: string, cluster: string, replica: string): Promise<boolean> {
@@ -97,8 +100,9 @@ export class HaTracker {
       key,
       {
         replica: answer.replica,
-        acceptUntilMs: answer.isElected ? askedMs + acceptMs : before?.replica === answer.replica ? before.acceptUntilMs : -Infinity,
+        acceptUntilMs: answer.isElected ? askedMs + acceptMs : before?.replica === answer.replica && before.askedMs <= askedMs ? before.acceptUntilMs : -Infinity,
         dropUntilMs: askedMs + answer.leaseMs,
+        askedMs,
       },
       key.length + answer.replica.length,
     );

@@ -4,7 +4,7 @@ import { badData, VarveError, type ErrorKind } from '../storage/runtime/errors.t
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { ImportDoor, ImportOptions, ImportOutcome } from './import-door.ts';
 import { readShortText } from './short-body.ts';
-import { RETRY_AFTER_SECONDS, WRITE_STATUS, writeError } from './write-outcome.ts';
+import { doorError, retryHeaders, WRITE_STATUS, writeError } from './write-outcome.ts';
 
 export interface ImportRouteServices {
   /** The shards that an authorised request writes to. */
@@ -38,11 +38,10 @@ async function importExposition({ openTenant, door }: ImportRouteServices, conte
   try {
     const outcome = await door.exposition(await openTenant(context), context.req.raw, readOptions(context));
     const { rejections, stored, lateSamples } = outcome;
-    const response = rejections.isEmpty ? new Response(null, { status: 204 }) : writeError(rejections.kind, rejections.message(stored.samples + lateSamples));
+    const response = rejections.isEmpty ? new Response(null, { status: 204 }) : writeError(new VarveError(rejections.kind, rejections.message(stored.samples + lateSamples)));
     return withLate(response, outcome);
   } catch (error) {
-    const { kind, message } = asVarveError(error);
-    return writeError(kind, message);
+    return writeError(doorError(error));
   }
 }
 
@@ -55,11 +54,10 @@ async function influxWrite({ openTenant, door }: ImportRouteServices, context: C
     const { rejections, stored, lateSamples } = outcome;
     const response = rejections.isEmpty
       ? new Response(null, { status: 204 })
-      : influxError(rejections.kind, `partial write: ${rejections.message(stored.samples + lateSamples)}`);
+      : influxError(new VarveError(rejections.kind, `partial write: ${rejections.message(stored.samples + lateSamples)}`));
     return withLate(response, outcome);
   } catch (error) {
-    const { kind, message } = asVarveError(error);
-    return influxError(kind, message);
+    return influxError(doorError(error));
   }
 }
 
@@ -71,11 +69,10 @@ async function influxQuery(context: Context): Promise<Response> {
     const form = isForm && context.req.query('q') === undefined ? await readShortText(context.req.raw, 'queryBodyBytesMax') : '';
     query = context.req.query('q') ?? new URLSearchParams(form).get('q') ?? '';
   } catch (error) {
-    const { kind, message } = asVarveError(error);
-    return influxError(kind, message);
+    return influxError(doorError(error));
   }
   if (/^\s*(?:create\s+database|show\s+databases)\b/i.test(query)) return context.json({ results: [{ statement_id: 0 }] });
-  return influxError('bad-data', 'InfluxQL is not supported here; query with PromQL at /api/v1/query');
+  return influxError(badData('InfluxQL is not supported here; query with PromQL at /api/v1/query'));
 }
 
 /** Codes of InfluxDB 2; 1.x has the message alone, as `error`. Both are sent, and each client reads its own. */
@@ -91,10 +88,9 @@ const INFLUX_CODES: Readonly<Partial<Record<ErrorKind, string>>> = {
   forbidden: 'forbidden',
 };
 
-function influxError(kind: ErrorKind, message: string): Response {
-  const status = WRITE_STATUS[kind];
-  const headers: Record<string, string> = status === 429 || status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
-  return Response.json({ code: INFLUX_CODES[kind] ?? 'unavailable', message, error: message }, { status, headers });
+function influxError(error: VarveError): Response {
+  const { kind, message } = error;
+  return Response.json({ code: INFLUX_CODES[kind] ?? 'unavailable', message, error: message }, { status: WRITE_STATUS[kind], headers: retryHeaders(error) });
 }
 
 function withLate(response: Response, { lateSamples }: ImportOutcome): Response {
@@ -115,10 +111,4 @@ function readOptions(context: Context): ImportOptions {
   const timestamp = context.req.query('timestamp');
   if (timestamp !== undefined && !/^-?\d{1,15}$/.test(timestamp)) throw badData(`timestamp is ${JSON.stringify(timestamp)}; it must be whole milliseconds since 1970`);
   return { extraLabels, defaultTimestampMs: timestamp === undefined ? undefined : Number(timestamp) };
-}
-
-function asVarveError(error: unknown): VarveError {
-  if (error instanceof VarveError) return error;
-  console.error(error);
-  return new VarveError('unavailable', 'internal error');
 }

@@ -6,6 +6,8 @@ import { SeriesTextCache } from './series-text-cache.ts';
 import { importSeries, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
 
 const DATABASE_LABEL = 'db';
+/** Of a label's name or value in an array: the texts of tags are their head's. */
+const REFERENCE_BYTES = 8;
 
 /** The measurement and tags of lines, with the series of the fields seen with them. */
 interface Head {
@@ -92,11 +94,12 @@ export class InfluxImport implements LineFormat {
     const [measurement, ...tags] = parts;
     const made = importSeries([METRIC_NAME, measurement === '' ? name : `${measurement}_${name}`, ...tags], this.#context);
     if ('invalid' in made) return made;
-    // The heads bound themselves; their fields are bounded here, all together.
+    // The heads bound themselves; the series of their fields are bounded here, all together.
     if (++this.#seriesCount > this.#context.limits.importSeriesCacheEntriesMax) {
       this.#heads.clear();
       this.#seriesCount = 0;
     }
+    this.#heads.grow(key.length + measurement!.length + name.length + made.labels.length * REFERENCE_BYTES);
     series.set(key, made);
     return made;
   }

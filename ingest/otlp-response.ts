@@ -1,7 +1,7 @@
 import { ProtobufWriter } from '../proto/protobuf-writer.ts';
-import type { ErrorKind } from '../storage/runtime/errors.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
 import type { OtlpEncoding, OtlpOutcome } from './from-otlp.ts';
-import { RETRY_AFTER_SECONDS, WRITE_STATUS } from './write-outcome.ts';
+import { retryHeaders, WRITE_STATUS, type MoreHeaders } from './write-outcome.ts';
 
 /*
  * Answers of OTLP/HTTP (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Response"), in the request's encoding:
@@ -30,7 +30,7 @@ export function otlpResponse({ stored, pointCount, refusedPointCount: rejected, 
   if (rejections.isEmpty) return answer(200, encoding, { json: {}, protobuf: () => {} });
   const storedCount = stored.samples + stored.histograms;
   const message = rejections.reasons();
-  if (storedCount === 0 && rejected > 0) return otlpError(rejections.kind, `${rejected} data points refused: ${message}`, encoding);
+  if (storedCount === 0 && rejected > 0) return otlpError(new VarveError(rejections.kind, `${rejected} data points refused: ${message}`), encoding);
   const errorMessage = rejected === 0 ? message : `${rejected} of ${pointCount} data points refused: ${message}`;
   return answer(200, encoding, {
     json: { partialSuccess: { rejectedDataPoints: String(rejected), errorMessage } },
@@ -42,7 +42,8 @@ export function otlpResponse({ stored, pointCount, refusedPointCount: rejected, 
   });
 }
 
-export function otlpError(kind: ErrorKind, message: string, encoding: OtlpEncoding, retryAfterSeconds = RETRY_AFTER_SECONDS): Response {
+export function otlpError(error: VarveError, encoding: OtlpEncoding): Response {
+  const { kind, message } = error;
   const status = WRITE_STATUS[kind];
   const code = RPC_CODES[status] ?? UNKNOWN_CODE;
   return answer(status, encoding, {
@@ -51,7 +52,7 @@ export function otlpError(kind: ErrorKind, message: string, encoding: OtlpEncodi
       writer.int64(1, code);
       writer.string(2, message.slice(0, MESSAGE_CHARACTERS_MAX));
     },
-    retryAfterSeconds,
+    headers: retryHeaders(error),
   });
 }
 
@@ -65,12 +66,11 @@ export function otlpEncodingOf(contentType: string | undefined): OtlpEncoding | 
 interface Message {
   readonly json: unknown;
   readonly protobuf: (writer: ProtobufWriter) => void;
-  readonly retryAfterSeconds?: number;
+  readonly headers?: MoreHeaders;
 }
 
 function answer(status: number, encoding: OtlpEncoding, message: Message): Response {
-  const headers: Record<string, string> = { 'content-type': MEDIA_TYPES[encoding] };
-  if (status === 429 || status === 503) headers['retry-after'] = String(message.retryAfterSeconds);
+  const headers = { ...message.headers, 'content-type': MEDIA_TYPES[encoding] };
   if (encoding === 'json') return new Response(JSON.stringify(message.json), { status, headers });
   const writer = new ProtobufWriter();
   message.protobuf(writer);

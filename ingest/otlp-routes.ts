@@ -9,6 +9,7 @@ import { countRefused, countStored } from './door-counters.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
 import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
 import type { WriteBodies } from './write-bodies.ts';
+import { doorError } from './write-outcome.ts';
 
 export interface OtlpServices {
   /** The shards that an authorised request writes to. */
@@ -30,9 +31,7 @@ export function otlpRoutes(services: OtlpServices): Hono {
         if (encoding === undefined) throw new VarveError('not-supported', 'the content type must be application/x-protobuf or application/json');
         return otlpResponse(await exportMetrics(services, context, encoding), encoding);
       } catch (error) {
-        if (error instanceof VarveError) return otlpError(error.kind, error.message, encoding ?? 'json', error.retryAfterSeconds);
-        console.error(error);
-        return otlpError('unavailable', 'internal error', encoding ?? 'json');
+        return otlpError(doorError(error), encoding ?? 'json');
       }
     });
   }

@@ -279,7 +279,7 @@ export class OtlpSeries implements MetricsVisitor {
     for (const exemplar of this.#readExemplars(point)) this.#sink.exemplar(exemplar);
   }
 
-  /** By rising value; those that cannot be kept are left out with a warning. */
+  /** By rising value, those that are no number last; those that cannot be kept are left out with a warning. */
   #readExemplars(point: Point): PointExemplar[] {
     const { otlpExemplarsPerPointMax: countMax, otlpAttributesBytesMax: bytesMax, otlpDepthMax } = this.#limits;
     const exemplars: PointExemplar[] = [];
@@ -302,7 +302,7 @@ export class OtlpSeries implements MetricsVisitor {
         this.#sink.warn(1, () => `an exemplar was left out: ${error.message}`);
       }
     }
-    return exemplars.sort((a, b) => a.value - b.value);
+    return exemplars.sort((a, b) => placeOf(a) - placeOf(b) || 0);
   }
 
   /** Whether the point's metric and time allow it; otherwise it is refused. */
@@ -328,6 +328,11 @@ export class OtlpSeries implements MetricsVisitor {
   #refuse(point: Point, reason: string): void {
     this.#sink.refuse(point, () => `metric ${this.#labels.sentName()}: ${reason}`);
   }
+}
+
+/** Of an exemplar among those of its point. */
+function placeOf({ value }: PointExemplar): number {
+  return Number.isNaN(value) ? Infinity : value;
 }
 
 /** A start behind the time itself says nothing. */

@@ -1,6 +1,7 @@
 import { concatBytes } from '../proto/concat-bytes.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
-import type { StartTimer } from '../storage/runtime/timer.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
+import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
 import { orExpired } from './or-expired.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 
@@ -78,12 +79,15 @@ async function discard(reader: Reader, bytesMax: number): Promise<void> {
 }
 
 /**
- * Throws away the body of a request that is refused without looking at it, when it is no longer than `bytesMax`: for the same reason. Longer
- * ones are cut off, since somebody who has not said who he is must not keep us reading.
+ * Throws away the body of a request that is refused without looking at it, when it is no longer than `bytesMax` and comes within
+ * `refusedBodyMsMax`: for the same reason. Longer and slower ones are cut off, since somebody who has not said who he is must not keep us
+ * reading.
  */
-export async function discardBody(request: Request, bytesMax: number): Promise<void> {
+export async function discardBody(request: Request, bytesMax: number, startTimer: StartTimer = startSystemTimer): Promise<void> {
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (request.body === null || request.bodyUsed || declared > bytesMax) return;
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
   // A client that hangs up meanwhile gets no answer anyway.
-  await discard((request.body as ReadableStream<Uint8Array>).getReader(), bytesMax).catch(() => {});
+  const end = await readInTime(startTimer, LIMITS.refusedBodyMsMax, () => discard(reader, bytesMax)).catch(() => {});
+  if (end === 'expired') reader.cancel().catch(() => {});
 }

@@ -43,5 +43,6 @@ export async function runImport(
   if (failure === undefined) return;
   if (!(failure instanceof VarveError)) throw failure;
   const progress = `${splitter.lineCount} lines were read and ${batches.stored.samples + batches.lateSamples} samples stored before; sending all of it again is harmless`;
-  throw new VarveError(failure.kind, `${failure.message} (${progress})`, { cause: failure });
+  const { kind, message, retryAfterSeconds } = failure;
+  throw new VarveError(kind, `${message} (${progress})`, { cause: failure, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
 }

@@ -8,7 +8,7 @@ interface Entry<Value> {
 
 /**
  * From a series as a text has it, byte for byte, to what was made of it: a text names the same series again and again. Bounded in entries
- * and bytes; when it is full it starts empty.
+ * and in bytes, those of the texts and those by which values `grow`; when it is full it starts empty.
  */
 export class SeriesTextCache<Value> {
   readonly #entriesMax: number;
@@ -43,6 +43,12 @@ export class SeriesTextCache<Value> {
     this.#entries++;
     this.#bytes += end - start;
     this.#last = entry;
+  }
+
+  /** A value that is kept has grown by so many bytes, which may make the cache full. */
+  grow(bytes: number): void {
+    if (this.#bytes + bytes > this.#bytesMax) this.clear();
+    this.#bytes += bytes;
   }
 
   clear(): void {

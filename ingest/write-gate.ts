@@ -1,15 +1,8 @@
 import type { Labels } from '../storage/model/labels.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
-import type { Admission } from './admission.ts';
+import type { Admission, RequestSize } from './admission.ts';
 import type { HaTracker } from './ha-tracker.ts';
-
-/** What a write request holds, as it was sent. */
-export interface RequestSize {
-  readonly series: number;
-  /** Histograms, too. */
-  readonly samples: number;
-}
 
 /** What stands between a decoded write request and the shards: the tenant's limits, and the election of replicas where it is on. */
 export class WriteGate {

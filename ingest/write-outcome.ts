@@ -1,4 +1,4 @@
-import type { ErrorKind, VarveError } from '../storage/runtime/errors.ts';
+import { VarveError, type ErrorKind } from '../storage/runtime/errors.ts';
 import type { Rejections } from './rejections.ts';
 import type { WriteCounts } from './write-counts.ts';
 
@@ -35,7 +35,7 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
 };
 
 /** Asks a sender that was refused for load or a limit to wait this long, where nothing better is known. */
-export const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_SECONDS = 5;
 
 /** Headers beside those that an answer has anyway. */
 export type MoreHeaders = Readonly<Record<string, string>>;
@@ -45,14 +45,25 @@ const NO_CONTENT: ResponseInit = { status: 204 };
 
 /** 204 when all is stored; otherwise the reasons as plain text: the protocol has no envelope. */
 export function writeResponse({ stored, rejections, failure }: Omit<WriteOutcome, 'written'>, more?: MoreHeaders): Response {
-  if (failure !== undefined) return writeError(failure.kind, failure.message, failure.retryAfterSeconds, more);
+  if (failure !== undefined) return writeError(failure, more);
   if (rejections.isEmpty) return new Response(null, more === undefined ? NO_CONTENT : { status: 204, headers: more });
-  return writeError(rejections.kind, rejections.message(stored), undefined, more);
+  return writeError(new VarveError(rejections.kind, rejections.message(stored)), more);
 }
 
-export function writeError(kind: ErrorKind, message: string, retryAfterSeconds = RETRY_AFTER_SECONDS, more = NO_HEADERS): Response {
+export function writeError(error: VarveError, more = NO_HEADERS): Response {
+  const headers = { ...more, ...retryHeaders(error), 'content-type': 'text/plain; charset=utf-8' };
+  return new Response(`${error.message}\n`, { status: WRITE_STATUS[error.kind], headers });
+}
+
+/** When to come again, where a sender may. */
+export function retryHeaders({ kind, retryAfterSeconds = RETRY_AFTER_SECONDS }: VarveError): MoreHeaders {
   const status = WRITE_STATUS[kind];
-  const headers: Record<string, string> = { ...more, 'content-type': 'text/plain; charset=utf-8' };
-  if (status === 429 || status === 503) headers['retry-after'] = String(retryAfterSeconds);
-  return new Response(`${message}\n`, { status, headers });
+  return status === 429 || status === 503 ? { 'retry-after': String(retryAfterSeconds) } : NO_HEADERS;
+}
+
+/** What was thrown at a door as its sender hears of it: what is our own fault is logged, and worth trying again. */
+export function doorError(error: unknown): VarveError {
+  if (error instanceof VarveError) return error;
+  console.error(error);
+  return new VarveError('unavailable', 'internal error');
 }

@@ -6,7 +6,7 @@ import { countRefused, countStored } from './door-counters.ts';
 import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
 import type { WriteBodies } from './write-bodies.ts';
 import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
-import { writeError, writeResponse, type MoreHeaders } from './write-outcome.ts';
+import { doorError, writeError, writeResponse, type MoreHeaders } from './write-outcome.ts';
 
 export interface WriteServices {
   /** The shards that an authorised request writes to. */
@@ -17,7 +17,7 @@ export interface WriteServices {
 }
 
 /** Where senders of remote write are pointed at: Prometheus' path, Cortex' and Mimir's, GreptimeDB's. */
-export const REMOTE_WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/v1/prometheus/write'] as const;
+const REMOTE_WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/v1/prometheus/write'] as const;
 
 /** Remote write, to be mounted at the root. */
 export function writeRoutes(services: WriteServices): Hono {
@@ -30,23 +30,17 @@ export function writeRoutes(services: WriteServices): Hono {
         version = remoteWriteVersion(headers.get('content-type') ?? '');
         checkEncoding(headers.get('content-encoding') ?? 'snappy');
       } catch (error) {
-        return failed(error);
+        return writeError(doorError(error));
       }
       // From here on a sender of 2.0 is told what was written, whatever happens: without these headers it takes the receiver for a 1.0 one.
       try {
         return await remoteWrite(services, context, version);
       } catch (error) {
-        return failed(error, writtenHeaders(version, NOTHING_COUNTED));
+        return writeError(doorError(error), writtenHeaders(version, NOTHING_COUNTED));
       }
     });
   }
   return routes;
-}
-
-function failed(error: unknown, headers?: MoreHeaders): Response {
-  if (error instanceof VarveError) return writeError(error.kind, error.message, error.retryAfterSeconds, headers);
-  console.error(error);
-  return writeError('unavailable', 'internal error', undefined, headers);
 }
 
 async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Response> {

@@ -10,7 +10,7 @@ const CORS_HEADERS = {
 } as const;
 
 /** The pattern that admits every origin; the answer then says so without looking at the request. */
-export const ANY_ORIGIN = '.*';
+const ANY_ORIGIN = '.*';
 
 /**
  * Lets the pages of origins that the pattern matches as a whole read answers. `Vary: Origin` is on every answer, so that no cache gives

@@ -20,7 +20,7 @@ export const TIME_MS_MAX = 8.64e15;
  */
 export async function readParameters(request: Request, startTimer: StartTimer = startSystemTimer): Promise<URLSearchParams> {
   const url = urlParameters(request.url);
-  if (request.method !== 'POST') return url;
+  if (request.method !== 'POST' && request.method !== 'PUT') return url;
   const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
   if (contentType !== 'application/x-www-form-urlencoded') return url;

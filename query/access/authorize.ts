@@ -67,7 +67,7 @@ function refusalIn(error: unknown, needed: ReadonlySet<Scope>, context: Context)
   return errorFormOf(context.req.path)(error, requestIdOf(context));
 }
 
-function writerRefusal({ kind, message, retryAfterSeconds }: VarveError, context: Context): Response {
+function writerRefusal(error: VarveError, context: Context): Response {
   const isOtlp = matchedRoutes(context).some(({ path }) => (OTLP_PATHS as readonly string[]).includes(path));
-  return isOtlp ? otlpError(kind, message, otlpEncodingOf(context.req.header('content-type')) ?? 'json', retryAfterSeconds) : writeError(kind, message, retryAfterSeconds);
+  return isOtlp ? otlpError(error, otlpEncodingOf(context.req.header('content-type')) ?? 'json') : writeError(error);
 }

@@ -8,7 +8,7 @@ import type { Scope } from '../../storage/access/access.ts';
 export type RouteRule = Scope | 'read-whole-tenant' | 'read-objects' | 'open' | 'middleware';
 
 /** Iceberg's REST catalog has everything twice: with the tenant as prefix, and without. */
-export const ICEBERG_PATHS: readonly string[] = ['/iceberg/v1', '/iceberg/v1/:prefix'].flatMap((base) =>
+const ICEBERG_PATHS: readonly string[] = ['/iceberg/v1', '/iceberg/v1/:prefix'].flatMap((base) =>
   ['', '/:namespace', '/:namespace/tables', '/:namespace/views', '/:namespace/views/:view', '/:namespace/tables/:table', '/:namespace/tables/:table/credentials', '/:namespace/tables/:table/metrics'].map(
     (path) => `${base}/namespaces${path}`,
   ),

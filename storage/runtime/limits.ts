@@ -377,6 +377,8 @@ export const LIMITS = {
   accessClockSkewMs: MINUTE_MS,
   /** Read and thrown away of a request that is refused at the door, so that its sender sees the answer: those of Prometheus are far shorter. */
   refusedBodyBytesMax: 4 * MIB,
+  /** And for no longer than this: who sends slower may not see the answer. */
+  refusedBodyMsMax: 10_000,
   /** A request to make a key: a few labels and a description. */
   keyRequestBytesMax: 16 * KIB,
   keyDescriptionBytesMax: 200,

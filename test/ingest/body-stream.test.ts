@@ -102,12 +102,13 @@ describe('refused', () => {
   });
 
   test('a sender who has gone', async () => {
-    async function* breaking(): AsyncGenerator<Uint8Array> {
-      yield text;
+    async function* breaking(begun: Uint8Array): AsyncGenerator<Uint8Array> {
+      yield begun;
       throw new Error('gone');
     }
-    await expect(read(breaking())).rejects.toThrow('gone');
-    await expect(read(breaking(), { encoding: 'gzip' })).rejects.toThrow();
+    const gone = { kind: 'canceled', cause: new Error('gone') };
+    await expect(read(breaking(text))).rejects.toMatchObject(gone);
+    await expect(read(breaking(gzipSync(text).subarray(0, 100)), { encoding: 'gzip' })).rejects.toMatchObject(gone);
   });
 });
 

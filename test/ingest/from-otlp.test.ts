@@ -211,6 +211,13 @@ test('exemplars: of the bucket that they fall into, with ids, and attributes whe
   ]);
 });
 
+test('an exemplar that is no number displaces no other', async () => {
+  const stack = new OtlpStack();
+  const exemplars = [exemplar({ value: NaN }), exemplar({ value: 3 }), exemplar({ value: 0.5 })];
+  await stack.write(metricsRequest(resourceMetrics({}, [histogram('h', [histogramPoint({ ...AT, count: 3, counts: [1, 1, 1], bounds: [1, 5], exemplars })])])));
+  expect(stack.exemplars()).toEqual(['h_bucket{le="+Inf"} {} NaN@0', 'h_bucket{le="1"} {} 0.5@0', 'h_bucket{le="5"} {} 3@0']);
+});
+
 test('an exemplar that cannot be kept costs nothing else and is said', async () => {
   const stack = new OtlpStack();
   const outcome = await stack.write(metricsRequest(resourceMetrics({}, [sum('s', [numberPoint({ ...AT, value: 1, exemplars: [[], exemplar({ value: 1, timeMs: 5 })] })])])));

@@ -37,6 +37,11 @@ class Setup {
     for (const { clock } of this.#isolates) clock.advance(ms);
   }
 
+  /** The clocks of the isolates alone. */
+  setBack(ms: number): void {
+    for (const { clock } of this.#isolates) clock.advance(-ms);
+  }
+
   async send(replica: string, { isolate = 0, cluster = 'c', tenant = 't' } = {}): Promise<boolean> {
     const { tracker, router } = this.#isolates[isolate]!;
     return tracker.accepts(await router.tenant(tenant), labelsFrom({ __name__: 'up', cluster, __replica__: replica }));
@@ -89,6 +94,13 @@ describe('one isolate', () => {
     expect(await setup.send('b', { isolate: 1 })).toBe(false);
     setup.pass(2);
     expect(await setup.send('b', { isolate: 1 })).toBe(true);
+  });
+
+  test('by a clock that has been set back nothing that was remembered counts: the catalog is asked', async () => {
+    const setup = new Setup();
+    expect([await setup.send('a'), await setup.send('b'), setup.claims]).toEqual([true, false, 1]);
+    setup.setBack(3_600_000);
+    expect([await setup.send('b'), await setup.send('a'), setup.claims]).toEqual([false, true, 3]);
   });
 
   test('clusters and tenants are apart', async () => {

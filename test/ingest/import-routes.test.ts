@@ -1,5 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { importRoutes } from '../../ingest/import-routes.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { nodeApp, type NodeApp } from '../fakes/node-app.ts';
 
@@ -115,4 +117,14 @@ describe('InfluxDB', () => {
     const long = await client.post('/query', `q=${'x'.repeat(LIMITS.queryBodyBytesMax)}`, form);
     expect([long.status, await long.json()]).toEqual([413, expect.objectContaining({ error: expect.stringContaining('queryBodyBytesMax') })]);
   });
+});
+
+test('whoever is asked to come again hears when, whichever door has said so', async () => {
+  const refused = Promise.reject(new VarveError('overloaded', 'full', { retryAfterSeconds: 42 }));
+  refused.catch(() => {});
+  const routes = importRoutes({ openTenant: () => refused, door: {} as never });
+  for (const path of ['/api/v1/import/prometheus', '/write', '/api/v2/write']) {
+    const answer = await routes.request(path, { method: 'POST', body: 'm 1\n' });
+    expect([answer.status, answer.headers.get('retry-after')], path).toEqual([503, '42']);
+  }
 });

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { InfluxLine } from '../../proto/influx-line.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { ImportStack, NOW_MS } from './import-stack.ts';
 
@@ -65,4 +66,18 @@ describe('the Influx line protocol', () => {
     expect(samples.length).toBe(300);
     expect(samples).toContain('-299=299');
   });
+});
+
+test('what is remembered of the fields of one head is bounded by what it takes, too', async () => {
+  const heads = vi.spyOn(InfluxLine.prototype, 'head');
+  try {
+    const stack = new ImportStack({ limits: limitsWith({ importSeriesCacheBytesMax: 1000 }) });
+    const names = Array.from({ length: 10 }, (_, i) => `${'f'.repeat(200)}${i}`);
+    const { stored, rejections } = await stack.influx(names.map((name) => `m ${name}=1\n`).join(''));
+    expect([stored.samples, rejections.isEmpty]).toEqual([10, true]);
+    // Two such fields fit: the third makes it begin anew.
+    expect(heads.mock.calls.length).toBe(5);
+  } finally {
+    heads.mockRestore();
+  }
 });
