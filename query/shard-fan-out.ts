@@ -13,6 +13,7 @@ import type { ArchiveTier, TenantShards } from '../storage/shard-router.ts';
 import { mayBeArchived } from './archived-labels.ts';
 import { mergeSorted } from './merge-series-sets.ts';
 import { ReadReport, tiersFailingOnMissing, type TiersWatch } from './read-report.ts';
+import { ShardTurns } from './shard-turns.ts';
 import { selectTiers, type HotSelect } from './tiered-select.ts';
 import { selectSummaries, type SummarySelect } from './tiered-summaries.ts';
 
@@ -24,6 +25,8 @@ export class HotSource implements SeriesSource {
   readonly #maxSourceResolutionMs: number | undefined;
   /** Shards count what they do for it together, and forget it in time. */
   readonly #query = randomId(systemRandom);
+  /** By shard. */
+  readonly #turns: readonly ShardTurns[];
 
   /** `samplesMax` bounds the samples of one select; `maxSourceResolutionMs`: see SummarySelect. */
   constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }, maxSourceResolutionMs?: number) {
@@ -31,6 +34,7 @@ export class HotSource implements SeriesSource {
     this.#samplesMax = samplesMax;
     this.#watch = watch;
     this.#maxSourceResolutionMs = maxSourceResolutionMs;
+    this.#turns = Array.from({ length: shards.shardCount }, () => new ShardTurns(LIMITS.querySelectsAtOnceMax));
   }
 
   select(request: SelectRequest, signal: AbortSignal | undefined): AsyncIterable<RawSeries> {
@@ -41,7 +45,7 @@ export class HotSource implements SeriesSource {
     const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget, query: this.#query };
     const { archive } = this.#shards;
     if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
-      const hot: HotSelect = (shard, from) => new ShardSeries(this.#shards, shard, { ...first, ...from }, signal, this.#watch);
+      const hot: HotSelect = (shard, from) => this.#seriesOf(shard, { ...first, ...from }, signal);
       const range = { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax };
       const { windows } = request;
       return seriesOfFreshFiles((failsOnMissing) => {
@@ -49,9 +53,13 @@ export class HotSource implements SeriesSource {
         return windows === undefined ? selectTiers(archive, range, hot, watch.cold) : this.#selectWindows(archive, { ...range, windows }, hot, watch);
       });
     }
-    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => new ShardSeries(this.#shards, shard, first, signal, this.#watch));
+    const streams = Array.from({ length: this.#shards.shardCount }, (_, shard) => this.#seriesOf(shard, first, signal));
     // A series lives on one shard: no two streams have the same labels.
     return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  #seriesOf(shard: number, first: SelectShardRequest, signal: AbortSignal | undefined): ShardSeries {
+    return new ShardSeries((ask) => this.#turns[shard]!.take(() => ask(this.#shards)), shard, first, signal, this.#watch);
   }
 
   /** From roll-ups where these may answer, and from samples elsewhere. */
@@ -68,7 +76,7 @@ function pageBytesOf(pageCount: number): number {
 
 /** The series of one shard, fetched page by page. */
 class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
-  readonly #shards: TenantShards;
+  readonly #inTurn: InTurn;
   readonly #shard: number;
   readonly #first: SelectShardRequest;
   readonly #signal: AbortSignal | undefined;
@@ -78,8 +86,8 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
   #page: Iterator<PageSeries> | undefined;
   #last: Labels | undefined;
 
-  constructor(shards: TenantShards, shard: number, first: SelectShardRequest, signal: AbortSignal | undefined, watch: Watch) {
-    this.#shards = shards;
+  constructor(inTurn: InTurn, shard: number, first: SelectShardRequest, signal: AbortSignal | undefined, watch: Watch) {
+    this.#inTurn = inTurn;
     this.#shard = shard;
     this.#first = first;
     this.#signal = signal;
@@ -121,7 +129,11 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
   async #fetchPage(request: SelectShardRequest): Promise<void> {
     const { report, clock } = this.#watch;
     const startMs = clock.elapsedMs();
-    const answer = await askShard(this.#shards, this.#shard, (stub) => stub.select(request), report);
+    const answer = await this.#inTurn(async (shards) => {
+      this.#signal?.throwIfAborted();
+      // Whoever wanted it may have gone while it was not its turn: a query that is refused has hundreds of others waiting.
+      return this.#request === undefined ? undefined : askShard(shards, this.#shard, (stub) => stub.select(request), report);
+    });
     if (answer === undefined) {
       this.#request = undefined;
       return;
@@ -138,6 +150,9 @@ class ShardSeries implements SeriesIterator, AsyncIterable<RawSeries> {
     this.#request = answer.more ? this.#first : undefined;
   }
 }
+
+/** Asks the tenant's shards when it is the query's turn. */
+type InTurn = <T>(ask: (shards: TenantShards) => Promise<T>) => Promise<T>;
 
 /** Who is told what a source reads. */
 export interface Watch {

@@ -24,6 +24,8 @@ export const QUERY_LIMITS = {
    * character. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
    */
   selectionMatchWorkMax: 1_000_000_000,
+  /** Pages of one query that a shard is asked for at a time: a write that comes meanwhile waits for these, and not for hundreds. */
+  querySelectsAtOnceMax: 4,
   /** Prometheus' default of `query.max-samples` is 50 million, at 16 bytes each; an isolate has 128 MB for everything. In memory a histogram is as many as its buckets and spans take. */
   querySamplesMax: 3_000_000,
   /** Points of all series of a result or of one step of its evaluation. */
