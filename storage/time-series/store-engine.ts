@@ -1,6 +1,6 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import { badData, isMissingPart, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
@@ -256,10 +256,10 @@ export class StoreEngine {
   /** When there is something to do (Unix ms); undefined when there never will be unless something is written. */
   nextDueMs(): number | undefined {
     return this.read(({ hot, archive }) => {
-      const publishDueMs = archive?.tables.isBehind === true ? this.#publishRetryAtMs : Infinity;
-      const rollupDueMs = archive?.lateRollups?.isBehind === true ? this.#lateRollupRetryAtMs : Infinity;
+      const publishDueMs = archive?.tables.isBehind === true ? this.#retryMs(this.#publishRetryAtMs) : Infinity;
+      const rollupDueMs = archive?.lateRollups?.isBehind === true ? this.#retryMs(this.#lateRollupRetryAtMs) : Infinity;
       const moveDueMs = Math.max(Math.min(archive?.flusher.nextDueMs() ?? Infinity, rollupDueMs), this.#settlesAtMs(archive));
-      const archiveDueMs = Math.max(Math.min(moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs), this.#claimRetryAtMs);
+      const archiveDueMs = Math.max(Math.min(moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs), this.#retryMs(this.#claimRetryAtMs));
       const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archiveDueMs);
       return dueMs === Infinity ? undefined : dueMs;
     });
@@ -296,7 +296,7 @@ export class StoreEngine {
 
   /** The same beside a write, without waiting. */
   moveBeside(): void {
-    if (this.#moving !== undefined || !this.#isDue(this.#claimRetryAtMs) || this.#isWaitingToMove()) return;
+    if (this.#moving !== undefined || !this.#isDue(this.#retryMs(this.#claimRetryAtMs)) || this.#isWaitingToMove()) return;
     // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
     this.moveDue().catch(() => undefined);
   }
@@ -320,14 +320,14 @@ export class StoreEngine {
 
   /** When old values that have come may be moved: not before others had time to follow, unless many wait. */
   #settlesAtMs(archive: StoreArchive | undefined): number {
-    return (archive?.late.fullness ?? 0) > 0.5 ? -Infinity : this.#settledFromMs;
+    return (archive?.late.fullness ?? 0) > 0.5 ? -Infinity : waitEndMs(this.#settledFromMs, LIMITS.storeSettleMs, this.#ports.clock.nowMs());
   }
 
   /** What comes next. Late values are rolled up when nothing else is there to move: then the windows that they belong to have. */
   #workDue(archive: StoreArchive): 'flush' | 'late-rollup' | 'publish' | 'upkeep' | undefined {
     if (this.#isDue(archive.flusher.nextDueMs())) return 'flush';
-    if (archive.lateRollups?.isBehind === true && this.#isDue(this.#lateRollupRetryAtMs)) return 'late-rollup';
-    if (archive.tables.isBehind && this.#isDue(this.#publishRetryAtMs)) return 'publish';
+    if (archive.lateRollups?.isBehind === true && this.#isDue(this.#retryMs(this.#lateRollupRetryAtMs))) return 'late-rollup';
+    if (archive.tables.isBehind && this.#isDue(this.#retryMs(this.#publishRetryAtMs))) return 'publish';
     return this.#isDue(archive.upkeep.nextDueMs()) ? 'upkeep' : undefined;
   }
 
@@ -360,7 +360,7 @@ export class StoreEngine {
 
   /** Whether the archive's prefix is this store's, which nobody knows while the bucket does not answer; throws when it is another's. The bucket is not asked at every write. */
   async #claims(archive: StoreArchive): Promise<boolean> {
-    if (this.#isDue(this.#claimRetryAtMs)) {
+    if (this.#isDue(this.#retryMs(this.#claimRetryAtMs))) {
       try {
         await archive.claim();
         return true;
@@ -371,6 +371,11 @@ export class StoreEngine {
     }
     if (this.#claimRefusal !== undefined) throw this.#claimRefusal;
     return false;
+  }
+
+  /** When what has failed is tried again: at once where the clock has been set back since. */
+  #retryMs(retryAtMs: number): number {
+    return waitEndMs(retryAtMs, ARCHIVE_RETRY_MS, this.#ports.clock.nowMs());
   }
 
   #isDue(dueMs: number | undefined): boolean {

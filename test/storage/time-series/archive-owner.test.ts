@@ -1,14 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { TimeSeriesStore } from '../../../storage/index.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { PortFailure } from '../../../storage/runtime/port-failure.ts';
 import { ArchiveOwner } from '../../../storage/time-series/archive-owner.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const down = (): Promise<never> => Promise.reject(new Error('the bucket does not answer'));
 const DOWN: ObjectStore = { head: down, get: down, create: down, delete: down, list: down };
+
+const DAY_MS = 86_400_000;
 
 let seed = 1;
 let objects: MemoryObjectStore;
@@ -55,6 +59,19 @@ describe('a prefix that was chosen', () => {
     sql.run('UPDATE archive_owner SET is_claimed = 0');
     await opened().claim();
     await opened({ store: DOWN }).claim();
+  });
+
+  test('is claimed at once by a store whose clock has been set back since it tried', async () => {
+    const clock = new FixedClock(Date.UTC(2024, 0, 15));
+    const bucket = new FaultyObjectStore(objects);
+    const store = new TimeSeriesStore({ sql, clock, archive: { bucket, prefix: 'p' } });
+    await store.put('k', 1, clock.nowMs() - 2 * DAY_MS);
+    bucket.isDown = true;
+    await store.maintain();
+    bucket.isDown = false;
+    clock.advance(-DAY_MS);
+    await store.maintain();
+    expect(await keys()).toContain('p/owner');
   });
 });
 
