@@ -1,5 +1,6 @@
 import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
 import type { MetadataEntry } from '../storage/model/metadata.ts';
+import { isLongerUtf8 } from '../storage/model/utf8-length.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import { LruCache } from '../storage/runtime/lru-cache.ts';
@@ -66,22 +67,18 @@ export class MetadataSink {
   /** The entry as it is kept, `undefined` when it cannot be. */
   #checked(entry: MetadataEntry): MetadataEntry | undefined {
     const { metric, unit, help } = entry;
-    const isKept = metric !== '' && !isLonger(metric, this.#limits.labelValueBytesMax) && !isLonger(unit, this.#limits.metadataUnitBytesMax);
+    const isKept = metric !== '' && !isLongerUtf8(metric, this.#limits.labelValueBytesMax) && !isLongerUtf8(unit, this.#limits.metadataUnitBytesMax);
     if (!isKept) {
       this.#counters.add('varve_ingest_metadata_refused_total', {}, 1);
       return undefined;
     }
-    return isLonger(help, this.#limits.metadataHelpBytesMax) ? { ...entry, help: cut(help, this.#limits.metadataHelpBytesMax) } : entry;
+    return isLongerUtf8(help, this.#limits.metadataHelpBytesMax) ? { ...entry, help: cut(help, this.#limits.metadataHelpBytesMax) } : entry;
   }
 }
 
 /** Lengths in front keep one field from imitating the next. Joined, it is one run of characters: a template's text would keep its parts, and twice the memory. */
 function keyOf(tenant: string, { metric, type, unit, help }: MetadataEntry): string {
   return [tenant.length, ':', metric.length, ':', unit.length, ':', tenant, metric, unit, type, ' ', help].join('');
-}
-
-function isLonger(text: string, bytesMax: number): boolean {
-  return text.length * 3 > bytesMax && utf8.encode(text).length > bytesMax;
 }
 
 /** The longest beginning in whole characters that fits, with its mark of omission. */

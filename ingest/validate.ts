@@ -1,9 +1,8 @@
 import { compareStrings, METRIC_NAME, type Labels } from '../storage/model/labels.ts';
+import { isLongerUtf8, utf8Length } from '../storage/model/utf8-length.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 
 export type LabelLimits = Pick<typeof LIMITS, 'labelsPerSeriesMax' | 'labelNameBytesMax' | 'labelValueBytesMax'>;
-
-const utf8 = new TextEncoder();
 
 /**
  * Brings a sender's labels (name, value, …) into the form of the model: sorted, unique, no empty value. Answers with what is wrong with
@@ -40,11 +39,11 @@ function checked(labels: Labels, limits: LabelLimits): Labels | { readonly inval
     const name = labels[i]!;
     const value = labels[i + 1]!;
     if (i > 0 && labels[i - 2] === name) return { invalid: `label name "${name}" is not unique` };
-    if (isLonger(name, limits.labelNameBytesMax)) {
-      return { invalid: `a label name of ${utf8.encode(name).length} bytes, the limit labelNameBytesMax is ${limits.labelNameBytesMax}` };
+    if (isLongerUtf8(name, limits.labelNameBytesMax)) {
+      return { invalid: `a label name of ${utf8Length(name)} bytes, the limit labelNameBytesMax is ${limits.labelNameBytesMax}` };
     }
-    if (isLonger(value, limits.labelValueBytesMax)) {
-      return { invalid: `the value of label "${name}" has ${utf8.encode(value).length} bytes, the limit labelValueBytesMax is ${limits.labelValueBytesMax}` };
+    if (isLongerUtf8(value, limits.labelValueBytesMax)) {
+      return { invalid: `the value of label "${name}" has ${utf8Length(value)} bytes, the limit labelValueBytesMax is ${limits.labelValueBytesMax}` };
     }
     hasMetricName ||= name === METRIC_NAME;
   }
@@ -53,9 +52,4 @@ function checked(labels: Labels, limits: LabelLimits): Labels | { readonly inval
 
 function countProblem(labelCount: number, { labelsPerSeriesMax }: LabelLimits): string | undefined {
   return labelCount > labelsPerSeriesMax ? `${labelCount} labels, the limit labelsPerSeriesMax is ${labelsPerSeriesMax}` : undefined;
-}
-
-function isLonger(text: string, bytesMax: number): boolean {
-  // A UTF-16 unit is one to three bytes of UTF-8: only what might be too long is encoded.
-  return text.length * 3 > bytesMax && utf8.encode(text).length > bytesMax;
 }

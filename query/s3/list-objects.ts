@@ -1,6 +1,7 @@
 import type { ObjectInfo, ObjectListPage, ObjectListRequest, ObjectReader } from '../../storage/object-reader.ts';
+import { utf8Length } from '../../storage/model/utf8-length.ts';
 import { S3Error } from './s3-error.ts';
-import { KEY_BYTES_MAX, utf8Length } from './object-path.ts';
+import { KEY_BYTES_MAX } from './object-path.ts';
 import { S3_NAMESPACE, xmlDocument } from './xml.ts';
 
 /** What S3 gives and R2 takes at most. */

@@ -1,11 +1,8 @@
+import { utf8Length } from '../../storage/model/utf8-length.ts';
 import { S3Error } from './s3-error.ts';
 
 /** R2's and S3's longest key, in UTF-8. */
 export const KEY_BYTES_MAX = 1024;
-
-export function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
 
 /** Where the endpoint is mounted. At least three characters: clients that take the first segment for the bucket want a name of that length. */
 export const S3_MOUNT = '/objects';

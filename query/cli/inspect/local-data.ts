@@ -13,6 +13,7 @@ export interface LocalDatabase {
   /** Shard, Catalog or Keyring. */
   readonly className: string;
   readonly path: string;
+  /** With those of its write-ahead log, where most of a young database is. */
   readonly bytes: number;
 }
 
@@ -33,7 +34,7 @@ export function localDatabases(folder: string): LocalDatabase[] {
     const files = list(join(folder, 'do', name)).filter((file) => /^[0-9a-f]{64}\.sqlite$/.test(file));
     return files.map((file) => {
       const path = join(folder, 'do', name, file);
-      return { className: name.replace(/^.*-/, ''), path, bytes: statSync(path).size };
+      return { className: name.replace(/^.*-/, ''), path, bytes: sizeOf(path) + sizeOf(`${path}-wal`) };
     });
   });
 }
@@ -58,6 +59,11 @@ export function readLocalObject({ blobPath }: LocalObject): Uint8Array {
 
 export function openReadOnly(path: string): DatabaseSync {
   return new DatabaseSync(path, { readOnly: true });
+}
+
+/** Of a file in bytes; 0 where there is none. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function list(folder: string): string[] {
