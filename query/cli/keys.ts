@@ -4,6 +4,7 @@ import { systemFetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { systemRandom } from '../../storage/runtime/random.ts';
 import { DataInUseError, lockDataDir } from './data-lock.ts';
+import { isDataFolder } from './inspect/local-data.ts';
 import { KeysClient, type ShownKey } from './keys-client.ts';
 import { newLocalKey, readLocalServer } from './local-key.ts';
 import { baseUrl, dataDirOf, readSettings } from './settings.ts';
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     return;
   }
   const run = commandOf(command, operands, values);
-  await withServer(values.url, run);
+  await withServer(values.url, run, command === 'create');
 }
 
 function readArguments(): { values: Options; positionals: string[] } {
@@ -71,14 +72,16 @@ function commandOf(command: string, operands: readonly string[], options: Option
 /**
  * Runs a command against the Varve that is meant. Keys belong to one object, so they are always changed through the Worker: the one that
  * runs on the data of this machine, or, where none holds the lock, one that is started on a free port of loopback for the purpose.
+ * `mayMakeData`: the first key may come before the first start; but a directory that is mistyped has no keys to list or revoke.
  */
-async function withServer(url: string | undefined, command: Command): Promise<void> {
+async function withServer(url: string | undefined, command: Command, mayMakeData: boolean): Promise<void> {
   if (url !== undefined) {
     const key = process.env['VARVE_ADMIN_KEY'];
     if (key === undefined) throw new UsageError('with --url, put a key with the scope admin into the environment as VARVE_ADMIN_KEY');
     return command(new KeysClient({ url, key }, systemFetch), true);
   }
   const dataDir = dataDirOf(process.env);
+  if (!mayMakeData && !isDataFolder(dataDir)) throw new UsageError(`there is no data in ${dataDir}; set DATA_DIR to that of the Varve that is meant`);
   try {
     lockDataDir(dataDir);
   } catch (error) {

@@ -118,6 +118,8 @@ test('mistakes are one line each', TIMEOUT, async () => {
     expect(errors).toMatch(text);
     expect(errors.trimEnd().split('\n')).toHaveLength(1);
   };
+  await refuses(/there is no data in .*; set DATA_DIR/, 'list');
+  expect(existsSync(settings.DATA_DIR)).toBe(false);
   await refuses(/there is no such command: destroy/, 'destroy');
   await refuses(/--scopes read,write/, 'create');
   await refuses(/Unknown option '--scope'/, 'create', '--scope', 'read');
