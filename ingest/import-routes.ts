@@ -9,6 +9,8 @@ import { doorError, retryHeaders, WRITE_STATUS, writeError } from './write-outco
 export interface ImportRouteServices {
   /** The shards that an authorised request writes to. */
   readonly openTenant: (context: Context) => Promise<TenantShards>;
+  /** What the log line of an internal error has, and its answer. */
+  readonly requestIdOf: (context: Context) => string | undefined;
   readonly door: ImportDoor;
 }
 
@@ -23,8 +25,8 @@ export function importRoutes(services: ImportRouteServices): Hono {
     routes.post(`${prefix}/write`, (context) => influxWrite(services, context, 'db'));
     routes.post(`${prefix}/api/v2/write`, (context) => influxWrite(services, context, 'bucket'));
     // Telegraf makes its database before it writes.
-    routes.post(`${prefix}/query`, influxQuery);
-    routes.get(`${prefix}/query`, influxQuery);
+    routes.post(`${prefix}/query`, (context) => influxQuery(services, context));
+    routes.get(`${prefix}/query`, (context) => influxQuery(services, context));
     routes.get(`${prefix}/ping`, () => new Response(null, { status: 204, headers: { 'x-influxdb-version': INFLUX_VERSION } }));
     routes.get(`${prefix}/health`, (context) => context.json({ name: 'influxdb', message: 'ready for writes', status: 'pass', checks: [], version: INFLUX_VERSION }));
   }
@@ -34,18 +36,18 @@ export function importRoutes(services: ImportRouteServices): Hono {
 /** Clients choose what they send by it: 1.8 is the first that also has the paths of 2.x. */
 const INFLUX_VERSION = '1.8.10';
 
-async function importExposition({ openTenant, door }: ImportRouteServices, context: Context): Promise<Response> {
+async function importExposition({ openTenant, requestIdOf, door }: ImportRouteServices, context: Context): Promise<Response> {
   try {
     const outcome = await door.exposition(await openTenant(context), context.req.raw, readOptions(context));
     const { rejections, stored, lateSamples } = outcome;
     const response = rejections.isEmpty ? new Response(null, { status: 204 }) : writeError(new VarveError(rejections.kind, rejections.message(stored.samples + lateSamples)));
     return withLate(response, outcome);
   } catch (error) {
-    return writeError(doorError(error));
+    return writeError(doorError(error, requestIdOf(context)));
   }
 }
 
-async function influxWrite({ openTenant, door }: ImportRouteServices, context: Context, databaseParameter: string): Promise<Response> {
+async function influxWrite({ openTenant, requestIdOf, door }: ImportRouteServices, context: Context, databaseParameter: string): Promise<Response> {
   try {
     const precision = context.req.query('precision') ?? 'ns';
     if (!isPrecision(precision)) throw badData(`precision is ${JSON.stringify(precision)}; it must be ns, us, ms or s`);
@@ -57,19 +59,19 @@ async function influxWrite({ openTenant, door }: ImportRouteServices, context: C
       : influxError(new VarveError(rejections.kind, `partial write: ${rejections.message(stored.samples + lateSamples)}`));
     return withLate(response, outcome);
   } catch (error) {
-    return influxError(doorError(error));
+    return influxError(doorError(error, requestIdOf(context)));
   }
 }
 
 /** `CREATE DATABASE` and `SHOW DATABASES`, which write clients ask for; there is nothing to create. Queries are PromQL here. */
-async function influxQuery(context: Context): Promise<Response> {
+async function influxQuery({ requestIdOf }: ImportRouteServices, context: Context): Promise<Response> {
   let query: string;
   try {
     const isForm = context.req.method === 'POST' && (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
     const form = isForm && context.req.query('q') === undefined ? await readShortText(context.req.raw, 'queryBodyBytesMax') : '';
     query = context.req.query('q') ?? new URLSearchParams(form).get('q') ?? '';
   } catch (error) {
-    return influxError(doorError(error));
+    return influxError(doorError(error, requestIdOf(context)));
   }
   if (/^\s*(?:create\s+database|show\s+databases)\b/i.test(query)) return context.json({ results: [{ statement_id: 0 }] });
   return influxError(badData('InfluxQL is not supported here; query with PromQL at /api/v1/query'));

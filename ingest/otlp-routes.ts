@@ -14,6 +14,8 @@ import { doorError } from './write-outcome.ts';
 export interface OtlpServices {
   /** The shards that an authorised request writes to. */
   readonly openTenant: (context: Context) => Promise<TenantShards>;
+  /** What the log line of an internal error has, and its answer. */
+  readonly requestIdOf: (context: Context) => string | undefined;
   readonly otlp: OtlpIngest;
   readonly snappy: SnappyDecode;
   readonly bodies: WriteBodies;
@@ -31,7 +33,7 @@ export function otlpRoutes(services: OtlpServices): Hono {
         if (encoding === undefined) throw new VarveError('not-supported', 'the content type must be application/x-protobuf or application/json');
         return otlpResponse(await exportMetrics(services, context, encoding), encoding);
       } catch (error) {
-        return otlpError(doorError(error), encoding ?? 'json');
+        return otlpError(doorError(error, services.requestIdOf(context)), encoding ?? 'json');
       }
     });
   }

@@ -62,8 +62,9 @@ export function retryHeaders({ kind, retryAfterSeconds = RETRY_AFTER_SECONDS }: 
 }
 
 /** What was thrown at a door as its sender hears of it: what is our own fault is logged, and worth trying again. */
-export function doorError(error: unknown): VarveError {
+export function doorError(error: unknown, requestId: string | undefined): VarveError {
   if (error instanceof VarveError) return error;
-  console.error(error);
-  return new VarveError('unavailable', 'internal error');
+  const text = requestId === undefined ? 'internal error' : `internal error (request ${requestId})`;
+  console.error(`${text}:`, error);
+  return new VarveError('unavailable', text);
 }

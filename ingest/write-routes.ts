@@ -11,6 +11,8 @@ import { doorError, writeError, writeResponse, type MoreHeaders } from './write-
 export interface WriteServices {
   /** The shards that an authorised request writes to. */
   readonly openTenant: (context: Context) => Promise<TenantShards>;
+  /** What the log line of an internal error has, and its answer. */
+  readonly requestIdOf: (context: Context) => string | undefined;
   readonly remoteWrite: RemoteWriteIngest;
   readonly bodies: WriteBodies;
   readonly counters: Counters;
@@ -30,13 +32,13 @@ export function writeRoutes(services: WriteServices): Hono {
         version = remoteWriteVersion(headers.get('content-type') ?? '');
         checkEncoding(headers.get('content-encoding') ?? 'snappy');
       } catch (error) {
-        return writeError(doorError(error));
+        return writeError(doorError(error, services.requestIdOf(context)));
       }
       // From here on a sender of 2.0 is told what was written, whatever happens: without these headers it takes the receiver for a 1.0 one.
       try {
         return await remoteWrite(services, context, version);
       } catch (error) {
-        return writeError(doorError(error), writtenHeaders(version, NOTHING_COUNTED));
+        return writeError(doorError(error, services.requestIdOf(context)), writtenHeaders(version, NOTHING_COUNTED));
       }
     });
   }

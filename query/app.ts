@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import type { OtlpIngest } from '../ingest/from-otlp.ts';
 import type { ImportDoor } from '../ingest/import-door.ts';
 import { importRoutes } from '../ingest/import-routes.ts';
@@ -77,9 +77,10 @@ export function buildApp(services: AppServices): Hono {
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
   const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
   app.use(authorize(authenticator), withQuerySlot(new QuerySlots(config.limitsOf, LIMITS, clock, counters), LIMITS.queryAnswerMsMax, clock));
-  app.route('/', writeRoutes({ openTenant: (context) => openTenant(services, context), remoteWrite, bodies: services.bodies, counters }));
-  app.route('/', importRoutes({ openTenant: (context) => openTenant(services, context), door: services.imports }));
-  app.route('/', otlpRoutes({ openTenant: (context) => openTenant(services, context), otlp, snappy, bodies: services.bodies, counters }));
+  const ofRequest = { openTenant: (context: Context) => openTenant(services, context), requestIdOf };
+  app.route('/', writeRoutes({ ...ofRequest, remoteWrite, bodies: services.bodies, counters }));
+  app.route('/', importRoutes({ ...ofRequest, door: services.imports }));
+  app.route('/', otlpRoutes({ ...ofRequest, otlp, snappy, bodies: services.bodies, counters }));
   app.route('/api/v1', prometheusRoutes({ router, clock }));
   app.route('/api/v1', labelRoutes({ router }));
   app.route('/api/v1', metadataRoutes({ router }));
@@ -97,7 +98,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', cdcRoutes({ router, clock, random, counters }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
   app.route('/', federateRoutes({ router, clock }));
-  app.route('/iceberg', icebergRoutes({ openTenant: (context) => openTenant(services, context), config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
+  app.route('/iceberg', icebergRoutes({ openTenant: ofRequest.openTenant, config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
   app.route('/iceberg', oauthRoutes(authenticator));
   app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, keysBegin: config.archiveKeysBegin, counters }));
   app.route('/', frontPageRoutes(authenticator));

@@ -1,8 +1,11 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { importRoutes } from '../../ingest/import-routes.ts';
+import { otlpRoutes } from '../../ingest/otlp-routes.ts';
+import { writeRoutes } from '../../ingest/write-routes.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { Counters } from '../../storage/runtime/metrics.ts';
 import { nodeApp, type NodeApp } from '../fakes/node-app.ts';
 
 const KEY = 'an-operator-chose-this-at-random-0123456789';
@@ -122,9 +125,29 @@ describe('InfluxDB', () => {
 test('whoever is asked to come again hears when, whichever door has said so', async () => {
   const refused = Promise.reject(new VarveError('overloaded', 'full', { retryAfterSeconds: 42 }));
   refused.catch(() => {});
-  const routes = importRoutes({ openTenant: () => refused, door: {} as never });
+  const routes = importRoutes({ openTenant: () => refused, requestIdOf: () => undefined, door: {} as never });
   for (const path of ['/api/v1/import/prometheus', '/write', '/api/v2/write']) {
     const answer = await routes.request(path, { method: 'POST', body: 'm 1\n' });
     expect([answer.status, answer.headers.get('retry-after')], path).toEqual([503, '42']);
+  }
+});
+
+test('what is our own fault is told and logged with the request’s id, whichever door', async () => {
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+  try {
+    const fault = new Error('a bug');
+    const services = { openTenant: () => Promise.reject(fault), requestIdOf: () => 'r-1', counters: new Counters(), door: {}, remoteWrite: {}, otlp: {}, snappy: {}, bodies: {} } as never;
+    const doors = [
+      [importRoutes(services), '/api/v1/import/prometheus', 'text/plain'], [importRoutes(services), '/write', 'text/plain'],
+      [writeRoutes(services), '/api/v1/write', 'application/x-protobuf'], [otlpRoutes(services), '/v1/metrics', 'application/json'],
+    ] as const;
+    for (const [routes, path, contentType] of doors) {
+      const answer = await routes.request(path, { method: 'POST', body: 'm 1\n', headers: { 'content-type': contentType } });
+      expect([answer.status, await answer.text()], path).toEqual([503, expect.stringContaining('internal error (request r-1)')]);
+      expect(logged, path).toHaveBeenLastCalledWith('internal error (request r-1):', fault);
+    }
+    expect(logged).toHaveBeenCalledTimes(4);
+  } finally {
+    logged.mockRestore();
   }
 });
