@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What `npm test` runs: the type check, then every test. Arguments go to vitest; its project `node` is all that needs no workerd (vitest.config.ts has it in two). */
+/** What `npm test` runs: the type check, then every test. Arguments go to vitest; its project `node` is all that needs no workerd, `workerd` all that does (vitest.config.ts has each in several). */
 const root = join(import.meta.dirname, '..');
 
 function run(command: string, ...args: string[]): void {
@@ -10,5 +10,5 @@ function run(command: string, ...args: string[]): void {
 }
 
 run('tsc', '--project', root);
-const args = process.argv.slice(2).map((argument, i, all) => (argument === 'node' && all[i - 1] === '--project' ? 'node*' : argument));
+const args = process.argv.slice(2).map((argument, i, all) => (all[i - 1] === '--project' && (argument === 'node' || argument === 'workerd') ? `${argument}*` : argument));
 run('vitest', 'run', '--config', 'test/vitest.config.ts', ...args);

@@ -27,6 +27,9 @@ const ALONE = [
 /** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 220 of them. */
 const SHARING = `test/{ingest,promql,proto,query,storage/{access,archive,catalog,chunk,model,runtime,shard,time-series,warm}}/**/!(${ALONE.join('|')}).test.ts`;
 
+/** Those that ask the Worker nothing, or a tenant of their own, share what is started for them. Keys, and what a tenant has, are of all files of a workerd: the others begin with none. */
+const WORKERD_SHARING = 'test/workerd/@(archive|codecs|decompress|deep-queries|object-reader|object-store|ports|seed-examples|tenant-limits|time-series-store|time-series-store-archive).test.ts';
+
 /** Ten times what the slowest take on a machine that does nothing else: a test that hangs fails, one on a busy machine does not. */
 const testTimeout = 30_000;
 /** The first request of a file makes the whole Worker ready, on a machine whose cores others use as well. */
@@ -47,8 +50,13 @@ export default defineConfig({
       { root, test: { name: 'node-sharing', experimental: NATIVE, testTimeout, isolate: false, include: [SHARING] } },
       {
         root,
+        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
+        test: { name: 'workerd', testTimeout, hookTimeout, include: ['test/workerd/**/*.test.ts'], exclude: [WORKERD_SHARING] },
+      },
+      {
+        root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
-        test: { name: 'workerd', testTimeout, hookTimeout, include: ['test/workerd/**/*.test.ts'] },
+        test: { name: 'workerd-sharing', testTimeout, hookTimeout, isolate: false, include: [WORKERD_SHARING] },
       },
       {
         root,
