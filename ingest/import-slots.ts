@@ -30,11 +30,12 @@ export class ImportSlots {
   }
 
   async take(): Promise<ImportSlot> {
-    const { importsAtOnceMax, importSlotWaitMsMax } = this.#limits;
+    const { importsAtOnceMax, importSlotWaitMsMax, importIdleMsMax } = this.#limits;
     for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
       const nowMs = this.#clock.nowMs();
       for (const slot of this.#taken) {
-        if (nowMs - slot.touchedMs > this.#limits.importIdleMsMax * 2) this.#taken.delete(slot);
+        // Or touched later than now: the clock has been set back, and nobody knows when that was.
+        if (nowMs - slot.touchedMs > importIdleMsMax * 2 || nowMs < slot.touchedMs) this.#taken.delete(slot);
       }
       if (this.#taken.size < importsAtOnceMax) {
         const slot = { touchedMs: nowMs };

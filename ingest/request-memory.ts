@@ -37,11 +37,6 @@ export class RequestMemory {
     for (const whose of ['all', 'tenant']) counters.declare('varve_ingest_requests_without_room_total', { of: whose });
   }
 
-  /** Bytes that are held. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   begin(tenant: string): Holding {
     const holding = new Holding(tenant, this, this.#clock.nowMs());
     this.#open.add(holding);
@@ -94,8 +89,10 @@ export class RequestMemory {
   }
 
   #giveUpAbandoned(): void {
-    const beforeMs = this.#clock.nowMs() - this.#limits.requestMemoryMsMax;
-    for (const holding of this.#open) if (holding.touchedMs < beforeMs) this.end(holding);
+    const nowMs = this.#clock.nowMs();
+    const beforeMs = nowMs - this.#limits.requestMemoryMsMax;
+    // Or touched later than now: the clock has been set back, and nobody knows when that was.
+    for (const holding of this.#open) if (holding.touchedMs < beforeMs || holding.touchedMs > nowMs) this.end(holding);
   }
 }
 

@@ -109,10 +109,6 @@ function decodeMatcher(reader: WireReader, end: number): ReadMatcher {
 export class ReadResponseWriter {
   readonly #out = new ProtobufWriter();
 
-  get bytes(): number {
-    return this.#out.length;
-  }
-
   async result(series: AsyncIterable<ReadSeries>): Promise<void> {
     // Series come one by one, and the length of what holds them stands before them: each result is written apart.
     const result = new ProtobufWriter();
