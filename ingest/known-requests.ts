@@ -52,15 +52,16 @@ export class KnownRequests {
 
   /** Keeps a request that has been decoded into the columns, if it is one that can be known, fits, and has come before. All of its series have ids. */
   note(reader: WireReader, hasher: SeriesHasher, columns: RequestColumns, numbers: Uint32Array, ids: SeriesIdColumns): void {
-    const bytes = KnownRequest.bytesOf(reader.bytes, columns);
     // One that never fits is no reason to make room.
-    if (bytes > this.#bytesMax || !canBeKnown(reader.bytes, columns)) return;
+    if (!mayBeKnown(columns) || reader.bytes.length > this.#bytesMax) return;
     const mark = markOf(reader.bytes, columns, numbers);
     if (!this.#marks.delete(mark)) {
       if (this.#marks.size >= MARKS_MAX) this.#marks.clear();
       this.#marks.add(mark);
       return;
     }
+    const bytes = KnownRequest.bytesOf(reader.bytes, columns);
+    if (bytes > this.#bytesMax || !hasLengthsOfOneByte(reader.bytes, columns)) return;
     const alike = (): KnownRequest[] => this.#byLength.get(reader.bytes.length) ?? [];
     const isFull = (): boolean => this.#bytes + bytes > this.#bytesMax || alike().length >= ALIKE_MAX;
     if (isFull()) this.#dropOld();
@@ -100,13 +101,16 @@ export class KnownRequests {
 }
 
 /** One plain sample a series and nothing else, as Prometheus sends floats: only those bytes may differ. And the message is still as it was sent. */
-function canBeKnown(plain: Uint8Array, { seriesCount, sampleCount, plainSampleCount, histograms, exemplars, hasStarts, hasMoved, sampleStart, samplesAt }: RequestColumns): boolean {
-  if (seriesCount === 0 || seriesCount !== sampleCount || plainSampleCount !== sampleCount) return false;
-  if (histograms.count > 0 || exemplars.count > 0 || hasStarts || hasMoved) return false;
+function mayBeKnown({ seriesCount, sampleCount, plainSampleCount, histograms, exemplars, hasOneSampleEach, hasStarts, hasMoved }: RequestColumns): boolean {
+  if (seriesCount === 0 || !hasOneSampleEach || plainSampleCount !== sampleCount) return false;
+  return histograms.count === 0 && exemplars.count === 0 && !hasStarts && !hasMoved;
+}
+
+/** Whether the length in front of each sample is one byte: it could have more than it needs. */
+function hasLengthsOfOneByte(plain: Uint8Array, { seriesCount, samplesAt }: RequestColumns): boolean {
   for (let series = 0; series < seriesCount; series++) {
     const at = samplesAt[series]!;
-    // The length could have more bytes than it needs.
-    if (sampleStart[series] !== series || plain[at - 1] !== plainSampleEnd(plain, at) - at) return false;
+    if (plain[at - 1] !== plainSampleEnd(plain, at) - at) return false;
   }
   return true;
 }
@@ -162,6 +166,7 @@ export class KnownRequest {
     this.#idCheck = ids.check.slice(0, seriesCount);
   }
 
+  /** At least as many as the message has: an id and an end take no less than a sample. */
   static bytesOf(plain: Uint8Array, columns: RequestColumns): number {
     return REQUEST_BYTES + plain.length - sampleBytes(plain, columns) + columns.seriesCount * 16;
   }
@@ -210,13 +215,20 @@ function sampleBytes(plain: Uint8Array, { seriesCount, samplesAt }: RequestColum
   return bytes;
 }
 
+/** Whether both have the same bytes, eight a comparison. */
 function isSameRun(a: DataView, start: number, b: DataView, other: number, length: number): boolean {
   const distance = (other - start) | 0;
   const end = (start + length) | 0;
   let position = start | 0;
-  for (; position + 4 <= end; position += 4) if (a.getInt32(position, true) !== b.getInt32(position + distance, true)) return false;
-  // The rest with bytes that are known to be the same, as one word more.
-  if (length >= 4) return position === end || a.getInt32(end - 4, true) === b.getInt32(end - 4 + distance, true);
+  for (; position + 8 <= end; position += 8) if (differingBits(a, position, b, distance) !== 0) return false;
+  // The rest with bytes that are known to be the same, as eight more.
+  if (length >= 8) return position === end || differingBits(a, end - 8, b, distance) === 0;
   for (; position < end; position++) if (a.getUint8(position) !== b.getUint8(position + distance)) return false;
   return true;
+}
+
+/** None where eight bytes are the same. */
+function differingBits(a: DataView, position: number, b: DataView, distance: number): number {
+  const other = (position + distance) | 0;
+  return (a.getInt32(position, true) ^ b.getInt32(other, true)) | (a.getInt32(position + 4, true) ^ b.getInt32(other + 4, true));
 }

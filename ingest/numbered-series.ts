@@ -14,6 +14,11 @@ const OWN_METADATA = 0x8000;
 
 /** More is not in common in front: what ends is counted in bytes of a word. */
 const PREFIX_BYTES_MAX = 255;
+/** In what a link has in common, the references in front, and above them the bytes that they took when they were compared last. */
+const PREFIX_MASK = 0xff;
+const PREFIX_BYTES_SHIFT = 8;
+/** Above both, how many references of the series before are left out. */
+const LEFT_OUT_SHIFT = 16;
 
 /** What is looked at of a message. */
 export type SeriesRefs = Pick<RequestColumns, 'refsStart' | 'refsEnd' | 'metadataType' | 'helpRef' | 'unitRef' | 'seriesCount'>;
@@ -53,6 +58,7 @@ export class NumberedSeries {
     this.#numbers = numbers;
     this.#refs = refs;
     this.#last = NO_ENTRY;
+    this.#lastIndex = 0;
   }
 
   /**
@@ -113,40 +119,39 @@ export class NumberedSeries {
     const numbers = this.#numbers;
     const { refsStart, refsEnd, metadataType, helpRef, unitRef, seriesCount } = this.#refs;
     const { low, high, check } = ids;
-    let last = this.#last * ENTRY_WORDS;
+    const messageEnd = bytes.length;
+    let last = Math.imul(this.#last, ENTRY_WORDS);
     let other = this.#lastIndex;
+    let otherStart = refsStart[other]! | 0;
+    let otherEnd = refsEnd[other]! | 0;
+    let otherType = metadataType[other]!;
+    let otherHelp = helpRef[other]!;
+    let otherUnit = unitRef[other]!;
     for (; index < seriesCount; index++) {
-      const next = entries[last + NEXT_AT]! * ENTRY_WORDS;
+      const next = Math.imul(entries[last + NEXT_AT]!, ENTRY_WORDS);
       if (next === NO_ENTRY) break;
       const common = entries[last + COMMON_AT]!;
       const length = entries[last + LENGTH_AT]! >>> 16;
-      let middle = entries[last + MIDDLE_AT]! + 1;
+      let middle = (entries[last + MIDDLE_AT]! + 1) | 0;
       const start = refsStart[index]! | 0;
       const end = refsEnd[index]! | 0;
-      const otherEnd = refsEnd[other]! | 0;
       let position = start;
-      let from = refsStart[other]! | 0;
-      // Equal references in front, four bytes at a time: a reference ends with the byte that has no high bit.
-      const commonEnd = position + Math.min(end - position, otherEnd - from, PREFIX_BYTES_MAX);
-      let refEnds = 0;
-      let differing = 0;
-      for (; position + 4 <= commonEnd; position += 4, from += 4) {
-        const word = view.getInt32(position, true);
-        differing = word ^ view.getInt32(from, true);
-        if (differing === 0) refEnds += refEndsOf(word);
-        else {
-          const equalBytes = (31 - Math.clz32(differing & -differing)) >>> 3;
-          refEnds += refEndsOf(word) & ((1 << (equalBytes * 8)) - 1);
-          position += equalBytes;
-          from += equalBytes;
-          break;
-        }
+      let from = otherStart;
+      // Equal references in front: in as many bytes as last time, unless references have become longer or shorter since.
+      const prefixRefs = common & PREFIX_MASK;
+      const prefixBytes = (common >>> PREFIX_BYTES_SHIFT) & PREFIX_MASK;
+      const prefixBytesMax = Math.min(end - start, otherEnd - from, PREFIX_BYTES_MAX);
+      const isWithin = prefixBytes <= prefixBytesMax && start + prefixBytes + 4 <= messageEnd && from + prefixBytes + 4 <= messageEnd;
+      if (isWithin && isSamePrefix(view, start, from, prefixBytes, prefixRefs)) {
+        position += prefixBytes;
+        from += prefixBytes;
+      } else {
+        const prefixEnd = start + prefixBytesMax;
+        let refs = 0;
+        for (; refs < prefixRefs && position < prefixEnd && bytes[position] === bytes[from]; position++, from++) if (bytes[position]! < 0x80) refs++;
+        if (refs < prefixRefs) break;
+        entries[last + COMMON_AT] = (common & ~(PREFIX_MASK << PREFIX_BYTES_SHIFT)) | ((position - start) << PREFIX_BYTES_SHIFT);
       }
-      if (differing === 0) {
-        for (; position < commonEnd && bytes[position] === bytes[from]; position++, from++) if (bytes[position]! < 0x80) refEnds++;
-      }
-      if (Math.imul(refEnds, 0x01010101) >>> 24 !== (common & HALF_WORD_MAX)) break;
-      for (; position > start && bytes[position - 1]! >= 0x80; position--) from--;
       const middleEnd = middle + (length & ~OWN_METADATA);
       for (; middle < middleEnd && position < end; middle++) {
         let ref = bytes[position++]!;
@@ -159,13 +164,13 @@ export class NumberedSeries {
         if (numbers[ref] !== middles[middle]) break;
       }
       if (middle !== middleEnd) break;
-      for (let i = common >>> 16; i > 0; i--) while (from < otherEnd && bytes[from++]! >= 0x80);
+      for (let i = common >>> LEFT_OUT_SHIFT; i > 0; i--) while (from < otherEnd && bytes[from++]! >= 0x80);
       if (end - position !== otherEnd - from || !isSameRun(view, position, from, end)) break;
       const type = metadataType[index]!;
       const help = helpRef[index]!;
       const unit = unitRef[index]!;
       if (length < OWN_METADATA) {
-        if (type !== metadataType[other] || help !== helpRef[other] || unit !== unitRef[other]) break;
+        if (type !== otherType || help !== otherHelp || unit !== otherUnit) break;
       } else if ((type | help | unit) === 0) {
         if (middles[middle + 1] !== NO_NUMBER) break;
       } else if (middles[middle + 1] === NO_NUMBER || middles[middle] !== type || middles[middle + 1] !== numbers[help] || middles[middle + 2] !== numbers[unit]) break;
@@ -176,6 +181,11 @@ export class NumberedSeries {
       check[index] = entries[next + WORDS_AT + 2]!;
       last = next;
       other = index;
+      otherStart = start;
+      otherEnd = end;
+      otherType = type;
+      otherHelp = help;
+      otherUnit = unit;
     }
     this.#last = last / ENTRY_WORDS;
     this.#lastIndex = other;
@@ -210,7 +220,7 @@ export class NumberedSeries {
     const hasOwnMetadata = metadataType[index] !== metadataType[other] || helpRef[index] !== helpRef[other] || unitRef[index] !== unitRef[other];
     const words = length + (hasOwnMetadata ? METADATA_WORDS : 0);
     if (otherLength > HALF_WORD_MAX || words > MIDDLE_WORDS_MAX) return;
-    const at = this.#chain.link(this.#last, entry, { common: prefix | (otherLength << 16), length: hasOwnMetadata ? length | OWN_METADATA : length, words });
+    const at = this.#chain.link(this.#last, entry, { common: prefix | (prefixBytes << PREFIX_BYTES_SHIFT) | (otherLength << LEFT_OUT_SHIFT), length: hasOwnMetadata ? length | OWN_METADATA : length, words });
     if (at === 0) return;
     const { middles } = this.#chain;
     middles.set(this.#key.subarray(prefix, prefix + length), at);
@@ -264,6 +274,30 @@ const NONE = new Uint32Array(0);
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
 const NO_REFS: SeriesRefs = { refsStart: NONE, refsEnd: NONE, metadataType: NONE, helpRef: NONE, unitRef: NONE, seriesCount: 0 };
+
+/** Of a word, the first bytes: none to three. */
+const FIRST_BYTES_MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff);
+
+/**
+ * Whether so many bytes from `start` and from `other` on are the same and are so many references: four at a time, and a reference ends with the
+ * byte that has no high bit. Behind them the message has four bytes more.
+ */
+function isSamePrefix(view: DataView, start: number, other: number, byteCount: number, refCount: number): boolean {
+  const distance = (other - start) | 0;
+  const end = (start + byteCount) | 0;
+  let position = start | 0;
+  let refEnds = 0;
+  for (; position + 4 <= end; position += 4) {
+    const word = view.getInt32(position, true);
+    if (word !== view.getInt32(position + distance, true)) return false;
+    refEnds += refEndsOf(word);
+  }
+  const mask = FIRST_BYTES_MASKS[byteCount & 3]!;
+  const word = view.getInt32(position, true);
+  if (((word ^ view.getInt32(position + distance, true)) & mask) !== 0) return false;
+  refEnds += refEndsOf(word) & mask;
+  return Math.imul(refEnds, 0x01010101) >>> 24 === refCount && (byteCount === 0 || view.getUint8(end - 1) < 0x80);
+}
 
 /** Of four encoded bytes, 1 in place of each that ends a reference. Such words may be added up, and the sum of all their bytes is the top one of 0x01010101 times as much. */
 function refEndsOf(word: number): number {

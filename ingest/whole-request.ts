@@ -20,7 +20,9 @@ export class WholeRequest {
   toOutgoing({ columns }: Pick<WriteMessages, 'columns'>, ids: SeriesIdColumns, times: TimeBounds, limits: typeof LIMITS, refs: ShardRefs): OutgoingBatch | undefined {
     const { seriesCount, sampleCount, sampleStart, timestampsMs, valueBits, histograms, exemplars } = columns;
     if (sampleCount === 0 || sampleCount > limits.batchSamplesMax || histograms.count > 0 || exemplars.count > 0 || columns.hasStarts) return undefined;
-    for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
+    if (!columns.hasOneSampleEach) {
+      for (let series = 0; series < seriesCount; series++) if (sampleStart[series] === sampleStart[series + 1]) return undefined;
+    }
     const { oldestMs, newestMs } = times;
     for (let sample = 0; sample < sampleCount; sample++) {
       const timestampMs = timestampsMs[sample]!;

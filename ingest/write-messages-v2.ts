@@ -93,7 +93,9 @@ export class WriteMessagesV2 implements WriteMessages {
     let histogram = 0;
     let exemplar = 0;
     let isAllAccepted = true;
-    for (let index = 0; index < seriesCount; index++) {
+    // Of a usual request, series that are known are not looked at one by one.
+    const isUsual = isPlain && this.columns.hasOneSampleEach;
+    for (let index = isUsual ? firstUnknown : 0; index < seriesCount; index = isUsual ? firstUnknown : index + 1) {
       const hasSamples = sampleStart[index + 1]! > sampleStart[index]!;
       const isKnown = index !== firstUnknown;
       if (isKnown && hasSamples && isPlain) continue;

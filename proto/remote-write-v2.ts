@@ -43,6 +43,12 @@ const REMOTE_WRITE = 'remote write 2.0';
 const INITIAL_SYMBOLS = 4096;
 /** The first reference that takes more than two bytes. */
 const LONG_REF = 2 ** 14;
+/** Of plain samples (readPlainSample): the bytes of one, and of one whose value is zero, which is not sent; and how they begin. Constants of another module are not folded. */
+const PLAIN_BYTES = 16;
+const PLAIN_ZERO_BYTES = 7;
+const SAMPLE_VALUE = fieldTag(1, WIRE_FIXED64);
+const SAMPLE_TIMESTAMP = fieldTag(2, WIRE_VARINT);
+const VALUE_BYTES = 9;
 
 /**
  * A Request as columns. Symbol `i` lies in bytes `symbolStart[i]` to `symbolEnd[i]` of the message. Series `i` has the references of its
@@ -73,6 +79,7 @@ export class RequestColumns extends WriteColumns {
     }
     super.clear();
     this.symbolCount = this.plainSampleCount = 0;
+    this.hasOneSampleEach = true;
   }
 
   override get isLarge(): boolean {
@@ -153,12 +160,15 @@ class Walker {
    */
   #plainSeries(start: number): number {
     const columns = this.#columns;
-    const reader = this.#reader;
-    const bytes = this.#bytes;
-    const { refsStart, refsEnd, metadataType, helpRef, unitRef, sampleStart, samplesAt } = columns;
+    const { bytes, view } = this.#reader;
+    const { refsStart, refsEnd, metadataType, helpRef, unitRef, sampleStart, samplesAt, timestampsMs, valueBits } = columns;
     const end = bytes.length;
     let position = start | 0;
     let sample = columns.sampleCount;
+    // Nearly all samples of a request have the time of the one before: its six bytes, little-endian, and what they are.
+    let timeFirst = 0;
+    let timeLast = -1;
+    let timestampMs = 0;
     let index = columns.seriesCount;
     const indexEnd = index + Math.min(refsStart.length - index, samplesAt.length - sample);
     for (; index < indexEnd && position + 4 <= end && bytes[position] === REQUEST_SERIES && bytes[position + 2] === LABELS_REFS; index++, sample++) {
@@ -195,7 +205,22 @@ class Walker {
         }
         if (at !== seriesEnd || help >= LONG_REF || unit >= LONG_REF) break;
       }
-      if (!readPlainSample(reader, sampleAt, sampleEnd, columns, sample)) break;
+      // As readPlainSample does it for one sample.
+      const isZero = sampleEnd - sampleAt === PLAIN_ZERO_BYTES;
+      if (isZero ? bytes[sampleAt] !== SAMPLE_TIMESTAMP : sampleEnd - sampleAt !== PLAIN_BYTES || bytes[sampleAt] !== SAMPLE_VALUE || bytes[sampleAt + VALUE_BYTES] !== SAMPLE_TIMESTAMP) break;
+      const first = view.getInt32(sampleEnd - 6, true);
+      const last = view.getUint16(sampleEnd - 2, true);
+      if (first !== timeFirst || last !== timeLast) {
+        if ((first & 0x80808080) !== (0x80808080 | 0) || (last & 0x8080) !== 0x0080) break;
+        const low = (first & 0x7f) | ((first >>> 1) & 0x3f80) | ((first >>> 2) & 0x1fc000) | ((first >>> 3) & 0xfe00000);
+        const high = (last & 0x7f) | ((last >>> 1) & 0x3f80);
+        timestampMs = high * 0x10000000 + low;
+        timeFirst = first;
+        timeLast = last;
+      }
+      timestampsMs[sample] = timestampMs;
+      valueBits[sample * 2] = isZero ? 0 : view.getUint32(sampleAt + 1, true);
+      valueBits[sample * 2 + 1] = isZero ? 0 : view.getUint32(sampleAt + 5, true);
       refsStart[index] = refsAt;
       refsEnd[index] = sampleTag;
       metadataType[index] = type;
@@ -220,6 +245,7 @@ class Walker {
     columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
     if (!this.#fields(index, end)) this.#scatteredRefs(index, start, end);
     columns.sampleStart[index + 1] = columns.sampleCount;
+    if (columns.sampleCount !== columns.sampleStart[index]! + 1) columns.hasOneSampleEach = false;
   }
 
   /** Answers false when it comes upon references and there have been some: then nothing of the series counts. */
@@ -284,7 +310,7 @@ class Walker {
     const reader = this.#reader;
     columns.takeBack(index);
     columns.createdMs[index] = columns.metadataType[index] = columns.helpRef[index] = columns.unitRef[index] = 0;
-    const { gatheredEnd, othersEnd } = gatherFields(reader, { start, end }, (tag) => tag === LABELS_REFS || tag === LABELS_REF, 'contents');
+    const { gatheredEnd, othersEnd } = gatherFields(reader, { start, end }, (tag) => tag === LABELS_REFS || tag === LABELS_REF, 'varints');
     columns.refsStart[index] = start;
     columns.refsEnd[index] = reader.position = gatheredEnd;
     this.#fields(index, othersEnd);

@@ -49,6 +49,8 @@ export class WriteColumns {
   valueBits = new Uint32Array(INITIAL_SERIES * 2);
   readonly histograms = new FieldSpans();
   readonly exemplars = new FieldSpans();
+  /** Whether it is known that each series has one sample, no more and no fewer. */
+  hasOneSampleEach = false;
   /** Whether any sample has a start timestamp, which only 2.0 knows. */
   hasStarts = false;
   /** Whether bytes of the message were moved, see takeBack. */

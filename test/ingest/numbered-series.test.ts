@@ -143,6 +143,21 @@ test('series that differ in one symbol, in length or in order are not taken for 
   expect(ask(known, symbols, 0, close)).toBe(close.length);
 });
 
+test('what is in common in front is counted in references, however many bytes they take now', () => {
+  const fillers = (count: number): Series[] => Array.from({ length: count }, (_, i) => ({ labels: [`filler ${i}`, ''] }));
+  const [first, second] = [['x', 'y', 'a', 'end'], ['x', 'y', 'b', 'end']].map((labels) => ({ labels }));
+  // Two bytes that were two references are one: the next one stands where the third one stood.
+  let [known, symbols] = [new NumberedSeries(1000, 100_000, 10), new Symbols()];
+  for (const count of [0, 2, 2]) expect(ask(known, symbols, 0, [first!, second!])).toBe(count);
+  expect(ask(known, symbols, 0, [first!, { labels: ['x', 'b', 'a', 'end'] }], { firstRef: 128 })).toBe(1);
+  // Three bytes that were two references are two and the first byte of a third one, whose second byte would be a reference to `b`.
+  [known, symbols] = [new NumberedSeries(1000, 100_000, 10), new Symbols()];
+  const long = [{ labels: ['', 'y'] }, ...fillers(130), first!, second!];
+  for (const count of [0, 133, 133]) expect(ask(known, symbols, 0, long)).toBe(count);
+  const short = [{ labels: ['x', 'b'] }, { labels: ['y', 'end'] }, ...fillers(124), { labels: ['a', 'y'] }, ...fillers(251).slice(124), first!, { labels: ['x', 'y', 'c', 'end'] }];
+  expect(ask(known, symbols, 0, short)).toBe(1 + 130);
+});
+
 test.each([
   { entries: 60, linkBytes: 400 },
   { entries: 300, linkBytes: 3000 },

@@ -512,6 +512,12 @@ describe('combinations', () => {
     expect(app.exemplars()).toEqual([]);
   });
 
+  test('as many samples as series, but two of one: the series without is refused', async () => {
+    const app = new WriteApp();
+    const answer = await app.send({ labels: NAME }, { labels: ['__name__', 'zzz'], samples: [NOW_MS - 1, NOW_MS].map((timestamp) => ({ value: 1, timestamp })) });
+    expect(answer).toMatchObject({ status: 400, written: ['2', '0', '0'], text: expect.stringContaining('at least one sample or histogram') as unknown });
+  });
+
   test('very many histograms', async () => {
     const app = new WriteApp({ VARVE_SHARDS: '4' });
     await app.taken(0, 3000, 0, ...Array.from({ length: 3000 }, (_, i) => histogramOf({ ...INTEGER, sum: i }, { labels: ['__name__', 'many', 'i', String(i)] })));

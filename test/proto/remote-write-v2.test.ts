@@ -59,6 +59,8 @@ describe('legal protobuf that few senders write', () => {
     ...bytesField(3, [...varintField(1, 5), ...varintField(9, 2), ...varintField(9, 4), ...doubleField(13, 2.5), ...bytesField(99, 'q'), ...bytesField(8, varintField(7, 1))]),
   ]));
   same('fields that come twice: the last one counts', bytesField(5, [...bytesField(2, [...doubleField(1, 1), ...varintField(2, 1), ...varintField(2, 2), ...doubleField(1, 3)]), ...bytesField(3, [...varintField(1, 5), ...doubleField(2, 2)])]));
+  const plain = (value: number, timestampMs: number): number[] => bytesField(5, [...bytesField(1, [1, 2]), ...bytesField(2, [...(value === 0 ? [] : doubleField(1, value)), ...varintField(2, timestampMs)])]);
+  same('times that are those of the sample before, and others', plain(1, 1.7e12), plain(0, 1.7e12), plain(2, 1.7e12 + 1), plain(3, 7), plain(0, 1.7e12 + 1), plain(0, 1.7e12));
   same('a type of metadata that nobody knows', bytesField(5, bytesField(5, varintField(1, 77))), bytesField(5, bytesField(5, varintField(1, -1))));
 });
 
@@ -71,6 +73,15 @@ test('refs one by one behind a long field cost one walk, however many they are',
   decodeRequest(Uint8Array.from([...tag(5, 2), ...varint(fields.length), ...fields]), columns);
   expect([columns.seriesCount, columns.exemplars.count, columns.refsEnd[0]! - columns.refsStart[0]!]).toEqual([1, 1, refCount]);
   expect(columns.exemplars.end[0]! - columns.exemplars.start[0]!).toBe(exemplarBytes);
+});
+
+test('series with two samples and with none are no series with one each', () => {
+  const columns = new RequestColumns();
+  const hasOneEach = (...sampleCounts: readonly number[]): boolean => {
+    decodeRequest(request(...sampleCounts.map((count) => bytesField(5, [...bytesField(1, [1, 1]), ...Array.from({ length: count }, () => SAMPLE).flat()]))), columns);
+    return columns.hasOneSampleEach;
+  };
+  expect([hasOneEach(1, 1), hasOneEach(2, 0, 1), hasOneEach(), hasOneEach(0), hasOneEach(2), hasOneEach(1)]).toEqual([true, false, true, false, false, true]);
 });
 
 test('only refs that lie apart move bytes: long ones stay where they are', () => {
@@ -97,9 +108,11 @@ describe('refused', () => {
   refused('a value that is no double', 'wire type 0 for field 1', bytesField(5, bytesField(2, varintField(1, 1))));
   refused('a ref above 32 bits', 'above 32 bits', bytesField(5, bytesField(1, varint(2n ** 32n))));
   refused('a ref that is cut off', 'beyond its end', bytesField(5, [...bytesField(1, [0x80]), ...SAMPLE]));
+  refused('a ref that would go on in another field', 'beyond its end', bytesField(5, [...bytesField(1, [1, 0x80]), ...bytesField(1, [1]), ...SAMPLE]));
   refused('a symbol that reaches out', 'beyond its end', [...tag(4, 2), 5, 97]);
   refused('a sample that reaches out of its series', 'beyond its end', bytesField(5, [...tag(2, 2), 20, 9]), bytesField(4, 'x'.repeat(30)));
   refused('a timestamp beyond 2^53', 'out of range', bytesField(5, bytesField(2, varintField(2, 2n ** 53n))));
+  refused('as many zeros as a timestamp has bytes', 'field number 0', bytesField(5, [...bytesField(1, [1, 2]), ...bytesField(2, [...tag(2, 0), 0, 0, 0, 0, 0, 0])]));
   refused('a start timestamp beyond 2^53', 'out of range', bytesField(5, bytesField(2, varintField(3, -(2n ** 62n)))));
   refused('a group', 'wire type 3', tag(7, 3), tag(7, 4));
   refused('field number 0', 'field number 0', varintField(0, 1));

@@ -129,20 +129,27 @@ function randomHistogram(random: SeededRandom): ReferenceHistogram {
   };
 }
 
+type ReferenceSeries = NonNullable<ReferenceRequest['timeseries']>[number];
+
 export function randomRequest(random: SeededRandom): ReferenceRequest {
   const ref = (): number => random.pick([0, 1, 127, 128, 16_383, 16_384, 4_294_967_295]);
   const list = <T>(max: number, make: () => T): T[] => Array.from({ length: random.below(max) }, make);
   const time = (): number => random.pick([0, 1, -1, 1.7e12, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
   const value = (): number => random.pick([0, -0, 1, -1.5, Infinity, 5e-324, Number.MAX_VALUE]);
+  const metadata = (): ReferenceSeries => (random.oneIn(3) ? {} : { metadata: { type: random.below(8), helpRef: ref(), unitRef: ref() } });
   return {
     symbols: ['', ...list(6, () => random.pick(['', 'a', 'é', '😀', '\0', 'x'.repeat(127), 'y'.repeat(300)]))],
-    timeseries: list(6, () => ({
-      labelsRefs: list(9, ref),
-      samples: list(4, () => ({ value: value(), timestamp: time(), startTimestamp: time() })),
-      histograms: list(3, () => randomHistogram(random)),
-      exemplars: list(3, () => ({ labelsRefs: list(5, ref), value: value(), timestamp: time() })),
-      ...(random.oneIn(3) ? {} : { metadata: { type: random.below(8), helpRef: ref(), unitRef: ref() } }),
-      createdTimestamp: random.pick([0, 1.6e12]),
-    })),
+    timeseries: [
+      ...list(6, () => ({
+        labelsRefs: list(9, ref),
+        samples: list(4, () => ({ value: value(), timestamp: time(), startTimestamp: time() })),
+        histograms: list(3, () => randomHistogram(random)),
+        exemplars: list(3, () => ({ labelsRefs: list(5, ref), value: value(), timestamp: time() })),
+        ...metadata(),
+        createdTimestamp: random.pick([0, 1.6e12]),
+      })),
+      // As Prometheus sends floats.
+      ...list(9, () => ({ labelsRefs: list(9, ref), samples: [{ ...(random.oneIn(4) ? {} : { value: value() }), timestamp: random.pick([1.7e12, 1.7e12, 1.7e12 + 1, time()]) }], ...metadata() })),
+    ],
   };
 }
