@@ -9,6 +9,7 @@ import type { Sql } from '../runtime/sql.ts';
 import type { AppendMessage } from './append-message.ts';
 import { exemplarsToStore, storedAnswer } from './append-answer.ts';
 import { ArchiveSource } from './archive-source.ts';
+import { BatchColumns } from './batch-columns.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
 import { isCurrent } from './fence.ts';
@@ -76,6 +77,7 @@ export class HotStore {
   readonly #labels: LabelAnswers;
   readonly #exemplars: Exemplars;
   readonly #deltas: DeltaSums;
+  readonly #columns = new BatchColumns();
   readonly #taken = new TakenSamples();
   readonly #refSpace: RefSpace;
   /** Samples too old for this store, until the archive has them. */
@@ -129,7 +131,7 @@ export class HotStore {
 
   /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order, as are the senders' wishes. */
   appendAll(messages: readonly ArrayBuffer[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
-    return this.#append(messages.map(readBatch), wishes);
+    return this.#append(messages.values().map((message) => readBatch(message, this.#columns)), wishes);
   }
 
   /**
@@ -344,16 +346,17 @@ export class HotStore {
     return this.#upkeep.nextDueMs();
   }
 
-  #append(batches: readonly (AppendMessage | RefBatch | AppendAnswer)[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
+  /** Each batch is through when the next one is asked for. */
+  #append(batches: Iterable<AppendMessage | RefBatch | AppendAnswer>, wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
     const { batchSamplesMax, sqlRowBytesMax } = this.#limits;
     const taken = this.#taken;
     taken.clear();
-    const answers = batches.map((batch, i) => {
+    const answers = Array.from(batches, (batch, i): AppendAnswer => {
       if ('status' in batch) return batch;
       if (batch.sampleCount > batchSamplesMax) {
-        return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` } as const;
+        return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` };
       }
-      const resolved = 'runs' in batch ? resolveRefs(batch, this.#series, this.#refSpace) : resolveSeries(batch, this.#series, this.#limits);
+      const resolved = 'runs' in batch ? resolveRefs(batch, this.#series, this.#refSpace, this.#columns) : resolveSeries(batch, this.#series, this.#limits, this.#columns);
       if (resolved.status !== 'resolved') return resolved;
       const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
       if (isOver) this.#commit([]);

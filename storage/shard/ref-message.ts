@@ -1,6 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { NO_PAYLOADS, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
 import type { BatchSamples } from './append-message.ts';
+import { BatchColumns } from './batch-columns.ts';
 import { REF_SPACE_WORDS } from './ref-space.ts';
 
 /**
@@ -105,8 +106,8 @@ function findTimeRuns(timestampsMs: Float64Array, sampleCount: number): number {
   return runs;
 }
 
-/** Views into the message; throws DecodeError on anything that an encoder of this version would not have made. Whether there are such refs is for `resolveRefs`. */
-export function decodeRefMessage(buffer: ArrayBuffer): RefBatch {
+/** Views into the message, and timestamps of the columns; throws DecodeError on anything that an encoder of this version would not have made. Whether there are such refs is for `resolveRefs`. */
+export function decodeRefMessage(buffer: ArrayBuffer, columns = new BatchColumns()): RefBatch {
   const header = new Uint32Array(buffer, 0, HEADER_WORDS);
   const [, sampleCount, runCount, byId, timeRuns] = header as unknown as [number, number, number, number, number];
   const { runsAt, endsAt, idsAt, valuesAt } = layout(timeRuns, runCount, byId);
@@ -125,7 +126,7 @@ export function decodeRefMessage(buffer: ArrayBuffer): RefBatch {
     seriesCount: sampleCount,
     sampleCount,
     sampleEnd: oneEach(sampleCount),
-    timestampsMs: readTimes(new Float64Array(buffer, HEADER_BYTES, timeRuns), new Uint32Array(buffer, endsAt, timeRuns), sampleCount),
+    timestampsMs: readTimes(new Float64Array(buffer, HEADER_BYTES, timeRuns), new Uint32Array(buffer, endsAt, timeRuns), columns.timestampsMs(sampleCount)),
     valueBits: new Uint32Array(buffer, valuesAt, sampleCount * 2),
     payloads: NO_PAYLOADS,
     startsMs: undefined,
@@ -153,8 +154,9 @@ function checkRuns(runs: Uint32Array, sampleCount: number, byId: number): void {
   if (ids !== byId) throw new DecodeError(`ref message: the runs have ${ids} series by id, of which there are ${byId}`);
 }
 
-function readTimes(timesMs: Float64Array, ends: Uint32Array, sampleCount: number): Float64Array {
-  const timestampsMs = new Float64Array(sampleCount);
+/** Into `timestampsMs`, which has as many as there are samples. */
+function readTimes(timesMs: Float64Array, ends: Uint32Array, timestampsMs: Float64Array): Float64Array {
+  const sampleCount = timestampsMs.length;
   let start = 0;
   for (let run = 0; run < ends.length; run++) {
     const timeMs = timesMs[run]!;

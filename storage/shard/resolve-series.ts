@@ -1,5 +1,6 @@
 import type { LIMITS } from '../runtime/limits.ts';
 import type { AppendMessage } from './append-message.ts';
+import type { BatchColumns } from './batch-columns.ts';
 import { BY_ID, type RefBatch } from './ref-message.ts';
 import type { RefSpace } from './ref-space.ts';
 import type { SeriesDefinition } from './series-block.ts';
@@ -12,7 +13,7 @@ export const REFUSED_REF = 0xffffffff;
 
 export interface ResolvedSeries {
   readonly status: 'resolved';
-  /** By position in the batch: the ref, also of series that are still to be added, or REFUSED_REF. */
+  /** By position in the batch: the ref, also of series that are still to be added, or REFUSED_REF. Of the columns that were given for them. */
   readonly refs: Uint32Array;
   /** New series, in the order in which the registry is to take them. */
   readonly added: readonly SeriesDefinition[];
@@ -20,11 +21,11 @@ export interface ResolvedSeries {
 }
 
 /** Finds the refs of the series that a batch names by ref and by id; or the answer that has to be given instead. Changes nothing. */
-export function resolveRefs(batch: RefBatch, registry: SeriesRegistry, space: RefSpace): ResolvedSeries | AppendAnswer {
+export function resolveRefs(batch: RefBatch, registry: SeriesRegistry, space: RefSpace, columns: BatchColumns): ResolvedSeries | AppendAnswer {
   if (!space.is(batch.space, registry.generation)) return { status: 'unknown-refs' };
   const { table, refLimit } = registry;
   const { runs } = batch;
-  const refs = new Uint32Array(batch.seriesCount);
+  const refs = columns.refs(batch.seriesCount);
   const unknown: number[] = [];
   let mix = 0;
   let series = 0;
@@ -50,9 +51,9 @@ export function resolveRefs(batch: RefBatch, registry: SeriesRegistry, space: Re
   return { status: 'resolved', refs, added: [], refusedSeries: 0 };
 }
 
-/** The refs of the series that a batch names by id, for a sender who is to name them by ref from now on; `refs` are those of all of its series. */
+/** The refs of the series that a batch names by id, for a sender who is to name them by ref from now on; `refs` are those of all of its series. The caller's own. */
 export function refsById(batch: AppendMessage | RefBatch, refs: Uint32Array): Uint32Array {
-  if (!('runs' in batch)) return refs;
+  if (!('runs' in batch)) return refs.slice();
   const { runs } = batch;
   const ofIds = new Uint32Array(batch.idLow.length);
   for (let word = 0, series = 0, byId = 0; word < runs.length; word += 2) {
@@ -67,11 +68,11 @@ export function refsById(batch: AppendMessage | RefBatch, refs: Uint32Array): Ui
 }
 
 /** Finds the refs of a batch's series; or the answer that has to be given instead. Changes nothing. */
-export function resolveSeries(batch: AppendMessage, registry: SeriesRegistry, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): ResolvedSeries | AppendAnswer {
+export function resolveSeries(batch: AppendMessage, registry: SeriesRegistry, limits: Pick<typeof LIMITS, 'activeSeriesMax'>, columns: BatchColumns): ResolvedSeries | AppendAnswer {
   const { table } = registry;
   const unknown: number[] = [];
   const added: SeriesDefinition[] = [];
-  const refs = new Uint32Array(batch.seriesCount);
+  const refs = columns.refs(batch.seriesCount);
   const addedPositions = new Map<string, number>();
   let refusedSeries = 0;
   for (let i = 0; i < batch.seriesCount; i++) {

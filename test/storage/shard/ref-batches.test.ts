@@ -110,6 +110,25 @@ test('refs are given to those who want them, also of series that are just coming
   expect(refs.slice(40)).toEqual(new Uint32Array(5).fill(REFUSED_REF));
 });
 
+test('messages of one group do not lose their timestamps and refs to those behind them', () => {
+  const series = pods(12);
+  const { store, refs } = opened(series);
+  const byIds = opened(series);
+  const groups = [[0, 6, 10], [6, 12, 11], [3, 5, 12], [0, 12, 13]].map(([from, to, timestampMs]) => batchOf(series.slice(from, to), timestampMs!));
+  const answers = store.appendAll(
+    groups.map((batch, i) => (i % 2 === 0 ? refs.message(batch) : bareMessage(batch))),
+    groups.map(() => WANTS_REFS),
+  );
+  for (const batch of groups) byIds.store.append(bareMessage(batch));
+  expect(dump(store)).toEqual(dump(byIds.store));
+  for (const i of [1, 3]) {
+    const { refs: given } = givenBy(answers[i]!);
+    expect(given).toEqual(givenBy(byIds.store.append(bareMessage(groups[i]!), WANTS_REFS)).refs);
+    // They leave the object: no longer than they are said to be.
+    expect(given.buffer.byteLength).toBe(given.byteLength);
+  }
+});
+
 test('another instance does not know the refs, and says so with nothing stored; nor does one know those of another shard', () => {
   const series = pods(5);
   const { sql, refs } = opened(series);
