@@ -3,7 +3,7 @@ const ROW_BUFFER_BYTES_MAX = 128 * 1024;
 
 /**
  * Where rows of the WAL are encoded, one after the other: storage has its own copy of each. With memory of its own for every row, taking it, clearing it, giving it
- * back, and the collections that its weight brings on were a tenth or more of what a shard does for a sample.
+ * back, and the collections that its weight brings on were up to a tenth of what a shard does for a sample.
  */
 export class RowBuffer {
   #bytes = new Uint8Array(0);
