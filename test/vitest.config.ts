@@ -21,7 +21,7 @@ const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/im
 /** What measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower. */
 const ALONE = [
   '*.fuzz', 'archive-upkeep', 'body-stream', 'cache-memory', 'catalog-recovery', 'committed-flushes', 'crash', 'file-merger', 'flusher', 'hostile', 'hot-store', 'line-splitter', 'memory',
-  'merge-runs', 'metadata-sink', 'operations-crash', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'seal-in-steps', 'series-expiry', 'shard-calls', 'time-gap', 'tombstones',
+  'merge-runs', 'metadata-sink', 'operations-crash', 'operations-random', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'seal-in-steps', 'series-expiry', 'shard-calls', 'time-gap', 'tombstones',
 ];
 
 /** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 220 of them. */
