@@ -43,7 +43,7 @@ export class ChangeStreamSlots {
   #removeGone(): number {
     let total = 0;
     for (const [tenant, taken] of this.#taken) {
-      removeGone(taken, this.#clock.nowMs() - this.#limits.changeStreamMsMax);
+      removeGone(taken, this.#limits.changeStreamMsMax, this.#clock.nowMs());
       if (taken.size === 0) this.#taken.delete(tenant);
       total += taken.size;
     }

@@ -119,11 +119,11 @@ export class QuerySlots {
   /** Takes away the places of those whose client has gone, or that must have ended long ago. */
   #forget(slots: TenantSlots): void {
     this.#forgetTaken(slots);
-    removeGone(slots.waiting, this.#clock.nowMs() - this.#limits.querySlotWaitMsMax * 2);
+    removeGone(slots.waiting, this.#limits.querySlotWaitMsMax * 2, this.#clock.nowMs());
   }
 
   #forgetTaken({ taken }: TenantSlots): void {
-    removeGone(taken, this.#clock.nowMs() - this.#limits.queryAnswerMsMax);
+    removeGone(taken, this.#limits.queryAnswerMsMax, this.#clock.nowMs());
   }
 
   #refusal(kind: 'overloaded' | 'timeout', begin: string, { taken, waiting }: TenantSlots, queriesAtOnceMax: number): VarveError {
@@ -137,10 +137,11 @@ function isUnused({ taken, waiting }: TenantSlots): boolean {
   return taken.size === 0 && waiting.size === 0;
 }
 
-/** Takes away the places of those whose client has gone, or that began before `oldestMs` (Unix ms). */
-export function removeGone(places: Set<Place>, oldestMs: number): void {
+/** Takes away the places of those whose client has gone, or that are older than `placeMsMax`, or nobody knows how old since the clock has been set back. */
+export function removeGone(places: Set<Place>, placeMsMax: number, nowMs: number): void {
   for (const place of places) {
-    if (place.sinceMs < oldestMs || place.signal.aborted) places.delete(place);
+    const ageMs = nowMs - place.sinceMs;
+    if (ageMs > placeMsMax || ageMs < 0 || place.signal.aborted) places.delete(place);
   }
 }
 

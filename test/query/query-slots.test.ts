@@ -79,6 +79,14 @@ describe('slots of queries', () => {
     await expect(waiting).rejects.toThrow('hung up');
   });
 
+  test('a forgotten slot is taken away where the clock is set back, too', async () => {
+    const { slots, clock } = slotsOf(1);
+    await slots.take('a', living());
+    clock.advance(-24 * 3_600_000);
+    const next = slots.take('a', living());
+    await expect(Promise.race([next, new Promise((resolve) => setImmediate(() => resolve('waits')))])).resolves.toBeTypeOf('function');
+  });
+
   test('of many tenants those are forgotten whose clients have all hung up, when another one comes', async () => {
     const { slots } = slotsOf(1);
     const gone = new AbortController();
