@@ -11,6 +11,10 @@ const CARRIAGE_RETURN = 0x0d;
 const LETTER_I = 0x69;
 const LETTER_U = 0x75;
 
+/** The greatest integers, of 64 bits, as the float64 that they come out as. */
+const INTEGER_MAX = 2 ** 63;
+const UNSIGNED_MAX = 2 ** 64;
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Millisecond powers of ten of the units that timestamps come in; minutes and hours, which only 1.x knew, are whole multiples instead. */
@@ -143,7 +147,8 @@ function parseFieldValue(bytes: Uint8Array, start: number, end: number): number 
   const last = bytes[end - 1];
   if (last === LETTER_I || last === LETTER_U) {
     if (!isInteger(bytes, start, end - 1) || (last === LETTER_U && bytes[start] === 0x2d)) return undefined;
-    return parseFloatBytes(bytes, start, end - 1);
+    const integer = parseFloatBytes(bytes, start, end - 1);
+    return integer === undefined || Math.abs(integer) > (last === LETTER_I ? INTEGER_MAX : UNSIGNED_MAX) ? undefined : integer;
   }
   const value = parseFloatBytes(bytes, start, end);
   // Neither NaN nor an infinity is a value of the protocol.

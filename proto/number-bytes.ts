@@ -18,7 +18,10 @@ export const NUMBER_BYTES_MAX = 400;
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const SPECIAL = /^([+-]?)(?:inf(?:inity)?|(nan))$/i;
 
-/** A decimal floating-point number, `Inf` or `NaN` in any case, with or without a sign; `undefined` when it is none. */
+/**
+ * A decimal floating-point number, `Inf` or `NaN` in any case, with or without a sign; `undefined` when it is none. Digits beyond the range
+ * of a float64 are none either, as for Go's `ParseFloat` and so for Prometheus: who means an infinity writes one.
+ */
 export function parseFloatBytes(bytes: Uint8Array, start: number, end: number): number | undefined {
   let position = start;
   const first = bytes[position];
@@ -78,7 +81,10 @@ export function parseWords(bytes: Uint8Array, start: number, end: number, words:
 function parseFloatText(bytes: Uint8Array, start: number, end: number): number | undefined {
   if (start === end || end - start > NUMBER_BYTES_MAX) return undefined;
   const text = asciiText(bytes, start, end);
-  if (DECIMAL.test(text)) return Number(text);
+  if (DECIMAL.test(text)) {
+    const value = Number(text);
+    return Number.isFinite(value) ? value : undefined;
+  }
   const special = SPECIAL.exec(text);
   if (special === null) return undefined;
   if (special[2] !== undefined) return NaN;

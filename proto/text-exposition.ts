@@ -62,7 +62,7 @@ export class ExpositionLine {
     if (valueStart === end) return { invalid: 'there is no value' };
     if (valueStart === seriesStop && bytes[seriesStop - 1] !== CLOSE) return { invalid: 'a name holds a character that must be quoted' };
     const value = parseFloatBytes(bytes, valueStart, valueEnd);
-    if (value === undefined) return { invalid: 'the value is not a number' };
+    if (value === undefined) return { invalid: 'the value is not a number, or beyond the range of a float64' };
     this.value = value;
     let position = skipBlank(bytes, valueEnd, end);
     this.timestampMs = NaN;
@@ -94,7 +94,7 @@ export class ExpositionLine {
     const valueStart = skipBlank(bytes, stop, end);
     const valueEnd = skipToken(bytes, valueStart, end);
     const value = parseFloatBytes(bytes, valueStart, valueEnd);
-    if (value === undefined) return { invalid: 'the value of the exemplar is not a number' };
+    if (value === undefined) return { invalid: 'the value of the exemplar is not a number, or beyond the range of a float64' };
     const timestampStart = skipBlank(bytes, valueEnd, end);
     const timestampEnd = skipToken(bytes, timestampStart, end);
     // An exemplar's timestamp is seconds in every format that has exemplars.

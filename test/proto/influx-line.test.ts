@@ -34,6 +34,7 @@ describe('points', () => {
   point('cpu usage=1.5', { head: ['cpu'], fields: { usage: 1.5 } });
   point('cpu,host=a,dc=b usage=1.5,idle=3i 1700000000123456789', { head: ['cpu', 'host', 'a', 'dc', 'b'], fields: { usage: 1.5, idle: 3 }, timestampMs: 1_700_000_000_123 });
   point('m a=-1i,b=18446744073709551615u,c=9007199254740993i', { head: ['m'], fields: { a: -1, b: 18446744073709551616, c: 9007199254740992 } });
+  point('m a=9223372036854775807i,b=-9223372036854775808i', { head: ['m'], fields: { a: 2 ** 63, b: -(2 ** 63) } });
   point('m a=t,b=T,c=true,d=True,e=TRUE,f=f,g=F,h=false,i=False,j=FALSE', { head: ['m'], fields: { a: 1, b: 1, c: 1, d: 1, e: 1, f: 0, g: 0, h: 0, i: 0, j: 0 } });
   point('m a="x",b=1,c="q\\"q, r=2 s",d=2', { head: ['m'], fields: { b: 1, d: 2 }, texts: 2 });
   point('m a="only"', { head: ['m'], fields: {}, texts: 1 });
@@ -80,6 +81,12 @@ describe('refused', () => {
   refused('cpu usage=NaN', 'neither a number');
   refused('cpu usage=inf', 'neither a number');
   refused('cpu usage=1e999', 'neither a number');
+  refused('cpu usage=-1e999', 'neither a number');
+  refused(`cpu usage=${'9'.repeat(310)}`, 'neither a number');
+  refused('cpu usage=9300000000000000000i', 'neither a number');
+  refused('cpu usage=-9300000000000000000i', 'neither a number');
+  refused('cpu usage=18500000000000000000u', 'neither a number');
+  refused(`cpu usage=${'9'.repeat(310)}i`, 'neither a number');
   refused('cpu usage=1.5i', 'neither a number');
   refused('cpu usage=-1u', 'neither a number');
   refused('cpu usage=i', 'neither a number');

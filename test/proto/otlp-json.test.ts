@@ -142,6 +142,7 @@ describe('refused, plainly', () => {
   f(`{"x":${'['.repeat(17)}${']'.repeat(17)}}`, /nests deeper than the limit of 16/);
   f(`{"x":${'{"a":'.repeat(100_000)}`, /nests deeper than the limit of 16/);
   f(withPoint('{"asDouble":1e400}'), /want a double for asDouble/);
+  f(withPoint('{"asDouble":"1e400"}'), /want a double for asDouble/);
   f(withPoint('{"asDouble":"nan"}'), /want a double for asDouble/);
   f(withPoint('{"asDouble":" 1"}'), /want a double/);
   f(withPoint('{"asDouble":{}}'), /no JSON value/);

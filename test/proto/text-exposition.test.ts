@@ -35,7 +35,8 @@ describe('samples', () => {
   parsed('a 0.1', 'a', [], 0.1);
   parsed('a .5', 'a', [], 0.5);
   parsed('a 5.', 'a', [], 5);
-  parsed('a 1e400', 'a', [], Infinity);
+  parsed('a 1.7976931348623157e308', 'a', [], Number.MAX_VALUE);
+  parsed('a 1e-400', 'a', [], 0);
   parsed('a -inf', 'a', [], -Infinity);
   parsed('a +Infinity', 'a', [], Infinity);
   parsed('a nan', 'a', [], NaN);
@@ -63,7 +64,7 @@ describe('refused, with the number of the line', () => {
       expect(act).toThrow('line 2');
     });
   }
-  for (const line of ['up', 'up one', 'up 1 2 3', 'up 1 1.5', '1up 1', 'up{x=1} 1', 'up{x="1" 1', 'up{x="1"y="2"} 1', 'up{x="1\\"} 1', 'up{"x"} 1', 'up{=""} 1', 'é 1', '{x="1"} 1', 'up+1', 'up 0x10', 'up 1_000', 'up --1', 'up 1e', 'up .', 'up{"x","y"} 1', 'up{x="1",,} 1', 'up 1 #', 'up 1 # x', 'up 1 # {x="1"}', 'up 1 # {x="1"} 1 2 3', '{"a\uD800', 'up 1 # {x="1" 1']) {
+  for (const line of ['up', 'up one', 'up 1 2 3', 'up 1 1.5', '1up 1', 'up{x=1} 1', 'up{x="1" 1', 'up{x="1"y="2"} 1', 'up{x="1\\"} 1', 'up{"x"} 1', 'up{=""} 1', 'é 1', '{x="1"} 1', 'up+1', 'up 0x10', 'up 1_000', 'up --1', 'up 1e', 'up 1e400', 'up -1e309', 'up 1 # {x="1"} 1e400', `up ${'9'.repeat(310)}`, 'up .', 'up{"x","y"} 1', 'up{x="1",,} 1', 'up 1 #', 'up 1 # x', 'up 1 # {x="1"}', 'up 1 # {x="1"} 1 2 3', '{"a\uD800', 'up 1 # {x="1" 1']) {
     refused(line);
   }
 });
