@@ -1,4 +1,4 @@
-import type { Clock } from '../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 
@@ -34,8 +34,7 @@ export class ImportSlots {
     for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
       const nowMs = this.#clock.nowMs();
       for (const slot of this.#taken) {
-        // Or touched later than now: the clock has been set back, and nobody knows when that was.
-        if (nowMs - slot.touchedMs > importIdleMsMax * 2 || nowMs < slot.touchedMs) this.#taken.delete(slot);
+        if (!lastsStill(slot.touchedMs, importIdleMsMax * 2, nowMs)) this.#taken.delete(slot);
       }
       if (this.#taken.size < importsAtOnceMax) {
         const slot = { touchedMs: nowMs };

@@ -1,4 +1,4 @@
-import type { Clock } from '../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
@@ -90,9 +90,7 @@ export class RequestMemory {
 
   #giveUpAbandoned(): void {
     const nowMs = this.#clock.nowMs();
-    const beforeMs = nowMs - this.#limits.requestMemoryMsMax;
-    // Or touched later than now: the clock has been set back, and nobody knows when that was.
-    for (const holding of this.#open) if (holding.touchedMs < beforeMs || holding.touchedMs > nowMs) this.end(holding);
+    for (const holding of this.#open) if (!lastsStill(holding.touchedMs, this.#limits.requestMemoryMsMax, nowMs)) this.end(holding);
   }
 }
 

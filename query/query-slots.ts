@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
-import type { Clock } from '../storage/runtime/clock.ts';
+import { lastsStill, type Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
@@ -80,7 +80,7 @@ export class QuerySlots {
       slots.waiting.add(place);
       try {
         while (slots.taken.size >= queriesAtOnceMax) {
-          if (this.#clock.nowMs() - place.sinceMs >= querySlotWaitMsMax) {
+          if (!lastsStill(place.sinceMs, querySlotWaitMsMax, this.#clock.nowMs())) {
             throw this.#refusal('timeout', `query timed out in query queue (querySlotWaitMsMax is ${querySlotWaitMsMax} ms): `, slots, queriesAtOnceMax);
           }
           await this.#clock.sleep(LOOK_EVERY_MS);
@@ -137,11 +137,10 @@ function isUnused({ taken, waiting }: TenantSlots): boolean {
   return taken.size === 0 && waiting.size === 0;
 }
 
-/** Takes away the places of those whose client has gone, or that are older than `placeMsMax`, or nobody knows how old since the clock has been set back. */
+/** Takes away the places of those whose client has gone, or that must have ended, since a place lasts `placeMsMax`. */
 export function removeGone(places: Set<Place>, placeMsMax: number, nowMs: number): void {
   for (const place of places) {
-    const ageMs = nowMs - place.sinceMs;
-    if (ageMs > placeMsMax || ageMs < 0 || place.signal.aborted) places.delete(place);
+    if (place.signal.aborted || !lastsStill(place.sinceMs, placeMsMax, nowMs)) places.delete(place);
   }
 }
 

@@ -55,7 +55,7 @@ export class AccessCerts {
 
   /** Whether it is less than so long since. */
   #isWithin(sinceMs: number, forMs: number): boolean {
-    return lastsStill(sinceMs + forMs, forMs, this.#clock.nowMs());
+    return lastsStill(sinceMs, forMs, this.#clock.nowMs());
   }
 
   /** Until the fetch of another request has ended, or must have. */

@@ -6,7 +6,8 @@ const WINDOW_MS = 60_000;
 
 interface Failures {
   count: number;
-  readonly untilMs: number;
+  /** Unix ms. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -25,19 +26,19 @@ export class FailureLimiter {
   waitSeconds(source: string | undefined): number {
     const failures = source === undefined ? undefined : this.#current(source);
     if (failures === undefined || failures.count < LIMITS.failuresPerMinuteMax) return 0;
-    return Math.max(1, Math.ceil((failures.untilMs - this.#clock.nowMs()) / 1000));
+    return Math.max(1, Math.ceil((failures.sinceMs + WINDOW_MS - this.#clock.nowMs()) / 1000));
   }
 
   add(source: string | undefined): void {
     if (source === undefined) return;
     const failures = this.#current(source);
-    if (failures === undefined) this.#failures.set(source, { count: 1, untilMs: this.#clock.nowMs() + WINDOW_MS }, 1);
+    if (failures === undefined) this.#failures.set(source, { count: 1, sinceMs: this.#clock.nowMs() }, 1);
     else failures.count++;
   }
 
   #current(source: string): Failures | undefined {
     const failures = this.#failures.get(source);
-    return failures !== undefined && lastsStill(failures.untilMs, WINDOW_MS, this.#clock.nowMs()) ? failures : undefined;
+    return failures !== undefined && lastsStill(failures.sinceMs, WINDOW_MS, this.#clock.nowMs()) ? failures : undefined;
   }
 }
 

@@ -12,7 +12,8 @@ export type KeyringStub = () => KeyringApi;
 
 interface Known {
   readonly key: KeyRecord;
-  readonly untilMs: number;
+  /** When the keyring said so (Unix ms). */
+  readonly sinceMs: number;
 }
 
 interface KnownSigning extends Known {
@@ -34,12 +35,13 @@ export class KeyVerifier {
   readonly #keyring: KeyringStub;
   readonly #clock: Clock;
   readonly #valid = new LruCache<string, Known>(LIMITS.keyCacheEntriesMax);
+  /** When the keyring said so (Unix ms). */
   readonly #invalid = new LruCache<string, number>(LIMITS.keyCacheEntriesMax);
   readonly #signing = new LruCache<string, KnownSigning>(LIMITS.signingKeyCacheEntriesMax);
-  /** Ids that have no signing key. */
+  /** Ids that have no signing key, and when the keyring said so. */
   readonly #noSigning = new LruCache<string, number>(LIMITS.signingKeyCacheEntriesMax);
   #hasHadKeys = false;
-  #noKeysUntilMs = -Infinity;
+  #noKeysSinceMs = -Infinity;
   /** How often everything was forgotten. */
   #forgets = 0;
 
@@ -69,11 +71,11 @@ export class KeyVerifier {
     const answer = await callObject(() => this.#keyring().verify({ version: KEYRING_RPC_VERSION, id, digest }), 'keyring');
     const nowMs = this.#clock.nowMs();
     if (answer.status === 'invalid') {
-      this.#invalid.set(hexOf(digest), nowMs + LIMITS.keyMissCacheMs, 1);
+      this.#invalid.set(hexOf(digest), nowMs, 1);
       return undefined;
     }
     this.#hasHadKeys = true;
-    this.#valid.set(hexOf(digest), { key: answer.key, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
+    this.#valid.set(hexOf(digest), { key: answer.key, sinceMs: nowMs }, 1);
     return toGrant(answer.key);
   }
 
@@ -96,30 +98,30 @@ export class KeyVerifier {
     const answer = await callObject(() => this.#keyring().signingKey({ version: KEYRING_RPC_VERSION, id, day }), 'keyring');
     const nowMs = this.#clock.nowMs();
     if (answer.status === 'invalid') {
-      this.#noSigning.set(id, nowMs + LIMITS.keyMissCacheMs, 1);
+      this.#noSigning.set(id, nowMs, 1);
       return undefined;
     }
     this.#hasHadKeys = true;
-    this.#signing.set(`${id}/${day}`, { key: answer.key, dayKey: answer.dayKey, untilMs: nowMs + LIMITS.keyCacheMs }, 1);
+    this.#signing.set(`${id}/${day}`, { key: answer.key, dayKey: answer.dayKey, sinceMs: nowMs }, 1);
     return { grant: toGrant(answer.key), dayKey: answer.dayKey };
   }
 
   /** Whether there ever was a key. "Not yet" is believed for keyMissCacheMs. A promise only where the keyring has to be asked. */
   hasHadKeys(): boolean | Promise<boolean> {
     if (this.#hasHadKeys) return true;
-    return !this.#isMissed(this.#noKeysUntilMs) && this.#askWhetherThereAreKeys();
+    return !this.#isMissed(this.#noKeysSinceMs) && this.#askWhetherThereAreKeys();
   }
 
   async #askWhetherThereAreKeys(): Promise<boolean> {
     const asked = this.#forgets;
     // Another answer may come in between, and say more: this one opens nothing that has been closed.
     if (await callObject(() => this.#keyring().hasHadKeys(), 'keyring')) this.#hasHadKeys = true;
-    else if (asked === this.#forgets) this.#noKeysUntilMs = this.#clock.nowMs() + LIMITS.keyMissCacheMs;
+    else if (asked === this.#forgets) this.#noKeysSinceMs = this.#clock.nowMs();
     return this.#hasHadKeys;
   }
 
-  #isMissed(untilMs = -Infinity): boolean {
-    return lastsStill(untilMs, LIMITS.keyMissCacheMs, this.#clock.nowMs());
+  #isMissed(sinceMs = -Infinity): boolean {
+    return lastsStill(sinceMs, LIMITS.keyMissCacheMs, this.#clock.nowMs());
   }
 
   /** Forgets everything: a key was made or revoked here, and whoever did it expects to see it at once. */
@@ -129,7 +131,7 @@ export class KeyVerifier {
     this.#invalid.clear();
     this.#signing.clear();
     this.#noSigning.clear();
-    this.#noKeysUntilMs = -Infinity;
+    this.#noKeysSinceMs = -Infinity;
   }
 }
 
@@ -137,6 +139,6 @@ function toGrant({ id, tenant, scopes, matchers }: KeyRecord): Grant {
   return { tenant, scopes, matchers, holder: `key ${id}` };
 }
 
-function isGood({ key: { expiresMs = Infinity }, untilMs }: Known, nowMs: number): boolean {
-  return lastsStill(untilMs, LIMITS.keyCacheMs, nowMs) && expiresMs > nowMs;
+function isGood({ key: { expiresMs = Infinity }, sinceMs }: Known, nowMs: number): boolean {
+  return lastsStill(sinceMs, LIMITS.keyCacheMs, nowMs) && expiresMs > nowMs;
 }

@@ -1,3 +1,5 @@
+import { LIMITS } from './limits.ts';
+
 /** Time as a port: the only way to it, so that tests and simulations decide what time it is. */
 export interface Clock {
   /** Unix milliseconds. In production it stands still between I/O events: never use it to bound a loop. */
@@ -8,11 +10,12 @@ export interface Clock {
 }
 
 /**
- * Whether what was to be so for `forMs`, until `untilMs` (Unix ms), is so still. Not where the clock has been set back meanwhile: nobody knows
- * then how long ago it began.
+ * Whether what began, or was last touched, at `sinceMs` (Unix ms) and is so for `forMs` is so still. Not where the clock has been set back
+ * meanwhile, but for the small steps of every clock that is kept right (`clockStepBackMsMax`): nobody knows then how long ago that was.
  */
-export function lastsStill(untilMs: number, forMs: number, nowMs: number): boolean {
-  return untilMs > nowMs && untilMs - nowMs <= forMs;
+export function lastsStill(sinceMs: number, forMs: number, nowMs: number): boolean {
+  const ageMs = nowMs - sinceMs;
+  return ageMs < forMs && ageMs >= -LIMITS.clockStepBackMsMax;
 }
 
 /**

@@ -384,6 +384,9 @@ export const LIMITS = {
   keyDescriptionBytesMax: 200,
   keyMatchersMax: 16,
 
+  /** A clock that is set back by no more than this only gives what runs by it so much longer: NTP steps small errors away, and leap seconds. */
+  clockStepBackMsMax: 1000,
+
   // —— RPC ——
   /** The platform's cap is 32 MiB each way; a page of a select stops here and the caller asks for the next one. */
   selectPageBytesTarget: 8 * MIB,

@@ -15,7 +15,7 @@ test('the slot of an import that is abandoned gets free, also where the clock is
   const slots = new ImportSlots(clock, limitsWith({ importsAtOnceMax: 1 }));
   await slots.take();
   await expect(slots.take()).rejects.toThrow('importsAtOnceMax');
-  clock.advance(LIMITS.importIdleMsMax * 2 + 1);
+  clock.advance(LIMITS.importIdleMsMax * 2);
   await slots.take();
   await expect(slots.take()).rejects.toThrow('importsAtOnceMax');
   clock.advance(-HOUR_MS);
@@ -27,9 +27,23 @@ test('the memory of a write request that is abandoned gets free, also where the 
   const memory = new RequestMemory(clock, limitsWith({ requestMemoryBytesMax: 1000, requestMemoryTenantBytesMax: 1000 }), new Counters());
   memory.begin('a').hold(900);
   expect(() => memory.begin('b').hold(900)).toThrow(VarveError);
-  clock.advance(LIMITS.requestMemoryMsMax + 1);
+  clock.advance(LIMITS.requestMemoryMsMax);
   memory.begin('b').hold(900);
   expect(() => memory.begin('c').hold(900)).toThrow(VarveError);
   clock.advance(-HOUR_MS);
   memory.begin('c').hold(900);
+});
+
+test('what is under way is kept where the clock takes a small step back', async () => {
+  const clock = new FixedClock(HOUR_MS * 100);
+  const slots = new ImportSlots(clock, limitsWith({ importsAtOnceMax: 1 }));
+  const memory = new RequestMemory(clock, limitsWith({ requestMemoryBytesMax: 1000, requestMemoryTenantBytesMax: 1000 }), new Counters());
+  await slots.take();
+  const holding = memory.begin('a');
+  holding.hold(900);
+  clock.advance(-LIMITS.clockStepBackMsMax);
+  await expect(slots.take()).rejects.toThrow('importsAtOnceMax');
+  clock.advance(-LIMITS.importSlotWaitMsMax);
+  expect(() => memory.begin('b').hold(900)).toThrow(VarveError);
+  holding.hold(1);
 });

@@ -71,7 +71,7 @@ describe('slots of queries', () => {
     gone.abort();
     await slots.take('a', living());
     expect(clock.nowMs()).toBe(NOON);
-    clock.advance(LIMITS.queryAnswerMsMax + 1);
+    clock.advance(LIMITS.queryAnswerMsMax);
     await slots.take('a', living());
     const waiter = new AbortController();
     const waiting = slots.take('a', waiter.signal);
@@ -85,6 +85,27 @@ describe('slots of queries', () => {
     clock.advance(-24 * 3_600_000);
     const next = slots.take('a', living());
     await expect(Promise.race([next, new Promise((resolve) => setImmediate(() => resolve('waits')))])).resolves.toBeTypeOf('function');
+  });
+
+  test('a slot is kept where the clock takes a small step back', async () => {
+    const { slots, clock } = slotsOf(1);
+    await slots.take('a', living());
+    clock.advance(-LIMITS.clockStepBackMsMax);
+    const started = clock.nowMs();
+    await expect(slots.take('a', living())).rejects.toMatchObject({ kind: 'timeout' });
+    expect(clock.nowMs() - started).toBe(LIMITS.querySlotWaitMsMax);
+  });
+
+  test('who waits where the clock is set back, and finds that another has taken the place, waits no day for it', async () => {
+    const { slots, clock } = slotsOf(1);
+    await slots.take('a', living());
+    let wakes = (): void => {};
+    clock.sleep = () => new Promise((resolve) => (wakes = resolve));
+    const waiting = slots.take('a', living());
+    clock.advance(-24 * 3_600_000);
+    await slots.take('a', living());
+    wakes();
+    await expect(Promise.race([waiting, new Promise((resolve) => setImmediate(() => resolve('waits')))])).rejects.toMatchObject({ kind: 'timeout' });
   });
 
   test('of many tenants those are forgotten whose clients have all hung up, when another one comes', async () => {
