@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UsageError } from './usage-error.ts';
 
@@ -16,7 +16,9 @@ export class DataInUseError extends UsageError {}
 export function lockDataDir(dataDir: string): void {
   const pidFile = join(dataDir, 'varve.pid');
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
+    // SQLite would only say that it cannot open its file.
+    accessSync(dataDir, constants.W_OK | constants.X_OK);
     const lock = new DatabaseSync(join(dataDir, 'varve.lock'), { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
     // Held by a reference from what never goes away: a collected handle would give up the lock.
@@ -40,4 +42,24 @@ function holder(pidFile: string): string {
   } catch {
     return 'another process';
   }
+}
+
+/**
+ * As `mkdirSync` with `recursive`, which tries for ever where the system answers ENOENT though all parents are there, as Linux does below
+ * /proc: each parent is made once here, and what it says counts.
+ */
+function makeFolder(path: string): void {
+  if (isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been first.
+    if (!isFolder(path)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -77,7 +77,9 @@ function readPort(variable: string, text: string): number {
 }
 
 export function dataDirOf(environment: NodeJS.ProcessEnv): string {
-  return resolve(environment['DATA_DIR'] ?? join(ROOT, 'data'));
+  const { DATA_DIR = '' } = environment;
+  // The empty path would be the directory that it happens to be started in.
+  return DATA_DIR === '' ? join(ROOT, 'data') : resolve(DATA_DIR);
 }
 
 /** Where this machine reaches what listens on `host`: an address that stands for all of them is no address to call. */

@@ -2,6 +2,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Miniflare } from 'miniflare';
 import { ROOT, type Settings } from './settings.ts';
+import { startFailure } from './start-failure.ts';
 import { unpackSnappy } from './unpack-snappy.mjs';
 import { UsageError } from './usage-error.ts';
 
@@ -44,7 +45,11 @@ export async function startWorker(settings: Settings, entry = 'worker.ts'): Prom
       ...(settings.inspectorPort === undefined ? {} : { inspectorPort: settings.inspectorPort }),
     }),
   );
-  await miniflare.ready;
+  try {
+    await miniflare.ready;
+  } catch (error) {
+    throw startFailure(error, settings.dataDir);
+  }
   return miniflare;
 }
 

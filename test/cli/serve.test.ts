@@ -93,7 +93,10 @@ test('mistakes in the settings are one line each', TIMEOUT, async () => {
   await refuses({ ...settings, VARVE_HOT_RETENTION: '1h' }, /^varve: VARVE_HOT_RETENTION is "1h"; it must be a duration like 36h or 15d, at least 25h and at most 1000y$/m);
   await refuses({ ...settings, VARVE_SHARDS: 'many' }, /^varve: VARVE_SHARDS is "many"; it must be a whole number from 1 to 64$/m);
   writeFileSync(join(folder, 'file'), '');
-  await refuses({ ...settings, DATA_DIR: join(folder, 'file') }, /^varve: cannot keep data in /);
+  await refuses({ ...settings, DATA_DIR: join(folder, 'file') }, /^varve: cannot keep data in .*file: EEXIST/);
+  await refuses({ ...settings, DATA_DIR: join(folder, 'file/data') }, /^varve: cannot keep data in .*data: E/);
+  // There are systems where nothing can be made below a directory that is there, and that say so as if it were not.
+  await refuses({ ...settings, DATA_DIR: '/proc/varve/data' }, /^varve: cannot keep data in \/proc\/varve\/data: E/);
 });
 
 test('a body that is too large is answered, not cut off while its sender still sends', TIMEOUT, async () => {
