@@ -3,7 +3,6 @@ import { ExpiredFiles, type ExpiredSpan, type ExpiringFile } from '../catalog/ex
 import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import { xxhash64 } from '../model/xxhash64.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
@@ -119,7 +118,7 @@ export class SeriesExpiry {
     return this.#tables.flatMap(({ table, retention }) =>
       retention.retentionsMs.slice(0, -1).map((retentionMs, i): Span => {
         const oldest = (ms: number): number => oldestKept(tableDefinition(table), ms, nowMs);
-        return { table, retention, retentionMs, firstDay: oldest(retention.retentionsMs[i + 1]!), endDay: oldest(retentionMs), mark: markOf(retention, retentionMs) };
+        return { table, retention, retentionMs, firstDay: oldest(retention.retentionsMs[i + 1]!), endDay: oldest(retentionMs), mark: retention.markOf(retentionMs) };
       }),
     );
   }
@@ -182,8 +181,4 @@ function countKept(entries: Iterable<SeriesEntry>, isKept: (entry: SeriesEntry) 
   let [kept, left] = [0, 0];
   for (const entry of entries) isKept(entry) ? kept++ : left++;
   return { kept, left };
-}
-
-function markOf(retention: SeriesRetention, retentionMs: number): string {
-  return xxhash64(new TextEncoder().encode(retention.textOf(retentionMs))).toString(16).padStart(16, '0');
 }

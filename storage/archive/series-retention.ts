@@ -3,8 +3,11 @@ import { tableDefinition } from '../catalog/table-definitions.ts';
 import { compileMatcher } from '../model/compile-matcher.ts';
 import { labelValue, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { xxhash64 } from '../model/xxhash64.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { Clock } from '../runtime/clock.ts';
+
+const utf8 = new TextEncoder();
 
 /** How long a table keeps the rows of the series that all of some matchers match. */
 export interface RetentionRule {
@@ -65,9 +68,10 @@ export class SeriesRetention {
     return lengthened.length === 0 ? undefined : Math.min(...lengthened.map(([, retentionMs]) => retentionMs));
   }
 
-  /** What has left a partition, when it is the rules up to a retention whose series have: equal texts leave the same behind. */
-  textOf(retentionMs: number): string {
-    return JSON.stringify(this.#rules.map((rule) => [rule.matchers.map(({ name, type, value }) => [name, type, value]), rule.retentionMs <= retentionMs]));
+  /** Says what has left a partition, when it is the rules up to a retention whose series have: equal marks leave the same behind. */
+  markOf(retentionMs: number): string {
+    const text = JSON.stringify(this.#rules.map((rule) => [rule.matchers.map(({ name, type, value }) => [name, type, value]), rule.retentionMs <= retentionMs]));
+    return xxhash64(utf8.encode(text)).toString(16).padStart(16, '0');
   }
 }
 

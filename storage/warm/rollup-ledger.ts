@@ -1,8 +1,13 @@
 import { oldestKept, type SeriesRetention } from '../archive/series-retention.ts';
 import type { RollupTableName } from '../catalog/rollup-tables.ts';
+import { partitionDay } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
+
+const DAY_MS = 86_400_000;
+/** Of a row of rollup_day. */
+const HAS_SAMPLES = "EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)";
 
 interface SourceRow extends Record<string, string | number> {
   readonly shard: string;
@@ -62,20 +67,38 @@ export class RollupLedger {
   }
 
   /**
-   * Notes how long a table keeps its series, and says whether it keeps some for longer than before. Their roll-ups may have left: days that may
+   * Notes how long a table keeps its series, and says whether it may keep some for longer than before. Their roll-ups may have left: days that may
    * lack them, and have samples (from `samplesFromDay` on), are to be made again, and until then are read from samples. Inside the caller's transaction.
    */
   keepFor(table: RollupTableName, retention: SeriesRetention, samplesFromDay: number, nowMs: number): boolean {
     const [former] = this.#sql.all<{ rules: string }>('SELECT rules FROM rollup_retention WHERE table_name = ?', table);
     if (former?.rules === retention.text) return false;
     this.#sql.run('INSERT OR REPLACE INTO rollup_retention (table_name, rules) VALUES (?, ?)', table, retention.text);
-    const formerMs = former && retention.shortestLengthened(former.rules);
+    if (former === undefined) {
+      this.#forgetUnproven(table, retention, samplesFromDay, nowMs);
+      return true;
+    }
+    const formerMs = retention.shortestLengthened(former.rules);
     if (formerMs === undefined) return false;
-    this.#sql.run(
-      `DELETE FROM rollup_day WHERE table_name = ? AND day >= ? AND day < ?
-        AND EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)`,
-      table, samplesFromDay, oldestKept(tableDefinition(table), formerMs, nowMs),
-    );
+    this.#sql.run(`DELETE FROM rollup_day WHERE table_name = ? AND day >= ? AND day < ? AND ${HAS_SAMPLES}`, table, samplesFromDay, oldestKept(tableDefinition(table), formerMs, nowMs));
     return true;
+  }
+
+  /**
+   * Where nobody has noted how long the table kept its series before: a day is made again unless its partition has files, and they say that
+   * nothing has left them but what has left by the rules of now, too.
+   */
+  #forgetUnproven(table: RollupTableName, retention: SeriesRetention, samplesFromDay: number, nowMs: number): void {
+    const definition = tableDefinition(table);
+    const leftBefore = new Map(retention.retentionsMs.map((retentionMs) => [retention.markOf(retentionMs), oldestKept(definition, retentionMs, nowMs)]));
+    const isProven = new Map<string, boolean>();
+    for (const { shard, day, expired } of this.#sql.each<{ shard: string; day: number; expired: string }>('SELECT DISTINCT shard, day, expired FROM data_file WHERE removed_change IS NULL AND table_name = ?', table)) {
+      const key = `${shard} ${day}`;
+      isProven.set(key, isProven.get(key) !== false && (expired === '' || day < (leftBefore.get(expired) ?? -Infinity)));
+    }
+    const days = this.#sql.all<{ shard: string; day: number }>(`SELECT shard, day FROM rollup_day WHERE table_name = ? AND day >= ? AND ${HAS_SAMPLES}`, table, samplesFromDay);
+    for (const { shard, day } of days) {
+      if (isProven.get(`${shard} ${partitionDay(definition, day * DAY_MS)}`) !== true) this.#sql.run('DELETE FROM rollup_day WHERE table_name = ? AND shard = ? AND day = ?', table, shard, day);
+    }
   }
 }

@@ -234,6 +234,43 @@ describe('roll-ups', () => {
     expect(world.freshDays('rollup_5m')).toEqual([0]);
   });
 
+  describe('by a catalog that has not noted how long they were kept', () => {
+    /** As a build leaves it that knew nothing of it. */
+    function keepByUnnoted(world: RollupWorld, policy: string): void {
+      world.database.database.exec('DELETE FROM rollup_retention');
+      keepBy(world, policy);
+    }
+
+    test.each(['a longer rule', 'no rule any more'])('are made again where series have left that are kept for longer now: by %s', async (by) => {
+      const world = await withoutM0();
+      keepByUnnoted(world, by === 'a longer rule' ? POLICY_OF_M0('200d') : '{"a":{"warm":{"retention":"300d"}}}');
+      expect([world.freshDays('rollup_5m'), world.freshDays('rollup_1h')]).toEqual([[], [0]]);
+      await world.rollUpAll();
+      await expectBuckets(world, [0]);
+    });
+
+    test('stay as they are where the rules of now let the same series leave', async () => {
+      const world = await withoutM0();
+      for (const retention of ['4d', '3d']) keepByUnnoted(world, POLICY_OF_M0(retention));
+      expect([world.freshDays('rollup_5m'), world.freshDays('rollup_1h')]).toEqual([[0], [0]]);
+    });
+
+    test('are made again where all of them have left, and no file is there to say so', async () => {
+      const world = new RollupWorld(SMALL);
+      await world.commit(samplesOf(LABELS.slice(0, 4), new SeededRandom(10), 3));
+      await world.commit(samplesOf(LABELS.slice(0, 4), new SeededRandom(11), 30));
+      keepBy(world, POLICY_OF_M0('4d'));
+      await world.rollUpAll();
+      world.clock.advance(7 * DAY_MS);
+      await world.expireAll();
+      expect(world.liveFilesOf('rollup_5m')).toEqual([]);
+      keepByUnnoted(world, POLICY_OF_M0('200d'));
+      expect(world.freshDays('rollup_5m')).toEqual([]);
+      await world.rollUpAll();
+      await expectBuckets(world, [0]);
+    });
+  });
+
   test('that were being made without series which have left, when these come to be kept for longer, are begun anew', async () => {
     const world = await withoutM0();
     await world.commit(samplesOf(LABELS, new SeededRandom(11), 7));
