@@ -1,4 +1,5 @@
 import type { LIMITS } from '../storage/runtime/limits.ts';
+import { DAY_MS } from '../storage/runtime/units.ts';
 
 type TimeLimits = Pick<typeof LIMITS, 'hotWindowMs' | 'timestampAheadMsMax'>;
 
@@ -37,7 +38,7 @@ export class TimeBounds {
   }
 }
 
-const YEARS_MS = 20 * 365 * 86_400_000;
+const YEARS_MS = 20 * 365 * DAY_MS;
 
 /** What a timestamp out of bounds (Unix ms) probably is, to be put behind the message: a time in another unit, if it is a likely one in that. */
 function unitHint(timestampMs: number, nowMs: number): string {

@@ -1,5 +1,6 @@
 import { must } from '../storage/runtime/assert.ts';
 import { badData } from '../storage/runtime/errors.ts';
+import { MINUTE_MS } from '../storage/runtime/units.ts';
 import { Annotations } from './annotations.ts';
 import { Budget, DEFAULT_QUERY_LIMITS } from './budget.ts';
 import type { QueryLimits } from './budget.ts';
@@ -76,7 +77,7 @@ export interface RangeQueryOptions extends QueryOptions {
 }
 
 const DEFAULT_LOOKBACK_MS = 300_000;
-const DEFAULT_SUBQUERY_STEP_MS = 60_000;
+const DEFAULT_SUBQUERY_STEP_MS = MINUTE_MS;
 
 /** A query about to run: its expression, its steps, and what its operators share. */
 interface Run {

@@ -4,11 +4,12 @@ import { withFreshFiles } from '../storage/archive/missing-object.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { systemClock, type Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { MINUTE_MS } from '../storage/runtime/units.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { ReadReport } from './read-report.ts';
 
 /** How far clocks of Workers and shards may differ. */
-const CLOCKS_DIFFER_MS = 15 * 60_000;
+const CLOCKS_DIFFER_MS = 15 * MINUTE_MS;
 
 /** Nothing from this time on (Unix ms) can be in the archive: it is younger than the grace. */
 export function archivableBeforeMs(clock: Clock): number {

@@ -7,6 +7,7 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
 import { readShortText } from '../ingest/short-body.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../storage/runtime/units.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
 const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
@@ -100,7 +101,7 @@ function isDayOfCalendar(day: string): boolean {
 const DURATION_MS_MAX = 2 ** 63 / 1e6;
 
 const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
-const DURATION_UNITS_MS = [365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000, 1];
+const DURATION_UNITS_MS = [365 * DAY_MS, 7 * DAY_MS, DAY_MS, HOUR_MS, MINUTE_MS, 1000, 1];
 
 /** Milliseconds of a parameter in float seconds or Prometheus' duration text; `undefined` when it is absent. */
 export function durationParameter(parameters: URLSearchParams, name: string): number | undefined {

@@ -2,6 +2,7 @@ import type { SummaryPart, WindowHint } from '../promql/series-source.ts';
 import { dayOf } from '../storage/catalog/data-file.ts';
 import { ROLLUP_TABLES, type RollupTable } from '../storage/catalog/rollup-tables.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
+import { DAY_MS } from '../storage/runtime/units.ts';
 import type { RollupAggregate } from '../storage/warm/rollup-aggregates.ts';
 import { covers } from '../storage/warm/tiering-policy.ts';
 import type { RollupDays } from '../storage/warm/warm-archive.ts';
@@ -46,8 +47,6 @@ export interface CutRequest {
   readonly startMs: number;
   readonly endMs: number;
 }
-
-const DAY_MS = 86_400_000;
 
 /** Gives each day of a range to the coarsest of the candidates that has it, with all that is asked for, and the rest to samples. Pure. */
 export function cutRange(shard: string, candidates: readonly RollupCandidate[], known: readonly RollupDays[], { selector, parts, startMs, endMs }: CutRequest): ShardCut {

@@ -5,6 +5,7 @@ import type { MetadataEntry } from '../storage/model/metadata.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { HOUR_MS } from '../storage/runtime/units.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { labelNames, labelValues, type LabelsQuery } from './label-fan-out.ts';
@@ -15,7 +16,6 @@ import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm, type SearchTerms } fro
 import { shownNotes } from './respond.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
-const HOUR_MS = 3_600_000;
 const DEFAULT_RESULTS = 100;
 
 export interface SearchServices extends TenantServices {

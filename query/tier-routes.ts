@@ -3,6 +3,7 @@ import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus, UpkeepS
 import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
+import { dayText } from '../storage/runtime/units.ts';
 import type { FlushStatus, FlushTask, SegmentSummary, ShardStats } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
@@ -124,11 +125,6 @@ function tableJson({ table, days, unpublishedFiles, snapshot }: ArchiveTableStat
 
 function dayJson({ day, fileCount, rowCount, bytes }: ArchiveDayStatus) {
   return { day: dayText(day), files: fileCount, samples: rowCount, bytes };
-}
-
-/** Of days since 1970. */
-function dayText(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function timeText(timeMs: number | undefined): string | null {

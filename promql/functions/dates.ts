@@ -1,3 +1,5 @@
+import { DAY_MS } from '../../storage/runtime/units.ts';
+
 /** Parts of a date from Unix seconds, in UTC. Fractions of a second are cut. */
 export type DateFunction = (seconds: number) => number;
 
@@ -13,8 +15,6 @@ export const minute: DateFunction = (seconds) => dateOf(seconds).getUTCMinutes()
 /** 1 is January. */
 export const month: DateFunction = (seconds) => dateOf(seconds).getUTCMonth() + 1;
 export const year: DateFunction = (seconds) => dateOf(seconds).getUTCFullYear();
-
-const DAY_MS = 86_400_000;
 
 /** 1 is the first of January. */
 export const dayOfYear: DateFunction = (seconds) => {

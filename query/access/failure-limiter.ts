@@ -1,8 +1,9 @@
 import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
+import { MINUTE_MS } from '../../storage/runtime/units.ts';
 
-const WINDOW_MS = 60_000;
+const WINDOW_MS = MINUTE_MS;
 
 interface Failures {
   count: number;

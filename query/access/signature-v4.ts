@@ -2,6 +2,7 @@ import { digestOf, isSameDigest } from '../../storage/access/digest.ts';
 import { hmacSha256 } from '../../storage/access/signing-key.ts';
 import { bytesOfHex, hexOf } from '../../storage/runtime/hex.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { MINUTE_MS } from '../../storage/runtime/units.ts';
 import { S3Error } from '../s3/s3-error.ts';
 import { wirePathOf } from '../s3/object-path.ts';
 
@@ -88,7 +89,7 @@ function readCredential(credential: string, time: string, malformed: (why: strin
 export function checkSigningTime({ timeMs, expiresMs }: SignedRequest, nowMs: number): void {
   const aheadMs = timeMs - nowMs;
   if (expiresMs === undefined && Math.abs(aheadMs) > LIMITS.signatureClockSkewMs) {
-    throw new S3Error('RequestTimeTooSkewed', 403, `the request was signed at ${new Date(timeMs).toISOString()} and it is ${new Date(nowMs).toISOString()}: more than ${LIMITS.signatureClockSkewMs / 60_000} minutes apart`);
+    throw new S3Error('RequestTimeTooSkewed', 403, `the request was signed at ${new Date(timeMs).toISOString()} and it is ${new Date(nowMs).toISOString()}: more than ${LIMITS.signatureClockSkewMs / MINUTE_MS} minutes apart`);
   }
   if (aheadMs > LIMITS.signatureClockSkewMs) throw new S3Error('AccessDenied', 403, 'the URL is signed for later');
   if (expiresMs !== undefined && nowMs > timeMs + expiresMs) throw new S3Error('AccessDenied', 403, 'the signed URL has expired');

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { migrate } from '../runtime/sql-migrations.ts';
+import { DAY_MS, HOUR_MS } from '../runtime/units.ts';
 import type { Scope } from './access.ts';
 import { isSameDigest } from './digest.ts';
 import type { CreateKeyAnswer, CreateKeyRequest, KeyRecord, ListKeysRequest, RevokeKeyAnswer, RevokeKeyRequest, SigningKeyAnswer, SigningKeyRequest, VerifyKeyAnswer, VerifyKeyRequest } from './keyring-api.ts';
@@ -31,9 +32,9 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /** A write for each use would be billed. */
-const LAST_USED_STEP_MS = 3_600_000;
+const LAST_USED_STEP_MS = HOUR_MS;
 /** How long a key that has ended can still be seen in the list. */
-const ENDED_KEPT_MS = 30 * 86_400_000;
+const ENDED_KEPT_MS = 30 * DAY_MS;
 
 // A type, since only those fit SqlRow.
 type KeyRow = {

@@ -5,6 +5,7 @@ import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { RetentionOf } from './series-retention.ts';
 
 export interface ArchiveRetentionOptions {
@@ -16,8 +17,6 @@ export interface ArchiveRetentionOptions {
   /** Those of a tenant, unless given. */
   readonly definitions?: readonly TableDefinition[];
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Lets partitions leave the archive when their end is longer ago than the retention, the longest where series have several, whole: one transaction of the catalog for some of their

@@ -10,6 +10,7 @@ import { LruCache } from '../runtime/lru-cache.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { MergeCodec, MergeReader } from './merge-codec.ts';
 import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
 import { mergeSeries } from './merge-series.ts';
@@ -22,7 +23,6 @@ import { seriesIdBytes } from './series-id-bytes.ts';
 
 /** Failures in a row after which a merge is given up where the object store answers, so that one damaged file does not keep all others from being merged. */
 const TRIES_MAX = 8;
-const DAY_MS = 86_400_000;
 
 export interface FileMergerOptions extends RewritingPorts {
   /** Tables without a codec are not merged. */

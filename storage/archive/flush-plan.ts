@@ -1,5 +1,6 @@
 import { dayOf } from '../catalog/data-file.ts';
 import type { Labels } from '../model/labels.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { LateHead } from '../shard/late-queue.ts';
 
 /** What a shard has for the archive. Times are Unix milliseconds. */
@@ -20,8 +21,6 @@ export interface FlushLimits {
   readonly archiveLateBatchesMax: number;
   readonly archiveLateDaysMax: number;
 }
-
-const DAY_MS = 86_400_000;
 
 /** `window`: all samples from start to end go into files, if there are any, and all before the end are archived then. */
 export type FlushWork =

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
-import type { DataFile } from '../catalog/data-file.ts';
+import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -12,6 +12,7 @@ import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import { RetryPause } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { dayText } from '../runtime/units.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import { lowerBound, type Part } from '../shard/piece.ts';
 import type { WindowSeries } from '../shard/read-window.ts';
@@ -300,7 +301,7 @@ export class Flusher {
 
   async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {
     const { store, prefix, shard } = this.#options;
-    const day = new Date(file.minTimeMs).toISOString().slice(0, 10);
+    const day = dayText(dayOf(file.minTimeMs));
     const name = `${prefix}/${table}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
     // Another body under the first key is of a build that encodes otherwise, or has what has left the shard meanwhile, by a deletion or as
     // exemplars do: it is left alone, and what the second key says of the bytes keeps a flush from running out of keys.

@@ -9,6 +9,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
 import { entriesInBatches } from './series-batches.ts';
@@ -28,8 +29,6 @@ interface Span extends ExpiredSpan {
   readonly retention: SeriesRetention;
   readonly retentionMs: number;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Writes files anew without the series that have left a partition before it leaves itself, because a rule keeps them for a shorter time: once

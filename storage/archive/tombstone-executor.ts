@@ -9,6 +9,7 @@ import { waitEndMs } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
+import { MINUTE_MS } from '../runtime/units.ts';
 import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
@@ -35,7 +36,7 @@ export interface TombstoneExecutorOptions extends RewritingPorts {
 }
 
 /** How often it is looked whether a tombstone that no file has anything of may be forgotten. */
-const FINISH_CHECK_MS = 5 * 60_000;
+const FINISH_CHECK_MS = 5 * MINUTE_MS;
 
 /**
  * Carries deletions out in the archive's files, a few files a step: one that has samples of them is written anew without, and takes the

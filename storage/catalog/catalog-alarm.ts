@@ -1,9 +1,10 @@
 import type { Alarm } from '../runtime/alarm.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { MINUTE_MS } from '../runtime/units.ts';
 import { NotedFailure } from './step-failures.ts';
 
 /** When a ring has failed or was cut off, and nobody commits: the platform itself gives up after a few tries. */
-const RETRY_AFTER_MS = 60_000;
+const RETRY_AFTER_MS = MINUTE_MS;
 
 /** Work of bounded steps: see UpkeepTask (archive/archive-upkeep.ts). */
 interface Background {

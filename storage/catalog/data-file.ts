@@ -1,4 +1,5 @@
 import { bytesOfHex, hexOf } from '../runtime/hex.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** Least and greatest value, in Iceberg's single-value form: text as UTF-8, numbers little-endian. */
@@ -34,8 +35,6 @@ export interface DataFile {
   readonly lastMetric: string;
   readonly columns: readonly ColumnStatistics[];
 }
-
-const DAY_MS = 86_400_000;
 
 /** Days since 1970, UTC. */
 export function dayOf(timestampMs: number): number {

@@ -1,3 +1,4 @@
+import { HOUR_MS, MINUTE_MS } from '../runtime/units.ts';
 import type { ArchiveTableName, IcebergField, TableDefinition } from './table-definition.ts';
 import { SAMPLES_TABLE } from './samples-table.ts';
 
@@ -13,9 +14,9 @@ export interface RollupTable {
 
 /** The coarsest last. */
 export const ROLLUP_TABLES: readonly RollupTable[] = [
-  { name: 'rollup_1m', resolution: '1m', resolutionMs: 60_000 },
+  { name: 'rollup_1m', resolution: '1m', resolutionMs: MINUTE_MS },
   { name: 'rollup_5m', resolution: '5m', resolutionMs: 300_000 },
-  { name: 'rollup_1h', resolution: '1h', resolutionMs: 3_600_000 },
+  { name: 'rollup_1h', resolution: '1h', resolutionMs: HOUR_MS },
 ];
 
 const optionalDouble = (id: number, name: string, doc: string): IcebergField => ({ id, name, required: false, type: 'double', doc });

@@ -1,4 +1,5 @@
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 
 /** A shard to ask. */
 export interface ShardCall {
@@ -8,8 +9,6 @@ export interface ShardCall {
   /** The last day (since 1970) that has samples of it, where it has not closed that; `undefined`: it is asked how far it is. */
   readonly unclosedDay: number | undefined;
 }
-
-const DAY_MS = 86_400_000;
 
 /** Each shard that has samples in files, with the last day of them. There are many days: the index is asked for its ends alone. */
 const LAST_DAYS = `

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../runtime/units.ts';
 import { dayOf } from './data-file.ts';
 
 /** Tables of a tenant's archive, by name, whose keys begin with `tenant/archive/NAME`; `points` is that of a TimeSeriesStore. */
@@ -35,8 +36,6 @@ export interface TableDefinition {
   readonly partitionSpec: { readonly 'spec-id': number; readonly fields: readonly [IcebergPartitionField] };
   readonly sortOrder: { readonly 'order-id': number; readonly fields: readonly object[] };
 }
-
-const DAY_MS = 86_400_000;
 
 /** The first day (since 1970, UTC) of the partition that a time belongs to: what names a partition inside of Varve. */
 export function partitionDay({ partitionSpec }: TableDefinition, timestampMs: number): number {

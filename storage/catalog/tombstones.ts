@@ -1,5 +1,6 @@
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
 import type { DataFile } from './data-file.ts';
 import { decodeDataFile } from './data-file.ts';
@@ -180,6 +181,5 @@ export class Tombstones {
   }
 }
 
-const DAY_MS = 86_400_000;
 /** Whole milliseconds that a database holds exactly. */
 const TIME_MS_MAX = 2 ** 53 - 1;

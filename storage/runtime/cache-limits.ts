@@ -1,6 +1,4 @@
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const MINUTE_MS = 60_000;
+import { KIB, MIB, MINUTE_MS } from './units.ts';
 
 /** The bounds of what a Worker knows of series between requests: a part of LIMITS (limits.ts). What else it keeps is in ingest/MEMORY.md. */
 export const CACHE_LIMITS = {

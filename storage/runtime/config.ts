@@ -4,12 +4,12 @@ import { readExternalCatalog, type ExternalCatalogConfig, type ExternalCatalogVa
 import { LIMITS } from './limits.ts';
 import { readOtlpOptions, type OtlpOptions, type OtlpVariables } from './otlp-options.ts';
 import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './units.ts';
 
 /** More shards than this on one tenant want a larger design than a constant. */
 const SHARDS_MAX = 64;
 
-const HOUR_MS = 3_600_000;
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000, y: 365 * 86_400_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS, y: 365 * DAY_MS };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
 export interface Variables extends AccessVariables, OtlpVariables, ExternalCatalogVariables {

@@ -1,5 +1,4 @@
-const KIB = 1024;
-const MIB = 1024 * KIB;
+import { KIB, MIB } from './units.ts';
 
 /** The bounds of a shard's group commit: a part of LIMITS (limits.ts). */
 export const GROUP_COMMIT_LIMITS = {

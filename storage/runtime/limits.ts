@@ -3,12 +3,8 @@ import { CACHE_LIMITS } from './cache-limits.ts';
 import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
 import { QUERY_LIMITS } from './query-limits.ts';
 import { TIME_SERIES_STORE_LIMITS } from './time-series-store-limits.ts';
+import { HOUR_MS, KIB, MIB, MINUTE_MS } from './units.ts';
 import { UPKEEP_LIMITS } from './upkeep-limits.ts';
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 /**
  * Every bound of the system: its name, its default, and why. An isolate has 128 MB in all and may host the Worker and several shards, so

@@ -1,6 +1,4 @@
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const MINUTE_MS = 60_000;
+import { KIB, MIB, MINUTE_MS } from './units.ts';
 
 /** The bounds of queries and of what they are asked with: a part of LIMITS (limits.ts). */
 export const QUERY_LIMITS = {

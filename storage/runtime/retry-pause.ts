@@ -1,9 +1,10 @@
 import { waitEndMs, type Clock } from './clock.ts';
 import { LIMITS } from './limits.ts';
 import type { PortFailure } from './port-failure.ts';
+import { MINUTE_MS } from './units.ts';
 
 const RETRY_FIRST_MS = 5_000;
-export const RETRY_MAX_MS = 10 * 60_000;
+export const RETRY_MAX_MS = 10 * MINUTE_MS;
 
 /** Tries in a row that failed, with the last one's reason; then nothing is done before `retryAtMs` (Unix). */
 export interface PauseFailure {

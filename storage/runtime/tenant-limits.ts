@@ -1,5 +1,6 @@
 import { jsonVariable } from './json-variable.ts';
 import { LIMITS } from './limits.ts';
+import { DAY_MS } from './units.ts';
 
 const { invalid, parse, objectOf } = jsonVariable('VARVE_TENANT_LIMITS');
 
@@ -54,7 +55,7 @@ export const TENANT_LIMITS = {
   },
   timestampAheadMsMax: {
     default: LIMITS.timestampAheadMsMax,
-    max: 24 * 3_600_000,
+    max: DAY_MS,
     reason: 'Prometheus refuses samples further ahead than 10 minutes: a clock is wrong, or seconds were meant',
   },
   samplesPerSecondMax: {

@@ -1,7 +1,4 @@
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, KIB, MIB, MINUTE_MS } from './units.ts';
 
 /** The bounds of a TimeSeriesStore in somebody's Durable Object: the part of LIMITS (limits.ts) that is its own. */
 export const TIME_SERIES_STORE_LIMITS = {

@@ -1,6 +1,4 @@
-const KIB = 1024;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+import { HOUR_MS, KIB, MINUTE_MS } from './units.ts';
 
 /** The bounds of what a catalog's alarm does to the archive: a part of LIMITS (limits.ts). */
 export const UPKEEP_LIMITS = {

@@ -1,7 +1,6 @@
 import { assert } from '../runtime/assert.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { LateSeries } from './late-batch.ts';
-
-export const DAY_MS = 86_400_000;
 
 /**
  * Samples in groups that are of at most `daysMax` days each, the oldest days first; what is of few days stays one group as it is. A late batch

@@ -1,8 +1,8 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { decodeLateBatch } from './late-batch.ts';
-import { DAY_MS } from './late-days.ts';
 
 type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax' | 'archiveLateDaysMax'>;
 

@@ -1,9 +1,10 @@
 import type { Alarm } from '../runtime/alarm.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { MINUTE_MS } from '../runtime/units.ts';
 import type { HotStore } from './hot-store.ts';
 
 /** After a failed step, when nobody writes: the platform itself gives up after a few tries. */
-const RETRY_AFTER_MS = 60_000;
+const RETRY_AFTER_MS = MINUTE_MS;
 
 /** Work of bounded steps that waits for others on the way. */
 export interface Background {

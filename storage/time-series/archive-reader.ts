@@ -9,12 +9,12 @@ import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { payloadOf } from '../shard/payloads.ts';
 import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { SeriesPage } from '../shard/read-series.ts';
 import { compareSeries } from '../shard/read-window.ts';
 
-const DAY_MS = 86_400_000;
 /** Requests to the object store at a time: an invocation may have six. */
 const REQUESTS_AT_ONCE = 6;
 

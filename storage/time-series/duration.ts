@@ -1,4 +1,5 @@
 import { badData } from '../runtime/errors.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../runtime/units.ts';
 import { shown } from './shown.ts';
 
 /** Milliseconds, or text such as `500ms`, `15s`, `1m`, `1h30m`, `7d`, `2w`, `1y` (a day is 24 hours, a year 365 days). */
@@ -7,11 +8,11 @@ export type Duration = number | string;
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-  y: 365 * 86_400_000,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
+  y: 365 * DAY_MS,
 };
 const TERM = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y)/y;
 /** More than this is no duration that a timestamp could be reached with. */

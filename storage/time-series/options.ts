@@ -3,6 +3,7 @@ import { badData } from '../runtime/errors.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../runtime/units.ts';
 import { parseAggregates, type Aggregate } from './aggregate.ts';
 import { DURATION_MS_MAX, durationMs, durationText, type Duration } from './duration.ts';
 import { namedOptions } from './named-options.ts';
@@ -113,14 +114,12 @@ const TIER_NAMES = { hot: true, warm: true, cold: true } as const;
 const COMPRESSION = 'delta+zstd';
 const ARCHIVE_URI = 's3://archive';
 /** Hot retention of a store with an archive, unless given. */
-const ARCHIVED_HOT_MS = 3_600_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const ARCHIVED_HOT_MS = HOUR_MS;
 /** From so many windows of a day in the hot tier on, a window is a day: one file a day is worth the values that stay a little longer. */
 const DAYS_FOR_DAILY_WINDOWS = 4;
 const PREFIX_BYTES_MAX = 512;
 const NAME_CHARACTERS_MAX = 40;
-const ROLLUP_BUCKET_MS = 60_000;
+const ROLLUP_BUCKET_MS = MINUTE_MS;
 /** What is kept so long was promised for ever: all times that there are lie within it. */
 const FOR_EVER_MS = DURATION_MS_MAX;
 const ROLLUP_AGGREGATES = ['min', 'max', 'avg', 'count', 'sum'] as const;

@@ -1,4 +1,5 @@
 import type { QuantileSketch } from '../model/quantile-sketch.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
 import { assert } from '../runtime/assert.ts';
 import { isPercentile, NUMBERS, type Aggregate, type BucketFold, type RolledUp } from './aggregate.ts';
@@ -9,7 +10,7 @@ import type { RolledUpCursor } from './rolled-up-cursor.ts';
 import { SKETCH_ENTRIES, SKETCH_SIZE, sketchEntries } from './sketch-samples.ts';
 
 /** The hours of a key are told apart: each is a partition of its change events. This many samples are a batch in any case. */
-export const PARTITION_MS = 3_600_000;
+export const PARTITION_MS = HOUR_MS;
 const BATCH_SAMPLES_MAX = 16 * 1024;
 
 export interface RollupBatch {

@@ -13,6 +13,7 @@ import { badData } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import { localHashKey, type LocalSeries } from '../shard/local-batch.ts';
 import { ArchiveOwner } from './archive-owner.ts';
@@ -28,7 +29,6 @@ import { SnapshotPlaces } from './snapshot-places.ts';
 
 /** The store is the only shard of its archive. */
 const SHARD = '0/0';
-const DAY_MS = 86_400_000;
 
 interface StoreArchiveOptions {
   readonly settings: ArchiveSettings;

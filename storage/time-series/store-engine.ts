@@ -7,6 +7,7 @@ import { LruCache } from '../runtime/lru-cache.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { MINUTE_MS } from '../runtime/units.ts';
 import { HotStore } from '../shard/hot-store.ts';
 import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
@@ -33,7 +34,7 @@ const STORE_LIMITS = {
 } as unknown as typeof LIMITS;
 
 /** When the Iceberg table could not be written, or the archive's prefix not claimed. */
-const ARCHIVE_RETRY_MS = 60_000;
+const ARCHIVE_RETRY_MS = MINUTE_MS;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
 const OWN_TIMES_MAX = 10_000;
 

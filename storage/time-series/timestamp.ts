@@ -1,5 +1,6 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { badData } from '../runtime/errors.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { namedOptions } from './named-options.ts';
 import { shown } from './shown.ts';
 
@@ -17,7 +18,6 @@ export interface TimeRange {
 
 const ISO_DATE = /^[+-]?\d{4,6}-\d\d-\d\d$/;
 const ISO_TIME = /^([+-]?\d{4,6}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)([Zz]|[+-]\d\d:?\d\d)?$/;
-const DAY_MS = 86_400_000;
 const RANGE_NAMES = { start: true, end: true } as const;
 
 /** Whole Unix milliseconds. `what` names the timestamp in errors. A date alone is the start of its day. */

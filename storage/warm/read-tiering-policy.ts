@@ -4,6 +4,7 @@ import { compileMatcher } from '../model/compile-matcher.ts';
 import type { Matcher, MatchType } from '../model/matcher.ts';
 import { jsonVariable } from '../runtime/json-variable.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { DAY_MS, HOUR_MS } from '../runtime/units.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate } from './rollup-aggregates.ts';
 import { DEFAULT_WARM_POLICY, DEFAULT_WARM_RETENTION_MS, type KeptRule, type Resolution, type TieringPolicy, type WarmRule } from './tiering-policy.ts';
 
@@ -14,8 +15,6 @@ export type PolicyOfTenant = (tenant: string) => TieringPolicy;
 /** What a rule says, whatever it leaves out filled in. */
 type TierRule = WarmRule & KeptRule;
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const UNIT_MS: Readonly<Record<string, number>> = { h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS, y: 365 * DAY_MS };
 const RESOLUTIONS = ROLLUP_TABLES.map(({ resolution }) => resolution);
 /** Less is not worth a roll-up, and is in the hot tier anyway. */

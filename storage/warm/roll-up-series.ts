@@ -1,5 +1,6 @@
 import type { SeriesPlace } from '../archive/merge-series.ts';
 import { dayOf } from '../catalog/data-file.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import { BucketColumns } from './bucket-columns.ts';
@@ -7,8 +8,6 @@ import type { BucketFold } from './bucket-fold.ts';
 
 /** What a file has of a series: samples to make buckets of, or buckets that are made. */
 export type RollupRows = { readonly samples: RunSource; readonly buckets?: undefined } | { readonly samples?: undefined; readonly buckets: BucketColumns };
-
-const DAY_MS = 86_400_000;
 
 /** Whether a place may have samples of the buckets of some days, which end with the first moment of the day behind. */
 export function touchesDays({ entry }: Pick<SeriesPlace<unknown>, 'entry'>, days: readonly number[]): boolean {

@@ -15,6 +15,7 @@ import { waitEndMs } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { RollupEncoder } from './rollup-encoder.ts';
 import { RollupLedger } from './rollup-ledger.ts';
 import { planRollup, rollupDueMs, type RollupLimits, type RollupPlan, type RollupWork, type WantedTable } from './rollup-plan.ts';
@@ -22,7 +23,6 @@ import { hasResolution, type WarmPolicy } from './tiering-policy.ts';
 
 /** Failures in a row after which a plan is given up and made anew: its files may have been replaced and removed meanwhile. */
 const TRIES_MAX = 8;
-const DAY_MS = 86_400_000;
 
 export interface RollupBuilderOptions extends RewritingPorts {
   readonly policy: WarmPolicy;

@@ -1,5 +1,6 @@
 import type { RollupTable } from '../catalog/rollup-tables.ts';
 import { waitEndMs } from '../runtime/clock.ts';
+import { DAY_MS } from '../runtime/units.ts';
 
 /** The newest of a shard's files that have something of a day's buckets. */
 export interface DaySource {
@@ -63,8 +64,6 @@ export interface RollupPlan extends RollupWork {
   /** What is rolled up, as `WarmRule[]`. */
   readonly rules: string;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * The oldest days that lack roll-ups, or have some of before late samples came. A day is due when all of it is in files, and the first

@@ -5,6 +5,7 @@ import { tableDefinition } from '../catalog/table-definitions.ts';
 import { compileMatcher } from '../model/compile-matcher.ts';
 import { labelValue, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate, type RollupAggregates } from './rollup-aggregates.ts';
 
 export type Resolution = RollupTable['resolution'];
@@ -49,8 +50,6 @@ export interface KeptDays {
   /** Before it there are no samples: what roll-ups have is all there is. */
   readonly samplesFromDay: number;
 }
-
-const DAY_MS = 86_400_000;
 
 export const DEFAULT_WARM_RETENTION_MS: Readonly<Record<Resolution, number>> = { '1m': 7 * DAY_MS, '5m': 7 * DAY_MS, '1h': 365 * DAY_MS };
 

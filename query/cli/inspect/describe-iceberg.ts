@@ -1,11 +1,11 @@
 import type { Snapshot, TableMetadata } from '../../../storage/catalog/table-metadata.ts';
+import { dayText } from '../../../storage/runtime/units.ts';
 import type { InspectOptions } from './options.ts';
 import { readAvro, type AvroFile, type AvroRead, type AvroRecord } from './read-avro.ts';
 import { count, counted, hex, table, timeText } from './text.ts';
 
 /* The objects of an Iceberg table: its metadata, manifest lists and manifests. */
 
-const DAY_MS = 86_400_000;
 const MICROS_PER_MS = 1000;
 const STATUS = ['existing', 'added', 'deleted'];
 const CONTENT = ['data', 'deletes'];
@@ -87,7 +87,7 @@ function* describeManifestList({ metadata, records }: AvroFile, bytes: number): 
       String(record['sequence_number']),
       String(record['added_snapshot_id']),
       ...['added', 'existing', 'deleted'].flatMap((kind) => [count(record[`${kind}_files_count`] as number), count(record[`${kind}_rows_count`] as number)]),
-      partition === undefined ? '' : `${dayText(partition['lower_bound'])} … ${dayText(partition['upper_bound'])}`,
+      partition === undefined ? '' : `${dayBoundText(partition['lower_bound'])} … ${dayBoundText(partition['upper_bound'])}`,
       count(record['manifest_length'] as number),
       record['manifest_path'] as string,
     ];
@@ -100,7 +100,7 @@ function* describeManifest({ metadata, records }: AvroFile, bytes: number, { ser
   const fields = new Map(fieldsOf(JSON.parse(metadata.get('schema') ?? '{"fields":[]}') as { readonly fields: readonly Field[] }));
   for (const record of records.slice(0, filesMax)) {
     const file = record['data_file'] as AvroRecord;
-    const partition = Object.entries(file['partition'] as AvroRecord).map(([name, value]) => `${name} ${typeof value === 'number' && name.endsWith('_day') ? new Date(value * DAY_MS).toISOString().slice(0, 10) : String(value)}`);
+    const partition = Object.entries(file['partition'] as AvroRecord).map(([name, value]) => `${name} ${typeof value === 'number' && name.endsWith('_day') ? dayText(value) : String(value)}`);
     yield '';
     yield `${STATUS[record['status'] as number] ?? '?'} by snapshot ${String(record['snapshot_id'])}: ${file['file_path'] as string}`;
     yield `  ${file['file_format'] as string}, ${partition.join(', ')}, ${counted(file['record_count'] as number, 'row')}, ${counted(file['file_size_in_bytes'] as number, 'byte')}`;
@@ -139,7 +139,7 @@ function boundText(value: AvroRead | undefined, field: Field | undefined): strin
   return field?.type === 'double' ? String(view.getFloat64(0, true)) : hex(value);
 }
 
-function dayText(value: AvroRead | undefined): string {
+function dayBoundText(value: AvroRead | undefined): string {
   if (!(value instanceof Uint8Array) || value.length !== 4) return '';
-  return new Date(new DataView(value.buffer, value.byteOffset, 4).getInt32(0, true) * DAY_MS).toISOString().slice(0, 10);
+  return dayText(new DataView(value.buffer, value.byteOffset, 4).getInt32(0, true));
 }
