@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { ZstdFrames } from '../proto/zstd-frames.ts';
-import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { StartTimer } from '../storage/runtime/timer.ts';
 import { readInTime } from './read-body.ts';
@@ -58,7 +58,7 @@ async function* decompressed(received: AsyncIterable<Uint8Array>, encoding: keyo
   } catch (error) {
     // What went wrong while receiving is not the compression's fault.
     if (seen.failure !== undefined) throw seen.failure;
-    throw badData(`the body is not valid ${encoding}: ${error instanceof Error ? error.message : String(error)}`);
+    throw badData(`the body is not valid ${encoding}: ${messageOf(error)}`);
   }
   // zlib's own format ends where it says, whatever comes behind it; the others look there themselves, or are cut there.
   if (encoding === 'deflate' && !(seen.isWhole && stream.bytesWritten === seen.length)) throw badData('the body is not valid deflate: there are bytes behind its end');

@@ -4,7 +4,7 @@ import { decodeSnappyFramed, isSnappyFramed } from '../proto/snappy-framed.ts';
 import { concatBytes } from '../proto/concat-bytes.ts';
 import { snappyPlainLength, type SnappyDecode } from '../proto/snappy.ts';
 import { ZstdFrames } from '../proto/zstd-frames.ts';
-import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
 
 const CONTENT_ENCODINGS = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'] as const;
 export type ContentEncoding = (typeof CONTENT_ENCODINGS)[number];
@@ -46,7 +46,7 @@ export function decompress(body: Uint8Array, encoding: ContentEncoding, snappy: 
   } catch (error) {
     if (error instanceof VarveError) throw error;
     if (error instanceof DecodeError) throw badData(error.message);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     // Node says it with a code, workerd with words.
     if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE' || message === 'Memory limit exceeded') throw tooLarge();
     throw badData(`the body is not ${encoding}: ${message}`);

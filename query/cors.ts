@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { compileMatcher } from '../storage/model/compile-matcher.ts';
-import { badData } from '../storage/runtime/errors.ts';
+import { badData, messageOf } from '../storage/runtime/errors.ts';
 
 /** The headers that Prometheus sends with every answer to a request of another origin (`util/httputil/cors.go`). */
 const CORS_HEADERS = {
@@ -21,7 +21,7 @@ export function withCors(originPattern: string): MiddlewareHandler {
   try {
     isAllowed = compileMatcher({ name: 'origin', type: '=~', value: originPattern });
   } catch (error) {
-    throw badData(`VARVE_CORS_ORIGIN is ${JSON.stringify(originPattern)}: ${error instanceof Error ? error.message : String(error)}`);
+    throw badData(`VARVE_CORS_ORIGIN is ${JSON.stringify(originPattern)}: ${messageOf(error)}`);
   }
   return async (context, next) => {
     await next();

@@ -6,7 +6,7 @@ import type { RawSeries, SeriesSource } from '../promql/series-source.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { RegexAllowance } from '../storage/model/regex.ts';
 import { writeStale } from '../storage/model/sample.ts';
-import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { TIME_MS_MAX } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
@@ -60,7 +60,7 @@ function checkMatcher({ name, type, value }: Matcher, regexes: RegexAllowance): 
   try {
     if (type === '=~' || type === '!~') regexes.compile(value);
   } catch (error) {
-    throw badData(`matcher ${name}${type}${JSON.stringify(value)}: ${error instanceof Error ? error.message : String(error)}`);
+    throw badData(`matcher ${name}${type}${JSON.stringify(value)}: ${messageOf(error)}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { formatDurationMs } from '../promql/parser/literal.ts';
 import { compileMatcher } from '../storage/model/compile-matcher.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Config } from '../storage/runtime/config.ts';
+import { messageOf } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { metricFamilies, type Counters } from '../storage/runtime/metrics.ts';
 import { answer } from './answer.ts';
@@ -51,7 +52,7 @@ function namePattern(pattern: string): (name: string) => boolean {
   try {
     return compileMatcher({ name: 'name', type: '=~', value: pattern });
   } catch (error) {
-    throw invalidParameter('metric_name_pattern', error instanceof Error ? error.message : String(error));
+    throw invalidParameter('metric_name_pattern', messageOf(error));
   }
 }
 

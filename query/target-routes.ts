@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { METRIC_NAME, labelValue } from '../storage/model/labels.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
-import { badData, VarveError } from '../storage/runtime/errors.ts';
+import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
@@ -76,7 +76,7 @@ function checkLabels(text: string): void {
   try {
     labels = JSON.parse(text);
   } catch (error) {
-    throw badData(`error parsing labels: ${error instanceof Error ? error.message : String(error)}`);
+    throw badData(`error parsing labels: ${messageOf(error)}`);
   }
   const isLabels = typeof labels === 'object' && labels !== null && !Array.isArray(labels) && Object.values(labels).every((value) => typeof value === 'string');
   if (!isLabels) throw badData('error parsing labels: want a JSON object whose values are strings');

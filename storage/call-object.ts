@@ -1,4 +1,4 @@
-import { VarveError } from './runtime/errors.ts';
+import { messageOf, VarveError } from './runtime/errors.ts';
 
 /** The object may have been evicted or replaced, or may have fenced itself: then a new stub finds it again. */
 const ATTEMPTS_MAX = 2;
@@ -16,7 +16,7 @@ export async function callObject<T>(body: () => Promise<T>, what: string, attemp
       if (error instanceof VarveError) throw error;
       if (isOverloaded(error)) throw new VarveError('overloaded', `${what} has too much to do; try again later`, { cause: error });
       if (attempt < attemptsMax) continue;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new VarveError('unavailable', `${what} cannot be reached; try again later (${reason})`, { cause: error });
     }
   }

@@ -1,6 +1,6 @@
 import { lastsStill, type Clock } from '../../storage/runtime/clock.ts';
 import { deadline } from '../../storage/runtime/deadline.ts';
-import { VarveError } from '../../storage/runtime/errors.ts';
+import { messageOf, VarveError } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { readAnswer } from './read-answer.ts';
@@ -48,7 +48,7 @@ export class AccessCerts {
       this.#keys = await importKeys(await readAnswer(answer, LIMITS.accessCertsBytesMax));
       this.#fetchedMs = this.#clock.nowMs();
     } catch (error) {
-      console.error(`access: ${this.#url}: ${error instanceof Error ? error.message : String(error)}`);
+      console.error(`access: ${this.#url}: ${messageOf(error)}`);
     }
     this.#fetchingSinceMs = -Infinity;
   }

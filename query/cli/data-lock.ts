@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '../../storage/runtime/errors.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Another process has the directory. */
@@ -26,7 +27,7 @@ export function lockDataDir(dataDir: string): void {
     writeFileSync(pidFile, `${process.pid}\n`);
   } catch (error) {
     if (isLocked(error)) throw new DataInUseError(`the data in ${dataDir} is in use by ${holder(pidFile)}; stop it or set DATA_DIR to another directory`);
-    throw new UsageError(`cannot keep data in ${dataDir}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`cannot keep data in ${dataDir}: ${messageOf(error)}`);
   }
 }
 

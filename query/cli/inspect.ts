@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../storage/runtime/errors.ts';
 import { describeBytes, isSqlite } from './inspect/describe-bytes.ts';
 import { describeDatabase } from './inspect/describe-database.ts';
 import { isDataFolder, localDatabases, localObjects, openReadOnly, readLocalObject } from './inspect/local-data.ts';
@@ -116,6 +117,6 @@ try {
   }
 } catch (error) {
   // What is damaged is said in a line, as a mistake of the user's is.
-  console.error(`varve: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`varve: ${messageOf(error)}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -3,6 +3,7 @@ import { snappyEncode } from '../../proto/snappy.ts';
 import { parseExposition } from '../../proto/text-exposition.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
+import { messageOf } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import type { LocalServer } from './local-key.ts';
 
@@ -31,7 +32,7 @@ export class SelfScrape {
   async run(intervalMs: number): Promise<void> {
     while (!this.#stopped) {
       await this.once().catch((error: unknown) => {
-        if (!this.#stopped) console.error(`self-scrape: ${error instanceof Error ? error.message : String(error)}`);
+        if (!this.#stopped) console.error(`self-scrape: ${messageOf(error)}`);
       });
       await this.#clock.sleep(intervalMs);
     }

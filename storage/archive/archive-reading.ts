@@ -2,7 +2,7 @@ import type { ArchivedFile } from '../catalog/archive-api.ts';
 import { compiledMatcher, type CompiledMatcher } from '../model/compile-matcher.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
-import { isMissingPart, VarveError } from '../runtime/errors.ts';
+import { isMissingPart, messageOf, VarveError } from '../runtime/errors.ts';
 import type { SelectionWork } from '../shard/selection-work.ts';
 import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 
@@ -99,7 +99,7 @@ async function reading<T>(body: () => Promise<T>): Promise<T> {
     return await body();
   } catch (error) {
     if (error instanceof VarveError) throw error;
-    throw new VarveError('unavailable', `archive: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new VarveError('unavailable', `archive: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { RecoveryState } from '../catalog/recovery-state.ts';
 import { ShardCallStore, type ShardCall } from '../catalog/shard-call-store.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
@@ -90,6 +91,6 @@ async function ask(shard: string, flushStatusOf: FlushStatusOf): ReturnType<Flus
   try {
     return await flushStatusOf(shard);
   } catch (error) {
-    throw new PortFailure(`shard ${shard}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new PortFailure(`shard ${shard}: ${messageOf(error)}`, { cause: error });
   }
 }

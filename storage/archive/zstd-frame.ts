@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { DecodeError } from '../../proto/decode-error.ts';
+import { messageOf } from '../runtime/errors.ts';
 
 /*
  * One zstd frame for each page of a Parquet file.
@@ -43,7 +44,7 @@ export function unpackFrame(frame: Uint8Array, plainLength: number, where: strin
   try {
     plain = isRawFrame(frame) ? unpackRawFrame(frame, plainLength, where) : zstdDecompressSync(frame, { maxOutputLength: 2 * plainLength + 1024 });
   } catch (error) {
-    throw error instanceof DecodeError ? error : new DecodeError(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw error instanceof DecodeError ? error : new DecodeError(`${where}: ${messageOf(error)}`, { cause: error });
   }
   if (plain.length !== plainLength) throw new DecodeError(`${where}: ${plain.length} bytes, want ${plainLength}`);
   return plain;

@@ -1,4 +1,5 @@
 import { ColumnWriter } from '../chunk/index.ts';
+import { messageOf } from '../runtime/errors.ts';
 
 /*
  * Avro as Iceberg's manifests need it: values by a schema, in object container files. Nothing generates code, which Workers forbid.
@@ -106,7 +107,7 @@ function encodeAvro(schema: AvroSchema, value: AvroValue, out: ColumnWriter): vo
         try {
           encodeAvro(field.type, (value as { readonly [field: string]: AvroValue })[field.name], out);
         } catch (error) {
-          throw new TypeError(`${field.name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+          throw new TypeError(`${field.name}: ${messageOf(error)}`, { cause: error });
         }
       }
   }

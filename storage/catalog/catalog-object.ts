@@ -3,6 +3,7 @@ import { CatalogRecovery } from '../archive/catalog-recovery.ts';
 import { CatalogMirror } from '../archive/catalog-mirror.ts';
 import { openUpkeep, type UpkeepOptions } from '../archive/open-upkeep.ts';
 import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm } from '../runtime/alarm.ts';
@@ -217,6 +218,6 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   #abort(error: unknown): void {
-    this.ctx.abort(`catalog: ${error instanceof Error ? error.message : String(error)}`);
+    this.ctx.abort(`catalog: ${messageOf(error)}`);
   }
 }

@@ -1,11 +1,12 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import { messageOf } from '../runtime/errors.ts';
 
 /** Text from a bucket as JSON: throws a DecodeError that says `where` it is. */
 export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new DecodeError(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new DecodeError(`${where}: ${messageOf(error)}`, { cause: error });
   }
 }
 

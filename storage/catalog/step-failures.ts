@@ -1,4 +1,5 @@
 import { waitEndMs, type Clock } from '../runtime/clock.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { shortened, pauseMs, RETRY_MAX_MS, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 
@@ -19,7 +20,7 @@ export class NotedFailure extends Error {
   override readonly name = 'NotedFailure';
 
   constructor(step: string, cause: unknown) {
-    super(`${step}: ${textOf(cause)}`, { cause });
+    super(`${step}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -95,7 +96,7 @@ export class StepFailures {
     const before = this.#rows.get(step);
     const nowMs = this.#clock.nowMs();
     const isSame = before !== undefined && (before.is_over === 0 || nowMs - before.failed_ms < SAME_WITHIN_MS);
-    const row: StepRow = { step, times: (before?.times ?? 0) + 1, in_row: (isSame ? before.in_row : 0) + 1, failed_ms: nowMs, message: shortened(textOf(error)), is_over: 0 };
+    const row: StepRow = { step, times: (before?.times ?? 0) + 1, in_row: (isSame ? before.in_row : 0) + 1, failed_ms: nowMs, message: shortened(messageOf(error)), is_over: 0 };
     try {
       this.#sql.run('INSERT OR REPLACE INTO step_failure (step, times, in_row, failed_ms, message, is_over) VALUES (?, ?, ?, ?, ?, 0)', step, row.times, row.in_row, nowMs, row.message);
     } catch {
@@ -104,8 +105,4 @@ export class StepFailures {
     this.#rows.set(step, row);
     return new NotedFailure(step, error);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

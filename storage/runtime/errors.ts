@@ -39,3 +39,8 @@ export function badData(message: string): VarveError {
 export function isMissingPart(error: unknown): error is VarveError {
   return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded');
 }
+
+/** What went wrong, of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,4 +1,4 @@
-import { VarveError } from './errors.ts';
+import { messageOf, VarveError } from './errors.ts';
 
 export interface JsonVariable {
   readonly invalid: (reason: string) => VarveError;
@@ -17,7 +17,7 @@ export function jsonVariable(name: string): JsonVariable {
       try {
         return JSON.parse(text);
       } catch (error) {
-        throw invalid(`it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+        throw invalid(`it is not valid JSON: ${messageOf(error)}`);
       }
     },
     objectOf: (value, what) => {

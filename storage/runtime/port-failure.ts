@@ -1,3 +1,5 @@
+import { messageOf } from './errors.ts';
+
 /** The object store or another object failed, or its outcome is unknown: to be tried again. */
 export class PortFailure extends Error {
   override readonly name = 'PortFailure';
@@ -7,6 +9,6 @@ export async function port<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw new PortFailure(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new PortFailure(messageOf(error), { cause: error });
   }
 }

@@ -5,6 +5,7 @@ import { ColumnWriter, decodeLabels, decodeTimestamps, decodeValues, encodeLabel
 import { signedVarint } from '../chunk/timestamps.ts';
 import { compress, decompress } from '../chunk/zstd.ts';
 import type { Labels } from '../model/labels.ts';
+import { messageOf } from '../runtime/errors.ts';
 
 /*
  * Samples that are too old for the hot tier, on their way to a shard and in its late queue: the same bytes, little-endian.
@@ -131,7 +132,7 @@ function plainOf(packed: Uint8Array, plainBytes: number): Uint8Array {
   try {
     return decompress(packed, plainBytes, 'late batch');
   } catch (error) {
-    throw error instanceof DecodeError ? error : new DecodeError(`late batch: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw error instanceof DecodeError ? error : new DecodeError(`late batch: ${messageOf(error)}`, { cause: error });
   }
 }
 

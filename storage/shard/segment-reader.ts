@@ -4,6 +4,7 @@ import { ByteReader } from '../../proto/varint.ts';
 import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
 import { signedVarint } from '../chunk/timestamps.ts';
 import { decompress } from '../chunk/zstd.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { lowerBound } from './piece.ts';
 import type { SampleRun } from './sample-run.ts';
 import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from './segment.ts';
@@ -19,7 +20,7 @@ export class DamagedSegmentError extends Error {
   readonly segment: number;
 
   constructor(segment: number, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
     this.name = 'DamagedSegmentError';
     this.segment = segment;
   }

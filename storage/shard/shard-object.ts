@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
@@ -220,7 +221,7 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   #abort(error: unknown): void {
-    this.ctx.abort(`shard: ${error instanceof Error ? error.message : String(error)}`);
+    this.ctx.abort(`shard: ${messageOf(error)}`);
   }
 }
 

@@ -6,7 +6,7 @@ import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import { dayOf } from '../catalog/data-file.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { VarveError } from '../runtime/errors.ts';
+import { messageOf, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import { DAY_MS } from '../runtime/units.ts';
@@ -181,7 +181,7 @@ async function reading<T>(file: ArchivedFile, body: () => Promise<T>): Promise<T
   try {
     return await body();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new VarveError('unavailable', `the archive's file ${file.key} cannot be read: ${reason}; ask again later`, { cause: error });
   }
 }

@@ -2,6 +2,7 @@ import { SeriesRetention, type RetentionRule } from '../archive/series-retention
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import { compileMatcher } from '../model/compile-matcher.ts';
 import type { Matcher, MatchType } from '../model/matcher.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { jsonVariable } from '../runtime/json-variable.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { DAY_MS, HOUR_MS } from '../runtime/units.ts';
@@ -176,7 +177,7 @@ function readMatcher(name: string, condition: unknown, where: string): Matcher {
   try {
     compileMatcher(matcher);
   } catch (error) {
-    throw invalid(`${JSON.stringify(name)} of ${where}: ${error instanceof Error ? error.message : String(error)}`);
+    throw invalid(`${JSON.stringify(name)} of ${where}: ${messageOf(error)}`);
   }
   return matcher;
 }
