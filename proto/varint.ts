@@ -26,6 +26,12 @@ export function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
 }
 
+/** The other direction, of the next varint: an integer of at most 52 bits. */
+export function signedVarint(reader: ByteReader): number {
+  const zigzag = reader.varint();
+  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+}
+
 export function varintLength(value: number): number {
   let length = 1;
   while (value >= 0x80) {

@@ -1,7 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 
 /*
  * Parquet's DELTA_BINARY_PACKED for timestamps: whole milliseconds here, microseconds in the file, as Iceberg wants them.

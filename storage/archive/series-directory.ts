@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { ColumnWriter } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 import { compress, decompressBlocks } from '../chunk/zstd.ts';
 import type { Labels } from '../model/labels.ts';
 

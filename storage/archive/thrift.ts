@@ -1,6 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from '../chunk/index.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import type { AvroValue } from './avro.ts';
 
 /** Records inside each other: Iceberg's go four deep. */
@@ -10,6 +10,8 @@ const MAGIC = 'Obj\u0001';
 const decoder = new TextDecoder();
 
 export interface AvroFile {
+  /** Name of the record type. */
+  readonly name: string;
   /** The header's entries, Avro's own among them. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly records: readonly AvroRecord[];
@@ -18,11 +20,18 @@ export interface AvroFile {
 /** Optional values that are null are `undefined`. */
 export type AvroRecord = Readonly<Record<string, AvroValue>>;
 
-/** Reads an object container file as avro.ts writes it: uncompressed, by the schema in its header. `where` names it in errors. */
+export function isAvro(bytes: Uint8Array): boolean {
+  return decoder.decode(bytes.subarray(0, MAGIC.length)) === MAGIC;
+}
+
+/**
+ * Reads an object container file by the schema in its header: those of avro.ts, and others that are not compressed and have no maps, enums or
+ * names that are used twice. `where` names it in errors.
+ */
 export function decodeAvroFile(bytes: Uint8Array, where: string): AvroFile {
   const reader = new ByteReader(bytes);
   try {
-    if (decoder.decode(reader.take(MAGIC.length)) !== MAGIC) throw new DecodeError('no Avro object container');
+    if (!isAvro(reader.take(MAGIC.length))) throw new DecodeError('no Avro object container');
     const metadata = readMetadata(reader);
     const sync = reader.take(SYNC_BYTES);
     const codec = metadata.get('avro.codec') ?? 'null';
@@ -30,13 +39,13 @@ export function decodeAvroFile(bytes: Uint8Array, where: string): AvroFile {
     const schema = JSON.parse(metadata.get('avro.schema') ?? 'null') as unknown;
     const records: AvroRecord[] = [];
     while (!reader.done) {
-      const count = signed(reader);
-      const end = signed(reader) + reader.position;
+      const count = signedVarint(reader);
+      const end = signedVarint(reader) + reader.position;
       for (let i = 0; i < count; i++) records.push(decodeAvro(schema, reader, 0) as AvroRecord);
       if (reader.position !== end) throw new DecodeError(`a block ends at byte ${reader.position}, want ${end}`);
       if (!reader.take(SYNC_BYTES).every((byte, i) => byte === sync[i])) throw new DecodeError(`no sync mark before byte ${reader.position}`);
     }
-    return { metadata, records };
+    return { name: nameOf(schema), metadata, records };
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof SyntaxError)) throw error;
     throw new DecodeError(`${where}: ${error.message}`, { cause: error });
@@ -45,21 +54,33 @@ export function decodeAvroFile(bytes: Uint8Array, where: string): AvroFile {
 
 function readMetadata(reader: ByteReader): Map<string, string> {
   const metadata = new Map<string, string>();
-  for (let count = signed(reader); count !== 0; count = signed(reader)) {
+  for (let count = signedVarint(reader); count !== 0; count = signedVarint(reader)) {
     if (count < 0) throw new DecodeError(`a block of ${count} entries in the header`);
     for (let i = 0; i < count; i++) metadata.set(decoder.decode(bytesOf(reader)), decoder.decode(bytesOf(reader)));
   }
   return metadata;
 }
 
+interface SchemaObject {
+  readonly type?: unknown;
+  readonly fields?: unknown;
+  readonly items?: unknown;
+  readonly size?: unknown;
+}
+
+function nameOf(schema: unknown): string {
+  return typeof schema === 'object' && schema !== null && 'name' in schema ? String(schema.name) : '';
+}
+
 function decodeAvro(schema: unknown, reader: ByteReader, depth: number): AvroValue {
   if (depth > DEPTH_MAX) throw new DecodeError(`more than ${DEPTH_MAX} types inside each other`);
   if (Array.isArray(schema)) {
-    const branch = signed(reader);
+    const branch = signedVarint(reader);
     if (branch < 0 || branch >= schema.length) throw new DecodeError(`branch ${branch} of ${schema.length}`);
     return decodeAvro(schema[branch], reader, depth + 1);
   }
-  const { type, fields, items } = (typeof schema === 'object' && schema !== null ? schema : { type: schema }) as { readonly type?: unknown; readonly fields?: unknown; readonly items?: unknown };
+  const { type, fields, items, size } = (typeof schema === 'object' && schema !== null ? schema : { type: schema }) as SchemaObject;
+  if (typeof type === 'object' && type !== null) return decodeAvro(type, reader, depth + 1);
   switch (type) {
     case 'null':
       return undefined;
@@ -67,17 +88,21 @@ function decodeAvro(schema: unknown, reader: ByteReader, depth: number): AvroVal
       return reader.byte() !== 0;
     case 'int':
     case 'long':
-      return signed(reader);
+      return signedVarint(reader);
+    case 'double':
+      return reader.float64();
     case 'string':
       return decoder.decode(bytesOf(reader));
     case 'bytes':
       return bytesOf(reader).slice();
+    case 'fixed':
+      return reader.take(typeof size === 'number' ? size : 0).slice();
     case 'array':
       return decodeArray(items, reader, depth);
     case 'record':
       if (Array.isArray(fields)) return decodeRecord(fields as readonly { readonly name: string; readonly type: unknown }[], reader, depth);
   }
-  throw new DecodeError(`type ${JSON.stringify(type)} is not one that manifests have`);
+  throw new DecodeError(`type ${JSON.stringify(type)} is not read here`);
 }
 
 function decodeRecord(fields: readonly { readonly name: string; readonly type: unknown }[], reader: ByteReader, depth: number): AvroValue {
@@ -88,22 +113,16 @@ function decodeRecord(fields: readonly { readonly name: string; readonly type: u
 
 function decodeArray(items: unknown, reader: ByteReader, depth: number): AvroValue {
   const values: AvroValue[] = [];
-  for (let count = signed(reader); count !== 0; count = signed(reader)) {
+  for (let count = signedVarint(reader); count !== 0; count = signedVarint(reader)) {
     // A negative count has the bytes of the block behind it, for those who skip it.
-    if (count < 0) signed(reader);
+    if (count < 0) signedVarint(reader);
     for (let i = 0; i < Math.abs(count); i++) values.push(decodeAvro(items, reader, depth + 1));
   }
   return values;
 }
 
 function bytesOf(reader: ByteReader): Uint8Array {
-  const length = signed(reader);
+  const length = signedVarint(reader);
   if (length < 0) throw new DecodeError(`a length of ${length} before byte ${reader.position}`);
   return reader.take(length);
-}
-
-/** Zigzag, below 2^52. */
-function signed(reader: ByteReader): number {
-  const value = reader.varint();
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }

@@ -1,7 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import { SIGNED_VARINT_MAX, type ColumnWriter } from './column-writer.ts';
-import { signedVarint } from './timestamps.ts';
 
 /*
  * Values that are integers over one power of ten, as most measured things are: the exponent, then the integers as signed varints, either

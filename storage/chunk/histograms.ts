@@ -1,8 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import type { CounterResetHint, FloatHistogram, Span } from '../model/histogram.ts';
 import { ColumnWriter, SIGNED_VARINT_MAX } from './column-writer.ts';
-import { signedVarint } from './timestamps.ts';
 
 /*
  * One native histogram as bytes, its payload: exact, and the same bytes for the same histogram, so that payloads can be compared instead

@@ -1,8 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { QuantileSketch } from '../model/quantile-sketch.ts';
 import { ColumnWriter } from './column-writer.ts';
-import { signedVarint } from './timestamps.ts';
 
 /*
  * A quantile sketch as bytes, to stand in a column:

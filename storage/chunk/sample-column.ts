@@ -1,8 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { ColumnWriter } from './column-writer.ts';
-import { signedVarint } from './timestamps.ts';
 import { decodeValues, encodeValues, valueCodecName } from './values.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from './column-writer.ts';
 
 /**
@@ -39,10 +39,4 @@ export function decodeTimestamps(reader: ByteReader, count: number): Float64Arra
     for (const end = i + run; i < end; i++) timestampsMs[i] = timestampsMs[i - 1]! + delta;
   }
   return timestampsMs;
-}
-
-/** Zigzag: 0, -1, 1, -2, … as 0, 1, 2, 3, … */
-export function signedVarint(reader: ByteReader): number {
-  const zigzag = reader.varint();
-  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
 }

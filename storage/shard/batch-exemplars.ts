@@ -1,7 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { signedVarint, type ByteReader } from '../../proto/varint.ts';
 import { ColumnWriter, decodeLabels, encodeLabels, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 import type { Labels } from '../model/labels.ts';
 
 /** An exemplar of one of a batch's series: a single observation with labels of its own, mostly a trace id. */

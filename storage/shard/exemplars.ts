@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { ColumnWriter, decodeLabels, encodeLabels } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';

@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { ColumnWriter, decodeLabels, decodeTimestamps, decodeValues, encodeLabels, encodeTimestamps, encodeValues, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 import { compress, decompress } from '../chunk/zstd.ts';
 import type { Labels } from '../model/labels.ts';
 import { messageOf } from '../runtime/errors.ts';

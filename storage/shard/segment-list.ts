@@ -1,5 +1,5 @@
+import { signedVarint } from '../../proto/varint.ts';
 import { readChecked, writeChecked } from '../chunk/checked-bytes.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 
 /*
  * Ids of segment rows in the order of precedence, as shard_state and snapshots hold them:

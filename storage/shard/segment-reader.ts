@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
-import { signedVarint } from '../chunk/timestamps.ts';
 import { decompress } from '../chunk/zstd.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { lowerBound } from './piece.ts';

@@ -1,9 +1,9 @@
 import { PARQUET_MAGIC } from '../../../storage/archive/parquet-footer.ts';
+import { isAvro } from '../../../storage/catalog/avro-reader.ts';
 import { describeAvro, describeMetadata, isTableMetadata } from './describe-iceberg.ts';
 import { describeParquet } from './describe-parquet.ts';
 import { describeSegment, isSegment } from './describe-segment.ts';
 import type { InspectOptions } from './options.ts';
-import { isAvro } from './read-avro.ts';
 import { counted } from './text.ts';
 
 /** Describes a file by what it is, which its first bytes tell. */

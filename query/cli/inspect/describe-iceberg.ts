@@ -1,7 +1,8 @@
+import { decodeAvroFile, type AvroFile, type AvroRecord } from '../../../storage/catalog/avro-reader.ts';
+import type { AvroValue } from '../../../storage/catalog/avro.ts';
 import type { Snapshot, TableMetadata } from '../../../storage/catalog/table-metadata.ts';
 import { dayText } from '../../../storage/runtime/units.ts';
 import type { InspectOptions } from './options.ts';
-import { readAvro, type AvroFile, type AvroRead, type AvroRecord } from './read-avro.ts';
 import { count, counted, hex, table, timeText } from './text.ts';
 
 /* The objects of an Iceberg table: its metadata, manifest lists and manifests. */
@@ -64,7 +65,7 @@ function* specLines(what: string, specs: readonly unknown[], idName: string, cur
 }
 
 export function* describeAvro(bytes: Uint8Array, name: string, options: InspectOptions): Generator<string> {
-  const file = readAvro(bytes, name);
+  const file = decodeAvroFile(bytes, name);
   switch (file.name) {
     case 'manifest_file':
       yield* describeManifestList(file, bytes.length);
@@ -74,7 +75,7 @@ export function* describeAvro(bytes: Uint8Array, name: string, options: InspectO
       return;
     default:
       yield `Avro file of ${counted(bytes.length, 'byte')}: ${counted(file.records.length, 'record')} of ${file.name}`;
-      for (const record of file.records.slice(0, options.series)) yield `  ${JSON.stringify(record)}`;
+      for (const record of file.records.slice(0, options.series)) yield `  ${JSON.stringify(record, (_, value: unknown) => value ?? null)}`;
   }
 }
 
@@ -100,7 +101,7 @@ function* describeManifest({ metadata, records }: AvroFile, bytes: number, { ser
   const fields = new Map(fieldsOf(JSON.parse(metadata.get('schema') ?? '{"fields":[]}') as { readonly fields: readonly Field[] }));
   for (const record of records.slice(0, filesMax)) {
     const file = record['data_file'] as AvroRecord;
-    const partition = Object.entries(file['partition'] as AvroRecord).map(([name, value]) => `${name} ${typeof value === 'number' && name.endsWith('_day') ? dayText(value) : String(value)}`);
+    const partition = Object.entries(file['partition'] as AvroRecord).map(([name, value]) => `${name} ${typeof value === 'number' && name.endsWith('_day') ? dayText(value) : String(value ?? null)}`);
     yield '';
     yield `${STATUS[record['status'] as number] ?? '?'} by snapshot ${String(record['snapshot_id'])}: ${file['file_path'] as string}`;
     yield `  ${file['file_format'] as string}, ${partition.join(', ')}, ${counted(file['record_count'] as number, 'row')}, ${counted(file['file_size_in_bytes'] as number, 'byte')}`;
@@ -111,9 +112,9 @@ function* describeManifest({ metadata, records }: AvroFile, bytes: number, { ser
 }
 
 function* columnLines(file: AvroRecord, fields: ReadonlyMap<number, Field>): Generator<string> {
-  const mapOf = (name: string): Map<number, AvroRead> => new Map(((file[name] ?? []) as readonly AvroRecord[]).map(({ key, value }) => [key as number, value!]));
-  const [sizes, values, nulls, nans, lower, upper] = ['column_sizes', 'value_counts', 'null_value_counts', 'nan_value_counts', 'lower_bounds', 'upper_bounds'].map(mapOf) as [Map<number, AvroRead>, ...Map<number, AvroRead>[]];
-  const number = (value: AvroRead | undefined): string => (typeof value === 'number' ? count(value) : '');
+  const mapOf = (name: string): Map<number, AvroValue> => new Map(((file[name] ?? []) as readonly AvroRecord[]).map(({ key, value }) => [key as number, value!]));
+  const [sizes, values, nulls, nans, lower, upper] = ['column_sizes', 'value_counts', 'null_value_counts', 'nan_value_counts', 'lower_bounds', 'upper_bounds'].map(mapOf) as [Map<number, AvroValue>, ...Map<number, AvroValue>[]];
+  const number = (value: AvroValue): string => (typeof value === 'number' ? count(value) : '');
   const rows = [...sizes.keys()].map((id) => {
     const bounds = lower!.has(id) ? `${boundText(lower!.get(id), fields.get(id))} … ${boundText(upper!.get(id), fields.get(id))}` : '';
     return [String(id), fields.get(id)?.name ?? '', number(sizes.get(id)), number(values!.get(id)), number(nulls!.get(id)), number(nans!.get(id)), bounds];
@@ -130,7 +131,7 @@ function* fieldsOf({ fields }: { readonly fields: readonly Field[] }): Generator
   }
 }
 
-function boundText(value: AvroRead | undefined, field: Field | undefined): string {
+function boundText(value: AvroValue, field: Field | undefined): string {
   if (!(value instanceof Uint8Array)) return '';
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   if (field?.type === 'string') return new TextDecoder().decode(value);
@@ -139,7 +140,7 @@ function boundText(value: AvroRead | undefined, field: Field | undefined): strin
   return field?.type === 'double' ? String(view.getFloat64(0, true)) : hex(value);
 }
 
-function dayBoundText(value: AvroRead | undefined): string {
+function dayBoundText(value: AvroValue): string {
   if (!(value instanceof Uint8Array) || value.length !== 4) return '';
   return dayText(new DataView(value.buffer, value.byteOffset, 4).getInt32(0, true));
 }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { ByteReader } from '../../../proto/varint.ts';
+import { ByteReader, signedVarint } from '../../../proto/varint.ts';
 import { ColumnWriter, SIGNED_VARINT_MAX } from '../../../storage/chunk/column-writer.ts';
-import { signedVarint } from '../../../storage/chunk/timestamps.ts';
 
 const UNSIGNED = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 49, Number.MAX_SAFE_INTEGER];
 const SIGNED = [0, 1, -1, 63, 64, -64, -65, 2 ** 31, -(2 ** 31), SIGNED_VARINT_MAX, -SIGNED_VARINT_MAX];
