@@ -85,6 +85,7 @@ const CHANGE_NAMES = { cursor: true, live: true, signal: true, perSample: true }
  * one `ctx.storage` are one and the same store, unless they have different names: `new TimeSeriesStore(this.ctx.storage, { name: 'audit' })`.
  *
  * - A change has happened, in one transaction, when the method returns: a `get` in the same turn sees a `put` that nobody awaited.
+ * - Within a transaction of the object's own (`ctx.storage.transactionSync`) a change is part of that, and is gone when it is rolled back.
  * - A key holds one value a millisecond; the one written last stays. A `put` without a timestamp never overwrites: it takes the next free one.
  * - Retention works along with writes, and when `maintain` is called, by an alarm of the object's own: a store that nobody writes to keeps what it
  *   has until then, and once all of it is gone there is nothing to be woken for.
@@ -300,8 +301,9 @@ export class TimeSeriesStore<T = number> {
     const engine = this.#engine;
     const known = engine.asOf.get(key, timeMs);
     if (known !== undefined) {
-      engine.read(({ hot }) => hot.confirmCurrent());
-      return fromStored<T>(known.value);
+      const { changes } = engine;
+      engine.refresh();
+      if (engine.changes === changes) return fromStored<T>(known.value);
     }
     const value = engine.valueAt(labels, timeMs);
     if (value instanceof Promise) {

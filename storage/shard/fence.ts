@@ -2,12 +2,30 @@ import type { Sql } from '../runtime/sql.ts';
 import type { Segments } from './segments.ts';
 import type { Wal } from './wal.ts';
 
-/** In one statement: each costs as much as a small read has to do besides. */
-const STATE =
-  'SELECT sealed_sequence, generation, (SELECT sequence FROM wal WHERE slot = ?) AS next_sequence FROM shard_state WHERE id = 1';
+/** In one statement: each costs as much as a small read has to do besides. No slot is -1. */
+const STATE = `SELECT sealed_sequence, generation, (SELECT sequence FROM wal WHERE slot = ?) AS next_sequence, (SELECT sequence FROM wal WHERE slot = ?) AS last_sequence
+  FROM shard_state WHERE id = 1`;
+const NO_SLOT = -1;
 
-/** Whether storage still holds what this instance has in memory, or another one has written since. Two rows read. */
+type StateRow = Record<'sealed_sequence' | 'generation', number> & Record<'next_sequence' | 'last_sequence', number | null>;
+
+/** Storage does not hold what this instance has in memory. Rebuilt from storage, the same may be asked again. */
+export class ReplacedError extends Error {
+  constructor() {
+    super('this instance of the shard has been replaced: ask again');
+    this.name = 'ReplacedError';
+  }
+}
+
+/**
+ * Whether storage still holds what this instance has in memory: not when another one has written since, nor when a transaction in which this
+ * one wrote was rolled back by who had begun it. Three rows read.
+ */
 export function isCurrent(sql: Sql, wal: Wal, segments: Pick<Segments, 'generation'>): boolean {
-  const [state] = sql.all<{ sealed_sequence: number; generation: number; next_sequence: number | null }>(STATE, wal.nextSlot);
-  return state!.generation === segments.generation && wal.agreesWith(state!.sealed_sequence, state!.next_sequence);
+  const [state] = sql.all<StateRow>(STATE, wal.nextSlot, wal.lastSlot ?? NO_SLOT);
+  return state!.generation === segments.generation && wal.agreesWith(state!.sealed_sequence, state!.next_sequence, state!.last_sequence);
+}
+
+export function mustBeCurrent(sql: Sql, wal: Wal, segments: Pick<Segments, 'generation'>): void {
+  if (!isCurrent(sql, wal, segments)) throw new ReplacedError();
 }

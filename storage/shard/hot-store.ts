@@ -12,7 +12,7 @@ import { ArchiveSource } from './archive-source.ts';
 import { BatchColumns } from './batch-columns.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
-import { isCurrent } from './fence.ts';
+import { mustBeCurrent } from './fence.ts';
 import { readBatch } from './incoming-batch.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LabelAnswers } from './label-answers.ts';
@@ -185,9 +185,9 @@ export class HotStore {
     return this.#segments.floorMs;
   }
 
-  /** Throws when storage no longer holds just what this instance wrote: the last thing that every read does, answers from a memory beside the store too. */
+  /** Throws a ReplacedError when storage no longer holds just what this instance wrote: the last thing that every read does, answers from a memory beside the store too. */
   confirmCurrent(): void {
-    if (!isCurrent(this.#sql, this.#wal, this.#segments)) throw new Error('this instance of the shard has been replaced: ask again');
+    mustBeCurrent(this.#sql, this.#wal, this.#segments);
   }
 
   /** What was accepted behind a cursor, in the order of commit; see change-feed.ts. */
@@ -409,7 +409,7 @@ export class HotStore {
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
-        if (rows.length === 0) this.#renew();
+        if (rows.length === 0) this.renew();
         else if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
         for (const row of rows) this.#wal.append(row);
         if (hasExemplars) this.#exemplars.write();
@@ -422,8 +422,8 @@ export class HotStore {
     this.#deltas.noteCommitted();
   }
 
-  /** Inside the transaction of a commit without samples: no row of the log tells other instances of it, nor this one of theirs. */
-  #renew(): void {
+  /** Inside a transaction that writes no row of the log: nothing else tells other instances of it, nor this one of theirs, or that it was rolled back. */
+  renew(): void {
     this.confirmCurrent();
     this.#segments.renew();
   }

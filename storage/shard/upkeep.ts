@@ -5,7 +5,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
 import { mayHold, rowWithout, type Deletion } from './delete-range.ts';
-import { isCurrent } from './fence.ts';
+import { mustBeCurrent } from './fence.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
 import type { LogHead } from './log-head.ts';
 import { MergeInSteps } from './merge-in-steps.ts';
@@ -98,7 +98,12 @@ export class Upkeep {
   createSnapshot(): string {
     this.seal();
     const { segments, snapshots } = this.#parts;
-    return this.#transaction(() => snapshots.create({ live: segments.live, floorMs: segments.floorMs }));
+    return this.#transaction(() => {
+      const id = snapshots.create({ live: segments.live, floorMs: segments.floorMs });
+      // Another instance must not sweep what it does not know to be held.
+      segments.renew();
+      return id;
+    });
   }
 
   restoreSnapshot(id: string): void {
@@ -117,9 +122,10 @@ export class Upkeep {
   }
 
   deleteSnapshot(id: string): void {
-    const { snapshots } = this.#parts;
+    const { segments, snapshots } = this.#parts;
     this.#transaction(() => {
       snapshots.delete(id);
+      segments.renew();
       this.#sweep();
     });
     this.#mayHaveDead = true;
@@ -221,7 +227,7 @@ export class Upkeep {
   #transaction<T>(body: () => T): T {
     const { sql, wal, segments } = this.#parts;
     return sql.transaction(() => {
-      if (!isCurrent(sql, wal, segments)) throw new Error('this instance of the shard has been replaced');
+      mustBeCurrent(sql, wal, segments);
       return body();
     });
   }

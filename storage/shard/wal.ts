@@ -187,7 +187,6 @@ export class Wal {
   /** The least and the greatest of them. */
   #lowestSlot = Infinity;
   #highestSlot = -1;
-  /** Of the newest row; `undefined` when the newest sequence has none. */
   #lastSlot: number | undefined;
   #nextSlot: number;
   #lastSequence: number;
@@ -216,6 +215,11 @@ export class Wal {
   /** The slot that the next row goes into. */
   get nextSlot(): number {
     return this.#nextSlot;
+  }
+
+  /** Where the newest row is; `undefined` when the newest sequence has none. */
+  get lastSlot(): number | undefined {
+    return this.#lastSlot;
   }
 
   /** Rows of the open log. */
@@ -316,10 +320,11 @@ export class Wal {
   /**
    * Whether storage still holds just what this instance wrote. A replaced instance may live on for a while and answer from memory that
    * misses what its successor acknowledged; every read looks (fence.ts) after its last look at memory and fails when it is false.
-   * `nextSequence` is what stands in the slot that comes next, null for nothing.
+   * `nextSequence` is what stands in the slot that comes next, `lastSequence` in `lastSlot`, null for nothing.
    */
-  agreesWith(sealedSequence: number, nextSequence: number | null): boolean {
-    return sealedSequence === this.#sealedSequence && (nextSequence === null || nextSequence <= this.#sealedSequence);
+  agreesWith(sealedSequence: number, nextSequence: number | null, lastSequence: number | null): boolean {
+    if (sealedSequence !== this.#sealedSequence || (nextSequence !== null && nextSequence > this.#sealedSequence)) return false;
+    return lastSequence === (this.#lastSlot === undefined ? null : this.#lastSequence);
   }
 }
 

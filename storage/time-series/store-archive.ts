@@ -139,6 +139,7 @@ export class StoreArchive {
   /** Takes samples of windows that have moved, inside the caller's transaction. */
   putLate(series: readonly LocalSeries[]): void {
     this.late.put(series);
+    this.#options.hot.renew();
     const seen = new SeenKeys();
     for (const { labels, timestampsMs } of series) {
       let oldestMs = Infinity;

@@ -8,6 +8,7 @@ import { PortFailure } from '../runtime/port-failure.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { MINUTE_MS } from '../runtime/units.ts';
+import { ReplacedError } from '../shard/fence.ts';
 import { HotStore } from '../shard/hot-store.ts';
 import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
@@ -22,16 +23,9 @@ import { documentText, lastSampleAtHand, readHotPage, readPage, storedValue, val
 import { pruneArchived } from './remove.ts';
 import { rollUpStore } from './roll-up.ts';
 import { StoreArchive } from './store-archive.ts';
+import { STORE_LIMITS } from './store-limits.ts';
 import { UpkeepMarks } from './upkeep-marks.ts';
 import type { StoredValue } from './value.ts';
-
-/** The engine with the limits of a guest: it shares an isolate with somebody's own code. */
-const STORE_LIMITS = {
-  ...LIMITS,
-  logEntriesMax: LIMITS.storeLogEntriesMax,
-  // A merge is a pause of the object: a quarter of what a shard takes.
-  mergeSamplesMax: LIMITS.mergeFanIn * LIMITS.storeLogEntriesMax,
-} as unknown as typeof LIMITS;
 
 /** When the Iceberg table could not be written, or the archive's prefix not claimed. */
 const ARCHIVE_RETRY_MS = MINUTE_MS;
@@ -115,30 +109,24 @@ export class StoreEngine {
 
   /** Runs a read. */
   read<R>(body: (parts: Parts) => R): R {
-    const parts = this.#open();
-    try {
-      return body(parts);
-    } catch (error) {
-      // A client's mistake touches nothing.
-      if (!(error instanceof VarveError)) this.#forget();
-      throw error;
-    }
+    // A client's mistake touches nothing.
+    return this.#attempt(() => body(this.#open()), (error) => error instanceof VarveError);
   }
 
   /** Runs a change in one transaction: all of it or nothing. */
   write<R>(body: (parts: Parts) => R): R {
-    const parts = this.#open();
-    try {
-      // Commit point of every change: this transaction. A crash before it leaves nothing of the change, one behind it all of it.
-      const result = this.#sql.transaction(() => body(parts));
-      this.#changes++;
-      for (const wake of this.#waiters.splice(0)) wake();
-      return result;
-    } catch (error) {
-      // The transaction is rolled back and memory is not, whoever made the mistake.
-      this.#forget();
-      throw error;
-    }
+    // Commit point of every change: this transaction. A crash before it leaves nothing of the change, one behind it all of it.
+    const attempt = (): R => this.#sql.transaction(() => body(this.#current()));
+    // The transaction is rolled back and memory is not, whoever made the mistake.
+    const result = this.#attempt(attempt, () => false);
+    this.#changes++;
+    for (const wake of this.#waiters.splice(0)) wake();
+    return result;
+  }
+
+  /** Throws memory away that is not what is stored: the object may have rolled back a transaction of its own in which it called the store. */
+  refresh(): void {
+    this.read(() => this.#current());
   }
 
   /** Calls `wake` once, behind the next change. */
@@ -410,6 +398,17 @@ export class StoreEngine {
     }
   }
 
+  /** Lets memory in doubt go; where it was not what is stored, the same is done once more, with what is. */
+  #attempt<R>(body: () => R, isHarmless: (error: unknown) => boolean, isLast = false): R {
+    try {
+      return body();
+    } catch (error) {
+      if (!isHarmless(error)) this.#forget();
+      if (isLast || !(error instanceof ReplacedError)) throw error;
+      return this.#attempt(body, isHarmless, true);
+    }
+  }
+
   #forget(): void {
     this.#changes++;
     this.#parts = undefined;
@@ -419,6 +418,13 @@ export class StoreEngine {
 
   #open(): Parts {
     return (this.#parts ??= this.#build());
+  }
+
+  /** Throws when memory is not what is stored. */
+  #current(): Parts {
+    const parts = this.#open();
+    parts.hot.confirmCurrent();
+    return parts;
   }
 
   #build(): Parts {

@@ -27,6 +27,8 @@ export class StoreUpkeep {
 
   /** What is due, before so many writes: so what fails here is no answer to a write that was done. */
   beforeWrites(writes: number): void {
+    // What is decided below, and about the writes, is decided by what is stored.
+    this.#engine.refresh();
     this.#engine.upkeep();
     if (this.#engine.hasArchive) this.#engine.moveBeside();
     else this.#pruneIfDue();
