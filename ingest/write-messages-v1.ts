@@ -12,7 +12,7 @@ import { QuickIds } from './quick-ids.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
-import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
+import { checkKnown, metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 const NOTHING = new Uint8Array(0);
 /** Tags and lengths of a label, its name and its value. */
@@ -46,6 +46,7 @@ export class WriteMessagesV1 implements WriteMessages {
     this.#limits = limits;
     this.#plain = plain as Uint8Array<ArrayBuffer>;
     decodeWriteRequest(plain, this.columns);
+    checkKnown(this.columns.seriesCount + this.columns.metadata.count > 0, plain, 'prometheus.WriteRequest');
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {

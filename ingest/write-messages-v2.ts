@@ -17,7 +17,7 @@ import type { SeriesIdColumns } from './series-id-columns.ts';
 import { NO_NUMBER, SymbolNumbers } from './symbol-numbers.ts';
 import { normalizeLabels, type LabelLimits } from './validate.ts';
 import type { WriteGate } from './write-gate.ts';
-import { metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
+import { checkKnown, metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 /**
  * Remote write 2.0: labels are references into a table of symbols that each request brings along.
@@ -75,7 +75,9 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#forgetWhatIsOld();
     this.#known = this.#requests.find(this.#reader, hasher, this.columns);
     this.#isDecoded = this.#known === undefined;
-    if (this.#isDecoded) decodeRequest(plain, this.columns);
+    if (!this.#isDecoded) return;
+    decodeRequest(plain, this.columns);
+    checkKnown(this.columns.seriesCount + this.columns.symbolCount > 0, plain, 'io.prometheus.write.v2.Request');
   }
 
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void {

@@ -1,3 +1,4 @@
+import { DecodeError } from '../proto/decode-error.ts';
 import type { WireHistogram } from '../proto/remote-write-histogram.ts';
 import type { WriteColumns } from '../proto/write-columns.ts';
 import type { Labels } from '../storage/model/labels.ts';
@@ -40,6 +41,15 @@ export interface WriteMessages {
   metadataNoted(hasher: SeriesHasher, entries: readonly MetadataEntry[]): void;
   /** The columns are not looked at any more before the next `decode`: what a large message took is given back. */
   rest(): void;
+}
+
+/**
+ * A message of which nothing is known is of the other version, whose fields have other numbers: its samples would be skipped, and the
+ * sender told that all is well. What has fields of the future among known ones is another matter.
+ */
+export function checkKnown(isKnown: boolean, plain: Uint8Array, name: string): void {
+  if (isKnown || plain.length === 0) return;
+  throw new DecodeError(`nothing of ${name} is in the message, which the content type says it is`);
 }
 
 const METRIC_TYPES = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'] as const;

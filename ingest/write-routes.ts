@@ -73,7 +73,7 @@ const MESSAGE_VERSIONS: Readonly<Record<string, RemoteWriteVersion>> = {
 
 /**
  * The content type alone decides what the body is (remote_write_spec_2_0.md, "Protocol"), not the version header; 1.0 is what a bare or
- * absent content type means.
+ * absent content type means. Parameters but `proto` change nothing, however they are written.
  */
 function remoteWriteVersion(contentType: string): RemoteWriteVersion {
   const [mediaType, ...parameters] = contentType.split(';').map((part) => part.trim());
@@ -81,8 +81,7 @@ function remoteWriteVersion(contentType: string): RemoteWriteVersion {
     throw new VarveError('not-supported', `content type ${mediaType} is not supported here; send application/x-protobuf`);
   }
   for (const parameter of parameters) {
-    const [name, value, ...more] = parameter.split('=');
-    if (value === undefined || more.length > 0) throw new VarveError('not-supported', `the parameter ${parameter} of the content type is no name=value`);
+    const [name, value = ''] = parameter.split('=', 2);
     if (name!.trim().toLowerCase() !== 'proto') continue;
     const message = value.trim().replace(/^"(.*)"$/, '$1');
     const version = Object.hasOwn(MESSAGE_VERSIONS, message.toLowerCase()) ? MESSAGE_VERSIONS[message.toLowerCase()] : undefined;

@@ -84,13 +84,15 @@ export class WireReader {
     return value;
   }
 
-  /** A signed 64-bit varint as a number; beyond ±2^53 it is refused: no timestamp is there. */
+  /**
+   * A timestamp: a signed 64-bit varint as a number. What no number holds exactly comes out as ±(2^53 - 1), where the bounds on time refuse
+   * it like any other that is too far off: for its own sake, and not for all of the message.
+   */
   int64(end: number): number {
-    const start = this.position;
     this.#varint64(end);
     const value = this.#high * 2 ** 32 + (this.#low >>> 0);
-    if (!Number.isSafeInteger(value)) throw this.error(`the timestamp at byte ${start} is out of range`);
-    return value;
+    if (Number.isSafeInteger(value)) return value;
+    return value < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
   }
 
   /** A signed 64-bit varint as it is. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { snappyEncode } from '../../proto/snappy.ts';
 import type { ReferenceHistogram } from '../proto/reference-messages.ts';
-import { encodeReferenceV2 } from '../proto/reference-messages.ts';
+import { encodeReferenceV1, encodeReferenceV2 } from '../proto/reference-messages.ts';
 import { v2Request, type V2Series } from '../proto/v2-request.ts';
 import { NOW_MS, sampleOf, V2_TYPE, WriteApp } from './write-app.ts';
 
@@ -39,6 +39,7 @@ describe('requests', () => {
     ['no encoding', { 'content-type': V2_TYPE }],
     ['SNAPPY', { 'content-type': V2_TYPE, 'content-encoding': 'SNAPPY' }],
     ['spaces and other parameters', { 'content-type': 'Application/X-Protobuf; charset=utf-8; proto="io.prometheus.write.v2.Request"' }],
+    ['parameters that are empty, or hold what parts parameters', { 'content-type': `application/x-protobuf;; a="b;c=d"; e="f=g" ;proto=io.prometheus.write.v2.Request;` }],
     ['a version header that says otherwise', { 'content-type': V2_TYPE, 'x-prometheus-remote-write-version': '0.1.0' }],
   ])('%s is taken', async (_, headers) => {
     expect(await new WriteApp().post(good, headers)).toEqual({ status: 204, text: '', written: ['1', '0', '0'], retryAfter: undefined });
@@ -55,7 +56,16 @@ describe('requests', () => {
     }
   });
 
-  test('a corrupt body, a 1.0 body and a false claim of length are 400, with counts of zero', async () => {
+  test('a 1.0 body is 400, and a 2.0 body is where 1.0 is said', async () => {
+    const series = { labels: [{ name: '__name__', value: 'm' }], samples: [{ value: 1, timestamp: NOW_MS }] };
+    const body = snappyEncode(encodeReferenceV1({ timeseries: [series] }));
+    const app = new WriteApp();
+    expect(await app.post(body)).toMatchObject({ status: 400, written: ['0', '0', '0'], text: expect.stringMatching(/nothing of io\.prometheus\.write\.v2\.Request/) as unknown });
+    expect(await app.post(good, { 'content-type': 'application/x-protobuf' })).toMatchObject({ status: 400, written: [undefined, undefined, undefined], text: expect.stringMatching(/nothing of prometheus\.WriteRequest/) as unknown });
+    expect(app.samples()).toEqual([]);
+  });
+
+  test('a corrupt body and a false claim of length are 400, with counts of zero', async () => {
     const claim = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f);
     for (const body of [Uint8Array.of(1, 2, 3), good.subarray(0, good.length - 1), snappyEncode(Uint8Array.of(0x2a, 200)), claim, new Uint8Array(0)]) {
       expect(await new WriteApp().post(body)).toMatchObject({ status: 400, written: ['0', '0', '0'] });
@@ -181,6 +191,18 @@ describe('several metrics', () => {
     const timestamps = [NOW_MS + 11 * MINUTE_MS, NOW_MS - 25 * 60 * MINUTE_MS, NOW_MS, NOW_MS + 9 * MINUTE_MS];
     const answer = await app.send({ labels: NAME, samples: timestamps.map((timestamp) => ({ value: 1, timestamp })) });
     expect(answer).toMatchObject({ status: 400, written: ['2', '0', '0'], text: expect.stringMatching(/out of bounds.*too old/) as unknown });
+  });
+
+  test('times that no number holds cost what they are of, and nothing else', async () => {
+    const app = new WriteApp();
+    const exemplar = { labels: ['trace_id', 'x'], value: 1 };
+    const answer = await app.send(
+      { labels: NAME, samples: [{ value: 1, timestamp: 2 ** 62 }, { value: 2, timestamp: -(2 ** 62) }, { value: 3, timestamp: NOW_MS, startTimestamp: 2 ** 62 }], exemplars: [{ ...exemplar, timestamp: 2 ** 62 }, { ...exemplar, timestamp: NOW_MS }] },
+      { labels: ['__name__', 'h'], histograms: [{ countInt: 0, timestamp: -(2 ** 62) }, { countInt: 0, timestamp: NOW_MS, startTimestamp: -(2 ** 62) }] },
+      sampleOf(['__name__', 'zzz'], 1),
+    );
+    expect(answer).toMatchObject({ status: 400, written: ['2', '1', '1'], text: expect.stringMatching(/out of bounds.*too old/) as unknown });
+    expect(app.series().map(({ labels, timestampsMs }) => [labels[1], ...timestampsMs])).toEqual([['h', NOW_MS], ['test_metric', NOW_MS], ['zzz', NOW_MS]]);
   });
 
   test('samples out of order and from an hour ago', async () => {

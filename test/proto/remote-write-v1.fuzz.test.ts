@@ -8,7 +8,7 @@ import type { FieldSpans } from '../../proto/write-columns.ts';
 import { fuzzDecoder, fuzzRounds } from './fuzz-bytes.ts';
 import { bytesField, doubleField, label, request, sample, series, varintField } from './protobuf-fields.ts';
 import { decodeReferenceV1, encodeReferenceV1 } from './reference-messages.ts';
-import { plainHistogram, referenceHistogram } from './request-content.ts';
+import { plainHistogram, referenceHistogram, timeText } from './request-content.ts';
 import { referenceDecode } from './reference-write-request.ts';
 
 const ORIGINALS = [
@@ -43,7 +43,7 @@ test('a damaged request is decoded as the reference has it, or refused', { timeo
     const got = JSON.stringify([labels, samples]);
     const reference = JSON.stringify([
       wanted.map((series) => series.labels),
-      wanted.flatMap((series) => series.samples.map(({ timestampMs, bits }) => `${timestampMs}:${bits}`)),
+      wanted.flatMap((series) => series.samples.map(({ timestampMs, bits }) => `${timeText(timestampMs)}:${bits}`)),
     ]);
     if (got !== reference) throw new Error(`got ${got}, want ${reference}`);
     compareRest(bytes, columns, original);
@@ -67,7 +67,7 @@ function compareRest(bytes: Uint8Array, columns: WriteRequestColumns, original: 
   const { timeseries, metadata } = decodeReferenceV1(original);
   const wanted = [
     timeseries.flatMap(({ histograms }) => histograms!.map(referenceHistogram)),
-    timeseries.flatMap(({ exemplars }) => exemplars!.map((exemplar) => [exemplar.labels!.flatMap(({ name = '', value = '' }) => [name, value]), String(exemplar.timestamp ?? 0)])),
+    timeseries.flatMap(({ exemplars }) => exemplars!.map((exemplar) => [exemplar.labels!.flatMap(({ name = '', value = '' }) => [name, value]), timeText(exemplar.timestamp)])),
     metadata.map(({ type = 0, metricFamilyName = '', help = '', unit = '' }) => ({ type, metric: metricFamilyName, help, unit })),
   ];
   if (!isDeepStrictEqual(got, wanted)) throw new Error(`got ${inspect(got, { depth: 9 })}, want ${inspect(wanted, { depth: 9 })}`);

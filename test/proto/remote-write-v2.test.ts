@@ -111,9 +111,7 @@ describe('refused', () => {
   refused('a ref that would go on in another field', 'beyond its end', bytesField(5, [...bytesField(1, [1, 0x80]), ...bytesField(1, [1]), ...SAMPLE]));
   refused('a symbol that reaches out', 'beyond its end', [...tag(4, 2), 5, 97]);
   refused('a sample that reaches out of its series', 'beyond its end', bytesField(5, [...tag(2, 2), 20, 9]), bytesField(4, 'x'.repeat(30)));
-  refused('a timestamp beyond 2^53', 'out of range', bytesField(5, bytesField(2, varintField(2, 2n ** 53n))));
   refused('as many zeros as a timestamp has bytes', 'field number 0', bytesField(5, [...bytesField(1, [1, 2]), ...bytesField(2, [...tag(2, 0), 0, 0, 0, 0, 0, 0])]));
-  refused('a start timestamp beyond 2^53', 'out of range', bytesField(5, bytesField(2, varintField(3, -(2n ** 62n)))));
   refused('a group', 'wire type 3', tag(7, 3), tag(7, 4));
   refused('field number 0', 'field number 0', varintField(0, 1));
   refused('a histogram whose deltas are doubles', 'wire type 1 for field 9', bytesField(5, bytesField(3, doubleField(9, 1))));

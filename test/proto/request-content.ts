@@ -63,13 +63,20 @@ export function referenceContentOf(message: Uint8Array): unknown {
     symbols: decoded.symbols,
     timeseries: decoded.timeseries.map((series) => ({
       labelsRefs: series.labelsRefs,
-      samples: series.samples!.map(({ value = 0, timestamp = 0, startTimestamp = 0 }) => ({ value: bitsOf(value), timestamp: String(timestamp), startTimestamp: String(startTimestamp) })),
+      samples: series.samples!.map(({ value = 0, timestamp = 0, startTimestamp = 0 }) => ({ value: bitsOf(value), timestamp: timeText(timestamp), startTimestamp: timeText(startTimestamp) })),
       histograms: series.histograms!.map(referenceHistogram),
-      exemplars: series.exemplars!.map(({ labelsRefs, value = 0, timestamp = 0 }) => ({ labelsRefs, value: bitsOf(value), timestamp: String(timestamp) })),
+      exemplars: series.exemplars!.map(({ labelsRefs, value = 0, timestamp = 0 }) => ({ labelsRefs, value: bitsOf(value), timestamp: timeText(timestamp) })),
       metadata: { type: (series.metadata?.type ?? 0) >>> 0, helpRef: series.metadata?.helpRef ?? 0, unitRef: series.metadata?.unitRef ?? 0 },
-      createdTimestamp: String(series.createdTimestamp ?? 0),
+      createdTimestamp: timeText(series.createdTimestamp),
     })),
   };
+}
+
+/** A time as our decoders have it: at most what a number holds exactly. */
+export function timeText(time: number | string | bigint = 0): string {
+  const exact = BigInt(time);
+  const max = BigInt(Number.MAX_SAFE_INTEGER);
+  return String(exact > max ? max : exact < -max ? -max : exact);
 }
 
 export function referenceHistogram(h: ReferenceHistogram): unknown {
@@ -84,8 +91,8 @@ export function referenceHistogram(h: ReferenceHistogram): unknown {
     zeroCount: bitsOf(Number(h.zeroCountFloat ?? h.zeroCountInt ?? 0)),
     zeroThreshold: bitsOf(h.zeroThreshold ?? 0),
     sum: bitsOf(h.sum ?? 0),
-    timestamp: String(h.timestamp ?? 0),
-    startTimestamp: String(h.startTimestamp ?? 0),
+    timestamp: timeText(h.timestamp),
+    startTimestamp: timeText(h.startTimestamp),
     positiveDeltas: numbers(h.positiveDeltas),
     negativeDeltas: numbers(h.negativeDeltas),
     positiveCounts: numbers(h.positiveCounts),
