@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { DEFAULT_TENANT } from '../storage/access/tenant-name.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
-import type { ShardRouter } from '../storage/shard-router.ts';
+import { shardNumbers, type ShardRouter } from '../storage/shard-router.ts';
 import type { Authenticator } from './access/authenticate.ts';
 import { errorAnswer } from './error-answers.ts';
 import { requestIdOf } from './request-id.ts';
@@ -30,7 +30,7 @@ export function adminRoutes(services: AdminServices): Hono {
       const asking = await services.authenticator.authenticateIfShown(context.req.raw);
       if (asking === undefined) return context.text(READY);
       const shards = await services.router.tenant(asking.grant.tenant ?? DEFAULT_TENANT);
-      await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.call(shard, (stub) => stub.stats())));
+      await Promise.all(shardNumbers(shards).map((shard) => shards.call(shard, (stub) => stub.stats())));
       return context.text(READY);
     } catch (error) {
       return context.text(`Varve is not ready: ${errorAnswer(error, 'prometheus', requestIdOf(context)).message}\n`, 503);

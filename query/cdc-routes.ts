@@ -7,7 +7,7 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../storage/shard/change-events.ts';
 import type { ChangesAnswer } from '../storage/shard/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../storage/shard/shard-api.ts';
-import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers, type ShardRouter, type TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { ChangeStreamSlots, type ChangeStreamLimits } from './change-stream-slots.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
@@ -122,10 +122,9 @@ class ShardFeeds {
   }
 
   async #firstCursors(): Promise<number[]> {
-    const { begin, shards: tenant } = this.#feed;
+    const { begin, shards } = this.#feed;
     if (typeof begin !== 'string') return [...begin];
-    const shards = Array.from({ length: tenant.shardCount }, (_, shard) => shard);
-    const answers = await Promise.all(shards.map((shard) => this.#changes(shard, begin)));
+    const answers = await Promise.all(shardNumbers(shards).map((shard) => this.#changes(shard, begin)));
     return answers.map(({ cursor }) => cursor);
   }
 

@@ -10,7 +10,7 @@ import { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { selectorParameters } from './parameters.ts';
-import { HotSource } from './shard-fan-out.ts';
+import { TenantSource } from './tenant-source.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 import { formatValue } from './value-text.ts';
 
@@ -63,7 +63,7 @@ export function prefersProtobuf(accept: string): boolean {
  * read fails the scrape.
  */
 async function newest(shards: TenantShards, selectors: readonly (readonly Matcher[])[], nowMs: number, signal: AbortSignal): Promise<Newest[]> {
-  const source = new HotSource(shards, LIMITS.querySamplesMax);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax);
   const seen = new Set<string>();
   const found: Newest[] = [];
   for (const matchers of selectors) {

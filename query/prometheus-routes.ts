@@ -26,7 +26,7 @@ import { ParsedQueries } from './parsed-queries.ts';
 import { ReadReport } from './read-report.ts';
 import { answerOf, streamed, successText } from './respond.ts';
 import { queryData } from './result-json.ts';
-import { HotSource } from './shard-fan-out.ts';
+import { TenantSource } from './tenant-source.ts';
 import { openTenant } from './tenant.ts';
 
 const QUERY_LIMITS = {
@@ -116,7 +116,7 @@ type Run = (engine: Engine, query: string, options: { readonly explain: ExplainM
 async function queryAnswer(asked: AskedQuery, run: Run): Promise<Response> {
   const { services, shards, query, lateAtMs, lookbackMs, limit, explain, stats: wanted, maxSourceResolutionMs, report } = asked;
   const { clock, parsed } = services;
-  const source = new HotSource(shards, LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });

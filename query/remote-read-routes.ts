@@ -11,7 +11,7 @@ import { LIMITS } from '../storage/runtime/limits.ts';
 import { TIME_MS_MAX } from './parameters.ts';
 import { requestIdOf } from './request-id.ts';
 import { failure } from './respond.ts';
-import { HotSource } from './shard-fan-out.ts';
+import { TenantSource } from './tenant-source.ts';
 import { readShortBody } from '../ingest/short-body.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
@@ -38,7 +38,7 @@ async function read(services: TenantServices, context: Context): Promise<Respons
   }
   const shards = await openTenant(services, context);
   const { signal } = context.req.raw;
-  const source = new HotSource(shards, LIMITS.querySamplesMax);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax);
   return responseType === 'samples' ? samplesAnswer(source, queries, signal) : streamedAnswer(source, queries, signal);
 }
 

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { CatalogStats } from '../storage/catalog/catalog-api.ts';
 import { Counters, renderMetrics, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
 import type { ShardStats } from '../storage/shard/shard-api.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { accessOf } from './tenant.ts';
 import { VARVE_VERSION } from './version.ts';
 
@@ -116,7 +116,7 @@ export async function selfMetrics(shards: TenantShards, counters: Counters): Pro
 
 /** What all shards and the catalog say, and what this isolate has counted. A shard that does not answer is shown as down. */
 export async function selfMetricSamples(shards: TenantShards, counters: Counters): Promise<MetricSample[]> {
-  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
+  const numbers = shardNumbers(shards);
   const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch(() => undefined)));
   const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
   for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard]));

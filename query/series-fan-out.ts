@@ -2,7 +2,7 @@ import { compareLabels, compareStrings, type Labels } from '../storage/model/lab
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import type { SeriesShardAnswer } from '../storage/shard/shard-api.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { archivedLabels } from './archived-labels.ts';
 import type { ByteText } from './byte-text.ts';
 import { toLabelsRequest, type LabelsQuery } from './label-fan-out.ts';
@@ -42,8 +42,7 @@ export class SeriesMerge {
     const pageBytesTarget = Math.floor(LIMITS.seriesPagesBytesTarget / shards.shardCount);
     const ask = (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> =>
       askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after, pageBytesTarget }), report);
-    const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
-    const firsts = await Promise.all(numbers.map((shard) => ask(shard)));
+    const firsts = await Promise.all(shardNumbers(shards).map((shard) => ask(shard)));
     const cursors = firsts.map((answer, shard) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(shard, after) }, answer, shared));
     const archived = (await archivedLabels(shards, query, report)).sort(compareLabels);
     if (archived.length > 0) {

@@ -1,5 +1,5 @@
 import { VarveError } from '../storage/runtime/errors.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { invalidParameter } from './parameters.ts';
 
 /*
@@ -25,8 +25,7 @@ export async function takeSnapshot(shards: TenantShards): Promise<string> {
 
 /** The ids that each shard has, oldest first. */
 export async function snapshotsOf(shards: TenantShards): Promise<{ readonly shard: number; readonly ids: readonly string[] }[]> {
-  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
-  return Promise.all(numbers.map(async (shard) => ({ shard, ids: await shards.call(shard, (stub) => stub.snapshots()) })));
+  return Promise.all(shardNumbers(shards).map(async (shard) => ({ shard, ids: await shards.call(shard, (stub) => stub.snapshots()) })));
 }
 
 /** Forgets one, and what only it held. Asking again, after an error in between, goes on. */

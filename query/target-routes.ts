@@ -7,7 +7,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
 import { answer } from './answer.ts';
 import { success } from './respond.ts';
-import { HotSource } from './shard-fan-out.ts';
+import { TenantSource } from './tenant-source.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
 /** The job under which `npm start` writes Varve's own metrics, and the name of its scrape pool. */
@@ -91,7 +91,7 @@ interface Target {
 }
 
 async function selfTargets(shards: TenantShards, nowMs: number): Promise<unknown[]> {
-  const source = new HotSource(shards, LIMITS.querySamplesMax);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax);
   const matchers = [
     { name: 'job', type: '=', value: SELF_JOB },
     { name: METRIC_NAME, type: '=~', value: 'up|scrape_duration_seconds' },

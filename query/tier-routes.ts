@@ -4,8 +4,8 @@ import { CATALOG_RPC_VERSION } from '../storage/catalog/catalog-api.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { dayText } from '../storage/runtime/units.ts';
-import type { FlushStatus, FlushTask, SegmentSummary, ShardStats } from '../storage/shard/shard-api.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import type { FlushStatus, FlushTask, SegmentSummary, ShardApi, ShardStats } from '../storage/shard/shard-api.ts';
+import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { success } from './respond.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
@@ -22,8 +22,7 @@ export function tierRoutes(services: TierServices): Hono {
 }
 
 async function tierStatus(shards: TenantShards, nowMs: number): Promise<unknown> {
-  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
-  const hot = await Promise.all(numbers.map((shard) => shards.call(shard, hotStatus)));
+  const hot = await Promise.all(shardNumbers(shards).map((shard) => shards.call(shard, hotStatus)));
   const catalog = shards.archive && (await shards.catalog((stub) => stub.archiveStatus({ version: CATALOG_RPC_VERSION })));
   const hotJson = hot.map((status, shard) => shardJson(shards.archive?.shardNames[shard] ?? String(shard), status, nowMs));
   return {
@@ -39,7 +38,7 @@ interface HotStatus {
   readonly flush: FlushStatus | undefined;
 }
 
-async function hotStatus(stub: Parameters<Parameters<TenantShards['call']>[1]>[0]): Promise<HotStatus> {
+async function hotStatus(stub: ShardApi): Promise<HotStatus> {
   const [segments, stats, flush] = await Promise.all([stub.segmentSummaries(), stub.stats(), stub.flushStatus()]);
   return { segments, stats, flush };
 }

@@ -4,7 +4,7 @@ import { systemClock } from '../storage/runtime/clock.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { SHARD_RPC_VERSION, type DeleteShardAnswer, type LabelsShardRequest, type SegmentSummary } from '../storage/shard/shard-api.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { mayBeArchived } from './archived-labels.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
@@ -76,7 +76,7 @@ async function deleteSeries(services: TenantServices, context: Context, paramete
   const selectors = aboutParameter('match[]', () => selectorParameters(parameters));
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs, limit: 0 };
   const shards = await openTenant(services, context);
-  const answers = await Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => deleteOnShard(shards, shard, request)));
+  const answers = await Promise.all(shardNumbers(shards).map((shard) => deleteOnShard(shards, shard, request)));
   // Behind the shards: files of flushes that have begun by now may have what was deleted, those of later ones have not.
   if (shards.archive !== undefined && mayBeArchived(startMs, systemClock)) await deleteInArchive(shards, shards.archive.shardNames, request, answers);
   return new Response(null, { status: 204 });

@@ -38,6 +38,11 @@ export interface ArchiveTier {
   readonly shardNames: readonly string[];
 }
 
+/** The shards of a tenant, by their numbers. */
+export function shardNumbers({ shardCount }: Pick<TenantShards, 'shardCount'>): number[] {
+  return Array.from({ length: shardCount }, (_, shard) => shard);
+}
+
 /** Makes a tenant's archive over what asks its catalog. */
 export type OpenArchive = (ask: (request: ArchiveFilesRequest) => Promise<ArchiveFilesAnswer>, tenant: string) => TenantArchive;
 

@@ -3,7 +3,7 @@ import { METRIC_NAME } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { stringsOf } from '../shard/label-answers.ts';
 import { LABELS_RPC_VERSION } from '../shard/shard-api.ts';
-import type { TenantShards } from '../shard-router.ts';
+import { shardNumbers, type TenantShards } from '../shard-router.ts';
 
 /** What the series of one metric may be called beside its own name: histograms, summaries, OpenMetrics. */
 const SUFFIXES = ['', '_bucket', '_sum', '_count', '_total', '_created', '_info'];
@@ -14,8 +14,7 @@ const TIME_MS_MAX = 8.64e15;
 /** The names of all series that these shards, restricted already, show. */
 export async function visibleNames(shards: Pick<TenantShards, 'call' | 'shardCount'>): Promise<Set<string>> {
   const request = { version: LABELS_RPC_VERSION, selectors: [], startMs: -TIME_MS_MAX, endMs: TIME_MS_MAX, limit: 0 };
-  const numbers = Array.from({ length: shards.shardCount }, (_, shard) => shard);
-  const answers = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.labelValues(METRIC_NAME, request))));
+  const answers = await Promise.all(shardNumbers(shards).map((shard) => shards.call(shard, (stub) => stub.labelValues(METRIC_NAME, request))));
   const names = new Set<string>();
   for (const answer of answers) {
     if (answer.status === 'refused') throw new VarveError('execution', answer.message);

@@ -1,3 +1,4 @@
+import { isLongerUtf8, utf8Length } from '../model/utf8-length.ts';
 import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -8,8 +9,6 @@ const ID_HIGH_MASK = 0x3ffff;
 
 /** Ids are taken in blocks of this many, so that one document is one row written, and not two. */
 const IDS_PER_BLOCK = 1024;
-
-const utf8 = new TextEncoder();
 
 /**
  * JSON values, stored apart from the numeric columns. The engine keeps a sample for each like for any number, its value a NaN whose payload
@@ -39,8 +38,7 @@ export class Documents {
 
   /** An id for a document, inside the caller's transaction: each is greater than all before. Throws for a text that no row can hold. */
   idFor(text: string): number {
-    const bytes = text.length * 3 <= LIMITS.sqlRowBytesMax ? 0 : utf8.encode(text).length;
-    if (bytes > LIMITS.sqlRowBytesMax) throw badData(`a value of ${bytes} bytes as JSON, the limit sqlRowBytesMax is ${LIMITS.sqlRowBytesMax}`);
+    if (isLongerUtf8(text, LIMITS.sqlRowBytesMax)) throw badData(`a value of ${utf8Length(text)} bytes as JSON, the limit sqlRowBytesMax is ${LIMITS.sqlRowBytesMax}`);
     if (this.#nextId === this.#idsEnd) {
       this.#idsEnd += IDS_PER_BLOCK;
       this.#sql.run('INSERT OR REPLACE INTO document_ids (id, next_document) VALUES (1, ?)', this.#idsEnd);

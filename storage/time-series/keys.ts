@@ -1,4 +1,5 @@
 import { METRIC_NAME, labelValue, type Labels } from '../model/labels.ts';
+import { isLongerUtf8, utf8Length } from '../model/utf8-length.ts';
 import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { durationText } from './duration.ts';
@@ -8,15 +9,12 @@ import { shown } from './shown.ts';
 export const ROLLUP_LABEL = '__rollup__';
 const AGGREGATE_LABEL = '__aggregate__';
 
-const utf8 = new TextEncoder();
-
 /** The series of a key: its name and nothing else. A key is any well-formed Unicode text but the empty one. */
 export function keyLabels(key: string): Labels {
   if (typeof key !== 'string' || key === '') throw badData(`a key is a text that is not empty, got ${shown(key)}`);
   // UTF-8 has no unpaired surrogates: two keys that differ in one would become the same.
   if (!key.isWellFormed()) throw badData(`the key ${JSON.stringify(key.slice(0, 100))} is not well-formed Unicode: it has half of a surrogate pair`);
-  const bytes = key.length * 3 <= LIMITS.labelValueBytesMax ? 0 : utf8.encode(key).length;
-  if (bytes > LIMITS.labelValueBytesMax) throw badData(`a key of ${bytes} bytes, the limit labelValueBytesMax is ${LIMITS.labelValueBytesMax}`);
+  if (isLongerUtf8(key, LIMITS.labelValueBytesMax)) throw badData(`a key of ${utf8Length(key)} bytes, the limit labelValueBytesMax is ${LIMITS.labelValueBytesMax}`);
   return [METRIC_NAME, key];
 }
 

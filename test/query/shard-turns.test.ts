@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HotSource } from '../../query/shard-fan-out.ts';
+import { TenantSource } from '../../query/tenant-source.ts';
 import { ShardTurns } from '../../query/shard-turns.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { SelectShardAnswer, SelectShardRequest } from '../../storage/shard/shard-api.ts';
@@ -51,7 +51,7 @@ describe('a query with many selectors', () => {
 
   test('asks each shard for a few pages at a time, of one query', async () => {
     const slow = new SlowShards(2);
-    const source = new HotSource(slow.shards, 1000);
+    const source = new TenantSource(slow.shards, 1000);
     for (let i = 0; i < 20; i++) source.select({ matchers: [matcher(i)], startMs: 0, endMs: 1 }, undefined)[Symbol.asyncIterator]().next().catch(() => undefined);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax);
@@ -59,7 +59,7 @@ describe('a query with many selectors', () => {
     slow.answers[0]!(REFUSED);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax + 1);
-    const other = new HotSource(slow.shards, 1000);
+    const other = new TenantSource(slow.shards, 1000);
     void other.select({ matchers: [], startMs: 0, endMs: 1 }, undefined)[Symbol.asyncIterator]().next().catch(() => undefined);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax + 3);
@@ -68,7 +68,7 @@ describe('a query with many selectors', () => {
 
   test('that has ended asks for no more, nor one that was given up', async () => {
     const slow = new SlowShards(1);
-    const source = new HotSource(slow.shards, 1000);
+    const source = new TenantSource(slow.shards, 1000);
     const gone = new AbortController();
     const iterators = Array.from({ length: 20 }, (_, i) => source.select({ matchers: [matcher(i)], startMs: 0, endMs: 1 }, i < 15 ? undefined : gone.signal)[Symbol.asyncIterator]());
     const results = iterators.map((iterator) => iterator.next().then(({ done }) => done, (error: Error) => error.message));

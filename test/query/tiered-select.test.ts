@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RawSeries } from '../../promql/series-source.ts';
 import { planTiers } from '../../query/tiered-select.ts';
 import { labelNames, labelValues } from '../../query/label-fan-out.ts';
-import { HotSource } from '../../query/shard-fan-out.ts';
+import { TenantSource } from '../../query/tenant-source.ts';
 import { ReadReport } from '../../query/read-report.ts';
 import { restrictShards } from '../../storage/access/restricted-shards.ts';
 import { TenantArchive, type ArchivePlan } from '../../storage/archive/tenant-archive.ts';
@@ -82,7 +82,7 @@ async function twins(seed: number): Promise<{ readonly world: FlushWorld; readon
 
 async function collect(shards: TenantShards, matchers: readonly Matcher[], startMs: number, endMs: number, samplesMax = 1e6): Promise<string[]> {
   const lines: string[] = [];
-  for await (const series of { [Symbol.asyncIterator]: () => new HotSource(shards, samplesMax).select({ matchers, startMs, endMs }, undefined)[Symbol.asyncIterator]() }) lines.push(textOf(series));
+  for await (const series of { [Symbol.asyncIterator]: () => new TenantSource(shards, samplesMax).select({ matchers, startMs, endMs }, undefined)[Symbol.asyncIterator]() }) lines.push(textOf(series));
   return lines;
 }
 
@@ -173,15 +173,15 @@ describe('a query over both tiers', () => {
   test('series of files count over all selectors of a query', async () => {
     const { world } = await twins(14);
     const matchers = [{ name: '__name__', type: '=', value: 'm1' } as const];
-    const select = async (source: HotSource): Promise<number> => {
+    const select = async (source: TenantSource): Promise<number> => {
       const series = source.select({ matchers, startMs: 0, endMs: 1e15 }, undefined)[Symbol.asyncIterator]();
       let count = 0;
       while ((await series.next()).done !== true) count++;
       return count;
     };
-    const sourceOf = (archiveQueryEntriesMax: number, report = new ReadReport(false)): HotSource => {
+    const sourceOf = (archiveQueryEntriesMax: number, report = new ReadReport(false)): TenantSource => {
       const archive = new TenantArchive({ store: world.objects, cache: new LruCache(1), limits: { ...world.limits, archiveQueryEntriesMax }, files: async (request) => world.files.files(request) });
-      return new HotSource(shardsOver(() => world.hot, archive), 1e6, { report, clock: world.clock });
+      return new TenantSource(shardsOver(() => world.hot, archive), 1e6, { report, clock: world.clock });
     };
     const report = new ReadReport(false);
     const seriesCount = await select(sourceOf(1e6, report));

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Engine, type QueryResult } from '../../promql/engine.ts';
 import { SUMMARY_FUNCTIONS } from '../../promql/functions/over-summaries.ts';
 import { ReadReport } from '../../query/read-report.ts';
-import { HotSource } from '../../query/shard-fan-out.ts';
+import { TenantSource } from '../../query/tenant-source.ts';
 import { restrictShards } from '../../storage/access/restricted-shards.ts';
 import { leaversBy, SeriesRetention } from '../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../storage/archive/tenant-archive.ts';
@@ -110,7 +110,7 @@ class Tiers {
   /** Asks for the same of all tiers and of samples that were never moved. */
   async ask(query: string, range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number }, maxSourceResolutionMs?: number, shards = this.shards) {
     this.report = new ReadReport(false);
-    const source = new HotSource(shards, 1e6, { report: this.report, clock: this.world.clock }, maxSourceResolutionMs);
+    const source = new TenantSource(shards, 1e6, { report: this.report, clock: this.world.clock }, maxSourceResolutionMs);
     const got = await new Engine({ source }).range(query, range);
     const want = await new Engine({ source: this.raw }).range(query, range);
     return { got: pointsOf(got), want: pointsOf(want), annotations: [got.annotations, want.annotations], infos: this.report.infos };
