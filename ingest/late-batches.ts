@@ -5,12 +5,10 @@ import { groupedByDays } from '../storage/shard/late-days.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { Rejections } from './rejections.ts';
 
-type LateLimits = Pick<typeof LIMITS, 'lateBatchBytesTarget' | 'archiveLateDaysMax'>;
+type LateLimits = Pick<typeof LIMITS, 'lateBatchBytesTarget' | 'lateSeriesSamplesMax' | 'archiveLateDaysMax'>;
 
 /** A sample in memory with its start timestamp, about. */
 const SAMPLE_BYTES = 32;
-/** Samples of one series that go into a message at a time: 24 bytes each at the worst, so that it stays within a row. */
-const SERIES_SAMPLES_MAX = 16 * 1024;
 
 interface Column {
   readonly timestampsMs: number[];
@@ -52,13 +50,14 @@ export class LateBatches {
   /** Sends what has been collected and answers how many samples wait for the archive. A throw means that this is unknown; sending again is harmless. */
   async flush(): Promise<number> {
     const columns = this.#columns;
+    const { lateSeriesSamplesMax } = this.#limits;
     this.#columns = new Map();
     this.#bytes = 0;
     const byShard: LateSeries[][] = Array.from({ length: this.#shards.shardCount }, () => []);
     for (const [labels, column] of columns) {
       this.#shards.hasher.hashLabels(labels);
       const series = byShard[this.#shards.hasher.words[1]! % this.#shards.shardCount]!;
-      for (let start = 0; start < column.timestampsMs.length; start += SERIES_SAMPLES_MAX) series.push(slice(labels, column, start, start + SERIES_SAMPLES_MAX));
+      for (let start = 0; start < column.timestampsMs.length; start += lateSeriesSamplesMax) series.push(slice(labels, column, start, start + lateSeriesSamplesMax));
     }
     const stored = await Promise.all(byShard.map((series, shard) => this.#sendByDays(shard, series)));
     return stored.reduce((sum, samples) => sum + samples, 0);

@@ -29,8 +29,8 @@ export interface ArchivedLabelsQuery {
 }
 
 /** Label sets of matching series in the archive's files, each of a shard once, in no order; none where nothing is archived. */
-export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, report: ReadReport, clock: Clock = systemClock): Promise<Labels[]> {
-  if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
+export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, report: ReadReport): Promise<Labels[]> {
+  if (archive === undefined || !mayBeArchived(startMs, systemClock)) return [];
   return withFreshFiles(report.cold, async (watch) => {
     const plan = await orMissed(watch, WHOLE_ARCHIVE, () => archive.files.plan(Math.ceil(startMs), Math.floor(endMs)));
     return plan === undefined ? [] : archive.files.labels([...plan.files.values()].flat(), { selectors, startMs, endMs }, watch);

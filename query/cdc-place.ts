@@ -1,4 +1,5 @@
 import type { Random } from '../storage/runtime/random.ts';
+import { fromBase64Url, toBase64Url } from './base64url.ts';
 
 /** How a place in the feeds of all shards, a sequence for each, is written as the id of an event: it is what `Last-Event-ID` brings back. */
 export interface PlaceForm {
@@ -47,13 +48,13 @@ export class SealedPlaces implements PlaceForm {
     const bytes = new Uint8Array(NONCE_BYTES + sealed.length);
     bytes.set(nonce);
     bytes.set(sealed, NONCE_BYTES);
-    return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+    return toBase64Url(bytes);
   }
 
   async parse(text: string, shardCount: number): Promise<number[] | undefined> {
     const length = NONCE_BYTES + shardCount * 8 + TAG_BYTES;
     if (text.length !== Math.ceil((length * 4) / 3) || !/^[\w-]+$/.test(text)) return undefined;
-    const bytes = Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), (character) => character.charCodeAt(0));
+    const bytes = fromBase64Url(text);
     try {
       const iv = bytes.subarray(0, NONCE_BYTES);
       const opened = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await this.#aesKey(), bytes.subarray(NONCE_BYTES));

@@ -17,9 +17,9 @@ export function metadataRoutes(services: TenantServices): Hono {
     answer(context, async (parameters) => {
       const wanted = {
         metric: parameters.get('metric') || undefined,
-        metricsMax: countParameter(parameters, 'limit') ?? Infinity,
+        metricsMax: boundParameter(parameters, 'limit') ?? Infinity,
         // As in Prometheus, zero entries of a metric mean no limit, while zero metrics mean none.
-        perMetricMax: countParameter(parameters, 'limit_per_metric') || Infinity,
+        perMetricMax: boundParameter(parameters, 'limit_per_metric') || Infinity,
       };
       const shards = await openTenant(services, context);
       return wanted.metricsMax === 0 ? success({}) : metadata(shards, wanted);
@@ -71,7 +71,7 @@ function* groupsOf(entries: readonly MetadataEntry[]): Generator<MetadataEntry[]
 }
 
 /** A whole number; absent and negative mean no limit. */
-function countParameter(parameters: URLSearchParams, name: string): number | undefined {
+function boundParameter(parameters: URLSearchParams, name: string): number | undefined {
   const text = parameters.get(name) ?? '';
   if (text === '') return undefined;
   if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw badData(`${name} must be a number`);

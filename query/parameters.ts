@@ -164,8 +164,8 @@ export function rangeParameters(parameters: URLSearchParams): { startMs: number;
 
 export function queryParameter(parameters: URLSearchParams): string {
   const query = parameters.get('query') ?? '';
-  if (query.length > LIMITS.queryTextBytesMax) {
-    throw invalidParameter('query', `${query.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
+  if (query.length > LIMITS.queryTextCharactersMax) {
+    throw invalidParameter('query', `${query.length} characters, the limit queryTextCharactersMax is ${LIMITS.queryTextCharactersMax}`);
   }
   return query;
 }
@@ -223,7 +223,7 @@ export function selectorParameters(parameters: URLSearchParams): (readonly Match
   }
   const regexes = new RegexAllowance();
   const selectors = texts.map((text) => {
-    if (text.length > LIMITS.queryTextBytesMax) throw badData(`${text.length} characters, the limit queryTextBytesMax is ${LIMITS.queryTextBytesMax}`);
+    if (text.length > LIMITS.queryTextCharactersMax) throw badData(`${text.length} characters, the limit queryTextCharactersMax is ${LIMITS.queryTextCharactersMax}`);
     return parseMetricSelector(text, regexes);
   });
   if (selectors.some((matchers) => matchers.every(matcherMatchesEmpty))) throw badData('match[] must contain at least one non-empty matcher');

@@ -90,7 +90,7 @@ export class ReadReport implements TiersWatch {
 }
 
 /** What was read of a tier that is files. */
-export class TierReport implements ArchiveWatch {
+class TierReport implements ArchiveWatch {
   readonly allowsPartial: boolean;
   readonly entries: FoundEntries;
   readonly #opened = new Set<string>();

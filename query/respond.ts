@@ -50,15 +50,15 @@ export function shownNotes(noun: 'warning' | 'info', notes: readonly string[], c
   return shown;
 }
 
-export function success(data: unknown, notes: Notes = {}): Response {
-  return successOf(JSON.stringify(data), notes);
+export function success(data: unknown): Response {
+  return successOf(JSON.stringify(data), {});
 }
 
 const utf8 = new TextEncoder();
 const DATA_BEGINS_BYTES = utf8.encode(DATA_BEGINS);
 
 /** The success envelope around data that are JSON already, and at hand. */
-export function successOf(json: string | Uint8Array, notes: Notes = {}): Response {
+export function successOf(json: string | Uint8Array, notes: Notes): Response {
   const end = [...endText(notes)].join('');
   if (typeof json === 'string') return whole(utf8.encode(DATA_BEGINS + json + end));
   const endBytes = utf8.encode(end);

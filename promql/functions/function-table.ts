@@ -40,8 +40,8 @@ export type FunctionImplementation =
 
 const PLANNED: FunctionImplementation = { kind: 'planned' };
 
-function overWindow(apply: WindowFunction, keepsName = false): FunctionImplementation {
-  return { kind: 'window', apply, keepsName, workPerSample: 1 };
+function overWindow(apply: WindowFunction): FunctionImplementation {
+  return { kind: 'window', apply, keepsName: false, workPerSample: 1 };
 }
 
 /** Goes through the series once, however much its windows overlap. */

@@ -1,11 +1,9 @@
 /** The parser's menu: text to a checked tree, and a tree back to text. All of it is pure. */
-import type { Labels } from '../../storage/model/labels.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
 import type { RegexAllowance } from '../../storage/model/regex.ts';
 import type { Expr } from './ast.ts';
 import { checkExpression } from './check.ts';
 import { parseExpression } from './parse-expression.ts';
-import { parseMetricLabels } from './parse-metric.ts';
 import { parseSelector } from './parse-selector.ts';
 import { TokenCursor } from './token-cursor.ts';
 
@@ -42,18 +40,6 @@ export function parseSyntax(query: string): Expr {
  */
 export function parseMetricSelector(selector: string, regexes?: RegexAllowance): readonly Matcher[] {
   return parseAll(selector, parseSelector, regexes).matchers;
-}
-
-/** A series' labels as they are printed: `name{label="value"}`. */
-export function parseMetric(metric: string): Labels {
-  return parseAll(metric, parseMetricLabels);
-}
-
-/** A series' labels at the beginning of a text, as in the lines of test scripts, and the offset where they end. */
-export function parseMetricPrefix(text: string): { readonly labels: Labels; readonly end: number } {
-  const cursor = new TokenCursor(text);
-  const labels = parseMetricLabels(cursor);
-  return { labels, end: cursor.lastEnd };
 }
 
 function parseAll<T>(text: string, parse: (cursor: TokenCursor) => T, regexes?: RegexAllowance): T {

@@ -90,7 +90,7 @@ function printOffset({ offsetMs }: Pick<VectorSelector, 'offsetMs'>): string {
   return offsetMs === 0 ? '' : ` offset ${printDuration(offsetMs)}`;
 }
 
-export function printDuration(duration: Duration): string {
+function printDuration(duration: Duration): string {
   return typeof duration === 'number' ? formatDurationMs(duration) : printDurationExpr(duration);
 }
 

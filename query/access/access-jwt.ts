@@ -4,6 +4,7 @@ import type { CloudflareAccessConfig } from '../../storage/runtime/access-config
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import { fromBase64Url } from '../base64url.ts';
 import { AccessCerts } from './access-certs.ts';
 import { unauthenticated } from './credentials.ts';
 
@@ -89,7 +90,7 @@ function readJson(part: string): Claims {
 function readBytes(part: string): Uint8Array<ArrayBuffer> {
   if (!/^[A-Za-z0-9_-]*$/.test(part)) throw invalid('it is not base64url');
   try {
-    return Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), (character) => character.charCodeAt(0));
+    return fromBase64Url(part);
   } catch {
     throw invalid('it is not base64url');
   }

@@ -86,7 +86,7 @@ function readMatchers(value: unknown): readonly Matcher[] {
 
 function readDescription(value: unknown = ''): string {
   if (typeof value !== 'string') throw badData('"description" must be a string');
-  if (value.length > LIMITS.keyDescriptionBytesMax) throw badData(`"description" has ${value.length} characters; keyDescriptionBytesMax is ${LIMITS.keyDescriptionBytesMax}`);
+  if (value.length > LIMITS.keyDescriptionCharactersMax) throw badData(`"description" has ${value.length} characters; keyDescriptionCharactersMax is ${LIMITS.keyDescriptionCharactersMax}`);
   // It is printed in terminals and logs.
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value) || !value.isWellFormed()) throw badData('"description" must be one line of text');
   return value;

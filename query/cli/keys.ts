@@ -5,6 +5,7 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import { systemRandom } from '../../storage/runtime/random.ts';
 import { DataInUseError, lockDataDir } from './data-lock.ts';
 import { isDataFolder } from './inspect/local-data.ts';
+import { table } from './inspect/text.ts';
 import { KeysClient, type ShownKey } from './keys-client.ts';
 import { newLocalKey, readLocalServer } from './local-key.ts';
 import { baseUrl, dataDirOf, readSettings } from './settings.ts';
@@ -137,7 +138,7 @@ async function list(client: KeysClient): Promise<void> {
   const keys = await client.list();
   if (keys.length === 0) console.log('There are no keys.');
   const rows = keys.map((key) => [key.id, tenantOf(key), key.scopes.join(','), stateOf(key), key.last_used?.slice(0, 13).replace('T', ' ').concat('h') ?? 'never', [key.match, key.description].filter(Boolean).join(' ')]);
-  if (rows.length > 0) printTable([['ID', 'TENANT', 'SCOPES', 'STATE', 'LAST USED', 'SEES, DESCRIPTION'], ...rows]);
+  if (rows.length > 0) console.log(table(['ID', 'TENANT', 'SCOPES', 'STATE', 'LAST USED', 'SEES, DESCRIPTION'], rows, '').join('\n'));
 }
 
 async function revoke(client: KeysClient, id: string): Promise<void> {
@@ -152,11 +153,6 @@ function tenantOf({ tenant }: ShownKey): string {
 function stateOf({ revoked, expires }: ShownKey): string {
   if (revoked !== undefined) return `revoked ${revoked.slice(0, 10)}`;
   return expires === undefined ? 'valid' : `until ${expires.slice(0, 10)}`;
-}
-
-function printTable(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
 }
 
 try {

@@ -89,6 +89,6 @@ export function baseUrl(host: string, port: number): string {
 }
 
 /** Whether only this machine can reach what listens there. */
-export function isLoopbackAddress(host: string): boolean {
+function isLoopbackAddress(host: string): boolean {
   return isLoopbackHost(host.includes(':') ? `[${host}]` : host);
 }

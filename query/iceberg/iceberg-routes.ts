@@ -17,7 +17,7 @@ export interface IcebergServices {
 }
 
 /** The one namespace: tables are `metrics.samples`, and those of roll-ups. */
-export const NAMESPACE = 'metrics';
+const NAMESPACE = 'metrics';
 
 /** What a client may call; without it, clients of the specification assume a writable catalog. */
 const ENDPOINTS = [

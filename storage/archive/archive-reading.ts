@@ -8,9 +8,6 @@ import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 
 /* What all readers of a tenant's archive have in common, whatever the table. */
 
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
-
 /** Values of a label that are remembered at a time: some 10 MiB. A year of pods has more of them. */
 const KNOWN_VALUES_MAX = 64 * 1024;
 
@@ -85,13 +82,6 @@ export class PartNames {
 /** Of a time as ISO 8601 has it. */
 const DAY_CHARACTERS = 10;
 const MINUTE_CHARACTERS = 16;
-
-/** Runs `each` for all items, a few at a time; the answers are in their order. */
-export async function inTurns<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) results.push(...(await Promise.all(items.slice(start, start + REQUESTS_AT_ONCE).map(each))));
-  return results;
-}
 
 /** What is damaged or away is an error that says so, never a series without samples. */
 async function reading<T>(body: () => Promise<T>): Promise<T> {

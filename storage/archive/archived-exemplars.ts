@@ -9,8 +9,9 @@ import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/se
 import { SelectionWork } from '../shard/selection-work.ts';
 import type { ArchiveWatch } from './archive-watch.ts';
 import { ExemplarsFileReader } from './exemplars-file-reader.ts';
+import { inTurns } from './in-turns.ts';
 import type { LeaversOf } from './series-retention.ts';
-import { inTurns, SeriesTest, type PartNames } from './archive-reading.ts';
+import { SeriesTest, type PartNames } from './archive-reading.ts';
 
 export interface ArchivedExemplarsRequest {
   readonly selectors: readonly (readonly Matcher[])[];

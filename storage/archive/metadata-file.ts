@@ -20,8 +20,8 @@ const SCHEMA = parquetSchema('metadata', [
 const encoder = new TextEncoder();
 
 /** Entries as one Parquet file of one row group: at least one, in the order of metrics. Same entries, same bytes. */
-export function encodeMetadataFile(entries: readonly NotedMetadata[], takenMs: number, keyValues: Readonly<Record<string, string>> = {}): SeriesFile {
-  const file = new SeriesFileWriter(SCHEMA, keyValues);
+export function encodeMetadataFile(entries: readonly NotedMetadata[], takenMs: number): SeriesFile {
+  const file = new SeriesFileWriter(SCHEMA, {});
   for (let start = 0, end = 0; start < entries.length; start = end) {
     const { metric } = entries[start]!;
     while (entries[end]?.metric === metric) end++;

@@ -6,8 +6,8 @@ import { THRIFT_STRUCT, writeStruct, type ThriftWriter } from './thrift.ts';
 /** Parquet's physical types. */
 export const INT64 = 2;
 export const DOUBLE = 5;
-export const BYTE_ARRAY = 6;
-export const FIXED_LEN_BYTE_ARRAY = 7;
+const BYTE_ARRAY = 6;
+const FIXED_LEN_BYTE_ARRAY = 7;
 
 const REQUIRED = 0;
 const OPTIONAL = 1;
@@ -67,8 +67,8 @@ export function timestampField(name: string, fieldId: number, isOptional = false
   return leafField(name, fieldId, INT64, isOptional, { converted: CONVERTED_TIMESTAMP_MICROS, logical: TIMESTAMP });
 }
 
-export function longField(name: string, fieldId: number, isOptional = false): RowField {
-  return leafField(name, fieldId, INT64, isOptional);
+export function longField(name: string, fieldId: number): RowField {
+  return leafField(name, fieldId, INT64, false);
 }
 
 export function doubleField(name: string, fieldId: number, isOptional = false): RowField {

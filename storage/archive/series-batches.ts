@@ -1,11 +1,10 @@
 import type { LIMITS } from '../runtime/limits.ts';
 import { port } from '../runtime/port-failure.ts';
+import { inTurns } from './in-turns.ts';
 import type { MergeReader } from './merge-codec.ts';
 import type { MergedSeries, SeriesPlace } from './merge-series.ts';
 import type { SeriesEntry } from './series-directory.ts';
 
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
 /** What a series is in memory beside its rows, with its labels, and each of its places. */
 const SERIES_BYTES = 1024;
 const PLACE_BYTES = 160;
@@ -86,14 +85,9 @@ export async function readPlaces<Rows>(places: readonly SeriesPlace<Rows>[]): Pr
     if (known === undefined) byReader.set(reader, [i]);
     else known.push(i);
   });
-  const wanted = [...byReader];
-  for (let start = 0; start < wanted.length; start += REQUESTS_AT_ONCE) {
-    await Promise.all(
-      wanted.slice(start, start + REQUESTS_AT_ONCE).map(async ([reader, at]) => {
-        const read = await port(() => reader.read(at.map((i) => places[i]!.entry)));
-        at.forEach((i, own) => (rows[i] = read[own]!));
-      }),
-    );
-  }
+  await inTurns([...byReader], async ([reader, at]) => {
+    const read = await port(() => reader.read(at.map((i) => places[i]!.entry)));
+    at.forEach((i, own) => (rows[i] = read[own]!));
+  });
   return rows;
 }

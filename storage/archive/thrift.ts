@@ -6,12 +6,12 @@ import type { ColumnWriter } from '../chunk/index.ts';
  * Thrift's compact protocol, as far as Parquet's footers and page headers need it: structs, lists, whole numbers below 2^52, strings.
  */
 export const THRIFT_TRUE = 1;
-export const THRIFT_FALSE = 2;
-export const THRIFT_I16 = 4;
+const THRIFT_FALSE = 2;
+const THRIFT_I16 = 4;
 export const THRIFT_I32 = 5;
-export const THRIFT_I64 = 6;
+const THRIFT_I64 = 6;
 export const THRIFT_BINARY = 8;
-export const THRIFT_LIST = 9;
+const THRIFT_LIST = 9;
 export const THRIFT_STRUCT = 12;
 
 /** Structs and lists inside each other: Parquet's own go five deep. */

@@ -2,7 +2,7 @@ import type { TableDefinition } from './table-definition.ts';
 
 /**
  * The table `metadata`: what is known of a tenant's metrics, as `/api/v1/metadata` has it. All of it is there once, and is replaced as a
- * whole when it has changed. The Parquet side is in storage/archive/metadata-schema.ts: same names, same ids.
+ * whole when it has changed. The Parquet side is in storage/archive/metadata-file.ts: same names, same ids.
  */
 export const METADATA_TABLE: TableDefinition = {
   name: 'metadata',

@@ -6,11 +6,10 @@
  */
 export class KahanSum {
   sum: number;
-  compensation: number;
+  compensation = 0;
 
-  constructor(sum = 0, compensation = 0) {
+  constructor(sum = 0) {
     this.sum = sum;
-    this.compensation = compensation;
   }
 
   add(value: number): void {

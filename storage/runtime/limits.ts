@@ -1,3 +1,4 @@
+import { ACCESS_LIMITS } from './access-limits.ts';
 import { assert } from './assert.ts';
 import { CACHE_LIMITS } from './cache-limits.ts';
 import { GROUP_COMMIT_LIMITS } from './group-commit-limits.ts';
@@ -62,6 +63,8 @@ export const LIMITS = {
   importSeriesCacheBytesMax: 4 * MIB,
   /** Samples of one point of an OpenMetrics histogram or summary that wait for its `_created` line. */
   importPointSamplesMax: 1024,
+  /** Samples of one series that go into a late batch at a time: 24 bytes each at the worst, so that it stays within a row. */
+  lateSeriesSamplesMax: 16 * KIB,
   /** Old samples collected before they are sent, before compression: one row of `sqlRowBytesMax` with the longest series behind it. */
   lateBatchBytesTarget: 1 * MIB,
   /** A body of remote write or OTLP that has not arrived by then is given up. Senders give up after 10 to 30 seconds. */
@@ -279,6 +282,8 @@ export const LIMITS = {
   archiveQueryEntriesMax: 100_000,
   /** Rows of files that are in memory at a time: 16 bytes each, and as many again where pages hold others too. */
   archiveReadRowsTarget: 256 * KIB,
+  /** Requests to the object store that somebody makes at a time: an invocation may have six under way. */
+  objectRequestsAtOnceMax: 6,
   /** Tails of files that an isolate remembers. */
   archiveTailCacheBytesMax: 8 * MIB,
   /** Files that shards commit within this time get into the Iceberg table with one snapshot. */
@@ -325,60 +330,8 @@ export const LIMITS = {
   // —— a TimeSeriesStore in somebody's Durable Object: a file of its own ——
   ...TIME_SERIES_STORE_LIMITS,
 
-  // —— tenants and keys ——
-  /** Mimir's limit on a tenant's name. */
-  tenantNameBytesMax: 150,
-  /** Tenants whose routing a Worker remembers: 1.6 KiB each, and 0.7 more once its archive has been read, so some 7 MiB. Another one costs a call of its catalog. */
-  tenantsOpenMax: 4_000,
-  /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
-  objectIdsMax: 1000,
-  /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */
-  authorizationBytesMax: 1024,
-  /** Of the same header where it carries a signature: it lists every header that is signed. */
-  signatureBytesMax: 2 * KIB,
-  /** How far a signer's clock may be off, as in S3. */
-  signatureClockSkewMs: 15 * MINUTE_MS,
-  /** Signing keys that an isolate remembers: one a key and day, about 500 bytes each. */
-  signingKeyCacheEntriesMax: 1024,
-  /** What an isolate knows of objects that were asked for over S3, about 300 bytes each: a file is read in many ranges. */
-  objectInfoCacheEntriesMax: 4096,
-  /** A form for an access token, and a report of a scan. */
-  icebergBodyBytesMax: 64 * KIB,
-  /** What an operator chooses as VARVE_ADMIN_KEY must not be guessable; 32 random characters are not. */
-  adminKeyLengthMin: 32,
-  /** Keys in the keyring, with those that ended in the last 30 days: about 500 bytes each. */
-  keysMax: 10_000,
-  /** How long a Worker goes on believing that a key is valid: a revocation counts everywhere after this long. */
-  keyCacheMs: 30_000,
-  /** How long a Worker goes on believing that a key is not valid, or that there are none. */
-  keyMissCacheMs: 5_000,
-  /** Valid keys that a Worker remembers, and as many that are not: about 1 KiB each. */
-  keyCacheEntriesMax: 2048,
-  /** Keys that are not valid, from one network in a minute, before the next ones are refused unseen. A scrape interval has four. */
-  failuresPerMinuteMax: 20,
-  /** Networks whose failures are counted at a time. */
-  failureSourcesMax: 4096,
-  /** A token of Cloudflare Access: about 1 KiB, more with many groups. */
-  accessTokenBytesMax: 8 * KIB,
-  /** The keys of a team's tokens: two or three of 1 KiB. */
-  accessCertsBytesMax: 64 * KIB,
-  accessCertsTimeoutMs: 10_000,
-  /** Keys are fetched anew after this; they rotate every six weeks, and old ones are good for a week more. */
-  accessCertsFreshMs: HOUR_MS,
-  /** While they cannot be fetched, the ones at hand are believed for as long as this. */
-  accessCertsStaleMs: 24 * HOUR_MS,
-  /** Between two fetches, whatever tokens come: one that names an unknown key must not become a fetch each. */
-  accessCertsIntervalMs: MINUTE_MS,
-  /** Between clocks: for the times in a token. */
-  accessClockSkewMs: MINUTE_MS,
-  /** Read and thrown away of a request that is refused at the door, so that its sender sees the answer: those of Prometheus are far shorter. */
-  refusedBodyBytesMax: 4 * MIB,
-  /** And for no longer than this: who sends slower may not see the answer. */
-  refusedBodyMsMax: 10_000,
-  /** A request to make a key: a few labels and a description. */
-  keyRequestBytesMax: 16 * KIB,
-  keyDescriptionBytesMax: 200,
-  keyMatchersMax: 16,
+  // —— tenants and keys: a file of its own ——
+  ...ACCESS_LIMITS,
 
   /** A clock that is set back by no more than this only gives what runs by it so much longer: NTP steps small errors away, and leap seconds. */
   clockStepBackMsMax: 1000,
@@ -407,6 +360,7 @@ export const LIMITS = {
   seriesTextsCharactersMax: 1 * MIB,
   /** Label names or values in one answer of a shard. */
   labelStringsBytesMax: 16 * MIB,
+  /** The platform's cap, each way. */
   rpcBytesMax: 32 * MIB,
 
   // —— a query ——

@@ -2,7 +2,8 @@ import { KIB, MIB, MINUTE_MS } from './units.ts';
 
 /** The bounds of queries and of what they are asked with: a part of LIMITS (limits.ts). */
 export const QUERY_LIMITS = {
-  queryTextBytesMax: 64 * KIB,
+  /** Of a query or a selector: people write less than 1, generated ones are some ten. */
+  queryTextCharactersMax: 64 * KIB,
   /** Queries whose trees are remembered, in characters of their text; a tree takes up to about 100 bytes for each, so 3 MiB. */
   parsedQueryCharactersMax: 32 * KIB,
   /** A form of a query request: the query and a few parameters. */

@@ -1,3 +1,4 @@
+import { inTurns } from '../archive/in-turns.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import type { SeriesEntry } from '../archive/series-directory.ts';
 import type { ArchivedFile } from '../catalog/archive-api.ts';
@@ -15,8 +16,6 @@ import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { SeriesPage } from '../shard/read-series.ts';
 import { compareSeries } from '../shard/read-window.ts';
 
-/** Requests to the object store at a time: an invocation may have six. */
-const REQUESTS_AT_ONCE = 6;
 
 /** A sample out of the archive; a document is a payload. */
 export interface ArchivedSample {
@@ -64,8 +63,8 @@ export class ArchiveReader {
         let rows = 0;
         let horizonMs = Infinity;
         while (taken < files.length && !(rows >= LIMITS.storeArchiveRowsTarget && horizonMs > fromFileMs)) {
-          found.push(...(await this.#find(labels, files.slice(taken, taken + REQUESTS_AT_ONCE), fromFileMs, toMs)));
-          taken += REQUESTS_AT_ONCE;
+          found.push(...(await this.#find(labels, files.slice(taken, taken + LIMITS.objectRequestsAtOnceMax), fromFileMs, toMs)));
+          taken += LIMITS.objectRequestsAtOnceMax;
           rows = found.reduce((sum, { entry }) => sum + entry.rowCount, 0);
           // What begins before the next file does is complete.
           horizonMs = files[taken]?.minTimeMs ?? Infinity;
@@ -95,7 +94,7 @@ export class ArchiveReader {
         // Those that end before it have nothing newer; late files are of the same times as others.
         if (newest !== undefined && files[taken]!.maxTimeMs < newest.timestampMs) break;
         const reachMs = Math.max(files[taken]!.minTimeMs, newest?.timestampMs ?? -Infinity);
-        const together = files.slice(taken, taken + REQUESTS_AT_ONCE).filter(({ maxTimeMs }) => maxTimeMs >= reachMs);
+        const together = files.slice(taken, taken + LIMITS.objectRequestsAtOnceMax).filter(({ maxTimeMs }) => maxTimeMs >= reachMs);
         taken += together.length;
         for (const found of await this.#find(labels, together, fromMs, timeMs)) {
           if (newest === undefined || found.entry.maxTimeMs >= newest.timestampMs) newest = newer(newest, await this.#lastOf(found, fromMs, timeMs));
@@ -124,16 +123,11 @@ export class ArchiveReader {
   }
 
   async #find(labels: Labels, files: readonly ArchivedFile[], startMs: number, endMs: number): Promise<FoundEntry[]> {
-    const found: FoundEntry[] = [];
-    for (let start = 0; start < files.length; start += REQUESTS_AT_ONCE) {
-      const some = files.slice(start, start + REQUESTS_AT_ONCE);
-      const readers = await Promise.all(some.map((file) => this.#open(file)));
-      readers.forEach((reader, i) => {
-        const entry = entryOf(reader, labels);
-        if (entry !== undefined && entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs) found.push({ file: some[i]!, reader, entry });
-      });
-    }
-    return found;
+    const readers = await inTurns(files, (file) => this.#open(file));
+    return readers.flatMap((reader, i): FoundEntry[] => {
+      const entry = entryOf(reader, labels);
+      return entry !== undefined && entry.minTimeMs <= endMs && entry.maxTimeMs >= startMs ? [{ file: files[i]!, reader, entry }] : [];
+    });
   }
 
   /** The samples within a time, of all files as one; `undefined` when there is none. */

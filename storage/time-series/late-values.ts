@@ -12,8 +12,6 @@ import { floatSource, SampleRun } from '../shard/sample-run.ts';
 import { documentId } from './documents.ts';
 import { roleOf } from './keys.ts';
 
-/** Samples of one series that go into a batch at a time: 24 bytes each at the worst, so that it stays within a row. */
-const SERIES_SAMPLES_MAX = 16 * 1024;
 /** So many samples that come at once are put in their place one by one; more are sorted with the others. */
 const ONE_BY_ONE_MAX = 16;
 /** Of the batches that may wait these are for roll-ups: without them nothing could move when it is full. */
@@ -54,7 +52,7 @@ export class LateValues {
 
   /** Whether there is room for so many more, of these keys' series. */
   hasRoomFor(sampleCount: number, series: readonly Labels[]): boolean {
-    const batches = Math.ceil(sampleCount / SERIES_SAMPLES_MAX) + 1;
+    const batches = Math.ceil(sampleCount / LIMITS.lateSeriesSamplesMax) + 1;
     if (this.#queue.sampleCount + sampleCount > LIMITS.storeLateSamplesMax || this.#queue.batchCount + batches > BATCHES_MAX) return false;
     const runs = this.#read();
     const newKeys = series.filter((labels) => !runs.has(labelsKey(labels))).length;
@@ -77,9 +75,9 @@ export class LateValues {
       if (answer.status === 'refused') throw new VarveError('overloaded', answer.message);
     };
     const stretches = series.flatMap(({ labels, timestampsMs, values }) =>
-      Array.from({ length: Math.ceil(timestampsMs.length / SERIES_SAMPLES_MAX) }, (_, k): LateSeries => {
-        const from = k * SERIES_SAMPLES_MAX;
-        const to = Math.min(timestampsMs.length, from + SERIES_SAMPLES_MAX);
+      Array.from({ length: Math.ceil(timestampsMs.length / LIMITS.lateSeriesSamplesMax) }, (_, k): LateSeries => {
+        const from = k * LIMITS.lateSeriesSamplesMax;
+        const to = Math.min(timestampsMs.length, from + LIMITS.lateSeriesSamplesMax);
         const times = Float64Array.from({ length: to - from }, (_time, i) => timestampsMs[from + i]!);
         return { labels, timestampsMs: times, valueBits: bitsOf(values, from, to), startsMs: new Float64Array(times.length) };
       }),

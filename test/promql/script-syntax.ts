@@ -1,7 +1,8 @@
 import { RE2JS } from 're2js';
-import { parseExpr, parseMetric } from '../../promql/parser/index.ts';
+import { parseExpr } from '../../promql/parser/index.ts';
 import { labelsKey } from '../../storage/model/labels.ts';
 import type { Labels } from '../../storage/model/labels.ts';
+import { parseMetric } from './parse-metric.ts';
 import { parseDurationMs, parseNumber, parsePoints, parseStartPoints } from './script-points.ts';
 import type { Point } from './script-points.ts';
 

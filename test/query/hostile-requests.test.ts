@@ -50,8 +50,8 @@ const post = (body: string | Uint8Array, headers: Record<string, string> = FORM)
 describe('much of everything', () => {
   test('long URLs, paths and values', async () => {
     expect((await ask(`/api/v1/query?query=${'x'.repeat(60_000)}`)).status).toBe(200);
-    await refused(`/api/v1/query?query=${'x'.repeat(70_000)}`, 'invalid parameter "query": 70000 characters, the limit queryTextBytesMax is 65536');
-    await refused(`/api/v1/format_query?query=${'x'.repeat(70_000)}`, 'invalid parameter "query": 70000 characters, the limit queryTextBytesMax is 65536');
+    await refused(`/api/v1/query?query=${'x'.repeat(70_000)}`, 'invalid parameter "query": 70000 characters, the limit queryTextCharactersMax is 65536');
+    await refused(`/api/v1/format_query?query=${'x'.repeat(70_000)}`, 'invalid parameter "query": 70000 characters, the limit queryTextCharactersMax is 65536');
     expect((await ask(`/api/v1/label/${'x'.repeat(100_000)}/values`)).json.data).toEqual([]);
     await refused(`/api/v1/${'x'.repeat(100_000)}`, /^there is nothing at /, undefined, 404, 'not_found');
     await refused(`/api/v1/labels?limit=${'9'.repeat(100_000)}`, /value out of range$/);

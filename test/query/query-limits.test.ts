@@ -65,7 +65,7 @@ describe('a query that is too much is refused with the name of the bound, frees 
   test('steps and the text of a query, which are told before anything is read', async () => {
     const error = 'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)';
     expect(await ask('requests_total', 11_002)).toMatchObject({ status: 400, errorType: 'bad_data', error });
-    expect(await ask(`"${'x'.repeat(64 * 1024)}"`, 1)).toMatchObject({ status: 400, error: expect.stringContaining('the limit queryTextBytesMax is 65536') as string });
+    expect(await ask(`"${'x'.repeat(64 * 1024)}"`, 1)).toMatchObject({ status: 400, error: expect.stringContaining('the limit queryTextCharactersMax is 65536') as string });
   });
 
   test('series', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { MatrixSeries } from '../../promql/query-result.ts';
 import { queryData } from '../../query/result-json.ts';
-import { failure, streamed, success, successOf, successText } from '../../query/respond.ts';
+import { failure, streamed, successOf, successText } from '../../query/respond.ts';
 import { VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
 
 describe('errors', () => {
@@ -41,13 +41,13 @@ describe('errors', () => {
 describe('answers', () => {
   test('at most ten of each kind of note, and a count of the rest', async () => {
     const notes = (count: number): string[] => Array.from({ length: count }, (_, i) => `note ${i}`);
-    expect(await success([], { warnings: notes(10) }).json()).toEqual({ status: 'success', data: [], warnings: notes(10) });
-    const many = (await success(1, { warnings: notes(12), infos: notes(11) }).json()) as { warnings: string[]; infos: string[] };
+    expect(await successOf('[]', { warnings: notes(10) }).json()).toEqual({ status: 'success', data: [], warnings: notes(10) });
+    const many = (await successOf('1', { warnings: notes(12), infos: notes(11) }).json()) as { warnings: string[]; infos: string[] };
     expect(many.warnings).toEqual([...notes(10), '2 more warning annotations omitted']);
     expect(many.infos).toEqual([...notes(10), '1 more info annotations omitted']);
-    const cut = (await success(1, { warnings: notes(12), infos: notes(11), cut: ['info'] }).json()) as { warnings: string[]; infos: string[] };
+    const cut = (await successOf('1', { warnings: notes(12), infos: notes(11), cut: ['info'] }).json()) as { warnings: string[]; infos: string[] };
     expect([cut.warnings.at(-1), cut.infos.at(-1)]).toEqual(['2 more warning annotations omitted', 'at least 1 more info annotations omitted']);
-    expect(await success(1, { warnings: [], infos: [] }).text()).toBe('{"status":"success","data":1}');
+    expect(await successOf('1', { warnings: [], infos: [] }).text()).toBe('{"status":"success","data":1}');
   });
 
   test('data that are JSON already, as text or as bytes', async () => {

@@ -180,7 +180,7 @@ describe('queries', () => {
   };
 
   test('deep nesting', async () => {
-    await bad('('.repeat(100_000), /queryTextBytesMax is 65536/);
+    await bad('('.repeat(100_000), /queryTextCharactersMax is 65536/);
     const depth = 30_000;
     await bad('('.repeat(depth), /^invalid parameter "query": 1:\d+: parse error: /);
     await bad(`${'('.repeat(depth)}1${')'.repeat(depth)}`, /parse error: /);
@@ -190,8 +190,8 @@ describe('queries', () => {
   });
 
   test('a query of a megabyte', async () => {
-    await bad('x'.repeat(900_000), /queryTextBytesMax is 65536/);
-    const many = 'x+'.repeat(LIMITS.queryTextBytesMax / 2 - 1);
+    await bad('x'.repeat(900_000), /queryTextCharactersMax is 65536/);
+    const many = 'x+'.repeat(LIMITS.queryTextCharactersMax / 2 - 1);
     const { status } = await postForm('/api/v1/query', { query: `${many}x` });
     expect([200, 400, 422]).toContain(status);
   });

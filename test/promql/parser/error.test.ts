@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseExpr, ParseError, parseMetric, parseMetricSelector } from '../../../promql/parser/index.ts';
+import { parseExpr, ParseError, parseMetricSelector } from '../../../promql/parser/index.ts';
+import { parseMetric } from '../parse-metric.ts';
 
 function messageOf(parse: () => unknown): string {
   try {

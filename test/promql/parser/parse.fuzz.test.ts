@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseExpr, ParseError, parseMetric, parseMetricSelector } from '../../../promql/parser/index.ts';
+import { parseExpr, ParseError, parseMetricSelector } from '../../../promql/parser/index.ts';
 import { prettyExpression, printExpression, resolveDurations } from '../../../promql/parser/index.ts';
 import { VarveError } from '../../../storage/runtime/errors.ts';
+import { parseMetric } from '../parse-metric.ts';
 import { mutations, ownQueries, randomBelow, upstreamQueries } from './corpus.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { childrenOf, parseExpr, parseMetric, parseMetricPrefix, parseMetricSelector, typeOf } from '../../../promql/parser/index.ts';
+import { childrenOf, parseExpr, parseMetricSelector, typeOf } from '../../../promql/parser/index.ts';
 import type { Expr } from '../../../promql/parser/index.ts';
+import { parseMetric, parseMetricPrefix } from '../parse-metric.ts';
 import { TREES } from './corpus.ts';
 import { showTree } from './show-tree.ts';
 

@@ -90,7 +90,7 @@ describe('making a key', () => {
     ['a match that is no pattern', { scopes: ['read'], match: '{team=~"("}' }, /match/],
     ['a match on a writer', { scopes: ['read', 'write'], match: '{team="a"}' }, /can only have the scope read/],
     ['a match on an administrator', { scopes: ['admin'], match: '{team="a"}' }, /can only have the scope read/],
-    ['a long description', { scopes: ['read'], description: 'x'.repeat(201) }, /keyDescriptionBytesMax/],
+    ['a long description', { scopes: ['read'], description: 'x'.repeat(201) }, /keyDescriptionCharactersMax/],
     ['a description that moves the cursor', { scopes: ['read'], description: 'a\u001b[2J' }, /one line of text/],
     ['an expiry that is no duration', { scopes: ['read'], expires_in: 'soon' }, /expires_in/],
     ['an expiry in the past', { scopes: ['read'], expires_in: '0s' }, /more than nothing/],

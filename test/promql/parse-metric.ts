@@ -1,13 +1,29 @@
-import { labelsFrom, METRIC_NAME } from '../../storage/model/labels.ts';
-import type { Labels } from '../../storage/model/labels.ts';
-import { stringValue } from './literal.ts';
-import { isMetricName } from './token.ts';
-import type { TokenCursor } from './token-cursor.ts';
+import { stringValue } from '../../promql/parser/literal.ts';
+import { isMetricName } from '../../promql/parser/token.ts';
+import { TokenCursor } from '../../promql/parser/token-cursor.ts';
+import { labelsFrom, METRIC_NAME, type Labels } from '../../storage/model/labels.ts';
+
+/* Series as they are printed, `name{label="value"}`: test scripts have them, and nothing that is served. */
 
 const PLACE = 'label set';
 
-/** A series as it is printed: `name{label="value", …}`. A name before the braces wins over one inside them. */
-export function parseMetricLabels(cursor: TokenCursor): Labels {
+/** A series' labels. Throws `ParseError` for what is none. */
+export function parseMetric(metric: string): Labels {
+  const cursor = new TokenCursor(metric);
+  const labels = parseMetricLabels(cursor);
+  if (cursor.kind !== 'end of input') cursor.unexpected();
+  return labels;
+}
+
+/** A series' labels at the beginning of a text, and the offset where they end. */
+export function parseMetricPrefix(text: string): { readonly labels: Labels; readonly end: number } {
+  const cursor = new TokenCursor(text);
+  const labels = parseMetricLabels(cursor);
+  return { labels, end: cursor.lastEnd };
+}
+
+/** A name before the braces wins over one inside them. */
+function parseMetricLabels(cursor: TokenCursor): Labels {
   const name = isMetricName(cursor.kind) ? cursor.take().text : undefined;
   const pairs = cursor.kind === '{' ? parseLabelSet(cursor) : [];
   if (name !== undefined) pairs.push([METRIC_NAME, name]);
