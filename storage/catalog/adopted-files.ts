@@ -1,4 +1,5 @@
 import type { Sql } from '../runtime/sql.ts';
+import { archiveCounters, nextChange } from './archive-counters.ts';
 import { encodeDataFile, type DataFile } from './data-file.ts';
 import type { Manifest, StoredPlace } from './iceberg-manifest.ts';
 import { partitionDay, type ArchiveTableName, type TableDefinition } from './table-definition.ts';
@@ -100,7 +101,7 @@ export class AdoptedFiles {
 
   begin(): void {
     this.#runs.clear();
-    this.#throughFile = this.#lastFile();
+    this.#throughFile = archiveCounters(this.#sql).lastFile;
     this.#sql.transaction(() => {
       for (const table of ['adopted_file', 'adopted_manifest', 'seen_object'] as const) this.#sql.run(CLEAR[table]);
     });
@@ -191,7 +192,7 @@ export class AdoptedFiles {
   #number(table: ArchiveTableName, { isUnplaced }: FoundMetadata): void {
     const sql = this.#sql;
     const order = isUnplaced ? 'added_sequence, rank' : 'rank';
-    const { last_file: lastFile, last_change: lastChange } = sql.all<{ last_file: number; last_change: number }>('SELECT last_file, last_change FROM archive_state WHERE id = 1')[0]!;
+    const { lastFile, lastChange } = archiveCounters(sql);
     sql.run(
       `UPDATE adopted_file SET rank = ? + numbered.new_rank, run = ? + numbered.new_run
         FROM (SELECT key AS of_key, dense_rank() OVER (ORDER BY ${order}) AS new_rank, dense_rank() OVER (ORDER BY run) AS new_run FROM adopted_file) AS numbered WHERE key = numbered.of_key`,
@@ -212,9 +213,9 @@ export class AdoptedFiles {
   /** Rows of the newer state's files, its manifests, and the pointer to its metadata. */
   #take(table: ArchiveTableName, { version, key, text, isHere, updatedMs }: FoundMetadata): void {
     const sql = this.#sql;
-    const adoptedChange = this.#nextChange();
-    const laterChange = this.#nextChange();
-    const lastFile = this.#lastFile();
+    const adoptedChange = nextChange(this.#sql);
+    const laterChange = nextChange(this.#sql);
+    const lastFile = archiveCounters(this.#sql).lastFile;
     const { last: lastManifest } = sql.all<{ last: number }>('SELECT ifnull(max(manifest), 0) AS last FROM data_manifest')[0]!;
     sql.run(`UPDATE data_file SET added_change = ?, added_snapshot = NULL, added_sequence = NULL, manifest = NULL WHERE table_name = ? AND NOT ${IS_FOUND}`, laterChange, table);
     sql.run(
@@ -244,7 +245,7 @@ export class AdoptedFiles {
   /** The newest deletion that is older than a time: those behind it are of all that had been written by then. */
   #deletedBefore(timeMs: number): number {
     const [first] = this.#sql.all<{ tombstone: number }>('SELECT tombstone FROM tombstone WHERE noted_ms >= ? ORDER BY tombstone LIMIT 1', timeMs);
-    return first === undefined ? this.#sql.all<{ last: number }>('SELECT last_tombstone AS last FROM archive_state WHERE id = 1')[0]!.last : first.tombstone - 1;
+    return first === undefined ? archiveCounters(this.#sql).lastTombstone : first.tombstone - 1;
   }
 
   /**
@@ -261,7 +262,7 @@ export class AdoptedFiles {
       // The same rank as the one before it: then the number of the file decides, which is greater.
       if ((flushOf(row.key) ?? -Infinity) > flush) rank = Math.min(rank, row.rank - 1);
     }
-    const number = this.#lastFile() + 1;
+    const number = archiveCounters(this.#sql).lastFile + 1;
     const change = this.#runChange(run);
     // Of a shard that began anew as well, deletions know no flush: what had been written before one did not begin behind it.
     const cleanThrough = Math.min(this.#tombstones.cleanThroughOf(shard, flush), this.#deletedBefore(uploadedMs));
@@ -278,22 +279,13 @@ export class AdoptedFiles {
     this.#tombstones.reopen();
   }
 
-  #lastFile(): number {
-    return this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!.last_file;
-  }
-
   /** Of a run whose first file is added now, a new change; of the others the same. */
   #runChange(run: string): number {
     const known = this.#runs.get(run);
     if (known !== undefined) return known;
-    const change = this.#nextChange();
+    const change = nextChange(this.#sql);
     this.#runs.set(run, change);
     return change;
-  }
-
-  #nextChange(): number {
-    this.#sql.run('UPDATE archive_state SET last_change = last_change + 1 WHERE id = 1');
-    return this.#sql.all<{ last_change: number }>('SELECT last_change FROM archive_state WHERE id = 1')[0]!.last_change;
   }
 }
 

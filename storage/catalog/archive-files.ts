@@ -2,6 +2,7 @@ import { LIMITS } from '../runtime/limits.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
+import { archiveCounters, watermarksMs, nextChange } from './archive-counters.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
@@ -121,7 +122,7 @@ export class ArchiveFiles {
       const adopted = this.#removed.known(files.map(({ key }) => key));
       const news = files.filter(({ key }) => !adopted.has(key));
       // Shards of before there were several tables do not name theirs.
-      if (news.length > 0) this.#add(news.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, this.#nextChange());
+      if (news.length > 0) this.#add(news.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, nextChange(this.#sql));
       this.#noteSources(files, shard, nowMs);
       // A shard that began anew archives times again that are in files: the mark stays, or the hot tier would be asked for them.
       const untilMs = Math.max(archivedMs, knownMs);
@@ -141,7 +142,7 @@ export class ArchiveFiles {
     // ones stay for those who are reading them (archive/removed-files.ts).
     return this.#sql.transaction(() => {
       if (remove.length === 0) {
-        this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined, cleanThrough: 0 }, this.#nextChange());
+        this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined, cleanThrough: 0 }, nextChange(this.#sql));
         return 'done';
       }
       const rows = this.#sql.all<RemovedRow>('SELECT rank, run, position, clean_through, shard, description, removed_change, removed_by FROM data_file WHERE table_name = ? AND file IN (SELECT value FROM json_each(?))', table, JSON.stringify(remove));
@@ -155,7 +156,7 @@ export class ArchiveFiles {
       const rowCount = (files: readonly Pick<DataFile, 'rowCount'>[]): number => files.reduce((sum, file) => sum + file.rowCount, 0);
       const before = rowCount(rows.map(({ description }) => JSON.parse(description) as Pick<DataFile, 'rowCount'>));
       const operation: SnapshotOperation = add.length === 0 ? 'delete' : rowCount(add) === before ? 'replace' : 'overwrite';
-      const change = this.#nextChange();
+      const change = nextChange(this.#sql);
       this.#sql.run('INSERT INTO archive_change (table_name, change, operation) VALUES (?, ?, ?)', table, change, operation);
       this.#sql.run('UPDATE archive_state SET removals = removals + 1 WHERE id = 1');
       this.#sql.run('UPDATE data_file SET removed_change = ?, removed_ms = ?, removed_by = ? WHERE file IN (SELECT value FROM json_each(?))', change, nowMs, id, JSON.stringify(remove));
@@ -288,7 +289,7 @@ export class ArchiveFiles {
 
   /** Inside the caller's transaction. */
   #add(files: readonly DataFile[], { shard, rank, run, position, cleanThrough }: FilePlace, change: number): void {
-    let { last_file: last } = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!;
+    let { lastFile: last } = archiveCounters(this.#sql);
     for (const file of files) {
       last++;
       const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
@@ -330,7 +331,7 @@ export class ArchiveFiles {
    */
   #noteSources(files: readonly DataFile[], shard: string, nowMs: number): void {
     const samples = files.filter(({ table = 'samples' }) => table === 'samples');
-    const [{ last_file: last }] = this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1') as [{ last_file: number }];
+    const { lastFile: last } = archiveCounters(this.#sql);
     const days = new Set(samples.flatMap(({ minTimeMs, maxTimeMs }) => [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]));
     for (const day of days) {
       const [{ outlived }] = this.#sql.all<{ outlived: number }>(
@@ -351,16 +352,7 @@ export class ArchiveFiles {
     this.#sql.run('INSERT INTO lost_flush (shard, after_flush, times) VALUES (?, ?, 1) ON CONFLICT (shard) DO UPDATE SET times = times + 1', shard, knownFlush);
   }
 
-  /** Inside the caller's transaction. */
-  #nextChange(): number {
-    this.#sql.run('UPDATE archive_state SET last_change = last_change + 1 WHERE id = 1');
-    return this.#sql.all<{ last_change: number }>('SELECT last_change FROM archive_state WHERE id = 1')[0]!.last_change;
-  }
-
   #answer(files: readonly ArchivedFile[], last: ArchiveFilesAnswer['last']): ArchiveFilesAnswer {
-    const shards = this.#sql.all<{ shard: string; archived_until_ms: number | null }>('SELECT shard, archived_until_ms FROM archive_shard');
-    const archivedUntilMs = Object.fromEntries(shards.flatMap((row) => (row.archived_until_ms === null ? [] : [[row.shard, row.archived_until_ms]])));
-    const { removals } = this.#sql.all<{ removals: number }>('SELECT removals FROM archive_state WHERE id = 1')[0]!;
-    return { version: CATALOG_RPC_VERSION, files, last, archivedUntilMs, removals };
+    return { version: CATALOG_RPC_VERSION, files, last, archivedUntilMs: watermarksMs(this.#sql), removals: archiveCounters(this.#sql).removals };
   }
 }

@@ -1,5 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveDayStatus, ArchiveStatusAnswer } from './archive-api.ts';
+import { watermarksMs } from './archive-counters.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { RecoveryState } from './recovery-state.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
@@ -36,7 +37,6 @@ export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
     `SELECT table_name, count(*) AS files FROM data_file WHERE removed_change IS NULL
        AND added_change > ifnull((SELECT published_change FROM archive_table WHERE name = table_name), 0) GROUP BY table_name`,
   );
-  const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
   const names = TABLE_DEFINITIONS.map(({ name }) => name).filter((name) => name === 'samples' || states.some((state) => state.name === name) || rows.some((row) => row.table_name === name));
   const tables = names.map((table) => {
     const days = rows
@@ -54,7 +54,7 @@ export function archiveStatus(sql: Sql): ArchiveStatusAnswer {
   return {
     version: CATALOG_RPC_VERSION,
     tables,
-    archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])),
+    archivedUntilMs: watermarksMs(sql),
     commitsLostMs: new RemovedObjectsStore(sql).commitsLostMs,
     adopted: new RecoveryState(sql).adopted,
     deletions: { waiting: deletions!.waiting, fileCount: deletions!.files },

@@ -1,4 +1,5 @@
 import type { Sql } from '../runtime/sql.ts';
+import { archiveCounters } from './archive-counters.ts';
 import { dayOf, decodeDataFile, type DataFile } from './data-file.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
@@ -32,7 +33,7 @@ export class ExpiredFiles {
 
   /** Rises with each commit. */
   lastChange(): number {
-    return this.#sql.all<{ last_change: number }>('SELECT last_change FROM archive_state WHERE id = 1')[0]!.last_change;
+    return archiveCounters(this.#sql).lastChange;
   }
 
   /** Some of the files of a span that nobody has looked at, the oldest partition first. */

@@ -1,4 +1,5 @@
 import type { Sql } from '../runtime/sql.ts';
+import { archiveCounters } from './archive-counters.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** Objects that no query and no snapshot reads any more, and what the catalog still knows of them. */
@@ -85,6 +86,6 @@ export class RemovedObjectsStore {
 
   /** Whether files have ever been committed. */
   get isUsed(): boolean {
-    return this.#sql.all<{ last_file: number }>('SELECT last_file FROM archive_state WHERE id = 1')[0]!.last_file > 0;
+    return archiveCounters(this.#sql).lastFile > 0;
   }
 }

@@ -1,6 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
+import { archiveCounters, watermarksMs } from './archive-counters.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { parseJsonObject } from './parse-json.ts';
 import type { RollupTableName } from './rollup-tables.ts';
@@ -29,9 +30,7 @@ export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): 
   }
   const named = [...new Set(days.map(({ policy }) => policy))];
   const policies = sql.all<{ policy: number; rules: string }>('SELECT policy, rules FROM rollup_policy WHERE policy IN (SELECT value FROM json_each(?))', JSON.stringify(named));
-  const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
-  const { removals } = sql.all<{ removals: number }>('SELECT removals FROM archive_state WHERE id = 1')[0]!;
-  return { version: CATALOG_RPC_VERSION, days, policies, archivedUntilMs: Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms])), removals };
+  return { version: CATALOG_RPC_VERSION, days, policies, archivedUntilMs: watermarksMs(sql), removals: archiveCounters(sql).removals };
 }
 
 /** What a table's days of roll-ups are, for a catalog that has to be told: as text, each set of rules once. */

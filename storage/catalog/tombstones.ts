@@ -2,6 +2,7 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
+import { archiveCounters } from './archive-counters.ts';
 import type { DataFile } from './data-file.ts';
 import { decodeDataFile } from './data-file.ts';
 
@@ -101,7 +102,7 @@ export class Tombstones {
     // A shard's flushes rise with the tombstones, so those that a flush began behind are the first ones. Those that are done too: the catalog
     // may have forgotten the flush meanwhile.
     const first = this.#read('').find(({ flushes }) => flush <= (flushes[shard] ?? -Infinity));
-    return first === undefined ? this.#last() : first.tombstone - 1;
+    return first === undefined ? archiveCounters(this.#sql).lastTombstone : first.tombstone - 1;
   }
 
   /**
@@ -112,7 +113,7 @@ export class Tombstones {
     const pending = this.pending();
     const isOfTime = (file: StoredFile, { startMs, endMs }: Tombstone): boolean => file.minTimeMs <= endMs && file.maxTimeMs >= startMs;
     const first = pending.find((each) => files.some((file) => file.cleanThrough < each.tombstone && isOfTime(file, each)));
-    if (first === undefined) return this.#last();
+    if (first === undefined) return archiveCounters(this.#sql).lastTombstone;
     const isMixed = pending.some((each) => each.tombstone >= first.tombstone && files.some((file) => file.cleanThrough >= each.tombstone && isOfTime(file, each)));
     return isMixed ? undefined : first.tombstone - 1;
   }
@@ -174,10 +175,6 @@ export class Tombstones {
         AND day >= ? AND day <= ? AND json_extract(description, '$.maxTimeMs') >= ? AND json_extract(description, '$.minTimeMs') <= ? ORDER BY day, file LIMIT ?`,
       tombstone, Math.floor(startMs / DAY_MS), Math.floor(endMs / DAY_MS), startMs, endMs, limit,
     );
-  }
-
-  #last(): number {
-    return this.#sql.all<{ last_tombstone: number }>('SELECT last_tombstone FROM archive_state WHERE id = 1')[0]!.last_tombstone;
   }
 }
 
