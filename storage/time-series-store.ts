@@ -217,7 +217,7 @@ export class TimeSeriesStore<T = number> {
 
   /**
    * Rolls up the values older than a bound, in whole buckets; `count` is always among the aggregates. It can be run again at any time: what
-   * has changed since is rolled up anew. The raw values stay where they are. With an archive only what has not moved there yet is rolled up:
+   * has changed since is rolled up anew, in narrower buckets that there are too. The raw values stay where they are. With an archive only what has not moved there yet is rolled up:
    * the policy's roll-ups are made when it moves, and move along.
    */
   async rollup(request: RollupRequest): Promise<RollupSummary> {

@@ -101,7 +101,7 @@ async function rollUpKeyDay(engine: StoreEngine, { key, buckets }: KeyDay, { buc
   const all = new BucketStream({ raw, rolledUp: [], startMs, endMs, bucketMs }, fold, newFold).starts();
   const known = there && rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs);
   const series: LocalSeries[] = [];
-  for await (const batch of results<RollupBatch>(rollupKey({ key, starts: only(all, buckets), fold, known, bucketMs, aggregates: names }))) series.push(...batch.series);
+  for await (const batch of results<RollupBatch>(rollupKey({ key, starts: only(all, buckets), fold, known, bucketMs, aggregates: names, onlyKnown: false }))) series.push(...batch.series);
   return series;
 }
 

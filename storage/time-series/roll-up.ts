@@ -50,29 +50,53 @@ export function rollUpStore(engine: StoreEngine, { fromMs = -Infinity, beforeMs,
     pendingSamples = 0;
     if (series.length > 0) writeRollups(engine, series);
   };
+  const put = (batch: RollupBatch): void => {
+    pending.push(...batch.series);
+    pendingSamples += batch.samples;
+    if (pendingSamples >= WRITE_SAMPLES_TARGET) flush();
+  };
   for (const key of engine.hotKeys()) {
-    const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
-    const names = withKnown(aggregates, there?.aggregates);
-    const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
-    const fold = newFold();
-    const raw = rawCursor(engine, key, startMs, endMs - 1);
-    // Where raw values are gone, their narrower roll-ups know.
-    const rolledUp = rolledUpCursors(engine, key, bucketMs, names, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
-    const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
-    const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
+    // Narrower buckets count before wide ones that are made of as many points, so they must not be older: a value may have been overwritten since.
+    for (const { widthMs } of engine.rollupsOf(key)) {
+      if (widthMs >= bucketMs || bucketMs % widthMs !== 0) continue;
+      for (const batch of rollUpKey(engine, key, { startMs, endMs, bucketMs: widthMs, aggregates: [], onlyKnown: true })) put(batch);
+    }
     let buckets = 0;
-    for (const batch of resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates: names }))) {
-      pending.push(...batch.series);
-      pendingSamples += batch.samples;
+    for (const batch of rollUpKey(engine, key, { startMs, endMs, bucketMs, aggregates, onlyKnown: false })) {
+      put(batch);
       buckets += batch.buckets;
       summary.points += batch.points;
-      if (pendingSamples >= WRITE_SAMPLES_TARGET) flush();
     }
     summary.buckets += buckets;
     if (buckets > 0) summary.keys++;
   }
   flush();
   return summary;
+}
+
+interface KeyPlan {
+  /** Whole buckets from this to before `endMs` (Unix ms). */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly bucketMs: number;
+  /** Beside those that the key has of this width. */
+  readonly aggregates: readonly Aggregate[];
+  /** Whether only buckets are made that there are. */
+  readonly onlyKnown: boolean;
+}
+
+/** What is new or has changed of a key's roll-ups of one width, in batches. */
+function rollUpKey(engine: StoreEngine, key: string, { startMs, endMs, bucketMs, aggregates, onlyKnown }: KeyPlan): Iterable<RollupBatch> {
+  const there = engine.rollupsOf(key).find((rollup) => rollup.widthMs === bucketMs);
+  const names = withKnown(aggregates, there?.aggregates);
+  const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
+  const fold = newFold();
+  const raw = rawCursor(engine, key, startMs, endMs - 1);
+  // Where raw values are gone, their narrower roll-ups know.
+  const rolledUp = rolledUpCursors(engine, key, bucketMs, names, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
+  const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
+  const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
+  return resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates: names, onlyKnown }));
 }
 
 function writeRollups(engine: StoreEngine, series: readonly LocalSeries[]): void {

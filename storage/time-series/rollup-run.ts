@@ -30,13 +30,15 @@ interface RollupInput {
   readonly known: RolledUpCursor | undefined;
   readonly bucketMs: number;
   readonly aggregates: readonly Aggregate[];
+  /** Whether only buckets are made anew that there are of this width. */
+  readonly onlyKnown: boolean;
 }
 
 /**
  * Rolls one key up, a batch at a time; in between is what has to be read. A bucket is left as it is when it was made from more points than can be found now: some have been
  * removed since. One with the same number is made anew if it differs, since a point may have been overwritten.
  */
-export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: RollupInput): Generator<RollupBatch | PendingRead> {
+export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates, onlyKnown }: RollupInput): Generator<RollupBatch | PendingRead> {
   let batch = new BatchColumns(key, bucketMs);
   let partition = NaN;
   for (const startMs of starts) {
@@ -45,7 +47,7 @@ export function* rollupKey({ key, starts, fold, known, bucketMs, aggregates }: R
       continue;
     }
     const before = known === undefined ? undefined : yield* bucketAt(known, startMs);
-    if (before !== undefined && (before.get('count')! > fold.count || isSame(before, fold, aggregates))) continue;
+    if (before === undefined ? onlyKnown : before.get('count')! > fold.count || isSame(before, fold, aggregates)) continue;
     const bucketPartition = bucketStart(startMs, PARTITION_MS);
     if (batch.samples > 0 && (bucketPartition !== partition || batch.samples >= BATCH_SAMPLES_MAX)) {
       yield batch.finish();

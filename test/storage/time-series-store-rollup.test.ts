@@ -70,6 +70,21 @@ describe('rollup', () => {
     expect(await again()).toMatchObject({ buckets: 0 });
   });
 
+  test('narrower ones are not older than wide ones, which they count before', async () => {
+    const store = open();
+    await fill(store, 'k', NOON - 2 * HOUR, 240);
+    await store.rollup({ olderThan: '90m', bucket: '1m', aggregates: ['max', 'p50'] });
+    await store.put('k', 5000, NOON - 2 * HOUR);
+    expect(await store.rollup({ olderThan: '1h', bucket: '1h', aggregates: ['max', 'p50'] })).toEqual({ keys: 1, buckets: 1, points: 240 });
+    const rolledUp: [string, number][] = [];
+    for await (const event of store.cdc()) if (event.type === 'cdc.rollup') rolledUp.push([event.bucket, event.count]);
+    // The one bucket that a value was overwritten in, and none that was not there.
+    expect(rolledUp).toEqual([['1m', 120], ['1m', 4], ['1h', 240]]);
+    await store.prune({ before: NOON - HOUR });
+    const [hour] = await store.aggregate('k', { bucket: '1h', metrics: ['max', 'count'] });
+    expect(hour).toEqual({ timestamp: NOON - 2 * HOUR, source: 'rollup', max: 5000, count: 240 });
+  });
+
   test('what is late for the values that were rolled up and removed is refused, also by the next instance', async () => {
     const store = open({ retention: { hot: '1h', warm: '7d' } });
     await fill(store, 'k', NOON - 2 * HOUR, 480);
