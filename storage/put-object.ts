@@ -1,3 +1,4 @@
+import { isSameBytes } from '../proto/same-bytes.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /**
@@ -12,15 +13,9 @@ export async function putObject(store: ObjectStore, key: string, body: Uint8Arra
   } catch (error) {
     const there = await store.get(key);
     if (there === undefined) throw error;
-    return isSame(there, body) ? 'stored' : 'different';
+    return isSameBytes(there, body) ? 'stored' : 'different';
   }
   const there = await store.get(key);
   if (there === undefined) throw new Error(`object ${key} was there and is missing`);
-  return isSame(there, body) ? 'stored' : 'different';
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+  return isSameBytes(there, body) ? 'stored' : 'different';
 }

@@ -1,4 +1,4 @@
-import { goMax, goMin } from './binary-floats.ts';
+import { goMax, goMin } from '../go-math.ts';
 
 /** A function of one float at a time. `args` are the scalar arguments at the same step. */
 export type FloatFunction = (value: number, args: readonly number[]) => number;

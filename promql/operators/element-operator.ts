@@ -1,8 +1,9 @@
 import { incompatibleTypes } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
-import { compareFloats, power } from '../functions/binary-floats.ts';
+import { compareFloats } from '../functions/binary-floats.ts';
 import { binaryOfHistograms, isComparison } from '../functions/binary-samples.ts';
 import type { Sample } from '../functions/binary-samples.ts';
+import { power } from '../go-math.ts';
 import type { ElementOp } from '../plan/plan-node.ts';
 import { FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';

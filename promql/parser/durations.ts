@@ -1,6 +1,7 @@
 /** Durations from numbers, and the evaluation of duration expressions once the query's own times are known. */
 import { badData } from '../../storage/runtime/errors.ts';
 import { unreachable } from '../../storage/runtime/assert.ts';
+import { power } from '../go-math.ts';
 import type { Duration, DurationExpr, Expr, ResolvedExpr, VectorSelector } from './ast.ts';
 
 /** What `step()` and `range()` stand for. Both are 0 in an instant query. */
@@ -133,17 +134,10 @@ function evaluateBinary(expr: Extract<DurationExpr, { kind: 'duration-binary' }>
       if (rhs === 0) throw failure(expr, 'modulo by zero');
       return lhs % rhs;
     case '^':
-      return goPow(lhs, rhs);
+      return power(lhs, rhs);
     default:
       return unreachable(expr.op);
   }
-}
-
-/** Go's Pow differs from JavaScript's where the base is 1 or -1. */
-function goPow(base: number, exponent: number): number {
-  if (base === 1) return 1;
-  if (base === -1 && !Number.isFinite(exponent) && !Number.isNaN(exponent)) return 1;
-  return base ** exponent;
 }
 
 function failure(expr: DurationExpr, reason: string): Error {

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import type { ByteReader } from '../../proto/varint.ts';
+import { ByteReader } from '../../proto/varint.ts';
 import type { ColumnWriter } from '../chunk/index.ts';
 
 /*
@@ -115,8 +115,15 @@ function copyBehind(bytes: Uint8Array, start: number, length: number, times: num
   for (let filled = length; start + filled < end; filled *= 2) bytes.copyWithin(start + filled, start, Math.min(start + filled, end - filled));
 }
 
-/** Reads `count` values of one bit each: definition levels of an optional column. */
-export function readLevels(reader: ByteReader, count: number): Uint8Array {
+/** Reads `count` values of one bit each, behind the length of their bytes: levels of a page of version 1. */
+export function readPrefixedLevels(reader: ByteReader, count: number): Uint8Array {
+  const levels = new ByteReader(reader.take(reader.uint32()));
+  const values = readLevels(levels, count);
+  if (!levels.done) throw new DecodeError(`levels: ${levels.end - levels.position} bytes too many`);
+  return values;
+}
+
+function readLevels(reader: ByteReader, count: number): Uint8Array {
   const levels = new Uint8Array(count);
   for (let at = 0; at < count; ) {
     const header = reader.varint();

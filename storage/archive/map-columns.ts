@@ -1,8 +1,7 @@
 import { DecodeError } from '../../proto/decode-error.ts';
-import { ByteReader } from '../../proto/varint.ts';
 import type { Labels } from '../model/labels.ts';
 import type { ColumnChunkWriter } from './column-chunk-writer.ts';
-import { readLevels, writeRun } from './hybrid-runs.ts';
+import { readPrefixedLevels, writeRun } from './hybrid-runs.ts';
 import { openPage } from './page-reader.ts';
 import { PLAIN, type ColumnChunk } from './parquet-footer.ts';
 import { PAGE_BYTES_TARGET } from './zstd-frame.ts';
@@ -67,8 +66,8 @@ function writeLevels(levels: readonly number[], { plain }: ColumnChunkWriter): v
 /** Keys or values by row. */
 export function readPlainMapPage(bytes: Uint8Array, rowCount: number, where: string): string[][] {
   const { reader, valueCount } = openPage(bytes, undefined, PLAIN, where);
-  const repetitions = levelsOf(reader, valueCount);
-  const definitions = levelsOf(reader, valueCount);
+  const repetitions = readPrefixedLevels(reader, valueCount);
+  const definitions = readPrefixedLevels(reader, valueCount);
   const rows: string[][] = [];
   for (let i = 0; i < valueCount; i++) {
     if (repetitions[i] === 0) rows.push([]);
@@ -78,11 +77,4 @@ export function readPlainMapPage(bytes: Uint8Array, rowCount: number, where: str
   }
   if (rows.length !== rowCount || !reader.done) throw new DecodeError(`${where}: ${rows.length} rows where ${rowCount} are due, ${reader.end - reader.position} bytes left`);
   return rows;
-}
-
-function levelsOf(reader: ByteReader, count: number): Uint8Array {
-  const levels = new ByteReader(reader.take(reader.uint32()));
-  const values = readLevels(levels, count);
-  if (!levels.done) throw new DecodeError(`levels: ${levels.end - levels.position} bytes too many`);
-  return values;
 }

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader } from '../../proto/varint.ts';
 import { decodeTimestampsMicros } from './delta-binary-packed.ts';
-import { readLevels } from './hybrid-runs.ts';
+import { readPrefixedLevels } from './hybrid-runs.ts';
 import { DELTA_BINARY_PACKED, PLAIN, readDataPageHeader, type PageLocation } from './parquet-footer.ts';
 import { unpackFrame } from './zstd-frame.ts';
 
@@ -109,10 +109,7 @@ export function readBytesPage(bytes: Uint8Array, rowCount: number, where: string
 }
 
 function levelsOf({ reader, rowCount }: OpenPage): Uint8Array | undefined {
-  const length = reader.uint32();
-  const levels = new ByteReader(reader.take(length));
-  const isDefined = readLevels(levels, rowCount);
-  if (!levels.done) throw new DecodeError(`levels: ${levels.end - levels.position} bytes too many`);
+  const isDefined = readPrefixedLevels(reader, rowCount);
   return isDefined.includes(0) ? isDefined : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import { isSameBytes } from '../../proto/same-bytes.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
@@ -203,15 +204,11 @@ export class LateQueue {
   #holds(crc: number, message: ArrayBuffer): boolean {
     return (this.#rowsByCrc.get(crc) ?? []).some((sequence) => {
       const [row] = this.#sql.all<{ batch: ArrayBuffer }>('SELECT batch FROM late_batch WHERE sequence = ?', sequence);
-      return row !== undefined && isSame(new Uint8Array(row.batch), new Uint8Array(message));
+      return row !== undefined && isSameBytes(new Uint8Array(row.batch), new Uint8Array(message));
     });
   }
 }
 
 function full(what: string): LateAnswer {
   return { status: 'refused', isFull: true, message: `samples older than the hot tier takes wait for the archive, and their queue is full: it holds ${what}` };
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

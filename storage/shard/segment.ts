@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { grown } from '../../proto/grown.ts';
 import { ColumnWriter, encodeSampleColumn, encodeTimestamps, type JoinedDecimals, type SampleColumnSource } from '../chunk/index.ts';
 import { compress } from '../chunk/zstd.ts';
 import { assert } from '../runtime/assert.ts';
@@ -153,9 +154,9 @@ export class SegmentWriter {
   }
 
   #grow(): void {
-    this.#refs = enlarged(this.#refs);
-    this.#timeColumnOf = enlarged(this.#timeColumnOf);
-    this.#valueBytes = enlarged(this.#valueBytes);
+    this.#refs = grown(this.#refs);
+    this.#timeColumnOf = grown(this.#timeColumnOf);
+    this.#valueBytes = grown(this.#valueBytes);
   }
 
   #reset(): void {
@@ -167,12 +168,6 @@ export class SegmentWriter {
     this.#minTimeMs = Infinity;
     this.#maxTimeMs = -Infinity;
   }
-}
-
-function enlarged(column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2);
-  larger.set(column);
-  return larger;
 }
 
 interface Frame {

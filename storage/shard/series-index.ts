@@ -1,3 +1,4 @@
+import { grown } from '../../proto/grown.ts';
 import { compiledMatcher, type CompiledMatcher } from '../model/compile-matcher.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
@@ -60,12 +61,12 @@ export class SeriesIndex {
     this.#refs.push(ref);
     if (ref >= this.#refLimit) this.#refLimit = ref + 1;
     if (ref >= this.#labelStart.length) {
-      this.#labelStart = enlarged(this.#labelStart, ref + 1);
-      this.#labelEnd = enlarged(this.#labelEnd, ref + 1);
-      this.#metricSymbol = enlarged(this.#metricSymbol, ref + 1);
+      this.#labelStart = grown(this.#labelStart, ref + 1);
+      this.#labelEnd = grown(this.#labelEnd, ref + 1);
+      this.#metricSymbol = grown(this.#metricSymbol, ref + 1);
     }
     if (this.#symbolsEnd + labels.length > this.#labelSymbols.length) {
-      this.#labelSymbols = enlarged(this.#labelSymbols, this.#symbolsEnd + labels.length);
+      this.#labelSymbols = grown(this.#labelSymbols, this.#symbolsEnd + labels.length);
     }
     this.#labelStart[ref] = this.#symbolsEnd;
     this.#metricSymbol[ref] = NO_SYMBOL;
@@ -374,10 +375,4 @@ function intersection(a: readonly number[], b: readonly number[]): readonly numb
     }
   }
   return common;
-}
-
-function enlarged(column: Uint32Array, least: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(least, column.length * 2));
-  larger.set(column);
-  return larger;
 }

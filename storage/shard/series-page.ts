@@ -1,4 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import { grown } from '../../proto/grown.ts';
 import type { SeriesIndex } from './series-index.ts';
 
 /*
@@ -38,7 +39,7 @@ export function writeSeriesPage(index: SeriesIndex, refs: readonly number[], sta
   let end = start;
   while (end < refs.length && (end === start || bytes < bytesTarget)) {
     const symbols = index.symbolsOf(refs[end++]!);
-    if (numberCount + symbols.length > numbers.length) numbers = enlarged(numbers, numberCount + symbols.length);
+    if (numberCount + symbols.length > numbers.length) numbers = grown(numbers, numberCount + symbols.length);
     for (const symbol of symbols) {
       let number = pageSymbol.get(symbol);
       if (number === undefined) {
@@ -80,12 +81,6 @@ function symbolTable(symbolCount: number): PageSymbols {
     get: (symbol) => (numbers[symbol] === 0 ? undefined : numbers[symbol]! - 1),
     set: (symbol, number) => (numbers[symbol] = number + 1),
   };
-}
-
-function enlarged(numbers: Uint32Array, least: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(least, numbers.length * 2));
-  larger.set(numbers);
-  return larger;
 }
 
 /** A page as its reader sees it: views into it, checked. */

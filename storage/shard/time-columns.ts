@@ -1,3 +1,5 @@
+import { grown } from '../../proto/grown.ts';
+
 /** None is the same. */
 export const NO_COLUMN = -1;
 
@@ -92,10 +94,10 @@ export class TimeColumns {
   }
 
   #growColumns(): void {
-    this.#start = enlarged(this.#start);
-    this.#length = enlarged(this.#length);
-    this.#bytes = enlarged(this.#bytes);
-    this.#next = enlarged(this.#next);
+    this.#start = grown(this.#start);
+    this.#length = grown(this.#length);
+    this.#bytes = grown(this.#bytes);
+    this.#next = grown(this.#next);
   }
 
   #growTimes(length: number): void {
@@ -112,10 +114,4 @@ function hashOf(timesMs: Float64Array, start: number, end: number): number {
   hash = Math.imul(hash, 0x01000193) ^ (timesMs[start]! | 0);
   hash = Math.imul(hash, 0x01000193) ^ (timesMs[middle]! | 0);
   return Math.imul(hash, 0x01000193) ^ (timesMs[end - 1]! | 0);
-}
-
-function enlarged(column: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2);
-  larger.set(column);
-  return larger;
 }

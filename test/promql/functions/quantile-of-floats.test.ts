@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { power } from '../../../promql/functions/binary-floats.ts';
 import { quantileOfFloats } from '../../../promql/functions/quantile-of-floats.ts';
+import { power } from '../../../promql/go-math.ts';
 import { quantileOfSorted } from '../../../storage/model/quantile.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
