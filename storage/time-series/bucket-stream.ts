@@ -1,4 +1,4 @@
-import type { BucketFold } from './aggregate.ts';
+import type { BucketFold } from './bucket-fold.ts';
 import type { PendingRead } from './pending-read.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 import type { SeriesCursor } from './series-cursor.ts';

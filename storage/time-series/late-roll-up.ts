@@ -1,7 +1,7 @@
 import { dayOf } from '../catalog/data-file.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
-import { BucketFold } from './aggregate.ts';
+import { BucketFold } from './bucket-fold.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { roleOf } from './keys.ts';
 import type { LateValues } from './late-values.ts';

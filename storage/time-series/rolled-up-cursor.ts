@@ -1,4 +1,4 @@
-import type { RolledUp } from './aggregate.ts';
+import type { RolledUp } from './bucket-fold.ts';
 import { QuantileSketch } from '../model/quantile-sketch.ts';
 import type { PendingRead } from './pending-read.ts';
 import type { SeriesCursor } from './series-cursor.ts';

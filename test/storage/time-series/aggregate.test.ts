@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { QuantileSketch } from '../../../storage/model/quantile-sketch.ts';
-import { BucketFold, parseAggregates, percentileOf, type Aggregate } from '../../../storage/time-series/aggregate.ts';
+import { parseAggregates, percentileOf, type Aggregate } from '../../../storage/time-series/aggregate.ts';
+import { BucketFold } from '../../../storage/time-series/bucket-fold.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const ALL: readonly Aggregate[] = ['min', 'max', 'avg', 'sum', 'count', 'first', 'last', 'p0', 'p50', 'p90', 'p99', 'p99.9', 'p100'];
