@@ -49,7 +49,8 @@ async function importExposition({ openTenant, requestIdOf, door }: ImportRouteSe
 
 async function influxWrite({ openTenant, requestIdOf, door }: ImportRouteServices, context: Context, databaseParameter: string): Promise<Response> {
   try {
-    const precision = context.req.query('precision') ?? 'ns';
+    // An empty one is none, to InfluxDB too.
+    const precision = context.req.query('precision') || 'ns';
     if (!isPrecision(precision)) throw badData(`precision is ${JSON.stringify(precision)}; it must be ns, us, ms or s`);
     const database = context.req.query(databaseParameter) ?? '';
     const outcome = await door.influx(await openTenant(context), context.req.raw, readOptions(context), { precision, database });

@@ -2,6 +2,7 @@ import { InfluxLine } from '../proto/influx-line.ts';
 import { asciiText } from '../proto/number-bytes.ts';
 import { METRIC_NAME } from '../storage/model/labels.ts';
 import type { ImportSeries } from './import-batches.ts';
+import { OpenLine } from './open-line.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
 import { importSeries, quoteLine, rejectTooLong, type ImportContext, type LineFormat } from './text-import.ts';
 
@@ -26,6 +27,7 @@ export class InfluxImport implements LineFormat {
   readonly #database: string;
   readonly #line: InfluxLine;
   readonly #heads: SeriesTextCache<Head>;
+  readonly #open: OpenLine;
   #seriesCount = 0;
   #textFields = 0;
 
@@ -35,6 +37,7 @@ export class InfluxImport implements LineFormat {
     this.#database = database;
     this.#line = new InfluxLine(precision);
     this.#heads = new SeriesTextCache(context.limits.importSeriesCacheEntriesMax, context.limits.importSeriesCacheBytesMax);
+    this.#open = new OpenLine(context.limits.importLineBytesMax);
   }
 
   /** Fields passed over since they are texts. */
@@ -43,9 +46,39 @@ export class InfluxImport implements LineFormat {
   }
 
   line(bytes: Uint8Array, start: number, end: number, number: number): void {
-    const line = this.#line;
-    const result = line.parse(bytes, start, end);
+    const open = this.#open;
+    if (open.isEmpty) {
+      const result = this.#line.parse(bytes, start, end);
+      if (result !== 'open') return this.#take(result, bytes, start, end, number);
+      open.begin(bytes, start, end, number);
+      // Where its parts stand now.
+      this.#line.parse(open.bytes, 0, open.length);
+      return;
+    }
+    const result = open.add(bytes, start, end) ? this.#line.resume(open.bytes, open.length) : 'too long';
+    if (result === 'open') return;
+    if (result === 'point') {
+      this.#take(result, open.bytes, 0, open.length, open.number);
+      return open.clear();
+    }
+    this.#giveUp();
+    if (result === 'too long') this.line(bytes, start, end, number);
+  }
+
+  /** The quote was one too many, and not the beginning of a text of several lines: each line is for itself. */
+  #giveUp(): void {
+    const open = this.#open;
+    for (const { start, end, number } of open.lines()) {
+      const result = this.#line.parse(open.bytes, start, end);
+      this.#take(result === 'open' ? { invalid: 'a text has no closing quote' } : result, open.bytes, start, end, number);
+    }
+    open.clear();
+  }
+
+  /** What a line was parsed to. */
+  #take(result: 'point' | 'blank' | { readonly invalid: string }, bytes: Uint8Array, start: number, end: number, number: number): void {
     if (result === 'blank') return;
+    const line = this.#line;
     const reject = (samples: number, reason: string): void => {
       this.#context.rejections.add('bad-data', samples, () => `line ${number}: ${reason}: ${quoteLine(bytes, start, end)}`);
     };
@@ -62,11 +95,12 @@ export class InfluxImport implements LineFormat {
   }
 
   tooLong(number: number): void {
+    this.#giveUp();
     rejectTooLong(number, this.#context);
   }
 
   end(): void {
-    // Nothing waits for the end.
+    this.#giveUp();
   }
 
   async flush(): Promise<void> {

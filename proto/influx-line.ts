@@ -43,7 +43,8 @@ export function isPrecision(text: string): boolean {
  * ```
  *
  * The object is filled anew by each `parse` and makes nothing but numbers. Integers beyond 2^53 come out as the nearest float64: samples
- * are floats. A newline within a string is not supported, as the protocol's page has it.
+ * are floats. The protocol's page allows no newline within a text, and InfluxDB, its clients and Telegraf have them there all the same:
+ * a line may end within a text ('open'), and `resume` goes on when the next one has been put behind it.
  */
 export class InfluxLine {
   readonly #scale: number;
@@ -59,6 +60,8 @@ export class InfluxLine {
   readonly fieldValue: number[] = [];
   /** Fields that are texts, which no sample can hold. */
   textFieldCount = 0;
+  /** Of a line that is open: where to look for the end of its text. */
+  #openAt = 0;
 
   /** `precision` is the unit of the timestamps; see isPrecision. */
   constructor(precision: string) {
@@ -67,9 +70,9 @@ export class InfluxLine {
     this.#factor = factor;
   }
 
-  /** 'point' when the fields hold one; 'blank' for nothing or a comment; or what is wrong with the line. */
-  parse(bytes: Uint8Array, start: number, end: number): 'point' | 'blank' | { readonly invalid: string } {
-    while (end > start && isBlank(bytes[end - 1]!)) end--;
+  /** 'point' when the fields hold one; 'blank' for nothing or a comment; 'open' when it ends within a text; or what is wrong with the line. */
+  parse(bytes: Uint8Array, start: number, end: number): 'point' | 'blank' | 'open' | { readonly invalid: string } {
+    end = trimmedEnd(bytes, start, end);
     while (start < end && isBlank(bytes[start]!)) start++;
     if (start === end || bytes[start] === HASH) return 'blank';
     this.headStart = start;
@@ -79,27 +82,54 @@ export class InfluxLine {
     let position = this.headEnd;
     while (position < end && bytes[position] === SPACE) position++;
     if (position === end) return { invalid: 'there are no fields' };
-    for (;;) {
+    return this.#fields(bytes, position, end, false);
+  }
+
+  /** The line that was open, with more behind it: the same bytes from the same start on, to a later end. */
+  resume(bytes: Uint8Array, end: number): 'point' | 'open' | { readonly invalid: string } {
+    end = trimmedEnd(bytes, this.headStart, end);
+    const position = this.#text(bytes, this.#openAt, end);
+    return position < 0 ? 'open' : this.#fields(bytes, position, end, true);
+  }
+
+  /** Reads fields from a name on, or from behind a value on. */
+  #fields(bytes: Uint8Array, position: number, end: number, isBehindValue: boolean): 'point' | 'open' | { readonly invalid: string } {
+    for (; ; isBehindValue = true) {
+      if (isBehindValue) {
+        if (position === end || bytes[position] === SPACE) return this.#parseTimestamp(bytes, position, end);
+        if (bytes[position] !== COMMA) return { invalid: 'there is no comma behind a field' };
+        position++;
+      }
       const nameStart = position;
       const nameEnd = skipUnescaped(bytes, position, end, EQUALS, COMMA, SPACE);
       if (nameEnd === nameStart || nameEnd === end || bytes[nameEnd] !== EQUALS) return { invalid: 'a field has no name or no value' };
       const valueStart = nameEnd + 1;
-      const valueEnd = bytes[valueStart] === QUOTE ? textEnd(bytes, valueStart + 1, end) : skipPlain(bytes, valueStart, end);
-      if (valueEnd < 0) return { invalid: 'a text has no closing quote' };
-      if (bytes[valueStart] === QUOTE) this.textFieldCount++;
-      else {
-        const value = parseFieldValue(bytes, valueStart, valueEnd);
-        if (value === undefined) return { invalid: 'the value of a field is neither a number, nor a boolean, nor a quoted text' };
-        this.fieldNameStart[this.fieldCount] = nameStart;
-        this.fieldNameEnd[this.fieldCount] = nameEnd;
-        this.fieldValue[this.fieldCount++] = value;
+      if (bytes[valueStart] === QUOTE) {
+        position = this.#text(bytes, valueStart + 1, end);
+        if (position < 0) return 'open';
+        continue;
       }
-      position = valueEnd;
-      if (position === end || bytes[position] === SPACE) break;
-      if (bytes[position] !== COMMA) return { invalid: 'there is no comma behind a field' };
-      position++;
+      position = skipPlain(bytes, valueStart, end);
+      const value = parseFieldValue(bytes, valueStart, position);
+      if (value === undefined) return { invalid: 'the value of a field is neither a number, nor a boolean, nor a quoted text' };
+      this.fieldNameStart[this.fieldCount] = nameStart;
+      this.fieldNameEnd[this.fieldCount] = nameEnd;
+      this.fieldValue[this.fieldCount++] = value;
     }
-    return this.#parseTimestamp(bytes, position, end);
+  }
+
+  /** The position behind a text's closing quote; -1 when there is none, and the line is open. */
+  #text(bytes: Uint8Array, position: number, end: number): number {
+    while (position < end) {
+      const byte = bytes[position++];
+      if (byte === QUOTE) {
+        this.textFieldCount++;
+        return position;
+      }
+      if (byte === BACKSLASH) position++;
+    }
+    this.#openAt = position;
+    return -1;
   }
 
   /** The measurement and the tags of the line just parsed: name of the measurement, then tag and value in turn; or why they are none. */
@@ -197,13 +227,9 @@ function skipPlain(bytes: Uint8Array, position: number, end: number): number {
   return position;
 }
 
-function textEnd(bytes: Uint8Array, position: number, end: number): number {
-  while (position < end) {
-    const byte = bytes[position++];
-    if (byte === QUOTE) return position;
-    if (byte === BACKSLASH) position++;
-  }
-  return -1;
+function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
+  while (end > start && isBlank(bytes[end - 1]!)) end--;
+  return end;
 }
 
 /** A backslash before a comma, an equals sign or a space is left out; any other stands for itself. */

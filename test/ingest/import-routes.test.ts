@@ -93,8 +93,10 @@ describe('InfluxDB', () => {
     expect(await client.query('cpu_usage')).toHaveLength(1);
   });
 
-  test('a precision that there is not is 400', async () => {
-    const answer = await new Client().post('/write?precision=fortnight', 'cpu usage=1\n');
+  test('a precision that there is not is 400, an empty one is none', async () => {
+    const client = new Client();
+    expect((await client.post('/write?precision=', 'cpu usage=1\n')).status).toBe(204);
+    const answer = await client.post('/write?precision=fortnight', 'cpu usage=1\n');
     expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: 'invalid', error: expect.stringContaining('fortnight') })]);
   });
 

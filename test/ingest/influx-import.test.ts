@@ -50,6 +50,37 @@ describe('the Influx line protocol', () => {
     expect(outcome.rejections.message(2)).toMatch(/line 2: there are no fields: "b"; line 3: a tag has no name or no value.*line 4: label name "t" is not unique.*labelsPerSeriesMax/);
   });
 
+  test('a text may have newlines, whatever stands in them, and cut where it may be', async () => {
+    const text = ['a msg="one', 'b f=1', '', '# two \\"', 'three\\\\",f=2,s="x', '\\"y" 1700000000000', 'c f=3 1700000000001', 'd s="', '",t="",u="', '",f=4 1700000000002', ''].join('\n');
+    const bytes = new TextEncoder().encode(text);
+    for (const pieceBytes of [bytes.length, 7, 1]) {
+      const stack = new ImportStack();
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          for (let at = 0; at < bytes.length; at += pieceBytes) controller.enqueue(bytes.slice(at, at + pieceBytes));
+          controller.close();
+        },
+      });
+      const outcome = await stack.influx(body, { precision: 'ms' });
+      expect(stack.stored(), `${pieceBytes}`).toEqual(['a_f 0=2', 'c_f 1=3', 'd_f 2=4']);
+      expect([outcome.rejections.isEmpty, outcome.textFields]).toEqual([true, 5]);
+    }
+  });
+
+  test('a quote too many costs its own line', async () => {
+    const limits = limitsWith({ importLineBytesMax: 100 });
+    const bad = (lines: readonly string[], limited = limits): Promise<[string[], string]> => {
+      const stack = new ImportStack({ limits: limited });
+      return stack.influx(lines.join('\n')).then(({ rejections }) => [stack.stored(), rejections.message(0)]);
+    };
+    // To the end, to a quote that closes nothing, to what is too long together, and to a line that is too long.
+    expect(await bad(['a s="x', 'b f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 samples refused.*line 1: a text has no closing quote: "a s=/)]);
+    expect(await bad(['a s="x', 'b s="y",f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 samples refused.*line 1: a text has no closing quote/)]);
+    const many = Array.from({ length: 30 }, (_, i) => `b,i=${i + 10} f=1`);
+    expect(await bad(['z f=1', 'a s="x', ...many])).toEqual([[...many.map((_, i) => `b_f{i="${i + 10}"} 0=1`), 'z_f 0=1'], expect.stringMatching(/^1 samples refused.*line 2: a text has no closing quote/)]);
+    expect(await bad(['a s="x', 'b f=1', `c,t=${'x'.repeat(100)} f=1`, 'd f=1'])).toEqual([['b_f 0=1', 'd_f 0=1'], expect.stringMatching(/^2 samples refused.*line 1: a text has no closing quote.*line 3 is longer than/)]);
+  });
+
   test('old points wait for the archive', async () => {
     const stack = new ImportStack();
     const outcome = await stack.influx('a f=1 1000000000\na f=2\n', { precision: 's' });

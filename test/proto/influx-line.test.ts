@@ -15,6 +15,7 @@ function parse(text: string, precision = 'ns'): Point | string {
   const bytes = utf8.encode(text);
   const result = line.parse(bytes, 0, bytes.length);
   if (result === 'blank') return 'blank';
+  if (result === 'open') return 'open';
   if (result !== 'point') return result.invalid;
   const head = line.head(bytes);
   if ('invalid' in head) return head.invalid;
@@ -91,7 +92,7 @@ describe('refused', () => {
   refused('cpu usage=-1u', 'neither a number');
   refused('cpu usage=i', 'neither a number');
   refused('cpu usage=tRUE', 'neither a number');
-  refused('cpu usage="open', 'closing quote');
+  refused('cpu usage="open', 'open');
   refused('cpu usage="a"b', 'no comma');
   refused('cpu a=1,', 'no name or no value');
   refused('cpu a=1,,b=2', 'no name or no value');

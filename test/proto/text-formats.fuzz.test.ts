@@ -91,7 +91,7 @@ fuzz(
   (text, random) =>
     readLines(text, random, (bytes, start, end) => {
       const result = influx.parse(bytes, start, end);
-      if (result === 'blank') return 'blank';
+      if (result === 'blank' || result === 'open') return result;
       if (result !== 'point') return `!${result.invalid}`;
       const head = influx.head(bytes);
       if ('invalid' in head) return `!${head.invalid}`;
