@@ -73,6 +73,8 @@ export class OtlpBatches implements OtlpSeriesSink {
   /** Number of the next series. */
   #source = 0;
   #samples = 0;
+  /** Numbers that no series has: those of resources without target_info. */
+  #sourcesUnused = 0;
   #pointCount = 0;
   /** Number of the point that is read, and by series that of its point, NO_POINT for those of a resource. */
   #pointNumber = -1;
@@ -111,7 +113,7 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#rejections = rejections;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#metadataPeriod = (1 + Math.floor((nowMs * 4) / this.#limits.metadataRenewMs) + this.#timesForgotten * 2 ** 20) >>> 0;
-    this.#source = this.#samples = this.#pointCount = 0;
+    this.#source = this.#sourcesUnused = this.#samples = this.#pointCount = 0;
     this.#pointNumber = -1;
     if (this.#refusedPoints.size > 0) this.#refusedPoints = new Set();
     this.#outgoing = [];
@@ -130,7 +132,8 @@ export class OtlpBatches implements OtlpSeriesSink {
       else batch.clear();
     });
     const points = new RefusedPoints(this.#pointOf.slice(0, this.#source), this.#refusedPoints);
-    const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount: this.#source, sampleCount: this.#samples, points };
+    const seriesCount = this.#source - this.#sourcesUnused;
+    const collected = { batches: this.#outgoing, metadata: this.#metadata, pointCount: this.#pointCount, seriesCount, sampleCount: this.#samples, points };
     this.#outgoing = [];
     this.#metadata = [];
     // The bytes are the request's, and the words may be the cache's, which would keep what it gives up.
@@ -241,7 +244,9 @@ export class OtlpBatches implements OtlpSeriesSink {
     const labels = this.#labels.ofTargetInfo();
     if (labels === undefined || 'invalid' in labels) {
       if (labels !== undefined) this.warn(0, () => `target_info was left out: ${labels.invalid}`);
+      // Who walks the request again for labels counts it, too.
       this.#nextSource(NO_POINT);
+      this.#sourcesUnused++;
       return;
     }
     hasher.hashLabels(labels);

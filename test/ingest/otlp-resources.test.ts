@@ -83,6 +83,17 @@ test('the same bytes mean another series under another metric, kind and resource
   expect(stack.stored()).toEqual(['g{a="b", job="x"} 0=1', 'g{a="b", job="y"} 0=1', 'g_seconds{a="b", job="x"} 0=1', 'g_total{a="b", job="x"} 0=1', 'h{a="b", job="x"} 0=1']);
 });
 
+test('target_info is one of the series of a request where there is one', async () => {
+  const write = (resource: Attributes, pointCount: number): Promise<unknown> => {
+    const points = Array.from({ length: pointCount }, (_, i) => numberPoint({ timeMs: NOW_MS, value: 1, attributes: { i: String(i) } }));
+    const stack = new OtlpStack({ tenantLimits: '{"*":{"seriesPerRequestMax":2}}' });
+    return stack.write(metricsRequest(resourceMetrics(resource, [gauge('g', points)]))).then(() => stack.stored().length, (error: unknown) => String(error));
+  };
+  const refused = expect.stringContaining('has 3 series, the limit seriesPerRequestMax is 2') as unknown;
+  expect([await write({}, 2), await write(SERVICE, 2), await write(SERVICE, 3)]).toEqual([2, 2, refused]);
+  expect([await write({ ...SERVICE, zone: 'z' }, 1), await write({ ...SERVICE, zone: 'z' }, 2)]).toEqual([2, refused]);
+});
+
 test('a scope of hostile bytes is not taken for target_info', async () => {
   const stack = new OtlpStack({ options: { promoteScopeMetadata: true } });
   const point = numberPoint({ timeMs: NOW_MS, value: 1 });
