@@ -28,6 +28,8 @@ export type DeltaOutcome = SummedSample | LateSample | 'known' | 'refused';
 
 /** What is committed of a series. */
 export interface CommittedSamples {
+  /** Nothing that was committed since this object woke up is newer; -Infinity where it is not known. */
+  newestMs(ref: number): number;
   /** The newest sample at or before a time. */
   lastAt(ref: number, timeMs: number): StoredSample | undefined;
   /** The first samples from a time on, at most `samplesMax`, rising; before `untilMs` there are no others. */
@@ -81,7 +83,7 @@ export class DeltaSums {
     // A stale marker is no difference; it ends the series where it stands, and the sum goes on behind it. In place of a sum it would take that away.
     if (isMarker({ bitsLow, bitsHigh })) return this.#hasSumAt(ref, timestampMs) ? 'known' : { bitsLow, bitsHigh, payload: undefined, startMs };
     const difference = { timestampMs, bitsLow, bitsHigh, payload, startMs };
-    const sum = this.#sums.get(ref) ?? this.#stored(ref, Infinity);
+    const sum = this.#remembered(ref) ?? this.#stored(ref, Infinity);
     if (sum !== undefined && timestampMs <= sum.timestampMs) return this.#addLate(ref, sum, difference);
     const next = sum === undefined ? difference : (added(sum, difference) ?? difference);
     this.#note(ref, { ...next, timestampMs });
@@ -104,6 +106,12 @@ export class DeltaSums {
   forget(): void {
     this.#sums.clear();
     this.#later = undefined;
+  }
+
+  /** Unless a sample that is no difference has been written behind it: then the sum goes on from that one, as it would if this object had slept. */
+  #remembered(ref: number): Sum | undefined {
+    const sum = this.#sums.get(ref);
+    return sum === undefined || this.#uncommitted.has(ref) || this.#committed.newestMs(ref) <= sum.timestampMs ? sum : undefined;
   }
 
   #addLate(ref: number, newest: Sum, difference: Sum): DeltaOutcome {

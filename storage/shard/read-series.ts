@@ -135,6 +135,7 @@ export function lastSampleAt({ segments, head }: ReadSources, ref: number, timeM
 /** What sums of differences are made from. */
 export function committedSamples(sources: ReadSources): CommittedSamples {
   return {
+    newestMs: (ref) => sources.head.maxTimestampMsOf(ref),
     lastAt: (ref, timeMs) => lastSampleAt(sources, ref, timeMs),
     from: (ref, timeMs, samplesMax) => {
       const { timestampsMs, valueBits, payloads, startsMs, nextStartMs = Infinity } = readSeries(sources, ref, timeMs, Infinity, samplesMax);

@@ -6,7 +6,7 @@ const ONE_HIGH = 0x3ff00000;
 
 test('of more series than are remembered those are read again that were not added to for longest, and none before the commit', () => {
   const read: number[] = [];
-  const deltas = new DeltaSums({ lastAt: (ref) => void read.push(ref), from: () => ({ samples: [], untilMs: Infinity }) }, limitsWith({ deltaSumsMax: 2 }));
+  const deltas = new DeltaSums({ newestMs: () => -Infinity, lastAt: (ref) => void read.push(ref), from: () => ({ samples: [], untilMs: Infinity }) }, limitsWith({ deltaSumsMax: 2 }));
   const add = (ref: number, timestampMs: number): unknown => deltas.add(ref, timestampMs, 0, ONE_HIGH, undefined, 0);
   for (const ref of [1, 2, 3]) add(ref, 10);
   add(1, 20);

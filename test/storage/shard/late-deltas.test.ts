@@ -70,6 +70,18 @@ describe('a difference that comes behind newer ones', () => {
     expect(dump(reopened())).toEqual(sums([10, 2], [20, 10], [30, 11], [35, 27], [40, 31]));
   });
 
+  test.each(['log', 'sealed', 'woken'] as const)('is added to what the sender told as a sum meanwhile (%s)', (where) => {
+    const { store, reopened } = open();
+    write(store, deltas([10, 1], [20, 2]));
+    write(store, [{ labels: REQUESTS, samples: [[30, 100], [40, 101]] }]);
+    if (where === 'sealed') store.seal();
+    const next = where === 'woken' ? reopened() : store;
+    write(next, deltas([50, 4], [60, 8]));
+    write(next, [{ labels: REQUESTS, samples: [[80, STALE]] }]);
+    for (let i = 0; i < 2; i++) write(next, deltas([65, 16], [70, 32], [90, 64]));
+    expect(dump(next)).toEqual(sums([10, 1], [20, 3], [30, 100], [40, 101], [50, 105], [60, 113], [65, 129], [70, 161], [80, STALE], [90, 225]));
+  });
+
   test('and begins the series takes the start with it', () => {
     const { store } = open();
     write(store, deltas([30, 1, 20], [40, 2, 30]));
@@ -130,7 +142,7 @@ test('great numbers of late differences of one series are refused before they co
   let reads = 0;
   const newest = { timestampMs: 100_000, value: 1, bitsLow: 0, bitsHigh: 0x3ff00000, payload: undefined, startMs: 0 };
   const read = <T>(answer: T): T => (reads++, answer);
-  const deltas = new DeltaSums({ lastAt: (_, timeMs) => read(timeMs < newest.timestampMs ? undefined : newest), from: () => read({ samples: [newest], untilMs: Infinity }) }, LIMITS);
+  const deltas = new DeltaSums({ newestMs: () => -Infinity, lastAt: (_, timeMs) => read(timeMs < newest.timestampMs ? undefined : newest), from: () => read({ samples: [newest], untilMs: Infinity }) }, LIMITS);
   const outcomes = Array.from({ length: 5000 }, (_, i) => deltas.add(7, 90_000 - i, 0, 0x3ff00000, undefined, 0));
   expect(outcomes.filter((outcome) => outcome === 'refused').length).toBeGreaterThan(4000);
   expect(outcomes[0]).toMatchObject({ raised: [{ timestampMs: 100_000 }] });

@@ -44,7 +44,7 @@ test('a batch that is newer throughout is taken as one would be that is looked a
     const random = new SeededRandom(seed);
     const head = new LogHead(10_000);
     head.reserveSeries(SERIES);
-    const context: TakeContext = { head, floorMs: random.below(12), deltas: new DeltaSums({ lastAt: () => undefined, from: () => ({ samples: [], untilMs: Infinity }) }, LIMITS) };
+    const context: TakeContext = { head, floorMs: random.below(12), deltas: new DeltaSums({ newestMs: () => -Infinity, lastAt: () => undefined, from: () => ({ samples: [], untilMs: Infinity }) }, LIMITS) };
     const [taken, oneByOne] = [new TakenSamples(), new TakenSamples()];
     for (let step = 0; step < 30; step++) {
       const { batch, refs } = randomBatch(random, step);
