@@ -7,12 +7,13 @@ import { payloadOf } from './payloads.ts';
 
 const TABLE = 'metrics';
 
-/** JSON has no such numbers: they are text, as in Prometheus' API. */
-type JsonNumber = number | 'NaN' | '+Inf' | '-Inf' | 'StaleNaN';
+/** JSON has no such numbers, or, as -0, none that its writers keep: they are text, as in Prometheus' API. */
+type JsonNumber = number | 'NaN' | '+Inf' | '-Inf';
+type JsonSample = JsonNumber | '-0' | 'StaleNaN';
 
 /** A float, or a native histogram: count, sum and buckets as [boundary rule, lower, upper, count], as in Prometheus' API. */
 type JsonValue =
-  | { readonly value: JsonNumber }
+  | { readonly value: JsonSample }
   | { readonly histogram: { readonly count: JsonNumber; readonly sum: JsonNumber; readonly buckets: readonly (readonly JsonNumber[])[] } };
 
 type JsonPoint = { readonly timestamp: string } & JsonValue;
@@ -49,7 +50,7 @@ function pointsOf({ timestampsMs, valueBits, payloads = [] }: SeriesChange): Jso
     const payload = payloadOf(valueBits, i, payloads);
     if (payload !== undefined) return { timestamp, histogram: histogramOf(payload) };
     const isStale = valueBits[i * 2 + 1] === STALE_BITS_HIGH && valueBits[i * 2] === STALE_BITS_LOW;
-    return { timestamp, value: isStale ? 'StaleNaN' : jsonNumber(values[i]!) };
+    return { timestamp, value: isStale ? 'StaleNaN' : Object.is(values[i], -0) ? '-0' : jsonNumber(values[i]!) };
   });
 }
 

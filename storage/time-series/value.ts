@@ -37,6 +37,7 @@ function findProblem(value: unknown, path: string, depth: number): string | unde
   // A circle is also too deep.
   if (depth >= DEPTH_MAX) return `it is nested more than ${DEPTH_MAX} levels deep, or contains itself`;
   if (Array.isArray(value)) {
+    if ('toJSON' in value) return `${where} has a method toJSON; want a plain array`;
     for (let i = 0; i < value.length; i++) {
       const problem = findProblem(value[i], `${path}[${i}]`, depth + 1);
       if (problem !== undefined) return problem;

@@ -52,7 +52,7 @@ describe('the change feed over HTTP', () => {
   test('an event is what the library gives, with labels beside the key', async () => {
     const { write, events } = await system(1);
     write(0, { __name__: 'cpu_usage', job: 'x' }, 0.75);
-    write(0, { __name__: 'odd' }, NaN, Infinity, -Infinity);
+    write(0, { __name__: 'odd' }, NaN, Infinity, -Infinity, -0, 0);
     const [first, second] = await events('cursor=oldest');
     expect(first).toEqual({
       id: '0',
@@ -62,8 +62,8 @@ describe('the change feed over HTTP', () => {
         timestamp: '2024-01-14T12:00:00Z', after: { value: 0.75 },
       },
     });
-    expect(second!.data).toMatchObject({ after: { value: '-Inf' }, points: [{ value: 'NaN' }, { value: '+Inf' }, { value: '-Inf' }] });
-    expect((await events('cursor=oldest&per_sample=true')).map(({ data }) => (data!['after'] as { value: unknown }).value)).toEqual([0.75, 'NaN', '+Inf', '-Inf']);
+    expect(second!.data).toMatchObject({ after: { value: 0 }, points: [{ value: 'NaN' }, { value: '+Inf' }, { value: '-Inf' }, { value: '-0' }, { value: 0 }] });
+    expect((await events('cursor=oldest&per_sample=true')).map(({ data }) => (data!['after'] as { value: unknown }).value)).toEqual([0.75, 'NaN', '+Inf', '-Inf', '-0', 0]);
   });
 
   test('stale markers are told from other NaNs', async () => {

@@ -28,7 +28,8 @@ test('what cannot be given back as it was is refused', () => {
   f([undefined], '[0] is undefined');
   f(new Date(0), 'it is an object of class Date; want a plain object');
   f({ when: new Map() }, 'when is an object of class Map');
-  f({ toJSON: () => 1 }, 'it has a method toJSON');
+  f({ toJSON: () => 1 }, 'it has a method toJSON; want a plain object');
+  f({ list: Object.assign([1, 2], { toJSON: () => 1 }) }, 'list has a method toJSON; want a plain array');
   const circle: unknown[] = [];
   circle.push(circle);
   f(circle, 'it is nested more than 100 levels deep, or contains itself');
