@@ -124,7 +124,7 @@ export class FileMerger {
   }
 
   #begin(): void {
-    const { sql, files, clock, random, limits, codecs } = this.#options;
+    const { files, clock, random, limits, codecs } = this.#options;
     for (const definition of this.#definitions) {
       if (codecs[definition.name] === undefined) continue;
       // Partitions that begin at least their own length and the delay ago.
@@ -133,11 +133,9 @@ export class FileMerger {
       if (partition === undefined || partitionEndDay(definition, partition.day) > nowDay) continue;
       const runs = planMerge(files.runs(partition), limits);
       const isWorthIt = runs !== undefined && files.mayBeJoined(definition.name, runs.flatMap((run) => run.files));
-      sql.transaction(() => {
-        // Marked again with the next files that come, those of the merge among them, and when a deletion is carried out that has to be first.
-        if (!isWorthIt) files.unmark(partition);
-        else this.#plans.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
-      });
+      // Marked again with the next files that come, those of the merge among them, and when a deletion is carried out that has to be first.
+      if (!isWorthIt) files.unmark(partition);
+      else this.#plans.begin({ ...partition, id: randomId(random), runs: runs.map((run) => run.files) });
       return;
     }
   }
@@ -155,7 +153,7 @@ export class FileMerger {
     // Commit point of the object: the store's own.
     if ((await port(() => putObject(store, key, merged.file.bytes))) === 'different') {
       // Another build had begun this plan and encodes otherwise: a new plan has other keys.
-      this.#giveUp(plan);
+      this.#end(plan);
       return;
     }
     this.#plans.note(plan, position, { file: dataFileOf(merged.file, plan.table, key), cursor: merged.cursor }, merged.cursor === undefined);
@@ -207,15 +205,18 @@ export class FileMerger {
     else this.counters.archive_merges_given_up_total++;
   }
 
+  /** A crash between the two leaves the partition to be tried as often once more. */
   #giveUp(plan: MergePlan): void {
-    const { sql, files } = this.#options;
-    sql.transaction(() => {
-      this.#plans.end(plan);
-      files.unmark(plan);
-    });
+    this.#end(plan);
+    this.#options.files.unmark(plan);
+    this.#pause.succeeded();
+  }
+
+  /** The partition stays marked: it is planned anew. */
+  #end(plan: MergePlan): void {
+    this.#plans.end(plan);
     this.#readers.clear();
     this.counters.archive_merges_given_up_total++;
-    this.#pause.succeeded();
   }
 
   #codec(plan: MergePlan): MergeCodec<unknown> {

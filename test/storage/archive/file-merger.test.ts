@@ -120,6 +120,28 @@ describe('a merge', () => {
     expect(merger.counters).toMatchObject({ archive_merges_given_up_total: 0, archive_merges_total: 1 });
   });
 
+  test('an object that another build has written under the key is left alone, and the merge is planned anew', async () => {
+    const world = await filled(7);
+    const before = await world.readAll();
+    let taken = 0;
+    const { objects } = world;
+    world.store = {
+      head: (key) => objects.head(key),
+      get: (key, range) => objects.get(key, range),
+      delete: (keys) => objects.delete(keys),
+      list: (prefix, cursor) => objects.list(prefix, cursor),
+      async create(key, body) {
+        if (taken++ === 1) await objects.create(key, Uint8Array.of(1, 2, 3));
+        return objects.create(key, body);
+      },
+    };
+    world.wake();
+    await world.mergeAll();
+    expect(await world.readAll()).toEqual(before);
+    expect(world.merger.counters).toMatchObject({ archive_merges_given_up_total: 1, archive_merges_total: 1 });
+    expect(world.liveKeys().every((key) => key.includes('merged'))).toBe(true);
+  });
+
   test('a file that is damaged: the merge is given up in time, and others go on', async () => {
     const world = await filled(7);
     const [first] = world.liveFiles();
