@@ -340,11 +340,9 @@ export class Flusher {
 
   /** Its objects are left to the clean-up: their names have a number that the catalog takes for done. */
   #beginAgain(plan: FlushPlan, knownFlush: number): void {
-    const { sql, hot } = this.#options;
-    sql.transaction(() => {
-      this.#plans.end(plan);
-      hot.archive.mark.skipFlushes(knownFlush);
-    });
+    // No transaction: a crash behind the first leaves the plan, which the catalog refuses once more.
+    this.#options.hot.archive.mark.skipFlushes(knownFlush);
+    this.#plans.end(plan);
     this.counters.archive_flushes_begun_again_total++;
   }
 

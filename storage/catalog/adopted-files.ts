@@ -83,7 +83,7 @@ const IS_SUPERSEDED = 'EXISTS (SELECT 1 FROM adopted_file WHERE adopted_file.sha
 
 /**
  * A table's newer state, collected piece by piece, and taken over in one transaction. What is collected is of one attempt: another one
- * begins with nothing.
+ * begins with nothing, so collecting needs no transactions, whatever a crash leaves of it.
  */
 export class AdoptedFiles {
   readonly #sql: Sql;
@@ -102,25 +102,21 @@ export class AdoptedFiles {
   begin(): void {
     this.#runs.clear();
     this.#throughFile = archiveCounters(this.#sql).lastFile;
-    this.#sql.transaction(() => {
-      for (const table of ['adopted_file', 'adopted_manifest', 'seen_object'] as const) this.#sql.run(CLEAR[table]);
-    });
+    for (const table of ['adopted_file', 'adopted_manifest', 'seen_object'] as const) this.#sql.run(CLEAR[table]);
   }
 
   /** A manifest of the newest snapshot, with its files that are in the table. */
   addManifest(manifest: Manifest, files: readonly FoundFile[]): void {
     const sql = this.#sql;
-    sql.transaction(() => {
-      const { next } = sql.all<{ next: number }>('SELECT ifnull(max(manifest), 0) + 1 AS next FROM adopted_manifest')[0]!;
-      const day = manifest.firstDay === manifest.lastDay ? manifest.firstDay : null;
-      sql.run('INSERT INTO adopted_manifest (manifest, day, live_files, description) VALUES (?, ?, ?, ?)', next, day, files.length, JSON.stringify(manifest));
-      for (const { file, place, snapshotId, sequenceNumber } of files) {
-        sql.run(
-          'INSERT OR IGNORE INTO adopted_file (key, shard, day, rank, run, position, clean_through, description, added_snapshot, added_sequence, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-          file.key, place.shard, partitionDay(tableDefinition(file.table), file.minTimeMs), place.rank, place.run, place.position, place.cleanThrough, encodeDataFile(file), snapshotId, sequenceNumber, next,
-        );
-      }
-    });
+    const { next } = sql.all<{ next: number }>('SELECT ifnull(max(manifest), 0) + 1 AS next FROM adopted_manifest')[0]!;
+    const day = manifest.firstDay === manifest.lastDay ? manifest.firstDay : null;
+    sql.run('INSERT INTO adopted_manifest (manifest, day, live_files, description) VALUES (?, ?, ?, ?)', next, day, files.length, JSON.stringify(manifest));
+    for (const { file, place, snapshotId, sequenceNumber } of files) {
+      sql.run(
+        'INSERT OR IGNORE INTO adopted_file (key, shard, day, rank, run, position, clean_through, description, added_snapshot, added_sequence, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        file.key, place.shard, partitionDay(tableDefinition(file.table), file.minTimeMs), place.rank, place.run, place.position, place.cleanThrough, encodeDataFile(file), snapshotId, sequenceNumber, next,
+      );
+    }
   }
 
   /** Files that have left with a snapshot that the newer state still names. */

@@ -265,19 +265,18 @@ export class ArchiveFiles {
 
   /**
    * Forgets what is noted of a table's partitions that begin before a day, which have all left: that files have come to them, and of which
-   * days there are roll-ups, or samples to make them of. Doing it twice is doing it once.
+   * days there are roll-ups, or samples to make them of. Doing it twice is doing it once, and what a crash in between leaves goes with the next
+   * partition.
    */
   forgetPartitions(table: ArchiveTableName, beforeDay: number): void {
-    this.#sql.transaction(() => {
-      this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day < ?', table, beforeDay);
-      this.#sql.run('DELETE FROM rollup_day WHERE table_name = ? AND day < ?', table, beforeDay);
-      // While there are roll-ups, it says which samples they are of.
-      this.#sql.run(
-        `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
-          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_source.shard AND data_file.day IN (rollup_source.day, rollup_source.day + 1))`,
-        beforeDay,
-      );
-    });
+    this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day < ?', table, beforeDay);
+    this.#sql.run('DELETE FROM rollup_day WHERE table_name = ? AND day < ?', table, beforeDay);
+    // While there are roll-ups, it says which samples they are of.
+    this.#sql.run(
+      `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
+        AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_source.shard AND data_file.day IN (rollup_source.day, rollup_source.day + 1))`,
+      beforeDay,
+    );
   }
 
   /** Some files, whether queries read them or not, in the order given. */

@@ -187,12 +187,11 @@ export class ArchiveTable {
     const version = state.metadata_version + 1;
     const key = this.#key(metadataName(version, randomId(random)));
     await this.#put(key, new TextEncoder().encode(text));
-    // Commit point: this transaction. A crash before it, or another snapshot meanwhile, leaves an object that nobody refers to.
-    sql.transaction(() => {
-      const { metadata_version: now, snapshot_plan: plan } = this.#state();
-      if (now !== version - 1 || plan !== null) return;
-      sql.run('UPDATE archive_table SET metadata = ?, metadata_key = ?, metadata_version = ? WHERE name = ?', text, key, version, definition.name);
-    });
+    // Commit point: this statement. A crash before it, or another snapshot meanwhile, leaves an object that nobody refers to.
+    sql.run(
+      'UPDATE archive_table SET metadata = ?, metadata_key = ?, metadata_version = ? WHERE name = ? AND metadata_version = ? AND snapshot_plan IS NULL',
+      text, key, version, definition.name, version - 1,
+    );
   }
 
   /** Sequence number of the oldest snapshot that the table still has: files and manifests that this or an earlier one was the first without are in none. */
@@ -279,10 +278,10 @@ export class ArchiveTable {
     if (range === undefined) return undefined;
     const plan: SnapshotPlan = { ...range, id: randomId(random), snapshotId: newSnapshotId(random), nowMs: clock.nowMs(), properties: this.#properties(range.through) };
     // The plan is stored before it is carried out: a crash behind this resumes it.
-    sql.transaction(() => {
-      sql.run('INSERT OR IGNORE INTO archive_table (name, published_change, metadata_version) VALUES (?, 0, 0)', definition.name);
-      sql.run('UPDATE archive_table SET snapshot_plan = ? WHERE name = ?', JSON.stringify(plan), definition.name);
-    });
+    sql.run(
+      'INSERT INTO archive_table (name, published_change, metadata_version, snapshot_plan) VALUES (?, 0, 0, ?) ON CONFLICT (name) DO UPDATE SET snapshot_plan = excluded.snapshot_plan',
+      definition.name, JSON.stringify(plan),
+    );
     return plan;
   }
 

@@ -49,12 +49,10 @@ export class RemovedObjectsStore {
     this.#sql.run('UPDATE data_file SET removed_ms = ? WHERE removed_change IS NOT NULL AND removed_ms > ?', nowMs, nowMs);
   }
 
-  /** Their objects are gone. */
+  /** Their objects are gone. Of those that a crash in between leaves known, they are removed once more. */
   forget({ files, manifests }: RemovedObjects): void {
-    this.#sql.transaction(() => {
-      this.#sql.run(`DELETE FROM data_file WHERE file ${IN_LIST}`, JSON.stringify(files));
-      this.#sql.run(`DELETE FROM data_manifest WHERE manifest ${IN_LIST}`, JSON.stringify(manifests));
-    });
+    this.#sql.run(`DELETE FROM data_file WHERE file ${IN_LIST}`, JSON.stringify(files));
+    this.#sql.run(`DELETE FROM data_manifest WHERE manifest ${IN_LIST}`, JSON.stringify(manifests));
   }
 
   /** Those of some keys that are of a file or a manifest that the catalog knows, whether it is read or has left. */

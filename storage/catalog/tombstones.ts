@@ -71,14 +71,13 @@ export class Tombstones {
     if (text.length > archiveTombstoneCharactersMax) return `the selectors have ${text.length} characters as JSON, the limit archiveTombstoneCharactersMax is ${archiveTombstoneCharactersMax}`;
     const { count } = this.#sql.all<{ count: number }>('SELECT count(*) AS count FROM tombstone WHERE done_ms IS NULL')[0]!;
     if (count >= archiveTombstonesMax) return `${count} deletions wait to be carried out in the archive's files, the limit archiveTombstonesMax is ${archiveTombstonesMax}: ask again later, or call clean_tombstones`;
-    // Commit point of a deletion: this transaction. A crash before it leaves what the archive has, and no answer: it is asked for again.
-    this.#sql.transaction(() => {
-      this.#sql.run('UPDATE archive_state SET last_tombstone = last_tombstone + 1, removals = removals + 1 WHERE id = 1');
-      this.#sql.run(
-        'INSERT INTO tombstone (tombstone, selectors, start_ms, end_ms, flushes, noted_ms) SELECT last_tombstone, ?, ?, ?, ?, ? FROM archive_state',
-        text, Math.max(startMs, -TIME_MS_MAX), Math.min(endMs, TIME_MS_MAX), JSON.stringify(flushes), nowMs,
-      );
-    });
+    // A number that a crash leaves without a deletion is one that all files are clean of.
+    this.#sql.run('UPDATE archive_state SET last_tombstone = last_tombstone + 1, removals = removals + 1 WHERE id = 1');
+    // Commit point of a deletion: this row. A crash before it leaves what the archive has, and no answer: it is asked for again.
+    this.#sql.run(
+      'INSERT INTO tombstone (tombstone, selectors, start_ms, end_ms, flushes, noted_ms) SELECT last_tombstone, ?, ?, ?, ?, ? FROM archive_state',
+      text, Math.max(startMs, -TIME_MS_MAX), Math.min(endMs, TIME_MS_MAX), JSON.stringify(flushes), nowMs,
+    );
     return undefined;
   }
 
@@ -135,10 +134,9 @@ export class Tombstones {
 
   /** A file has nothing of the tombstones up to one. A merge that has waited for that may go on. */
   markClean(file: number, tombstone: number): void {
-    this.#sql.transaction(() => {
-      this.#sql.run('UPDATE data_file SET clean_through = ? WHERE file = ? AND clean_through < ?', tombstone, file, tombstone);
-      this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) SELECT table_name, day, shard FROM data_file WHERE file = ? AND removed_change IS NULL', file);
-    });
+    // First, so that a crash in between leaves a file that is looked at again, and marks it again: not a merge that waits for ever.
+    this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) SELECT table_name, day, shard FROM data_file WHERE file = ? AND removed_change IS NULL', file);
+    this.#sql.run('UPDATE data_file SET clean_through = ? WHERE file = ? AND clean_through < ?', tombstone, file, tombstone);
   }
 
   /**

@@ -169,18 +169,17 @@ export class StoreArchive {
 
   /** The store's own catalog takes the files. A failure is tried again by the flusher. */
   async #commit(request: ArchiveCommitRequest): Promise<ArchiveCommitOutcome> {
-    const { sql, settings } = this.#options;
+    const { settings } = this.#options;
     const seen = new SeenKeys();
     for (const file of request.files) {
       const reader = await SamplesFileReader.open(settings.store, file);
       for (const { labels, minTimeMs, maxTimeMs } of reader.series()) seen.add(labels, minTimeMs, maxTimeMs);
     }
-    // Commit point of the catalog: this transaction. It is done again after a crash behind it, and changes nothing then.
-    return sql.transaction(() => {
-      const outcome = this.files.commit(request, this.#options.clock.nowMs());
-      this.keys.note(seen);
-      return outcome;
-    });
+    // Commit point of the catalog: its own transaction. A crash behind it does this again, which changes nothing there and notes the keys; until
+    // then the flush is not over, and its samples are read where they were.
+    const outcome = this.files.commit(request, this.#options.clock.nowMs());
+    this.keys.note(seen);
+    return outcome;
   }
 }
 

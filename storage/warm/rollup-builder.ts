@@ -140,7 +140,7 @@ export class RollupBuilder {
   }
 
   #begin(): void {
-    const { sql, clock, random, limits, policy } = this.#options;
+    const { clock, random, limits, policy } = this.#options;
     const nowMs = clock.nowMs();
     const wanted = planRollup(this.#ledger.state(), this.#tables, nowMs, this.#limits);
     if (wanted === undefined) return;
@@ -152,14 +152,13 @@ export class RollupBuilder {
       this.#waitUntilMs = nowMs + limits.rollupSettleMs;
       return;
     }
-    sql.transaction(() => {
-      const empty = work.days.filter(({ day }) => !runs.some((run) => run.isOf(day)));
-      for (const { day } of empty) this.#ledger.forget(work.shard, day);
-      if (empty.length === work.days.length) return;
-      const replaced = this.#options.files.runs({ table: work.table, day: work.partition, shard: work.shard }).flatMap(({ files }) => files);
-      const days = work.days.filter((day) => !empty.includes(day));
-      this.#plans.begin({ ...work, days, id: randomId(random), runs: runs.map(({ files }) => files), replaced, rules: JSON.stringify(policy.rules) });
-    });
+    const empty = work.days.filter(({ day }) => !runs.some((run) => run.isOf(day)));
+    // Those that a crash leaves are of the next plan, and forgotten by that.
+    for (const { day } of empty) this.#ledger.forget(work.shard, day);
+    if (empty.length === work.days.length) return;
+    const replaced = this.#options.files.runs({ table: work.table, day: work.partition, shard: work.shard }).flatMap(({ files }) => files);
+    const days = work.days.filter((day) => !empty.includes(day));
+    this.#plans.begin({ ...work, days, id: randomId(random), runs: runs.map(({ files }) => files), replaced, rules: JSON.stringify(policy.rules) });
   }
 
   /** As many of the days, at least one, as have runs that may all be open at a time. */

@@ -45,6 +45,9 @@ async function expectSettled(world: World, expected: unknown, where: string): Pr
   expect(world.sql.all("SELECT 1 AS one FROM timeseries_catalog_archive_table WHERE name = 'points' AND snapshot_plan IS NULL AND metadata_version > 0"), where).toHaveLength(1);
   expect(world.sql.all('SELECT 1 AS one FROM timeseries_flush_plan'), where).toEqual([]);
   expect(world.sql.all<{ n: number }>('SELECT count(*) AS n FROM timeseries_document')[0]!.n, where).toBeLessThan(13);
+  // What has moved went with its roll-ups, as none are made of a window that is closed: 42 values, and the aggregates of two hours.
+  const [moved] = world.sql.all<{ rows: number }>("SELECT sum(json_extract(description, '$.rowCount')) AS rows FROM timeseries_catalog_data_file WHERE removed_change IS NULL AND json_extract(description, '$.minTimeMs') < ?", NOON - HOUR);
+  expect(moved!.rows, where).toBe(189);
 }
 
 test.each(['before', 'after'] as const)('the object dies %s each call of its database', { timeout: 120_000 }, async (when) => {

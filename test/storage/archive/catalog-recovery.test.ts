@@ -42,10 +42,11 @@ async function expectWhole(world: RecoveryWorld): Promise<void> {
 }
 
 /** Deletes what the archive has of a metric, as a shard that has begun so many flushes says it. */
-function remove(world: RecoveryWorld, name: string, flushesBegun: number): void {
-  const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: name }]], startMs: 0, endMs: 1e15, flushes: { '1/0': flushesBegun } };
+function remove(world: RecoveryWorld, name: string, flushesBegun: number, startMs = 0, endMs = 1e15): void {
+  const deletion = { version: 1, selectors: [[{ name: METRIC_NAME, type: '=' as const, value: name }]], startMs, endMs, flushes: { '1/0': flushesBegun } };
   expect(world.tombstones.add(deletion, world.clock.nowMs())).toBeUndefined();
-  for (const line of world.expected()) if (line.startsWith(`${name}{`)) world.acknowledged.delete(line);
+  const isOfTime = (line: string): boolean => Number(line.split(' ').at(-2)) >= startMs && Number(line.split(' ').at(-2)) <= endMs;
+  for (const line of world.expected()) if (line.startsWith(`${name}{`) && isOfTime(line)) world.acknowledged.delete(line);
 }
 
 async function cleanTombstones(world: RecoveryWorld): Promise<void> {
@@ -246,6 +247,36 @@ describe('a catalog whose storage went back', () => {
     expect(new Set(world.liveKeys()).size).toBe(world.liveKeys().length);
   });
 
+  test('what a shard commits as it is being found is there once', async () => {
+    const world = await lived(3);
+    const before = await world.keys('/samples/data/');
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    const written = async (): Promise<string | undefined> => (await world.keys('/samples/data/')).find((key) => !before.includes(key));
+    for (let step = 0; (await written()) === undefined; step++) {
+      expect(step).toBeLessThan(10);
+      await world.flusher.step();
+    }
+    const found = await written();
+    world.beginAnew();
+    const { objects } = world;
+    let isCommitted = false;
+    const store = new FaultyObjectStore(objects);
+    store.get = async (key, range) => {
+      const bytes = await objects.get(key, range);
+      if (key === found && !isCommitted) {
+        isCommitted = true;
+        await world.settle();
+      }
+      return bytes;
+    };
+    world.store = store;
+    world.wakeCatalog();
+    await world.recover();
+    expect(isCommitted).toBe(true);
+    expect(new Set(world.liveKeys()).size).toBe(world.liveKeys().length);
+    await expectWhole(world);
+  });
+
   test('no orphan is searched for while snapshots may have what it does not know, wherever its object goes and comes back', { timeout: 60_000 }, async () => {
     const whole = await lived(3);
     const earlier = whole.catalogSql.copy();
@@ -394,5 +425,49 @@ describe('whatever breaks on the way', () => {
       await expectWhole(world);
     });
     expect(stateCount).toBeGreaterThan(10);
+  });
+
+  /** One that went back behind flushes that no snapshot has, and has carried out a deletion in all that it knows; its shard has said that some are missing. */
+  async function wentBack(): Promise<RecoveryWorld> {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    for (let hour = 60; hour < 63; hour++) {
+      world.writeLate(seriesOf(2, 'late'), times(START_MS - hour * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+      await world.settle();
+    }
+    world.goBackTo(earlier);
+    world.clock.advance(1000);
+    remove(world, 'late_0', world.hot.archive.mark.flushesBegun, START_MS - 65 * HOUR_MS, START_MS - 55 * HOUR_MS);
+    world.writeHour();
+    world.clock.advance(2 * HOUR_MS);
+    await world.settle();
+    expect(world.recovery.isDue).toBe(true);
+    // No file that it knows is of that time.
+    expect(world.tombstones.finish(world.clock.nowMs())).toBe(false);
+    return world;
+  }
+
+  /** What follows for others. */
+  const noted = ({ catalogSql }: RecoveryWorld): unknown =>
+    [
+      'SELECT shard, day FROM rollup_source',
+      'SELECT * FROM shard_call',
+      'SELECT * FROM changed_partition',
+      'SELECT * FROM archive_shard',
+      'SELECT tombstone, done_ms IS NULL FROM tombstone',
+      'SELECT * FROM lost_flush',
+      'SELECT next_sweep_ms - adopted_ms, next_look_ms IS NULL, adopted_files, commits_lost_ms FROM archive_state',
+    ].map((statement) => catalogSql.all(statement));
+
+  test.each(['before', 'after'] as const)('the catalog dies %s a call as it finds files of flushes', { timeout: 240_000 }, async (when) => {
+    let expected: unknown;
+    const stateCount = await letDie(catalogOf(await wentBack()), { when, stride: 5, work: ({ world }) => world.recover() }, async ({ world }) => {
+      await world.recover();
+      expect(noted(world)).toEqual((expected ??= noted(world)));
+      expect(await world.query()).toEqual(world.expected());
+      await cleanTombstones(world);
+      await expectWhole(world);
+    });
+    expect(stateCount).toBeGreaterThan(when === 'before' ? 3 : 5);
   });
 });

@@ -14,7 +14,7 @@ export interface Mortal<World> {
 interface Dying<World> {
   /** Whether the call that it dies at has had its effect. */
   readonly when: FaultPlan['when'];
-  /** It dies at every call of its storage, or at one in so many. */
+  /** Before: it dies at every call of its storage, or at one in so many. Behind its writes it always dies at each. */
   readonly stride?: number;
   readonly work: (world: World) => Promise<unknown>;
 }
@@ -44,7 +44,7 @@ export async function letDie<World extends Mortal<World>>(whole: World, { when, 
   const calm = await live();
   await goOnWith(calm.world);
   const states = new StatesLeftBehind();
-  for (const call of faultsOf(calm.sql, when, stride)) {
+  for (const call of faultsOf(calm.sql, when, when === 'before' ? stride : 1)) {
     const { world, sql } = await live({ call, when });
     expect(sql.isBroken, `call ${call}`).toBe(true);
     // Another order of calls than in the calm life would break others than was meant.

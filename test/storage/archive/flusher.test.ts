@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { archiveStatus } from '../../../storage/catalog/archive-status.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { must } from '../../../storage/runtime/assert.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import '../../fakes/remembered-zstd.ts';
 import { letDie } from './dying.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, lineOf, seriesOf, START_MS, times } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
 /** The sum of what identifies a sample, so that every value is its own. */
@@ -127,6 +128,18 @@ describe('a flush', () => {
     }
   });
 
+  test('an instance that has been replaced begins nothing', async () => {
+    const world = filled();
+    const old = world.flusher;
+    world.wake();
+    world.write(seriesOf(1), [world.clock.nowMs()], value);
+    await expect(old.step()).rejects.toThrow('replaced');
+    expect(world.flusher.status().begun).toBeUndefined();
+    expect(world.hot.archive.mark.closedUntilMs).toBe(-Infinity);
+    await world.settle();
+    await expectAll(world);
+  });
+
   test('a shard without samples has nothing to do', async () => {
     const world = new FlushWorld();
     expect(world.flusher.nextDueMs()).toBeUndefined();
@@ -166,9 +179,14 @@ describe('faults', () => {
   test.each(['before', 'after'] as const)('the shard dies %s each call of its storage', { timeout: 120_000 }, async (when) => {
     const whole = filled({ ...SMALL, archiveFileRowsMax: 300 });
     const stateCount = await letDie(whole, { when, work: (world) => world.settle() }, async (world) => {
+      await world.flusher.step();
+      // A window that is half in files is closed, whatever died on the way to it.
+      for (const hour of [0.5, 1]) writeIfOpen(world, START_MS + hour * HOUR_MS + 30_000);
       await world.settle();
       await expectAll(world);
       await expectNoneLeft(world);
+      // No number of a flush is left out: the catalog would look for its files.
+      expect(archiveStatus(world.catalogSql).commitsLostMs).toBeUndefined();
     });
     expect(stateCount).toBeGreaterThan(when === 'before' ? 25 : 13);
   });
@@ -218,6 +236,13 @@ describe('faults', () => {
     await expectAll(world);
   });
 });
+
+/** A sample that is taken or refused, as the shard likes. */
+function writeIfOpen(world: FlushWorld, timeMs: number): void {
+  const [labels] = seriesOf(1);
+  const { samplesStored } = world.hot.appendLocal([{ labels: labels!, timestampsMs: Float64Array.of(timeMs), values: Float64Array.of(value(0, timeMs)) }]);
+  if (samplesStored === 1) world.acknowledged.add(lineOf(labels!, timeMs, value(0, timeMs)));
+}
 
 /** Every object is one that the catalog knows. */
 async function expectNoneLeft(world: FlushWorld): Promise<void> {

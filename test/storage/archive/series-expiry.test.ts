@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
-import { METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
+import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
+import { labelValue, METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import '../../fakes/remembered-zstd.ts';
@@ -131,7 +132,13 @@ describe('series that a rule keeps for a shorter time', () => {
   });
 
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 120_000 }, async (when) => {
-    const { world: whole } = await filled(5, [0, 24]);
+    const { world: whole, labels, random } = await filled(5, [0, 24]);
+    // A shard of which nothing stays, and late samples of which are of no roll-ups.
+    const short = labels.filter((each) => RULES.short.test(labelValue(each, METRIC_NAME)));
+    await whole.commit(samplesOf(short, random, 2), '1/1');
+    whole.database.run("INSERT INTO rollup_day (table_name, shard, day, through_file, policy) SELECT 'rollup_1h', shard, day, newest_file - 1, 1 FROM rollup_source WHERE shard = '1/1'");
+    const rolledUp = (world: ArchiveWorld): unknown => rollupDays(world.database, { version: 1, firstDay: 0, lastDay: 1e6 }).days;
+    expect(rolledUp(whole)).toEqual([]);
     const all = await whole.readAll();
     await at(whole, 5.9);
     await letDie(whole, { when, stride: 101, work: (world) => at(world, 7.5) }, async (world) => {
@@ -139,6 +146,8 @@ describe('series that a rule keeps for a shorter time', () => {
       await at(world, 13);
       expect(await world.readAll()).toEqual(keptAt(all, world.clock.nowMs()));
       expect(rowsOf(world)).toBe(keptAt(all, world.clock.nowMs()).length);
+      // What was rolled up of the shard that is gone is all there is.
+      expect(rolledUp(world)).toMatchObject([{ table: 'rollup_1h', shard: '1/1' }]);
     });
   });
 });

@@ -20,6 +20,21 @@ function remove(world: ArchiveWorld, matcher: Matcher, startMs: number, endMs: n
   expect(world.tombstones.add({ version: 1, selectors: [[matcher]], startMs, endMs, flushes }, world.clock.nowMs())).toBeUndefined();
 }
 
+/** The catalog takes both days for rolled up, of all their files. */
+function rollUp({ database }: ArchiveWorld): void {
+  for (const day of [0, 1]) {
+    database.run("INSERT INTO rollup_day (table_name, shard, day, through_file, policy) VALUES ('rollup_5m', '1/0', ?, 1000, 1)", DAY_START_MS / DAY_MS + day);
+    database.run("INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES ('1/0', ?, 900, 0)", DAY_START_MS / DAY_MS + day);
+  }
+  database.run('UPDATE archive_state SET last_file = 1000');
+}
+
+/** The first and last days of stretches whose roll-ups may be read. */
+function upToDate({ database }: ArchiveWorld): number[] {
+  const day = DAY_START_MS / DAY_MS;
+  return rollupDays(database, { version: 1, firstDay: day - 1, lastDay: day + 2 }).days.flatMap(({ firstDay, lastDay }) => [firstDay, lastDay]);
+}
+
 /** What is left of lines of `readAll`. */
 function without(lines: readonly string[], name: string, startMs: number, endMs: number): string[] {
   return lines.filter((line) => {
@@ -111,21 +126,15 @@ describe('samples of the archive that are deleted', () => {
 
   test('roll-ups that were made with them are not read', async () => {
     const { world } = await filled(5, [0, 24]);
+    rollUp(world);
     const day = DAY_START_MS / DAY_MS;
-    const sql = world.database;
-    for (const each of [day, day + 1]) {
-      sql.run("INSERT INTO rollup_day (table_name, shard, day, through_file, policy) VALUES ('rollup_5m', '1/0', ?, 1000, 1)", each);
-      sql.run("INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES ('1/0', ?, 900, 0)", each);
-    }
-    sql.run('UPDATE archive_state SET last_file = 1000');
-    const upToDate = (): number[] => rollupDays(sql, { version: 1, firstDay: day - 1, lastDay: day + 2 }).days.flatMap(({ firstDay, lastDay }) => [firstDay, lastDay]);
-    expect(upToDate()).toEqual([day, day + 1]);
+    expect(upToDate(world)).toEqual([day, day + 1]);
     // Of the first day alone. While it waits, and when files have lost samples, roll-ups are to be made again.
     remove(world, { name: 'nobody', type: '=', value: '' }, DAY_START_MS + 1, DAY_START_MS + 12 * HOUR_MS);
-    expect(upToDate()).toEqual([day + 1, day + 1]);
+    expect(upToDate(world)).toEqual([day + 1, day + 1]);
     await world.live(HOUR_MS);
     expect(world.tombstones.pending()).toEqual([]);
-    expect(upToDate()).toEqual([day + 1, day + 1]);
+    expect(upToDate(world)).toEqual([day + 1, day + 1]);
   });
 
   test('too many that wait, and selectors that are too long, are refused', () => {
@@ -154,6 +163,7 @@ describe('samples of the archive that are deleted', () => {
 
   test.each(['before', 'after'] as const)('the catalog dies %s some calls of its storage', { timeout: 60_000 }, async (when) => {
     const { world: whole } = await filled(5, [0, 1, 24]);
+    rollUp(whole);
     const left = without(await whole.readAll(), 'm1', 0, 1e15);
     remove(whole, metric('m1'), 0, 1e15);
     await letDie(whole, { when, stride: 13, work: (world) => world.live(HOUR_MS) }, async (world) => {
@@ -161,6 +171,8 @@ describe('samples of the archive that are deleted', () => {
       await world.live(HOUR_MS);
       expect(await world.readAll()).toEqual(left);
       expect(world.tombstones.pending()).toEqual([]);
+      // Both days had some of it, and nobody has made their roll-ups again.
+      expect(upToDate(world)).toEqual([]);
     });
   });
 });

@@ -7,6 +7,7 @@ import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
+import type { TableMetadata } from '../../../storage/catalog/table-metadata.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { FaultyObjectStore, type StoreFault } from '../../fakes/faulty-object-store.ts';
@@ -59,6 +60,14 @@ const commit = (files: ArchiveFiles, sequence: number, added: readonly DataFile[
   files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: added, archivedUntilMs });
 
 const all = { version: CATALOG_RPC_VERSION, startMs: 0, endMs: 1e15, after: undefined };
+
+/** The snapshot that is being written by one that cannot write. */
+async function planOf(database: NodeSql, inner: MemoryObjectStore): Promise<readonly [{ readonly plan: string }]> {
+  const store = new FaultyObjectStore(inner);
+  store.isDown = true;
+  await expect(wake(database, store).table.publish()).rejects.toThrow();
+  return database.all<{ plan: string }>("SELECT json_extract(snapshot_plan, '$.id') AS plan FROM archive_table") as [{ plan: string }];
+}
 
 describe('commits of shards', () => {
   test('a commit that is sent again changes nothing', () => {
@@ -158,6 +167,120 @@ describe('the Iceberg table', () => {
     expect(manifests).toBe(1);
     const early = [...live.values()].map(({ sequenceNumber }) => sequenceNumber).sort();
     expect(early).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test('what an object names is there before it: whoever finds the newest metadata can read all of it', async () => {
+    const inner = new MemoryObjectStore();
+    const named: string[] = [];
+    const store: ObjectStore = {
+      head: (key) => inner.head(key),
+      get: (key, range) => inner.get(key, range),
+      delete: (keys) => inner.delete(keys),
+      list: (prefix, cursor) => inner.list(prefix, cursor),
+      async create(key, body) {
+        const found = key.endsWith('.metadata.json')
+          ? (JSON.parse(new TextDecoder().decode(body)) as TableMetadata).snapshots.map((snapshot) => snapshot['manifest-list'])
+          : key.includes('/snap-')
+            ? (await readAvro(body)).records.map((record) => record['manifest_path'] as string)
+            : [];
+        for (const location of found) expect(await inner.head(location.slice('s3://bucket/'.length)), `${location}, which ${key} names`).toBeDefined();
+        named.push(...found);
+        return inner.create(key, body);
+      },
+    };
+    const { files, table } = wake(new NodeSql(), store);
+    for (const [sequence, day] of [[1, 20_000], [2, 20_001]] as const) {
+      commit(files, sequence, [dataFile(`d${day}`, day)]);
+      await table.publish();
+    }
+    // A list, metadata with one; a list of two, metadata with both.
+    expect(named.length).toBe(6);
+  });
+
+  describe('an instance that has been replaced, and lives on', () => {
+    /** One that waits for the object store as it writes metadata, until it is told to go on. */
+    function waiting(work: (world: World) => Promise<void>, database: NodeSql, inner: MemoryObjectStore): { readonly goOn: () => void; readonly isWaiting: Promise<void>; readonly outcome: Promise<unknown> } {
+      const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const store: ObjectStore = {
+        head: (key) => inner.head(key),
+        get: (key, range) => inner.get(key, range),
+        delete: (keys) => inner.delete(keys),
+        list: (prefix, cursor) => inner.list(prefix, cursor),
+        async create(key, body) {
+          if (key.endsWith('.metadata.json')) {
+            begun.resolve();
+            await end.promise;
+          }
+          return inner.create(key, body);
+        },
+      };
+      const outcome = work(wake(database, store, new SeededRandom(5))).catch((error: unknown) => error);
+      return { goOn: () => end.resolve(), isWaiting: begun.promise, outcome };
+    }
+
+    test('does not take the table back to the snapshot that it was writing', async () => {
+      const [database, inner] = [new NodeSql(), new MemoryObjectStore()];
+      commit(wake(database, inner).files, 1, [dataFile('a', 20_000)]);
+      const old = waiting(({ table }) => table.publish(), database, inner);
+      await old.isWaiting;
+      const { files, table } = wake(database, inner);
+      await table.publish();
+      commit(files, 2, [dataFile('b', 20_001)]);
+      await table.publish();
+      const { location } = table.current()!;
+      old.goOn();
+      expect(String(await old.outcome)).toContain('replaced');
+      expect(wake(database, inner).table.current()!.location).toBe(location);
+    });
+
+    test('nor to the snapshots that it was letting go', async () => {
+      const [database, inner] = [new NodeSql(), new MemoryObjectStore()];
+      const { files, table } = wake(database, inner);
+      for (const sequence of [1, 2]) {
+        commit(files, sequence, [dataFile(`f${sequence}`, 20_000)]);
+        await table.publish();
+      }
+      const old = waiting((world) => world.table.expire(), database, inner);
+      await old.isWaiting;
+      commit(files, 3, [dataFile('f3', 20_001)]);
+      await table.publish();
+      const { location } = table.current()!;
+      old.goOn();
+      expect(await old.outcome).toBeUndefined();
+      expect(wake(database, inner).table.current()!.location).toBe(location);
+    });
+
+    test('nor does it let them go below a snapshot that is being written', async () => {
+      const [database, inner] = [new NodeSql(), new MemoryObjectStore()];
+      const { files, table } = wake(database, inner);
+      for (const sequence of [1, 2]) {
+        commit(files, sequence, [dataFile(`f${sequence}`, 20_000)]);
+        await table.publish();
+      }
+      const { location } = table.current()!;
+      const old = waiting((world) => world.table.expire(), database, inner);
+      await old.isWaiting;
+      commit(files, 3, [dataFile('f3', 20_001)]);
+      await planOf(database, inner);
+      old.goOn();
+      expect(await old.outcome).toBeUndefined();
+      expect(wake(database, inner).table.current()!.location).toBe(location);
+    });
+  });
+
+  test('what a plan has written that was given up is known for its own', async () => {
+    const [database, store] = [new NodeSql(), new MemoryObjectStore()];
+    const { files, table } = wake(database, store);
+    commit(files, 1, [dataFile('a', 20_000)]);
+    await table.publish();
+    commit(files, 2, [dataFile('b', 20_001)]);
+    const [{ plan }] = await planOf(database, store);
+    // Another build has begun it, and has written other bytes.
+    await store.create(`default/archive/samples/metadata/${plan}-m0.avro`, Uint8Array.of(1));
+    await expect(wake(database, store).table.publish()).rejects.toThrow('other bytes');
+    expect(wake(database, store).table.progress.ownPlanIds).toEqual(new Set([plan]));
+    await wake(database, store, new SeededRandom(9)).table.publish();
+    expect(wake(database, store).table.progress).toMatchObject({ version: 2, ownPlanIds: new Set() });
   });
 
   /** Each call of the store fails, or does its work and its answer is lost, and the object dies there or lives on: one snapshot each time. */

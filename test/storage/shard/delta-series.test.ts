@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { addHistograms, compactHistogram } from '../../../storage/model/histogram-add.ts';
 import { withHint, type FloatHistogram } from '../../../storage/model/histogram.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
+import { expectAllOrNothing } from '../../fakes/all-or-nothing.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -28,6 +31,21 @@ function open(): { sql: NodeSql; store: HotStore; reopened: () => HotStore } {
   const sql = new NodeSql();
   return { sql, store: new HotStore(sql, LIMITS), reopened: () => new HotStore(new NodeSql(sql.database), LIMITS) };
 }
+
+test('a batch of several rows, with series and exemplars that are new, is stored whole or not at all', () => {
+  const { sql } = open();
+  const limits = limitsWith({ logEntriesMax: 40, batchSamplesMax: 20, walSlotsMax: 8, sqlRowBytesMax: 200 });
+  const batch: TestBatch = ['a', 'b'].map((i) => ({
+    labels: named('requests_total', { i }),
+    samples: Array.from({ length: 6 }, (_, k) => [10 + k, k] as const),
+    exemplars: [[10, 1, named('trace')]],
+  }));
+  const clock = new FixedClock(0);
+  const isThere = (port: Sql): boolean => port.all('SELECT 1 FROM wal').length > 0;
+  expect(expectAllOrNothing(sql, (port) => isThere(port) || write(new HotStore(port, limits, { clock }), batch))).toBeGreaterThan(0);
+  new HotStore(sql, limits).append(fullMessage(batch));
+  expect(sql.all('SELECT slot FROM wal').length).toBeGreaterThan(1);
+});
 
 describe('differences', () => {
   test('add up, and the start is that of the first', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import type { Sql } from '../../../storage/runtime/sql.ts';
 import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
+import { faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -25,8 +27,8 @@ interface World {
   readonly store: HotStore;
 }
 
-function open(sql = new NodeSql()): World {
-  return { sql, store: new HotStore(sql, LIMITS, { clock: new FixedClock(0) }) };
+function open(sql = new NodeSql(), port: Sql = sql): World {
+  return { sql, store: new HotStore(port, LIMITS, { clock: new FixedClock(0) }) };
 }
 
 function series(run: number): TestSeries[] {
@@ -136,6 +138,35 @@ describe.each(Array.from({ length: STEPS - 1 }, (_, i) => i + 1))('behind step %
     expectNothingLeftOver(world);
     expect(dump(open(world.sql).store)).toEqual(dump(undisturbed.store));
   });
+});
+
+test('storage breaks behind each write of a merge, and of one that begins with what a crash has left of another', () => {
+  const abandoned = mergeable();
+  for (let step = 0; step < STEPS - 2; step++) abandoned.store.maintain();
+  const whole = abandoned.sql;
+  const undisturbed = whole.copy();
+  const counting = new FaultySql(undisturbed);
+  const { store } = open(undisturbed, counting);
+  counting.arm();
+  maintainToTheEnd({ sql: undisturbed, store });
+  const calls = faultsOf(counting, 'after');
+  expect(calls.length).toBeGreaterThan(STEPS / 2);
+  for (const call of calls) {
+    const sql = whole.copy();
+    const faulty = new FaultySql(sql);
+    const broken = open(sql, faulty);
+    faulty.arm({ call, when: 'after' });
+    expect(() => maintainToTheEnd(broken), `call ${call}`).toThrow(InjectedFault);
+    const next = open(sql, new NodeSql(sql.database));
+    expect(dump(next.store), `call ${call}`).toEqual(dump(mergeable().store));
+    // Whatever comes first.
+    write(next.store, [{ labels: named('behind'), samples: [[1, 1]] }]);
+    next.store.seal();
+    const then = dump(next.store);
+    maintainToTheEnd(next);
+    expect(dump(next.store), `call ${call}`).toEqual(then);
+    expectNothingLeftOver(next);
+  }
 });
 
 test('series that a deleted snapshot leaves without samples end the merge under way, and it is begun anew', () => {

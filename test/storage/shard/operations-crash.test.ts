@@ -57,6 +57,7 @@ const LIFE: readonly Step[] = [
   append(20, 'a', 'b', 'c'),
   createSnapshot,
   append(15, 'a', 'd'), // out of order, some of it over what is sealed
+  seal,
   append(30, 'a', 'new-since-the-snapshot'),
   restoreNewest,
   append(40, 'a', 'b', 'c'),
@@ -67,6 +68,7 @@ const LIFE: readonly Step[] = [
   append(41, 'a'), // what comes again is taken
   keepNewest(3),
   deleteAll, // now it goes, and series with it
+  prune(45), // a row that nothing holds
   append(60, 'e', 'f', 'a'), // refs of series that are gone
   seal,
   append(70, 'a', 'b'),

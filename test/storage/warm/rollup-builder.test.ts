@@ -6,6 +6,7 @@ import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
 import { retentionOf } from '../../../storage/warm/tiering-policy.ts';
+import { expectAllOrNothing } from '../../fakes/all-or-nothing.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import '../../fakes/remembered-zstd.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -223,6 +224,13 @@ describe('roll-ups', () => {
     await expectBuckets(world, [0]);
     world.wake();
     expect(world.builder.nextDueMs()).toBeUndefined();
+  });
+
+  test('of series that come to be kept for longer are not read as they are, whatever breaks as that is noted', async () => {
+    const world = await withoutM0();
+    world.retentionOf = retentionOf(readTieringPolicy(POLICY_OF_M0('200d'))('a'));
+    expect(world.freshDays('rollup_5m')).toEqual([0]);
+    expectAllOrNothing(world.database, (sql) => world.builderOver(sql).nextDueMs());
   });
 
   test('of series that have left stay as they are when none is kept for longer, or there are no samples to make them of', async () => {

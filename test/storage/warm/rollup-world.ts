@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { SAMPLES_MERGE_CODEC } from '../../../storage/archive/merge-codec.ts';
 import { SeriesExpiry } from '../../../storage/archive/series-expiry.ts';
 import { SeriesRetention, type RetentionOf } from '../../../storage/archive/series-retention.ts';
+import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { dayOf } from '../../../storage/catalog/data-file.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
@@ -50,11 +51,17 @@ export class RollupWorld extends ArchiveWorld {
     if (this.policy === undefined) return;
     const sql = wrap(new NodeSql(this.database.database));
     const codecs = { samples: SAMPLES_MERGE_CODEC, ...ROLLUP_CODECS };
-    const { clock, limits, store, files, policy } = this;
+    const { clock, limits, store, files } = this;
     const random = new SeededRandom(100 + this.#wakes++);
     const catalog = new CatalogStore(sql, random);
-    this.builder = new RollupBuilder({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy, retentionOf: this.retentionOf });
+    this.builder = this.builderOver(sql, random);
     this.expiry = new SeriesExpiry({ sql, files, store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, retentionOf: this.retentionOf, codecs });
+  }
+
+  builderOver(sql: Sql, random = new SeededRandom(1)): RollupBuilder {
+    const { clock, limits, store, policy, retentionOf } = this;
+    const catalog = new CatalogStore(sql, random);
+    return new RollupBuilder({ sql, files: new ArchiveFiles(sql, limits), store, clock, random, limits, prefix: 't/archive', seriesHashKey: () => catalog.routing(1).seriesHashKey, policy, retentionOf });
   }
 
   /** Series of one day, in order. */
