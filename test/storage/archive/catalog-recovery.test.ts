@@ -247,6 +247,70 @@ describe('a catalog whose storage went back', () => {
     expect(new Set(world.liveKeys()).size).toBe(world.liveKeys().length);
   });
 
+  test('what is found of an earlier flush counts less than what a later one has', async () => {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    const timesMs = times(START_MS - 60 * HOUR_MS, 10);
+    const kept = new Set(world.acknowledged);
+    world.writeLate(seriesOf(2, 'late'), timesMs, (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    world.goBackTo(earlier);
+    for (const line of world.expected()) if (!kept.has(line)) world.acknowledged.delete(line);
+    world.writeLate(seriesOf(2, 'late'), timesMs, (series, timeMs) => 7 + series + timeMs);
+    await world.settle();
+    expect(await world.query()).toEqual(world.expected());
+    await world.recover();
+    expect(world.status().adopted!.fileCount).toBe(1);
+    await expectWhole(world);
+  });
+
+  test('what was under way of files that have left is not gone on with', async () => {
+    const world = await lived(3);
+    const isMerging = (): boolean => world.catalogSql.all('SELECT 1 FROM merge_plan').length > 0;
+    for (let hour = 0; !isMerging(); hour++) {
+      expect(hour).toBeLessThan(30);
+      world.writeHour();
+      world.clock.advance(HOUR_MS);
+      await world.settle();
+      while (world.tables.isBehind) await world.tables.publish();
+      while (!isMerging() && (world.upkeep.nextDueMs() ?? Infinity) <= world.clock.nowMs()) await world.upkeep.step();
+    }
+    const earlier = world.catalogSql.copy();
+    await world.live(3 * DAY_MS, () => world.writeNowAndThen());
+    world.goBackTo(earlier);
+    await world.recover();
+    expect(isMerging()).toBe(false);
+    await world.live(2 * DAY_MS, () => world.writeNowAndThen());
+    await expectWhole(world);
+    expect(world.upkeep.status().flatMap(({ failure }) => failure ?? [])).toEqual([]);
+  });
+
+  test('an instance that has been replaced adopts nothing', async () => {
+    const world = await lived(3);
+    world.beginAnew();
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { objects } = world;
+    const store = new FaultyObjectStore(objects);
+    store.list = async (prefix, cursor) => {
+      if (prefix.endsWith('/samples/data/')) {
+        begun.resolve();
+        await end.promise;
+      }
+      return objects.list(prefix, cursor);
+    };
+    world.store = store;
+    world.wakeCatalog();
+    const looking = world.recovery.step().catch((error: unknown) => error);
+    await begun.promise;
+    world.store = objects;
+    world.wakeCatalog();
+    await world.recover();
+    const before = world.liveKeys();
+    end.resolve();
+    expect(String(await looking)).toContain('replaced');
+    expect(world.liveKeys()).toEqual(before);
+  });
+
   test('what a shard commits as it is being found is there once', async () => {
     const world = await lived(3);
     const before = await world.keys('/samples/data/');
