@@ -43,41 +43,53 @@ const SUBSTRING_SCORE = 0.9;
 
 /**
  * All characters of the term in their order, found as early as they come and then from each possible start; runs without gaps count by the
- * square of their length, gaps cost their share of the text. An equal text has 1.
+ * square of their length, gaps cost their share of the text. An equal text has 1. Takes no longer than both lengths multiplied.
  */
 export function subsequenceScore(term: string, text: string): number {
   if (term.length > text.length) return 0;
+  const characters = [...term];
+  // From a later start each character is found where it was, or behind: none is looked for twice in the same part of the text.
+  const places = new Int32Array(characters.length).fill(-1);
   let best = 0;
-  for (let start = text.indexOf(term[0]!); start >= 0; start = text.indexOf(term[0]!, start + 1)) {
-    const score = scoreFrom(term, text, start);
+  for (let start = text.indexOf(characters[0]!); start >= 0; start = text.indexOf(characters[0]!, start + 1)) {
     // From further on there is even less to find the term in.
-    if (score === undefined) break;
-    if (score > best) best = score;
+    if (!findPlaces(characters, text, start, places)) break;
+    best = Math.max(best, scoreOfPlaces(characters, text, places));
   }
   return best;
 }
 
-function scoreFrom(term: string, text: string, start: number): number | undefined {
-  let squares = 0;
-  let gaps = start;
-  let run = 0;
+/** Moves each character's place to the first behind that of the one before, the first one's to `start`; whether all are there. */
+function findPlaces(characters: readonly string[], text: string, start: number, places: Int32Array): boolean {
   let at = start;
-  for (const character of term) {
-    const found = text.indexOf(character, at);
-    if (found < 0) return undefined;
-    if (found > at) {
+  for (let i = 0; i < characters.length; i++) {
+    if (places[i]! < at && (places[i] = text.indexOf(characters[i]!, at)) < 0) return false;
+    at = places[i]! + characters[i]!.length;
+  }
+  return true;
+}
+
+function scoreOfPlaces(characters: readonly string[], text: string, places: Int32Array): number {
+  let squares = 0;
+  let gaps = places[0]!;
+  let length = 0;
+  let run = 0;
+  let at = places[0]!;
+  for (let i = 0; i < characters.length; i++) {
+    const place = places[i]!;
+    if (place > at) {
       squares += run * run;
-      gaps += found - at;
+      gaps += place - at;
       run = 0;
     }
-    run += character.length;
-    at = found + character.length;
+    run += characters[i]!.length;
+    length += characters[i]!.length;
+    at = place + characters[i]!.length;
   }
   squares += run * run;
   const trailing = text.length - at;
-  const most = term.length * term.length;
   // Prefixes are scored before; behind a gap nothing is as good, and whatever is there is above nothing.
-  return Math.max(Number.MIN_VALUE, (squares - gaps / text.length - trailing / (2 * text.length)) / most);
+  return Math.max(Number.MIN_VALUE, (squares - gaps / text.length - trailing / (2 * text.length)) / (length * length));
 }
 
 const PREFIX_WEIGHT = 0.1;

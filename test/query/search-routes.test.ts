@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { jaroWinkler, nameScorer, subsequenceScore } from '../../query/search-match.ts';
+import { SeededRandom } from '../fakes/seeded-random.ts';
 import { memoryApi } from './api.ts';
 
 describe('scores', () => {
@@ -16,6 +17,45 @@ describe('scores', () => {
     expect(ranked.every((points) => points > 0 && points < 1)).toBe(true);
     expect(subsequenceScore('ab', 'axxab')).toBeGreaterThan(subsequenceScore('ab', 'axxxb'));
     expect(score(['h_t'], 'x_h____________t', { threshold: 0.9 })).toBeUndefined();
+  });
+
+  /** From each start by itself, as the rule says it. */
+  function subsequenceByEachStart(term: string, text: string): number {
+    const scores = Array.from(text, (_, start) => {
+      let [at, runs, gaps, squares] = [start, 0, start, 0];
+      for (const character of term) {
+        const found = text.indexOf(character, at);
+        if (found < 0 || (at === start && found > start)) return 0;
+        if (found > at) [squares, gaps, runs] = [squares + runs * runs, gaps + found - at, 0];
+        [runs, at] = [runs + 1, found + 1];
+      }
+      return Math.max(Number.MIN_VALUE, (squares + runs * runs - gaps / text.length - (text.length - at) / (2 * text.length)) / term.length ** 2);
+    });
+    return Math.max(0, ...scores);
+  }
+
+  test('a subsequence is found from its best start', () => {
+    const random = new SeededRandom(5);
+    const text = (lengthMax: number) => Array.from({ length: random.between(1, lengthMax) }, () => random.pick(['a', 'b', 'c'])).join('');
+    for (let round = 0; round < 3000; round++) {
+      const [term, name] = [text(6), text(30)];
+      expect([term, name, subsequenceScore(term, name)]).toEqual([term, name, subsequenceByEachStart(term, name)]);
+    }
+  });
+
+  test('a long name is looked through once for each character of a term, not for each start in it', () => {
+    const name = `${'a'.repeat(2000)}b`;
+    let looks = 0;
+    const { indexOf } = String.prototype;
+    const spy = vi.spyOn(String.prototype, 'indexOf').mockImplementation(function (this: string, text: string, from = 0): number {
+      const found = indexOf.call(this, text, from);
+      looks += found < 0 ? this.length - from : found - from + 1;
+      return found;
+    });
+    expect(subsequenceScore('ab', name)).toBeGreaterThan(0);
+    spy.mockRestore();
+    // And the places of its first character, one after another.
+    expect(looks).toBeLessThanOrEqual(3 * name.length);
   });
 
   test('of terms the best, in any case when asked', () => {
