@@ -1,4 +1,5 @@
 import { InfluxLine } from '../proto/influx-line.ts';
+import { latin1Text } from '../proto/latin1-text.ts';
 import { asciiText } from '../proto/number-bytes.ts';
 import { METRIC_NAME } from '../storage/model/labels.ts';
 import type { ImportSeries } from './import-batches.ts';
@@ -120,7 +121,8 @@ export class InfluxImport implements LineFormat {
   }
 
   #seriesOf({ parts, series }: Head, bytes: Uint8Array, field: number): ImportSeries | { readonly invalid: string } {
-    const key = asciiText(bytes, this.#line.fieldNameStart[field]!, this.#line.fieldNameEnd[field]!);
+    const [start, end] = [this.#line.fieldNameStart[field]!, this.#line.fieldNameEnd[field]!];
+    const key = asciiText(bytes, start, end);
     const known = series.get(key);
     if (known !== undefined) return known;
     const name = this.#line.fieldName(bytes, field);
@@ -134,7 +136,7 @@ export class InfluxImport implements LineFormat {
       this.#seriesCount = 0;
     }
     this.#heads.grow(key.length + measurement!.length + name.length + made.labels.length * REFERENCE_BYTES);
-    series.set(key, made);
+    series.set(latin1Text(bytes, start, end), made);
     return made;
   }
 }

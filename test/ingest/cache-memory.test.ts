@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
+import type { ImportBatches } from '../../ingest/import-batches.ts';
+import { InfluxImport } from '../../ingest/influx-import.ts';
+import { Rejections } from '../../ingest/rejections.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { liveBytes } from '../fakes/live-bytes.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { bodyOf, DOORS, DoorStack } from './door-stack.ts';
+import { NOW_MS } from './import-stack.ts';
 
 const MIB = 2 ** 20;
 const PER_REQUEST = 10_000;
@@ -91,4 +95,18 @@ test('refs are given up like the rest, and asked for again', async () => {
   }
   expect(stack.value('varve_cache_evictions_total', { cache: 'remote_write_refs' })).toBeGreaterThan(2);
   expect(stack.value('varve_cache_bytes')).toBeLessThanOrEqual(256 * 1024);
+});
+
+test('an import of Influx lines whose fields have long names keeps of them what the limit says', () => {
+  const batches = { sample: () => {} } as unknown as ImportBatches;
+  const lines = new InfluxImport({ batches, rejections: new Rejections(1), limits: LIMITS, defaultTimestampMs: NOW_MS, extraLabels: [] }, 'ns', '');
+  const before = liveBytes();
+  for (let i = 0; i < 1_000; i++) {
+    const line = new TextEncoder().encode(`m ${'f'.repeat(1_900)}${i}=1`);
+    lines.line(line, 0, line.length, i);
+  }
+  expect(liveBytes() - before).toBeLessThan(LIMITS.importSeriesCacheBytesMax + MIB);
+  // They are all remembered.
+  expect(liveBytes() - before).toBeGreaterThan(1_000 * 1_900);
+  lines.end();
 });
