@@ -50,17 +50,12 @@ class Compared {
 }
 
 function errorOf(body: () => void): string | undefined {
-  // The stacks of refusals are a fifth of the time, and nobody looks at them: what is not expected is told with all that repeats it.
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
   try {
     body();
     return undefined;
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     return error.message;
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
