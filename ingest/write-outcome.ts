@@ -15,7 +15,9 @@ export interface WriteOutcome {
 
 /**
  * The one mapping from what happened to a status, chosen by what the sender does with it (remote_write_spec.md): after 4xx it drops the
- * data and goes on, after 5xx it tries the same again for ever, after 429 it does either, by its configuration.
+ * data and goes on, after 5xx it tries the same again for ever, after 429 it does either, by its configuration. vmagent goes on after 400 and 409
+ * alone, and repeats all else. What is too large gets 413 all the same, as from Prometheus' own receiver, and since Telegraf sends it again in halves: vmagent
+ * comes to that only where `-remoteWrite.maxBlockSize`, 8 MB, was set above writeUncompressedBytesMax, and then gets no further.
  */
 export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
   'bad-data': 400,
