@@ -199,9 +199,16 @@ function integerOf(reader: JsonReader, field: Field): number | bigint {
   let value: bigint | undefined;
   if (text.length <= INTEGER_CHARACTERS_MAX && INTEGER.test(text)) value = BigInt(text);
   else if (kind === 'enum' && field.names !== undefined && field.names.includes(text)) value = BigInt(field.names.indexOf(text));
-  else if (text.length <= INTEGER_CHARACTERS_MAX && DECIMAL.test(text) && Number.isSafeInteger(Number(text))) value = BigInt(Number(text));
+  else if (text.length <= INTEGER_CHARACTERS_MAX && DECIMAL.test(text)) value = Number.isSafeInteger(Number(text)) ? BigInt(Number(text)) : withExponent(text);
   if (value === undefined || value < least || value > most) throw reader.error(`want an integer from ${least} to ${most} for ${field.name}`);
   return value;
+}
+
+/** A decimal that is a whole number by its exponent, exactly: nanoseconds that were a float are written so by Python and others. */
+function withExponent(text: string): bigint | undefined {
+  const [, whole, fraction = '', exponent] = /^(-?\d+)(?:\.(\d+))?[eE]\+?(\d{1,2})$/.exec(text) ?? [];
+  const zeros = Number(exponent) - fraction.length;
+  return zeros >= 0 ? BigInt(`${whole}${fraction}${'0'.repeat(zeros)}`) : undefined;
 }
 
 function double(reader: JsonReader, field: Field): number {

@@ -94,6 +94,7 @@ describe('values', () => {
   f('asInt', '9223372036854775807', 2n ** 63n - 1n);
   f('asInt', '"-9223372036854775808"', 2n ** 63n);
   f('asInt', '1e3', 1000n);
+  f('asInt', '-92233720368547758.08E2', 2n ** 63n);
   f('asInt', '-123456789012345', 2n ** 64n - 123_456_789_012_345n);
   f('asInt', '"-1"', 2n ** 64n - 1n);
   f('asInt', '"-0"', 0n);
@@ -101,6 +102,7 @@ describe('values', () => {
   f('timeUnixNano', '1700000000123456789', 1_700_000_000_123_456_789n);
   f('timeUnixNano', '"18446744073709551615"', 2n ** 64n - 1n);
   f('timeUnixNano', '"9999999999999999999"', 9_999_999_999_999_999_999n);
+  f('timeUnixNano', '1.7957373841234568e+18', 1_795_737_384_123_456_800n);
   f('timeUnixNano', '"0"', 0n);
   f('timeUnixNano', '1.7e15', 1_700_000_000_000_000n);
   f('flags', '1', 1n);
@@ -148,6 +150,8 @@ describe('refused, plainly', () => {
   f(withPoint('{"asDouble":{}}'), /no JSON value/);
   f(withPoint('{"asInt":9223372036854775808}'), /want an integer from -9223372036854775808 to 9223372036854775807 for asInt/);
   f(withPoint('{"asInt":1.5}'), /want an integer/);
+  f(withPoint('{"asInt":9.3e18}'), /want an integer/);
+  f(withPoint('{"asInt":9.123456789012345678e17}'), /want an integer/);
   f(withPoint('{"asInt":"0x10"}'), /want an integer/);
   f(withPoint(`{"asInt":"${'1'.repeat(1000)}"}`), /want an integer/);
   f(withPoint('{"timeUnixNano":-1}'), /want an integer from 0/);
