@@ -53,6 +53,13 @@ export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LI
       const feed = new ShardFeeds({ shards, selectors, places, begin, style });
       if (raw.method === 'HEAD') return new Response(null, { headers: EVENT_STREAM_HEADERS });
       const free = slots.take(shards.tenant, raw.signal);
+      try {
+        // While an error can still be the answer.
+        await feed.open();
+      } catch (error) {
+        free();
+        throw error;
+      }
       return eventStream(feed.text(isLive, services.clock, raw.signal), limits.changeStreamMsMax, free);
     }),
   );
@@ -79,22 +86,37 @@ interface Feed {
 /** The feeds of a tenant's shards, read one after the other. Memory is one answer of one shard. */
 class ShardFeeds {
   readonly #feed: Feed;
+  #cursors: number[] = [];
   #calls = 0;
 
   constructor(feed: Feed) {
     this.#feed = feed;
   }
 
-  /** The stream's text, event by event. An event's id is where its shard's batch begins, the last one's where it ends: a batch is seen whole or again. */
+  /** Asks every shard where it is, also where the place to begin at is known: it may be out of reach. */
+  async open(): Promise<void> {
+    const { begin, shards } = this.#feed;
+    const answers = await Promise.all(shardNumbers(shards).map((shard) => this.#changes(shard, typeof begin === 'string' ? begin : 'latest')));
+    this.#cursors = typeof begin === 'string' ? answers.map(({ cursor }) => cursor) : [...begin];
+  }
+
+  /** The stream's text, event by event, behind `open`. An event's id is where its shard's batch begins, the last one's where it ends: a batch is seen whole or again. */
   async *text(isLive: boolean, clock: Clock, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     const { places } = this.#feed;
-    const cursors = await this.#firstCursors();
+    const cursors = this.#cursors;
     // Without data it is no event, but the client remembers it: also where nothing matched.
     const placeOnly = async (): Promise<string> => `id: ${await places.format(cursors)}\n\n`;
     yield `retry: ${POLL_MS}\n${await placeOnly()}`;
     while (!signal.aborted && this.#calls + cursors.length <= CALLS_MAX) {
       const before = cursors.join();
-      for (let shard = 0; shard < cursors.length; shard++) yield* this.#read(shard, cursors);
+      for (let shard = 0; shard < cursors.length; shard++) {
+        const lost = yield* this.#read(shard, cursors);
+        if (lost === undefined) continue;
+        // Who waits for more connects anew; who asked for what there is must not take this for all of it.
+        if (!isLive) throw lost;
+        yield `: ${lost.message.replaceAll(/\s+/g, ' ')}\n\n`;
+        return;
+      }
       if (cursors.join() !== before) {
         if (!places.isSealed) yield await placeOnly();
         continue;
@@ -107,25 +129,26 @@ class ShardFeeds {
     }
   }
 
-  async *#read(shard: number, cursors: number[]): AsyncGenerator<string, void, undefined> {
-    const answer = await this.#changes(shard, cursors[shard]!);
+  /** Returns the error where the shard does not answer. */
+  async *#read(shard: number, cursors: number[]): AsyncGenerator<string, VarveError | undefined, undefined> {
+    let answer: ChangesAnswer;
+    try {
+      answer = await this.#changes(shard, cursors[shard]!);
+    } catch (error) {
+      if (error instanceof VarveError) return error;
+      throw error;
+    }
     if (answer.status === 'resync') {
       cursors[shard] = answer.cursor;
       yield `id: ${await this.#feed.places.format(cursors)}\nevent: cdc.resync\ndata: ${resyncEvent(shard)}\n\n`;
-      return;
+      return undefined;
     }
     for (const batch of answer.batches) {
       let place: string | undefined;
       for (const event of insertEvents(batch, this.#feed.style)) yield `id: ${(place ??= await this.#feed.places.format(cursors))}\nevent: cdc.insert\ndata: ${event}\n\n`;
       cursors[shard] = batch.sequence;
     }
-  }
-
-  async #firstCursors(): Promise<number[]> {
-    const { begin, shards } = this.#feed;
-    if (typeof begin !== 'string') return [...begin];
-    const answers = await Promise.all(shardNumbers(shards).map((shard) => this.#changes(shard, begin)));
-    return answers.map(({ cursor }) => cursor);
+    return undefined;
   }
 
   async #changes(shard: number, cursor: ChangesShardRequest['cursor']): Promise<ChangesAnswer> {

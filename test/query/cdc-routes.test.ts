@@ -166,6 +166,25 @@ describe('the change feed over HTTP', () => {
     expect(text.split(': waiting').length).toBeLessThanOrEqual(200);
   });
 
+  test('a shard that does not answer is an error, before the stream and in it', async () => {
+    const { shards, write, ask } = await system(2, { ...LIMITS, changeStreamsOfTenantMax: 1 });
+    write(0, { __name__: 'a' }, 1);
+    for (const query of ['cursor=oldest', 'cursor=0,0', 'live=false']) {
+      shards.faults.push(...Array<'lose-request'>(4).fill('lose-request'));
+      const answer = await ask(query);
+      expect([answer.status, await answer.json()]).toEqual([503, { status: 'error', errorType: 'unavailable', error: expect.stringMatching(/^shard [01] cannot be reached; try again later/) }]);
+      shards.faults.length = 0;
+    }
+    // The two calls before the stream pass, and the first one in it.
+    const losing = async (query: string): Promise<Response> => {
+      shards.faults.push(undefined, undefined, undefined, 'lose-request', 'lose-request');
+      return ask(query);
+    };
+    const live = await losing('cursor=0,0');
+    expect([live.status, await live.text()]).toEqual([200, expect.stringMatching(/"after":\{"value":1\}\}\n\n: shard 1 cannot be reached; try again later[^\n]*\n\n$/)]);
+    await expect((await losing('cursor=0,0&live=false')).text()).rejects.toThrow('shard 1 cannot be reached');
+  });
+
   test('what cannot be followed is refused', async () => {
     const { ask } = await system(2);
     const refused = async (query: string, message: string): Promise<void> => {
