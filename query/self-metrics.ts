@@ -82,6 +82,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_catalog_archive_superseded_files_total: { type: 'counter', help: 'Files that it had and that newer state has replaced by others, or let go.' },
   varve_catalog_archive_unreadable_objects_total: { type: 'counter', help: 'Objects named like a file that it may have forgotten, but no files; they stay.' },
   varve_catalog_archive_look_failures_total: { type: 'counter', help: 'Times the object store did not answer when the catalog looked for forgotten files, or an object was damaged; snapshots and upkeep wait for it.' },
+  varve_catalog_archive_shard_calls_total: { type: 'counter', help: 'Shards that were asked how far their samples are archived, since they say nothing by themselves.' },
   varve_catalog_mirror_commits_total: { type: 'counter', help: 'Commits to the other Iceberg catalog that the tables are kept in as well.' },
   varve_catalog_mirror_failures_total: { type: 'counter', help: 'Times it did not answer, or refused; it is tried again, and nothing else waits for it.' },
   varve_catalog_archive_expiry_rewritten_files_total: { type: 'counter', help: 'Files written anew without series that a rule keeps for a shorter time than others.' },

@@ -15,7 +15,7 @@ import type { TableMetadata } from '../catalog/table-metadata.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { describeObject } from './described-object.ts';
@@ -117,13 +117,8 @@ export class CatalogRecovery {
     const { tables, clock, limits } = this.#options;
     const all = tables.all();
     if (this.#table === 0) this.#beganMs = clock.nowMs();
-    try {
-      await this.#look(all[this.#table]![1]);
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
+    if (!(await this.#pause.attempt(() => this.#look(all[this.#table]![1])))) {
       this.counters.archive_look_failures_total++;
-      this.#pause.failed(error);
       return;
     }
     if (++this.#table < all.length) return;

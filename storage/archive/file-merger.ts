@@ -100,17 +100,14 @@ export class FileMerger {
   async step(): Promise<void> {
     if (!this.#pause.isOver) return;
     const known = this.#plans.plan();
-    try {
+    const isDone = await this.#pause.attempt(async () => {
       if (known === undefined) this.#begin();
       else if (!known.isEncoded) await this.#writeNext(known.plan);
       else this.#finish(known.plan);
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.counters.archive_merge_failures_total++;
-      this.#pause.failed(error);
-      if (known !== undefined && this.#pause.failures >= TRIES_MAX && (await this.#isStoreThere())) this.#giveUp(known.plan);
-    }
+    });
+    if (isDone) return;
+    this.counters.archive_merge_failures_total++;
+    if (known !== undefined && this.#pause.failures >= TRIES_MAX && (await this.#isStoreThere())) this.#giveUp(known.plan);
   }
 
   /** Partitions are looked at once: one that is given up in an outage would stay as it is. */
@@ -209,7 +206,7 @@ export class FileMerger {
   #giveUp(plan: MergePlan): void {
     this.#end(plan);
     this.#options.files.unmark(plan);
-    this.#pause.succeeded();
+    this.#pause.forget();
   }
 
   /** The partition stays marked: it is planned anew. */

@@ -149,15 +149,13 @@ export class Flusher {
     if (this.#isRunning || !this.#pause.isOver) return;
     this.#isRunning = true;
     try {
-      const known = this.#plans.plan();
-      if (known === undefined) this.#begin();
-      else if (!known.isEncoded) await this.#writeNext(known.plan);
-      else await this.#finish(known.plan);
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.counters.archive_failures_total++;
-      this.#pause.failed(error);
+      const isDone = await this.#pause.attempt(async () => {
+        const known = this.#plans.plan();
+        if (known === undefined) this.#begin();
+        else if (!known.isEncoded) await this.#writeNext(known.plan);
+        else await this.#finish(known.plan);
+      });
+      if (!isDone) this.counters.archive_failures_total++;
     } finally {
       this.#isRunning = false;
     }

@@ -8,7 +8,7 @@ import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -76,7 +76,7 @@ export class MetadataSnapshots {
 
   async step(): Promise<void> {
     const plan = this.#state().plan ?? this.#begin();
-    try {
+    await this.#pause.attempt(async () => {
       const add: DataFile[] = [];
       for (const entries of this.#parts()) {
         const file = await this.#put(plan, add.length, entries);
@@ -88,11 +88,7 @@ export class MetadataSnapshots {
         add.push(file);
       }
       this.#finish(plan, add);
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.#pause.failed(error);
-    }
+    });
   }
 
   #begin(): SnapshotPlan {

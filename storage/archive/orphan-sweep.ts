@@ -3,7 +3,7 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { parseFileName, parseMetadataName } from './object-names.ts';
 
@@ -99,7 +99,7 @@ export class OrphanSweep {
     }
     const [name, table] = tables.all()[this.#table]!;
     const tablePrefix = `${prefix}/${name}/`;
-    try {
+    const isDone = await this.#pause.attempt(async () => {
       const page = await port(() => store.list(tablePrefix, this.#cursor));
       const { nextSweepMs } = removed;
       const searchedMs = nextSweepMs === undefined ? -Infinity : nextSweepMs - limits.archiveSweepPeriodMs;
@@ -111,14 +111,10 @@ export class OrphanSweep {
       const orphans = old.filter((key) => !known.has(key) && !keys.has(key) && isOrphan(key.slice(tablePrefix.length), work));
       if (orphans.length > 0) await port(() => store.delete(orphans));
       this.counters.archive_orphans_removed_total += orphans.length;
-      this.#pause.succeeded();
       this.#advance(page.cursor);
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.#pause.failed(error);
-      // A cursor may be what has failed: this table is begun anew.
-      this.#cursor = undefined;
-    }
+    });
+    // A cursor may be what has failed: this table is begun anew.
+    if (!isDone) this.#cursor = undefined;
   }
 
   #advance(cursor: string | undefined): void {

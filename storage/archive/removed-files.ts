@@ -3,7 +3,7 @@ import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 
@@ -52,15 +52,8 @@ export class RemovedFiles {
       if (liveFrom === undefined) continue;
       const gone = removed.next(name, { liveFrom, removedThroughMs: clock.nowMs() - limits.archiveRemovedDelayMs, inUse, limit: limits.archiveRemovedPageMax });
       if (gone.keys.length === 0) continue;
-      try {
-        await port(() => store.delete(gone.keys));
-      } catch (error) {
-        if (!(error instanceof PortFailure)) throw error;
-        this.#pause.failed(error);
-        return;
-      }
+      if (!(await this.#pause.attempt(() => port(() => store.delete(gone.keys))))) return;
       removed.forget(gone);
-      this.#pause.succeeded();
       this.counters.archive_objects_removed_total += gone.keys.length;
       return;
     }

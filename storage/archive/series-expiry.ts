@@ -72,12 +72,7 @@ export class SeriesExpiry {
     if (this.#isRunning || !this.#pause.isOver || this.#tables.length === 0) return;
     this.#isRunning = true;
     try {
-      await this.#cleanSome();
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.counters.archive_expiry_failures_total++;
-      this.#pause.failed(error);
+      if (!(await this.#pause.attempt(() => this.#cleanSome()))) this.counters.archive_expiry_failures_total++;
     } finally {
       this.#known = undefined;
       this.#isRunning = false;

@@ -61,19 +61,15 @@ export class ShardCalls {
     const next = this.#nextDue();
     if (next === undefined) return;
     const { shard, unclosedDay } = next;
-    try {
+    const isAnswered = await this.#pause.attempt(async () => {
       const status = await ask(shard, flushStatusOf);
       sql.transaction(() => {
         this.#calls.asked(next);
         if (status !== undefined) this.#state.noteSaid(shard, status.archivedUntilMs, unclosedDay === undefined);
       });
-      this.counters.archive_shard_calls_total++;
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.#pause.failed(error);
-      this.#unanswered.add(shard);
-    }
+    });
+    if (isAnswered) this.counters.archive_shard_calls_total++;
+    else this.#unanswered.add(shard);
   }
 
   #nextDue(): ShardCall | undefined {

@@ -1,6 +1,5 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { PortFailure } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 
 /** Lets snapshots that are too old leave the Iceberg tables, where no new snapshot does it on its way. */
@@ -29,13 +28,7 @@ export class SnapshotExpiry {
   async step(): Promise<void> {
     for (const [, table] of this.#tables.all()) {
       if (table.isBehind || (table.expiryDueMs() ?? Infinity) > this.#clock.nowMs()) continue;
-      try {
-        await table.expire();
-        this.#pause.succeeded();
-      } catch (error) {
-        if (!(error instanceof PortFailure)) throw error;
-        this.#pause.failed(error);
-      }
+      await this.#pause.attempt(() => table.expire());
       return;
     }
   }

@@ -3,7 +3,6 @@ import type { ArchiveTable } from '../catalog/archive-table.ts';
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { StepFailures } from '../catalog/step-failures.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { PortFailure } from '../runtime/port-failure.ts';
 import { RetryPause } from '../runtime/retry-pause.ts';
 
 interface FollowedTable {
@@ -62,13 +61,6 @@ export abstract class TableFollower {
   }
 
   async #run({ table, pause }: FollowedTable): Promise<void> {
-    try {
-      await this.follow(table);
-      pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      pause.failed(error);
-      this.countFailure();
-    }
+    if (!(await pause.attempt(() => this.follow(table)))) this.countFailure();
   }
 }

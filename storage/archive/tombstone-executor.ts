@@ -70,14 +70,7 @@ export class TombstoneExecutor {
 
   async step(): Promise<void> {
     if (this.#running !== undefined || !this.#pause.isOver) return;
-    try {
-      await this.clean();
-      this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.counters.archive_rewrite_failures_total++;
-      this.#pause.failed(error);
-    }
+    if (!(await this.#pause.attempt(async () => void (await this.clean())))) this.counters.archive_rewrite_failures_total++;
   }
 
   /** The same at once, for somebody who waits: whether there is more to do. Throws when the object store does not answer, or forgotten files cannot be looked for. */

@@ -1,6 +1,6 @@
 import { waitEndMs, type Clock } from './clock.ts';
 import { LIMITS } from './limits.ts';
-import type { PortFailure } from './port-failure.ts';
+import { PortFailure } from './port-failure.ts';
 import { MINUTE_MS } from './units.ts';
 
 const RETRY_FIRST_MS = 5_000;
@@ -38,7 +38,22 @@ export class RetryPause {
     return this.#clock.nowMs() >= this.untilMs;
   }
 
-  succeeded(): void {
+  /** Makes a try, and says whether it has succeeded. A PortFailure is noted, and the next try waits; anything else is let out. */
+  async attempt(body: () => Promise<void>): Promise<boolean> {
+    try {
+      await body();
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      this.#message = shortened(error.message);
+      this.#untilMs = this.#clock.nowMs() + pauseMs(++this.#failures);
+      return false;
+    }
+    this.forget();
+    return true;
+  }
+
+  /** What has failed is not tried again: something else has its turn. */
+  forget(): void {
     this.#failures = 0;
     this.#untilMs = -Infinity;
   }
@@ -46,11 +61,6 @@ export class RetryPause {
   /** The tries in a row that failed, if the last one did. */
   get failure(): PauseFailure | undefined {
     return this.#failures === 0 ? undefined : { count: this.#failures, message: this.#message, retryAtMs: this.untilMs };
-  }
-
-  failed({ message }: PortFailure): void {
-    this.#message = shortened(message);
-    this.#untilMs = this.#clock.nowMs() + pauseMs(++this.#failures);
   }
 }
 

@@ -12,7 +12,7 @@ import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { waitEndMs } from '../runtime/clock.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { DAY_MS } from '../runtime/units.ts';
@@ -119,19 +119,18 @@ export class RollupBuilder {
   async step(): Promise<void> {
     if (!this.#pause.isOver) return;
     const known = this.#plans.plan();
-    try {
-      if (known === undefined) {
-        if (this.#options.clock.nowMs() >= this.#waitEndMs) this.#begin();
-      } else if (!known.isEncoded) await this.#writeNext(known.plan);
-      else this.#finish(known.plan);
-      // A plan that was only begun says nothing of whether it can be carried out.
-      if (known !== undefined) this.#pause.succeeded();
-    } catch (error) {
-      if (!(error instanceof PortFailure)) throw error;
-      this.counters.rollup_failures_total++;
-      this.#pause.failed(error);
-      if (known !== undefined && this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
+    if (known === undefined) {
+      // That a plan is begun says nothing of whether it can be carried out: it is no try.
+      if (this.#options.clock.nowMs() >= this.#waitEndMs) this.#begin();
+      return;
     }
+    const isDone = await this.#pause.attempt(async () => {
+      if (!known.isEncoded) await this.#writeNext(known.plan);
+      else this.#finish(known.plan);
+    });
+    if (isDone) return;
+    this.counters.rollup_failures_total++;
+    if (this.#pause.failures >= TRIES_MAX) this.#giveUp(known.plan);
   }
 
   get #waitEndMs(): number {

@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import dashboard from '../../query/dashboards/varve.json' with { type: 'json' };
 import { childrenOf, parseExpr, type Expr } from '../../promql/parser/index.ts';
@@ -40,6 +42,13 @@ describe('/metrics', () => {
     const names = Object.keys({ ...upkeep.counters, ...builder.counters });
     expect(names.length).toBeGreaterThan(10);
     expect(names.filter((name) => SELF_METRICS[`varve_catalog_${name}`] === undefined)).toEqual([]);
+  });
+
+  test('whatever an object counts is shown', () => {
+    const root = join(import.meta.dirname, '../..');
+    const counted = globSync('storage/**/*.ts', { cwd: root }).flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/\b([a-z_]+_total): 0\b/g)].map(([, name]) => name!));
+    expect(counted.length).toBeGreaterThan(50);
+    expect(counted.filter((name) => SELF_METRICS[`varve_catalog_${name}`] === undefined && SELF_METRICS[`varve_shard_${name}`] === undefined)).toEqual([]);
   });
 
   test('durations are a histogram by route', async () => {
