@@ -30,14 +30,14 @@ export class SeriesTest {
   }
 
   matches(labels: Labels): boolean {
-    return this.#tests.every(({ name, test, programSize, slowWork, known }) => {
+    return this.#tests.every(({ name, test, cost, slowWork, known }) => {
       const value = labelValue(labels, name);
       let isMatch = known.get(value);
       if (isMatch === undefined) {
         if (known.size >= KNOWN_VALUES_MAX) known.clear();
-        this.#work.match(value.length, programSize);
+        this.#work.test(1, value.length, cost);
         known.set(value, (isMatch = test(value)));
-        if (slowWork !== undefined) this.#work.matched(slowWork());
+        if (slowWork !== undefined) this.#work.tested(slowWork());
       }
       return isMatch;
     });

@@ -1,13 +1,14 @@
 import type { Matcher } from './matcher.ts';
 import { compileRegex } from './regex.ts';
+import { COMPARING, type TestCost } from './test-cost.ts';
 
 export interface CompiledMatcher {
   /** A test of label values; an absent label is the empty value. Remembering the answers for values seen before is the caller's. */
   readonly test: (value: string) => boolean;
   /** The only values that can match, when they are known: an index then looks them up instead of trying all values. */
   readonly literals: readonly string[] | undefined;
-  /** How much work a test is, and what it has been beyond that: see CompiledRegex. */
-  readonly programSize: number;
+  readonly cost: TestCost;
+  /** What tests have taken beyond that: see CompiledRegex. */
   readonly slowWork?: (() => number) | undefined;
 }
 
@@ -15,14 +16,14 @@ export interface CompiledMatcher {
 export function compiledMatcher({ type, value: wanted }: Matcher): CompiledMatcher {
   switch (type) {
     case '=':
-      return { test: (value) => value === wanted, literals: [wanted], programSize: 0 };
+      return { test: (value) => value === wanted, literals: [wanted], cost: COMPARING };
     case '!=':
-      return { test: (value) => value !== wanted, literals: undefined, programSize: 0 };
+      return { test: (value) => value !== wanted, literals: undefined, cost: COMPARING };
     case '=~':
       return compileRegex(wanted);
     case '!~': {
-      const { test, programSize, slowWork } = compileRegex(wanted);
-      return { test: (value) => !test(value), literals: undefined, programSize, slowWork };
+      const { test, cost, slowWork } = compileRegex(wanted);
+      return { test: (value) => !test(value), literals: undefined, cost, slowWork };
     }
   }
 }

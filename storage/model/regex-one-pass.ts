@@ -4,6 +4,7 @@
  * whatever the engine goes back to fails at once. All sets are spelled out, so that JavaScript and RE2 cannot differ on what they hold.
  */
 import type { CharSet, RegexNode } from './regex-syntax.ts';
+import type { TestCost } from './test-cost.ts';
 
 interface Item {
   readonly set: CharSet;
@@ -14,8 +15,12 @@ interface Item {
 const ALTERNATIVES_MAX = 20;
 const ITEMS_MAX = 500;
 
+/** Of each alternative that is tried: what a value and one of its characters take. */
+const ALTERNATIVE_NS = 40;
+const CHARACTER_NS = 7;
+
 /** A test of whole values, or `undefined` when it is not certain that the pattern is harmless. */
-export function compileOnePass(node: RegexNode): ((value: string) => boolean) | undefined {
+export function compileOnePass(node: RegexNode): { readonly test: (value: string) => boolean; readonly cost: TestCost } | undefined {
   const alternatives = node.kind === 'alternation' ? node.nodes : [node];
   if (alternatives.length > ALTERNATIVES_MAX) return undefined;
   const sources: string[] = [];
@@ -25,7 +30,7 @@ export function compileOnePass(node: RegexNode): ((value: string) => boolean) | 
     sources.push(items.map(sourceOf).join(''));
   }
   const regex = new RegExp(`^(?:${sources.join('|')})$`, 'u');
-  return (value) => regex.test(value);
+  return { test: (value) => regex.test(value), cost: { perValue: ALTERNATIVE_NS * sources.length, perCharacter: CHARACTER_NS * sources.length } };
 }
 
 function itemsOf(node: RegexNode): readonly Item[] | undefined {

@@ -6,20 +6,22 @@
  * is linear in the value (times the size of the pattern, which is bounded here).
  */
 import { RE2JS } from 're2js';
-import { compileGlobs, globsOf } from './regex-glob.ts';
+import { compileGlobs, costOfGlobs, globsOf } from './regex-glob.ts';
 import { compileOnePass } from './regex-one-pass.ts';
 import { parseRegex } from './regex-syntax.ts';
+import type { TestCost } from './test-cost.ts';
 
 export interface CompiledRegex {
   /** Whether the pattern matches the whole value. */
   readonly test: (value: string) => boolean;
   /** All values that match, each once, when there are finitely many and they are spelled out. */
   readonly literals: readonly string[] | undefined;
-  /** How much work compiling and matching are, in instructions of the engine's program; 0 when no engine is needed. */
+  /** How much work compiling is, in instructions of the engine's program; 0 when no engine is needed. */
   readonly programSize: number;
+  readonly cost: TestCost;
   /**
-   * What matching has taken since it was asked last beyond the characters times programSize, in the same unit: nearly nothing of usual patterns, and
-   * nearly everything of those that are made for it. `undefined` when no engine is needed.
+   * What matching has taken since it was asked last beyond its cost, in the same unit: nearly nothing of usual patterns, and nearly everything of
+   * those that are made for it. `undefined` when no engine is needed.
    */
   readonly slowWork?: (() => number) | undefined;
 }
@@ -56,10 +58,10 @@ export function compileRegex(pattern: string): CompiledRegex {
   const globs = node === undefined ? undefined : globsOf(node);
   if (globs !== undefined) {
     const isLiteral = globs.every((glob) => glob.gaps.length === 0);
-    return { test: compileGlobs(globs), literals: isLiteral ? [...new Set(globs.map((glob) => glob.texts[0]!))] : undefined, programSize: 0 };
+    return { test: compileGlobs(globs), literals: isLiteral ? [...new Set(globs.map((glob) => glob.texts[0]!))] : undefined, programSize: 0, cost: costOfGlobs(globs) };
   }
   const onePass = node === undefined ? undefined : compileOnePass(node);
-  if (onePass !== undefined) return { test: onePass, literals: undefined, programSize: 0 };
+  if (onePass !== undefined) return { ...onePass, literals: undefined, programSize: 0 };
   return compileWithEngine(pattern);
 }
 
@@ -77,24 +79,51 @@ export class RegexAllowance {
 }
 
 /**
- * What an instruction costs in a state that the engine has to make, as against one for a character in a state that it has. Of most patterns a few dozen
- * states do for all values; `(a|b)*a(a|b){20}` has one for nearly each character of each value.
+ * What an instruction costs in a state that the engine has to make. Of most patterns a few dozen states do for all values; `(a|b)*a(a|b){20}` has
+ * one for nearly each character of each value.
  */
-const STATE_WORK = 90;
+const STATE_NS = 300;
+/** And of a character where it does without states, since there are more than it can keep: then it follows all instructions at once. */
+const STATELESS_NS = 60;
+/** Of a character in a state that it has, whatever the pattern; and what the few states of larger patterns are more. */
+const CHARACTER_NS = 30;
+const CHARACTER_INSTRUCTION_NS = 1 / 8;
+const ENGINE_NS = 100;
 
 /** By re2js whatever the pattern. Exported to be compared with. */
 export function compileWithEngine(pattern: string): CompiledRegex {
   const regex = engineRegex(pattern);
   const programSize = regex.programSize();
+  const cost = { perValue: ENGINE_NS, perCharacter: CHARACTER_NS + programSize * CHARACTER_INSTRUCTION_NS };
+  return { test: (value) => regex.testExact(value), literals: undefined, programSize, cost, slowWork: slowWorkOf(regex, programSize) };
+}
+
+/** The engine tells neither how often it has let go of its states, all of which it then makes anew, nor of what it has gone through without: its automaton is listened to. */
+function slowWorkOf(regex: RE2JS, programSize: number): () => number {
+  const { dfa } = regex.re2Input;
+  const { clearCache, match } = dfa;
   let knownStates = 0;
-  const slowWork = (): number => {
-    const { stateCount } = regex.re2Input.dfa;
-    // It lets go of all of them when they take too much memory.
-    const made = stateCount < knownStates ? knownStates + stateCount : stateCount - knownStates;
-    knownStates = stateCount;
-    return made * programSize * STATE_WORK;
+  let work = 0;
+  const takeStates = (): void => {
+    work += (dfa.stateCount - knownStates) * programSize * STATE_NS;
+    knownStates = dfa.stateCount;
   };
-  return { test: (value) => regex.testExact(value), literals: undefined, programSize, slowWork };
+  dfa.clearCache = () => {
+    takeStates();
+    clearCache.call(dfa);
+    knownStates = 0;
+  };
+  dfa.match = (input: { endPos(): number }, position: number, anchor: number): boolean | null => {
+    const outcome = match.call(dfa, input, position, anchor) as boolean | null;
+    if (outcome === null) work += (input.endPos() - position) * programSize * STATELESS_NS;
+    return outcome;
+  };
+  return () => {
+    takeStates();
+    const taken = work;
+    work = 0;
+    return taken;
+  };
 }
 
 /** The engine's own form of a pattern, which also tells what its groups have matched. Throws `InvalidRegexError`. */

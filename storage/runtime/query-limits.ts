@@ -12,15 +12,15 @@ export const QUERY_LIMITS = {
   queryBodyMsMax: 30_000,
   selectorsPerRequestMax: 1000,
   /**
-   * Series, and values of labels, that a shard looks at to find the series of one query, over all its selectors, or of one other request: at 0.02 to
-   * 0.15 µs each, so at most about half a second, and for a single selector with nothing else done meanwhile. Any number of narrow selectors, 30 that look
+   * Series that a shard looks at to find those of one query, over all its selectors, or of one other request: at 0.02 to 0.1 µs each, so at most
+   * about half a second, and for a single selector with nothing else done meanwhile. Any number of narrow selectors, 30 that look
    * at 50,000 series in three ways each, and 10 that select all the series that a shard can have.
    */
   selectionSeriesMax: 5_000_000,
   /**
-   * Characters of a label's values times instructions of the pattern that they are matched against there, likewise: 1 to 4 ns
-   * each. States that the engine has to make count as it makes them (CompiledRegex.slowWork), of a pattern that is made for it one for nearly each
-   * character. A million values of 30 characters, or 150,000 of 200, against 33 instructions.
+   * What testing values of labels takes there, likewise, in about nanoseconds (TestCost): at most about a second, and one value of the greatest length more. States that the engine
+   * has to make count as it makes them (CompiledRegex.slowWork), of a pattern that is made for it one for nearly each character. 400 selectors that
+   * compare 50,000 values each with the end of a text, or a pattern that needs the engine on a million values of 27 characters, or 150,000 of 200.
    */
   selectionMatchWorkMax: 1_000_000_000,
   /** Pages of one query that a shard is asked for at a time: a write that comes meanwhile waits for these, and not for hundreds. */

@@ -1,3 +1,4 @@
+import type { TestCost } from '../model/test-cost.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 
@@ -20,33 +21,33 @@ export type SelectionLimits = Readonly<Record<'selectionSeriesMax' | 'selectionM
 export class SelectionWork {
   readonly #limits: SelectionLimits;
   #seen = 0;
-  #matchWork = 0;
+  #testWork = 0;
 
   constructor(limits: SelectionLimits = LIMITS) {
     this.#limits = limits;
   }
 
-  /** So many series, or values of a label, will be looked at. */
+  /** So many series will be looked at. */
   see(count: number): void {
     this.#seen += count;
     const { selectionSeriesMax } = this.#limits;
-    if (this.#seen > selectionSeriesMax) throw tooMuch(`the matchers look at too many series and values of labels (selectionSeriesMax is ${selectionSeriesMax}); send fewer selectors, or narrower ones`);
+    if (this.#seen > selectionSeriesMax) throw tooMuch(`the matchers look at too many series (selectionSeriesMax is ${selectionSeriesMax}); send fewer selectors, or narrower ones`);
   }
 
-  /** Texts of so many characters in all will be matched against a pattern of so many instructions. */
-  match(characterCount: number, programSize: number): void {
-    this.#spend(characterCount * programSize);
+  /** So many values of so many characters in all will be tested. */
+  test(valueCount: number, characterCount: number, { perValue, perCharacter }: TestCost): void {
+    this.#spend(valueCount * perValue + characterCount * perCharacter);
   }
 
-  /** One has been matched, and was so much work beyond that (CompiledRegex). */
-  matched(slowWork: number): void {
+  /** One has been tested, and was so much work beyond that (CompiledMatcher). */
+  tested(slowWork: number): void {
     if (slowWork > 0) this.#spend(slowWork);
   }
 
-  #spend(matchWork: number): void {
-    this.#matchWork += matchWork;
+  #spend(testWork: number): void {
+    this.#testWork += testWork;
     const { selectionMatchWorkMax } = this.#limits;
-    if (this.#matchWork > selectionMatchWorkMax) throw tooMuch(`a regular expression is too large for so many values of its label (selectionMatchWorkMax is ${selectionMatchWorkMax}); use a simpler one`);
+    if (this.#testWork > selectionMatchWorkMax) throw tooMuch(`the matchers take too long for so many values of labels (selectionMatchWorkMax is ${selectionMatchWorkMax}); send fewer selectors, or simpler patterns`);
   }
 }
 

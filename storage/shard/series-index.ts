@@ -277,7 +277,7 @@ export class SeriesIndex {
   }
 
   /** The postings lists that a matcher stands for; `undefined` when it also takes series without the label: those it can only filter. */
-  #listsOf(name: string, { test, literals, programSize, slowWork }: CompiledMatcher, work: SelectionWork): (readonly number[])[] | undefined {
+  #listsOf(name: string, { test, literals, cost, slowWork }: CompiledMatcher, work: SelectionWork): (readonly number[])[] | undefined {
     if (test('')) return undefined;
     const byValue = this.#byValue(name);
     if (byValue === undefined) return [];
@@ -290,11 +290,11 @@ export class SeriesIndex {
       }
       return lists;
     }
-    work.see(byValue.size);
-    if (programSize > 0) work.match(byValue.keys().reduce((sum, symbol) => sum + this.#symbols[symbol]!.length, 0), programSize);
+    const characterCount = cost.perCharacter === 0 ? 0 : byValue.keys().reduce((sum, symbol) => sum + this.#symbols[symbol]!.length, 0);
+    work.test(byValue.size, characterCount, cost);
     for (const [symbol, refs] of byValue) {
       if (test(this.#symbols[symbol]!)) lists.push(this.#rising(refs));
-      if (slowWork !== undefined) work.matched(slowWork());
+      if (slowWork !== undefined) work.tested(slowWork());
     }
     return lists;
   }
@@ -316,12 +316,12 @@ export class SeriesIndex {
     return refs;
   }
 
-  #filterOf(name: string, { test, programSize, slowWork }: CompiledMatcher, work: SelectionWork): (ref: number) => boolean {
+  #filterOf(name: string, { test, cost, slowWork }: CompiledMatcher, work: SelectionWork): (ref: number) => boolean {
     const nameSymbol = this.#symbolOf.get(name);
     const matches = (value: string): boolean => {
-      work.match(value.length, programSize);
+      work.test(1, value.length, cost);
       const isMatch = test(value);
-      if (slowWork !== undefined) work.matched(slowWork());
+      if (slowWork !== undefined) work.tested(slowWork());
       return isMatch;
     };
     /** Each value is matched once. */

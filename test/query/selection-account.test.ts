@@ -27,14 +27,16 @@ async function ask(query: string): Promise<{ status: number; text: string }> {
 const selectors = (count: number, more = ''): string => Array.from({ length: count }, (_, i) => `count({id=~".+7${String(i % 100).padStart(2, '0')}",zone!="x${i}"${more}})`).join(' + ');
 
 describe('the selectors of a query', () => {
-  test('30 that look at 50,000 series are answered', async () => {
-    const { status, text } = await ask(selectors(30));
-    expect([status, text], text.slice(0, 200)).toEqual([200, expect.stringContaining('"1470"')]);
+  test.each([[30, '"1470"'], [300, '"14700"']])('%i that look at 50,000 values are answered', async (count, sum) => {
+    const { status, text } = await ask(selectors(count));
+    expect([status, text], text.slice(0, 200)).toEqual([200, expect.stringContaining(sum)]);
   });
 
-  test('are refused by the name of the bound when they look at too many series together, and the next query is not', async () => {
-    const { status, text } = await ask(selectors(300));
-    expect([status, text]).toEqual([422, expect.stringContaining(`(selectionSeriesMax is ${LIMITS.selectionSeriesMax})`)]);
+  test('are refused by the name of the bound when they look at too many values together, or series, and the next query is not', async () => {
+    const { status, text } = await ask(selectors(700));
+    expect([status, text]).toEqual([422, expect.stringContaining(`(selectionMatchWorkMax is ${LIMITS.selectionMatchWorkMax})`)]);
+    const all = await ask(Array.from({ length: 60 }, (_, i) => `count(many{id!~".+",zone!="x${i}"})`).join(' + '));
+    expect([all.status, all.text]).toEqual([422, expect.stringContaining(`(selectionSeriesMax is ${LIMITS.selectionSeriesMax})`)]);
     expect((await ask(selectors(30))).status).toBe(200);
   });
 

@@ -83,6 +83,29 @@ test('states that the engine makes are told as work, each once, and where none i
   expect(compileRegex('foo.*').slowWork).toBeUndefined();
 });
 
+test('where there are more states than the engine keeps, those that it makes again are work again, and so is what it does without', () => {
+  const value = 'page/'.repeat(60);
+  const { test: matches, slowWork, programSize } = compileWithEngine('(a?b|c|.?){700}[xy]');
+  for (let time = 0; time < 2; time++) {
+    expect(matches(value)).toBe(false);
+    expect(slowWork!()).toBeGreaterThan(50 * value.length * programSize);
+  }
+  expect(slowWork!()).toBe(0);
+});
+
+test('a test costs by how the pattern is tested, and by the length of the value where all of it is looked at', () => {
+  const f = (pattern: string, perValue: number, perCharacter: number): void => expect([pattern, compileRegex(pattern).cost]).toEqual([pattern, { perValue, perCharacter }]);
+  f('a|b', 20, 0);
+  f('a.*|.*b', 60, 0);
+  f('.*a.*', 75, 4);
+  f('.*a.*b.*', 110, 4);
+  f('.*a.*|.*b.*', 130, 8);
+  f('[0-9]+', 40, 7);
+  f('[0-9]+|[a-c]x', 80, 14);
+  const { cost, programSize } = compileRegex('(a|[b-d])*x+');
+  expect(cost).toEqual({ perValue: 100, perCharacter: 30 + programSize / 8 });
+});
+
 test('the engine answers as the ways around it on patterns that have both', () => {
   for (const pattern of ['foo|bar', 'foo.*', '.*foo', 'a.+b', '[0-9]+', '5..', '(a|b)(c|d)?', 'x[^y]*y']) {
     const fast = compileRegex(pattern);

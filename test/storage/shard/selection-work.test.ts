@@ -23,19 +23,35 @@ test('a series that several selectors select is there once', () => {
 });
 
 test('a thousand selectors that look at little are no work, those that look at everything are refused', () => {
-  const f = (matcher: Matcher, isRefused: boolean): void => {
+  const f = (matcher: Matcher, isRefused = false): void => {
     const answer = orSelectionRefused(() => index.selectAny(many(matcher)));
     const refused = { status: 'refused', limit: false, message: expect.stringContaining(`selectionSeriesMax is ${LIMITS.selectionSeriesMax}`) as string };
     if (isRefused) expect(answer, JSON.stringify(matcher)).toEqual(refused);
     else expect(answer, JSON.stringify(matcher)).toBeInstanceOf(Set);
   };
-  f(is('host', '=', 'h1'), false);
-  f(is('zone', '=', 'z1'), false);
-  f(is('zone', '=~', 'z1|z2'), false);
-  f(is('host', '=~', 'h[0-9]x'), true);
+  f(is('host', '=', 'h1'));
+  f(is('zone', '=', 'z1'));
+  f(is('zone', '=~', 'z1|z2'));
+  // The end of a text takes as long, whatever the value.
+  f(is('host', '=~', '.+x'));
   f(is('host', '!=', ''), true);
   f(is('job', '!=', 'x'), true);
   f(is('zone', '!=', 'z1'), true);
+});
+
+test('what a pattern takes is by the length of the values, where it has to look at all of them', () => {
+  const values = new SeriesIndex();
+  for (let i = 0; i < 1000; i++) values.add(['__name__', 'up', 'short', `${i}`, 'long', `${i}${'x'.repeat(2000)}`]);
+  const f = (pattern: string, isRefusedOfLong: boolean): void => {
+    const select = (name: string) => orSelectionRefused(() => values.select([is(name, '=~', pattern)], new SelectionWork({ selectionSeriesMax: 1e6, selectionMatchWorkMax: 2_000_000 })));
+    expect([pattern, select('short')]).toEqual([pattern, []]);
+    if (isRefusedOfLong) expect(select('long')).toMatchObject({ status: 'refused' });
+    else expect([pattern, select('long')]).toEqual([pattern, []]);
+  };
+  f('.+y', false);
+  f('.*yy.*', true);
+  f('[0-9]+x+y', true);
+  f('([0-9]|x)*(y|z).*', true);
 });
 
 test('a pattern for which the engine makes ever new states is refused long before one that is as large and usual', () => {
@@ -56,8 +72,9 @@ test('a pattern for which the engine makes ever new states is refused long befor
 test('selecting is bounded call by call', () => {
   const work = new SelectionWork();
   work.see(LIMITS.selectionSeriesMax);
-  work.match(LIMITS.selectionMatchWorkMax, 1);
+  work.test(LIMITS.selectionMatchWorkMax / 100, LIMITS.selectionMatchWorkMax / 20, { perValue: 50, perCharacter: 10 });
   expect(() => work.see(1)).toThrow('selectionSeriesMax');
-  expect(() => work.match(1, 1)).toThrow('selectionMatchWorkMax');
+  expect(() => work.test(1, 0, { perValue: 1, perCharacter: 0 })).toThrow('selectionMatchWorkMax');
+  expect(() => work.tested(1)).toThrow('selectionMatchWorkMax');
   expect(() => orSelectionRefused(() => { throw new Error('something else'); })).toThrow('something else');
 });
