@@ -64,7 +64,7 @@ function appOf(env: Env): Hono {
     config.archiveUri === undefined ? undefined : openArchive(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
     config.archiveUri === undefined ? undefined : openWarm(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
   );
-  const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax);
+  const snappy = snappyWasmDecoder(snappyModule, LIMITS.writeUncompressedBytesMax, 'writeUncompressedBytesMax');
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, systemClock, counters));

@@ -8,15 +8,15 @@ import { DecodeError } from './decode-error.ts';
  */
 export type SnappyDecode = (compressed: Uint8Array) => Uint8Array;
 
-/** The declared length of the plain bytes: a varint of at most 32 bits in front. It is the sender's claim and is checked against `maxBytes`. */
-export function snappyPlainLength(compressed: Uint8Array, maxBytes: number): number {
+/** The declared length of the plain bytes: a varint of at most 32 bits in front. It is the sender's claim and is checked against `maxBytes`, which the message may name. */
+export function snappyPlainLength(compressed: Uint8Array, maxBytes: number, limitName?: string): number {
   let length = 0;
   for (let i = 0; i < 5; i++) {
     const byte = compressed[i];
     if (byte === undefined) break;
     length += (byte & 0x7f) * 2 ** (7 * i);
     if (byte < 0x80) {
-      if (length > maxBytes) throw new DecodeError(`snappy: the declared length of ${length} bytes is above the limit of ${maxBytes}`);
+      if (length > maxBytes) throw new DecodeError(`snappy: the declared length of ${length} bytes is above the limit ${limitName === undefined ? '' : `${limitName} `}of ${maxBytes}`);
       // No element makes more than 64 bytes out of 3: more than 32:1 cannot be honest, and must not cost memory.
       if (length > compressed.length * 32) {
         throw new DecodeError(`snappy: the declared length of ${length} bytes cannot come out of ${compressed.length}`);
@@ -27,9 +27,9 @@ export function snappyPlainLength(compressed: Uint8Array, maxBytes: number): num
   throw new DecodeError('snappy: the length in front is not a 32-bit varint');
 }
 
-export function snappyJsDecoder(maxBytes: number): SnappyDecode {
+export function snappyJsDecoder(maxBytes: number, limitName?: string): SnappyDecode {
   return (compressed) => {
-    snappyPlainLength(compressed, maxBytes);
+    snappyPlainLength(compressed, maxBytes, limitName);
     checkElements(compressed);
     try {
       return snappyjs.uncompress(compressed, maxBytes);
@@ -59,11 +59,11 @@ interface SnappyExports {
  * A decoder over hysnappy's WebAssembly module. **The answer is a view into its memory and is overwritten by the next call**: whoever
  * needs the bytes across an `await` copies them or decodes again.
  */
-export function snappyWasmDecoder(module: WebAssembly.Module, maxBytes: number): SnappyDecode {
+export function snappyWasmDecoder(module: WebAssembly.Module, maxBytes: number, limitName?: string): SnappyDecode {
   const instantiate = (): SnappyExports => new WebAssembly.Instance(module).exports as unknown as SnappyExports;
   let exports = instantiate();
   return (compressed) => {
-    const plainLength = snappyPlainLength(compressed, maxBytes);
+    const plainLength = snappyPlainLength(compressed, maxBytes, limitName);
     if (plainLength === 0) {
       checkElements(compressed);
       return new Uint8Array(0);

@@ -93,7 +93,7 @@ export class WriteColumns {
   }
 
   checkGrowth(length: number, what: string): void {
-    if (length >= this.#entriesMax) throw new DecodeError(`remote write: more than ${length} ${what} in one request; send smaller requests`);
+    if (length >= this.#entriesMax) throw new DecodeError(`remote write: more than ${length} ${what} in one request, the limit writeEntriesMax; send smaller requests`);
   }
 
   addHistogram(series: number, start: number, end: number): void {

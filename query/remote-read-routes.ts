@@ -15,7 +15,7 @@ import { TenantSource } from './tenant-source.ts';
 import { readShortBody } from '../ingest/short-body.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
-const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax);
+const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax, 'remoteReadBodyBytesMax');
 
 /** Prometheus' remote read, to be mounted at `/api/v1`: raw samples of selectors, both forms of answers. */
 export function remoteReadRoutes(services: TenantServices): Hono {

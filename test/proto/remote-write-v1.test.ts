@@ -188,7 +188,7 @@ test('two-byte series and samples do not cost the memory: more entries than allo
   const emptySeries = Uint8Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 10 : 0));
   const emptySamples = request(bytesField(1, Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 18 : 0))));
   const columns = new WriteRequestColumns(8192);
-  expect(() => decodeWriteRequest(emptySeries, columns)).toThrow('more than 8192 series in one request');
+  expect(() => decodeWriteRequest(emptySeries, columns)).toThrow('more than 8192 series in one request, the limit writeEntriesMax;');
   expect(() => decodeWriteRequest(emptySamples, columns)).toThrow('more than 8192 samples in one request');
   expect(columns.labelsStart.length + columns.timestampsMs.length).toBe(2 * 8192);
   decodeWriteRequest(emptySeries.subarray(0, 2 * 8192), columns);

@@ -42,7 +42,7 @@ describe('snappy', () => {
 
   test('a declared length of 4 GiB, with nothing behind it and with much', async () => {
     const claim = [0xff, 0xff, 0xff, 0xff, 0x0f];
-    await refused(concat(claim), 400, /^snappy: the declared length of 4294967295 bytes is above the limit of 33554432/);
+    await refused(concat(claim), 400, /^snappy: the declared length of 4294967295 bytes is above the limit writeUncompressedBytesMax of 33554432/);
     await refused(concat(claim, snappyEncode(good)), 400, /declared length of 4294967295/);
     await refused(concat([0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]), 400, /^snappy: the length in front/);
     // Within the limit, but more than these bytes could hold.
