@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readConfig } from '../../storage/runtime/config.ts';
+import { readConfig, type Variables } from '../../storage/runtime/config.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { OTLP_VARIABLES } from '../../storage/runtime/otlp-options.ts';
 import { isLoopbackHost } from '../access/browser-checks.ts';
@@ -9,7 +9,7 @@ import { UsageError } from './usage-error.ts';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Variables of the Worker that are taken from the environment. */
-const VARIABLES = [
+const VARIABLES: readonly (keyof Variables)[] = [
   'VARVE_SHARDS',
   'VARVE_HOT_RETENTION',
   'VARVE_ARCHIVE',

@@ -1,6 +1,6 @@
 import type { ArchiveDeletion } from '../catalog/archive-api.ts';
-import { compileMatcher } from '../model/compile-matcher.ts';
-import { labelValue, type Labels } from '../model/labels.ts';
+import { compileSelector } from '../model/compile-matcher.ts';
+import type { Labels } from '../model/labels.ts';
 import { lowerBound } from '../shard/piece.ts';
 
 /** A time, Unix milliseconds, both inclusive. */
@@ -17,10 +17,7 @@ export class DeletionTest {
     this.#deletions = deletions.map(({ selectors, startMs, endMs }) => ({
       startMs,
       endMs,
-      selectors: selectors.map((matchers) => {
-        const tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
-        return (labels: Labels): boolean => tests.every(({ name, test }) => test(labelValue(labels, name)));
-      }),
+      selectors: selectors.map(compileSelector),
     }));
   }
 

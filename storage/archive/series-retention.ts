@@ -1,7 +1,7 @@
 import { partitionDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
-import { compileMatcher } from '../model/compile-matcher.ts';
-import { labelValue, type Labels } from '../model/labels.ts';
+import { compileMatcher, compileSelector } from '../model/compile-matcher.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { xxhash64 } from '../model/xxhash64.ts';
 import { assert, must } from '../runtime/assert.ts';
@@ -33,12 +33,12 @@ export class SeriesRetention {
   readonly longestMs: number;
   /** All that rules have, rising, each once. */
   readonly retentionsMs: readonly number[];
-  readonly #rules: readonly (RetentionRule & { readonly tests: readonly { readonly name: string; readonly test: (value: string) => boolean }[] })[];
+  readonly #rules: readonly (RetentionRule & { readonly matches: (labels: Labels) => boolean })[];
 
   /** The last rule matches everything. */
   constructor(rules: readonly RetentionRule[]) {
     assert(rules.at(-1)?.matchers.length === 0, 'the last rule of a retention matches everything');
-    this.#rules = rules.map((rule) => ({ ...rule, tests: rule.matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) })) }));
+    this.#rules = rules.map((rule) => ({ ...rule, matches: compileSelector(rule.matchers) }));
     this.retentionsMs = [...new Set(rules.map(({ retentionMs }) => retentionMs))].sort((a, b) => a - b);
     this.shortestMs = this.retentionsMs[0]!;
     this.longestMs = this.retentionsMs.at(-1)!;
@@ -50,7 +50,7 @@ export class SeriesRetention {
 
   /** Milliseconds. */
   of(labels: Labels): number {
-    const rule = this.#rules.find(({ tests }) => tests.every(({ name, test }) => test(labelValue(labels, name))));
+    const rule = this.#rules.find(({ matches }) => matches(labels));
     return must(rule, 'a rule for every series').retentionMs;
   }
 

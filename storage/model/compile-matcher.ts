@@ -1,3 +1,4 @@
+import { labelValue, type Labels } from './labels.ts';
 import type { Matcher } from './matcher.ts';
 import { compileRegex } from './regex.ts';
 import { COMPARING, type TestCost } from './test-cost.ts';
@@ -31,6 +32,12 @@ export function compiledMatcher({ type, value: wanted }: Matcher): CompiledMatch
 /** The matcher's test alone. */
 export function compileMatcher(matcher: Matcher): (value: string) => boolean {
   return compiledMatcher(matcher).test;
+}
+
+/** A test of series: all of the matchers match. None match everything. */
+export function compileSelector(matchers: readonly Matcher[]): (labels: Labels) => boolean {
+  const tests = matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) }));
+  return (labels) => tests.every(({ name, test }) => test(labelValue(labels, name)));
 }
 
 /** Whether series without the label match. */

@@ -2,8 +2,8 @@ import { mayApply, oldestKept, SeriesRetention, type RetentionOf } from '../arch
 import { ROLLUP_TABLES, type RollupTable, type RollupTableName } from '../catalog/rollup-tables.ts';
 import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
-import { compileMatcher } from '../model/compile-matcher.ts';
-import { labelValue, type Labels } from '../model/labels.ts';
+import { compileSelector } from '../model/compile-matcher.ts';
+import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate, type RollupAggregates } from './rollup-aggregates.ts';
@@ -88,10 +88,10 @@ export function keptDays({ kept }: TieringPolicy, table: RollupTableName, select
 /** What is kept of a series; `undefined` when nothing is. */
 export function aggregatesOf(warmRules: readonly WarmRule[], resolution: Resolution): (labels: Labels) => RollupAggregates | undefined {
   const rules = warmRules.map(({ matchers, resolutions, aggregates }) => ({
-    tests: matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) })),
+    matches: compileSelector(matchers),
     aggregates: resolutions.includes(resolution) ? new Set(aggregates) : undefined,
   }));
-  return (labels) => rules.find(({ tests }) => tests.every(({ name, test }) => test(labelValue(labels, name))))?.aggregates;
+  return (labels) => rules.find(({ matches }) => matches(labels))?.aggregates;
 }
 
 /** Whether a policy rolls anything up to a resolution. */
