@@ -1,5 +1,4 @@
-import { functionSignature, type Duration, type DurationExpr, type Expr, type VectorSelector } from '../promql/parser/index.ts';
-import { formatDecimal } from '../promql/parser/print.ts';
+import { formatDecimal, functionSignature, type Duration, type DurationExpr, type Expr, type VectorSelector } from '../promql/parser/index.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,5 @@
 import { Hono } from 'hono';
-import { FUNCTION_SIGNATURES } from '../promql/parser/index.ts';
-import { formatDurationMs } from '../promql/parser/literal.ts';
+import { formatDurationMs, FUNCTION_SIGNATURES } from '../promql/parser/index.ts';
 import { compileMatcher } from '../storage/model/compile-matcher.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { Config } from '../storage/runtime/config.ts';
