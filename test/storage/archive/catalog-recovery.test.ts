@@ -61,6 +61,13 @@ describe('a catalog whose storage began anew', () => {
     world.beginAnew();
     await world.recover();
     expect(world.liveKeys()).toEqual(before);
+    // What is found is looked at for merges; who reads files meanwhile is told that some may have gone.
+    const [unmarked, [state]] = [
+      world.catalogSql.all('SELECT table_name, day, shard FROM data_file WHERE removed_change IS NULL EXCEPT SELECT table_name, day, shard FROM changed_partition'),
+      world.catalogSql.all<{ removals: number }>('SELECT removals FROM archive_state'),
+    ];
+    expect(unmarked).toEqual([]);
+    expect(state!.removals).toBeGreaterThan(0);
     await expectWhole(world);
     // The same table, going on.
     expect(world.tables.get('samples')!.current()!.metadata['table-uuid']).toBe(uuid);
@@ -371,6 +378,30 @@ describe('a catalog whose storage went back', () => {
     await world.recover();
     expect(await world.query()).toEqual(world.expected());
     await world.live(2 * DAY_MS);
+    expect(await world.query()).toEqual(world.expected());
+  });
+
+  test.each([
+    ['by their names', false],
+    ['in a snapshot', true],
+  ])('a deletion that is carried out in all that it knows is of what it finds then: files that are found %s', async (_, isPublished) => {
+    const world = await lived(3);
+    const earlier = world.catalogSql.copy();
+    world.writeLate(seriesOf(2, 'late'), times(START_MS - 60 * HOUR_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+    await world.settle();
+    while (isPublished && world.tables.isBehind) await world.tables.publish();
+    world.goBackTo(earlier);
+    world.clock.advance(1000);
+    remove(world, 'late_0', 0, START_MS - 65 * HOUR_MS, START_MS - 55 * HOUR_MS);
+    expect(world.tombstones.finish(world.clock.nowMs())).toBe(false);
+    expect(world.tombstones.pending()).toEqual([]);
+    world.clock.advance(LIMITS.archiveLookPeriodMs);
+    if (!isPublished) world.catalogSql.run("INSERT INTO lost_flush (shard, after_flush, times) SELECT shard, sequence, 1 FROM archive_shard");
+    expect(world.recovery.isDue).toBe(true);
+    await world.recover();
+    expect(world.status().adopted!.fileCount).toBe(1);
+    expect(await world.query()).toEqual(world.expected());
+    await cleanTombstones(world);
     expect(await world.query()).toEqual(world.expected());
   });
 

@@ -3,6 +3,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { withDefinitions } from '../../../storage/shard/append-message.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION, type LabelsShardRequest } from '../../../storage/shard/shard-api.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -305,4 +306,15 @@ describe('the fence', () => {
     }
     expect(refused).toBeGreaterThan(3);
   });
+});
+
+test('a log is sealed by its age, however often its store wakes', () => {
+  const [sql, clock] = [new NodeSql(), new FixedClock(0)];
+  const wake = (): HotStore => new HotStore(new NodeSql(sql.database), LIMITS, { clock });
+  clock.advance(1000);
+  write(wake(), one(1, 1));
+  for (let i = 0; i < 3; i++) {
+    clock.advance(LIMITS.logAgeMsMax / 4);
+    expect(wake().nextDueMs()).toBe(1000 + LIMITS.logAgeMsMax);
+  }
 });

@@ -140,6 +140,16 @@ describe.each(Array.from({ length: STEPS - 1 }, (_, i) => i + 1))('behind step %
   });
 });
 
+test('runs that two instances have sealed are two', () => {
+  const { sql, store } = open();
+  write(store, series(0));
+  store.seal();
+  const next = open(new NodeSql(sql.database)).store;
+  write(next, series(1));
+  next.seal();
+  expect(sql.all('SELECT DISTINCT seal FROM segment')).toHaveLength(2);
+});
+
 test('storage breaks behind each write of a merge, and of one that begins with what a crash has left of another', () => {
   const abandoned = mergeable();
   for (let step = 0; step < STEPS - 2; step++) abandoned.store.maintain();
@@ -159,6 +169,12 @@ test('storage breaks behind each write of a merge, and of one that begins with w
     expect(() => maintainToTheEnd(broken), `call ${call}`).toThrow(InjectedFault);
     const next = open(sql, new NodeSql(sql.database));
     expect(dump(next.store), `call ${call}`).toEqual(dump(mergeable().store));
+    // Where a merge begins, what was left is gone first.
+    if (next.store.nextDueMs() === -Infinity) {
+      const begun = open(sql.copy());
+      begun.store.maintain();
+      expectNothingLeftOver(begun);
+    }
     // Whatever comes first.
     write(next.store, [{ labels: named('behind'), samples: [[1, 1]] }]);
     next.store.seal();

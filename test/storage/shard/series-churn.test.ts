@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -66,4 +67,19 @@ test('a ref is not given again while a snapshot mentions it', () => {
   store.deleteSnapshot(snapshot);
   store.prune(clock.nowMs());
   expect(store.stats().gauges['series']).toBe(0);
+});
+
+test('the change feed does not read what was written before with refs that are given again', () => {
+  const sql = new NodeSql();
+  const store = new HotStore(sql, LIMITS, { clock: new FixedClock(0) });
+  const batch = (name: string, timestampMs: number) => Array.from({ length: 5 }, (_, i) => ({ labels: named(name, { i: String(i) }), samples: [[timestampMs, i]] as const }));
+  const { newest } = store.changeCursors();
+  write(store, batch('gone', 10));
+  store.prune(20);
+  expect(store.stats().gauges['series']).toBe(0);
+  write(store, batch('new', 30));
+  for (const each of [store, new HotStore(new NodeSql(sql.database), LIMITS, { clock: new FixedClock(0) })]) {
+    expect(each.changes({ version: SHARD_RPC_VERSION, cursor: newest, rowsMax: 10, selectors: [] }).status).toBe('resync');
+    expect(each.changes({ version: SHARD_RPC_VERSION, cursor: each.changeCursors().oldest, rowsMax: 10, selectors: [] })).toMatchObject({ status: 'changes', batches: [{ sequence: each.newestChange }] });
+  }
 });
