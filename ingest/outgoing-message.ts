@@ -1,13 +1,17 @@
 import type { Labels } from '../storage/model/labels.ts';
+import type { SeriesHasher } from '../storage/model/series-id.ts';
 import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
 import { decodeRefMessage, encodeRefMessage } from '../storage/shard/ref-message.ts';
+import { SeriesIdColumns } from './series-id-columns.ts';
 import type { ShardRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';
 
-type Encoded = Pick<OutgoingBatch, 'message' | 'sampleCount' | 'refs' | 'byRef' | 'wantsRefs'>;
+type Encoded = Pick<OutgoingBatch, 'message' | 'sampleCount' | 'refs' | 'space' | 'wantsRefs'>;
 
 /** Of a message that is sent first. */
 const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
+/** Series whose labels are there at a time while a message is made whole: each time the body is decoded, and labels are a kilobyte or two a series. */
+const LABELS_AT_ONCE_MAX = 4096;
 
 /** A batch as it crosses RPC. With `refs`, for one float a series and nothing else, series are named as their shard is known to call them. */
 export function encodeBatch(batch: SampleColumns, refs?: ShardRefs): Encoded {
@@ -16,21 +20,28 @@ export function encodeBatch(batch: SampleColumns, refs?: ShardRefs): Encoded {
   const names = refs.name(batch);
   const wantsRefs = names?.hasAll !== true && refs.wants();
   if (names === undefined) return { sampleCount, message: encodeAppendMessage(batch, NO_DEFINITIONS), refs, wantsRefs };
-  const ids = new Uint32Array(sampleCount * 3);
-  ids.set(batch.idLow.subarray(0, sampleCount));
-  ids.set(batch.idHigh.subarray(0, sampleCount), sampleCount);
-  ids.set(batch.idCheck.subarray(0, sampleCount), sampleCount * 2);
-  return { sampleCount, message: encodeRefMessage(names, batch), refs, byRef: { space: names.space, ids }, wantsRefs };
+  return { sampleCount, message: encodeRefMessage(names, batch), refs, space: names.space, wantsRefs };
 }
 
-/** A message by refs as one by ids, of which `ids` has three columns, for a shard that does not know them. */
-export function wholeMessage(byRef: ArrayBuffer, ids: Uint32Array): ArrayBuffer {
+/**
+ * A message by refs as one by ids, for a shard that does not know them. Ids are hashed anew from the labels: hardly any message is ever made whole, and
+ * keeping the ids of each until it is answered was a quarter of the memory that a request takes beside V8's heap.
+ */
+export function wholeMessage(byRef: ArrayBuffer, hasher: SeriesHasher, sources: Uint32Array, labelsOf: (sources: readonly number[]) => readonly Labels[]): ArrayBuffer {
   const batch = decodeRefMessage(byRef);
-  const [idLow, idHigh, idCheck] = [0, 1, 2].map((column) => ids.subarray(batch.seriesCount * column, batch.seriesCount * (column + 1))) as [Uint32Array, Uint32Array, Uint32Array];
-  return encodeAppendMessage({ ...batch, idLow, idHigh, idCheck }, NO_DEFINITIONS);
+  const ids = new SeriesIdColumns();
+  ids.reserve(batch.seriesCount);
+  for (let start = 0; start < batch.seriesCount; start += LABELS_AT_ONCE_MAX) {
+    const labels = labelsOf([...sources.subarray(start, start + LABELS_AT_ONCE_MAX)]);
+    labels.forEach((labels, i) => {
+      hasher.hashLabels(labels);
+      ids.set(start + i, hasher.words);
+    });
+  }
+  return encodeAppendMessage({ ...batch, idLow: ids.low, idHigh: ids.high, idCheck: ids.check }, NO_DEFINITIONS);
 }
 
-/** Bytes that making it takes: the ids, and the message but for its header. */
+/** Bytes that making it takes: the ids, and the message but for its header. Labels are a batch's at a time, between two turns of the event loop. */
 export function bytesToBeWhole(sampleCount: number): number {
   return sampleCount * (12 + 32);
 }

@@ -20,15 +20,15 @@ export interface OutgoingBatch {
   readonly sources: Uint32Array;
   /** What the shard calls its series, for batches whose series will come again. */
   readonly refs?: ShardRefs | undefined;
-  /** Where the message names series by ref: of which space, and all ids, column by column. */
-  readonly byRef?: { readonly space: Uint32Array; readonly ids: Uint32Array } | undefined;
+  /** Where the message names series by ref: of which space. */
+  readonly space?: Uint32Array | undefined;
   /** Whether the shard is to tell the refs of series that go by id. */
   readonly wantsRefs: boolean;
 }
 
 /** What batches take in memory until they are answered, at the most. */
 export function messageBytes(batches: readonly OutgoingBatch[]): number {
-  return batches.reduce((sum, { message, byRef, sampleCount }) => sum + message.byteLength + (byRef === undefined ? 0 : bytesToBeWhole(sampleCount)), 0);
+  return batches.reduce((sum, { message, space, sampleCount }) => sum + message.byteLength + (space === undefined ? 0 : bytesToBeWhole(sampleCount)), 0);
 }
 
 /** A shard that is evicted between two calls asks again, once; more often is a fault. */
@@ -47,17 +47,17 @@ export async function sendBatch(
   rejections: Rejections,
   refused: (sources: Uint32Array) => void = () => {},
 ): Promise<WriteCounts> {
-  const { refs, byRef } = batch;
+  const { refs, space } = batch;
   /** The batch with the ids of all its series, once it is needed. */
-  let whole = byRef === undefined ? batch.message : undefined;
+  let whole = space === undefined ? batch.message : undefined;
   const append = (message: ArrayBuffer, wantsRefs: boolean): Promise<AppendAnswer> =>
     shards.call(batch.shard, (stub) => (wantsRefs ? stub.append(message, WANTS_REFS) : stub.append(message)));
   let answer = await append(batch.message, batch.wantsRefs);
-  if (byRef !== undefined && answer.status !== 'stored' && answer.status !== 'busy') {
-    whole = wholeMessage(batch.message, byRef.ids);
+  if (space !== undefined && answer.status !== 'stored' && answer.status !== 'busy') {
+    whole = wholeMessage(batch.message, shards.hasher, batch.sources, labelsOf);
     if (answer.status !== 'unknown-series') {
       // Refs of another instance, or of before it read its series anew; or a shard of an older release, which refuses the form.
-      refs?.forget(byRef.space);
+      refs?.forget(space);
       answer = await append(whole, true);
     }
   }
