@@ -90,7 +90,8 @@ export class RemoteWriteIngest {
       if (from > 0) this.#decode(messages, shards, body);
       const turn = this.#sharing.share(messages, shards, from, this.#gate.limits(shards.tenant), rejections);
       staleHistograms += turn.staleHistograms;
-      const noting = from === 0 ? failureOf(this.#note(messages, shards)) : undefined;
+      const noted = from === 0 ? this.#note(messages, shards) : undefined;
+      const noting = noted && failureOf(noted);
       messages.rest();
       this.#sharing.rest();
       // From here on the columns are somebody else's.
@@ -168,7 +169,7 @@ function firstLabels(messages: WriteMessages): Labels | undefined {
 }
 
 /** Never rejects, however late it is looked at. */
-async function failureOf(promise: Promise<void> | undefined): Promise<PromiseRejectedResult | undefined> {
+async function failureOf(promise: Promise<void>): Promise<PromiseRejectedResult | undefined> {
   const [result] = await Promise.allSettled([promise]);
   return result.status === 'rejected' ? result : undefined;
 }
