@@ -181,11 +181,7 @@ export class LogHead {
     const wasDisordered = this.#isDisordered.slice();
     this.clear();
     if (count === end) return;
-    for (let entry = count; entry < end; entry++) {
-      const timestampMs = times.at(entry);
-      if (timestampMs < this.#minTimestampMs) this.#minTimestampMs = timestampMs;
-      if (timestampMs > this.#newestTimestampMs) this.#newestTimestampMs = timestampMs;
-    }
+    [this.#minTimestampMs, this.#newestTimestampMs] = times.range(count, end);
     times.dropFirst(count, end, this.#minTimestampMs, this.#newestTimestampMs);
     refs.copyWithin(0, count, end);
     valueBits.copyWithin(0, count * 2, end * 2);
@@ -193,13 +189,9 @@ export class LogHead {
     if (payloads.length > 0) rebasePayloads(valueBits, 0, this.#count, payloads, this.payloads);
     for (const { length } of this.payloads) this.#payloadBytes += length;
     if (startsMs !== undefined) this.startsMs = startsMs.copyWithin(0, count, end);
-    for (let entry = 0; entry < this.#count; entry++) {
-      const ref = refs[entry]!;
-      this.previous[entry] = this.#lastEntry[ref]!;
-      this.#lastEntry[ref] = entry;
-      // What was in order still is; what was not may be now, and is only walked a little further than need be.
-      this.#isDisordered[ref] = wasDisordered[ref]!;
-    }
+    linkEntries(refs, this.#count, this.previous, this.#lastEntry);
+    // What was in order still is; what was not may be now, and is only walked a little further than need be.
+    copyByRef(refs, this.#count, wasDisordered, this.#isDisordered);
   }
 
   /** Forgets all entries. */
@@ -214,6 +206,20 @@ export class LogHead {
     this.#lastEntry.fill(NO_ENTRY);
     this.#isDisordered.fill(0);
   }
+}
+
+// Once a seal, over all that has come during it: as functions of arrays these loops are compiled once, with the numbers in registers.
+
+function linkEntries(refs: Uint32Array, count: number, previous: Int32Array, lastEntry: Int32Array): void {
+  for (let entry = 0; entry < count; entry++) {
+    const ref = refs[entry]!;
+    previous[entry] = lastEntry[ref]!;
+    lastEntry[ref] = entry;
+  }
+}
+
+function copyByRef(refs: Uint32Array, count: number, from: Uint8Array, to: Uint8Array): void {
+  for (let entry = 0; entry < count; entry++) to[refs[entry]!] = from[refs[entry]!]!;
 }
 
 function longer<Column extends Uint32Array | Int32Array | Float64Array>(column: Column, room: Column): Column {

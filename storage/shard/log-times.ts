@@ -25,6 +25,13 @@ export class LogTimes {
     return { baseMs: this.#baseMs, offsets: this.#offsets, whole: this.#whole };
   }
 
+  /** The least and the greatest time of the entries from `start` up to `end`, of which there is one. */
+  range(start: number, end: number): readonly [minMs: number, maxMs: number] {
+    if (this.#whole !== undefined) return rangeOf(this.#whole, start, end);
+    const [least, greatest] = rangeOf(this.#offsets, start, end);
+    return [this.#baseMs + least, this.#baseMs + greatest];
+  }
+
   get #room(): number {
     return this.#whole?.length ?? this.#offsets.length;
   }
@@ -69,10 +76,8 @@ export class LogTimes {
       this.#whole!.copyWithin(0, count, end);
       return;
     }
-    const offsets = this.#whole === undefined ? this.#offsets : new Uint32Array(this.#room);
-    // Forwards, in place.
-    for (let entry = 0; entry < left; entry++) offsets[entry] = this.at(count + entry) - baseMs;
-    this.#offsets = offsets;
+    if (this.#whole === undefined) moveOffsets(this.#offsets, count, left, this.#baseMs - baseMs, this.#offsets);
+    else moveOffsets(this.#whole, count, left, -baseMs, (this.#offsets = new Uint32Array(this.#room)));
     this.#whole = undefined;
     this.#baseMs = baseMs;
   }
@@ -93,6 +98,22 @@ export class LogTimes {
     this.#whole = whole;
     this.#offsets = NO_OFFSETS;
   }
+}
+
+function rangeOf(column: Uint32Array | Float64Array, start: number, end: number): readonly [least: number, greatest: number] {
+  let least = column[start]!;
+  let greatest = least;
+  for (let entry = start + 1; entry < end; entry++) {
+    const time = column[entry]!;
+    if (time < least) least = time;
+    if (time > greatest) greatest = time;
+  }
+  return [least, greatest];
+}
+
+/** Forwards, so that it may be in place. */
+function moveOffsets(from: Uint32Array | Float64Array, count: number, left: number, addedMs: number, to: Uint32Array): void {
+  for (let entry = 0; entry < left; entry++) to[entry] = from[count + entry]! + addedMs;
 }
 
 function baseFor(timestampMs: number): number {
