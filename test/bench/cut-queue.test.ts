@@ -46,6 +46,13 @@ test.each<WriteProtocol>(['1.0', '2.0'])('%s: all scrapes of all series in their
   for (const timesMs of seen.values()) expect(timesMs).toEqual(scrapes);
 });
 
+test('a queue with fewer series than a request has samples sends several scrapes at once', () => {
+  const requests = drain(queuesOf({ ...SHAPE, seriesPerRequest: 700 }, 2, '1.0')[0]!, '1.0');
+  const [first] = requests;
+  expect(first!.length).toBeGreaterThan(600);
+  expect(new Set(first!.map(({ timestampMs }) => timestampMs)).size).toBe(3);
+});
+
 test('both versions send the same samples', () => {
   const [v1, v2] = (['1.0', '2.0'] as const).map((protocol) => drain(queuesOf(SHAPE, 1, protocol)[0]!, protocol));
   expect(v2).toEqual(v1);

@@ -19,7 +19,7 @@ export interface CutRequest {
 
 /**
  * One queue of a sender as Prometheus has them: its series scrape after scrape, cut into requests wherever one is full, so that no two requests
- * hold the same series. Each is encoded and compressed anew, as there: the generator spends some 2 µs a sample.
+ * hold the same series, and a queue of few series has several scrapes in each. Each is encoded and compressed anew, as there: the generator spends some 2 µs a sample.
  */
 export class CutQueue {
   readonly #shape: Shape;
@@ -42,8 +42,7 @@ export class CutQueue {
   /** `undefined` behind the last scrape. */
   next(): CutRequest | undefined {
     const { scrapeCount, seriesPerRequest, firstScrapeMs, scrapeIntervalMs } = this.#shape;
-    // No series twice in a request.
-    const wanted = Math.min(seriesPerRequest - this.#random.below(SHORTER_BELOW), this.#series.length);
+    const wanted = seriesPerRequest - this.#random.below(SHORTER_BELOW);
     this.#encoder.begin();
     let sampleCount = 0;
     for (; sampleCount < wanted && this.#scrape < scrapeCount; sampleCount++) {
@@ -68,7 +67,7 @@ export function queuesOf(shape: Shape, queueCount: number, protocol: WriteProtoc
   return bounds.slice(1).flatMap((end, queue) => (end > bounds[queue]! ? [new CutQueue(shape, series.slice(bounds[queue], end), seed + queue, protocol)] : []));
 }
 
-/** Requests of some of the series, one sample each, in a buffer that grows. */
+/** Requests of series with one sample each, in a buffer that grows. */
 abstract class RequestEncoder {
   protected bytes = new Uint8Array(INITIAL_BYTES);
   protected view = new DataView(this.bytes.buffer);
