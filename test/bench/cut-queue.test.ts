@@ -5,7 +5,7 @@ import { type CutQueue, queuesOf } from './cut-queue.ts';
 import type { WriteProtocol } from './remote-write-body.ts';
 import { podShape } from './shapes.ts';
 
-const SHAPE = { ...podShape({ seed: 7, podCount: 5, scrapeCount: 6, nowMs: Date.UTC(2026, 0, 15, 12) }), seriesPerRequest: 200 };
+const SHAPE = { ...podShape({ seed: 7, podCount: 5, scrapeCount: 6, nowMs: Date.UTC(2026, 0, 15, 12) }), samplesPerRequest: 200 };
 const uncompress = snappyJsDecoder(1 << 24);
 
 interface Sent {
@@ -47,7 +47,7 @@ test.each<WriteProtocol>(['1.0', '2.0'])('%s: all scrapes of all series in their
 });
 
 test('a queue with fewer series than a request has samples sends several scrapes at once', () => {
-  const requests = drain(queuesOf({ ...SHAPE, seriesPerRequest: 700 }, 2, '1.0')[0]!, '1.0');
+  const requests = drain(queuesOf({ ...SHAPE, samplesPerRequest: 700 }, 2, '1.0')[0]!, '1.0');
   const [first] = requests;
   expect(first!.length).toBeGreaterThan(600);
   expect(new Set(first!.map(({ timestampMs }) => timestampMs)).size).toBe(3);

@@ -41,8 +41,8 @@ export class CutQueue {
 
   /** `undefined` behind the last scrape. */
   next(): CutRequest | undefined {
-    const { scrapeCount, seriesPerRequest, firstScrapeMs, scrapeIntervalMs } = this.#shape;
-    const wanted = seriesPerRequest - this.#random.below(SHORTER_BELOW);
+    const { scrapeCount, samplesPerRequest, firstScrapeMs, scrapeIntervalMs } = this.#shape;
+    const wanted = samplesPerRequest - this.#random.below(SHORTER_BELOW);
     this.#encoder.begin();
     let sampleCount = 0;
     for (; sampleCount < wanted && this.#scrape < scrapeCount; sampleCount++) {

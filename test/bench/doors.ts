@@ -89,10 +89,10 @@ function remoteWriteDoor(protocol: WriteProtocol, limits: typeof LIMITS = LIMITS
 
 /** The requests of one scrape of `bench -- ingest`. */
 function remoteWriteRequests(protocol: WriteProtocol, podCount: number): Uint8Array[] {
-  const { series, seriesPerRequest } = podShape({ seed: 1, podCount, scrapeCount: 1, nowMs: NOW_MS });
+  const { series, samplesPerRequest } = podShape({ seed: 1, podCount, scrapeCount: 1, nowMs: NOW_MS });
   const requests: Uint8Array[] = [];
-  for (let start = 0; start < series.length; start += seriesPerRequest) {
-    const part = series.slice(start, start + seriesPerRequest);
+  for (let start = 0; start < series.length; start += samplesPerRequest) {
+    const part = series.slice(start, start + samplesPerRequest);
     const body = new RemoteWriteBody(part, protocol);
     body.patch(NOW_MS, new ValueGenerator(part, start).values);
     requests.push(body.bytes);

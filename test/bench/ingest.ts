@@ -45,6 +45,7 @@ const MEASURES: readonly Measure[] = [
 export async function benchIngest(options: BenchOptions, say: (line: string) => void): Promise<Report> {
   const podCount = options.series !== undefined ? options.series / SERIES_PER_POD : options.isTiny ? TINY_POD_COUNT : POD_COUNT;
   const seriesCount = podCount * SERIES_PER_POD;
+  const { samplesPerRequest } = options;
   const samples = options.samples ?? (options.isTiny ? TINY_SAMPLES : SAMPLES);
   const scrapeCount = Math.ceil(samples / seriesCount);
   const { peers, missing } = findPeers(options.peers);
@@ -56,7 +57,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
     const runs: Run[] = [];
     for (let repetition = 1; repetition <= options.repeat; repetition++) {
       // Made anew for each run, so that its newest scrape is recent; only the timestamps differ.
-      const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
+      const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now(), samplesPerRequest });
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
       const measure = async (protocol: LoadProtocol): Promise<Run> => {
         const { run, problem } = await ingestOnce(peer, shape, options, protocol);
@@ -79,9 +80,9 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
     bench: 'ingest',
     title:
       `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0${options.isCut ? '' : ' and by OTLP'} to servers of their own: ${seriesCount.toLocaleString('en-US')} series, ` +
-      `2,000 a request${options.isCut ? ' that is cut anew' : ''}, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
+      `${samplesPerRequest.toLocaleString('en-US')} a request${options.isCut ? ' that is cut anew' : ''}, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
       `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
-    load: { sampleCount, seriesCount, scrapeCount, seriesPerRequest: 2_000, connections: options.connections, seed: options.seed },
+    load: { sampleCount, seriesCount, scrapeCount, samplesPerRequest, connections: options.connections, seed: options.seed },
     measures: options.isCut ? MEASURES.filter(({ key }) => !key.startsWith('otlp')) : MEASURES,
     peers: measured,
     notes,

@@ -102,8 +102,8 @@ type SendOne = (body: Uint8Array, sampleCount: number) => Promise<void>;
  */
 function groupLoad(shape: Shape, connections: number, protocol: LoadProtocol, sendOne: SendOne): () => Promise<unknown> {
   const groups: RequestGroup[] = [];
-  for (let start = 0; start < shape.series.length; start += shape.seriesPerRequest) {
-    groups.push(new RequestGroup(shape.series.slice(start, start + shape.seriesPerRequest), shape.seed + groups.length, protocol));
+  for (let start = 0; start < shape.series.length; start += shape.samplesPerRequest) {
+    groups.push(new RequestGroup(shape.series.slice(start, start + shape.samplesPerRequest), shape.seed + groups.length, protocol));
   }
   let nextJob = 0;
   const jobCount = groups.length * shape.scrapeCount;

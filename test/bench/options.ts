@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
+import { SAMPLES_PER_REQUEST } from './shapes.ts';
 
 export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
@@ -25,6 +26,8 @@ export interface BenchOptions {
   readonly connections: number;
   /** Ingest: requests of remote write hold other series each time, as a Prometheus' do. */
   readonly isCut: boolean;
+  /** Ingest, rows and cost: samples a request. */
+  readonly samplesPerRequest: number;
   /** Query and api: how often each is timed. */
   readonly runs: number | undefined;
   /** Size: how many scrapes are captured, and how far apart. */
@@ -47,6 +50,7 @@ export const USAGE = `usage: npm run bench -- ${BENCH_NAMES.join('|')} [options]
   --samples N        ingest, rows, append: how many samples (24,000,000; 4,000,000; 8,000,000)
   --series N         append: only with so many series, a multiple of 1,000 (from 1,000 to 200,000); ingest: so many, a multiple of 1,000 (40,000); tiers: queried ones (10,000)
   --connections N    ingest: connections at once (4)
+  --per-request N    ingest, rows, cost: samples a request (2,000, as Prometheus sends them by default)
   --cut              ingest: no two requests hold the same series, as a Prometheus cuts them; remote write alone
   --runs N           query, api, tiers: how often each is timed (30; api: 20)
   --scrapes N        size, tiers: how many scrapes are captured (2,000)
@@ -75,6 +79,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     samples: count('samples', values.samples),
     series: count('series', values.series),
     connections: count('connections', values.connections) ?? 4,
+    samplesPerRequest: count('per-request', values['per-request']) ?? SAMPLES_PER_REQUEST,
     isCut: values.cut,
     runs: count('runs', values.runs),
     scrapes: count('scrapes', values.scrapes),
@@ -99,6 +104,7 @@ function parse(args: readonly string[]) {
         samples: { type: 'string' },
         series: { type: 'string' },
         connections: { type: 'string' },
+        'per-request': { type: 'string' },
         cut: { type: 'boolean', default: false },
         runs: { type: 'string' },
         scrapes: { type: 'string' },

@@ -42,9 +42,9 @@ export async function benchRows(options: BenchOptions, say: (line: string) => vo
   const scrapeCount = Math.max(2, Math.ceil(samples / (podCount * SERIES_PER_POD)));
   const cases = options.isTiny ? CASES.slice(0, 1) : CASES;
   const run: Record<string, number> = {};
-  const notes: string[] = [`asked: at most ${ROWS_PER_MILLION_ASKED} on one shard, and on four when commits overlap`];
+  const notes: string[] = [`asked: at most ${ROWS_PER_MILLION_ASKED} with 2,000 samples a request, on one shard, and on four when commits overlap`];
   for (const one of cases) {
-    const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now() });
+    const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now(), samplesPerRequest: options.samplesPerRequest });
     const { rows, batches, newSeries, knownSeries } = await countRows(one, shape);
     run[one.key] = (rows / (newSeries.sampleCount + knownSeries.sampleCount)) * 1e6;
     const perRow = batches / rows;
@@ -54,8 +54,8 @@ export async function benchRows(options: BenchOptions, say: (line: string) => vo
   }
   return {
     bench: 'rows',
-    title: `rows written: ${(scrapeCount * podCount * SERIES_PER_POD).toLocaleString('en-US')} samples, 2,000 a request${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
-    load: { seed: options.seed, podCount, scrapeCount },
+    title: `rows written: ${(scrapeCount * podCount * SERIES_PER_POD).toLocaleString('en-US')} samples, ${options.samplesPerRequest.toLocaleString('en-US')} a request${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
+    load: { seed: options.seed, podCount, scrapeCount, samplesPerRequest: options.samplesPerRequest },
     measures: cases.map((one) => ({ key: one.key, title: `rows a million samples: ${describe(one)}`, digits: 0, hasRatio: false })),
     peers: [{ peer: { name: 'varve', version: VARVE_VERSION }, runs: [run satisfies Run] }],
     notes,

@@ -14,13 +14,15 @@ export interface Shape {
   readonly name: string;
   readonly seed: number;
   readonly series: readonly SeriesShape[];
-  readonly seriesPerRequest: number;
+  readonly samplesPerRequest: number;
   readonly scrapeCount: number;
   readonly scrapeIntervalMs: number;
   /** A multiple of the interval, so that queries can be asked at times which no sample hits. */
   readonly firstScrapeMs: number;
 }
 
+/** What Prometheus sends by default (`max_samples_per_send`). */
+export const SAMPLES_PER_REQUEST = 2_000;
 export const SCRAPE_INTERVAL_MS = 15_000;
 
 const POD_METRICS: readonly (readonly [metric: string, kind: SeriesKind])[] = [
@@ -58,7 +60,7 @@ export const COUNTED_METRIC = 'http_server_requests_total';
  * The load of `bench -- ingest`: pods of one hundred series each, nine labels a series, a pod's series side by side as a scrape brings them.
  * `podCount` × 100 series; the newest scrape lies just before `nowMs`, so that nobody refuses it as too old or as from the future.
  */
-export function podShape(options: { seed: number; podCount: number; scrapeCount: number; nowMs: number }): Shape {
+export function podShape(options: { seed: number; podCount: number; scrapeCount: number; nowMs: number; samplesPerRequest?: number }): Shape {
   const random = new Random(options.seed);
   const series: SeriesShape[] = [];
   for (let pod = 0; pod < options.podCount; pod++) {
@@ -84,7 +86,7 @@ export function podShape(options: { seed: number; podCount: number; scrapeCount:
       }
     }
   }
-  return { name: 'pods', seed: options.seed, series, seriesPerRequest: 2_000, ...endingAt(options.nowMs, options.scrapeCount) };
+  return { name: 'pods', seed: options.seed, series, samplesPerRequest: options.samplesPerRequest ?? SAMPLES_PER_REQUEST, ...endingAt(options.nowMs, options.scrapeCount) };
 }
 
 /**
@@ -113,7 +115,7 @@ export function fleetShape(options: { seed: number; instanceCount: number; scrap
     if (index % NODE_EVERY === 0) addNodeSeries(add);
   }
   // Whole instances to a request (five of them have 249 series): buckets build on those before them.
-  return { name: 'fleet', seed: options.seed, series, seriesPerRequest: 8 * 249, ...endingAt(options.nowMs, options.scrapeCount) };
+  return { name: 'fleet', seed: options.seed, series, samplesPerRequest: 8 * 249, ...endingAt(options.nowMs, options.scrapeCount) };
 }
 
 const NODE_EVERY = 5;

@@ -12,6 +12,10 @@ interface Scale {
   readonly shards: number;
 }
 
+interface Load extends Scale {
+  readonly samplesPerRequest: number;
+}
+
 /** Shards well below the series that one may have (`activeSeriesMax`). */
 const SCALES: readonly Scale[] = [
   { series: 10_000, shards: 1 },
@@ -26,8 +30,7 @@ const UPKEEP_SERIES = 1_000;
 const DAYS_BEFORE = 15;
 /** How long R2 takes for a request, while the catalog waits and is charged for: as reads from Workers are said to take. */
 const R2_REQUEST_SECONDS = 0.05;
-/** What Prometheus sends by default, and over how many of a tenant's shards it is spread at the most. */
-const SAMPLES_PER_REQUEST = 2_000;
+/** Over how many of a tenant's shards a request is spread at the most. */
 const SHARDS_PER_REQUEST_MAX = 4;
 const MILLION = 1e6;
 const GB = 1e9;
@@ -55,14 +58,14 @@ type Purpose = (typeof PURPOSES)[number][0];
  * that is counted over a day of fewer series.
  */
 export async function benchCost(options: BenchOptions, say: (line: string) => void): Promise<Report> {
-  const { isTiny } = options;
+  const { isTiny, samplesPerRequest } = options;
   const run: Record<string, number> = {};
   const notes: string[] = [];
   const upkeep = await countUpkeep(isTiny ? TINY.upkeepSeries : UPKEEP_SERIES, isTiny ? TINY.scrapes : SCRAPES);
   for (const { series, shards } of SCALES) {
     const touched = Math.min(SHARDS_PER_REQUEST_MAX, shards);
-    const counts = await countShard(series / shards / (isTiny ? TINY.scale : 1), SAMPLES_PER_REQUEST / touched, isTiny ? TINY.scrapes : SCRAPES);
-    const all = operationsOf(counts, upkeep, series, shards);
+    const counts = await countShard(series / shards / (isTiny ? TINY.scale : 1), samplesPerRequest / touched, isTiny ? TINY.scrapes : SCRAPES);
+    const all = operationsOf(counts, upkeep, { series, shards, samplesPerRequest });
     for (const [purpose, title] of PURPOSES) {
       run[`${purpose}${series}`] = dollars(all[purpose]);
       const line = `${count(series)} series, ${title}: $${dollars(all[purpose]).toPrecision(3)} a million samples`;
@@ -75,7 +78,7 @@ export async function benchCost(options: BenchOptions, say: (line: string) => vo
   return {
     bench: 'cost',
     title: `cost: US dollars a million samples on Cloudflare, list prices of 2026-11-26 (prices.ts) without what a plan includes${isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
-    load: { scrapes: isTiny ? TINY.scrapes : SCRAPES },
+    load: { samplesPerRequest, scrapes: isTiny ? TINY.scrapes : SCRAPES },
     measures: SCALES.flatMap(({ series }) => PURPOSES.map(([purpose, title]): Measure => ({ key: `${purpose}${series}`, title: `${count(series)} series: ${title}`, digits: 6, hasRatio: false }))),
     peers: [{ peer: { name: 'varve', version: VARVE_VERSION }, runs: [run satisfies Run] }],
     notes,
@@ -84,13 +87,13 @@ export async function benchCost(options: BenchOptions, say: (line: string) => vo
 }
 
 /** For a million samples each. */
-function operationsOf(counts: ShardCounts, upkeep: UpkeepCounts, series: number, shards: number): Readonly<Record<Purpose, Operations>> {
+function operationsOf(counts: ShardCounts, upkeep: UpkeepCounts, { series, shards, samplesPerRequest }: Load): Readonly<Record<Purpose, Operations>> {
   const each = MILLION / counts.samples;
   // A shard that is written to all the time is active all the time.
   const seconds = MILLION / (series / (SCRAPE_INTERVAL_MS / 1000));
   return {
     ingest: {
-      workerRequest: MILLION / SAMPLES_PER_REQUEST,
+      workerRequest: MILLION / samplesPerRequest,
       workerCpuMs: INGEST_WORKER_CPU_MS,
       objectRequest: (counts.appends + counts.alarms + counts.catalogCalls) * each,
       objectGbSecond: seconds * shards * OBJECT_GB,
