@@ -4,6 +4,7 @@ import { ZstdFrames } from '../proto/zstd-frames.ts';
 import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { StartTimer } from '../storage/runtime/timer.ts';
+import { BodyReader } from './body-reader.ts';
 import { readInTime } from './read-body.ts';
 
 type StreamLimits = Pick<typeof LIMITS, 'importBodyBytesMax' | 'importChunkBytes' | 'importCompressedChunkBytes' | 'importZstdWindowLogMax' | 'importIdleMsMax'>;
@@ -31,7 +32,7 @@ export async function* bodyPieces(request: Request, limits: StreamLimits, startT
     throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send gzip, deflate, zstd or none`);
   }
   if (request.body === null) return;
-  const received = receivedChunks(request.body as ReadableStream<Uint8Array>, limits, startTimer);
+  const received = receivedChunks(request.body, limits, startTimer);
   let length = 0;
   for await (const chunk of isPlain ? received : decompressed(received, encoding as keyof typeof DECOMPRESSORS, limits)) {
     length += chunk.length;
@@ -97,17 +98,17 @@ async function* cut(received: AsyncIterable<Uint8Array>, bytesMax: number, frame
   }
 }
 
-async function* receivedChunks(body: ReadableStream<Uint8Array>, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
+async function* receivedChunks(body: ReadableStream, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
+  const reader = new BodyReader(body);
   try {
     for (;;) {
       const chunk = await readInTime(startTimer, limits.importIdleMsMax, () => reader.read());
       if (chunk === 'expired') throw new VarveError('timeout', `nothing was received for importIdleMsMax (${limits.importIdleMsMax} ms); send the rest again`);
-      if (chunk.done) return;
-      yield chunk.value;
+      if (chunk === undefined) return;
+      yield chunk;
     }
   } finally {
     // The reader may be in the middle of a read that will never end.
-    reader.cancel().catch(() => {});
+    reader.cancel();
   }
 }

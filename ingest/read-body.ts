@@ -2,6 +2,7 @@ import { concatBytes } from '../proto/concat-bytes.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
+import { BodyReader } from './body-reader.ts';
 import { orExpired } from './or-expired.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 
@@ -21,7 +22,7 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
     return new Uint8Array(await request.arrayBuffer());
   }
   if (request.body === null) return new Uint8Array(0);
-  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  const reader = new BodyReader(request.body);
   const body = declared === null || isWithin ? await readUpTo(reader, bytesMax, held ?? UNCOUNTED) : undefined;
   if (body !== undefined) return body;
   await discard(reader, bytesMax * DISCARD_FACTOR);
@@ -40,25 +41,22 @@ export async function readInTime<T>(startTimer: StartTimer, msMax: number, read:
   }
 }
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
-
 /** The whole stream, `undefined` when it is longer than `bytesMax`. */
-async function readUpTo(reader: Reader, bytesMax: number, held: HeldMemory): Promise<Uint8Array | undefined> {
+async function readUpTo(reader: BodyReader, bytesMax: number, held: HeldMemory): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.length;
+    const piece = await reader.read();
+    if (piece === undefined) break;
+    length += piece.length;
     if (length > bytesMax) return undefined;
     try {
-      held.hold(value.length);
+      held.hold(piece.length);
     } catch (error) {
-      // Nothing of the rest is wanted.
-      reader.cancel().catch(() => {});
+      reader.cancel();
       throw error;
     }
-    chunks.push(value);
+    chunks.push(piece);
   }
   return concatBytes(chunks, length);
 }
@@ -69,13 +67,13 @@ async function readUpTo(reader: Reader, bytesMax: number, held: HeldMemory): Pro
  */
 const DISCARD_FACTOR = 3;
 
-async function discard(reader: Reader, bytesMax: number): Promise<void> {
+async function discard(reader: BodyReader, bytesMax: number): Promise<void> {
   for (let length = 0; length <= bytesMax; ) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    length += value.length;
+    const piece = await reader.read();
+    if (piece === undefined) return;
+    length += piece.length;
   }
-  await reader.cancel();
+  reader.cancel();
 }
 
 /**
@@ -86,8 +84,8 @@ async function discard(reader: Reader, bytesMax: number): Promise<void> {
 export async function discardBody(request: Request, bytesMax: number, startTimer: StartTimer = startSystemTimer): Promise<void> {
   const declared = Number(request.headers.get('content-length') ?? '0');
   if (request.body === null || request.bodyUsed || declared > bytesMax) return;
-  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  const reader = new BodyReader(request.body);
   // A client that hangs up meanwhile gets no answer anyway.
   const end = await readInTime(startTimer, LIMITS.refusedBodyMsMax, () => discard(reader, bytesMax)).catch(() => {});
-  if (end === 'expired') reader.cancel().catch(() => {});
+  if (end === 'expired') reader.cancel();
 }

@@ -15,6 +15,8 @@ export const LIMITS = {
   // —— a write request ——
   /** The limit of Prometheus' own receiver; its default of 2,000 samples a request is about 60 KiB. */
   writeBodyBytesMax: 32 * MIB,
+  /** What the runtime is given to read a body into at a time, where it is not read whole: of 4 KiB, 16 KiB, 64 KiB and 256 KiB the third is as quick as the last. */
+  bodyPieceBytes: 64 * KIB,
   /** Checked against the declared length before anything is allocated. Prometheus' receiver has the same. */
   writeUncompressedBytesMax: 32 * MIB,
   /**

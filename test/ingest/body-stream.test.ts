@@ -6,6 +6,7 @@ import { bodyPieces } from '../../ingest/body-stream.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { ManualTimers } from '../fakes/manual-timers.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 interface Options {
   readonly encoding?: string;
@@ -15,16 +16,13 @@ interface Options {
 
 function request(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, encoding?: string): Request {
   const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        const next = await iterator.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
-      },
+  const body = byteStream({
+    pull: async (sink) => {
+      const next = await iterator.next();
+      if (next.done === true) sink.close();
+      else sink.enqueue(next.value);
     },
-    { highWaterMark: 0 },
-  );
+  });
   const headers = encoding === undefined ? {} : { 'content-encoding': encoding };
   return new Request('http://varve/', { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
 }

@@ -5,6 +5,7 @@ import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { readTieringPolicy } from '../../storage/warm/open-rollups.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { ImportStack, NOW_MS } from './import-stack.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -245,20 +246,17 @@ describe('samples of any age', () => {
 
 describe('a long body', () => {
   /** Endless lines, in chunks, as long as somebody reads them. */
-  function lines(count: number, chunkLines: number, onChunk: (sent: number) => void = () => {}): ReadableStream<Uint8Array> {
+  function lines(count: number, chunkLines: number, onChunk: (sent: number) => void = () => {}): ReadableStream {
     let sent = 0;
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: (controller) => {
-          if (sent >= count) return controller.close();
-          let text = '';
-          for (let i = 0; i < chunkLines; i++, sent++) text += `http_requests_total{instance="host-${sent % 500}:9100",job="node",code="200"} ${sent} ${NOW_MS - Math.floor(sent / 500) * 1000}\n`;
-          controller.enqueue(Buffer.from(text));
-          onChunk(sent);
-        },
+    return byteStream({
+      pull: (sink) => {
+        if (sent >= count) return sink.close();
+        let text = '';
+        for (let i = 0; i < chunkLines; i++, sent++) text += `http_requests_total{instance="host-${sent % 500}:9100",job="node",code="200"} ${sent} ${NOW_MS - Math.floor(sent / 500) * 1000}\n`;
+        sink.enqueue(Buffer.from(text));
+        onChunk(sent);
       },
-      { highWaterMark: 0 },
-    );
+    });
   }
 
   test('waits for the shards: nothing is read while they are busy', async () => {
@@ -302,7 +300,7 @@ describe('a long body', () => {
 
 test('imports over the bound wait, and are then sent away; one that stopped for good does not keep its place', async () => {
   const stack = new ImportStack({ limits: limitsWith({ importsAtOnceMax: 2 }) });
-  const stuck = (): ReadableStream<Uint8Array> => new ReadableStream({ pull: () => new Promise(() => {}) }, { highWaterMark: 0 });
+  const stuck = (): ReadableStream => byteStream({ pull: () => new Promise(() => {}) });
   const outcomes = [stack.text(stuck()), stack.text(stuck())].map((import_) => import_.catch((error: unknown) => error));
   await new Promise((resolve) => setImmediate(resolve));
   const third = stack.text('a 1').catch((error: unknown) => error);

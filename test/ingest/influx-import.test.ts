@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { InfluxLine } from '../../proto/influx-line.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { ImportStack, NOW_MS } from './import-stack.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 describe('the Influx line protocol', () => {
   test('fields are series, tags are labels; value is an ordinary field', async () => {
@@ -55,7 +56,7 @@ describe('the Influx line protocol', () => {
     const bytes = new TextEncoder().encode(text);
     for (const pieceBytes of [bytes.length, 7, 1]) {
       const stack = new ImportStack();
-      const body = new ReadableStream<Uint8Array>({
+      const body = byteStream({
         start: (controller) => {
           for (let at = 0; at < bytes.length; at += pieceBytes) controller.enqueue(bytes.slice(at, at + pieceBytes));
           controller.close();

@@ -2,11 +2,12 @@ import { expect, test } from 'vitest';
 import { discardBody } from '../../ingest/read-body.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { ManualTimers } from '../fakes/manual-timers.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 /** A request whose body begins with these bytes and never ends, and whether it was given up. */
 function endless(bytes: Uint8Array): { readonly request: Request; isCancelled: boolean } {
   const sender = { isCancelled: false };
-  const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes), cancel: () => void (sender.isCancelled = true) });
+  const body = byteStream({ start: (controller) => controller.enqueue(bytes), cancel: () => void (sender.isCancelled = true) });
   return Object.assign(sender, { request: new Request('http://varve/', { method: 'POST', body, duplex: 'half' } as RequestInit) });
 }
 

@@ -8,34 +8,35 @@ import { limitsWith } from '../fakes/limits-with.ts';
 import { nodeApp } from '../fakes/node-app.ts';
 import { WaitingClock } from '../fakes/waiting-clock.ts';
 import { NOW_MS } from './write-app.ts';
+import { type ByteSink, byteStream } from '../fakes/byte-stream.ts';
 
 const SMALL = limitsWith({ requestMemoryBytesMax: 1000, requestMemoryTenantBytesMax: 700 });
 
 /** A body whose chunks come when the test says so. */
 class SlowBody {
   readonly request: Request;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #sink!: ByteSink;
 
   constructor(declared?: number, path = '/api/v1/write', headers: Record<string, string> = {}) {
-    const body = new ReadableStream<Uint8Array>({ start: (controller) => void (this.#controller = controller) });
+    const body = byteStream({ start: (sink) => void (this.#sink = sink) });
     const request = new Request(`http://127.0.0.1${path}`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
     // A Request does not let its maker declare the length; the runtime's has the sender's.
     this.request = declared === undefined ? request : new Proxy(request, { get: (target, key) => (key === 'headers' ? new Headers({ ...headers, 'content-length': String(declared) }) : ((value) => (typeof value === 'function' ? value.bind(target) : value))(Reflect.get(target, key, target))) });
   }
 
   async send(length: number): Promise<void> {
-    this.#controller.enqueue(new Uint8Array(length));
+    this.#sink.enqueue(new Uint8Array(length));
     await settle();
   }
 
   /** The client hangs up. */
   async breakOff(): Promise<void> {
-    this.#controller.error(new Error('Network connection lost.'));
+    this.#sink.error(new Error('Network connection lost.'));
     await settle();
   }
 
   async finish(): Promise<void> {
-    this.#controller.close();
+    this.#sink.close();
     await settle();
   }
 }
@@ -139,7 +140,7 @@ describe('bodies at the same time', () => {
       return reading.outcome;
     };
     expect(await attempt()).toContain('overloaded');
-    await setup.clock.advance(LIMITS.requestMemoryMsMax);
+    await setup.clock.advance(LIMITS.requestMemoryMsMax - 1);
     expect(await attempt()).toContain('overloaded');
     await setup.clock.advance(1);
     expect(await attempt()).toBe(600);

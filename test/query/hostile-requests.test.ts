@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NOON, memoryApi } from './api.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 /*
  * What a hostile or careless client may ask of the query API. Each answer is in the API's envelope with the id of the request, is no 500, tells
@@ -140,7 +141,7 @@ describe('what is no text, or no form', () => {
 
   test('a form that breaks off is its client’s affair, and other bodies likewise', async () => {
     const breaking = (): ReadableStream<Uint8Array> =>
-      new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('query=1')), pull: () => Promise.reject(new Error('connection lost')) });
+      byteStream({ start: (controller) => controller.enqueue(Buffer.from('query=1')), pull: () => Promise.reject(new Error('connection lost')) });
     const init = (): RequestInit => ({ method: 'POST', headers: FORM, body: breaking(), duplex: 'half' }) as RequestInit;
     for (const path of ['/api/v1/query', '/api/v1/read', '/iceberg/v1/oauth/tokens']) await refused(path, 'the client hung up before all of the body had arrived', init(), 499, 'canceled');
     const key = { ...init(), headers: { 'content-type': 'application/json' } };

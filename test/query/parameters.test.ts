@@ -3,6 +3,7 @@ import { durationParameter, limitParameter, lookbackParameter, rangeParameters, 
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { WaitingClock } from '../fakes/waiting-clock.ts';
+import { byteStream } from '../fakes/byte-stream.ts';
 
 const one = (name: string, value: string): URLSearchParams => new URLSearchParams([[name, value]]);
 
@@ -157,10 +158,10 @@ describe('where parameters come from', () => {
 
   test('a form that does not arrive is given up, and one that takes its time is not', async () => {
     const clock = new WaitingClock(0);
-    const reading = (body: ReadableStream<Uint8Array>) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock.startTimer);
-    const late = reading(new ReadableStream<Uint8Array>()).catch((error: VarveError) => `${error.kind}: ${error.message}`);
+    const reading = (body: ReadableStream) => readParameters(new Request('http://x/', { method: 'POST', headers: form, body, duplex: 'half' } as RequestInit), clock.startTimer);
+    const late = reading(byteStream({})).catch((error: VarveError) => `${error.kind}: ${error.message}`);
     const slow = reading(
-      new ReadableStream<Uint8Array>({
+      byteStream({
         start: (controller) =>
           void clock.sleep(LIMITS.queryBodyMsMax / 2).then(() => {
             controller.enqueue(new TextEncoder().encode('a=1'));
