@@ -27,6 +27,10 @@ export class SeriesMerge {
   readonly #cursors: readonly Cursor[];
   readonly #limit: number;
   readonly #shared: SharedTexts;
+  /** Those with a set, in the order of the sets. */
+  #heads: Cursor[] = [];
+  /** Whether one has none, and has more. */
+  #isDry = false;
   #written = 0;
   #isTruncated = false;
 
@@ -34,6 +38,7 @@ export class SeriesMerge {
     this.#cursors = cursors;
     this.#limit = limit;
     this.#shared = shared;
+    this.#order();
   }
 
   /** Asks all sources for their first page: what is away, or refuses, is known before the answer begins. */
@@ -68,30 +73,49 @@ export class SeriesMerge {
         return false;
       }
       if (this.#written++ > 0) out.byte(COMMA);
-      least.sets.write(least.position++, out);
+      least.sets.write(least.position, out);
+      this.#advance(0);
     }
     return true;
   }
 
   /** The cursor at the set that comes first; `undefined` when a source must be asked before that can be said, or all have ended. */
   #least(): Cursor | undefined {
-    let least: Cursor | undefined;
-    for (const cursor of this.#cursors) {
-      if (cursor.position >= cursor.sets.count) {
-        if (cursor.hasMore) return undefined;
-        continue;
-      }
-      const order = least === undefined ? 1 : compareHeads(least, cursor);
-      // A series of both tiers comes twice.
-      if (order === 0) cursor.position++;
-      else if (order > 0) least = cursor;
+    const heads = this.#heads;
+    if (this.#isDry || heads.length === 0) return undefined;
+    // A series of both tiers comes twice.
+    while (heads.length > 1 && compareHeads(heads[0]!, heads[1]!) === 0) this.#advance(1);
+    return heads[0];
+  }
+
+  /** Moves one of the heads behind its set, to where it then belongs. */
+  #advance(at: number): void {
+    const heads = this.#heads;
+    const cursor = heads[at]!;
+    if (++cursor.position >= cursor.sets.count) {
+      heads.splice(at, 1);
+      this.#isDry ||= cursor.hasMore;
+      return;
     }
-    return least;
+    let low = at + 1;
+    let high = heads.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareHeads(heads[middle]!, cursor) < 0) low = middle + 1;
+      else high = middle;
+    }
+    heads.copyWithin(at, at + 1, low);
+    heads[low - 1] = cursor;
+  }
+
+  #order(): void {
+    this.#isDry = this.#cursors.some(isDry);
+    this.#heads = this.#cursors.filter(({ sets, position }) => position < sets.count).sort(compareHeads);
   }
 
   /** Asks sources that have more for it. `empty` when there is something to look at again; `undefined` at the end. */
   async #refill(): Promise<'empty' | undefined> {
-    const dry = this.#cursors.filter(({ sets, position, hasMore }) => hasMore && position >= sets.count);
+    const dry = this.#cursors.filter(isDry);
     const isFull = this.#limit > 0 && this.#written === this.#limit;
     if (dry.length === 0 || isFull) {
       this.#isTruncated = dry.length > 0 || this.#cursors.some(({ isCut }) => isCut);
@@ -101,12 +125,17 @@ export class SeriesMerge {
       const answer = cursor.sets.count === 0 ? undefined : await cursor.next?.(cursor.sets.labelsOf(cursor.sets.count - 1));
       takeAnswer(cursor, answer, this.#shared);
     }));
+    this.#order();
     return 'empty';
   }
 }
 
 const COMMA = 0x2c;
 const NOTHING: LabelSets = new ListSets([], new SharedTexts());
+
+function isDry({ sets, position, hasMore }: Cursor): boolean {
+  return hasMore && position >= sets.count;
+}
 
 function takeAnswer(cursor: Cursor, answer: SeriesShardAnswer | undefined, shared: SharedTexts): Cursor {
   if (answer?.status === 'refused') throw new VarveError('limit', answer.message);

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { PageSets } from '../../query/label-sets.ts';
 import { ReadReport } from '../../query/read-report.ts';
 import { compareLabels, labelsFrom, type Labels } from '../../storage/model/labels.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
@@ -120,4 +121,19 @@ test('a shard that goes away behind its first page fails the answer, or is named
   const { json } = await mergedSeries(failing(), EVERYTHING, report);
   expect(JSON.parse(`[${json}]`)).toHaveLength(6);
   expect(report.warnings).toEqual([expect.stringContaining('series of shard 1 are missing: gone')]);
+});
+
+test('a series that is on several shards comes once, and of very many shards few are looked at for each', async () => {
+  const stores = Array.from({ length: 64 }, () => new HotStore(new NodeSql(), LIMITS));
+  const sets = Array.from({ length: 1_000 }, (_, i) => labelsFrom({ __name__: 'm', id: String(i) }));
+  sets.forEach((labels, i) => {
+    for (const shard of i % 10 === 0 ? [i % 64, (i * 7 + 1) % 64, 0] : [i % 64]) write(stores[shard]!, [{ labels, samples: [[1000, 1]] }]);
+  });
+  const looks = vi.spyOn(PageSets.prototype, 'textAt');
+  const got = await mergedSeries(shardsOver(stores), EVERYTHING, new ReadReport(false));
+  expect(got).toEqual({ json: jsonOf([...sets].sort(compareLabels)), isTruncated: false });
+  // Four texts of two sets in six comparisons, and what putting 64 sources into order takes at first.
+  const { length } = looks.mock.calls;
+  looks.mockRestore();
+  expect(length / sets.length).toBeLessThan(150);
 });
