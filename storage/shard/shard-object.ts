@@ -196,7 +196,10 @@ export class Shard extends DurableObject implements ShardApi {
     return answers;
   }
 
-  /** Behind a write: durable, and the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps. */
+  /**
+   * Behind a write: durable, and the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps.
+   * Waiting is for speed alone: answers are held back by the runtime until what they are of is durable, and what comes meanwhile is one commit.
+   */
   async #settle(): Promise<void> {
     await this.ctx.storage.sync();
     while (this.#store.sealer.isBehind) {
