@@ -43,7 +43,7 @@ class Compared {
     const collected = this.#batches.finish();
     expect(error).toBe(wantedError);
     if (error !== undefined) return false;
-    expect(textOf(collected)).toEqual(model.text());
+    expect(textOf(collected, model.sourceCount)).toEqual(model.text());
     expect([rejections.samples, rejections.reasons()]).toEqual([wantedRejections.samples, wantedRejections.reasons()]);
     return true;
   }

@@ -27,6 +27,8 @@ export class OtlpModel implements OtlpSeriesSink {
   readonly #points: number[] = [];
   readonly #refusedPoints = new Set<number>();
   #source = 0;
+  /** Numbers of resources without target_info, which is no series then. */
+  #sourcesUnused = 0;
   #pointNumber = -1;
   #point = { start: 0, end: 0, field: 0 };
   #parts: PointParts = WHOLE_POINT;
@@ -38,9 +40,14 @@ export class OtlpModel implements OtlpSeriesSink {
     this.#rejections = rejections;
   }
 
+  /** Numbers that series have been given. */
+  get sourceCount(): number {
+    return this.#source;
+  }
+
   text(): RequestText {
     const whole = new Set(this.#points.filter((point) => point >= 0 && !this.#refusedPoints.has(point)));
-    return { lines: this.#lines, seriesCount: this.#source, wholePoints: whole.size };
+    return { lines: this.#lines, seriesCount: this.#source - this.#sourcesUnused, wholePoints: whole.size };
   }
 
   beginResource(): void {}
@@ -80,6 +87,7 @@ export class OtlpModel implements OtlpSeriesSink {
       return;
     }
     this.#source++;
+    this.#sourcesUnused++;
     if (labels !== undefined) this.warn(0, () => `target_info was left out: ${labels.invalid}`);
   }
 
@@ -114,8 +122,8 @@ export class OtlpModel implements OtlpSeriesSink {
   }
 }
 
-/** What OtlpBatches has made of a request. */
-export function textOf({ batches, seriesCount, points }: CollectedRequest): RequestText {
+/** What OtlpBatches has made of a request whose series have numbers below `sourceCount`. */
+export function textOf({ batches, seriesCount, points }: CollectedRequest, sourceCount: number): RequestText {
   const lines = new Map<number, string>();
   for (const { message, sources, shard } of batches) {
     const { seriesCount: count, idLow, idHigh, idCheck, sampleEnd, timestampsMs, valueBits, startsMs, isDelta, payloads, exemplars } = decodeAppendMessage(message);
@@ -133,7 +141,7 @@ export function textOf({ batches, seriesCount, points }: CollectedRequest): Requ
       lines.set(sources[i]!, parts.join(' '));
     }
   }
-  points.add(Uint32Array.from({ length: seriesCount }, (_, i) => i));
+  points.add(Uint32Array.from({ length: sourceCount }, (_, i) => i));
   return { lines: [...lines].sort(([a], [b]) => a - b).map(([, line]) => line), seriesCount, wholePoints: points.count };
 }
 
