@@ -33,6 +33,8 @@ export class LogOrder {
   readonly #parts: LogPart[];
   #nextPart = 0;
   readonly #entries: EntriesByPart;
+  /** Scratch: of a block's entries of one part, their places in it. */
+  readonly #placeOf: Uint32Array;
   /** Of the part taken last. Values stand for histograms of the log. */
   readonly samples: SeriesSamples;
   /** By rank, counted from the first one of the part taken last: where the series' samples end, and those of the next one begin. */
@@ -43,11 +45,12 @@ export class LogOrder {
     this.#refs = order.refs;
     const { refs } = head;
     const places = (this.#places = new Uint32Array(order.ranks.length));
-    for (let entry = 0; entry < entryCount; entry++) places[refs[entry]!]!++;
+    countRefs(refs, entryCount, places);
     const partOf = new Uint16Array(places.length);
     this.#parts = cutIntoParts(order.refs, places, partOf, entriesTarget);
     this.#entries = new EntriesByPart(refs, entryCount, partOf, this.#parts.length);
     const capacity = this.#parts.reduce((most, { length }) => Math.max(most, length), 0);
+    this.#placeOf = new Uint32Array(Math.min(capacity, BLOCK_ENTRIES));
     this.ends = new Uint32Array(this.#parts.reduce((most, { firstRank, endRank }) => Math.max(most, endRank - firstRank), 0));
     const values = new Float64Array(capacity);
     this.samples = {
@@ -78,20 +81,17 @@ export class LogOrder {
     const { refs, times, valueBits, startsMs } = this.#head;
     const { baseMs, offsets, whole } = times.columns();
     const { samples, ends } = this;
-    const { timestampsMs, bits } = samples;
+    const placeOf = this.#placeOf;
     const places = this.#places;
     const { numbers, blockCount } = this.#entries;
     for (let block = 0; block < blockCount; block++) {
       const first = block * BLOCK_ENTRIES;
-      const end = this.#entries.endOf(block, number);
-      for (let i = this.#entries.startOf(block, number); i < end; i++) {
-        const entry = first + numbers[i]!;
-        const place = places[refs[entry]!]!++;
-        timestampsMs[place] = whole === undefined ? baseMs + offsets[entry]! : whole[entry]!;
-        bits[place * 2] = valueBits[entry * 2]!;
-        bits[place * 2 + 1] = valueBits[entry * 2 + 1]!;
-        if (samples.startsMs !== undefined) samples.startsMs[place] = startsMs![entry]!;
-      }
+      const entries = numbers.subarray(this.#entries.startOf(block, number), this.#entries.endOf(block, number));
+      takePlaces(entries, first, refs, places, placeOf);
+      if (whole === undefined) moveTimes(entries, first, placeOf, baseMs, offsets, samples.timestampsMs);
+      else moveFloats(entries, first, placeOf, whole, samples.timestampsMs);
+      moveBits(entries, first, placeOf, valueBits, samples.bits);
+      if (samples.startsMs !== undefined) moveFloats(entries, first, placeOf, startsMs!, samples.startsMs);
     }
     // For all series at once: the misses of the cache overlap.
     for (let rank = part.firstRank; rank < part.endRank; rank++) ends[rank - part.firstRank] = places[this.#refs[rank]!]!;
@@ -135,14 +135,14 @@ class EntriesByPart {
     const start = this.#sortedBlocks * BLOCK_ENTRIES;
     const end = Math.min(numbers.length, start + BLOCK_ENTRIES);
     next.fill(0);
-    for (let entry = start; entry < end; entry++) next[partOf[refs[entry]!]!]!++;
+    countParts(refs, start, end, partOf, next);
     for (let part = 0, at = start; part < next.length; part++) {
       const count = next[part]!;
       next[part] = at;
       at += count;
       this.#ends[this.#sortedBlocks * next.length + part] = at;
     }
-    for (let entry = start; entry < end; entry++) numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
+    sortByPart(refs, start, end, partOf, next, numbers);
     this.#sortedBlocks++;
     return end - start;
   }
@@ -153,6 +153,46 @@ class EntriesByPart {
 
   endOf(block: number, part: number): number {
     return this.#ends[block * this.#next.length + part]!;
+  }
+}
+
+/*
+ * The loops over entries are functions of arrays alone, with nothing behind the loop. They are called a few times a seal, and each call lasts: V8 compiles such a
+ * loop while it runs, without knowing what is behind it, and what it does not know throws it back into the interpreter, each time anew.
+ */
+
+function countRefs(refs: Uint32Array, entryCount: number, counts: Uint32Array): void {
+  for (let entry = 0; entry < entryCount; entry++) counts[refs[entry]!]!++;
+}
+
+function countParts(refs: Uint32Array, start: number, end: number, partOf: Uint16Array, counts: Uint32Array): void {
+  for (let entry = start; entry < end; entry++) counts[partOf[refs[entry]!]!]!++;
+}
+
+/** Into `numbers`, counted from `start`, at the places in `next`, by part. */
+function sortByPart(refs: Uint32Array, start: number, end: number, partOf: Uint16Array, next: Uint32Array, numbers: Uint16Array): void {
+  for (let entry = start; entry < end; entry++) numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
+}
+
+/** Into `placeOf`, by the entries' order, from `places`, by ref. Entries here are numbers that count from `first`, and below. */
+function takePlaces(entries: Uint16Array, first: number, refs: Uint32Array, places: Uint32Array, placeOf: Uint32Array): void {
+  for (let i = 0; i < entries.length; i++) placeOf[i] = places[refs[first + entries[i]!]!]!++;
+}
+
+function moveTimes(entries: Uint16Array, first: number, placeOf: Uint32Array, baseMs: number, offsets: Uint32Array, timestampsMs: Float64Array): void {
+  for (let i = 0; i < entries.length; i++) timestampsMs[placeOf[i]!] = baseMs + offsets[first + entries[i]!]!;
+}
+
+function moveFloats(entries: Uint16Array, first: number, placeOf: Uint32Array, from: Float64Array, to: Float64Array): void {
+  for (let i = 0; i < entries.length; i++) to[placeOf[i]!] = from[first + entries[i]!]!;
+}
+
+function moveBits(entries: Uint16Array, first: number, placeOf: Uint32Array, from: Uint32Array, to: Uint32Array): void {
+  for (let i = 0; i < entries.length; i++) {
+    const at = (first + entries[i]!) * 2;
+    const place = placeOf[i]! * 2;
+    to[place] = from[at]!;
+    to[place + 1] = from[at + 1]!;
   }
 }
 

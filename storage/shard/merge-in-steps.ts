@@ -1,12 +1,14 @@
 import type { SealedRun } from './compact-plan.ts';
-import { mergeRuns, PAUSE, type MergeLimits } from './merge-runs.ts';
+import { mergeRuns, PAUSE, type MergeLimits, type MergeSource } from './merge-runs.ts';
+import type { SealIndex } from './seal.ts';
 import { DamagedSegmentError } from './segment-reader.ts';
 import type { SealedRow } from './segment-rows.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
 
 /** `done`: the rows that are to be live. `damaged`: a source that cannot be read, and ends the merge. */
 export type MergeStep = { readonly status: 'going-on' } | { readonly status: 'done'; readonly live: SegmentInfo[] } | { readonly status: 'damaged'; readonly segment: number };
+
+type MergedSegments = MergeSource & Pick<Segments, 'insert' | 'renew' | 'live'>;
 
 const GOING_ON: MergeStep = { status: 'going-on' };
 
@@ -18,12 +20,12 @@ const GOING_ON: MergeStep = { status: 'going-on' };
  * again: its sources are still there. Whatever changes the live rows otherwise ends it likewise; a seal only adds behind them.
  */
 export class MergeInSteps {
-  readonly #segments: Segments;
+  readonly #segments: MergedSegments;
   readonly #sources: readonly SegmentInfo[];
   readonly #work: Generator<SealedRow | typeof PAUSE>;
   readonly #stored: SegmentInfo[] = [];
 
-  constructor(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits) {
+  constructor(segments: MergedSegments, runs: readonly SealedRun[], index: SealIndex, limits: MergeLimits) {
     this.#segments = segments;
     this.#sources = runs.flatMap((run) => run.rows);
     this.#work = mergeRuns(segments, runs, index, limits);

@@ -3,11 +3,12 @@ import type { SealedRun } from './compact-plan.ts';
 import { NO_RANK, RunCursor } from './run-cursor.ts';
 import { RunJoiner } from './run-joiner.ts';
 import { SampleRun } from './sample-run.ts';
+import type { SealIndex } from './seal.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import { PIECE_SAMPLES_MAX, SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
 
+export type MergeSource = Pick<Segments, 'open' | 'floorMs'>;
 export type MergeLimits = SegmentRowLimits & Pick<typeof LIMITS, 'mergeStepSamples'>;
 
 /** What a piece costs beside its samples, in samples. */
@@ -21,7 +22,7 @@ export const PAUSE = undefined;
  * timestamps the one of the last run, without what lies below the floor. One row of each run is open at a time, and of a series no more
  * than a piece and what overlaps it in time, however many samples it has. Throws DamagedSegmentError at a row that cannot be read.
  */
-export function* mergeRuns(segments: Segments, runs: readonly SealedRun[], index: SeriesIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
+export function* mergeRuns(segments: MergeSource, runs: readonly SealedRun[], index: SealIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
   const order = index.labelOrder();
   const writer = new SegmentRowsWriter(limits);
   const run = new SampleRun();

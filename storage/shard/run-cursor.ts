@@ -12,7 +12,7 @@ export const NO_RANK = 0xffffffff;
 
 /** Walks through the pieces of a run, row by row. */
 export class RunCursor {
-  readonly #segments: Segments;
+  readonly #segments: Pick<Segments, 'open'>;
   readonly #run: SealedRun;
   readonly #order: LabelOrder;
   /** Of the run among those that are merged. */
@@ -26,7 +26,7 @@ export class RunCursor {
   /** What opening rows has cost since it was asked, in samples. */
   #openedCost = 0;
 
-  constructor(segments: Segments, run: SealedRun, index: number, order: LabelOrder) {
+  constructor(segments: Pick<Segments, 'open'>, run: SealedRun, index: number, order: LabelOrder) {
     this.#segments = segments;
     this.index = index;
     this.#run = run;

@@ -16,7 +16,7 @@ const STRETCH_SERIES_MAX = 64;
  * the next in all. So stretches of such series are found first, and then each series is only its pieces put one behind the other.
  */
 export class RunJoiner {
-  readonly #index: SeriesIndex;
+  readonly #index: Pick<SeriesIndex, 'metricName'>;
   readonly #order: LabelOrder;
   readonly #writer: SegmentRowsWriter;
   readonly #times: JoinedTimes;
@@ -24,7 +24,7 @@ export class RunJoiner {
   readonly #floats = new SampleRun();
 
   /** What lies below the floor is left to others. */
-  constructor(index: SeriesIndex, order: LabelOrder, runCount: number, floorMs: number, writer: SegmentRowsWriter) {
+  constructor(index: Pick<SeriesIndex, 'metricName'>, order: LabelOrder, runCount: number, floorMs: number, writer: SegmentRowsWriter) {
     this.#index = index;
     this.#order = order;
     this.#writer = writer;

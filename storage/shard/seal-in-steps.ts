@@ -1,8 +1,7 @@
 import type { LogHead } from './log-head.ts';
-import { LogSeal } from './seal.ts';
+import { LogSeal, type SealIndex } from './seal.ts';
 import type { SegmentRowLimits } from './segment-rows.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
 
 /**
  * A seal under way: what the log held when it began becomes segment rows, some samples at a time, while the log goes on behind it. What it has
@@ -18,11 +17,11 @@ export class SealInSteps {
   /** About what all of it costs, and what has been done, in samples. */
   readonly cost: number;
   #done = 0;
-  readonly #segments: Segments;
+  readonly #segments: Pick<Segments, 'insert' | 'renew'>;
   readonly #seal: LogSeal;
   readonly #stored: SegmentInfo[] = [];
 
-  constructor(segments: Segments, head: LogHead, index: SeriesIndex, limits: SegmentRowLimits, throughSequence: number, begunMs: number) {
+  constructor(segments: Pick<Segments, 'insert' | 'renew'>, head: LogHead, index: SealIndex, limits: SegmentRowLimits, throughSequence: number, begunMs: number) {
     this.#segments = segments;
     this.#seal = new LogSeal(head, index, limits);
     this.throughSequence = throughSequence;

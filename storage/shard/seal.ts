@@ -4,6 +4,9 @@ import { SampleRun } from './sample-run.ts';
 import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
 import type { LabelOrder, SeriesIndex } from './series-index.ts';
 
+/** What a seal or a merge asks of the label index. */
+export type SealIndex = Pick<SeriesIndex, 'labelOrder' | 'metricName'>;
+
 /** What a series costs beside its samples, in samples. */
 const SERIES_COST_SAMPLES = 6;
 /** What sorting the number of an entry costs, likewise. */
@@ -16,7 +19,7 @@ const SORT_COST_SAMPLES = 1 / 4;
 export class LogSeal {
   /** How many entries it is about; more may come behind them meanwhile. */
   readonly entryCount: number;
-  readonly #index: SeriesIndex;
+  readonly #index: SealIndex;
   readonly #labelOrder: LabelOrder;
   readonly #order: LogOrder;
   readonly #writer: SegmentRowsWriter;
@@ -27,7 +30,7 @@ export class LogSeal {
   #rank = 0;
   #start = 0;
 
-  constructor(head: LogHead, index: SeriesIndex, limits: SegmentRowLimits, partEntriesTarget?: number) {
+  constructor(head: LogHead, index: SealIndex, limits: SegmentRowLimits, partEntriesTarget?: number) {
     this.entryCount = head.count;
     this.#index = index;
     this.#labelOrder = index.labelOrder();

@@ -1,3 +1,4 @@
+import { keepUpkeepCompiled } from './kept-objects.ts';
 import { SealInSteps } from './seal-in-steps.ts';
 import type { StoreParts } from './upkeep.ts';
 
@@ -73,6 +74,7 @@ export class Sealer {
     });
     if (!isDone) return;
     this.#seal = undefined;
+    keepUpkeepCompiled();
     wal.restart(seal.throughSequence);
     head.dropFirst(seal.entryCount);
     this.#logSinceMs = seal.begunMs;
