@@ -21,7 +21,8 @@ const negative = new BucketRuns();
 export function exponentialHistogram(point: ExponentialPoint): Uint8Array | { readonly invalid: string } {
   const { scale, zeroThreshold, zeroCount, count, sum } = point;
   if (scale < EXPONENTIAL_SCHEMA_MIN) return { invalid: `cannot convert exponential to native histogram: scale must be >= ${EXPONENTIAL_SCHEMA_MIN}, was ${scale}` };
-  if (!(zeroThreshold >= 0)) return { invalid: `the zero threshold is ${zeroThreshold}` };
+  // An infinite one would take all other buckets in, of the sum of deltas for ever.
+  if (!(zeroThreshold >= 0 && zeroThreshold < Infinity)) return { invalid: `the zero threshold is ${zeroThreshold}` };
   const schema = Math.min(scale, EXPONENTIAL_SCHEMA_MAX);
   if (!readSide(positive, point.positive, scale - schema) || !readSide(negative, point.negative, scale - schema)) {
     return { invalid: 'a bucket of the exponential histogram lies beyond all numbers' };

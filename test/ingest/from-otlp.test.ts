@@ -177,6 +177,7 @@ describe('refused points leave the others alone', () => {
   f('counts and bounds that do not fit', histogram('h', [histogramPoint({ ...AT, count: 3, counts: [1, 2], bounds: [1, 2] })]), /2 bucket counts for 2 bounds/);
   f('bounds that do not rise', histogram('h', [histogramPoint({ ...AT, count: 3, counts: [1, 2, 0], bounds: [2, 1] })]), /bounds must rise/);
   f('scale below -4', exponentialHistogram('e', [exponentialPoint({ ...AT, count: 0, scale: -5 })]), /scale must be >= -4, was -5/);
+  for (const zeroThreshold of [-1, NaN, Infinity]) f(`a zero threshold of ${zeroThreshold}`, exponentialHistogram('e', [exponentialPoint({ ...AT, count: 0, scale: 0, zeroThreshold })]), /the zero threshold is/);
   f('counts that do not add up', exponentialHistogram('e', [exponentialPoint({ ...AT, count: 5, scale: 0, positive: { offset: 0, counts: [1] } })]), /should equal/);
   f('counts that no number holds', exponentialHistogram('e', [exponentialPoint({ ...AT, count: 2 ** 53, scale: 0, zeroCount: 2 ** 53 })]), /a count above 2\^53/);
   f('too many buckets', histogram('h', [histogramPoint({ ...AT, count: 0, counts: Array.from({ length: 5000 }, () => 0), bounds: [] })]), /5000 buckets or quantiles in one data point, the limit otlpBucketsMax is 4096/);
