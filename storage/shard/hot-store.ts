@@ -429,7 +429,7 @@ export class HotStore {
   }
 
   #localHasher(): SeriesHasher {
-    return (this.#hasher ??= localHasher(this.#sql, this.#random, this.#series));
+    return (this.#hasher ??= localHasher(this.#sql, this.#random));
   }
 
   /** An answer that has been read, once the fence is passed. */

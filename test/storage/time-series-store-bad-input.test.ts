@@ -160,17 +160,3 @@ describe('what is no argument of a method', () => {
     expect(() => new Untyped(...given)).toThrow(`a TimeSeriesStore needs a database: pass a Durable Object's ctx.storage as the first argument, or as the option \`storage\``);
   });
 });
-
-test('a damaged key of series ids is noticed, and does not make all keys empty', async () => {
-  await open().put('k', 1, NOON);
-  sql.run('UPDATE timeseries_shard_state SET local_hash_key = zeroblob(16) WHERE id = 1');
-  const store = reopenedAsIs();
-  await expect(store.get('k')).rejects.toThrow('the key of series ids (local_hash_key) is damaged');
-  await expect(store.put('k', 2, NOON)).rejects.toThrow('the key of series ids (local_hash_key) is damaged');
-});
-
-/** The next instance. */
-function reopenedAsIs(): TimeSeriesStore<unknown> {
-  sql = new NodeSql(sql.database);
-  return open();
-}
