@@ -74,11 +74,12 @@ export class Sealer {
     });
     if (!isDone) return;
     this.#seal = undefined;
-    keepUpkeepCompiled();
     wal.restart(seal.throughSequence);
     head.dropFirst(seal.entryCount);
     this.#logSinceMs = seal.begunMs;
     this.#onSealed();
+    // Last: nothing of the store hangs on it.
+    keepUpkeepCompiled();
   }
 
   /**

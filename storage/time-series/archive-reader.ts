@@ -16,7 +16,6 @@ import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
 import type { SeriesPage } from '../shard/read-series.ts';
 import { compareSeries } from '../shard/read-window.ts';
 
-
 /** A sample out of the archive; a document is a payload. */
 export interface ArchivedSample {
   readonly timestampMs: number;
