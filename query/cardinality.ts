@@ -2,6 +2,7 @@ import { METRIC_NAME } from '../storage/model/labels.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { SHARD_RPC_VERSION } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { MissingParts } from './missing-parts.ts';
 
 /** Label values of all shards together that are counted at a time: with their counts about 100 bytes each. */
 const PAIRS_MAX = 500_000;
@@ -17,13 +18,12 @@ export interface Cardinality {
 }
 
 /** Asks one shard after the other, so that one answer stands in memory beside the sum. A series lives on one shard: counts add up. */
-export async function tenantCardinality(shards: TenantShards): Promise<Cardinality> {
+export async function tenantCardinality(shards: TenantShards, missing: MissingParts): Promise<Cardinality> {
   const labels = new Map<string, Map<string, number>>();
   const sum: Cardinality = { seriesCount: 0, segmentCount: 0, minTimeMs: Infinity, maxTimeMs: -Infinity, labels };
   let pairs = 0;
-  for (let shard = 0; shard < shards.shardCount; shard++) {
-    const request = { version: SHARD_RPC_VERSION, selectors: [], startMs: -Infinity, endMs: Infinity, limit: 0 };
-    const answer = await shards.call(shard, (stub) => stub.cardinality(request));
+  const request = { version: SHARD_RPC_VERSION, selectors: [], startMs: -Infinity, endMs: Infinity, limit: 0 };
+  for await (const { answer } of missing.ofShards(shards, (stub) => stub.cardinality(request))) {
     if (answer.status === 'refused') throw new VarveError('limit', answer.message);
     sum.seriesCount += answer.seriesCount;
     sum.segmentCount += answer.segmentCount;

@@ -1,5 +1,6 @@
 import { VarveError } from '../storage/runtime/errors.ts';
-import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
+import type { MissingParts } from './missing-parts.ts';
 import { invalidParameter } from './parameters.ts';
 
 /*
@@ -24,8 +25,10 @@ export async function takeSnapshot(shards: TenantShards): Promise<string> {
 }
 
 /** The ids that each shard has, oldest first. */
-export async function snapshotsOf(shards: TenantShards): Promise<{ readonly shard: number; readonly ids: readonly string[] }[]> {
-  return Promise.all(shardNumbers(shards).map(async (shard) => ({ shard, ids: await shards.call(shard, (stub) => stub.snapshots()) })));
+export async function snapshotsOf(shards: TenantShards, missing: MissingParts): Promise<{ readonly shard: number; readonly ids: readonly string[] }[]> {
+  const all = [];
+  for await (const { shard, answer } of missing.ofShards(shards, (stub) => stub.snapshots())) all.push({ shard, ids: answer });
+  return all;
 }
 
 /** Forgets one, and what only it held. Asking again, after an error in between, goes on. */

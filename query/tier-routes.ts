@@ -7,6 +7,7 @@ import { dayText } from '../storage/runtime/units.ts';
 import type { FlushStatus, FlushTask, SegmentSummary, ShardApi, ShardStats } from '../storage/shard/shard-api.ts';
 import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
+import { MissingParts } from './missing-parts.ts';
 import { success } from './respond.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
@@ -14,7 +15,10 @@ export interface TierServices extends TenantServices {
   readonly clock: Clock;
 }
 
-/** Where a tenant's samples are, and how they move from tier to tier; to be mounted at `/api/v1`. Times are RFC 3339, null where there is none. */
+/**
+ * Where a tenant's samples are, and how they move from tier to tier; to be mounted at `/api/v1`. Times are RFC 3339, null where there is none.
+ * Sums are of the shards that answer; `missing` names those that do not, and the catalog likewise, and why.
+ */
 export function tierRoutes(services: TierServices): Hono {
   const routes = new Hono();
   routes.get('/status/tiers', (context) => answer(context, async () => success(await tierStatus(await openTenant(services, context), services.clock.nowMs()))));
@@ -22,11 +26,19 @@ export function tierRoutes(services: TierServices): Hono {
 }
 
 async function tierStatus(shards: TenantShards, nowMs: number): Promise<unknown> {
-  const hot = await Promise.all(shardNumbers(shards).map((shard) => shards.call(shard, hotStatus)));
-  const catalog = shards.archive && (await shards.catalog((stub) => stub.archiveStatus({ version: CATALOG_RPC_VERSION })));
-  const hotJson = hot.map((status, shard) => shardJson(shards.archive?.shardNames[shard] ?? String(shard), status, nowMs));
+  const missing = new MissingParts();
+  const hot = await Promise.all(
+    shardNumbers(shards).map(async (shard) => {
+      const name = shards.archive?.shardNames[shard] ?? String(shard);
+      const status = await missing.ask(`shard ${name}`, () => shards.call(shard, hotStatus));
+      return status === undefined ? [] : [shardJson(name, status, nowMs)];
+    }),
+  );
+  const catalog = shards.archive && (await missing.ask('catalog', () => shards.catalog((stub) => stub.archiveStatus({ version: CATALOG_RPC_VERSION }))));
+  const hotJson = hot.flat();
   return {
     time: timeText(nowMs),
+    missing: missing.toJson(),
     hot: { segments: sum(hotJson, 'segments'), samples: sum(hotJson, 'samples'), bytes: sum(hotJson, 'bytes'), shards: hotJson },
     archive: catalog === undefined ? null : archiveJson(catalog, nowMs),
   };

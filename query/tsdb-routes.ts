@@ -8,8 +8,9 @@ import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
 import { answer } from './answer.ts';
 import { mayBeArchived } from './archived-labels.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
+import { MissingParts } from './missing-parts.ts';
 import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter, TIME_MS_MAX } from './parameters.ts';
-import { success } from './respond.ts';
+import { success, successOf } from './respond.ts';
 import { forgetSnapshot, snapshotsOf, takeSnapshot } from './snapshots.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 
@@ -25,16 +26,16 @@ export function tsdbRoutes(services: TenantServices): Hono {
       const limit = countParameter(parameters, 'limit', DEFAULT_STATISTICS, wrong);
       if (limit === 0) throw badData(wrong());
       if (limit > LIMITS.cardinalityEntriesMax) throw invalidParameter('limit', `${limit} is above the limit cardinalityEntriesMax of ${LIMITS.cardinalityEntriesMax}`);
-      return success(cardinalityJson(await tenantCardinality(await openTenant(services, context)), limit));
+      return report(services, context, async (shards, missing) => cardinalityJson(await tenantCardinality(shards, missing), limit));
     }),
   );
-  routes.get('/status/tsdb/blocks', (context) => answer(context, async () => success({ blocks: await blocks(await openTenant(services, context)) })));
+  routes.get('/status/tsdb/blocks', (context) => answer(context, () => report(services, context, async (shards, missing) => ({ blocks: await blocks(shards, missing) }))));
   routes.on(CHANGE, '/admin/tsdb/delete_series', (context) => answer(context, (parameters) => deleteSeries(services, context, parameters)));
   // What is deleted is gone from the shards at once; in the archive's files it goes by and by.
   routes.on(CHANGE, '/admin/tsdb/clean_tombstones', (context) => answer(context, async () => cleanTombstones(await openTenant(services, context))));
   const path = '/admin/tsdb/snapshot';
   routes.on(CHANGE, path, (context) => answer(context, async () => success({ name: await takeSnapshot(await openTenant(services, context)) })));
-  routes.get(path, (context) => answer(context, async () => success({ shards: await snapshotsOf(await openTenant(services, context)) })));
+  routes.get(path, (context) => answer(context, () => report(services, context, async (shards, missing) => ({ shards: await snapshotsOf(shards, missing) }))));
   routes.delete(path, (context) => answer(context, async (parameters) => {
     await forgetSnapshot(await openTenant(services, context), parameters.get('name') ?? '');
     return new Response(null, { status: 204 });
@@ -42,13 +43,17 @@ export function tsdbRoutes(services: TenantServices): Hono {
   return routes;
 }
 
+/** Of the shards that answer; warnings name the others. */
+async function report(services: TenantServices, context: Context, body: (shards: TenantShards, missing: MissingParts) => Promise<unknown>): Promise<Response> {
+  const missing = new MissingParts();
+  const data = await body(await openTenant(services, context), missing);
+  return successOf(JSON.stringify(data), missing);
+}
+
 /** Every live segment row as a block: it is what is written and merged as one. Its id says shard, seal and row. */
-async function blocks(shards: TenantShards): Promise<unknown[]> {
+async function blocks(shards: TenantShards, missing: MissingParts): Promise<unknown[]> {
   const all: unknown[] = [];
-  for (let shard = 0; shard < shards.shardCount; shard++) {
-    const rows = await shards.call(shard, (stub) => stub.segmentSummaries());
-    for (const row of rows) all.push(blockJson(shard, row));
-  }
+  for await (const { shard, answer } of missing.ofShards(shards, (stub) => stub.segmentSummaries())) all.push(...answer.map((row) => blockJson(shard, row)));
   return all;
 }
 

@@ -168,6 +168,13 @@ export class MemoryShards implements ObjectNamespaces {
     return (state.store ??= new HotStore(new NodeSql(state.database.database), this.#limits));
   }
 
+  /** Changes what a shard has stored, which finds it so when it wakes. */
+  damage(name: string, statement: string): void {
+    if (!this.#shards.has(name)) this.storeOf(name);
+    this.#shards.get(name)!.database.run(statement);
+    this.evict(name);
+  }
+
   get shardNames(): string[] {
     return [...this.#shards.keys()].sort();
   }

@@ -12,6 +12,7 @@ test('each tier with what it holds: segments and log, files by day', async () =>
   const sizes = await Promise.all([0, 1].map(async (day) => (await objects.head(`default/archive/samples/data/day-${day}.parquet`))!.sizeBytes));
   expect(await api.data('/api/v1/status/tiers')).toEqual({
     time: '2024-01-14T12:00:00.000Z',
+    missing: [],
     hot: {
       segments: 1,
       samples: 3,
@@ -102,8 +103,21 @@ test('where nothing is archived there is no archive', async () => {
   expect(await api.data('/api/v1/status/tiers')).toMatchObject({ hot: { samples: 2, shards: [{ shard: '0', samples: 0 }, { shard: '1', samples: 2 }] }, archive: null });
 });
 
-test('a shard or a catalog that does not answer fails it', async () => {
+test('a shard that does not answer is named, and why, beside what the others say', async () => {
+  const api = await memoryApi({ shardCount: 3 });
+  for (const shard of [0, 1, 2]) api.write(shard, { __name__: 'm' }, [1, 2]);
+  api.shards.damage('default/shard/1/1', "UPDATE wal SET samples = x'00'");
+  expect(await api.data('/api/v1/status/tiers')).toMatchObject({
+    missing: [{ part: 'shard 1', reason: expect.stringMatching(/^shard 1 cannot be reached; .*WAL slot 0: 1 bytes is no WAL row/) }],
+    hot: { samples: 4, shards: [{ shard: '0', samples: 2 }, { shard: '2', samples: 2 }] },
+  });
+});
+
+test('where no shard answers, the catalog does, and the other way round', async () => {
   const { api } = await archivedDays();
+  api.shards.faults.push(...Array<'lose-request'>(12).fill('lose-request'));
+  expect(await api.data('/api/v1/status/tiers')).toMatchObject({ missing: [{ part: 'shard 1/0' }], hot: { samples: 0, shards: [] }, archive: { tables: [{ samples: 20 }] } });
+  api.shards.faults.length = 0;
   api.shards.catalogsAreDown = true;
-  expect((await api.get('/api/v1/status/tiers')).status).toBe(503);
+  expect(await api.data('/api/v1/status/tiers')).toMatchObject({ missing: [{ part: 'catalog', reason: expect.stringContaining('catalog of default cannot be reached') }], hot: { shards: [{ shard: '1/0' }] }, archive: null });
 });

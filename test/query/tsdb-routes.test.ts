@@ -45,6 +45,25 @@ test('the limit of status/tsdb is checked', async () => {
   expect((await get('/api/v1/status/tsdb?limit=10001')).json['error']).toBe('invalid parameter "limit": 10001 is above the limit cardinalityEntriesMax of 10000');
 });
 
+test.each(['status/tsdb', 'status/tsdb/blocks', 'admin/tsdb/snapshot'])('%s is of the shards that answer, and names the others', async (path) => {
+  const api = await filled(3);
+  const whole = await api.get(`/api/v1/${path}`);
+  expect(whole.json).not.toHaveProperty('warnings');
+  api.shards.damage('default/shard/1/1', "UPDATE wal SET samples = x'00'");
+  const { status, json } = await api.get(`/api/v1/${path}`);
+  expect([status, json['warnings']]).toEqual([200, [expect.stringMatching(/^the answer is incomplete: shard 1 is missing: shard 1 cannot be reached; .*WAL slot 0/)]]);
+  for (const name of api.shards.shardNames) api.shards.damage(name, "UPDATE wal SET samples = x'00'");
+  const none = await api.get(`/api/v1/${path}`);
+  expect([none.status, none.json['error']]).toEqual([503, expect.stringMatching(/^shard 0 cannot be reached/)]);
+});
+
+test('status/tsdb counts the series of the shards that answer', async () => {
+  const api = await filled(3);
+  api.shards.damage('default/shard/1/1', "UPDATE wal SET samples = x'00'");
+  expect(await api.data('/api/v1/status/tsdb')).toMatchObject({ headStats: { numSeries: 4 } });
+  expect(await api.data('/api/v1/admin/tsdb/snapshot')).toEqual({ shards: [{ shard: 0, ids: [] }, { shard: 2, ids: [] }] });
+});
+
 describe('admin/tsdb', () => {
   const count = async (api: Awaited<ReturnType<typeof filled>>): Promise<string[]> => {
     const { result } = (await api.data(`/api/v1/query?query=count_over_time({job="x"}[1h])&time=${NOON_SECONDS + 60}`)) as { result: { metric: { i: string }; value: [number, string] }[] };
