@@ -85,7 +85,7 @@ export class ArchiveUpkeep {
 }
 
 export interface UpkeepPorts {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly clock: Clock;
   /** Where others note theirs as well. */

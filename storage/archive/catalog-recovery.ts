@@ -25,7 +25,7 @@ import { parseFileName, type FileName } from './object-names.ts';
 import type { RetentionOf } from './series-retention.ts';
 
 export interface CatalogRecoveryOptions {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly tables: ArchiveTables;
   readonly store: ObjectStore;

@@ -20,7 +20,7 @@ const SHARD = '0/0';
 const ALL_TIME = { startMs: -8e15, endMs: 8e15 };
 
 export interface MetadataSnapshotsOptions {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly metadata: MetadataStore;
   readonly files: ArchiveFiles;

@@ -7,7 +7,7 @@ import type { Sql } from '../runtime/sql.ts';
 
 /** What every task needs that writes files of a tenant's archive out of others. */
 export interface RewritingPorts {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly files: ArchiveFiles;
   readonly store: ObjectStore;

@@ -12,7 +12,7 @@ import type { FlushStatus } from '../shard/shard-api.ts';
 export type FlushStatusOf = (shard: string) => Promise<Pick<FlushStatus, 'archivedUntilMs'> | undefined>;
 
 export interface ShardCallsOptions {
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly clock: Clock;
   readonly limits: Pick<typeof LIMITS, 'archiveWindowMs' | 'archiveSilentShardMs'>;

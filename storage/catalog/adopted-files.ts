@@ -93,7 +93,7 @@ export class AdoptedFiles {
   /** The newest file that was there when it began: what has come since is in none of the lists, and stays. */
   #throughFile = 0;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
     this.#tombstones = new Tombstones(sql, LIMITS);

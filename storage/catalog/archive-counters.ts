@@ -10,7 +10,7 @@ export interface ArchiveCounters {
   readonly removals: number;
 }
 
-/** `sql` is a catalog's database that has been migrated (catalog-store.ts), here and below. */
+/** `sql` is a catalog's database that has been migrated (catalog-schema.ts), here and below. */
 export function archiveCounters(sql: Sql): ArchiveCounters {
   const [row] = sql.all<Record<'last_file' | 'last_change' | 'last_tombstone' | 'removals', number>>('SELECT last_file, last_change, last_tombstone, removals FROM archive_state WHERE id = 1');
   return { lastFile: row!.last_file, lastChange: row!.last_change, lastTombstone: row!.last_tombstone, removals: row!.removals };

@@ -93,7 +93,7 @@ export class ArchiveFiles {
   readonly #tombstones: Tombstones;
   readonly #removed: RemovedObjectsStore;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, limits: ArchiveFilesLimits) {
     this.#sql = sql;
     this.#limits = limits;

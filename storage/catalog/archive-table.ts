@@ -20,7 +20,7 @@ type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnap
 
 export interface ArchiveTableOptions {
   readonly definition: TableDefinition;
-  /** A catalog's database that has been migrated (catalog-store.ts). */
+  /** A catalog's database that has been migrated (catalog-schema.ts). */
   readonly sql: Sql;
   readonly store: ObjectStore;
   readonly clock: Clock;

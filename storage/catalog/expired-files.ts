@@ -26,7 +26,7 @@ export interface ExpiredSpan {
 export class ExpiredFiles {
   readonly #sql: Sql;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
   }

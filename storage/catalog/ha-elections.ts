@@ -25,7 +25,7 @@ export class HaElections {
   readonly #limits: HaLimits;
   readonly #leases = new Map<string, Lease>();
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, limits: HaLimits, nowMs: number) {
     this.#sql = sql;
     this.#limits = limits;

@@ -109,7 +109,7 @@ export interface Manifest {
   readonly lastDay: number;
 }
 
-/** What the catalog knows of a file that Iceberg has no field for: see the columns of `data_file` (catalog-store.ts). */
+/** What the catalog knows of a file that Iceberg has no field for: see the columns of `data_file` (catalog-schema.ts). */
 export interface StoredPlace {
   readonly shard: string;
   readonly rank: number;

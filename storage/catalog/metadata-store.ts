@@ -33,7 +33,7 @@ export class MetadataStore {
   #count: number | undefined;
   #added = 0;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, limits: MetadataLimits) {
     this.#sql = sql;
     this.#limits = limits;

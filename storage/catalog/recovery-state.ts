@@ -29,7 +29,7 @@ interface LostRow extends Record<string, string | number> {
 export class RecoveryState {
   readonly #sql: Sql;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
   }

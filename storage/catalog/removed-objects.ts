@@ -26,7 +26,7 @@ const GONE_FILES = 'table_name = ? AND removed_change IS NOT NULL AND removed_se
 export class RemovedObjectsStore {
   readonly #sql: Sql;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
   }

@@ -26,7 +26,7 @@ const LAST_DAYS = `
 export class ShardCallStore {
   readonly #sql: Sql;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
   }

@@ -36,7 +36,7 @@ export class StepFailures {
   readonly #clock: Clock;
   readonly #rows: Map<string, StepRow>;
 
-  /** `sql`: a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql`: a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, clock: Clock) {
     this.#sql = sql;
     this.#clock = clock;

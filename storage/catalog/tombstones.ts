@@ -58,7 +58,7 @@ export class Tombstones {
   readonly #sql: Sql;
   readonly #limits: TombstoneLimits;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, limits: TombstoneLimits) {
     this.#sql = sql;
     this.#limits = limits;

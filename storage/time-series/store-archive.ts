@@ -6,7 +6,7 @@ import { SeriesRetention } from '../archive/series-retention.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { ArchiveFiles } from '../catalog/archive-files.ts';
 import { ArchiveTables } from '../catalog/archive-tables.ts';
-import { CatalogStore } from '../catalog/catalog-store.ts';
+import { migrateCatalog } from '../catalog/catalog-schema.ts';
 import { POINTS_TABLE } from '../catalog/points-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { badData } from '../runtime/errors.ts';
@@ -71,7 +71,7 @@ export class StoreArchive {
     this.#options = options;
     const { settings, sql, catalogSql, hot, documents, clock, random, limits, beforeClosing } = options;
     const { store, windowMs, graceMs } = settings;
-    new CatalogStore(catalogSql, random);
+    migrateCatalog(catalogSql);
     this.files = new ArchiveFiles(catalogSql, limits);
     this.keys = new ArchivedKeys(sql);
     this.reader = new ArchiveReader(store, this.files);

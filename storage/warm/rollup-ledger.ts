@@ -27,7 +27,7 @@ interface DayRow extends Record<string, string | number> {
 export class RollupLedger {
   readonly #sql: Sql;
 
-  /** `sql` is a catalog's database that has been migrated (catalog-store.ts). */
+  /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
   }

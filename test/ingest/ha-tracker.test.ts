@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HaTracker } from '../../ingest/ha-tracker.ts';
-import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../storage/catalog/catalog-schema.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { readConfig } from '../../storage/runtime/config.ts';
@@ -186,7 +186,7 @@ describe('two isolates', () => {
 
 describe('the catalog', () => {
   function open(sql: Sql = new NodeSql(), nowMs = 0): HaElections {
-    new CatalogStore(sql, new SeededRandom(1));
+    migrateCatalog(sql);
     return new HaElections(sql, LIMITS, nowMs);
   }
   const claim = (elections: HaElections, replica: string, nowMs: number): string => {

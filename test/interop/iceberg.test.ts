@@ -8,7 +8,7 @@ import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../storage/catalog/archive-table.ts';
 import { SAMPLES_TABLE } from '../../storage/catalog/samples-table.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../storage/catalog/catalog-schema.ts';
 import { labelsToObject, labelValue, METRIC_NAME } from '../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../storage/model/sample.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -34,7 +34,7 @@ test.runIf(hasPyIceberg)('PyIceberg lists, prunes and reads the table', { timeou
   try {
     const sql = new NodeSql();
     const random = new SeededRandom(1);
-    new CatalogStore(sql, random);
+    migrateCatalog(sql);
     const files = new ArchiveFiles(sql, LIMITS);
     const store = new MemoryObjectStore();
     const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(WINDOW_START_MS + HOUR_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: `file://${folder}` });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { COMMITTED_PROPERTY, decodeCommitted, encodeCommitted } from '../../../storage/catalog/committed-flushes.ts';
 import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
@@ -10,7 +10,6 @@ import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import '../../fakes/remembered-zstd.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
@@ -65,7 +64,7 @@ test('nor where a table of its shards’ exemplars is behind, and the look began
 
 test('what a table says of a shard stays as it was while files of later commits are not in it', () => {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const files = new ArchiveFiles(sql, LIMITS);
   const file = (key: string) => ({ table: 'samples' as const, key, sizeBytes: 1, tailBytes: 1, rowCount: 1, minTimeMs: 0, maxTimeMs: 0, firstMetric: 'a', lastMetric: 'a', columns: [] });
   const commit = (shard: string, sequence: number, archivedUntilMs: number | undefined, keys: readonly string[]) =>
@@ -124,7 +123,7 @@ test('a deletion that is carried out before forgotten files are looked for is of
 
 test('deletions that wait for the look alone are not more than may wait at all: it comes before', () => {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const tombstones = new Tombstones(sql, { ...LIMITS, archiveTombstonesMax: 3 });
   const state = new RecoveryState(sql);
   state.finish([], 0, 1e6);

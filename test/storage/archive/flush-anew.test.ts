@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { archiveStatus } from '../../../storage/catalog/archive-status.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -144,7 +145,7 @@ describe('the storage of a catalog', () => {
     const world = await cleaned();
     const before = await dataKeys(world);
     world.catalogSql = new NodeSql();
-    new CatalogStore(world.catalogSql, new SeededRandom(8));
+    migrateCatalog(world.catalogSql);
     await archiveMore(world);
     await cleanUp(world, 10);
     expect(await dataKeys(world)).toEqual(expect.arrayContaining(before));

@@ -2,7 +2,7 @@ import { Flusher } from '../../../storage/archive/flusher.ts';
 import { SamplesFileReader } from '../../../storage/archive/samples-file-reader.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { formatLabels, type Labels } from '../../../storage/model/labels.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -54,7 +54,7 @@ export class FlushWorld {
     this.acknowledged = new Set(from?.acknowledged);
     this.#random = from === undefined ? new SeededRandom(1) : from.#random.copy();
     this.store = this.objects;
-    if (from === undefined) new CatalogStore(this.catalogSql, this.#random);
+    if (from === undefined) migrateCatalog(this.catalogSql);
   }
 
   /** What one fault after another is tried on, which is filled but once. The copy's shard has just woken. */

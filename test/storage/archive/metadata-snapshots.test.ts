@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { MetadataSnapshots } from '../../../storage/archive/metadata-snapshots.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { MetadataStore } from '../../../storage/catalog/metadata-store.ts';
 import type { MetadataEntry } from '../../../storage/model/metadata.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
@@ -32,7 +32,7 @@ class World {
 
   constructor(limits: Parameters<typeof limitsWith>[0] = {}) {
     this.limits = limitsWith(limits);
-    new CatalogStore(this.database, new SeededRandom(1));
+    migrateCatalog(this.database);
   }
 
   get metadata(): MetadataStore {

@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import { PlanLedger } from '../../../storage/archive/plan-ledger.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import type { DataFile } from '../../../storage/catalog/data-file.ts';
 import { expectAllOrNothing } from '../../fakes/all-or-nothing.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const file = (key: string): DataFile => ({ table: 'samples', key, sizeBytes: 10, tailBytes: 1, rowCount: 1, minTimeMs: 0, maxTimeMs: 1, firstMetric: 'a', lastMetric: 'b', columns: [] });
 
@@ -12,7 +11,7 @@ const PLAN = { id: 'p' };
 
 test('a note of the last file, and the end of a plan with its files, are there whole or not at all', () => {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const ledgerOf = (port: ConstructorParameters<typeof PlanLedger>[0] = sql): PlanLedger<{ readonly id: string }, number> => new PlanLedger(port, 'merge');
   ledgerOf().begin(PLAN);
   ledgerOf().note(PLAN, 0, { file: file('0'), cursor: 7 }, false);
@@ -33,7 +32,7 @@ test('a note of the last file, and the end of a plan with its files, are there w
 
 test('an instance that has been replaced does not go on with what another one has begun', () => {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const ledger = new PlanLedger<{ readonly id: string }, number>(sql, 'merge');
   ledger.begin(PLAN);
   ledger.end(PLAN);

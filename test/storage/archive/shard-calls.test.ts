@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ShardCalls } from '../../../storage/archive/shard-calls.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { ShardCallStore } from '../../../storage/catalog/shard-call-store.ts';
 import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -9,7 +9,6 @@ import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import '../../fakes/remembered-zstd.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
@@ -63,7 +62,7 @@ describe('a shard of which files were found again', () => {
   test('and one that never answers keeps no other from being asked', async () => {
     const sql = new NodeSql();
     const clock = new FixedClock(0);
-    new CatalogStore(sql, new SeededRandom(1));
+    migrateCatalog(sql);
     const state = new RecoveryState(sql);
     const shards = ['1/0', '1/1', '1/2', '1/3'];
     for (const shard of shards) state.askShard(shard);
@@ -101,7 +100,7 @@ describe('a shard of which files were found again', () => {
 
 test('of shards that have not closed their last day the one comes first whose day is the oldest, whatever days they had before', () => {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const calls = new ShardCallStore(sql);
   const next = (except: string[] = []) => calls.next(LIMITS, except);
   expect(next()).toBeUndefined();

@@ -4,7 +4,7 @@ import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
 import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { dayOf, type DataFile } from '../../../storage/catalog/data-file.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import type { TableMetadata } from '../../../storage/catalog/table-metadata.ts';
@@ -50,7 +50,7 @@ interface World {
 /** An object of the catalog over a database and a store that outlive it. */
 function wake(database: NodeSql, store: ObjectStore, random = new SeededRandom(1)): World {
   const sql = new NodeSql(database.database);
-  new CatalogStore(sql, random);
+  migrateCatalog(sql);
   const files = new ArchiveFiles(sql, LIMITS);
   const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random, limits: LIMITS, prefix: 'default/archive/samples', baseUri: 's3://bucket' });
   return { sql, files, table };

@@ -1,18 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { CATALOG_RPC_VERSION, type MetadataRequest } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { MetadataStore } from '../../../storage/catalog/metadata-store.ts';
 import type { MetadataEntry } from '../../../storage/model/metadata.ts';
 import { FaultySql } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const DAY_MS = 86_400_000;
 
 function database(): NodeSql {
   const sql = new NodeSql();
-  void new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   return sql;
 }
 

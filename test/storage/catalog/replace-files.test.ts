@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import type { DataFile } from '../../../storage/catalog/data-file.ts';
 import { planManifests } from '../../../storage/catalog/manifest-plan.ts';
 import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
@@ -50,7 +50,7 @@ class World {
   wake(store: ObjectStore, seed: number): void {
     const sql = new NodeSql(this.database.database);
     const random = new SeededRandom(seed);
-    new CatalogStore(sql, random);
+    migrateCatalog(sql);
     this.files = new ArchiveFiles(sql, this.limits);
     this.table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random, limits: this.limits, prefix: 't/archive/samples', baseUri: 's3://b' });
   }

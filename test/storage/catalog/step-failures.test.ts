@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { NotedFailure, StepFailures } from '../../../storage/catalog/step-failures.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -15,7 +14,7 @@ class Catalog {
   failures: StepFailures;
 
   constructor() {
-    new CatalogStore(this.sql, new SeededRandom(1));
+    migrateCatalog(this.sql);
     this.failures = new StepFailures(this.sql, this.clock);
   }
 

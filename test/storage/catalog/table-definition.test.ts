@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
-import { CATALOG_MIGRATIONS, CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { CATALOG_MIGRATIONS, migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
 import { partitionDay, partitionEndDay, partitionOrdinal, type TableDefinition } from '../../../storage/catalog/table-definition.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
@@ -41,7 +41,7 @@ test('a catalog of before there were several tables keeps its files, its table a
   sql.run('INSERT INTO archive_manifest (sequence, description) VALUES (2, ?)', manifest(2, 1));
   sql.run(`UPDATE archive_state SET last_file = 4, published_file = 3, metadata = '{"x":1}', metadata_key = 'k', metadata_version = 2, snapshot_plan = '{}'`);
 
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   const files = new ArchiveFiles(sql, LIMITS);
   expect(files.files({ version: 1, startMs: 0, endMs: 1e15, after: undefined }).files.map(({ key, file, rank }) => [key, file, rank])).toEqual([['a', 1, 1], ['b', 2, 2], ['c', 3, 3], ['d', 4, 4]]);
   expect(sql.all('SELECT file, manifest, added_sequence, added_snapshot FROM data_file ORDER BY file')).toEqual([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
 import type { DataFile } from '../../../storage/catalog/data-file.ts';
 import { RecoveryState } from '../../../storage/catalog/recovery-state.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
@@ -10,7 +10,6 @@ import type { Sql } from '../../../storage/runtime/sql.ts';
 import { expectAllOrNothing } from '../../fakes/all-or-nothing.ts';
 import { faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { SeededRandom } from '../../fakes/seeded-random.ts';
 
 /* Changes of a catalog that several tables see: storage may break anywhere in them, and what is left is all or nothing. */
 
@@ -18,7 +17,7 @@ const DAY_MS = 86_400_000;
 
 function filled(): NodeSql {
   const sql = new NodeSql();
-  new CatalogStore(sql, new SeededRandom(1));
+  migrateCatalog(sql);
   commit(sql, 1, 'a', 'b');
   return sql;
 }
