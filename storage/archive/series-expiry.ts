@@ -1,5 +1,6 @@
 import type { DataFile } from '../catalog/data-file.ts';
 import { ExpiredFiles, type ExpiredSpan, type ExpiringFile } from '../catalog/expired-files.ts';
+import { RollupSources } from '../catalog/rollup-sources.ts';
 import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
@@ -41,6 +42,7 @@ export class SeriesExpiry {
   readonly counters = { archive_expiry_rewritten_files_total: 0, archive_expired_rows_total: 0, archive_expiry_failures_total: 0 };
   readonly #options: SeriesExpiryOptions;
   readonly #expired: ExpiredFiles;
+  readonly #sources: RollupSources;
   readonly #pause: RetryPause;
   readonly #tables: readonly { readonly table: ArchiveTableName; readonly retention: SeriesRetention }[];
   #hasher: SeriesHasher | undefined;
@@ -51,6 +53,7 @@ export class SeriesExpiry {
   constructor(options: SeriesExpiryOptions) {
     this.#options = options;
     this.#expired = new ExpiredFiles(options.sql);
+    this.#sources = new RollupSources(options.sql);
     this.#pause = new RetryPause(options.clock);
     this.#tables = (Object.keys(options.codecs) as ArchiveTableName[]).flatMap((table) => {
       const retention = options.retentionOf(table);
@@ -100,7 +103,7 @@ export class SeriesExpiry {
     let soonestMs = Infinity;
     for (const span of this.#spans()) {
       if (this.#expired.due(span, 1).length > 0) return -Infinity;
-      const next = this.#expired.firstPartition(span.table, span.endDay);
+      const next = this.#options.files.oldestDay(span.table, span.endDay);
       if (next !== undefined) soonestMs = Math.min(soonestMs, partitionEndDay(tableDefinition(span.table), next) * DAY_MS + span.retentionMs);
     }
     return soonestMs === Infinity ? undefined : soonestMs;
@@ -144,7 +147,7 @@ export class SeriesExpiry {
       const done = files.replace({ id, table, remove: [file], add, nowMs: clock.nowMs() });
       if (done !== 'done') return done;
       if (add.length > 0) this.#expired.markNewest(mark);
-      else if (table === 'samples') this.#expired.noteGone(description, shard);
+      else if (table === 'samples') this.#sources.noteExpired(description, shard);
       return done;
     });
     if (outcome === 'done') {

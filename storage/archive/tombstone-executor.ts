@@ -1,4 +1,5 @@
 import type { DataFile } from '../catalog/data-file.ts';
+import { RollupSources } from '../catalog/rollup-sources.ts';
 import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
 import { partitionFolder } from '../catalog/table-definition.ts';
 import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
@@ -47,6 +48,7 @@ export class TombstoneExecutor {
   readonly name = 'delete';
   readonly counters = { archive_rewritten_files_total: 0, archive_deleted_samples_total: 0, archive_rewrite_failures_total: 0 };
   readonly #options: TombstoneExecutorOptions;
+  readonly #sources: RollupSources;
   readonly #pause: RetryPause;
   #hasher: SeriesHasher | undefined;
   #running: Promise<boolean> | undefined;
@@ -54,6 +56,7 @@ export class TombstoneExecutor {
 
   constructor(options: TombstoneExecutorOptions) {
     this.#options = options;
+    this.#sources = new RollupSources(options.sql);
     this.#pause = new RetryPause(options.clock);
   }
 
@@ -128,7 +131,7 @@ export class TombstoneExecutor {
     // meanwhile, merged with others, it is they that are written anew.
     const outcome = sql.transaction(() => {
       const done = files.replace({ id, table: 'samples', remove: [file], add, nowMs: clock.nowMs(), cleanThrough: through });
-      if (done === 'done') files.noteFewer(description, shard, clock.nowMs());
+      if (done === 'done') this.#sources.noteFewer(description, shard, clock.nowMs());
       return done;
     });
     if (outcome === 'done') {

@@ -1,6 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters, nextChange } from './archive-counters.ts';
 import { encodeDataFile, type DataFile } from './data-file.ts';
+import { insertDataFile } from './data-file-rows.ts';
 import type { Manifest, StoredPlace } from './iceberg-manifest.ts';
 import { partitionDay, type ArchiveTableName, type TableDefinition } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
@@ -262,11 +263,7 @@ export class AdoptedFiles {
     const change = this.#runChange(run);
     // Of a shard that began anew as well, deletions know no flush: what had been written before one did not begin behind it.
     const cleanThrough = Math.min(this.#tombstones.cleanThroughOf(shard, flush), this.#deletedBefore(uploadedMs));
-    sql.run(
-      'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, clean_through, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      number, file.table, day, shard, rank === Infinity ? number : rank, change, position, cleanThrough, encodeDataFile(file), change,
-    );
-    sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
+    insertDataFile(sql, number, file, { shard, rank: rank === Infinity ? number : rank, run: change, position, cleanThrough }, change);
     sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', number);
   }
 

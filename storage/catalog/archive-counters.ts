@@ -21,9 +21,3 @@ export function nextChange(sql: Sql): number {
   sql.run('UPDATE archive_state SET last_change = last_change + 1 WHERE id = 1');
   return archiveCounters(sql).lastChange;
 }
-
-/** By shard: all its samples before this (Unix ms) are in files. Shards that have archived nothing are not here. */
-export function watermarksMs(sql: Sql): Readonly<Record<string, number>> {
-  const shards = sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
-  return Object.fromEntries(shards.map((row) => [row.shard, row.archived_until_ms]));
-}

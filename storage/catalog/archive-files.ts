@@ -2,10 +2,13 @@ import { LIMITS } from '../runtime/limits.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
-import { archiveCounters, watermarksMs, nextChange } from './archive-counters.ts';
+import { archiveCounters, nextChange } from './archive-counters.ts';
+import { committedBy, noteCommitted, watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { dayOf, decodeDataFile, encodeDataFile, type DataFile } from './data-file.ts';
+import { decodeDataFile, type DataFile } from './data-file.ts';
+import { insertDataFile } from './data-file-rows.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
+import { RollupSources } from './rollup-sources.ts';
 import { partitionDay, type ArchiveTableName } from './table-definition.ts';
 import { tableDefinition } from './table-definitions.ts';
 import type { SnapshotOperation } from './table-metadata.ts';
@@ -92,6 +95,7 @@ export class ArchiveFiles {
   readonly #limits: ArchiveFilesLimits;
   readonly #tombstones: Tombstones;
   readonly #removed: RemovedObjectsStore;
+  readonly #sources: RollupSources;
 
   /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql, limits: ArchiveFilesLimits) {
@@ -99,6 +103,7 @@ export class ArchiveFiles {
     this.#limits = limits;
     this.#tombstones = new Tombstones(sql, LIMITS);
     this.#removed = new RemovedObjectsStore(sql);
+    this.#sources = new RollupSources(sql);
   }
 
   /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. `nowMs` is Unix ms. */
@@ -106,27 +111,24 @@ export class ArchiveFiles {
     // Commit point of a flush: this transaction. A crash before it leaves files that no one refers to, and the shard, which has their keys in
     // its plan, commits again; a crash behind it leaves a shard that does not know, and commits again too, which the sequence makes nothing.
     return this.#sql.transaction(() => {
-      const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
-      const archivedMs = archivedUntilMs ?? -Infinity;
-      const knownMs = known?.archived_until_ms ?? -Infinity;
-      if (known !== undefined && sequence <= known.sequence) {
+      const known = committedBy(this.#sql, shard);
+      if (known !== undefined && sequence <= known.flush) {
         // Keys are of one plan alone, so files that are known are those of a repeat. Of one that comes when their objects are gone, long after
         // they were merged with others, the samples come once more, which changes no answer. A window without files is none when it is news.
-        const isRepeat = archivedMs <= knownMs && this.#removed.known(files.map(({ key }) => key)).size === files.length;
-        return isRepeat ? { status: 'committed' } : { status: 'behind', sequence: known.sequence };
+        const isRepeat = (archivedUntilMs ?? -Infinity) <= known.archivedUntilMs && this.#removed.known(files.map(({ key }) => key)).size === files.length;
+        return isRepeat ? { status: 'committed' } : { status: 'behind', sequence: known.flush };
       }
       // A shard's flushes are numbered one by one. Where some are missing, it is the catalog that has begun anew, or gone back: there are files
       // in the object store that it knows nothing of, and that nobody may take for orphans.
-      if (sequence > (known?.sequence ?? 0) + 1) this.#noteLost(shard, known?.sequence ?? 0, nowMs);
+      if (sequence > (known?.flush ?? 0) + 1) this.#noteLost(shard, known?.flush ?? 0, nowMs);
       // A catalog that has begun anew may have found some of the files before their shard could commit them.
       const adopted = this.#removed.known(files.map(({ key }) => key));
       const news = files.filter(({ key }) => !adopted.has(key));
       // Shards of before there were several tables do not name theirs.
       if (news.length > 0) this.#add(news.map((file) => ({ ...file, table: file.table ?? 'samples' })), { shard, rank: undefined, run: undefined, position: undefined, cleanThrough: this.#tombstones.cleanThroughOf(shard, sequence) }, nextChange(this.#sql));
-      this.#noteSources(files, shard, nowMs);
+      this.#sources.noteAdded(files, shard, nowMs);
       // A shard that began anew archives times again that are in files: the mark stays, or the hot tier would be asked for them.
-      const untilMs = Math.max(archivedMs, knownMs);
-      this.#sql.run('INSERT OR REPLACE INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?, ?, ?)', shard, sequence, untilMs === -Infinity ? null : untilMs);
+      noteCommitted(this.#sql, shard, sequence, archivedUntilMs);
       return { status: 'committed' };
     });
   }
@@ -253,9 +255,9 @@ export class ArchiveFiles {
     return this.#tombstones.cleanThroughOfAll(rows.map(({ clean_through: cleanThrough, description }) => ({ cleanThrough, ...decodeDataFile(description) })));
   }
 
-  /** First day of the oldest partition of a table that queries read. */
-  oldestDay(table: ArchiveTableName): number | undefined {
-    return this.#sql.all<{ day: number }>('SELECT day FROM data_file WHERE removed_change IS NULL AND table_name = ? ORDER BY day LIMIT 1', table)[0]?.day;
+  /** First day of the oldest partition of a table that queries read, from a day on. */
+  oldestDay(table: ArchiveTableName, fromDay = Number.MIN_SAFE_INTEGER): number | undefined {
+    return this.dayWithFiles('first', table, fromDay, Number.MAX_SAFE_INTEGER);
   }
 
   /** Numbers of some of the files of a partition that queries read. */
@@ -271,12 +273,7 @@ export class ArchiveFiles {
   forgetPartitions(table: ArchiveTableName, beforeDay: number): void {
     this.#sql.run('DELETE FROM changed_partition WHERE table_name = ? AND day < ?', table, beforeDay);
     this.#sql.run('DELETE FROM rollup_day WHERE table_name = ? AND day < ?', table, beforeDay);
-    // While there are roll-ups, it says which samples they are of.
-    this.#sql.run(
-      `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
-        AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_source.shard AND data_file.day IN (rollup_source.day, rollup_source.day + 1))`,
-      beforeDay,
-    );
+    this.#sources.forgetBefore(beforeDay);
   }
 
   /** Some files, whether queries read them or not, in the order given. */
@@ -291,58 +288,9 @@ export class ArchiveFiles {
     let { lastFile: last } = archiveCounters(this.#sql);
     for (const file of files) {
       last++;
-      const day = partitionDay(tableDefinition(file.table), file.minTimeMs);
-      this.#sql.run(
-        'INSERT INTO data_file (file, table_name, day, shard, rank, run, position, clean_through, description, added_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        last,
-        file.table,
-        day,
-        shard,
-        rank ?? last,
-        run ?? change,
-        position ?? last,
-        cleanThrough,
-        encodeDataFile(file),
-        change,
-      );
-      this.#sql.run('INSERT OR IGNORE INTO changed_partition (table_name, day, shard) VALUES (?, ?, ?)', file.table, day, shard);
+      insertDataFile(this.#sql, last, file, { shard, rank: rank ?? last, run: run ?? change, position: position ?? last, cleanThrough }, change);
     }
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
-  }
-
-  /**
-   * A deletion has left fewer samples of a file than it had: roll-ups of its days are to be made again, or, where nothing is left of a day, are
-   * not to be read any more. Inside the caller's transaction.
-   */
-  noteFewer({ minTimeMs, maxTimeMs }: DataFile, shard: string, nowMs: number): void {
-    // A number of its own, behind those of all files that roll-ups were made of.
-    this.#sql.run('UPDATE archive_state SET last_file = last_file + 1 WHERE id = 1');
-    for (const day of new Set([dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)])) {
-      const isLeft = this.#sql.all("SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ? AND day IN (?, ?) LIMIT 1", shard, day, day + 1).length > 0;
-      if (isLeft) this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) SELECT ?, ?, last_file, ? FROM archive_state', shard, day, nowMs);
-      else this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
-    }
-  }
-
-  /**
-   * Notes which days' roll-ups want files that have just been added: a bucket has its end in it, which may be the first moment of a day. Not
-   * where roll-ups have outlived the samples of their day: made again, they would have the new ones alone. Inside the caller's transaction.
-   */
-  #noteSources(files: readonly DataFile[], shard: string, nowMs: number): void {
-    const samples = files.filter(({ table = 'samples' }) => table === 'samples');
-    const { lastFile: last } = archiveCounters(this.#sql);
-    const days = new Set(samples.flatMap(({ minTimeMs, maxTimeMs }) => [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]));
-    for (const day of days) {
-      const [{ outlived }] = this.#sql.all<{ outlived: number }>(
-        `SELECT EXISTS (SELECT 1 FROM rollup_day WHERE shard = ?1 AND day = ?2)
-          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1) AND file <= ?3) AS outlived`,
-        shard,
-        day,
-        last - files.length,
-      ) as [{ outlived: number }];
-      if (outlived === 1) continue;
-      this.#sql.run('INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) VALUES (?, ?, ?, ?)', shard, day, last, nowMs);
-    }
   }
 
   /** The object store is looked through for them (archive/catalog-recovery.ts). Inside the caller's transaction. */

@@ -1,6 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveDayStatus, ArchiveStatusAnswer } from './archive-api.ts';
-import { watermarksMs } from './archive-counters.ts';
+import { watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { RecoveryState } from './recovery-state.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';

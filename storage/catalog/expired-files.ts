@@ -1,6 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
-import { dayOf, decodeDataFile, type DataFile } from './data-file.ts';
+import { decodeDataFile, type DataFile } from './data-file.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** A file that may have rows of series whose time is over. */
@@ -46,11 +46,6 @@ export class ExpiredFiles {
       .map(({ description, ...file }) => ({ ...file, description: decodeDataFile(description) }));
   }
 
-  /** First day of the oldest partition with files, from a day on. */
-  firstPartition(table: ArchiveTableName, fromDay: number): number | undefined {
-    return this.#sql.all<{ day: number }>('SELECT day FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? ORDER BY day LIMIT 1', table, fromDay)[0]?.day;
-  }
-
   /** A file has nothing of the series that a mark means. */
   mark(file: number, mark: string): void {
     this.#sql.run('UPDATE data_file SET expired = ? WHERE file = ?', mark, file);
@@ -59,19 +54,5 @@ export class ExpiredFiles {
   /** The same of the file that has just come. Inside the caller's transaction. */
   markNewest(mark: string): void {
     this.#sql.run('UPDATE data_file SET expired = ? WHERE file = (SELECT last_file FROM archive_state WHERE id = 1)', mark);
-  }
-
-  /**
-   * All of a file's samples have left by their age. Of a day that has none any more, what was rolled up is all there is, and is read: late
-   * samples that came for it have left too. Inside the caller's transaction.
-   */
-  noteGone({ minTimeMs, maxTimeMs }: DataFile, shard: string): void {
-    for (const day of new Set([dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)])) {
-      this.#sql.run(
-        `DELETE FROM rollup_source WHERE shard = ?1 AND day = ?2
-          AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1))`,
-        shard, day,
-      );
-    }
   }
 }

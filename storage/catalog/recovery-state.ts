@@ -1,7 +1,8 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { ChangedFile } from './adopted-files.ts';
-import { dayOf } from './data-file.ts';
+import { committedBy, noteCommitted } from './archive-shards.ts';
 import type { RolledUpDays } from './rollup-days.ts';
+import { bucketDays, RollupSources } from './rollup-sources.ts';
 import type { RollupTableName } from './rollup-tables.ts';
 
 /** A shard of which flushes are missing. */
@@ -28,10 +29,12 @@ interface LostRow extends Record<string, string | number> {
 /** What a catalog's database knows of files that it may have forgotten, and what follows for shards and roll-ups when they are found. */
 export class RecoveryState {
   readonly #sql: Sql;
+  readonly #sources: RollupSources;
 
   /** `sql` is a catalog's database that has been migrated (catalog-schema.ts). */
   constructor(sql: Sql) {
     this.#sql = sql;
+    this.#sources = new RollupSources(sql);
   }
 
   /** When to look next (Unix ms); `undefined`: it was never looked, or is to be looked at once. */
@@ -56,11 +59,7 @@ export class RecoveryState {
 
   /** A shard has committed flushes up to one, and what is before a time (Unix ms), as far as its files say. Inside the caller's transaction. */
   noteCommitted(shard: string, flush: number, untilMs: number | undefined): void {
-    this.#sql.run(
-      `INSERT INTO archive_shard (shard, sequence, archived_until_ms) VALUES (?1, ?2, ?3) ON CONFLICT (shard) DO UPDATE SET sequence = max(sequence, ?2),
-        archived_until_ms = CASE WHEN archived_until_ms IS NULL OR archived_until_ms < ?3 THEN ?3 ELSE archived_until_ms END`,
-      shard, flush, untilMs ?? null,
-    );
+    noteCommitted(this.#sql, shard, flush, untilMs);
   }
 
   /** A shard is asked how far its samples are in files: those that were found do not say it. Inside the caller's transaction. */
@@ -73,11 +72,11 @@ export class RecoveryState {
    * (`isLooked`), the catalog's storage has gone back, and they are looked for at once. Inside the caller's transaction.
    */
   noteSaid(shard: string, untilMs: number, isLooked: boolean): void {
-    const [known] = this.#sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);
-    if (untilMs <= (known?.archived_until_ms ?? -Infinity)) return;
+    const known = committedBy(this.#sql, shard);
+    if (untilMs <= (known?.archivedUntilMs ?? -Infinity)) return;
     if (isLooked) return this.noteCommitted(shard, 0, untilMs);
     this.#sql.run('UPDATE archive_state SET next_look_ms = NULL WHERE id = 1');
-    this.addLost(shard, known?.sequence ?? 0);
+    this.addLost(shard, known?.flush ?? 0);
     this.askShard(shard);
   }
 
@@ -92,8 +91,8 @@ export class RecoveryState {
   /** Roll-ups of the days that samples have come for, or gone, are made again, from a day on. Inside the caller's transaction. */
   noteSamples(files: readonly Omit<ChangedFile, 'day'>[], fromDay: number, nowMs: number): void {
     const days = new Map<string, readonly [string, number]>();
-    for (const { shard, minTimeMs, maxTimeMs } of files) for (const day of [dayOf(minTimeMs - 1), dayOf(maxTimeMs - 1)]) days.set(`${shard} ${day}`, [shard, day]);
-    for (const [shard, day] of days.values()) if (day >= fromDay) this.#rollUpAgain(shard, day, nowMs);
+    for (const { shard, ...file } of files) for (const day of bucketDays(file)) days.set(`${shard} ${day}`, [shard, day]);
+    for (const [shard, day] of days.values()) if (day >= fromDay) this.#sources.rollUpAgain(shard, day, nowMs);
   }
 
   /**
@@ -101,7 +100,7 @@ export class RecoveryState {
    * caller's transaction.
    */
   noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: readonly RolledUpDays[], fromDay: number, nowMs: number): void {
-    for (const { shard, firstDay, endDay } of partitions) for (let day = Math.max(firstDay, fromDay); day < endDay; day++) this.#rollUpAgain(shard, day, nowMs);
+    for (const { shard, firstDay, endDay } of partitions) for (let day = Math.max(firstDay, fromDay); day < endDay; day++) this.#sources.rollUpAgain(shard, day, nowMs);
     for (const { shard, firstDay, lastDay, rules } of rolledUp) {
       this.#sql.run('INSERT OR IGNORE INTO rollup_policy (rules) VALUES (?)', rules);
       for (let day = firstDay; day <= lastDay; day++) {
@@ -112,18 +111,9 @@ export class RecoveryState {
             FROM rollup_policy, archive_state WHERE rules = ?`,
           table, shard, day, day >= fromDay ? 1 : 0, rules,
         );
-        if (day >= fromDay) this.#rollUpAgain(shard, day, nowMs);
+        if (day >= fromDay) this.#sources.rollUpAgain(shard, day, nowMs);
       }
     }
-  }
-
-  /** If the day has samples. */
-  #rollUpAgain(shard: string, day: number, nowMs: number): void {
-    this.#sql.run(
-      `INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) SELECT ?1, ?2, last_file, ?3 FROM archive_state
-        WHERE EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1))`,
-      shard, day, nowMs,
-    );
   }
 
   /**

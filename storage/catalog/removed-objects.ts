@@ -1,5 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
+import { newestFlushes } from './archive-shards.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 
 /** Objects that no query and no snapshot reads any more, and what the catalog still knows of them. */
@@ -63,9 +64,9 @@ export class RemovedObjectsStore {
     return new Set([...files, ...manifests].map(({ key }) => key));
   }
 
-  /** Sequence of each shard's newest commit. */
+  /** By shard: number of its newest flush. */
   committed(): Map<string, number> {
-    return new Map(this.#sql.all<{ shard: string; sequence: number }>('SELECT shard, sequence FROM archive_shard').map(({ shard, sequence }) => [shard, sequence]));
+    return newestFlushes(this.#sql);
   }
 
   /** When to search the object store next (Unix ms); `undefined` when it was never searched. */

@@ -1,7 +1,9 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './archive-api.ts';
-import { archiveCounters, watermarksMs } from './archive-counters.ts';
+import { archiveCounters } from './archive-counters.ts';
+import { watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { parseJsonObject } from './parse-json.ts';
 import type { RollupTableName } from './rollup-tables.ts';
@@ -18,7 +20,7 @@ export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): 
   const rows = sql.each<DayRow>(
     `SELECT table_name, shard, day, policy FROM rollup_day LEFT JOIN rollup_source USING (shard, day)
       WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file)
-        AND NOT EXISTS (SELECT 1 FROM tombstone WHERE done_ms IS NULL AND start_ms <= (day + 1) * 86400000 AND end_ms >= day * 86400000) ORDER BY table_name, shard, day`,
+        AND NOT EXISTS (SELECT 1 FROM tombstone WHERE done_ms IS NULL AND start_ms <= (day + 1) * ${DAY_MS} AND end_ms >= day * ${DAY_MS}) ORDER BY table_name, shard, day`,
     firstDay,
     lastDay,
   );

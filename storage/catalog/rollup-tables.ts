@@ -15,7 +15,7 @@ export interface RollupTable {
 /** The coarsest last. */
 export const ROLLUP_TABLES: readonly RollupTable[] = [
   { name: 'rollup_1m', resolution: '1m', resolutionMs: MINUTE_MS },
-  { name: 'rollup_5m', resolution: '5m', resolutionMs: 300_000 },
+  { name: 'rollup_5m', resolution: '5m', resolutionMs: 5 * MINUTE_MS },
   { name: 'rollup_1h', resolution: '1h', resolutionMs: HOUR_MS },
 ];
 

@@ -3,8 +3,8 @@ import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
 import { archiveCounters } from './archive-counters.ts';
-import type { DataFile } from './data-file.ts';
-import { decodeDataFile } from './data-file.ts';
+import { newestFlushes } from './archive-shards.ts';
+import { decodeDataFile, type DataFile } from './data-file.ts';
 
 type TombstoneLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>, number>>;
 
@@ -144,7 +144,7 @@ export class Tombstones {
    * (`nowMs`, Unix ms, is `undefined`). Returns whether any is left.
    */
   finish(nowMs: number | undefined): boolean {
-    const committed = new Map(this.#sql.all<{ shard: string; sequence: number }>('SELECT shard, sequence FROM archive_shard').map(({ shard, sequence }) => [shard, sequence]));
+    const committed = newestFlushes(this.#sql);
     const [oldest] = this.unclean(1);
     // In order: those that are done are the oldest.
     for (const { tombstone, flushes } of this.pending()) {

@@ -1,11 +1,12 @@
 import { oldestKept, type SeriesRetention } from '../archive/series-retention.ts';
+import { watermarksMs } from '../catalog/archive-shards.ts';
 import type { RollupTableName } from '../catalog/rollup-tables.ts';
 import { partitionDay } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import type { Sql } from '../runtime/sql.ts';
+import { DAY_MS } from '../runtime/units.ts';
 import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
 
-const DAY_MS = 86_400_000;
 /** Of a row of rollup_day. */
 const HAS_SAMPLES = "EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)";
 
@@ -41,11 +42,10 @@ export class RollupLedger {
       if (known === undefined) done.set(row.table_name, [day]);
       else known.push(day);
     }
-    const shards = this.#sql.all<{ shard: string; archived_until_ms: number }>('SELECT shard, archived_until_ms FROM archive_shard WHERE archived_until_ms IS NOT NULL');
     return {
       sources: sources.map((row) => ({ shard: row.shard, day: row.day, newestFile: row.newest_file, changedMs: row.changed_ms })),
       done,
-      archivedUntilMs: new Map(shards.map((row) => [row.shard, row.archived_until_ms])),
+      archivedUntilMs: new Map(Object.entries(watermarksMs(this.#sql))),
     };
   }
 
