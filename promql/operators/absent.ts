@@ -48,10 +48,6 @@ export class AbsentOperator implements Operator {
   explain(): Explanation {
     return { text: 'absent', inputs: [this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** 1 at the steps in whose windows no series has a sample. */
@@ -82,10 +78,6 @@ export class AbsentOverTimeOperator implements Operator {
 
   explain(): Explanation {
     return { text: `absent_over_time over ${this.#samples.toString()}`, inputs: this.#samples.input === undefined ? [] : [this.#samples.input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

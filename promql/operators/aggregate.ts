@@ -90,8 +90,4 @@ export class AggregateOperator implements Operator {
     const inputs = this.#param === undefined ? [this.#input] : [this.#param, this.#input];
     return { text: `${this.#node.op} ${this.#grouping.toString()}`, inputs };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

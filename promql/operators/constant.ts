@@ -28,8 +28,4 @@ export class ConstantOperator implements Operator {
   explain(): Explanation {
     return { text: this.#node.kind === 'constant' ? `constant ${this.#node.value}` : 'time', inputs: [] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

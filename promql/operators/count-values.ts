@@ -11,16 +11,17 @@ import { LabelGrouping } from './grouping.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /** `count_values`: one series for each value in each group, counting the series that have it. */
-export class CountValuesOperator implements Operator {
+export class CountValuesOperator extends WholeOperator {
   readonly #node: CountValues;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
   readonly #grouping: LabelGrouping;
-  #counts: Iterator<StepSeries> | undefined;
 
   constructor(node: CountValues, input: Operator, context: ExecutionContext) {
+    super();
     // An error once it is evaluated, which where there is no step it is not.
     if (node.grid.count > 0 && (node.label === '' || !node.label.isWellFormed())) throw new VarveError('execution', `invalid label name ${quoteString(node.label)}`);
     this.#node = node;
@@ -30,12 +31,7 @@ export class CountValuesOperator implements Operator {
     this.#grouping = new LabelGrouping({ labels: without ? labels : [...labels, node.label], without });
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#counts ??= (await this.#count()).values();
-    return this.#counts.next().value;
-  }
-
-  async #count(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { budget } = this.#context;
     const results = new Map<string, { readonly labels: Labels; readonly columns: StepColumns }>();
     for (let series = await this.#input.next(); series !== undefined; series = await this.#input.next()) {
@@ -70,9 +66,5 @@ export class CountValuesOperator implements Operator {
 
   explain(): Explanation {
     return { text: `count_values as ${this.#node.label} ${this.#grouping.toString()}`, inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

@@ -28,8 +28,4 @@ export class DateOfTimeOperator implements Operator {
   explain(): Explanation {
     return { text: `${this.#node.name} of the step`, inputs: [] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

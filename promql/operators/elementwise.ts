@@ -3,7 +3,7 @@ import { FUNCTIONS } from '../functions/function-table.ts';
 import type { FunctionImplementation } from '../functions/function-table.ts';
 import type { Elementwise } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { renamed } from './drop-name.ts';
+import { renamedSeries } from './drop-name.ts';
 import { HeldColumns } from './held-columns.ts';
 import { collectScalar } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
@@ -39,8 +39,7 @@ export class ElementwiseOperator implements Operator {
       const columns = new StepColumns(this.#node.grid.count);
       this.#map(series, columns, this.#args);
       if (columns.isEmpty) continue;
-      const { labels, dropName } = renamed(series.labels, this.#context.features);
-      return columns.toSeries(labels, dropName);
+      return renamedSeries(columns, series.labels, this.#context.features);
     }
     this.#args = NO_ARGS;
     this.#held.release();
@@ -80,9 +79,5 @@ export class ElementwiseOperator implements Operator {
 
   explain(): Explanation {
     return { text: this.#node.name, inputs: [this.#input, ...this.#scalars] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

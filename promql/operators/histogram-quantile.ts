@@ -6,76 +6,60 @@ import { nativeFraction, nativeQuantile } from '../functions/histogram-quantile.
 import type { Position } from '../parser/ast.ts';
 import type { HistogramFraction, HistogramQuantile, HistogramQuantiles } from '../plan/plan-node.ts';
 import type { StepGrid } from '../plan/step-grid.ts';
-import { renamed } from './drop-name.ts';
+import { renamed, renamedSeries } from './drop-name.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { HistogramVector } from './histogram-vector.ts';
 import type { HistogramReader } from './histogram-vector.ts';
 import { collectParameter } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /** `histogram_quantile(φ, v)`. */
-export class HistogramQuantileOperator implements Operator {
+export class HistogramQuantileOperator extends WholeOperator {
   readonly #node: HistogramQuantile;
   readonly #quantile: Operator;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: HistogramQuantile, quantile: Operator, input: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#quantile = quantile;
     this.#input = input;
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#evaluate()).values();
-    return this.#results.next().value;
-  }
-
-  async #evaluate(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition, quantilePosition, position } = this.#node;
     const quantiles = await collectParameter(this.#quantile, grid.count, this.#context.budget);
     warnOfInvalid(quantiles, quantilePosition, position, this.#context);
     const vector = await HistogramVector.read(this.#input, grid.count, this.#context, inputPosition);
     const reader = quantileReader(quantiles, grid, inputPosition, this.#context);
-    return (await vector.map(reader)).map(({ labels, columns }) => {
-      const result = renamed(labels, this.#context.features);
-      return columns.toSeries(result.labels, result.dropName);
-    });
+    return (await vector.map(reader)).map(({ labels, columns }) => renamedSeries(columns, labels, this.#context.features));
   }
 
   explain(): Explanation {
     return { text: 'histogram_quantile', inputs: [this.#quantile, this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** `histogram_quantiles(v, "label", φ…)`: the same for several φ, told apart by a label. */
-export class HistogramQuantilesOperator implements Operator {
+export class HistogramQuantilesOperator extends WholeOperator {
   readonly #node: HistogramQuantiles;
   readonly #input: Operator;
   readonly #quantiles: readonly Operator[];
   readonly #context: ExecutionContext;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: HistogramQuantiles, input: Operator, quantiles: readonly Operator[], context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#input = input;
     this.#quantiles = quantiles;
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#evaluate()).values();
-    return this.#results.next().value;
-  }
-
-  async #evaluate(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition, label, quantiles: quantileNodes, position } = this.#node;
     const { budget } = this.#context;
     const quantiles = await Promise.all(this.#quantiles.map((quantile) => collectParameter(quantile, grid.count, this.#context.budget)));
@@ -105,22 +89,18 @@ export class HistogramQuantilesOperator implements Operator {
   explain(): Explanation {
     return { text: `histogram_quantiles as ${this.#node.label}`, inputs: [this.#input, ...this.#quantiles] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** `histogram_fraction(lower, upper, v)`. */
-export class HistogramFractionOperator implements Operator {
+export class HistogramFractionOperator extends WholeOperator {
   readonly #node: HistogramFraction;
   readonly #lower: Operator;
   readonly #upper: Operator;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: HistogramFraction, lower: Operator, upper: Operator, input: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#lower = lower;
     this.#upper = upper;
@@ -128,12 +108,7 @@ export class HistogramFractionOperator implements Operator {
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#evaluate()).values();
-    return this.#results.next().value;
-  }
-
-  async #evaluate(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { grid, inputPosition } = this.#node;
     const lower = await collectParameter(this.#lower, grid.count, this.#context.budget);
     const upper = await collectParameter(this.#upper, grid.count, this.#context.budget);
@@ -146,18 +121,11 @@ export class HistogramFractionOperator implements Operator {
       },
       ofClassic: (buckets, step) => classicFraction(lower[step]!, upper[step]!, buckets),
     });
-    return results.map(({ labels, columns }) => {
-      const result = renamed(labels, this.#context.features);
-      return columns.toSeries(result.labels, result.dropName);
-    });
+    return results.map(({ labels, columns }) => renamedSeries(columns, labels, this.#context.features));
   }
 
   explain(): Explanation {
     return { text: 'histogram_fraction', inputs: [this.#lower, this.#upper, this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

@@ -9,26 +9,22 @@ import { collect } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /** `info(v, {…})`: adds to each series the labels of the info series that describe the same target at the same time. */
-export class InfoOperator implements Operator {
+export class InfoOperator extends WholeOperator {
   readonly #node: Info;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: Info, input: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#input = input;
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#join()).values();
-    return this.#results.next().value;
-  }
-
-  async #join(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { matchers, reference, lookbackMs } = this.#node;
     const base = await collect(this.#input, this.#context.budget);
     const selector = new InfoSelector(matchers);
@@ -59,9 +55,5 @@ export class InfoOperator implements Operator {
   explain(): Explanation {
     const matchers = this.#node.matchers?.map(describeMatcher).join(', ') ?? '__name__="target_info"';
     return { text: `info from {${matchers}}`, inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

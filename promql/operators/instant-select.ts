@@ -4,7 +4,7 @@ import type { InstantSelect, SampleTime } from '../plan/plan-node.ts';
 import type { RawSeries } from '../series-source.ts';
 import { describeSelector } from './describe-selector.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { renamed } from './drop-name.ts';
+import { renamedSeries } from './drop-name.ts';
 import type { SeriesReader } from './fetched-series.ts';
 import { HeldColumns } from './held-columns.ts';
 import { withoutBuckets } from './histogram-statistics.ts';
@@ -105,10 +105,6 @@ export class InstantSelectOperator implements Operator {
   explain(): Explanation {
     return { text: `select ${describeSelector(this.#node.source)} lookback ${this.#node.lookbackMs}`, inputs: [] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** `timestamp` and `start_timestamp` of a selector: times in seconds of the samples that it selects. */
@@ -139,17 +135,12 @@ export class SampleTimeOperator implements Operator {
         if (newest[step] !== NO_SAMPLE) columns.setFloat(step, (timesMs?.[newest[step]!] ?? 0) / 1000);
       }
       if (columns.isEmpty) continue;
-      const { labels, dropName } = renamed(raw.labels, this.#context.features);
-      return columns.toSeries(labels, dropName);
+      return renamedSeries(columns, raw.labels, this.#context.features);
     }
     return undefined;
   }
 
   explain(): Explanation {
     return { text: `${this.#node.of} of samples of ${describeSelector(this.#node.source)}`, inputs: [] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

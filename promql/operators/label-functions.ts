@@ -64,10 +64,6 @@ export class LabelReplaceOperator implements Operator {
     const { target, source, pattern, replacement } = this.#node;
     return { text: `label_replace ${target} from ${source} by ${JSON.stringify(pattern)} to ${JSON.stringify(replacement)}`, inputs: [this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** `label_join`: sets a label to several others in a row. */
@@ -98,10 +94,6 @@ export class LabelJoinOperator implements Operator {
 
   explain(): Explanation {
     return { text: `label_join ${this.#node.target} from ${this.#node.sources.join(', ')}`, inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

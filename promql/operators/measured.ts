@@ -40,10 +40,6 @@ export class MeasuredOperator implements Operator {
     const { text, inputs } = this.#operator.explain();
     return { text: `${text} [${formatMs(this.#totalMs)}, ${this.#seriesCount} series, ${this.#sampleCount} samples]`, inputs };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 export function formatMs(durationMs: number): string {

@@ -5,6 +5,7 @@ import { collect } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 export function duplicateLabels(): VarveError {
   return new VarveError('execution', 'vector cannot contain metrics with the same labelset');
@@ -52,26 +53,21 @@ function isEarlier(first: StepSeries, second: StepSeries): boolean {
 }
 
 /** Brings together the series that an operator below may have given equal labels. */
-export class MergeSeries implements Operator {
+export class MergeSeries extends WholeOperator {
   readonly #input: Operator;
   readonly #budget: Budget;
-  #merged: Iterator<StepSeries> | undefined;
 
   constructor(input: Operator, budget: Budget) {
+    super();
     this.#input = input;
     this.#budget = budget;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#merged ??= mergeSeries(await collect(this.#input, this.#budget)).values();
-    return this.#merged.next().value;
+  protected async evaluate(): Promise<StepSeries[]> {
+    return mergeSeries(await collect(this.#input, this.#budget));
   }
 
   explain(): Explanation {
     return { text: 'merge series with equal labels', inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

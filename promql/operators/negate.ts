@@ -29,8 +29,4 @@ export class NegateOperator implements Operator {
   explain(): Explanation {
     return { text: `negate at ${this.#node.grid.count} steps`, inputs: [this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

@@ -28,8 +28,4 @@ export class OnNewStack implements Operator {
   explain(): Explanation {
     return this.#operator.explain();
   }
-
-  toString(): string {
-    return this.#operator.toString();
-  }
 }

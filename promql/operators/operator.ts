@@ -14,7 +14,6 @@ export interface Operator {
   recycle?(series: StepSeries): void;
   /** What it does, in one line, and what it reads from. */
   explain(): Explanation;
-  toString(): string;
 }
 
 export interface Explanation {

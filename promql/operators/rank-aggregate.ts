@@ -10,11 +10,12 @@ import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, FLOAT, hasAnyPresent, HISTOGRAM } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
 import { selectBest } from './select-best.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 const NO_FRACTIONS = new Float64Array(0);
 
 /** topk, bottomk, limitk, limit_ratio: some series of each group, chosen anew at every step. */
-export class RankAggregateOperator implements Operator {
+export class RankAggregateOperator extends WholeOperator {
   readonly #node: RankAggregate;
   readonly #input: Operator;
   readonly #param: Operator;
@@ -22,21 +23,16 @@ export class RankAggregateOperator implements Operator {
   /** Of the step that is being looked at: members of the group that have a float, and the values of these by member. */
   readonly #candidates: number[] = [];
   #values = new Float64Array(0);
-  #chosen: Iterator<StepSeries> | undefined;
 
   constructor(node: RankAggregate, input: Operator, param: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#input = input;
     this.#param = param;
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#chosen ??= (await this.#choose()).values();
-    return this.#chosen.next().value;
-  }
-
-  async #choose(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { grid, op, paramPosition, position } = this.#node;
     const parameters = await collectParameter(this.#param, grid.count, this.#context.budget);
     const groups = await this.#readGroups();
@@ -121,10 +117,6 @@ export class RankAggregateOperator implements Operator {
 
   explain(): Explanation {
     return { text: `${this.#node.op} ${new LabelGrouping(this.#node.grouping).toString()}`, inputs: [this.#param, this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

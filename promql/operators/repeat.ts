@@ -35,8 +35,4 @@ export class RepeatOperator implements Operator {
   explain(): Explanation {
     return { text: `repeat at ${this.#node.grid.count} steps`, inputs: [this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

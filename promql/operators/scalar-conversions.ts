@@ -36,10 +36,6 @@ export class ScalarOfVectorOperator implements Operator {
   explain(): Explanation {
     return { text: 'scalar', inputs: [this.#input] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }
 
 /** `vector(s)`: a scalar as a vector of one series without labels, which it is already. */
@@ -58,9 +54,5 @@ export class VectorOfScalarOperator implements Operator {
 
   explain(): Explanation {
     return { text: `vector at ${this.#node.grid.count} steps`, inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

@@ -36,8 +36,4 @@ export class ScalarsOperator implements Operator {
   explain(): Explanation {
     return { text: `scalars ${this.#node.op}`, inputs: [this.#lhs, this.#rhs] };
   }
-
-  toString(): string {
-    return this.explain().text;
-  }
 }

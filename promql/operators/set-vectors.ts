@@ -7,17 +7,18 @@ import { collectBoth } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { ABSENT, hasAnyPresent } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /** and, or, unless: series of one side, masked at each step by whether the other side has a series of the same signature. */
-export class SetVectorsOperator implements Operator {
+export class SetVectorsOperator extends WholeOperator {
   readonly #node: SetVectors;
   readonly #lhs: Operator;
   readonly #rhs: Operator;
   readonly #context: ExecutionContext;
   readonly #signature: MatchSignature;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: SetVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#lhs = lhs;
     this.#rhs = rhs;
@@ -25,12 +26,7 @@ export class SetVectorsOperator implements Operator {
     this.#signature = new MatchSignature(node.matching);
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#combine()).values();
-    return this.#results.next().value;
-  }
-
-  async #combine(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const [lhs, rhs] = await collectBoth(this.#lhs, this.#rhs, this.#context.budget);
     switch (this.#node.op) {
       case 'and':
@@ -71,9 +67,5 @@ export class SetVectorsOperator implements Operator {
 
   explain(): Explanation {
     return { text: `${this.#node.op} ${describeMatching(this.#node.matching)}`, inputs: [this.#lhs, this.#rhs] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

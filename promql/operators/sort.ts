@@ -9,29 +9,25 @@ import { collect } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { FLOAT } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /**
  * sort, sort_desc, sort_by_label, sort_by_label_desc. Only a single step has an order. The warning is for a range of time, also one with a single
  * step at its beginning, as a subquery's may be.
  */
-export class SortOperator implements Operator {
+export class SortOperator extends WholeOperator {
   readonly #node: Sort;
   readonly #input: Operator;
   readonly #context: ExecutionContext;
-  #sorted: Iterator<StepSeries> | undefined;
 
   constructor(node: Sort, input: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#input = input;
     this.#context = context;
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#sorted ??= (await this.#sort()).values();
-    return this.#sorted.next().value;
-  }
-
-  async #sort(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { order, grid } = this.#node;
     if (isInRange(grid)) this.#context.annotations.add(sortInRangeQuery(), this.#node.position);
     const all = await collect(this.#input, this.#context.budget);
@@ -46,10 +42,6 @@ export class SortOperator implements Operator {
     const { order } = this.#node;
     const by = order.by === 'value' ? 'value' : order.by === 'labels' ? `labels ${order.names.join(', ')}` : unreachable(order);
     return { text: `sort by ${by}${order.descending ? ' descending' : ''}`, inputs: [this.#input] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

@@ -1,7 +1,7 @@
 import { isComparison } from '../functions/binary-samples.ts';
 import type { VectorWithScalar } from '../plan/plan-node.ts';
 import { scalarSeries } from './constant.ts';
-import { renamed } from './drop-name.ts';
+import { renamedSeries } from './drop-name.ts';
 import { elementOperator } from './element-operator.ts';
 import type { ElementOperator } from './element-operator.ts';
 import type { ExecutionContext } from './execution-context.ts';
@@ -49,8 +49,7 @@ export class VectorWithScalarOperator implements Operator {
         continue;
       }
       if ((isComparison(op) || op === '</' || op === '>/') && !returnBool) return columns.toSeries(series.labels, series.dropName);
-      const { labels, dropName } = renamed(series.labels, this.#context.features);
-      return columns.toSeries(labels, dropName);
+      return renamedSeries(columns, series.labels, this.#context.features);
     }
     this.#isDone = true;
     this.#scalarSeries = undefined;
@@ -67,9 +66,5 @@ export class VectorWithScalarOperator implements Operator {
     const { op, scalarIsLeft, returnBool } = this.#node;
     const inputs = scalarIsLeft ? [this.#scalar, this.#vector] : [this.#vector, this.#scalar];
     return { text: `${scalarIsLeft ? 'scalar' : 'vector'} ${op}${returnBool ? ' bool' : ''} ${scalarIsLeft ? 'vector' : 'scalar'}`, inputs };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }

@@ -16,6 +16,7 @@ import { ResultLabels } from './result-labels.ts';
 import { StepAnnotations } from './step-annotations.ts';
 import { ABSENT, FLOAT, StepColumns } from './step-series.ts';
 import type { StepSeries } from './step-series.ts';
+import { WholeOperator } from './whole-operator.ts';
 
 /** Why nothing can be matched at a step. Of several the one at the earliest step is told, as if each step were evaluated by itself. */
 interface MatchFailure {
@@ -37,7 +38,7 @@ interface Pair {
  * Arithmetic, comparisons and trims between two vectors. Series of one signature form a group; inside it each series of the "many" side (the
  * left one unless group_right says otherwise) meets the series of the "one" side that is there at the step.
  */
-export class VectorsOperator implements Operator {
+export class VectorsOperator extends WholeOperator {
   readonly #node: BinaryVectors;
   readonly #lhs: Operator;
   readonly #rhs: Operator;
@@ -49,9 +50,9 @@ export class VectorsOperator implements Operator {
   readonly #annotations: StepAnnotations;
   #step = 0;
   #failure: MatchFailure | undefined;
-  #results: Iterator<StepSeries> | undefined;
 
   constructor(node: BinaryVectors, lhs: Operator, rhs: Operator, context: ExecutionContext) {
+    super();
     this.#node = node;
     this.#lhs = lhs;
     this.#rhs = rhs;
@@ -67,12 +68,7 @@ export class VectorsOperator implements Operator {
     };
   }
 
-  async next(): Promise<StepSeries | undefined> {
-    this.#results ??= (await this.#combine()).values();
-    return this.#results.next().value;
-  }
-
-  async #combine(): Promise<StepSeries[]> {
+  protected async evaluate(): Promise<StepSeries[]> {
     const { budget } = this.#context;
     const [lhs, rhs] = await collectBoth(this.#lhs, this.#rhs, budget);
     const [many, one] = this.#manyIsRight ? [rhs, lhs] : [lhs, rhs];
@@ -192,10 +188,6 @@ export class VectorsOperator implements Operator {
   explain(): Explanation {
     const { op, returnBool, matching } = this.#node;
     return { text: `vectors ${op}${returnBool ? ' bool' : ''} ${describeMatching(matching)}`, inputs: [this.#lhs, this.#rhs] };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
 

@@ -7,7 +7,7 @@ import { SUMMARY_FUNCTIONS } from '../functions/over-summaries.ts';
 import type { WindowFunction, WindowInput } from '../functions/window-function.ts';
 import type { WindowCall } from '../plan/plan-node.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { renamed } from './drop-name.ts';
+import { renamedSeries } from './drop-name.ts';
 import { HeldColumns } from './held-columns.ts';
 import { histogramWeight, workPerHistogram } from './histogram-weight.ts';
 import { collectScalar } from './operator.ts';
@@ -80,8 +80,7 @@ export class WindowCallOperator implements Operator {
       }
       if (this.#node.keepsName) return columns.toSeries(series.labels, series.dropName);
       this.#suspectNonCounter(series, columns);
-      const { labels, dropName } = renamed(series.labels, this.#context.features);
-      return columns.toSeries(labels, dropName);
+      return renamedSeries(columns, series.labels, this.#context.features);
     }
   }
 
@@ -149,9 +148,5 @@ export class WindowCallOperator implements Operator {
   explain(): Explanation {
     const inputs = this.#samples.input === undefined ? this.#scalars : [this.#samples.input, ...this.#scalars];
     return { text: `${this.#node.name} over ${this.#node.rangeMs} ms of ${this.#samples.toString()}`, inputs };
-  }
-
-  toString(): string {
-    return this.explain().text;
   }
 }
