@@ -191,7 +191,7 @@ export class TimeSeriesStore<T = number> {
     const keepMs = olderThan === undefined ? hotMs : durationMs(olderThan, 'olderThan');
     const beforeMs = before !== undefined ? timestampMs(before, 'before') : keepMs === undefined ? undefined : clock.nowMs() - keepMs;
     if (beforeMs === undefined) return 0;
-    return this.#engine.hasArchive ? this.#engine.moveDue() : this.#upkeep.prune(beforeMs);
+    return this.#engine.hasArchive ? this.#engine.mover.moveDue() : this.#upkeep.prune(beforeMs);
   }
 
   /**
@@ -212,7 +212,7 @@ export class TimeSeriesStore<T = number> {
     if (versions === undefined) throw badData('compact wants maxVersionsPerKey, here or in the options of the store');
     const checked = checkedVersions(versions);
     // Without an archive nothing is waited for, and the compaction is done when this returns.
-    if (this.#engine.hasArchive) await this.#engine.settleMove();
+    if (this.#engine.hasArchive) await this.#engine.mover.settle();
     return this.#upkeep.compact(checked);
   }
 
@@ -283,7 +283,7 @@ export class TimeSeriesStore<T = number> {
     this.#upkeep.beforeWrites(checked.length);
     const points = checked.map(({ key, value, givenMs }) => ({ key, value, timestampMs: givenMs ?? this.#ownTime(key) }));
     writePoints(this.#engine, points);
-    this.#engine.noteWritten(points.reduce((oldest, { timestampMs: timeMs }) => Math.min(oldest, timeMs), Infinity));
+    this.#engine.mover.noteWritten(points.reduce((oldest, { timestampMs: timeMs }) => Math.min(oldest, timeMs), Infinity));
   }
 
   /** Now, or the next millisecond that the key has no value at: within one event the clock stands still. */

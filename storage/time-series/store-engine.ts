@@ -1,17 +1,16 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { compareStrings, METRIC_NAME, type Labels } from '../model/labels.ts';
-import { waitEndMs, type Clock } from '../runtime/clock.ts';
-import { badData, isMissingPart, VarveError } from '../runtime/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { badData, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
-import { PortFailure } from '../runtime/port-failure.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { MINUTE_MS } from '../runtime/units.ts';
 import { ReplacedError } from '../shard/fence.ts';
 import { HotStore } from '../shard/hot-store.ts';
 import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
+import { ArchiveMover } from './archive-mover.ts';
 import { AsOfCache } from './as-of-cache.ts';
 import { Documents } from './documents.ts';
 import { durationMs } from './duration.ts';
@@ -20,15 +19,12 @@ import type { ArchiveSettings } from './options.ts';
 import { prefixedSql } from './prefixed-sql.ts';
 import { RawFloor } from './raw-floor.ts';
 import { documentText, lastSampleAtHand, readHotPage, readPage, storedValue, valueAt } from './read-values.ts';
-import { pruneArchived } from './remove.ts';
 import { rollUpStore } from './roll-up.ts';
 import { StoreArchive } from './store-archive.ts';
 import { STORE_LIMITS } from './store-limits.ts';
 import { UpkeepMarks } from './upkeep-marks.ts';
 import type { StoredValue } from './value.ts';
 
-/** When the Iceberg table could not be written, or the archive's prefix not claimed. */
-const ARCHIVE_RETRY_MS = MINUTE_MS;
 /** Keys whose last time without a timestamp of the caller's is remembered. */
 const OWN_TIMES_MAX = 10_000;
 
@@ -67,20 +63,13 @@ export class StoreEngine {
   #parts: Parts | undefined;
   /** Rises with every change, and with what may be one. */
   #changes = 0;
-  #moving: Promise<number> | undefined;
-  #publishRetryAtMs = -Infinity;
-  #claimRetryAtMs = -Infinity;
-  #claimRefusal: unknown;
-  #lateRollupRetryAtMs = -Infinity;
-  #lateRollupFailures = 0;
-  /** Since when, and until when, a history may be loading. */
-  #unsettledSinceMs = -Infinity;
-  #settledFromMs = -Infinity;
   /** What is remembered beside the parts, and forgotten with them. */
   readonly #asOf = new AsOfCache(LIMITS.asOfCacheCharactersMax);
   #asOfRetainedFromMs = -Infinity;
   /** By key: the time that the last value put without one was given. */
   readonly ownTimes = new LruCache<string, number>(OWN_TIMES_MAX);
+  /** Idle in a store that has no archive. */
+  readonly mover: ArchiveMover;
   #waiters: (() => void)[] = [];
 
   constructor({ database, tablePrefix, ports, archive }: EngineOptions) {
@@ -88,6 +77,7 @@ export class StoreEngine {
     this.#catalogSql = prefixedSql(database, `${tablePrefix}catalog_`);
     this.#ports = ports;
     this.#archiveSettings = archive;
+    this.mover = new ArchiveMover(this, ports.clock);
     this.#open();
   }
 
@@ -124,6 +114,22 @@ export class StoreEngine {
     return result;
   }
 
+  /** Runs a step of several events, with others in between, that leaves what is stored right wherever it ends. */
+  async step<R>(body: (parts: Parts) => Promise<R>): Promise<R> {
+    const parts = this.#open();
+    let result: R;
+    try {
+      result = await body(parts);
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+    this.#changes++;
+    // Rebuilt in the meantime: what is in memory now does not know of the step.
+    if (this.#parts !== parts) this.#forget();
+    return result;
+  }
+
   /** Throws memory away that is not what is stored: the object may have rolled back a transaction of its own in which it called the store. */
   refresh(): void {
     this.read(() => this.#current());
@@ -140,6 +146,10 @@ export class StoreEngine {
 
   get hasArchive(): boolean {
     return this.#archiveSettings !== undefined;
+  }
+
+  get archiveSettings(): ArchiveSettings | undefined {
+    return this.#archiveSettings;
   }
 
   /** Times before this (Unix ms) are of windows that have moved, or are about to; -Infinity when none has. */
@@ -242,160 +252,17 @@ export class StoreEngine {
     return answer.status === 'series' ? answer.series : [];
   }
 
-  /** When there is something to do (Unix ms); undefined when there never will be unless something is written. */
+  /** When the hot tier has something to do (Unix ms); undefined when it never will unless something is written. */
   nextDueMs(): number | undefined {
-    return this.read(({ hot, archive }) => {
-      const publishDueMs = archive?.tables.isBehind === true ? this.#retryMs(this.#publishRetryAtMs) : Infinity;
-      const rollupDueMs = archive?.lateRollups?.isBehind === true ? this.#retryMs(this.#lateRollupRetryAtMs) : Infinity;
-      const moveDueMs = Math.max(Math.min(archive?.flusher.nextDueMs() ?? Infinity, rollupDueMs), this.#settlesAtMs(archive));
-      const archiveDueMs = Math.max(Math.min(moveDueMs, archive?.upkeep.nextDueMs() ?? Infinity, publishDueMs), this.#retryMs(this.#claimRetryAtMs));
-      const dueMs = Math.min(hot.nextDueMs() ?? Infinity, archiveDueMs);
-      return dueMs === Infinity ? undefined : dueMs;
-    });
+    return this.read(({ hot }) => hot.nextDueMs());
   }
 
   /** One step of the upkeep of the hot tier, if it is due; says whether it was. */
   upkeep(): boolean {
-    const dueMs = this.read(({ hot }) => hot.nextDueMs());
+    const dueMs = this.nextDueMs();
     if (dueMs === undefined || dueMs > this.#ports.clock.nowMs()) return false;
     this.write(({ hot }) => hot.maintain());
     return true;
-  }
-
-  /**
-   * Moves what is due into the archive, and out of the hot tier, for a bounded time; returns how many samples left that. What does not answer
-   * is tried again later: `nextDueMs` says when.
-   */
-  async moveDue(): Promise<number> {
-    // One that goes on beside a write has used some of its time.
-    const before = (await this.#moving) ?? 0;
-    return before + (await (this.#moving ??= this.#move().finally(() => (this.#moving = undefined))));
-  }
-
-  /**
-   * Values have come, the oldest of this time (Unix ms). Where it is due to move, or late, others of its kind may follow, and are better
-   * moved together: who loads a history, value by value, is given time to finish.
-   */
-  noteWritten(oldestMs: number): void {
-    const nowMs = this.#ports.clock.nowMs();
-    if (this.#archiveSettings === undefined || oldestMs >= nowMs - this.#archiveSettings.graceMs) return;
-    if (nowMs > this.#settledFromMs) this.#unsettledSinceMs = nowMs;
-    this.#settledFromMs = Math.min(nowMs + LIMITS.storeSettleMs, this.#unsettledSinceMs + LIMITS.storeSettleMsMax);
-  }
-
-  /** The same beside a write, without waiting. */
-  moveBeside(): void {
-    if (this.#moving !== undefined || !this.#isDue(this.#retryMs(this.#claimRetryAtMs)) || this.#isWaitingToMove()) return;
-    // An error of the store itself has thrown its memory away, and comes again to whoever calls `maintain`.
-    this.moveDue().catch(() => undefined);
-  }
-
-  /** Whether a window is on its way into the archive: what it holds must stay as it is. */
-  get isMoveBegun(): boolean {
-    return this.read(({ hot }) => hot.archive.mark.closedUntilMs > hot.archive.mark.archivedUntilMs);
-  }
-
-  /** Brings a move that has begun to its end; throws when the archive does not answer. */
-  async settleMove(): Promise<void> {
-    await this.moveDue();
-    // A move that has begun takes a few calls; where one fails, the next waits.
-    while (this.isMoveBegun && this.read(({ archive }) => this.#isDue(archive?.flusher.nextDueMs()))) await this.moveDue();
-    if (this.isMoveBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: 60 });
-  }
-
-  #isWaitingToMove(): boolean {
-    return this.read(({ archive }) => archive === undefined || !this.#isDue(this.#settlesAtMs(archive)) || this.#workDue(archive) === undefined);
-  }
-
-  /** When old values that have come may be moved: not before others had time to follow, unless many wait. */
-  #settlesAtMs(archive: StoreArchive | undefined): number {
-    return (archive?.late.fullness ?? 0) > 0.5 ? -Infinity : waitEndMs(this.#settledFromMs, LIMITS.storeSettleMs, this.#ports.clock.nowMs());
-  }
-
-  /** What comes next. Late values are rolled up when nothing else is there to move: then the windows that they belong to have. */
-  #workDue(archive: StoreArchive): 'flush' | 'late-rollup' | 'publish' | 'upkeep' | undefined {
-    if (this.#isDue(archive.flusher.nextDueMs())) return 'flush';
-    if (archive.lateRollups?.isBehind === true && this.#isDue(this.#retryMs(this.#lateRollupRetryAtMs))) return 'late-rollup';
-    if (archive.tables.isBehind && this.#isDue(this.#retryMs(this.#publishRetryAtMs))) return 'publish';
-    return this.#isDue(archive.upkeep.nextDueMs()) ? 'upkeep' : undefined;
-  }
-
-  async #move(): Promise<number> {
-    let samplesMoved = 0;
-    // Each step is bounded, and its calls let the clock go on.
-    const startMs = this.#ports.clock.elapsedMs();
-    for (;;) {
-      const parts = this.#open();
-      if (parts.archive === undefined) return 0;
-      if (parts.hot.archive.mark.archivedUntilMs > parts.hot.floorMs) samplesMoved += pruneArchived(this);
-      const { archive } = parts;
-      const work = this.#workDue(archive);
-      if (work === undefined || this.#ports.clock.elapsedMs() - startMs >= LIMITS.storeMaintainMs) return samplesMoved;
-      try {
-        if (!(await this.#claims(archive))) return samplesMoved;
-        if (work === 'flush') await archive.flushStep();
-        else if (work === 'late-rollup') await this.#rollUpLate(archive);
-        else if (work === 'publish') await this.#publish(archive);
-        else await archive.maintain();
-      } catch (error) {
-        this.#forget();
-        throw error;
-      }
-      this.#changes++;
-      // Rebuilt in the meantime: what is in memory now does not know of the step.
-      if (this.#parts !== parts) this.#forget();
-    }
-  }
-
-  /** Whether the archive's prefix is this store's, which nobody knows while the bucket does not answer; throws when it is another's. The bucket is not asked at every write. */
-  async #claims(archive: StoreArchive): Promise<boolean> {
-    if (this.#isDue(this.#retryMs(this.#claimRetryAtMs))) {
-      try {
-        await archive.claim();
-        return true;
-      } catch (error) {
-        this.#claimRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
-        this.#claimRefusal = error instanceof PortFailure ? undefined : error;
-      }
-    }
-    if (this.#claimRefusal !== undefined) throw this.#claimRefusal;
-    return false;
-  }
-
-  /** When what has failed is tried again: at once where the clock has been set back since. */
-  #retryMs(retryAtMs: number): number {
-    return waitEndMs(retryAtMs, ARCHIVE_RETRY_MS, this.#ports.clock.nowMs());
-  }
-
-  #isDue(dueMs: number | undefined): boolean {
-    return (dueMs ?? Infinity) <= this.#ports.clock.nowMs();
-  }
-
-  /** Late values wait while files that have values of the same buckets cannot be read, but not for ever. */
-  async #rollUpLate({ lateRollups }: StoreArchive): Promise<void> {
-    try {
-      await lateRollups!.step(this);
-      this.#lateRollupFailures = 0;
-    } catch (error) {
-      if (!isMissingPart(error)) throw error;
-      if (++this.#lateRollupFailures < LIMITS.storeLateRollupTriesMax) this.#lateRollupRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
-      else {
-        this.#lateRollupFailures = 0;
-        // The error may have thrown the memory away, and these with it.
-        this.read(({ archive }) => archive?.lateRollups?.passOver());
-      }
-    }
-  }
-
-  /** Behind the windows: one snapshot for all that have moved. Values are readable without it, so a failure waits. */
-  async #publish({ tables }: StoreArchive): Promise<void> {
-    try {
-      await tables.publish();
-      this.#publishRetryAtMs = -Infinity;
-    } catch {
-      this.#publishRetryAtMs = this.#ports.clock.nowMs() + ARCHIVE_RETRY_MS;
-      this.#forget();
-    }
   }
 
   /** Lets memory in doubt go; where it was not what is stored, the same is done once more, with what is. */

@@ -30,7 +30,7 @@ export class StoreUpkeep {
     // What is decided below, and about the writes, is decided by what is stored.
     this.#engine.refresh();
     this.#engine.upkeep();
-    if (this.#engine.hasArchive) this.#engine.moveBeside();
+    if (this.#engine.hasArchive) this.#engine.mover.moveBeside();
     else this.#pruneIfDue();
     this.#compactIfDue(writes);
   }
@@ -38,10 +38,10 @@ export class StoreUpkeep {
   /** What is due, for a bounded time; returns when something will be next (Unix ms), and undefined when nothing will be unless something is written. */
   async maintain(): Promise<number | undefined> {
     while (this.#engine.upkeep());
-    await this.#engine.moveDue();
+    await this.#engine.mover.moveDue();
     if (!this.#engine.hasArchive) this.#pruneIfDue();
     while (this.#engine.upkeep());
-    const dueMs = Math.min(this.#engine.nextDueMs() ?? Infinity, this.#pruneDueMs());
+    const dueMs = Math.min(this.#engine.nextDueMs() ?? Infinity, this.#engine.mover.nextDueMs(), this.#pruneDueMs());
     // What is due at once has no time of its own, and no alarm is set to that.
     return dueMs === Infinity ? undefined : Math.max(dueMs, this.#settings.clock.nowMs());
   }
@@ -94,6 +94,6 @@ export class StoreUpkeep {
     const { maxVersionsPerKey } = this.#settings;
     if (maxVersionsPerKey === undefined) return;
     this.#writesSinceCompaction = (this.#writesSinceCompaction ?? this.#engine.samplesSinceCompaction) + writes;
-    if (this.#writesSinceCompaction >= WRITES_PER_COMPACTION && !this.#engine.isMoveBegun) this.compact(maxVersionsPerKey);
+    if (this.#writesSinceCompaction >= WRITES_PER_COMPACTION && !this.#engine.mover.isBegun) this.compact(maxVersionsPerKey);
   }
 }
