@@ -12,6 +12,7 @@ import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
 import type { StepFailures } from '../catalog/step-failures.ts';
 import { partitionEndDay, type TableDefinition } from '../catalog/table-definition.ts';
 import type { TableMetadata } from '../catalog/table-metadata.ts';
+import { parseFileName, type FileName } from '../catalog/object-names.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
@@ -21,7 +22,6 @@ import type { Sql } from '../runtime/sql.ts';
 import { describeObject } from './described-object.ts';
 import { windowStart } from './flush-plan.ts';
 import { TableFinder, type FoundTable } from './found-table.ts';
-import { parseFileName, type FileName } from './object-names.ts';
 import type { RetentionOf } from './series-retention.ts';
 
 export interface CatalogRecoveryOptions {

@@ -1,8 +1,9 @@
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import type { ShardPartition } from '../catalog/archive-files.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
-import { partitionEndDay, partitionFolder, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
-import { TABLE_DEFINITIONS, tableDefinition } from '../catalog/table-definitions.ts';
+import { dataFileKey } from '../catalog/object-names.ts';
+import { partitionEndDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
+import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
@@ -145,8 +146,7 @@ export class FileMerger {
       this.#plans.note(plan, position, undefined, true);
       return;
     }
-    const definition = tableDefinition(plan.table);
-    const key = `${prefix}/${plan.table}/data/${partitionFolder(definition, plan.day)}/${plan.shard.replace('/', '-')}-merged-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
+    const key = dataFileKey(prefix, { table: plan.table, day: plan.day, shard: plan.shard, madeBy: 'merged', position, planId: plan.id });
     // Commit point of the object: the store's own.
     if ((await port(() => putObject(store, key, merged.file.bytes))) === 'different') {
       // Another build had begun this plan and encodes otherwise: a new plan has other keys.

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
+import { dataFileKey } from '../catalog/object-names.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -12,7 +13,6 @@ import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import { RetryPause } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { dayText } from '../runtime/units.ts';
 import type { HotStore } from '../shard/hot-store.ts';
 import { lowerBound, type Part } from '../shard/piece.ts';
 import type { WindowSeries } from '../shard/read-window.ts';
@@ -299,18 +299,17 @@ export class Flusher {
 
   async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {
     const { store, prefix, shard } = this.#options;
-    const day = dayText(dayOf(file.minTimeMs));
-    const name = `${prefix}/${table}/data/timestamp_day=${day}/${shard.replace('/', '-')}-${String(plan.flush).padStart(8, '0')}-${String(position).padStart(4, '0')}-${plan.id}`;
+    const name = { table, day: dayOf(file.minTimeMs), shard, madeBy: plan.flush, position, planId: plan.id };
     // Another body under the first key is of a build that encodes otherwise, or has what has left the shard meanwhile, by a deletion or as
     // exemplars do: it is left alone, and what the second key says of the bytes keeps a flush from running out of keys.
-    for (const key of [`${name}.parquet`, `${name}-${crc32(file.bytes)}.parquet`]) {
+    for (const key of [dataFileKey(prefix, name), dataFileKey(prefix, { ...name, crc: crc32(file.bytes) })]) {
       // Commit point of the object: the store's own.
       if ((await port(() => putObject(store, key, file.bytes))) === 'different') continue;
       this.counters.archived_files_total++;
       this.counters[table === 'exemplars' ? 'archived_exemplars_total' : 'archived_samples_total'] += file.rowCount;
       return dataFileOf(file, table, key);
     }
-    throw new PortFailure(`objects named ${name} have other bytes`);
+    throw new PortFailure(`objects named ${dataFileKey(prefix, name)} have other bytes`);
   }
 
   async #finish(plan: FlushPlan): Promise<void> {

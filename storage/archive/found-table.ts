@@ -4,11 +4,11 @@ import type { ArchiveTable } from '../catalog/archive-table.ts';
 import { parseJsonObject } from '../catalog/parse-json.ts';
 import type { TableDefinition } from '../catalog/table-definition.ts';
 import type { Snapshot, TableMetadata } from '../catalog/table-metadata.ts';
+import { parseFileName, parseMetadataName } from '../catalog/object-names.ts';
 import { DecodeError } from '../../proto/decode-error.ts';
 import type { ObjectHead, ObjectStore } from '../object-store.ts';
 import { describeObject } from './described-object.ts';
 import { MissingObjectError } from './missing-object.ts';
-import { parseFileName, parseMetadataName } from './object-names.ts';
 
 /** A table's state as the object store has it. */
 export interface FoundTable {
@@ -38,10 +38,12 @@ export class TableFinder {
   async newer(): Promise<FoundTable | undefined> {
     const { version: knownVersion, sequenceNumber, ownPlanIds } = this.#table.progress;
     let newest: { readonly version: number; readonly object: ObjectHead } | undefined;
-    for await (const object of this.#objects('metadata/')) {
-      const { version, planId } = parseMetadataName(object.key.slice(this.#table.prefix.length + 1)) ?? {};
-      if (version === undefined || planId === undefined || version <= knownVersion || ownPlanIds.has(planId)) continue;
-      if (newest === undefined || version > newest.version || (version === newest.version && object.uploadedMs > newest.object.uploadedMs)) newest = { version, object };
+    for await (const objects of this.#pages('metadata/')) {
+      for (const object of objects) {
+        const { version, planId } = parseMetadataName(object.key.slice(this.#table.prefix.length + 1)) ?? {};
+        if (version === undefined || planId === undefined || version <= knownVersion || ownPlanIds.has(planId)) continue;
+        if (newest === undefined || version > newest.version || (version === newest.version && object.uploadedMs > newest.object.uploadedMs)) newest = { version, object };
+      }
     }
     if (newest === undefined) return undefined;
     const { version, object: { key } } = newest;
@@ -90,12 +92,7 @@ export class TableFinder {
 
   /** Collects which objects of the table's data are there. */
   async collectObjects(into: AdoptedFiles): Promise<void> {
-    let cursor: string | undefined;
-    do {
-      const page = await this.#store.list(`${this.#table.prefix}/data/`, cursor);
-      into.addObjects(page.objects);
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    for await (const objects of this.#pages('data/')) into.addObjects(objects);
   }
 
   /** A file of a manifest that does not say all: the rest is in its name and in the file. */
@@ -106,11 +103,11 @@ export class TableFinder {
     return { file, place: { shard: named.shard, rank: index, run: named.planId, position: named.position, cleanThrough: Number.MAX_SAFE_INTEGER }, snapshotId, sequenceNumber };
   }
 
-  async *#objects(folder: string): AsyncGenerator<ObjectHead> {
+  async *#pages(folder: string): AsyncGenerator<readonly ObjectHead[]> {
     let cursor: string | undefined;
     do {
       const page = await this.#store.list(`${this.#table.prefix}/${folder}`, cursor);
-      yield* page.objects;
+      yield page.objects;
       cursor = page.cursor;
     } while (cursor !== undefined);
   }

@@ -3,7 +3,8 @@ import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import type { DataFile } from '../catalog/data-file.ts';
 import type { MetadataStore, NotedMetadata } from '../catalog/metadata-store.ts';
 import { METADATA_TABLE } from '../catalog/metadata-table.ts';
-import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
+import { dataFileKey } from '../catalog/object-names.ts';
+import { partitionDay } from '../catalog/table-definition.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
 import { waitEndMs, type Clock } from '../runtime/clock.ts';
@@ -118,7 +119,7 @@ export class MetadataSnapshots {
   async #put({ id, takenMs }: SnapshotPlan, position: number, entries: readonly NotedMetadata[]): Promise<DataFile | undefined> {
     const { store, prefix } = this.#options;
     const file = encodeMetadataFile(entries, takenMs);
-    const key = `${prefix}/metadata/data/${partitionFolder(METADATA_TABLE, partitionDay(METADATA_TABLE, takenMs))}/${SHARD.replace('/', '-')}-${String(position).padStart(4, '0')}-${id}.parquet`;
+    const key = dataFileKey(prefix, { table: 'metadata', day: partitionDay(METADATA_TABLE, takenMs), shard: SHARD, madeBy: undefined, position, planId: id });
     // Commit point of the object: the store's own.
     if ((await port(() => putObject(store, key, file.bytes))) === 'different') return undefined;
     return dataFileOf(file, 'metadata', key);

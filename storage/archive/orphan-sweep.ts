@@ -1,11 +1,11 @@
 import type { ArchiveTables } from '../catalog/archive-tables.ts';
 import type { RemovedObjectsStore } from '../catalog/removed-objects.ts';
+import { parseFileName, parseMetadataName } from '../catalog/object-names.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { port } from '../runtime/port-failure.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
-import { parseFileName, parseMetadataName } from './object-names.ts';
 
 /** A plan that is stored, and not carried out yet: its id is in the names of the objects that it makes, and it reads some files. */
 export interface OpenPlan {

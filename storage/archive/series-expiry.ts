@@ -1,21 +1,19 @@
 import type { DataFile } from '../catalog/data-file.ts';
 import { ExpiredFiles, type ExpiredSpan, type ExpiringFile } from '../catalog/expired-files.ts';
 import { RollupSources } from '../catalog/rollup-sources.ts';
-import { partitionEndDay, partitionFolder, type ArchiveTableName } from '../catalog/table-definition.ts';
+import { partitionEndDay, type ArchiveTableName } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
-import type { LIMITS } from '../runtime/limits.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { MergeCodec, MergeReader, MergeWriter } from './merge-codec.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
+import { limitsOfOneFile, putRewritten } from './rewritten-file.ts';
 import { entriesInBatches } from './series-batches.ts';
 import type { SeriesEntry } from './series-directory.ts';
-import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 import { oldestKept, type RetentionOf, type SeriesRetention } from './series-retention.ts';
 
@@ -122,7 +120,7 @@ export class SeriesExpiry {
 
   /** Whether it had to be written anew. */
   async #clean({ file, shard, day, description }: ExpiringFile, { table, retention, retentionMs, mark }: Span): Promise<boolean> {
-    const { sql, files, store, clock, random, prefix } = this.#options;
+    const { sql, files, store, clock, random } = this.#options;
     const codec = must(this.#options.codecs[table], `a codec for ${table}`);
     const reader = await port(() => codec.open(store, description));
     // Its series are gone through twice: all of them at once may be more than goes into memory.
@@ -135,11 +133,8 @@ export class SeriesExpiry {
     const id = randomId(random);
     const add: DataFile[] = [];
     if (counts.kept > 0) {
-      const rewritten = (await this.#rewrite(codec, reader, isKept, shard)).finish();
-      const key = `${prefix}/${table}/data/${partitionFolder(tableDefinition(table), day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
-      // Commit point of the object: the store's own. Nobody else has the key.
-      if ((await port(() => putObject(store, key, rewritten.bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
-      add.push(dataFileOf(rewritten, table, key));
+      const rewritten = await this.#rewrite(codec, reader, isKept, shard);
+      add.push(await putRewritten(this.#options, rewritten.finish(), { table, day, shard, planId: id }));
     }
     // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
     // meanwhile, merged with others, it is they that are written anew.
@@ -160,8 +155,7 @@ export class SeriesExpiry {
   async #rewrite(codec: MergeCodec<unknown>, reader: MergeReader<unknown>, isKept: (entry: SeriesEntry) => boolean, shard: string): Promise<MergeWriter<unknown>> {
     const { limits } = this.#options;
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
-    // What is left of a file fits one: the bounds of bytes are for rows that come from many.
-    const writer = codec.writer({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER } as typeof LIMITS, { 'varve.shard': shard });
+    const writer = codec.writer(limitsOfOneFile(limits), { 'varve.shard': shard });
     for (const batch of entriesInBatches(reader, keptOf(reader.series(), isKept), limits)) {
       const rows = await port(() => reader.read(batch));
       batch.forEach(({ labels }, i) => writer.add(labels, seriesIdBytes(hasher, labels), rows[i], 0, codec.lengthOf(rows[i])));

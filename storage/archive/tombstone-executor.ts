@@ -1,10 +1,7 @@
 import type { DataFile } from '../catalog/data-file.ts';
 import { RollupSources } from '../catalog/rollup-sources.ts';
-import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
-import { partitionFolder } from '../catalog/table-definition.ts';
 import type { Tombstones, UncleanFile } from '../catalog/tombstones.ts';
 import { SeriesHasher } from '../model/series-id.ts';
-import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
 import { waitEndMs } from '../runtime/clock.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
@@ -13,11 +10,11 @@ import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { MINUTE_MS } from '../runtime/units.ts';
 import { DeletionTest, stretchesOutside } from './deleted-samples.ts';
 import type { RewritingPorts } from './rewriting-ports.ts';
+import { limitsOfOneFile, putRewritten } from './rewritten-file.ts';
 import { SamplesFileReader } from './samples-file-reader.ts';
 import { SamplesFileWriter } from './samples-file-writer.ts';
 import { entriesInBatches } from './series-batches.ts';
 import type { SeriesEntry } from './series-directory.ts';
-import { dataFileOf } from './series-file-writer.ts';
 import { seriesIdBytes } from './series-id-bytes.ts';
 
 /** A look for files that the catalog has forgotten: CatalogRecovery. */
@@ -102,7 +99,7 @@ export class TombstoneExecutor {
 
   /** Whether it had to be written anew. */
   async #cleanFile(unclean: UncleanFile): Promise<boolean> {
-    const { sql, files, store, clock, random, tombstones, prefix } = this.#options;
+    const { sql, files, store, clock, random, tombstones } = this.#options;
     const { file, shard, day, description } = unclean;
     const through = must(unclean.tombstones.at(-1), 'a tombstone').tombstone;
     const reader = await port(() => SamplesFileReader.open(store, description));
@@ -120,13 +117,7 @@ export class TombstoneExecutor {
     }
     const id = randomId(random);
     const add: DataFile[] = [];
-    if (writer.rowCount > 0) {
-      const rewritten = writer.finish();
-      const key = `${prefix}/samples/data/${partitionFolder(SAMPLES_TABLE, day)}/${shard.replace('/', '-')}-rewritten-0000-${id}.parquet`;
-      // Commit point of the object: the store's own. Nobody else has the key.
-      if ((await port(() => putObject(store, key, rewritten.bytes))) === 'different') throw new PortFailure(`${key} has other bytes`);
-      add.push(dataFileOf(rewritten, 'samples', key));
-    }
+    if (writer.rowCount > 0) add.push(await putRewritten(this.#options, writer.finish(), { table: 'samples', day, shard, planId: id }));
     // Commit point of the rewrite: this transaction. A crash before it leaves an object that nobody refers to; where the file has left
     // meanwhile, merged with others, it is they that are written anew.
     const outcome = sql.transaction(() => {
@@ -144,8 +135,7 @@ export class TombstoneExecutor {
   async #rewrite(reader: SamplesFileReader, test: DeletionTest, shard: string): Promise<SamplesFileWriter> {
     const { limits } = this.#options;
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
-    // What is left of a file fits one: the bounds of bytes are for samples that come from many.
-    const writer = new SamplesFileWriter({ ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER }, { 'varve.shard': shard });
+    const writer = new SamplesFileWriter(limitsOfOneFile(limits), { 'varve.shard': shard });
     for (const batch of entriesInBatches(reader, reader.series(), limits)) {
       const sources = await port(() => reader.read(batch));
       batch.forEach(({ labels, minTimeMs, maxTimeMs }, i) => {

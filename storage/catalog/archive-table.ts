@@ -10,6 +10,7 @@ import { putObject } from '../put-object.ts';
 import { COMMITTED_PROPERTY, encodeCommitted, FLUSHED_TABLES } from './committed-flushes.ts';
 import { describeManifest, encodeManifest, encodeManifestList, type Manifest, type ManifestEntry } from './iceberg-manifest.ts';
 import { ManifestStore, type ChangeRange, type ManifestWork } from './manifest-store.ts';
+import { manifestListName, manifestName, metadataName } from './object-names.ts';
 import { encodeRolledUp } from './rollup-days.ts';
 import { ROLLUP_TABLES } from './rollup-tables.ts';
 import { snapshotsSinceMs } from './snapshot-ages.ts';
@@ -137,7 +138,7 @@ export class ArchiveTable {
     const work = this.#manifests.work(plan);
     // A crash between these objects leaves some that the plan knows: the next try finds them as they should be, and goes on.
     const { manifests, added, removed } = await this.#writeManifests(plan, work, sequenceNumber);
-    const listKey = this.#key(`snap-${plan.snapshotId}-${plan.id}.avro`);
+    const listKey = this.#key(manifestListName(plan.snapshotId, plan.id));
     const parentSnapshotId = before.snapshots.at(-1)?.['snapshot-id'];
     const head = { snapshotId: plan.snapshotId, parentSnapshotId, sequenceNumber };
     await this.#put(listKey, encodeManifestList(definition, [...work.kept, ...manifests], head, (key) => this.#uri(key), syncOf(plan)));
@@ -220,7 +221,7 @@ export class ArchiveTable {
       added = plus(added, entries, 'added');
       removed = plus(removed, entries, 'deleted');
       const body = encodeManifest(definition, entries, snapshotId, (key) => this.#uri(key), syncOf(plan));
-      const key = this.#key(`${plan.id}-m${position}.avro`);
+      const key = this.#key(manifestName(position, plan.id));
       manifests.push(describeManifest(entries, definition, { key, sizeBytes: body.length, sequenceNumber, snapshotId }));
       await this.#put(key, body);
     }
@@ -301,16 +302,12 @@ export class ArchiveTable {
   }
 
   #key(name: string): string {
-    return `${this.#options.prefix}/metadata/${name}`;
+    return `${this.#options.prefix}/${name}`;
   }
 
   #uri(key: string): string {
     return `${this.#options.baseUri}/${key}`;
   }
-}
-
-function metadataName(version: number, id: string): string {
-  return `${String(version).padStart(5, '0')}-${id}.metadata.json`;
 }
 
 const NO_FILES: SnapshotTotals = { files: 0, rows: 0, bytes: 0 };

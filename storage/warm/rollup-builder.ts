@@ -6,8 +6,9 @@ import { dataFileOf } from '../archive/series-file-writer.ts';
 import { leaversBy, type RetentionOf } from '../archive/series-retention.ts';
 import type { UpkeepStatus, UpkeepWork } from '../catalog/archive-api.ts';
 import { dayOf } from '../catalog/data-file.ts';
+import { dataFileKey } from '../catalog/object-names.ts';
 import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
-import { partitionDay, partitionFolder } from '../catalog/table-definition.ts';
+import { partitionDay } from '../catalog/table-definition.ts';
 import { tableDefinition } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
@@ -193,7 +194,7 @@ export class RollupBuilder {
       this.#plans.note(plan, position, undefined, true);
       return;
     }
-    const key = `${prefix}/${plan.table}/data/${partitionFolder(tableDefinition(plan.table), plan.partition)}/${plan.shard.replace('/', '-')}-${String(position).padStart(4, '0')}-${plan.id}.parquet`;
+    const key = dataFileKey(prefix, { table: plan.table, day: plan.partition, shard: plan.shard, madeBy: undefined, position, planId: plan.id });
     // Commit point of the object: the store's own.
     if ((await port(() => putObject(store, key, made.file.bytes))) === 'different') {
       // Another build had begun this plan and encodes otherwise: a new plan has other keys.
