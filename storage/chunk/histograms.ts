@@ -101,13 +101,6 @@ export function isIntegerHistogram(payload: Uint8Array): boolean {
   return (payload[0]! & INTEGER_FLAG) !== 0;
 }
 
-/** Whether two payloads are of the same histogram. */
-export function samePayload(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
 function canBeVarints({ count, zeroCount, positiveBuckets, negativeBuckets }: FloatHistogram): boolean {
   return isWhole(count) && isWhole(zeroCount) && areWhole(positiveBuckets) && areWhole(negativeBuckets);
 }

@@ -45,6 +45,11 @@ export interface Report {
   readonly isSound: boolean;
 }
 
+/** `1,234,567`. */
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
 export function medians(runs: readonly Run[], measures: readonly Measure[]): Record<string, number> {
   return Object.fromEntries(measures.map(({ key }) => [key, median(runs.map((run) => run[key] ?? Number.NaN))]));
 }

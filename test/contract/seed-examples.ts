@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { TimeSeriesStore, type ChangeEvent, type Point } from '../../storage/index.ts';
+import { TimeSeriesStore, type Point } from '../../storage/index.ts';
+import { collect } from '../fakes/collect.ts';
 
 type Metric = number;
 
@@ -212,10 +213,4 @@ export function seedExamples(inObject: InObject): void {
       expect(await counters.compact()).toBe(2);
       expect(await new TimeSeriesStore(db).get('visits')).toBe(7);
     }));
-}
-
-async function collect<T extends ChangeEvent<unknown> | Point<unknown>>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of source) all.push(one);
-  return all;
 }

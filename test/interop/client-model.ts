@@ -1,5 +1,5 @@
 import { zigzag } from '../../proto/varint.ts';
-import { bytesField, doubleField, varint, varintField } from '../proto/protobuf-fields.ts';
+import { bytesField, doubleField, label as labelPair, varint, varintField } from '../proto/protobuf-fields.ts';
 
 /*
  * The protobuf exposition format (io.prometheus.client, delimited), in which native histograms and exemplars can be said. Field numbers are
@@ -17,9 +17,8 @@ export const PROTOBUF_TYPE = 'application/vnd.google.protobuf; proto=io.promethe
 
 export const FAMILY_TYPES = { counter: 0, gauge: 1, histogram: 4, gaugeHistogram: 5 } as const;
 
-export function labelPair(name: string, value: string): number[] {
-  return bytesField(1, [...bytesField(1, name), ...bytesField(2, value)]);
-}
+/** Remote write's message is the same. */
+export { labelPair };
 
 /** A family with its length before it. */
 export function metricFamily(name: string, help: string, type: keyof typeof FAMILY_TYPES, ...metrics: readonly number[][]): number[] {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { mergeSorted } from '../../query/merge-series-sets.ts';
+import { collect } from '../fakes/collect.ts';
 
 const byNumber = (a: number, b: number): number => a - b;
 
@@ -25,12 +26,6 @@ function spy(values: readonly number[], failAt = Infinity): Spy {
     }
   }
   return Object.assign(state, { stream: run() });
-}
-
-async function collect(stream: AsyncIterable<number>): Promise<number[]> {
-  const all: number[] = [];
-  for await (const value of stream) all.push(value);
-  return all;
 }
 
 test('merges in order', async () => {

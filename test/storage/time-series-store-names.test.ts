@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
+import { collect } from '../fakes/collect.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
@@ -19,12 +20,6 @@ beforeEach(() => {
 
 function open(options: TimeSeriesStoreOptions): TimeSeriesStore<unknown> {
   return new TimeSeriesStore<unknown>({ sql, clock, ...options });
-}
-
-async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of source) all.push(one);
-  return all;
 }
 
 describe('stores of different names', () => {

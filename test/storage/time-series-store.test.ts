@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
+import { collect } from '../fakes/collect.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
@@ -24,12 +25,6 @@ function open<T = number>(options: TimeSeriesStoreOptions = {}): TimeSeriesStore
 function reopen<T = number>(options: TimeSeriesStoreOptions = {}): TimeSeriesStore<T> {
   sql = new NodeSql(sql.database);
   return open<T>(options);
-}
-
-async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of source) all.push(one);
-  return all;
 }
 
 async function values<T>(store: TimeSeriesStore<T>, key: string): Promise<[number, T][]> {

@@ -2,6 +2,7 @@ import { evictAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { TimeSeriesStore } from '../../storage/index.ts';
+import { collect } from '../fakes/collect.ts';
 
 /*
  * The store inside a real Durable Object: its SQLite, its clock that stands still within an event, its eviction. What the store does in
@@ -11,12 +12,6 @@ const NOON = Date.UTC(2024, 0, 15, 12);
 
 function inObject<R>(name: string, body: (storage: DurableObjectStorage) => Promise<R>): Promise<R> {
   return runInDurableObject(env.CATALOG.get(env.CATALOG.idFromName(name)), (_instance, state) => body(state.storage));
-}
-
-async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const one of source) all.push(one);
-  return all;
 }
 
 test('values, time travel, roll-ups and snapshots outlive the object', async () => {

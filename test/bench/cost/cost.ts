@@ -1,6 +1,6 @@
 import { VARVE_VERSION } from '../../processes/varve-command.ts';
 import type { BenchOptions } from '../options.ts';
-import type { Measure, Report, Run } from '../report.ts';
+import { count, type Measure, type Report, type Run } from '../report.ts';
 import { SCRAPE_INTERVAL_MS } from '../shapes.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { countShard, type QueryCounts, type ShardCounts } from './counted-shard.ts';
@@ -131,8 +131,4 @@ function keptGbMonths({ samples, coldBytes, fiveMinuteBytes, hourBytes }: Upkeep
 function queryOperations({ samples, calls, objectRequests, cpuMs }: QueryCounts): Operations {
   const each = MILLION / samples;
   return { workerRequest: each, workerCpuMs: cpuMs * each, objectRequest: calls * each, r2ClassB: objectRequests * each };
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { labelsFrom, type Labels } from '../../../storage/model/labels.ts';
 import { findTools, type Tools } from '../../interop/packages.ts';
 import { freePort } from '../../processes/free-port.ts';
 import { startNodeExporter } from '../../processes/node-exporter.ts';
@@ -71,6 +72,11 @@ export function thinned(capture: Capture, stride: number): Capture {
   const series = capture.series.map(({ labels, timestampsMs, values }) => ({ labels, timestampsMs: pick(timestampsMs), values: pick(values) }));
   const intervalMs = capture.intervalMs * stride;
   return { title: `of these every ${stride}th scrape, ${intervalMs} ms apart`, intervalMs, series };
+}
+
+/** Names and values in turn, in the order that Varve has them. */
+export function labelsOf({ labels }: CapturedSeries): Labels {
+  return labelsFrom(Array.from({ length: labels.length / 2 }, (_, i) => [labels[i * 2]!, labels[i * 2 + 1]!]));
 }
 
 export function sampleCountOf(series: readonly CapturedSeries[]): number {

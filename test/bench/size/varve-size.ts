@@ -1,9 +1,8 @@
-import { labelsFrom } from '../../../storage/model/labels.ts';
 import type { LocalSeries } from '../../../storage/shard/local-batch.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
-import { sampleCountOf, type CapturedSeries } from './capture.ts';
+import { labelsOf, sampleCountOf, type CapturedSeries } from './capture.ts';
 import { scrapesOf } from './replay.ts';
 
 /** Bytes of what one server keeps. */
@@ -26,7 +25,7 @@ export function sizeInVarve(series: readonly CapturedSeries[], nowMs: number): S
   const sql = new NodeSql();
   const clock = new FixedClock(nowMs);
   const store = new HotStore(sql, undefined, { clock });
-  const labels = series.map((one) => labelsFrom(Object.fromEntries(pairs(one.labels))));
+  const labels = series.map((one) => labelsOf(one));
   for (const scrape of scrapesOf(series)) {
     const batch = scrape.map(({ series: index, start, end }): LocalSeries => {
       const { timestampsMs, values } = series[index]!;
@@ -46,8 +45,4 @@ export function sizeInVarve(series: readonly CapturedSeries[], nowMs: number): S
   const size = { sampleCount: rows!.samples, dataBytes: rows!.bytes, totalBytes: sql.sizeBytes() };
   if (size.sampleCount !== sampleCountOf(series)) throw new Error(`varve has ${size.sampleCount} samples, not ${sampleCountOf(series)}`);
   return size;
-}
-
-function* pairs(flat: readonly string[]): Generator<[string, string]> {
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!];
 }

@@ -1,11 +1,10 @@
 import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
 import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
 import { SAMPLES_SCHEMA } from '../../../storage/archive/samples-schema.ts';
-import { labelsFrom } from '../../../storage/model/labels.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { compareSeries } from '../../../storage/shard/read-window.ts';
-import { sampleCountOf, type CapturedSeries } from '../size/capture.ts';
+import { labelsOf, sampleCountOf, type CapturedSeries } from '../size/capture.ts';
 
 /** Bytes of the archive's files of some series, whole and by column. */
 export interface ColdSize {
@@ -20,7 +19,7 @@ export interface ColdSize {
 /** Weighs what a flush of one window would write of them: plain Parquet, a row a sample, labels included. */
 export function coldSize(series: readonly CapturedSeries[]): ColdSize {
   const hasher = new SeriesHasher(new Uint8Array(16));
-  const sorted = series.map(({ labels, ...samples }) => ({ ...samples, labels: labelsFrom(pairs(labels)) })).sort((a, b) => compareSeries(a.labels, b.labels));
+  const sorted = series.map((one) => ({ ...one, labels: labelsOf(one) })).sort((a, b) => compareSeries(a.labels, b.labels));
   const before = process.cpuUsage();
   const files: SeriesFile[] = [];
   let writer = new SamplesFileWriter(LIMITS);
@@ -43,8 +42,4 @@ export function coldSize(series: readonly CapturedSeries[]): ColdSize {
   const columns = new Map(SAMPLES_SCHEMA.leaves.map(({ path }, column) => [path.join('.'), files.reduce((sum, file) => sum + file.columns[column]!.bytes, 0)]));
   columns.set('tail', files.reduce((sum, { tailBytes }) => sum + tailBytes, 0));
   return { sampleCount: sampleCountOf(series), fileCount: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes.length, 0), columns, cpuSeconds: (user + system) / 1e6 };
-}
-
-function* pairs(flat: readonly string[]): Generator<[string, string]> {
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!];
 }

@@ -1,4 +1,4 @@
-import type { Run } from '../report.ts';
+import { count, type Run } from '../report.ts';
 import { percentile } from '../statistics.ts';
 import type { BenchServer } from './bench-server.ts';
 import { heapFigures } from './heap-probe.ts';
@@ -101,8 +101,4 @@ async function askOne(server: BenchServer, fleet: Fleet, question: Question, tur
 
 function requestsOf({ cold, warm }: Sources): number {
   return cold.requests + warm.requests;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
 }

@@ -2,7 +2,7 @@ import { Sandbox } from '../../processes/sandbox.ts';
 import { VARVE_VERSION } from '../../processes/varve-command.ts';
 import type { BenchOptions } from '../options.ts';
 import { findPeers } from '../peers.ts';
-import type { Measure, PeerRuns, Report, Run } from '../report.ts';
+import { count, type Measure, type PeerRuns, type Report, type Run } from '../report.ts';
 import { captureScrapes, readCapture, writeCapture, type CapturedSeries } from '../size/capture.ts';
 import { noisySeries } from '../size/noisy.ts';
 import { sizeInPeer } from '../size/peer-size.ts';
@@ -127,8 +127,4 @@ async function realSeries(options: BenchOptions, say: (line: string) => void): P
   const captured = await captureScrapes({ intervalMs: options.intervalMs ?? INTERVAL_MS, scrapeCount: options.scrapes ?? SCRAPES, seed: options.seed }, say);
   if (options.keepCapture !== undefined) writeCapture(options.keepCapture, captured);
   return captured;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
 }

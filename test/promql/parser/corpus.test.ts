@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { childrenOf, type Expr, parseExpr, ParseError, parseSyntax, prettyExpression, printExpression } from '../../../promql/parser/index.ts';
 import { formatDecimal, printMatcher } from '../../../promql/parser/print.ts';
-import { mutations, ownQueries, randomBelow, upstreamQueries } from './corpus.ts';
+import { randomBelow } from '../../fakes/random-below.ts';
+import { mutations, ownQueries, upstreamQueries } from './corpus.ts';
 import { RandomSyntax } from './random-syntax.ts';
 
 const upstream = upstreamQueries();

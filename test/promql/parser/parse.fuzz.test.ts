@@ -3,7 +3,8 @@ import { parseExpr, ParseError, parseMetricSelector } from '../../../promql/pars
 import { prettyExpression, printExpression, resolveDurations } from '../../../promql/parser/index.ts';
 import { VarveError } from '../../../storage/runtime/errors.ts';
 import { parseMetric } from '../parse-metric.ts';
-import { mutations, ownQueries, randomBelow, upstreamQueries } from './corpus.ts';
+import { randomBelow } from '../../fakes/random-below.ts';
+import { mutations, ownQueries, upstreamQueries } from './corpus.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 20_000);

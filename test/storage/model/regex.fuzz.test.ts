@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { compileRegex, compileWithEngine, InvalidRegexError } from '../../../storage/model/regex.ts';
 import type { CompiledRegex } from '../../../storage/model/regex.ts';
+import { randomBelow } from '../../fakes/random-below.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 10_000);
@@ -13,16 +14,6 @@ const PIECES = [
   ...['\\d', '\\w', '\\s', '\\d+', '\\w{2}', '\\D', '^', '$', '(?i)', '(?i:A)', '\\b', '\\x61', '\\pL', '(?-s).', '\\Qa.b\\E', '\\z'],
 ];
 const CHARACTERS = ['a', 'b', 'A', '.', '-', '_', '1', ' ', '\n', '\r', 'é', '😀', '\u212a', '/', '\u2028', '{', '^'];
-
-function randomBelow(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
 
 function compileOrMessage(compile: (pattern: string) => CompiledRegex, pattern: string): CompiledRegex | string {
   try {
