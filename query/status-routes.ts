@@ -10,6 +10,7 @@ import { answer } from './answer.ts';
 import { invalidParameter } from './parameters.ts';
 import { success } from './respond.ts';
 import { SELF_METRICS, selfMetricSamples, visibleCounters } from './self-metrics.ts';
+import { SELF_SCRAPE_INTERVAL } from './self-target.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
 import { BUILD_INFO, VARVE_VERSION } from './version.ts';
 
@@ -64,8 +65,8 @@ function retention({ archiveUri, archiveRetentionMs, hotRetentionMs }: Config): 
 function configYaml(config: Config): string {
   return [
     'global:',
-    '  scrape_interval: 15s',
-    '  scrape_timeout: 15s',
+    `  scrape_interval: ${SELF_SCRAPE_INTERVAL}`,
+    `  scrape_timeout: ${SELF_SCRAPE_INTERVAL}`,
     'storage:',
     '  tsdb:',
     `    out_of_order_time_window: ${formatDurationMs(LIMITS.hotWindowMs)}`,

@@ -7,12 +7,9 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
 import { answer } from './answer.ts';
 import { success } from './respond.ts';
+import { SELF_JOB, SELF_SCRAPE_INTERVAL } from './self-target.ts';
 import { TenantSource } from './tenant-source.ts';
 import { openTenant, type TenantServices } from './tenant.ts';
-
-/** The job under which `npm start` writes Varve's own metrics, and the name of its scrape pool. */
-const SELF_JOB = 'varve';
-const SELF_INTERVAL = '15s';
 
 export interface TargetServices extends TenantServices {
   readonly clock: Clock;
@@ -44,7 +41,7 @@ export function targetRoutes(services: TargetServices): Hono {
       const pool = parameters.get('scrapePool') ?? '';
       if (pool === '') throw badData('invalid parameter "scrapePool": no scrapePool parameter provided');
       if (pool !== SELF_JOB) throw new VarveError('not-found', `scrape pool ${JSON.stringify(pool)} is not known`);
-      return success({ yaml: `job_name: ${SELF_JOB}\nscrape_interval: ${SELF_INTERVAL}\nmetrics_path: /metrics\nscheme: http\n` });
+      return success({ yaml: `job_name: ${SELF_JOB}\nscrape_interval: ${SELF_SCRAPE_INTERVAL}\nmetrics_path: /metrics\nscheme: http\n` });
     }),
   );
   routes.get('/targets/relabel_steps', (context) =>
@@ -118,8 +115,8 @@ function targetJson({ instance, labels, lastScrapeMs, isUp, durationSeconds }: T
       __address__: instance,
       __metrics_path__: '/metrics',
       __scheme__: 'http',
-      __scrape_interval__: SELF_INTERVAL,
-      __scrape_timeout__: SELF_INTERVAL,
+      __scrape_interval__: SELF_SCRAPE_INTERVAL,
+      __scrape_timeout__: SELF_SCRAPE_INTERVAL,
       job: SELF_JOB,
     },
     labels,
@@ -130,7 +127,7 @@ function targetJson({ instance, labels, lastScrapeMs, isUp, durationSeconds }: T
     lastScrape: new Date(lastScrapeMs).toISOString(),
     lastScrapeDuration: durationSeconds,
     health: isUp ? 'up' : 'down',
-    scrapeInterval: SELF_INTERVAL,
-    scrapeTimeout: SELF_INTERVAL,
+    scrapeInterval: SELF_SCRAPE_INTERVAL,
+    scrapeTimeout: SELF_SCRAPE_INTERVAL,
   };
 }

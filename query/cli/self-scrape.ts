@@ -5,6 +5,7 @@ import { labelsFrom } from '../../storage/model/labels.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { messageOf } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
+import { SELF_JOB } from '../self-target.ts';
 import type { LocalServer } from './local-key.ts';
 
 /**
@@ -43,7 +44,7 @@ export class SelfScrape {
     const startMs = this.#clock.elapsedMs();
     const answer = await this.#fetch(`${this.#base}/metrics`, { headers: { authorization: this.#authorization } });
     const text = await answer.text();
-    const target = { job: 'varve', instance: new URL(this.#base).host };
+    const target = { job: SELF_JOB, instance: new URL(this.#base).host };
     const series = answer.ok
       ? parseExposition(text).map(({ name, labels, value }) => ({
           labels: labelsFrom({ ...Object.fromEntries(labels), ...target, __name__: name }),

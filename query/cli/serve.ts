@@ -1,14 +1,13 @@
 import { systemClock } from '../../storage/runtime/clock.ts';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
 import { systemRandom } from '../../storage/runtime/random.ts';
+import { SELF_SCRAPE_SECONDS } from '../self-target.ts';
 import { lockDataDir } from './data-lock.ts';
 import { newLocalKey, removeLocalServer, writeLocalServer } from './local-key.ts';
 import { SelfScrape } from './self-scrape.ts';
 import { baseUrl, readSettings, type Settings } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 import { checkPortIsFree, startWorker } from './worker-process.ts';
-
-const SCRAPE_INTERVAL_MS = 15_000;
 
 function printWelcome({ host, port, dataDir }: Settings, isOpen: boolean): void {
   const base = baseUrl(host, port);
@@ -26,7 +25,7 @@ Point a Prometheus at it (prometheus.yml):
 remote_write:
   - url: ${base}/api/v1/write${isOpen ? '' : '\n    authorization:\n      credentials: KEY'}
 
-Ask something (Varve scrapes itself every ${SCRAPE_INTERVAL_MS / 1000} s):
+Ask something (Varve scrapes itself every ${SELF_SCRAPE_SECONDS} s):
 
   curl -s${curlKey} '${base}/api/v1/query' --data-urlencode 'query=up'
 
@@ -74,7 +73,7 @@ async function serve(): Promise<void> {
   });
   writeLocalServer(dataDir, server);
   printWelcome(settings, isOpen);
-  if (settings.selfScrape) await scrape.run(SCRAPE_INTERVAL_MS);
+  if (settings.selfScrape) await scrape.run(SELF_SCRAPE_SECONDS * 1000);
 }
 
 try {

@@ -3,13 +3,13 @@ import { VarveError } from './errors.ts';
 import { readExternalCatalog, type ExternalCatalogConfig, type ExternalCatalogVariables } from './external-catalog-config.ts';
 import { LIMITS } from './limits.ts';
 import { readOtlpOptions, type OtlpOptions, type OtlpVariables } from './otlp-options.ts';
+import { retentionMsOf } from './retention-text.ts';
 import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from './units.ts';
+import { HOUR_MS } from './units.ts';
 
 /** More shards than this on one tenant want a larger design than a constant. */
 const SHARDS_MAX = 64;
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS, y: 365 * DAY_MS };
 
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
 export interface Variables extends AccessVariables, OtlpVariables, ExternalCatalogVariables {
@@ -98,9 +98,8 @@ function readShardCount(text = '1'): number {
 
 function readRetention(variable: string, text: string | undefined, defaultMs: number, least: { readonly text: string; readonly ms: number }): number {
   if (text === undefined) return defaultMs;
-  const parts = /^(\d+)([smhdwy])$/.exec(text);
-  const retentionMs = parts === null ? NaN : Number(parts[1]) * UNIT_MS[parts[2]!]!;
-  if (!(retentionMs >= least.ms && retentionMs <= LIMITS.retentionMsMax)) {
+  const retentionMs = retentionMsOf(text, least.ms);
+  if (retentionMs === undefined) {
     throw new VarveError('bad-data', `${variable} is ${JSON.stringify(text)}; it must be a duration like 36h or 15d, at least ${least.text} and at most 1000y`);
   }
   return retentionMs;

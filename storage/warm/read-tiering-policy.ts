@@ -5,6 +5,7 @@ import type { Matcher, MatchType } from '../model/matcher.ts';
 import { messageOf } from '../runtime/errors.ts';
 import { jsonVariable } from '../runtime/json-variable.ts';
 import { LIMITS } from '../runtime/limits.ts';
+import { retentionMsOf } from '../runtime/retention-text.ts';
 import { DAY_MS, HOUR_MS } from '../runtime/units.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate } from './rollup-aggregates.ts';
 import { DEFAULT_WARM_POLICY, DEFAULT_WARM_RETENTION_MS, type KeptRule, type Resolution, type TieringPolicy, type WarmRule } from './tiering-policy.ts';
@@ -16,7 +17,6 @@ export type PolicyOfTenant = (tenant: string) => TieringPolicy;
 /** What a rule says, whatever it leaves out filled in. */
 type TierRule = WarmRule & KeptRule;
 
-const UNIT_MS: Readonly<Record<string, number>> = { h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS, y: 365 * DAY_MS };
 const RESOLUTIONS = ROLLUP_TABLES.map(({ resolution }) => resolution);
 /** Less is not worth a roll-up, and is in the hot tier anyway. */
 const WARM_LEAST = { text: '1d', ms: DAY_MS };
@@ -152,9 +152,8 @@ function readWarmRetention(value: unknown, fallback: TierRule['warmMs'], what: s
 }
 
 function durationMs(text: unknown, what: string, least: { readonly text: string; readonly ms: number }): number {
-  const parts = typeof text === 'string' ? /^(\d{1,6})([hdwy])$/.exec(text) : null;
-  const ms = parts === null ? NaN : Number(parts[1]) * UNIT_MS[parts[2]!]!;
-  if (!(ms >= least.ms && ms <= LIMITS.retentionMsMax)) throw invalid(`retention of ${what} is ${JSON.stringify(text)}; it must be a duration like 36h, 7d or 1y, at least ${least.text} and at most 1000y`);
+  const ms = retentionMsOf(text, least.ms);
+  if (ms === undefined) throw invalid(`retention of ${what} is ${JSON.stringify(text)}; it must be a duration like 36h, 7d or 1y, at least ${least.text} and at most 1000y`);
   return ms;
 }
 
