@@ -7,13 +7,13 @@ import { TABLE_DEFINITIONS } from '../catalog/table-definitions.ts';
 import { SeriesHasher } from '../model/series-id.ts';
 import { putObject } from '../put-object.ts';
 import { must } from '../runtime/assert.ts';
-import { LruCache } from '../runtime/lru-cache.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import { randomId } from '../runtime/random.ts';
 import { RetryPause, type PauseFailure } from '../runtime/retry-pause.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { MergeCodec, MergeReader } from './merge-codec.ts';
 import { planMerge, type MergeCursor, type MergePlan } from './merge-plan.ts';
+import { MergeReaders } from './merge-readers.ts';
 import { mergeSeries } from './merge-series.ts';
 import type { OpenPlan } from './orphan-sweep.ts';
 import { PlanLedger } from './plan-ledger.ts';
@@ -48,8 +48,8 @@ export class FileMerger {
   readonly #definitions: readonly TableDefinition[];
   readonly #plans: PlanLedger<MergePlan, MergeCursor>;
   readonly #pause: RetryPause;
-  /** Directories of files that the next step goes on with; those of a merge that is over are let go. */
-  readonly #readers: LruCache<string, MergeReader<unknown>>;
+  /** Those of a merge that is over are let go. */
+  readonly #readers: MergeReaders<unknown>;
   #hasher: SeriesHasher | undefined;
 
   constructor(options: FileMergerOptions) {
@@ -57,7 +57,7 @@ export class FileMerger {
     this.#definitions = options.definitions ?? TABLE_DEFINITIONS;
     this.#plans = new PlanLedger(options.sql, 'merge');
     this.#pause = new RetryPause(options.clock);
-    this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
+    this.#readers = new MergeReaders(options.limits.archiveTailCacheBytesMax);
   }
 
   openPlan(): OpenPlan | undefined {
@@ -164,8 +164,9 @@ export class FileMerger {
     const hasher = (this.#hasher ??= new SeriesHasher(this.#options.seriesHashKey()));
     const writer = codec.writer(limits, { 'varve.shard': plan.shard, 'varve.merge': plan.id });
     const runs = plan.runs.map((run) => files.describe(run));
+    const open = (file: DataFile): Promise<MergeReader<unknown>> => this.#readers.open(file, () => codec.open(this.#options.store, file));
     let skip = cursor?.rowsTaken ?? 0;
-    for await (const { series, rows } of readInBatches(mergeSeries(runs, (file) => this.#open(plan, file), cursor), limits, codec.pieces !== undefined)) {
+    for await (const { series, rows } of readInBatches(mergeSeries(runs, open, cursor), limits, codec.pieces !== undefined)) {
       const { labels, places, filePlaces } = series;
       const id = seriesIdBytes(hasher, labels);
       let rowsTaken = 0;
@@ -181,15 +182,6 @@ export class FileMerger {
       skip = 0;
     }
     return writer.rowCount === 0 ? undefined : { file: writer.finish(), cursor: undefined };
-  }
-
-  async #open(plan: MergePlan, file: DataFile): Promise<MergeReader<unknown>> {
-    const known = this.#readers.get(file.key);
-    if (known !== undefined) return known;
-    const reader = await port(() => this.#codec(plan).open(this.#options.store, file));
-    if (reader.rowCount !== file.rowCount) throw new PortFailure(`${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
-    this.#readers.set(file.key, reader, file.tailBytes);
-    return reader;
   }
 
   #finish(plan: MergePlan): void {

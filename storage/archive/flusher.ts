@@ -4,64 +4,28 @@ import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
 import { dayOf, type DataFile } from '../catalog/data-file.ts';
 import { dataFileKey } from '../catalog/object-names.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
-import { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { LIMITS } from '../runtime/limits.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import { RetryPause } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
-import type { HotStore } from '../shard/hot-store.ts';
-import { lowerBound, type Part } from '../shard/piece.ts';
-import type { WindowSeries } from '../shard/read-window.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
-import { ExemplarsFileWriter } from './exemplars-file-writer.ts';
+import { FlushEncoder, type FlushEncoderOptions } from './flush-encoder.ts';
 import { flushDueMs, planFlush, windowDueMs, type FlushCursor, type FlushPlan, type FlushState, type FlushWork } from './flush-plan.ts';
-import { lateSeriesByDay } from './late-series.ts';
-import { PlanLedger, type PlanProgress } from './plan-ledger.ts';
-import { SamplesFileWriter } from './samples-file-writer.ts';
-import { POINTS_SCHEMA, SAMPLES_SCHEMA } from './samples-schema.ts';
+import { PlanLedger } from './plan-ledger.ts';
 import { dataFileOf, type SeriesFile } from './series-file-writer.ts';
-import { sameLabels, seriesIdBytes } from './series-id-bytes.ts';
 
-const SCHEMAS = { samples: SAMPLES_SCHEMA, points: POINTS_SCHEMA } as const;
-
-/** Series read at a time: at first, when nobody knows how many samples they have, and at the most. */
-const GROUP_SERIES_FIRST = 16;
-const GROUP_SERIES_MAX = 1024;
-/** A group has about this part of a row group. */
-const GROUPS_PER_ROW_GROUP = 4;
-/** Between two groups or columns: long enough for a write that comes in to be done with all its turns, and not to wait for one piece at each of them. */
-const PAUSE_MS = 10;
-/** Behind the last. */
-const NO_FILE: EncodedFile = { table: 'samples', file: undefined, cursor: undefined, isLast: true };
-
-export interface FlusherOptions {
+export interface FlusherOptions extends FlushEncoderOptions {
   readonly sql: Sql;
-  readonly hot: HotStore;
   readonly store: ObjectStore;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly limits: typeof LIMITS;
   /** Keys begin with it, and then the table: `tenant/archive`. */
   readonly prefix: string;
-  /** The shard within its tenant: `epoch/number`. */
-  readonly shard: string;
   /** Hands files to the tenant's catalog. Doing it twice is doing it once. */
   readonly commit: (request: ArchiveCommitRequest) => Promise<ArchiveCommitOutcome>;
-  /** Key of the tenant's series ids. */
-  readonly seriesHashKey: () => Promise<Uint8Array>;
-  /** Of samples; `samples` unless given. */
-  readonly table?: 'samples' | 'points';
   /** Called before a window is closed: the last chance to add samples to it. */
   readonly beforeClosing?: (startMs: number, endMs: number) => void;
-  /**
-   * Gives the samples of a series the form that files have, those from `from` on, as many as `bytesMax` of payloads allow and at least one.
-   * Same samples, same form.
-   */
-  readonly inFiles?: (part: Part, from: number, to: number, bytesMax: number) => Part;
   /** Late batches up to this sequence may go; all of them unless given. */
   readonly lateThrough?: () => number;
   /** Called as late batches are planned, inside the transaction: from then on they go, whatever happens. */
@@ -92,17 +56,14 @@ export class Flusher {
   };
   readonly #options: FlusherOptions;
   readonly #plans: PlanLedger<FlushPlan, FlushCursor>;
-  #hasher: SeriesHasher | undefined;
+  readonly #encoder: FlushEncoder;
   readonly #pause: RetryPause;
-  /** Series read at a time. */
-  #groupSeries = GROUP_SERIES_FIRST;
-  /** The files of late batches that are being made, the one at a position among them; with what they are made of, some 24 bytes a sample. */
-  #late: { readonly plan: string; position: number; readonly files: Iterator<EncodedFile, undefined>; file: EncodedFile } | undefined;
   #isRunning = false;
 
   constructor(options: FlusherOptions) {
     this.#options = options;
     this.#plans = new PlanLedger(options.sql, 'flush');
+    this.#encoder = new FlushEncoder(options);
     this.#pause = new RetryPause(options.clock);
   }
 
@@ -168,7 +129,7 @@ export class Flusher {
     const through = lateThrough?.() ?? Infinity;
     const late = hot.late.waiting(lateSamplesTarget, limits.archiveLateBatchesMax).filter(({ sequence }) => sequence <= through);
     // Roll-ups are made of the table of samples alone.
-    return { archivedUntilMs, oldestMs: hot.archive.oldestMs(), newestFiledMs: this.#table === 'samples' ? newestFiledMs : undefined, late };
+    return { archivedUntilMs, oldestMs: hot.archive.oldestMs(), newestFiledMs: this.#encoder.table === 'samples' ? newestFiledMs : undefined, late };
   }
 
   #begin(): void {
@@ -186,115 +147,13 @@ export class Flusher {
   }
 
   async #writeNext(plan: FlushPlan): Promise<void> {
-    const hasher = (this.#hasher ??= new SeriesHasher(await port(this.#options.seriesHashKey)));
     const progress = this.#plans.progress();
     const { position } = progress;
-    const { work } = plan;
-    const next = work.kind === 'window' ? await this.#encodeNext(plan, work.startMs, work.endMs, progress, hasher) : this.#encodeLate(plan, work.sequences, position, hasher);
+    const next = await this.#encoder.encodeNext(plan, progress);
+    this.counters.archived_exemplars_left_out_total += next.exemplarsLeftOut ?? 0;
     const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, position, { table: next.table, file: next.file }), cursor: next.cursor };
     // A crash before this note writes the object again; behind it, the next one is next.
     this.#plans.note(plan, position, flushed, next.isLast);
-  }
-
-  /** Of a window: its samples, in as many files as it takes, then its exemplars. */
-  async #encodeNext(plan: FlushPlan, startMs: number, endMs: number, { position, cursor }: PlanProgress<FlushCursor>, hasher: SeriesHasher): Promise<EncodedFile> {
-    if (position === 0 || cursor !== undefined) {
-      const samples = await this.#encodeWindow(plan, startMs, endMs, cursor, hasher);
-      if (samples.file !== undefined) return samples;
-    }
-    return this.#encodeExemplars(plan, startMs, endMs, hasher);
-  }
-
-  #encodeExemplars(plan: FlushPlan, startMs: number, endMs: number, hasher: SeriesHasher): EncodedFile {
-    const { hot, limits } = this.#options;
-    const { series, leftOut } = hot.archive.readExemplars(startMs, endMs, limits.archiveExemplarsPerFileMax);
-    hot.confirmCurrent();
-    this.counters.archived_exemplars_left_out_total += leftOut;
-    const writer = new ExemplarsFileWriter(limits, this.#keyValues(plan));
-    for (const { labels, exemplars } of series) writer.add(labels, seriesIdBytes(hasher, labels), exemplars);
-    return { table: 'exemplars', file: writer.rowCount === 0 ? undefined : writer.finish(), cursor: undefined, isLast: true };
-  }
-
-  /** The next file of a window. Read a group of series at a time and written column by column, others having their turn in between. */
-  async #encodeWindow(plan: FlushPlan, startMs: number, endMs: number, from: FlushCursor | undefined, hasher: SeriesHasher): Promise<EncodedFile> {
-    const { hot, clock, limits } = this.#options;
-    const writer = this.#writer(plan);
-    let cursor = from;
-    let isOver = startMs >= endMs;
-    while (!isOver && writer.room > 0) {
-      const { series, next } = hot.archive.readGroup(startMs, endMs, cursor?.labels, this.#groupSeries);
-      const rowsBefore = writer.rowCount;
-      const full = this.#addGroup(writer, series, cursor, hasher);
-      hot.confirmCurrent();
-      cursor = full ?? (next && { labels: next });
-      isOver = cursor === undefined;
-      // Of a group that was not taken whole, those before its place count.
-      const taken = full === undefined ? this.#groupSeries : 1 + series.findIndex(({ labels }) => sameLabels(labels, full.labels));
-      const rowsEach = (writer.rowCount - rowsBefore) / taken;
-      await this.#writeInTurns(writer);
-      const wantedRows = Math.min(limits.archiveRowGroupRowsMax / GROUPS_PER_ROW_GROUP, writer.rowGroupRoom);
-      this.#groupSeries = Math.max(1, Math.min(GROUP_SERIES_MAX, Math.ceil(wantedRows / Math.max(rowsEach, 1))));
-      if (!isOver && writer.room > 0) await clock.sleep(PAUSE_MS);
-    }
-    writer.end();
-    await this.#writeInTurns(writer);
-    return { table: this.#table, file: writer.rowCount === 0 ? undefined : writer.finish(), cursor, isLast: false };
-  }
-
-  /** What is read of the hot store is in the writer by now: what others do meanwhile changes nothing. */
-  async #writeInTurns(writer: SamplesFileWriter): Promise<void> {
-    while (writer.writeSome()) await this.#options.clock.sleep(PAUSE_MS);
-  }
-
-  /** Adds series, the first of which may be in the file before up to the cursor; answers with where to go on when a row group or the file is full. */
-  #addGroup(writer: SamplesFileWriter, series: readonly WindowSeries[], cursor: FlushCursor | undefined, hasher: SeriesHasher): FlushCursor | undefined {
-    for (const { labels, part } of series) {
-      const from = cursor === undefined || !sameLabels(labels, cursor.labels) ? part.from : placeBehind(part, cursor);
-      if (from >= part.to) continue;
-      if (writer.isBehind) return { labels };
-      const { room } = writer;
-      if (room === 0) return { labels };
-      const wanted = Math.min(part.to, from + room);
-      const own = this.#inFiles(part, from, wanted);
-      writer.collect(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
-      const to = from + own.to - own.from;
-      if (to < part.to) return { labels, takenThroughMs: part.timestampsMs[to - 1]! };
-    }
-    return undefined;
-  }
-
-  /** As much of a stretch as goes into a row group, in the form that files have. */
-  #inFiles(part: Part, from: number, to: number): Part {
-    const { limits, inFiles } = this.#options;
-    return inFiles === undefined ? { ...part, from, to } : inFiles(part, from, to, limits.archiveRowGroupPayloadBytesTarget);
-  }
-
-  /** The file at a position among those of late batches. They are the same each time that they are made, one after the other from the first. */
-  #encodeLate(plan: FlushPlan, sequences: readonly number[], position: number, hasher: SeriesHasher): EncodedFile {
-    if (this.#late?.plan !== plan.id || this.#late.position > position) this.#late = { plan: plan.id, position: -1, files: this.#lateFiles(plan, sequences, hasher), file: NO_FILE };
-    const late = this.#late;
-    for (; late.position < position; late.position++) late.file = late.files.next().value ?? NO_FILE;
-    return late.file;
-  }
-
-  *#lateFiles(plan: FlushPlan, sequences: readonly number[], hasher: SeriesHasher): Generator<EncodedFile, undefined> {
-    const { hot } = this.#options;
-    const days = lateSeriesByDay(sequences.map((sequence) => hot.late.batch(sequence)));
-    for (const series of days) {
-      let writer = this.#writer(plan);
-      for (const { labels, run } of series) {
-        for (let from = 0; from < run.length; ) {
-          if (writer.room === 0) {
-            yield { table: this.#table, file: writer.finish(), cursor: undefined, isLast: false };
-            writer = this.#writer(plan);
-          }
-          const own = this.#inFiles({ ...run, from, to: run.length, hasStale: true }, from, Math.min(run.length, from + writer.room));
-          writer.add(labels, seriesIdBytes(hasher, labels), own, own.from, own.to);
-          from += own.to - own.from;
-        }
-      }
-      yield { table: this.#table, file: writer.finish(), cursor: undefined, isLast: series === days.at(-1) };
-    }
   }
 
   async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {
@@ -315,7 +174,7 @@ export class Flusher {
   async #finish(plan: FlushPlan): Promise<void> {
     const { sql, hot, shard, commit, limits } = this.#options;
     const { work, flush } = plan;
-    this.#late = undefined;
+    this.#encoder.forgetLate();
     const archivedUntilMs = work.kind === 'window' ? work.endMs : undefined;
     const files = this.#plans.files();
     const answer = await port(() => commit({ version: CATALOG_RPC_VERSION, shard, sequence: flush, files, archivedUntilMs }));
@@ -342,18 +201,6 @@ export class Flusher {
     this.#plans.end(plan);
     this.counters.archive_flushes_begun_again_total++;
   }
-
-  #writer(plan: FlushPlan): SamplesFileWriter {
-    return new SamplesFileWriter(this.#options.limits, this.#keyValues(plan), SCHEMAS[this.#table]);
-  }
-
-  #keyValues(plan: FlushPlan): Record<string, string> {
-    return { 'varve.shard': this.#options.shard, 'varve.flush': String(plan.flush) };
-  }
-
-  get #table(): 'samples' | 'points' {
-    return this.#options.table ?? 'samples';
-  }
 }
 
 /** What will be there when a piece of work is done. */
@@ -364,17 +211,4 @@ function stateBehind(state: FlushState, work: FlushWork): FlushState {
 
 function taskOf(work: FlushWork): FlushTask {
   return work.kind === 'window' ? work : { kind: 'late', batchCount: work.sequences.length };
-}
-
-interface EncodedFile {
-  readonly table: ArchiveTableName;
-  readonly file: SeriesFile | undefined;
-  /** Where the next file begins. */
-  readonly cursor: FlushCursor | undefined;
-  readonly isLast: boolean;
-}
-
-/** Position of the first sample of a part that is not taken. */
-function placeBehind(part: Part, { takenThroughMs, samplesTaken = 0 }: FlushCursor): number {
-  return takenThroughMs === undefined ? part.from + samplesTaken : Math.max(part.from, lowerBound(part.timestampsMs, takenThroughMs + 1, part.to));
 }

@@ -1,12 +1,11 @@
 import type { ColumnStatistics, DataFile } from '../catalog/data-file.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import { ColumnWriter } from '../chunk/index.ts';
-import { labelValue, METRIC_NAME } from '../model/labels.ts';
+import { labelValue, METRIC_NAME, sameLabels } from '../model/labels.ts';
 import { assert, must } from '../runtime/assert.ts';
 import { PARQUET_MAGIC, writeFooter, type Bounds, type RowGroup } from './parquet-footer.ts';
 import { DOUBLE, INT64, type ParquetSchema } from './parquet-schema.ts';
 import { SeriesDirectoryWriter, type SeriesEntry } from './series-directory.ts';
-import { sameLabels } from './series-id-bytes.ts';
 
 /** Key of the footer's key-value metadata that says where the series directory is: `offset,bytes`. */
 export const DIRECTORY_KEY = 'varve.series_directory';

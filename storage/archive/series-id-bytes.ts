@@ -9,7 +9,3 @@ export function seriesIdBytes(hasher: SeriesHasher, labels: Labels): Uint8Array 
   for (let word = 0; word < 3; word++) view.setUint32(word * 4, hasher.words[word]!, true);
   return id;
 }
-
-export function sameLabels(a: Labels, b: Labels): boolean {
-  return a.length === b.length && a.every((text, i) => text === b[i]);
-}

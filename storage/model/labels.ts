@@ -44,6 +44,10 @@ export function compareLabels(a: Labels, b: Labels): number {
   return a.length - b.length;
 }
 
+export function sameLabels(a: Labels, b: Labels): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
 /** The value of a label, `''` when it is absent. */
 export function labelValue(labels: Labels, name: string): string {
   for (let i = 0; i < labels.length; i += 2) {

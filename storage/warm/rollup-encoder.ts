@@ -1,5 +1,6 @@
 import type { MergeReader } from '../archive/merge-codec.ts';
 import type { MergeCursor } from '../archive/merge-plan.ts';
+import { MergeReaders } from '../archive/merge-readers.ts';
 import { mergeSeries, type MergedSeries, type SeriesPlace } from '../archive/merge-series.ts';
 import { SamplesFileReader } from '../archive/samples-file-reader.ts';
 import { readInBatches, readPlaces } from '../archive/series-batches.ts';
@@ -14,8 +15,7 @@ import type { SeriesHasher } from '../model/series-id.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { LruCache } from '../runtime/lru-cache.ts';
-import { port, PortFailure } from '../runtime/port-failure.ts';
+import { port } from '../runtime/port-failure.ts';
 import type { RunSource } from '../shard/sample-run.ts';
 import { BucketColumns } from './bucket-columns.ts';
 import { BucketFold } from './bucket-fold.ts';
@@ -45,13 +45,12 @@ export interface RollupEncoderOptions {
 /** Makes the files of a plan: series by series, with one file of each run open at a time, and a bounded number of rows in memory. */
 export class RollupEncoder {
   readonly #options: RollupEncoderOptions;
-  /** Directories of files that the next file goes on with. */
-  readonly #readers: LruCache<string, MergeReader<RollupRows>>;
+  readonly #readers: MergeReaders<RollupRows>;
   readonly #bucketReaders = new WeakSet<MergeReader<RollupRows>>();
 
   constructor(options: RollupEncoderOptions) {
     this.#options = options;
-    this.#readers = new LruCache(options.limits.archiveTailCacheBytesMax);
+    this.#readers = new MergeReaders(options.limits.archiveTailCacheBytesMax);
   }
 
   /** The next file; `undefined` when there is nothing left. `runs` are the plan's files of samples, `replaced` those of roll-ups. */
@@ -106,13 +105,8 @@ export class RollupEncoder {
     return this.#bucketReaders.has(reader);
   }
 
-  async #open(file: DataFile): Promise<MergeReader<RollupRows>> {
-    const known = this.#readers.get(file.key);
-    if (known !== undefined) return known;
-    const reader = await port(() => (file.table === 'samples' ? this.#openSamples(file) : this.#openBuckets(file)));
-    if (reader.rowCount !== file.rowCount) throw new PortFailure(`${file.key} has ${reader.rowCount} rows, the catalog says ${file.rowCount}`);
-    this.#readers.set(file.key, reader, file.tailBytes);
-    return reader;
+  #open(file: DataFile): Promise<MergeReader<RollupRows>> {
+    return this.#readers.open(file, () => (file.table === 'samples' ? this.#openSamples(file) : this.#openBuckets(file)));
   }
 
   async #openSamples(file: DataFile): Promise<MergeReader<RollupRows>> {
