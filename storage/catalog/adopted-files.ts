@@ -171,7 +171,6 @@ export class AdoptedFiles {
     // What is under way is of the state before: files that it names may go.
     for (const statement of FORGET_PLANS) sql.run(statement);
     sql.run('DELETE FROM data_file WHERE table_name = ? AND removed_change IS NOT NULL', table);
-    sql.run('DELETE FROM archive_change WHERE table_name = ?', table);
     sql.run('DELETE FROM data_manifest WHERE table_name = ?', table);
     const goes = `table_name = ? AND file <= ? AND NOT ${IS_FOUND} AND (NOT ${IS_THERE} OR (? AND ${IS_SUPERSEDED}))`;
     const left = changedFiles(sql.all<ChangedRow>(`SELECT ${CHANGED} FROM data_file WHERE ${goes}`, table, this.#throughFile, isDerived ? 1 : 0));

@@ -52,6 +52,17 @@ describe('the storage of a shard begins anew', () => {
     }
   });
 
+  test('a window that the catalog has, and that is not the last: until which time all is in files stays', async () => {
+    const world = await archived();
+    world.database = new NodeSql();
+    world.wake();
+    world.write(seriesOf(2, 'other'), times(START_MS, 30), value);
+    world.clock.advance(HOUR_MS);
+    await world.settle();
+    expect(world.hot.archive.mark.archivedUntilMs).toBeLessThan(START_MS + 3 * HOUR_MS);
+    expect(await world.readAll()).toEqual([...world.acknowledged].sort());
+  });
+
   test('late samples alone, of times that the catalog knows nothing of: its watermark goes on to behind them', async () => {
     const world = await archived();
     world.database = new NodeSql();
