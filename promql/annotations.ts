@@ -1,4 +1,5 @@
 import type { Position } from './parser/ast.ts';
+import { describePlace } from './parser/parse-error.ts';
 import { quoteString } from './parser/quote.ts';
 import { formatG, formatGDigits } from '../storage/model/number-text.ts';
 import type { QueryAnnotations } from './query-result.ts';
@@ -87,7 +88,7 @@ export class Annotations {
     /** Thousands of texts may be about one expression. */
     const placeOf = (position: Position): string => {
       let place = places.get(position.start);
-      if (place === undefined) places.set(position.start, (place = lineAndColumn(query, position)));
+      if (place === undefined) places.set(position.start, (place = describePlace(query, position.start)));
       return place;
     };
     for (const [text, { kind, position }] of this.#byText) {
@@ -113,15 +114,6 @@ function isLater(a: Heard, b: Heard): boolean {
   if (a.node.end !== b.node.end) return a.node.end > b.node.end;
   if (a.node.start !== b.node.start) return a.node.start < b.node.start;
   return a.position.start > b.position.start;
-}
-
-/** `line:column`, both from 1. The column counts bytes of UTF-8, as Prometheus does. */
-function lineAndColumn(query: string, position: Position): string {
-  const before = query.slice(0, position.start);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  let line = 1;
-  for (let i = before.indexOf('\n'); i !== -1; i = before.indexOf('\n', i + 1)) line++;
-  return `${line}:${new TextEncoder().encode(before.slice(lineStart)).length + 1}`;
 }
 
 function warning(text: string): Annotation {

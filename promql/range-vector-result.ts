@@ -8,12 +8,14 @@ import type { SampleColumns } from './operators/sample-columns.ts';
 import type { WindowSamples } from './operators/window-samples.ts';
 import { WindowFinder } from './operators/windows.ts';
 import type { RangePlan } from './plan/plan-node.ts';
+import { reachOfEdges } from './plan/range-modifiers.ts';
 import type { MatrixSeries, MatrixValue } from './query-result.ts';
 
 /** The samples of a range vector themselves, which an instant query may ask for: each series with its own timestamps. */
 export async function rangeVectorResult(plan: RangePlan, samples: WindowSamples, context: ExecutionContext): Promise<MatrixValue> {
   const { source, rangeMs, lookbackMs } = plan;
-  const finder = new WindowFinder(source.reference, rangeMs, source.edges === undefined ? 0 : lookbackMs, source.edges === 'smoothed' ? lookbackMs : 0);
+  const { beforeMs, afterMs } = reachOfEdges(source.edges, lookbackMs);
+  const finder = new WindowFinder(source.reference, rangeMs, beforeMs, afterMs);
   const series: MatrixSeries[] = [];
   let pointCount = 0;
   for (let columns = await samples.next(); columns !== undefined; columns = await samples.next()) {

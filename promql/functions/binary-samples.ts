@@ -14,11 +14,6 @@ export interface Sample {
   readonly histogram: FloatHistogram | undefined;
 }
 
-/** Whether an operator compares, and so filters instead of calculating. */
-export function isComparison(op: ElementOp): op is '==' | '!=' | '<' | '<=' | '>' | '>=' {
-  return op === '==' || op === '!=' || op === '<' || op === '<=' || op === '>' || op === '>=';
-}
-
 /** What came of two samples of which at least one is a histogram. `incompatible` are those that the operator makes nothing of. */
 export type HistogramOutcome =
   | { readonly kind: 'kept'; readonly histogram: FloatHistogram }

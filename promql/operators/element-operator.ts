@@ -1,9 +1,10 @@
 import { incompatibleTypes } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
 import { compareFloats } from '../functions/binary-floats.ts';
-import { binaryOfHistograms, isComparison } from '../functions/binary-samples.ts';
+import { binaryOfHistograms } from '../functions/binary-samples.ts';
 import type { Sample } from '../functions/binary-samples.ts';
 import { power } from '../go-math.ts';
+import { isComparison } from '../parser/operators.ts';
 import type { ElementOp } from '../plan/plan-node.ts';
 import { FLOAT, HISTOGRAM } from './step-series.ts';
 import type { StepColumns, StepSeries } from './step-series.ts';
@@ -64,10 +65,11 @@ function floatOperator(op: ElementOp, result: ComparisonResult, annotate: (annot
 }
 
 function histogramOperator(op: ElementOp, result: ComparisonResult, annotate: (annotation: Annotation) => void): ElementOperator {
+  const isBool = isComparison(op) && result.returnBool;
   return (step, lhs, rhs, out) => {
     const outcome = binaryOfHistograms(op, sampleAt(lhs, step), sampleAt(rhs, step), annotate);
     if (outcome.kind === 'incompatible') return false;
-    if (isComparison(op) && result.returnBool) out.setFloat(step, outcome.kind === 'kept' ? 1 : 0);
+    if (isBool) out.setFloat(step, outcome.kind === 'kept' ? 1 : 0);
     else if (outcome.kind === 'kept') out.setHistogram(step, outcome.histogram);
     return true;
   };

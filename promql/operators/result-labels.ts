@@ -2,7 +2,7 @@ import { dropLabels, keepLabels, labelValue, setLabel } from '../../storage/mode
 import type { Labels } from '../../storage/model/labels.ts';
 import type { ElementOp } from '../plan/plan-node.ts';
 import type { VectorMatching } from '../parser/ast.ts';
-import { isComparison } from '../functions/binary-samples.ts';
+import { keepsMetric } from '../parser/operators.ts';
 import type { EngineFeatures } from './execution-context.ts';
 import { withoutMetadata } from './name-labels.ts';
 
@@ -16,7 +16,7 @@ export class ResultLabels {
     this.#matching = matching;
     this.#names = new Set(matching.labels);
     // Arithmetic makes something new of the metric; a trimmed histogram or a filtered sample is still the metric.
-    const isArithmetic = !isComparison(op) && op !== '</' && op !== '>/';
+    const isArithmetic = !keepsMetric(op);
     this.#dropsName = isArithmetic || (returnBool && !features.delayedNameRemoval);
   }
 

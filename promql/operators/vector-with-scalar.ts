@@ -1,4 +1,4 @@
-import { isComparison } from '../functions/binary-samples.ts';
+import { keepsMetric } from '../parser/operators.ts';
 import type { VectorWithScalar } from '../plan/plan-node.ts';
 import { scalarSeries } from './constant.ts';
 import { renamedSeries } from './drop-name.ts';
@@ -48,7 +48,7 @@ export class VectorWithScalarOperator implements Operator {
         this.#spare.put(columns);
         continue;
       }
-      if ((isComparison(op) || op === '</' || op === '>/') && !returnBool) return columns.toSeries(series.labels, series.dropName);
+      if (keepsMetric(op) && !returnBool) return columns.toSeries(series.labels, series.dropName);
       return renamedSeries(columns, series.labels, this.#context.features);
     }
     this.#isDone = true;

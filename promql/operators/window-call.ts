@@ -6,6 +6,7 @@ import { FUNCTIONS } from '../functions/function-table.ts';
 import { SUMMARY_FUNCTIONS } from '../functions/over-summaries.ts';
 import type { WindowFunction, WindowInput } from '../functions/window-function.ts';
 import type { WindowCall } from '../plan/plan-node.ts';
+import { reachOfEdges } from '../plan/range-modifiers.ts';
 import type { ExecutionContext } from './execution-context.ts';
 import { renamedSeries } from './drop-name.ts';
 import { HeldColumns } from './held-columns.ts';
@@ -48,8 +49,7 @@ export class WindowCallOperator implements Operator {
     this.#context = context;
     this.#apply = implementation.apply;
     this.#workPerSample = implementation.workPerSample;
-    const beforeMs = node.source.edges === undefined ? 0 : node.lookbackMs;
-    const afterMs = node.source.edges === 'smoothed' ? node.lookbackMs : 0;
+    const { beforeMs, afterMs } = reachOfEdges(node.source.edges, node.lookbackMs);
     this.#floatWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
     this.#histogramWindows = new WindowFinder(node.source.reference, node.rangeMs, beforeMs, afterMs);
     const stepCount = node.grid.count;

@@ -1,4 +1,4 @@
-import type { BinaryOp, ComparisonOp, SetOp } from './ast.ts';
+import type { BinaryOp, ComparisonOp, SetOp, TrimOp } from './ast.ts';
 
 /** Binary operators, the loosest first. All but `^` group to the left. */
 export const OPERATOR_PRECEDENCE: Readonly<Record<BinaryOp, number>> = {
@@ -30,7 +30,12 @@ export function isSetOperator(op: BinaryOp): op is SetOp {
   return op === 'and' || op === 'or' || op === 'unless';
 }
 
-/** The trims `</` and `>/` are none: they change samples, and never drop one. */
+/** Comparisons, and the trims `</` and `>/`: what they leave of a vector is of the same metric. */
+export function keepsMetric(op: BinaryOp): op is ComparisonOp | TrimOp {
+  return OPERATOR_PRECEDENCE[op] === OPERATOR_PRECEDENCE['=='];
+}
+
+/** Trims are none: they change samples, and never drop one. */
 export function isComparison(op: BinaryOp): op is ComparisonOp {
-  return OPERATOR_PRECEDENCE[op] === OPERATOR_PRECEDENCE['=='] && op !== '</' && op !== '>/';
+  return keepsMetric(op) && op !== '</' && op !== '>/';
 }

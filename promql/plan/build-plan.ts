@@ -8,6 +8,7 @@ import { planCall } from './plan-call.ts';
 import { FetchRegistry } from './fetch-registry.ts';
 import { foldConstant } from './fold-constants.ts';
 import type { ElementOp, Grouping, Plan, PlanNode, RangePlan, RankOp, SelectorSource, WindowSource } from './plan-node.ts';
+import { reachOfEdges } from './range-modifiers.ts';
 import { instantGrid, isInRange, lastReferenceMs, referenceTimes, subqueryGrid } from './step-grid.ts';
 import type { ReferenceTimes, StepGrid } from './step-grid.ts';
 import { StepInvariance } from './step-invariance.ts';
@@ -97,9 +98,9 @@ export class Planner {
   selector(expr: VectorSelector<number>, grid: StepGrid): SelectorSource {
     const reference = this.reference(grid, expr.offsetMs, expr.at);
     const { lookbackMs } = this.settings;
-    const aheadMs = expr.edges === 'smoothed' ? lookbackMs : 0;
+    const { afterMs } = reachOfEdges(expr.edges, lookbackMs);
     const fromMs = reference.firstMs - lookbackMs + 1;
-    const fetch = this.fetches.add(expr.matchers, fromMs, lastReferenceMs(reference) + aheadMs);
+    const fetch = this.fetches.add(expr.matchers, fromMs, lastReferenceMs(reference) + afterMs);
     return { fetch, matchers: expr.matchers, reference, edges: expr.edges, statisticsFromMs: this.#statisticsFrom(expr, fromMs) };
   }
 
@@ -114,12 +115,11 @@ export class Planner {
     }
     const { selector } = expr;
     const reference = this.reference(grid, selector.offsetMs, selector.at);
-    const beforeMs = selector.edges === undefined ? 0 : this.settings.lookbackMs;
-    const aheadMs = selector.edges === 'smoothed' ? this.settings.lookbackMs : 0;
+    const { beforeMs, afterMs } = reachOfEdges(selector.edges, this.settings.lookbackMs);
     const ofSummaries = name === undefined || selector.edges !== undefined ? undefined : SUMMARY_FUNCTIONS[name];
     const window = ofSummaries && { rangeMs: expr.rangeMs, ...reference, parts: ofSummaries.parts, isExact: ofSummaries.isExact };
     const fromMs = reference.firstMs - expr.rangeMs - beforeMs + 1;
-    const fetch = this.fetches.add(selector.matchers, fromMs, lastReferenceMs(reference) + aheadMs, window);
+    const fetch = this.fetches.add(selector.matchers, fromMs, lastReferenceMs(reference) + afterMs, window);
     return { kind: 'range-select', fetch, matchers: selector.matchers, reference, edges: selector.edges, statisticsFromMs: this.#statisticsFrom(selector, fromMs) };
   }
 

@@ -13,3 +13,8 @@ export function checkRangeModifier(range: MatrixSelector<number> | Subquery<numb
   if (edges === undefined || grid.count === 0 || ALLOWED[edges].includes(name)) return;
   throw new VarveError('execution', `${edges} modifier can only be used with: ${ALLOWED[edges].join(', ')} - not with ${name}`);
 }
+
+/** How far before a window, and behind it, samples are taken that lie outside: its edges are made of them. Milliseconds. */
+export function reachOfEdges(edges: RangeEdges | undefined, lookbackMs: number): { readonly beforeMs: number; readonly afterMs: number } {
+  return { beforeMs: edges === undefined ? 0 : lookbackMs, afterMs: edges === 'smoothed' ? lookbackMs : 0 };
+}
