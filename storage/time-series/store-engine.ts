@@ -55,6 +55,7 @@ export interface Parts {
  * leaves memory in doubt; it is let out, and the next call finds all rebuilt from storage.
  */
 export class StoreEngine {
+  readonly #tablePrefix: string;
   readonly #sql: Sql;
   /** Of the archive's catalog, which has tables of some of the same names. */
   readonly #catalogSql: Sql;
@@ -73,6 +74,7 @@ export class StoreEngine {
   #waiters: (() => void)[] = [];
 
   constructor({ database, tablePrefix, ports, archive }: EngineOptions) {
+    this.#tablePrefix = tablePrefix;
     this.#sql = prefixedSql(database, tablePrefix);
     this.#catalogSql = prefixedSql(database, `${tablePrefix}catalog_`);
     this.#ports = ports;
@@ -271,9 +273,14 @@ export class StoreEngine {
       return body();
     } catch (error) {
       if (!isHarmless(error)) this.#forget();
-      if (isLast || !(error instanceof ReplacedError)) throw error;
+      if (isLast || error instanceof VarveError || !(error instanceof ReplacedError || this.#isEmptied())) throw error;
       return this.#attempt(body, isHarmless, true);
     }
+  }
+
+  /** Whether the store's tables are gone, as behind the object's own `deleteAll()`: then it begins anew. */
+  #isEmptied(): boolean {
+    return this.#sql.all('SELECT 1 FROM sqlite_master WHERE name = ?', `${this.#tablePrefix}shard_state`).length === 0;
   }
 
   #forget(): void {

@@ -102,3 +102,13 @@ test('late values', async () => {
   sql = new NodeSql(sql.database);
   expect(await open({ archive: { bucket, prefix: 'p' }, retention: { hot: '1h', cold: '365d' } }).get('k')).toEqual({ late: 2 });
 });
+
+test('a store whose database was emptied under it begins anew with the next write', async () => {
+  const store = open();
+  await store.put('k', 1, NOON - HOUR);
+  await store.put('json', { a: 1 }, NOON - HOUR);
+  for (const { name } of sql.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")) sql.database.exec(`DROP TABLE ${name}`);
+  await store.put('k', 2, NOON);
+  expect(await contents(store)).toMatchObject({ values: { k: [[[NOON, 2]], 2, undefined] }, snapshots: [] });
+  expect(await contents(open({ sql: new NodeSql(sql.database) }))).toEqual(await contents(store));
+});

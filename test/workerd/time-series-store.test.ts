@@ -96,3 +96,13 @@ test('a refused value leaves the object working', async () => {
     expect(await store.get('k')).toHaveLength(1_000_000);
   });
 });
+
+test('a store goes on behind the object’s deleteAll(), with nothing of before', async () => {
+  await inObject('emptied', async (storage) => {
+    const store = new TimeSeriesStore<unknown>(storage);
+    await store.put('k', 1, 1000);
+    await storage.deleteAll();
+    await store.put('k', 2, 2000);
+    expect(await collect(store.range('k'))).toEqual([{ key: 'k', timestamp: 2000, value: 2 }]);
+  });
+});
