@@ -9,6 +9,7 @@ import { gridTimesMs } from './plan/step-grid.ts';
 import type { StepGrid } from './plan/step-grid.ts';
 import type { MatrixValue, ScalarValue, VectorSample, VectorValue } from './query-result.ts';
 
+/** The value of a scalar at its one step (ms); NaN where there is none. */
 export async function scalarResult(operator: Operator, timeMs: number): Promise<ScalarValue> {
   const series = await operator.next();
   return { kind: 'scalar', timestampMs: timeMs, value: series === undefined ? NaN : series.values[0]! };

@@ -40,6 +40,7 @@ export function scalarBinary(op: ScalarOp, lhs: number, rhs: number): number {
   }
 }
 
+/** NaN is not equal to anything, and neither below nor above it. */
 export function compareFloats(op: '==' | '!=' | '<' | '<=' | '>' | '>=', lhs: number, rhs: number): boolean {
   switch (op) {
     case '==':

@@ -23,6 +23,7 @@ export type HistogramOutcome =
 const INCOMPATIBLE: HistogramOutcome = { kind: 'incompatible' };
 const FILTERED: HistogramOutcome = { kind: 'filtered' };
 
+/** What a binary operator makes of two samples, at least one of them a histogram. `annotate` is told why nothing comes of them. */
 export function binaryOfHistograms(op: ElementOp, lhs: Sample, rhs: Sample, annotate: (annotation: Annotation) => void): HistogramOutcome {
   if (lhs.histogram !== undefined && rhs.histogram !== undefined) return bothHistograms(op, lhs.histogram, rhs.histogram, annotate);
   if (lhs.histogram !== undefined) {

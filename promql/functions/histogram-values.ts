@@ -31,6 +31,7 @@ export function histogramStdvar(histogram: FloatHistogram): number {
   return squares.value() / histogram.count;
 }
 
+/** The square root of `histogramStdvar`. */
 export function histogramStddev(histogram: FloatHistogram): number {
   return Math.sqrt(histogramStdvar(histogram));
 }

@@ -38,6 +38,7 @@ export function metricNameOf(input: WindowInput): string {
   return labelValue(input.series.labels, METRIC_NAME);
 }
 
+/** The time that the window of a step ends with, which is in it (Unix ms). */
 export function windowEndMs(input: WindowInput, step: number): number {
   return input.reference.firstMs + step * input.reference.stepMs;
 }

@@ -103,6 +103,7 @@ function createOperator(node: PlanNode, context: ExecutionContext, level: number
   }
 }
 
+/** The series of a range vector, and the operators below it. `level` is how many are above. */
 export function windowSamples(source: WindowSource, context: ExecutionContext, level = 0): WindowSamples {
   const input = source.kind === 'subquery' ? buildOperator(source.input, context, level) : undefined;
   return new WindowSamples(source, input, context);

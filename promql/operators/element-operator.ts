@@ -23,6 +23,7 @@ export interface ComparisonResult {
  */
 export type ElementOperator = (step: number, lhs: StepSeries, rhs: StepSeries, out: StepColumns) => boolean;
 
+/** The operator of two series. `annotate` is told of samples that nothing can be made of. */
 export function elementOperator(op: ElementOp, result: ComparisonResult, annotate: (annotation: Annotation) => void): ElementOperator {
   const ofHistograms = histogramOperator(op, result, annotate);
   const ofFloats = floatOperator(op, result, annotate);

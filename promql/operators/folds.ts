@@ -22,6 +22,7 @@ export interface FoldContext {
   readonly budget: Budget;
 }
 
+/** The fold of one group. */
 export function createFold(op: Aggregate['op'], context: FoldContext): GroupFold {
   switch (op) {
     case 'sum':

@@ -32,6 +32,7 @@ export interface MatchGroups {
   readonly groupOfMany: readonly MatchGroup[];
 }
 
+/** The series of both sides by signature; of each group who is on the "one" side at a step is still to be found. */
 export function groupBySignature(many: readonly StepSeries[], one: readonly StepSeries[], signature: MatchSignature, stepCount: number): MatchGroups {
   const byKey = new Map<string, MatchGroup>();
   const groupOf = (series: StepSeries): MatchGroup => {

@@ -22,6 +22,7 @@ export const OPERATOR_PRECEDENCE: Readonly<Record<BinaryOp, number>> = {
   '^': 6,
 };
 
+/** `undefined` for a token that is no binary operator. */
 export function asBinaryOp(kind: string): BinaryOp | undefined {
   return Object.hasOwn(OPERATOR_PRECEDENCE, kind) ? (kind as BinaryOp) : undefined;
 }

@@ -132,6 +132,7 @@ export function isFunctionName(name: string): name is FunctionName {
   return Object.hasOwn(FUNCTION_SIGNATURES, name);
 }
 
+/** Of a function of the language. */
 export function functionSignature(name: FunctionName): FunctionSignature {
   return FUNCTION_SIGNATURES[name];
 }

@@ -10,10 +10,12 @@ export interface StepGrid {
   readonly count: number;
 }
 
+/** Steps from `startMs` up to and including `endMs` (ms); none when that lies before it. */
 export function rangeGrid(startMs: number, endMs: number, stepMs: number): StepGrid {
   return { startMs, endMs, stepMs, count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1 };
 }
 
+/** One step (ms). */
 export function instantGrid(timeMs: number): StepGrid {
   return { startMs: timeMs, endMs: timeMs, stepMs: 1, count: 1 };
 }
@@ -54,10 +56,12 @@ export interface ReferenceTimes {
   readonly count: number;
 }
 
+/** The time of the last step (ms); of none, the first. */
 export function lastReferenceMs(reference: ReferenceTimes): number {
   return reference.firstMs + Math.max(0, reference.count - 1) * reference.stepMs;
 }
 
+/** The steps less an offset, or `atMs` less it at each (ms). */
 export function referenceTimes(grid: StepGrid, offsetMs: number, atMs: number | undefined): ReferenceTimes {
   if (atMs !== undefined) return { firstMs: atMs - offsetMs, stepMs: 0, count: grid.count };
   return { firstMs: grid.startMs - offsetMs, stepMs: grid.stepMs, count: grid.count };

@@ -98,6 +98,7 @@ export function tooManySamples(samplesMax: number): VarveError {
   return new VarveError('limit', `query processing would load too many samples into memory in query execution (querySamplesMax is ${samplesMax})`);
 }
 
+/** `what` says what there is more of, `limit` is the name in limits.ts. */
 export function tooMuch(what: string, limit: string, value: number): VarveError {
   return new VarveError('limit', `archive: ${what} (${limit} is ${value}): ask for less time or fewer series`);
 }

@@ -20,6 +20,7 @@ const MINIBLOCK_UNIT = 32;
 const MICROS_PER_MS = 1000;
 const WIDTH_MAX = 56;
 
+/** Writes the timestamps `start` to before `end` (whole Unix ms, in any order). */
 export function encodeTimestampsMicros(timestampsMs: Float64Array, start: number, end: number, out: ColumnWriter): void {
   const count = end - start;
   const blockValues = Math.max(1, Math.ceil((count - 1) / BLOCK_UNIT)) * BLOCK_UNIT;

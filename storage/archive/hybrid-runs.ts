@@ -13,6 +13,7 @@ export function bitWidth(max: number): number {
   return 32 - Math.clz32(max);
 }
 
+/** Writes `length` times one value of `width` bits. */
 export function writeRun(out: ColumnWriter, value: number, length: number, width: number): void {
   out.unsigned(length * 2);
   for (let shift = 0; shift < width; shift += 8) out.byte((value >>> shift) & 0xff);

@@ -46,6 +46,7 @@ function close({ reader }: OpenPage, where: string): void {
   if (!reader.done) throw new DecodeError(`${where}: ${reader.end - reader.position} bytes behind the values`);
 }
 
+/** Timestamps in ms. All of these readers throw a DecodeError, which names `where`, for a page that is damaged or has other rows. */
 export function readTimestampPage(bytes: Uint8Array, rowCount: number, where: string): Float64Array {
   const page = open(bytes, rowCount, DELTA_BINARY_PACKED, where);
   const timestampsMs = new Float64Array(rowCount);
@@ -54,6 +55,7 @@ export function readTimestampPage(bytes: Uint8Array, rowCount: number, where: st
   return timestampsMs;
 }
 
+/** Doubles as bits. */
 export function readValuePage(bytes: Uint8Array, rowCount: number, where: string): NumberPage {
   const page = open(bytes, rowCount, PLAIN, where);
   const isDefined = levelsOf(page);

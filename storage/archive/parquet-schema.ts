@@ -47,6 +47,7 @@ const MAP: Logical = (fields) => fields.struct(2, () => undefined);
 /** Microseconds, UTC. */
 const TIMESTAMP: Logical = (fields) => fields.struct(8, (timestamp) => timestamp.bool(1, true).struct(2, (unit) => unit.struct(2, () => undefined)));
 
+/** The schema of a file whose rows have these fields, in this order; `name` is that of its root. */
 export function parquetSchema(name: string, fields: readonly RowField[]): ParquetSchema {
   const elements = [group(name, undefined, fields.length), ...fields.flatMap((field) => field.elements)];
   return {
@@ -63,10 +64,12 @@ export function fixedField(name: string, fieldId: number, bytes: number): RowFie
   return leafField(name, fieldId, FIXED_LEN_BYTE_ARRAY, false, { bytes });
 }
 
+/** Microseconds, UTC. */
 export function timestampField(name: string, fieldId: number, isOptional = false): RowField {
   return leafField(name, fieldId, INT64, isOptional, { converted: CONVERTED_TIMESTAMP_MICROS, logical: TIMESTAMP });
 }
 
+/** 64-bit integers, no nulls. */
 export function longField(name: string, fieldId: number): RowField {
   return leafField(name, fieldId, INT64, false);
 }
@@ -79,6 +82,7 @@ export function bytesField(name: string, fieldId: number, isOptional = false): R
   return leafField(name, fieldId, BYTE_ARRAY, isOptional);
 }
 
+/** A map of strings to strings; keys and values are columns with ids of their own. */
 export function stringMapField(name: string, fieldId: number, keyId: number, valueId: number): RowField {
   const leafOf = (side: string, sideId: number): LeafColumn => ({ path: [name, 'key_value', side], fieldId: sideId, type: BYTE_ARRAY, isOptional: false });
   return {

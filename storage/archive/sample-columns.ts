@@ -19,6 +19,7 @@ const LARGE_PAGE_ROWS = 4 * SAMPLE_PAGE_ROWS;
 
 const MICROS_PER_MS = 1000n;
 
+/** Unix ms, no nulls; with bounds. */
 export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'timestampsMs' | 'length'>, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let leastMs = Infinity;
@@ -39,6 +40,7 @@ export function writeTimestamps({ timestampsMs, length }: Pick<SampleRun, 'times
   return chunk.finish(0, timestampBounds(leastMs, greatestMs));
 }
 
+/** Doubles, null where a histogram stands; with bounds, which leave NaN out. */
 export function writeValues({ bits, values, length }: Pick<SampleRun, 'bits' | 'values' | 'length'>, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let nullCount = 0;
@@ -66,6 +68,7 @@ export function writeValues({ bits, values, length }: Pick<SampleRun, 'bits' | '
   return chunk.finish(nullCount, bounds, { nanCount });
 }
 
+/** Payloads (chunk/FORMAT.md), null where a float stands. */
 export function writeHistograms({ bits, payloads, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let nullCount = 0;
@@ -98,6 +101,7 @@ export function writeHistograms({ bits, payloads, length }: SampleRun, chunk: Co
   return chunk.finish(nullCount, undefined);
 }
 
+/** Unix ms, null where it is 0, unknown. */
 export function writeStartTimestamps({ startsMs, length }: SampleRun, chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   if (startsMs === undefined) {
@@ -137,6 +141,7 @@ function writeNumberPages(length: number, chunk: ColumnChunkWriter, encoding: En
   }
 }
 
+/** Rows of small pages, the end left out. */
 export function forPages(length: number, each: (start: number, end: number) => void): void {
   for (let start = 0; start < length; start += SAMPLE_PAGE_ROWS) each(start, Math.min(start + SAMPLE_PAGE_ROWS, length));
 }

@@ -22,6 +22,7 @@ const RAW_HEADER_BYTES = 9;
 /** Level 7 takes a sixth more of the CPU that a file takes in all than level 3, and saves 3.5 % of what is kept for a year; from there on less is saved for more. */
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 7 } };
 
+/** One frame, of uncompressed blocks where a compressed one would be too large for workerd. */
 export function zstdFrame(plain: Uint8Array): Uint8Array {
   return tryZstdFrame(plain) ?? rawFrame(plain);
 }

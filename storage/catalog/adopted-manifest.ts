@@ -26,6 +26,7 @@ export interface ManifestFile {
 /** Of a location, as manifests have it, the key. */
 export type KeyOf = (location: string) => string;
 
+/** The manifests that a list names. Throws a DecodeError that says `where` for what Varve has not written. */
 export function decodeManifestList(definition: TableDefinition, bytes: Uint8Array, keyOf: KeyOf, where: string): Manifest[] {
   return decodeAvroFile(bytes, where).records.map((record): Manifest => {
     const totals = (name: string): FileTotals => ({ files: numberIn(record, `${name}_files_count`, where), rows: numberIn(record, `${name}_rows_count`, where) });
@@ -50,6 +51,7 @@ export function decodeManifestList(definition: TableDefinition, bytes: Uint8Arra
   });
 }
 
+/** The files that a manifest names, those that it says are deleted too. Throws as `decodeManifestList`. */
 export function decodeManifest({ name: table }: TableDefinition, bytes: Uint8Array, manifest: Manifest, keyOf: KeyOf): ManifestFile[] {
   const where = manifest.key;
   const { metadata, records } = decodeAvroFile(bytes, where);

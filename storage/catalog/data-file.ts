@@ -47,6 +47,7 @@ export function encodeDataFile(file: DataFile): string {
   return JSON.stringify({ ...file, columns });
 }
 
+/** The other direction of `encodeDataFile`. */
 export function decodeDataFile(text: string): DataFile {
   const file = JSON.parse(text) as Omit<DataFile, 'columns' | 'table'> & { readonly table?: ArchiveTableName; readonly columns: readonly StoredColumn[] };
   const columns = file.columns.map(({ fieldId, bytes, valueCount, nullCount, nanCount, bounds }) => ({

@@ -176,6 +176,7 @@ export interface ManifestListHead {
   readonly sequenceNumber: number;
 }
 
+/** The bytes of the list of a snapshot’s manifests. `uriOf` makes a location of a key, `sync` is 16 bytes. */
 export function encodeManifestList(definition: TableDefinition, manifests: readonly Manifest[], head: ManifestListHead, uriOf: (key: string) => string, sync: Uint8Array): Uint8Array {
   const records = manifests.map((manifest): AvroValue => ({
     manifest_path: uriOf(manifest.key),

@@ -49,6 +49,7 @@ export interface MetadataName {
   readonly version: number | undefined;
 }
 
+/** `undefined` for a name of another kind. */
 export function parseMetadataName(path: string): MetadataName | undefined {
   const [, version, planId, kind] = METADATA.exec(path) ?? [];
   if (planId === undefined) return undefined;

@@ -40,6 +40,7 @@ const NO_SNAPSHOT = -1;
 /** Earlier metadata files that are named. */
 const METADATA_LOG_MAX = 20;
 
+/** A table without snapshots; `location` is where all its objects are. */
 export function newTable({ schema, lastColumnId, partitionSpec, sortOrder }: TableDefinition, uuid: string, location: string, nowMs: number): TableMetadata {
   return {
     'format-version': 2,

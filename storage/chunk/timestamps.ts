@@ -27,6 +27,7 @@ export function encodeTimestamps(timestampsMs: Float64Array, start: number, end:
   }
 }
 
+/** The other direction of `encodeTimestamps`: Unix ms. Throws a DecodeError for what that does not write. */
 export function decodeTimestamps(reader: ByteReader, count: number): Float64Array {
   const timestampsMs = new Float64Array(count);
   if (count === 0) return timestampsMs;

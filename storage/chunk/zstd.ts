@@ -16,6 +16,7 @@ const COMPRESS_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** The whole block in one chunk: the default makes two of it, and copies them. */
 const DECOMPRESS_OPTIONS = { maxOutputLength: ZSTD_BLOCK_BYTES * 2, chunkSize: ZSTD_BLOCK_BYTES };
 
+/** The other direction of `decompressBlocks`. */
 export function compress(plain: Uint8Array): Uint8Array {
   const blocks: Uint8Array[] = [];
   for (let start = 0; start < plain.length; start += ZSTD_BLOCK_BYTES) {

@@ -48,10 +48,12 @@ export const EMPTY_HISTOGRAM: FloatHistogram = {
   customValues: [],
 };
 
+/** Buckets with bounds of their own. */
 export function isCustomSchema(schema: number): boolean {
   return schema === CUSTOM_BUCKETS_SCHEMA;
 }
 
+/** Buckets whose bounds are powers of 2^(2^-schema). */
 export function isExponentialSchema(schema: number): boolean {
   return schema >= EXPONENTIAL_SCHEMA_MIN && schema <= EXPONENTIAL_SCHEMA_MAX;
 }

@@ -44,6 +44,7 @@ export function compareLabels(a: Labels, b: Labels): number {
   return a.length - b.length;
 }
 
+/** Label sets are sorted: the same ones are the same texts in the same order. */
 export function sameLabels(a: Labels, b: Labels): boolean {
   return a.length === b.length && a.every((text, i) => text === b[i]);
 }

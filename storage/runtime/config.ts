@@ -65,6 +65,7 @@ export interface Config {
   readonly otlp: OtlpOptions;
 }
 
+/** Throws bad-data, with the name of the variable, for a value that cannot be. */
 export function readConfig(variables: Variables): Config {
   const archiveUri = readArchive(variables);
   // Not below what is still accepted and an hour to read it in: a sample must not be acknowledged and gone.

@@ -31,6 +31,7 @@ export class VarveError extends Error {
   }
 }
 
+/** For what a client has got wrong: not to be sent again as it is. */
 export function badData(message: string): VarveError {
   return new VarveError('bad-data', message);
 }

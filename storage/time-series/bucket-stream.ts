@@ -14,6 +14,7 @@ interface StreamInput {
   readonly bucketMs: number;
 }
 
+/** The start of the bucket that a time is in, which is in it (Unix ms). */
 export function bucketStart(timestampMs: number, bucketMs: number): number {
   return Math.floor(timestampMs / bucketMs) * bucketMs;
 }

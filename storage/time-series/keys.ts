@@ -18,6 +18,7 @@ export function keyLabels(key: string): Labels {
   return [METRIC_NAME, key];
 }
 
+/** The series of an aggregate in buckets of a width (ms). */
 export function rollupLabels(key: string, bucketMs: number, aggregate: string): Labels {
   return [AGGREGATE_LABEL, aggregate, METRIC_NAME, key, ROLLUP_LABEL, durationText(bucketMs)];
 }
@@ -29,6 +30,7 @@ export interface SeriesRole {
   readonly rollup: { readonly bucket: string; readonly aggregate: string } | undefined;
 }
 
+/** What a series is: the values of a key, or a roll-up of them. */
 export function roleOf(labels: Labels): SeriesRole {
   const bucket = labelValue(labels, ROLLUP_LABEL);
   const key = labelValue(labels, METRIC_NAME);

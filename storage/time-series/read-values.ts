@@ -36,6 +36,7 @@ export function readPage(parts: Parts, labels: Labels, startMs: number, endMs: n
   return page instanceof Promise ? page.then((read) => withLate(read, late, endMs)) : withLate(page, late, endMs);
 }
 
+/** The same of what has not moved. */
 export function readHotPage({ hot }: Parts, labels: Labels, startMs: number, endMs: number, samplesMax: number): SeriesPage | undefined {
   const ref = hot.refOf(labels);
   return ref === undefined ? undefined : hot.readSeries(ref, startMs, endMs, samplesMax);
@@ -71,6 +72,7 @@ export function storedValue(parts: Parts, sample: StoredSample | undefined): Sto
   return text === undefined ? undefined : { kind: 'document', text };
 }
 
+/** JSON of a value that is a document; `undefined` when it is gone. */
 export function documentText({ documents, archive }: Parts, timestampMs: number, id: number): string | undefined {
   return documents.read(timestampMs, id) ?? archive?.lateDocuments.read(id);
 }

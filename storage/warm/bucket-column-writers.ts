@@ -39,6 +39,7 @@ export function writeOptionalTimestamps(timestampsMs: Float64Array, length: numb
   return chunk.finish(nullCount, undefined);
 }
 
+/** Bytes by row, null where there are none. */
 export function writeOptionalBytes(rows: readonly (Uint8Array | undefined)[], chunk: ColumnChunkWriter): ColumnChunk {
   chunk.begin();
   let nullCount = 0;

@@ -7,6 +7,7 @@ export interface NumberColumn {
   readonly bits: Uint32Array;
 }
 
+/** Of a column’s bits, two words a row. */
 export function isMissing(bits: Uint32Array, row: number): boolean {
   return bits[row * 2 + 1] === HISTOGRAM_BITS_HIGH;
 }

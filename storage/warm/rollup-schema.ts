@@ -33,6 +33,7 @@ export const ROLLUP_SCHEMA = parquetSchema('rollups', [
   longField('histogram_count', ROLLUP_FIELD.histogramCount),
 ]);
 
+/** Position of a column in the file. */
 export function rollupColumnOf(fieldId: number): number {
   return ROLLUP_SCHEMA.leaves.findIndex((leaf) => leaf.fieldId === fieldId);
 }

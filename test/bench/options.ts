@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 import { SAMPLES_PER_REQUEST } from './shapes.ts';
 
-export const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'] as const;
+const BENCH_NAMES = ['api', 'ingest', 'query', 'size', 'rows', 'memory', 'append', 'store', 'tiers', 'cost'] as const;
 export type BenchName = (typeof BENCH_NAMES)[number];
 
 /** Of `tiers`: bytes a sample, flush and ingest beside it, queries, and the heap during whichever of the two there is. */
-export const TIERS_PARTS = ['size', 'flush', 'queries', 'heap'] as const;
+const TIERS_PARTS = ['size', 'flush', 'queries', 'heap'] as const;
 export type TiersPart = (typeof TIERS_PARTS)[number];
 
 export interface BenchOptions {

@@ -8,7 +8,7 @@ const LIMIT = 4 * 1024 * 1024;
 const snappy = snappyJsDecoder(LIMIT);
 
 /** Framed snappy of bytes, in chunks as the format wants them; every other one uncompressed. */
-export function snappyFramed(plain: Uint8Array): Uint8Array {
+function snappyFramed(plain: Uint8Array): Uint8Array {
   const parts = [Uint8Array.of(0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59), Uint8Array.of(0xfe, 2, 0, 0, 1, 2)];
   for (let start = 0; start < plain.length; start += 65_536) {
     const piece = plain.subarray(start, start + 65_536);

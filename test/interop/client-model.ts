@@ -15,7 +15,7 @@ import { bytesField, doubleField, label as labelPair, varint, varintField } from
  */
 export const PROTOBUF_TYPE = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 
-export const FAMILY_TYPES = { counter: 0, gauge: 1, histogram: 4, gaugeHistogram: 5 } as const;
+const FAMILY_TYPES = { counter: 0, gauge: 1, histogram: 4, gaugeHistogram: 5 } as const;
 
 /** Remote write's message is the same. */
 export { labelPair };

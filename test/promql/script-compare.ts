@@ -77,7 +77,7 @@ function samePoint(point: Point | undefined, sample: Sample): boolean {
 }
 
 /** Within a relative tolerance; NaN equals NaN. */
-export function sameNumber(a: number, b: number): boolean {
+function sameNumber(a: number, b: number): boolean {
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true;
   const difference = Math.abs(a - b);
   const magnitude = Math.abs(a) + Math.abs(b);

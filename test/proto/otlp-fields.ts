@@ -7,15 +7,15 @@ export function fixed64Field(field: number, value: bigint | number): number[] {
   return [...tag(field, 1), ...new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, BigInt(value))).buffer)];
 }
 
-export function sint32Field(field: number, value: number): number[] {
+function sint32Field(field: number, value: number): number[] {
   return varintField(field, value < 0 ? -2 * value - 1 : 2 * value);
 }
 
-export function packedFixed64(field: number, values: readonly (bigint | number)[]): number[] {
+function packedFixed64(field: number, values: readonly (bigint | number)[]): number[] {
   return bytesField(field, values.flatMap((value) => fixed64Field(1, value).slice(1)));
 }
 
-export function packedDoubles(field: number, values: readonly number[]): number[] {
+function packedDoubles(field: number, values: readonly number[]): number[] {
   return bytesField(field, values.flatMap((value) => doubleField(1, value).slice(1)));
 }
 

@@ -3,7 +3,7 @@
  * Looked up on 2026-11-26 in Cloudflare's documentation: developers.cloudflare.com/workers/platform/pricing, /durable-objects/platform/pricing and
  * /r2/pricing.
  */
-export const PRICES = {
+const PRICES = {
   workerRequest: 0.3 / 1e6,
   workerCpuMs: 0.02 / 1e6,
   /** An RPC call, or an alarm. */

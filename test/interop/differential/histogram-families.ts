@@ -26,7 +26,7 @@ function family(name: string, intervalMs: number, more: Partial<HistogramFamily>
   return { name, intervalMs, labels, buckets: 'exponential', isFloat: false, isGauge: false, gapOneIn: 0, isJittery: false, hasStarts: false, floatsOneIn: 0, nansOneIn: 0, isSparse: false, isLoose: false, ...more };
 }
 
-export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
+const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
   family('native_seconds', 15_000, { labels: { job: JOBS, instance: INSTANCES, path: ['/', '/login'] } }),
   family('native_float', 10_000, { isFloat: true, gapOneIn: 10, isSparse: true }),
   family('native_gauge', 15_000, { isGauge: true, isFloat: true }),

@@ -37,7 +37,7 @@ export const LATTICES: Readonly<Record<Dialect, Lattice>> = {
 export const JITTER_MS = 100;
 
 /** The data covers this much; every series lies in it. Prometheus' head takes samples that are up to an hour older than its newest one. */
-export const DATA_SPAN_MS = 40 * 60_000;
+const DATA_SPAN_MS = 40 * 60_000;
 /** The end of the data is a multiple of this: subqueries fall on the same samples in every run with the same seed. */
 const ANCHOR_MS = 10 * 60_000;
 
