@@ -20,12 +20,12 @@ const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/im
 
 /** What measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower. */
 const ALONE = [
-  '*.fuzz', 'archive-upkeep', 'body-stream', 'cache-memory', 'catalog-recovery', 'committed-flushes', 'crash', 'file-merger', 'flusher', 'hostile', 'hot-store', 'line-splitter', 'memory',
-  'merge-runs', 'metadata-sink', 'operations-crash', 'operations-random', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'seal-in-steps', 'series-expiry', 'shard-calls', 'time-gap', 'tombstones',
+  '*-crash', '*.fuzz', 'archive-upkeep', 'body-stream', 'cache-memory', 'catalog-recovery', 'committed-flushes', 'crash', 'every-codec', 'file-merger', 'flusher', 'hostile', 'hot-store', 'line-splitter', 'memory',
+  'merge-runs', 'metadata-sink', 'operations-random', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'seal-in-steps', 'series-expiry', 'shard-calls', 'time-gap', 'time-series-store-archive-random', 'tiny', 'tombstones',
 ];
 
-/** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 220 of them. */
-const SHARING = `test/{ingest,promql,proto,query,storage/{access,archive,catalog,chunk,model,runtime,shard,time-series,warm}}/**/!(${ALONE.join('|')}).test.ts`;
+/** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 280 of them. Those of the commands wait for processes of their own. */
+const SHARING = `test/{bench,fakes,ingest,interop,promql,proto,query,storage}/**/!(${ALONE.join('|')}).test.ts`;
 
 /** Those that ask the Worker nothing, or a tenant of their own, share what is started for them. Keys, and what a tenant has, are of all files of a workerd: the others begin with none. */
 const WORKERD_SHARING = 'test/workerd/@(archive|codecs|decompress|deep-queries|object-reader|object-store|ports|seed-examples|tenant-limits|time-series-store|time-series-store-archive).test.ts';
@@ -40,14 +40,17 @@ const hookTimeout = 30_000;
  * in a hot loop goes through; and what Node has compiled once it finds again (run.mjs). There are no mocks of modules, which need a loader.
  */
 const NATIVE = { viteModuleRunner: false, nodeLoader: false };
+const setupFiles = join(root, 'test/keep-compiled.ts');
 
 export default defineConfig({
   test: {
     // One more than there are cores: the tests of processes wait for these. (vitest's own choice is one less.)
     maxWorkers: availableParallelism() + 1,
+    // Of tests that say of themselves that they wait.
+    maxConcurrency: 2,
     projects: [
-      { root, test: { name: 'node', experimental: NATIVE, testTimeout, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**', SHARING] } },
-      { root, test: { name: 'node-sharing', experimental: NATIVE, testTimeout, isolate: false, include: [SHARING] } },
+      { root, test: { name: 'node', experimental: NATIVE, setupFiles, testTimeout, include: ['test/**/*.test.ts'], exclude: ['test/workerd/**', '**/node_modules/**', SHARING] } },
+      { root, test: { name: 'node-sharing', experimental: NATIVE, setupFiles, testTimeout, isolate: false, include: [SHARING] } },
       {
         root,
         plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
