@@ -4,7 +4,7 @@ import { bytesField, doubleField, tag, varintField } from './protobuf-fields.ts'
 type Bytes = readonly number[];
 
 export function fixed64Field(field: number, value: bigint | number): number[] {
-  return [...tag(field, 1), ...new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, BigInt(value))).buffer)];
+  return tag(field, 1).concat(Array.from(new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, BigInt(value))).buffer)));
 }
 
 function sint32Field(field: number, value: number): number[] {

@@ -4,10 +4,15 @@ const UTF8 = new TextEncoder();
 
 /** A varint of up to 64 bits, two's complement for negative numbers. `length` pads it to that many bytes. */
 export function varint(value: number | bigint, length = 0): number[] {
-  // Nearly all tags and lengths.
-  if (typeof value === 'number' && value >= 0 && value < 0x80 && Number.isInteger(value) && length <= 1) return [value];
-  let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];
+  // Nearly all: BigInts take their time.
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && length <= 1) {
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+    bytes.push(rest);
+    return bytes;
+  }
+  let rest = BigInt.asUintN(64, BigInt(value));
   do {
     bytes.push(Number(rest & 0x7fn) | 0x80);
     rest >>= 7n;
@@ -22,7 +27,7 @@ export function tag(field: number, wireType: number): number[] {
 
 export function bytesField(field: number, content: readonly number[] | string): number[] {
   const bytes = typeof content === 'string' ? UTF8.encode(content) : content;
-  const encoded = [...tag(field, 2), ...varint(bytes.length)];
+  const encoded = tag(field, 2).concat(varint(bytes.length));
   for (let i = 0; i < bytes.length; i++) encoded.push(bytes[i]!);
   return encoded;
 }
@@ -32,7 +37,7 @@ export function varintField(field: number, value: number | bigint): number[] {
 }
 
 export function doubleField(field: number, value: number): number[] {
-  return [...tag(field, 1), ...new Uint8Array(Float64Array.of(value).buffer)];
+  return tag(field, 1).concat(Array.from(new Uint8Array(Float64Array.of(value).buffer)));
 }
 
 export function fixed32Field(field: number, value: number): number[] {
