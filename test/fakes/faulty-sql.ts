@@ -14,6 +14,14 @@ export interface FaultPlan {
   readonly when: 'before' | 'after';
 }
 
+/** Where a call is made. */
+interface CallSite {
+  /** What a fault here leaves behind: equal for calls between which nothing changes for good. */
+  readonly state: string;
+  /** The statement, the line that asks for it, and all lines that have led and wait there: the way that an exception takes. */
+  readonly place: string;
+}
+
 /**
  * A Sql port that breaks at one call. From then on every call throws, as with an object whose storage has gone: memory must not be used
  * any more. What is durable is what `inner` has committed: an open transaction is rolled back when the fault leaves it.
@@ -23,6 +31,8 @@ export class FaultySql implements Sql {
   #plan: FaultPlan | undefined;
   #calls = 0;
   #lastingCalls: number[] = [];
+  #stateAround: (() => string) | undefined;
+  #sites: CallSite[] = [];
   #depth = 0;
   #isBroken = false;
 
@@ -37,6 +47,17 @@ export class FaultySql implements Sql {
     this.#plan = plan;
     this.#calls = 0;
     this.#lastingCalls = [];
+    this.#sites = [];
+  }
+
+  /** Notes the site of each call from here on. `stateAround` differs wherever something has changed that outlasts a fault. */
+  noteSites(stateAround: () => string): void {
+    this.#stateAround = stateAround;
+  }
+
+  /** Of each call, if they are noted. */
+  get sites(): readonly CallSite[] {
+    return this.#sites;
   }
 
   get calls(): number {
@@ -53,23 +74,23 @@ export class FaultySql implements Sql {
   }
 
   all<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Row[] {
-    return this.#call(() => this.#inner.all<Row>(statement, ...parameters), !isRead(statement));
+    return this.#call(statement, () => this.#inner.all<Row>(statement, ...parameters), !isRead(statement));
   }
 
   each<Row extends SqlRow>(statement: string, ...parameters: Parameter[]): Iterable<Row> {
-    return this.#call(() => this.#inner.each<Row>(statement, ...parameters), !isRead(statement));
+    return this.#call(statement, () => this.#inner.each<Row>(statement, ...parameters), !isRead(statement));
   }
 
   run(statement: string, ...parameters: Parameter[]): void {
-    this.#call(() => this.#inner.run(statement, ...parameters), true);
+    this.#call(statement, () => this.#inner.run(statement, ...parameters), true);
   }
 
   transaction<T>(body: () => T): T {
     // The call before: the transaction does not begin. The call after the body: it is not committed, or it is and nobody learns of it.
-    this.#call(() => undefined, false);
+    this.#call('begin', () => undefined, false);
     const commit = this.#inner.transaction(() => {
       const result = this.#within(body);
-      const fault = this.#faultOfNextCall();
+      const fault = this.#faultOfNextCall('commit');
       if (fault === 'before') throw this.#break();
       return { result, fault };
     });
@@ -95,8 +116,8 @@ export class FaultySql implements Sql {
     }
   }
 
-  #call<T>(effect: () => T, writes: boolean): T {
-    const fault = this.#faultOfNextCall();
+  #call<T>(what: string, effect: () => T, writes: boolean): T {
+    const fault = this.#faultOfNextCall(what);
     if (fault === 'before') throw this.#break();
     const result = effect();
     if (writes) this.#noteEffect();
@@ -109,8 +130,9 @@ export class FaultySql implements Sql {
     if (this.#depth === 0) this.#lastingCalls.push(this.#calls - 1);
   }
 
-  #faultOfNextCall(): 'before' | 'after' | undefined {
+  #faultOfNextCall(what: string): 'before' | 'after' | undefined {
     if (this.#isBroken) return 'before';
+    if (this.#stateAround !== undefined) this.#sites.push({ state: `${this.#lastingCalls.length} ${this.#stateAround()}`, place: `${what} ${stackTrace()}` });
     return this.#calls++ === this.#plan?.call ? this.#plan.when : undefined;
   }
 
@@ -124,13 +146,29 @@ function isRead(statement: string): boolean {
   return /^\s*SELECT\b/i.test(statement);
 }
 
+/** Who has called, through all that awaits. */
+function stackTrace(): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = Infinity;
+  const { stack } = new Error('here');
+  Error.stackTraceLimit = stackTraceLimit;
+  return stack!;
+}
+
 /**
  * Where a crash test breaks what an undisturbed run has counted: before each call; and behind those whose effect lasts. Behind any other a
- * fault is to the bit what it is before it: nothing of the call is left, and the caller gets the same error from the same call. With a stride,
- * the first of these at or behind every so many calls.
+ * fault is to the bit what it is before it: nothing of the call is left, and the caller gets the same error from the same call. If sites are
+ * noted, not before every call, but before the first of all that leave the same and the first of all from one place: so each state is left
+ * once at least, and an exception goes each way once. With a stride, the first of these at or behind every so many calls.
  */
-export function faultsOf({ calls, lastingCalls }: FaultySql, when: FaultPlan['when'], stride = 1): number[] {
-  const positions = when === 'before' ? Array.from({ length: calls }, (_, call) => call) : lastingCalls;
+export function faultsOf({ calls, lastingCalls, sites }: FaultySql, when: FaultPlan['when'], stride = 1): number[] {
+  const seen = new Set<string>();
+  const isNew = (call: number): boolean => {
+    const before = seen.size;
+    for (const part of Object.entries(sites[call] ?? { call })) seen.add(part.join(' '));
+    return seen.size > before;
+  };
+  const positions = when === 'before' ? Array.from({ length: calls }, (_, call) => call).filter(isNew) : lastingCalls;
   const stretchOf = (call: number | undefined): number => (call === undefined ? -1 : Math.floor(call / stride));
   return positions.filter((call, i) => stretchOf(call) > stretchOf(positions[i - 1]));
 }

@@ -13,10 +13,21 @@ export interface LeftBehind {
   readonly random?: SeededRandom;
 }
 
+/** What tells whether something of it has changed from one call of the answer to another; but for what an open transaction has changed, which would be gone. */
+export function changesOf({ databases, objects, clock, random }: LeftBehind): () => string {
+  const rowsChanged = databases.map(() => 0);
+  return () => {
+    for (const [i, sql] of databases.entries()) {
+      if (!sql.database.isTransaction) rowsChanged[i] = sql.all<{ rows: number }>('SELECT total_changes() AS rows')[0]!.rows;
+    }
+    return JSON.stringify([rowsChanged, objects?.counts.create, objects?.counts.delete, clock.nowMs(), clock.elapsedMs(), random?.copy().uint32()]);
+  };
+}
+
 /**
  * What faults have left behind. Most calls of a storage are reads, or are inside a transaction: a fault at one of them leaves to the bit what
- * a fault at the call before has left, and whatever is done and checked from there is the same again. A crash test breaks every call, and
- * goes on once from each state that this leaves.
+ * a fault at the call before has left, and whatever is done and checked from there is the same again. A crash test goes on once from each
+ * state that its faults leave.
  */
 export class StatesLeftBehind {
   readonly #seen = new Set<string>();

@@ -5,7 +5,7 @@ import type { Sql } from '../../storage/runtime/sql.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { type FaultPlan, faultsOf, FaultySql } from '../fakes/faulty-sql.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
-import { StatesLeftBehind } from '../fakes/left-behind.ts';
+import { changesOf, StatesLeftBehind } from '../fakes/left-behind.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
@@ -63,7 +63,7 @@ export interface Faults {
   expectSettled(world: World, expected: unknown, where: string): Promise<void>;
 }
 
-/** The object dies at each call that `maintain` makes of its database. The answer is how many there are. */
+/** The object dies at each call that `maintain` makes of its database and `faultsOf` gives. The answer is how many calls there are. */
 export async function dieAtEachCall({ when, whole, stateOf, expectSettled }: Faults): Promise<number> {
   const expected = await stateOf(open(copyOf(whole)));
   const calm = copyOf(whole);
@@ -87,6 +87,7 @@ async function maintainWithFault(world: World, plan?: FaultPlan): Promise<Faulty
   const sql = new FaultySql(new NodeSql(world.sql.database));
   const store = open(world, { sql, random: new SeededRandom(1) });
   sql.arm(plan);
+  if (plan === undefined) sql.noteSites(changesOf({ ...world, databases: [world.sql] }));
   await store.maintain().catch((error: unknown) => {
     if (plan === undefined) throw error;
   });

@@ -50,8 +50,9 @@ const CHANGES: Readonly<Record<string, (store: Store) => Promise<unknown> | unkn
 
 describe.each(Object.entries(CHANGES))('%s', (_name, change) => {
   test('is done or not, whatever call fails', { timeout: 60_000 }, async () => {
-    const before = await stateOf(await prepare());
-    const whole = await prepare();
+    const prepared = await prepare();
+    const before = await stateOf(prepared.copy());
+    const whole = prepared.copy();
     const counting = new FaultySql(new NodeSql(whole.database));
     const store = new TimeSeriesStore<unknown>({ sql: counting, ...OPTIONS });
     const opened = counting.calls;
@@ -60,7 +61,7 @@ describe.each(Object.entries(CHANGES))('%s', (_name, change) => {
     expect(counting.calls - opened).toBeGreaterThan(3);
     for (const when of ['before', 'after'] as const) {
       for (const call of faultsOf(counting, when).filter((position) => position >= opened)) {
-        const sql = await prepare();
+        const sql = prepared.copy();
         const faulty = new FaultySql(new NodeSql(sql.database), { call, when });
         const broken = new TimeSeriesStore<unknown>({ sql: faulty, ...OPTIONS });
         let isAcknowledged = true;

@@ -5,9 +5,10 @@ import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { type FaultPlan, faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
-import { StatesLeftBehind } from '../../fakes/left-behind.ts';
+import { changesOf, StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { named, STALE, write, type TestBatch } from './batches.ts';
 import { dump, type Dump } from './store-model.ts';
 
@@ -99,8 +100,9 @@ interface Outcome {
   readonly brokenStep: number;
 }
 
-function open(sql: Sql, clock: FixedClock): HotStore {
-  return new HotStore(sql, LIMITS, { clock, retentionMs: 700 });
+/** Each instance draws its own by its seed, and the same in every life. */
+function open(sql: Sql, clock: FixedClock, seed = 1000): HotStore {
+  return new HotStore(sql, LIMITS, { clock, retentionMs: 700, random: new SeededRandom(seed) });
 }
 
 /** Lives from a step on until the end or until storage breaks; `dumps[i]` is what `read` says before step `fromStep + i`. */
@@ -108,7 +110,7 @@ function live(sql: Sql, clock: FixedClock, fromStep: number, read: () => Dump): 
   const dumps: Dump[] = [];
   let step = fromStep;
   try {
-    const store = open(sql, clock);
+    const store = open(sql, clock, fromStep);
     for (; step < LIFE.length; step++) {
       dumps.push(read());
       LIFE[step]!(store, clock);
@@ -123,6 +125,7 @@ function live(sql: Sql, clock: FixedClock, fromStep: number, read: () => Dump): 
 const whole = new NodeSql();
 const counting = new FaultySql(whole);
 const wholeClock = new FixedClock(0);
+counting.noteSites(changesOf({ databases: [whole], clock: wholeClock }));
 const UNDISTURBED = live(counting, wholeClock, 0, () => dump(open(new NodeSql(whole.database), wholeClock))).dumps;
 
 /** `states` are what faults have left behind so far, by the step that broke. */
