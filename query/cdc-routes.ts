@@ -145,7 +145,7 @@ class ShardFeeds {
     }
     for (const batch of answer.batches) {
       let place: string | undefined;
-      for (const event of insertEvents(batch, this.#feed.style)) yield `id: ${(place ??= await this.#feed.places.format(cursors))}\nevent: cdc.insert\ndata: ${event}\n\n`;
+      for (const event of insertEvents(batch, this.#feed.style, LIMITS)) yield `id: ${(place ??= await this.#feed.places.format(cursors))}\nevent: cdc.insert\ndata: ${event}\n\n`;
       cursors[shard] = batch.sequence;
     }
     return undefined;

@@ -100,6 +100,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_catalog_rollups_given_up_total: { type: 'counter', help: 'Roll-ups given up, since their files had changed; they are planned anew.' },
   varve_shard_queue_messages_total: { type: 'counter', help: 'Messages of changes that the queue CDC_QUEUE has taken; some perhaps again.' },
   varve_shard_queue_resyncs_total: { type: 'counter', help: 'Times the queue was told that changes are missing, since it fell behind what the log still has.' },
+  varve_shard_queue_too_large_total: { type: 'counter', help: 'Samples of which the queue was told that they are missing, since no message can carry their labels or buckets; some perhaps again.' },
   varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },
   varve_shard_queue_lag_rows: { type: 'gauge', help: 'Rows of the log that the queue does not have yet.' },
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },

@@ -311,14 +311,16 @@ export const LIMITS = {
   /** Tails of files of roll-ups that an isolate remembers: those of a year of hours. */
   rollupTailCacheBytesMax: 8 * MIB,
 
-  // —— changes on their way to a queue ——
+  // —— the change feed, and a queue that gets it ——
+  /** Samples of one series in one event, about 60 bytes each. */
+  changeEventPointsMax: 256,
+  /** Encoded histograms of one event: a bucket is a byte or two of them, and some 50 of the event. */
+  changeEventHistogramBytesTarget: 4 * KIB,
   /** A queue takes 128 KB a message, its own attributes included. */
   queueMessageBytesMax: 120_000,
   /** The queue's own limits are 100 messages and 256 KB a call. */
   queueBatchMessagesMax: 100,
   queueBatchBytesMax: 250_000,
-  /** Samples of one series in one event, about 60 bytes each: with the longest labels still a message. */
-  queuePointsPerEventMax: 256,
   /** Rows of the log in memory at a time, along with what the feed adds to them. */
   queueRowsPerRead: 16,
   /** Then the object's other work has its turn. */
@@ -327,6 +329,8 @@ export const LIMITS = {
   queueDelayMs: 1000,
   /** A queue that has not taken messages by then is taken to be away. */
   queueTimeoutMs: 30_000,
+  /** Calls of a queue that never answers, of which nobody knows whether they will: an object may have six requests under way, and the archive's are among them. */
+  queueUnansweredMax: 3,
   queueBackoffMsMax: 5 * MINUTE_MS,
 
   // —— a TimeSeriesStore in somebody's Durable Object: a file of its own ——

@@ -8,7 +8,7 @@ import { queueMessages, resyncMessage, type MessageLimits } from './queue-messag
 import { SHARD_RPC_VERSION } from './shard-api.ts';
 
 type SenderLimits = MessageLimits &
-  Readonly<Record<keyof Pick<typeof LIMITS, 'queueBatchMessagesMax' | 'queueBatchBytesMax' | 'queueRowsPerRead' | 'queueReadsPerRing' | 'queueDelayMs' | 'queueTimeoutMs' | 'queueBackoffMsMax'>, number>>;
+  Readonly<Record<keyof Pick<typeof LIMITS, 'queueBatchMessagesMax' | 'queueBatchBytesMax' | 'queueRowsPerRead' | 'queueReadsPerRing' | 'queueDelayMs' | 'queueTimeoutMs' | 'queueUnansweredMax' | 'queueBackoffMsMax'>, number>>;
 
 export interface SenderParts {
   readonly sql: Sql;
@@ -23,26 +23,31 @@ export interface SenderParts {
   readonly onBroken: (error: unknown) => void;
 }
 
-/** A sending that is under way; one that has been given up goes on, and nobody looks at how it ends. */
+/** A sending that is under way. */
 interface Sending {
   /** When it began, or the queue took something last (Unix ms). */
   sinceMs: number;
-  readonly done: Promise<void>;
+  done: Promise<void>;
+  /** Ends it without an answer of the queue: what that says later counts for nothing. */
+  readonly giveUp: () => void;
+  readonly givenUp: Promise<undefined>;
 }
 
 /**
  * Passes the change feed on to a queue, at least once and in the order of commit. Whoever writes never waits for it, nor does maintenance: the
- * alarm begins a sending and leaves. It keeps nothing in memory but what it is sending; a queue that is slow or away only makes it fall behind
- * in the feed, which the WAL holds anyway. If it falls behind what that still has, the queue gets a `cdc.resync` in place of what is missing.
+ * alarm begins a sending and leaves. It keeps nothing in memory but what it is sending, and of a sending that it has given up the one call that the
+ * queue still has, a few at the most; a queue that is slow or away only makes it fall behind in the feed, which the WAL holds anyway. If it falls behind what that still has, the queue gets a `cdc.resync` in place of what is missing.
  *
  * Its place is a row of its own, written when the queue has taken everything up to there: that is the commit point. A crash before it sends the
  * same again; a crash behind it goes on. It begins with what is written after the queue was first there.
  */
 export class QueueSender {
-  readonly counters = { queue_messages_total: 0, queue_resyncs_total: 0, queue_failures_total: 0 };
+  readonly counters = { queue_messages_total: 0, queue_resyncs_total: 0, queue_too_large_total: 0, queue_failures_total: 0 };
   readonly #parts: SenderParts;
   #cursor: number;
   #sending: Sending | undefined;
+  /** Calls of the queue that it has not answered, given up or not. */
+  #unanswered = 0;
   /** In a row. */
   #failures = 0;
   #notBeforeMs = -Infinity;
@@ -72,7 +77,7 @@ export class QueueSender {
   /** Sees to it that the alarm rings when there is something to send, or to be given up. After every write, and on waking. */
   async arm(): Promise<void> {
     const { alarm, clock, limits } = this.#parts;
-    if (this.#isArmed || (this.#sending === undefined && this.lag === 0)) return;
+    if (this.#isArmed || (this.#sending === undefined && !this.#canBegin)) return;
     const nowMs = clock.nowMs();
     const dueMs = this.#sending === undefined ? Math.max(nowMs + limits.queueDelayMs, this.#retryMs) : Math.max(nowMs, this.#timeoutMs(this.#sending));
     this.#isArmed = true;
@@ -89,14 +94,24 @@ export class QueueSender {
     const nowMs = this.#parts.clock.nowMs();
     this.#isArmed = false;
     if (this.#sending !== undefined && nowMs >= this.#timeoutMs(this.#sending)) {
+      this.#sending.giveUp();
       this.#sending = undefined;
       this.#noteFailure();
     }
-    if (this.#sending === undefined && nowMs >= this.#retryMs && this.lag > 0) {
-      const sending: Sending = { sinceMs: nowMs, done: Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken) };
-      this.#sending = sending;
-    }
+    if (this.#sending === undefined && nowMs >= this.#retryMs && this.#canBegin) this.#sending = this.#begin(nowMs);
     await this.arm();
+  }
+
+  /** Where too many calls have no answer it waits for one of them, and is armed by its end. */
+  get #canBegin(): boolean {
+    return this.lag > 0 && this.#unanswered < this.#parts.limits.queueUnansweredMax;
+  }
+
+  #begin(nowMs: number): Sending {
+    const { promise: givenUp, resolve } = Promise.withResolvers<undefined>();
+    const sending: Sending = { sinceMs: nowMs, done: Promise.resolve(), givenUp, giveUp: () => resolve(undefined) };
+    sending.done = Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken);
+    return sending;
   }
 
   /** When the next sending may begin (Unix ms). */
@@ -131,25 +146,34 @@ export class QueueSender {
   }
 
   async #sendAll(messages: Iterable<string>, sending: Sending): Promise<boolean> {
-    const { queue, clock, limits } = this.#parts;
+    const { clock, limits } = this.#parts;
     for (const group of groups(messages, limits)) {
-      try {
-        await queue.sendBatch(group);
-      } catch {
-        // It is away or full. Nothing is lost: the place stays, and lag and failures can be seen.
-        return false;
-      }
+      const isTaken = await Promise.race([this.#sendGroup(group), sending.givenUp]);
+      if (isTaken !== true) return false;
       sending.sinceMs = clock.nowMs();
       this.counters.queue_messages_total += group.length;
     }
     return true;
   }
 
+  async #sendGroup(group: readonly string[]): Promise<boolean> {
+    this.#unanswered++;
+    try {
+      await this.#parts.queue.sendBatch(group);
+      return true;
+    } catch {
+      // It is away or full. Nothing is lost: the place stays, and lag and failures can be seen.
+      return false;
+    } finally {
+      if (this.#unanswered-- === this.#parts.limits.queueUnansweredMax) void this.arm().catch(this.#parts.onBroken);
+    }
+  }
+
   #read(): { readonly messages: Iterable<string>; readonly cursor: number; readonly isResync: boolean } {
     const { store, limits, shard } = this.#parts;
     const answer = store.changes({ version: SHARD_RPC_VERSION, cursor: this.#cursor, rowsMax: limits.queueRowsPerRead, selectors: [] });
     const isResync = answer.status === 'resync';
-    return { messages: isResync ? [resyncMessage(shard, answer.cursor)] : queueMessages(shard, answer.batches, limits), cursor: answer.cursor, isResync };
+    return { messages: isResync ? [resyncMessage(shard, answer.cursor)] : queueMessages(shard, answer.batches, limits, () => this.counters.queue_too_large_total++), cursor: answer.cursor, isResync };
   }
 
   #moveTo(cursor: number): void {

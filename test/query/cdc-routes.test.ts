@@ -66,6 +66,15 @@ describe('the change feed over HTTP', () => {
     expect((await events('cursor=oldest&per_sample=true')).map(({ data }) => (data!['after'] as { value: unknown }).value)).toEqual([0.75, 'NaN', '+Inf', '-Inf', '-0', 0]);
   });
 
+  test('many samples of one series are several events, of one place', async () => {
+    const { write, events } = await system(1);
+    const values = Array.from({ length: 600 }, (_, i) => i);
+    write(0, { __name__: 'm' }, ...values);
+    const found = await events('cursor=oldest');
+    expect(found.map(({ id, data }) => [id, (data!['points'] as unknown[]).length])).toEqual([['0', 256], ['0', 256], ['0', 88]]);
+    expect(found.flatMap(({ data }) => (data!['points'] as { value: number }[]).map(({ value }) => value))).toEqual(values);
+  });
+
   test('stale markers are told from other NaNs', async () => {
     const { shards, events } = await system(1);
     const values = new Float64Array(1);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts';
 import type { Sql } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { QueueSender } from '../../../storage/shard/queue-sender.ts';
@@ -10,7 +11,7 @@ import { MemoryQueue } from '../../fakes/memory-queue.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { named, STALE, write } from './batches.ts';
 
-const LIMITS = limitsWith({ queueMessageBytesMax: 1200, queueBatchBytesMax: 2500, queueBatchMessagesMax: 3, queueRowsPerRead: 2, queueReadsPerRing: 3, queuePointsPerEventMax: 4, walRingSlots: 4 });
+const LIMITS = limitsWith({ queueMessageBytesMax: 1200, queueBatchBytesMax: 2500, queueBatchMessagesMax: 3, queueRowsPerRead: 2, queueReadsPerRing: 3, changeEventPointsMax: 4, walRingSlots: 4 });
 
 interface World {
   readonly sql: Sql;
@@ -22,11 +23,11 @@ interface World {
   readonly errors: unknown[];
 }
 
-function open({ sql = new NodeSql(), queue = new MemoryQueue(), clock = new FixedClock(1_700_000_000_000) }: Partial<World> = {}): World {
-  const store = new HotStore(sql, LIMITS, { clock });
+function open({ sql = new NodeSql(), queue = new MemoryQueue(), clock = new FixedClock(1_700_000_000_000), limits = LIMITS }: Partial<World & { readonly limits: typeof LIMITS }> = {}): World {
+  const store = new HotStore(sql, limits, { clock });
   const alarm = new MemoryAlarm();
   const errors: unknown[] = [];
-  const sender = new QueueSender({ sql, store, queue, alarm, clock, limits: LIMITS, shard: 't/shard/1/0', onBroken: (error) => errors.push(error) });
+  const sender = new QueueSender({ sql, store, queue, alarm, clock, limits, shard: 't/shard/1/0', onBroken: (error) => errors.push(error) });
   return { sql, store, queue, alarm, clock, sender, errors };
 }
 
@@ -105,6 +106,36 @@ test('messages and calls keep to the limits, whatever a batch holds', async () =
   }
 });
 
+test('a sample that no message can carry keeps nothing else from the queue: it is told that one is missing', async () => {
+  const world = open();
+  const { store, sender } = world;
+  write(store, [
+    { labels: named('m'), samples: [[1, 1]] },
+    { labels: named('long', { l: 'x'.repeat(600) }), samples: [[1, 2], [2, 3]] },
+    { labels: named('m'), samples: [[2, 4]] },
+  ]);
+  await put(world, 5);
+  await ringUntilQuiet(world);
+  expect(received(world)).toEqual([1, 4, 'cdc.resync', 'cdc.resync', 5]);
+  expect(sender.counters).toMatchObject({ queue_too_large_total: 2, queue_failures_total: 0 });
+  expect(sender.lag).toBe(0);
+});
+
+test('histograms of any number and size make messages that the queue takes', async () => {
+  const world = open({ limits: limitsWith({}) });
+  const buckets = (count: number) => ({ ...EMPTY_HISTOGRAM, count, positiveSpans: [{ offset: 0, length: count }], positiveBuckets: new Array<number>(count).fill(1) });
+  write(world.store, [
+    { labels: named('usual'), samples: upTo(40).map((number) => [number, buckets(160)] as const) },
+    { labels: named('wide'), samples: upTo(40).map((number) => [number, number === 20 ? buckets(20_000) : buckets(number)] as const) },
+  ]);
+  await world.sender.arm();
+  await ringUntilQuiet(world);
+  const countOf = (point: unknown): number => (point as { readonly histogram: { readonly count: number } }).histogram.count;
+  const counts = parsed(world).flatMap(({ events }) => events.flatMap(({ type, after, points = [after] }): unknown[] => (after === undefined ? [type] : points.map(countOf))));
+  expect(counts).toEqual([...upTo(40).map(() => 160), ...upTo(40).map((number) => (number === 20 ? 'cdc.resync' : number))]);
+  expect(world.sender.counters).toMatchObject({ queue_too_large_total: 1, queue_failures_total: 0 });
+});
+
 test('it begins with what is written after the queue was there', async () => {
   const before = new NodeSql();
   write(new HotStore(before, LIMITS), [{ labels: named('m'), samples: [[1, 1]] }]);
@@ -157,6 +188,45 @@ test('a queue that never answers is given up, and what it says later counts for 
   await ringUntilQuiet(world);
   // The first two came late, and again.
   expect(received(world)).toEqual([1, 2, 1, 2, 3]);
+});
+
+test('one that has been given up sends nothing more', async () => {
+  const world = open();
+  world.queue.mode = 'hangs';
+  write(world.store, Array.from({ length: 40 }, (_, i) => ({ labels: named('m', { i: String(i) }), samples: [[1, i]] as const })));
+  await world.sender.arm();
+  await ring(world);
+  await ring(world);
+  expect(world.sender.counters.queue_failures_total).toBe(1);
+  world.queue.mode = 'takes';
+  world.queue.release();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(world.queue.calls).toBe(1);
+  await ringUntilQuiet(world);
+  expect(new Set(received(world)).size).toBe(40);
+});
+
+test('a queue that answers nothing for an hour has a few calls, writing goes on, and then all comes in order', async () => {
+  const world = open({ limits: limitsWith({}) });
+  world.queue.mode = 'hangs';
+  for (let second = 1; second <= 3600; second++) {
+    world.clock.advance(1000);
+    if (second % 15 === 0) await put(world, second);
+    if (world.alarm.setForMs === undefined || world.alarm.setForMs > world.clock.nowMs()) continue;
+    world.alarm.setForMs = undefined;
+    await world.sender.ring();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(world.queue.waiting).toBe(world.queue.calls);
+  expect(world.queue.calls).toBe(3);
+  // Nothing can begin, and nothing rings for it.
+  expect(world.alarm.setForMs).toBeUndefined();
+  world.queue.mode = 'takes';
+  world.queue.release();
+  await new Promise((resolve) => setImmediate(resolve));
+  world.queue.batches.length = 0;
+  await ringUntilQuiet(world);
+  expect(received(world)).toEqual(upTo(240).map((i) => i * 15));
 });
 
 test('a queue that takes its time is not given up as long as it takes what comes', async () => {
