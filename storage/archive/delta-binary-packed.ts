@@ -12,7 +12,7 @@ import type { ColumnWriter } from '../chunk/index.ts';
  * wherever in the column they stand, and the compressor around them finds them again. With blocks of 128 and the least bits, which is what
  * others write, no two series look alike to it (FORMAT.md has the figures). Such blocks are read all the same: earlier builds wrote them.
  *
- * Differences are exact as long as they stay below 2^53 µs, which is 285 years; the first value is a 64-bit number of its own.
+ * Differences stay below 2^52 µs, which is 142 years, and are exact; the first value is a 64-bit number of its own.
  */
 const BLOCK_UNIT = 128;
 const MINIBLOCKS = 4;

@@ -1,4 +1,5 @@
 import { DecodeError } from '../../proto/decode-error.ts';
+import type { ByteReader } from '../../proto/varint.ts';
 import type { Labels } from '../model/labels.ts';
 import type { ColumnChunkWriter } from './column-chunk-writer.ts';
 import { readPrefixedLevels, writeRun } from './hybrid-runs.ts';
@@ -66,6 +67,8 @@ function writeLevels(levels: readonly number[], { plain }: ColumnChunkWriter): v
 /** Keys or values by row. */
 export function readPlainMapPage(bytes: Uint8Array, rowCount: number, where: string): string[][] {
   const { reader, valueCount } = openPage(bytes, undefined, PLAIN, where);
+  // An entry has a text, with its length in front, or is a row: a few bytes of levels must not ask for more memory than that.
+  if (valueCount > rowCount + (reader.end - reader.position) / 4) throw new DecodeError(`${where}: ${valueCount} entries in ${rowCount} rows and ${reader.end - reader.position} bytes`);
   const repetitions = readPrefixedLevels(reader, valueCount);
   const definitions = readPrefixedLevels(reader, valueCount);
   const rows: string[][] = [];
@@ -73,8 +76,17 @@ export function readPlainMapPage(bytes: Uint8Array, rowCount: number, where: str
     if (repetitions[i] === 0) rows.push([]);
     const row = rows.at(-1);
     if (row === undefined || (definitions[i] === 0 && repetitions[i] === 1)) throw new DecodeError(`${where}: entry ${i} belongs to no row`);
-    if (definitions[i] === 1) row.push(decoder.decode(reader.take(reader.uint32())));
+    if (definitions[i] === 1) row.push(readText(reader, where));
   }
   if (rows.length !== rowCount || !reader.done) throw new DecodeError(`${where}: ${rows.length} rows where ${rowCount} are due, ${reader.end - reader.position} bytes left`);
   return rows;
+}
+
+function readText(reader: ByteReader, where: string): string {
+  const bytes = reader.take(reader.uint32());
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new DecodeError(`${where}: invalid UTF-8 before byte ${reader.position}`, { cause: error });
+  }
 }

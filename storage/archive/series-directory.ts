@@ -112,7 +112,7 @@ export function* readSeriesDirectory(bytes: Uint8Array, where: string): Generato
     const shared = plain.varint();
     if (shared > labels.length) throw new DecodeError(`${where}: ${shared} strings of ${labels.length} before`);
     labels = labels.slice(0, shared);
-    for (let own = plain.varint(); own > 0; own--) labels.push(decoder.decode(plain.take(plain.varint())));
+    for (let own = plain.varint(); own > 0; own--) labels.push(textOf(plain.take(plain.varint()), where));
     if (labels.length % 2 !== 0) throw new DecodeError(`${where}: ${labels.length} strings are no pairs`);
     const rowCount = plain.varint();
     minTimeMs += signedVarint(plain.upTo(VARINT_BYTES_MAX));
@@ -124,6 +124,14 @@ export function* readSeriesDirectory(bytes: Uint8Array, where: string): Generato
   }
   const { done, end, position } = plain.upTo(1);
   if (!done) throw new DecodeError(`${where}: ${end - position} bytes too many`);
+}
+
+function textOf(bytes: Uint8Array, where: string): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new DecodeError(`${where}: invalid UTF-8`, { cause: error });
+  }
 }
 
 /** A cursor over bytes that come in blocks, of which it holds one, and what is left of the one before. */

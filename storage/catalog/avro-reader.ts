@@ -39,7 +39,7 @@ export function decodeAvroFile(bytes: Uint8Array, where: string): AvroFile {
     const schema = JSON.parse(metadata.get('avro.schema') ?? 'null') as unknown;
     const records: AvroRecord[] = [];
     while (!reader.done) {
-      const count = signedVarint(reader);
+      const count = countOf(signedVarint(reader), reader);
       const end = signedVarint(reader) + reader.position;
       for (let i = 0; i < count; i++) records.push(decodeAvro(schema, reader, 0) as AvroRecord);
       if (reader.position !== end) throw new DecodeError(`a block ends at byte ${reader.position}, want ${end}`);
@@ -96,18 +96,22 @@ function decodeAvro(schema: unknown, reader: ByteReader, depth: number): AvroVal
     case 'bytes':
       return bytesOf(reader).slice();
     case 'fixed':
-      return reader.take(typeof size === 'number' ? size : 0).slice();
+      if (typeof size !== 'number' || !Number.isInteger(size) || size < 0) throw new DecodeError(`a fixed value of ${JSON.stringify(size)} bytes`);
+      return reader.take(size).slice();
     case 'array':
       return decodeArray(items, reader, depth);
     case 'record':
-      if (Array.isArray(fields)) return decodeRecord(fields as readonly { readonly name: string; readonly type: unknown }[], reader, depth);
+      if (Array.isArray(fields)) return decodeRecord(fields, reader, depth);
   }
   throw new DecodeError(`type ${JSON.stringify(type)} is not read here`);
 }
 
-function decodeRecord(fields: readonly { readonly name: string; readonly type: unknown }[], reader: ByteReader, depth: number): AvroValue {
+function decodeRecord(fields: readonly unknown[], reader: ByteReader, depth: number): AvroValue {
   const record: Record<string, AvroValue> = {};
-  for (const { name, type } of fields) record[name] = decodeAvro(type, reader, depth + 1);
+  for (const field of fields) {
+    if (typeof field !== 'object' || field === null || !('name' in field && 'type' in field)) throw new DecodeError(`${JSON.stringify(field)} is no field of a record`);
+    record[String(field.name)] = decodeAvro(field.type, reader, depth + 1);
+  }
   return record;
 }
 
@@ -116,9 +120,15 @@ function decodeArray(items: unknown, reader: ByteReader, depth: number): AvroVal
   for (let count = signedVarint(reader); count !== 0; count = signedVarint(reader)) {
     // A negative count has the bytes of the block behind it, for those who skip it.
     if (count < 0) signedVarint(reader);
-    for (let i = 0; i < Math.abs(count); i++) values.push(decodeAvro(items, reader, depth + 1));
+    for (let left = countOf(Math.abs(count), reader); left > 0; left--) values.push(decodeAvro(items, reader, depth + 1));
   }
   return values;
+}
+
+/** None that is read here takes less than a byte: what is left bounds how many there can be. */
+function countOf(count: number, reader: ByteReader): number {
+  if (count < 0 || count > reader.end - reader.position) throw new DecodeError(`${count} values in ${reader.end - reader.position} bytes`);
+  return count;
 }
 
 function bytesOf(reader: ByteReader): Uint8Array {

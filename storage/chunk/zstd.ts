@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, varintLength, writeVarint } from '../../proto/varint.ts';
+import { messageOf } from '../runtime/errors.ts';
 
 /**
  * zstd over bytes of any length, as blocks: varint count of blocks, then per block varint compressed bytes and the block.
@@ -57,10 +58,18 @@ export function* decompressBlocks(compressed: Uint8Array, plainLength: number, w
   if (blockCount !== Math.ceil(plainLength / ZSTD_BLOCK_BYTES)) throw new Error(`${where}: ${blockCount} blocks for ${plainLength} bytes`);
   let length = 0;
   for (let i = 0; i < blockCount; i++) {
-    const block = zstdDecompressSync(reader.take(reader.varint()), DECOMPRESS_OPTIONS);
+    const block = decompressBlock(reader.take(reader.varint()), where);
     length += block.length;
     if (length > plainLength) throw new Error(`${where}: more than the ${plainLength} bytes that were stored`);
     yield block;
   }
   if (length !== plainLength) throw new Error(`${where}: ${length} bytes, want ${plainLength}`);
+}
+
+function decompressBlock(block: Uint8Array, where: string): Uint8Array {
+  try {
+    return zstdDecompressSync(block, DECOMPRESS_OPTIONS);
+  } catch (error) {
+    throw new Error(`${where}: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -117,7 +117,17 @@ export class SeriesPage {
 
   /** The symbols as strings. */
   symbols(): readonly string[] {
-    return JSON.parse(utf8Decoder.decode(this.text)) as readonly string[];
+    const symbols = parseOrUndefined(utf8Decoder.decode(this.text));
+    if (!Array.isArray(symbols) || symbols.length !== this.textStarts.length) throw new DecodeError('series page: the symbols are no array of strings');
+    return symbols as readonly string[];
+  }
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -13,10 +13,17 @@ import {
   encodeTimestamps,
   encodeValues,
 } from '../../storage/chunk/index.ts';
+import { encodeSketch, mergeEncodedSketch } from '../../storage/chunk/quantile-sketch-codec.ts';
 import { compress, decompress } from '../../storage/chunk/zstd.ts';
+import type { Labels } from '../../storage/model/labels.ts';
+import { QuantileSketch } from '../../storage/model/quantile-sketch.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh } from '../../storage/model/sample.ts';
 import { decodeAppendMessage, encodeAppendMessage } from '../../storage/shard/append-message.ts';
 import { decodeExemplars, encodeExemplar } from '../../storage/shard/batch-exemplars.ts';
+import { Exemplars, type StoredExemplar } from '../../storage/shard/exemplars.ts';
+import { decodeLateBatch, LateBatchWriter, type LateSeries } from '../../storage/shard/late-batch.ts';
+import { BY_ID, decodeRefMessage, encodeRefMessage, isRefMessage } from '../../storage/shard/ref-message.ts';
 import { decodeRefRuns, encodeRefRuns, refRunsOf } from '../../storage/shard/ref-runs.ts';
 import { decodeSegmentList, encodeSegmentList } from '../../storage/shard/segment-list.ts';
 import { SegmentReader } from '../../storage/shard/segment-reader.ts';
@@ -24,9 +31,12 @@ import { SegmentWriter } from '../../storage/shard/segment.ts';
 import { readSelectPage, SelectPageWriter } from '../../storage/shard/select-page.ts';
 import { decodeSeriesBlock, encodeSeriesBlock, type SeriesDefinition } from '../../storage/shard/series-block.ts';
 import { SeriesIndex } from '../../storage/shard/series-index.ts';
+import { SeriesPage, writeSeriesPage } from '../../storage/shard/series-page.ts';
+import { migrate } from '../../storage/shard/shard-schema.ts';
 import { decodeWalRow, encodeWalRow } from '../../storage/shard/wal.ts';
 import { anyHistogram, anyLabels, anyTimestampMs, risingTimes, valueBits } from '../contract/arbitraries.ts';
 import { describeByteCodec } from '../contract/byte-codec.ts';
+import { NodeSql } from '../fakes/node-sql.ts';
 
 /*
  * The contract of every codec that stores or sends: a new one gets its entry here. What is peculiar to one has tests of its own beside it.
@@ -290,4 +300,121 @@ describeByteCodec<Column[]>('select page', {
     }),
   isChecked: false,
   isOpenEnded: true,
+});
+
+/** Runs of series, named by ref from `first` on or, where that is undefined, by id. */
+interface Named {
+  readonly runs: readonly { readonly first: number | undefined; readonly timesMs: readonly number[] }[];
+  readonly words: Uint32Array;
+}
+
+const timesOf = ({ runs }: Named): number[] => runs.flatMap(({ timesMs }) => timesMs);
+const byIdOf = ({ runs }: Named): number[] => runs.flatMap(({ first, timesMs }, run) => (first === undefined ? timesMs.map((_, i) => run * 10 + i) : timesMs.map(() => -1)));
+
+describeByteCodec<Named>('ref message', {
+  arbitrary: fc
+    .array(fc.record({ first: fc.option(fc.nat(1e6), { nil: undefined }), timesMs: fc.array(fc.oneof(anyTimestampMs, fc.constant(1.7e12)), { minLength: 1, maxLength: 5 }) }), { maxLength: 5 })
+    .chain((runs) => fc.tuple(fc.constant(runs), fc.uint32Array({ minLength: 60, maxLength: 60 })).map(([named, words]) => ({ runs: named, words }))),
+  encode: (named) => {
+    const times = timesOf(named);
+    const ids = Uint32Array.from(byIdOf(named));
+    const runs = Uint32Array.from(named.runs.flatMap(({ first, timesMs }) => [first ?? BY_ID, timesMs.length]));
+    const batch = { sampleCount: times.length, idLow: ids, idHigh: ids, idCheck: ids, timestampsMs: Float64Array.from(times), valueBits: named.words };
+    return new Uint8Array(encodeRefMessage({ space: Uint32Array.of(1, 2, 3), runs, mix: 7 }, batch));
+  },
+  decode: (bytes) => {
+    if (!isRefMessage(bufferOf(bytes))) throw new Error('no ref message');
+    const { space, mix, runs, idLow, idHigh, idCheck, timestampsMs, valueBits: bits } = decodeRefMessage(bufferOf(bytes));
+    return [space, mix, runs, idLow, idHigh, idCheck, timestampsMs, bits].map((part) => (typeof part === 'number' ? part : [...part]));
+  },
+  plain: (named) => {
+    const ids = byIdOf(named).filter((id) => id >= 0);
+    const times = timesOf(named);
+    return [[1, 2, 3], 7, named.runs.flatMap(({ first, timesMs }) => [first ?? BY_ID, timesMs.length]), ids, ids, ids, times, [...named.words.subarray(0, times.length * 2)]];
+  },
+  isChecked: false,
+});
+
+const anyLateSeries: fc.Arbitrary<LateSeries> = valueBits({ maxLength: 20 }).chain((bits) => {
+  const exactly = { minLength: bits.length / 2, maxLength: bits.length / 2 };
+  return fc.tuple(anyLabels, fc.array(anyTimestampMs, exactly), fc.array(fc.oneof(fc.constant(0), fc.nat(1e9)), exactly)).map(([labels, times, ages]) => ({
+    labels,
+    timestampsMs: Float64Array.from(times),
+    valueBits: bits,
+    startsMs: Float64Array.from(times, (timeMs, i) => (ages[i] === 0 ? 0 : Math.max(timeMs - ages[i]!, -(2 ** 50) + 1))),
+  }));
+});
+
+describeByteCodec<LateSeries[]>('late batch', {
+  arbitrary: fc.array(anyLateSeries, { minLength: 1, maxLength: 4 }),
+  encode: (all) => {
+    const writer = new LateBatchWriter();
+    for (const series of all) writer.add(series);
+    return new Uint8Array(writer.finish());
+  },
+  decode: (bytes) => {
+    const found: LateSeries[] = [];
+    decodeLateBatch(bufferOf(bytes), (series) => found.push(series));
+    return found;
+  },
+  plain: (all) => all,
+  isChecked: true,
+  reseal: resealed(4, 8),
+});
+
+const sketchOf = (values: readonly number[]): QuantileSketch => {
+  const sketch = new QuantileSketch();
+  for (const value of values) sketch.add(value);
+  return sketch;
+};
+
+describeByteCodec<number[]>('quantile sketch', {
+  arbitrary: fc.array(fc.oneof(fc.double(), fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 5e-324, Number.MAX_VALUE), fc.integer({ min: 1, max: 10 })), { maxLength: 40 }),
+  encode: (values) => encodeSketch(sketchOf(values)),
+  decode: (bytes) => {
+    const sketch = new QuantileSketch();
+    mergeEncodedSketch(bytes, sketch);
+    return sketch;
+  },
+  plain: sketchOf,
+  isChecked: false,
+});
+
+describeByteCodec<Labels[]>('page of label sets', {
+  arbitrary: fc.array(anyLabels, { maxLength: 8 }),
+  encode: (all) => {
+    const index = new SeriesIndex();
+    for (const labels of all) index.add(labels);
+    return new Uint8Array(writeSeriesPage(index, all.map((_, ref) => ref), 0, 1e6).page);
+  },
+  decode: (bytes) => {
+    const page = new SeriesPage(bufferOf(bytes));
+    const symbols = page.symbols();
+    return Array.from(page.ends, (end, i) => Array.from(page.numbers.subarray(page.ends[i - 1] ?? 0, end), (number) => symbols[number]));
+  },
+  plain: (all) => all,
+  isChecked: false,
+});
+
+const exemplarSql = new NodeSql();
+migrate(exemplarSql);
+const exemplarRow = (bytes: Uint8Array): void => exemplarSql.run('INSERT OR REPLACE INTO exemplar_row (slot, sequence, exemplars) VALUES (0, 1, ?)', bytes);
+
+describeByteCodec<StoredExemplar[]>('exemplar row', {
+  arbitrary: fc.uniqueArray(fc.record({ idLow: word, idHigh: word, idCheck: word, timestampMs: anyTimestampMs, bitsLow: word, bitsHigh: word, labels: anyLabels }), { selector: ({ idLow }) => idLow, minLength: 1, maxLength: 5 }),
+  encode: (all) => {
+    exemplarSql.run('DELETE FROM exemplar_row');
+    const exemplars = new Exemplars(exemplarSql, LIMITS);
+    exemplars.stage(all);
+    exemplars.write();
+    return new Uint8Array(exemplarSql.all<{ exemplars: ArrayBuffer }>('SELECT exemplars FROM exemplar_row')[0]!.exemplars);
+  },
+  decode: (bytes) => {
+    exemplarRow(bytes);
+    return [...new Exemplars(exemplarSql, LIMITS).stored()];
+  },
+  plain: (all) => all,
+  // The count stands before the checksum; it is checked against what follows.
+  isChecked: true,
+  reseal: resealed(8, 12),
 });
