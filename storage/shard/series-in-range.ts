@@ -34,13 +34,13 @@ export function selectInRange(sources: RangeSources, request: LabelsShardRequest
 
 /**
  * By ref, 1 for each series that may have samples within a time (Unix ms, both inclusive): exact for the log, and for segments as exact as a
- * row's range of time and its runs of refs are, so never one too few. Prometheus, too, looks at whole blocks. `undefined` when the time takes
- * in everything that is stored, or all series.
+ * row's range of time and its runs of refs are, so never one too few. Prometheus, too, looks at whole blocks. `undefined` for all series that
+ * are known: where the time takes in everything that is stored it is looked at all the same, since series of which nothing is left stay known
+ * until there are enough of them (series-churn.ts).
  */
 function seriesInRange({ head, segments, series: { refLimit, count } }: RangeSources, startMs: number, endMs: number): Uint8Array | undefined {
   const fromMs = Math.max(startMs, segments.floorMs);
   const isLogWhole = head.minTimestampMs >= fromMs && head.newestTimestampMs <= endMs;
-  if (isLogWhole && segments.live.every((info) => info.minTimeMs >= fromMs && info.maxTimeMs <= endMs)) return undefined;
   const isIn = new Uint8Array(refLimit);
   for (const { minTimeMs, maxTimeMs, refs } of segments.live) {
     if (minTimeMs > endMs || maxTimeMs < fromMs) continue;

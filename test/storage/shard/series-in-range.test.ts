@@ -64,6 +64,20 @@ test('the first series of all is one like the others, in the log and in segments
   }
 });
 
+test('of series that are gone none is shown, also while they are too few to be forgotten', () => {
+  const store = new HotStore(new NodeSql());
+  const at = (time: number, from: number): void => void write(store, Array.from({ length: 100 - from }, (_, i) => ({ labels: named('m', { i: String(from + i), [`l${from}`]: 'x' }), samples: [[time, 1]] as const })));
+  at(10, 95);
+  store.seal();
+  at(1000, 0);
+  store.prune(500);
+  expect(store.stats().gauges['series']).toBe(105);
+  expect(seriesOf(store, -Infinity, Infinity).length).toBe(100);
+  expect(new Set(valuesOf(store, -Infinity, Infinity)).size).toBe(100);
+  expect(store.labelNames(request(-Infinity, Infinity))).toMatchObject({ values: ['__name__', 'i', 'l0'] });
+  expect(store.cardinality(request(-Infinity, Infinity))).toMatchObject({ seriesCount: 100 });
+});
+
 test('never one too few, whatever is sealed, merged, deleted and expired', () => {
   const limits = limitsWith({ logEntriesMax: 40, batchSamplesMax: 20, segmentRowBytesTarget: 150, refRunsInMemoryMax: 2, mergeFanIn: 2, mergeSamplesMax: 300 });
   for (let seed = 1; seed <= 15; seed++) {
