@@ -15,6 +15,7 @@ import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
 import { OtlpSender, SENDER_FOUND } from './otlp-sender.ts';
 import { OtlpSeries, type OtlpWalk } from './otlp-series.ts';
+import type { LabelsOf } from './outgoing-message.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { messageBytes, sendBatch } from './shard-send.ts';
@@ -102,11 +103,11 @@ export class OtlpIngest {
       }
       return this.#batches.finish();
     });
-    const labelsOf = (sources: readonly number[]): Labels[] =>
+    const labelsOf: LabelsOf = (sources, take) =>
       decoding(() => {
-        const finder = new OtlpLabelFinder(this.#labels, sources);
+        const finder = new OtlpLabelFinder(this.#labels, sources, take);
         this.#series.walk(this.#messageOf(plainBody, encoding), walk, finder);
-        return sources.map((source) => finder.labelsOf(source));
+        finder.finish();
       });
     try {
       this.#gate.admit(shards.tenant, { series: seriesCount, samples: sampleCount });

@@ -4,6 +4,7 @@ import { assert } from '../storage/runtime/assert.ts';
 import type { Clock } from '../storage/runtime/clock.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import type { LabelsOf } from './outgoing-message.ts';
 import type { Rejections } from './rejections.ts';
 import { SampleBatch } from './sample-batch.ts';
 import { SeriesIdColumns } from './series-id-columns.ts';
@@ -95,7 +96,9 @@ export class LabelledBatches {
     this.#outgoing = [];
     this.#labels = [];
     this.#times = this.#timesNow();
-    const labelsOf = (sources: readonly number[]): Labels[] => sources.map((source) => labels[source]!);
+    const labelsOf: LabelsOf = (sources, take) => {
+      for (let i = 0; i < sources.length; i++) take(labels[sources[i]!]!, i);
+    };
     const stored = await Promise.all(outgoing.map((batch) => sendBatch(this.#shards, batch, labelsOf, this.#rejections)));
     return stored.reduce(addCounts, NOTHING_COUNTED);
   }

@@ -8,10 +8,14 @@ import type { OutgoingBatch } from './shard-send.ts';
 
 type Encoded = Pick<OutgoingBatch, 'message' | 'sampleCount' | 'refs' | 'space' | 'wantsRefs'>;
 
+/**
+ * Hands on the labels of series by their positions in the request, each with its place among `sources`, which names none twice. Each call decodes the
+ * request's body anew, once for however many series; and labels are a kilobyte or two, so whoever has many of them takes what he needs of each in turn.
+ */
+export type LabelsOf = (sources: ArrayLike<number>, take: (labels: Labels, place: number) => void) => void;
+
 /** Of a message that is sent first. */
 const NO_DEFINITIONS: ReadonlyMap<number, Labels> = new Map();
-/** Series whose labels are there at a time while a message is made whole: each time the body is decoded, and labels are a kilobyte or two a series. */
-const LABELS_AT_ONCE_MAX = 4096;
 
 /** A batch as it crosses RPC. With `refs`, for one float a series and nothing else, series are named as their shard is known to call them. */
 export function encodeBatch(batch: SampleColumns, refs?: ShardRefs): Encoded {
@@ -27,21 +31,18 @@ export function encodeBatch(batch: SampleColumns, refs?: ShardRefs): Encoded {
  * A message by refs as one by ids, for a shard that does not know them. Ids are hashed anew from the labels: hardly any message is ever made whole, and
  * keeping the ids of each until it is answered was a quarter of the memory that a request takes beside V8's heap.
  */
-export function wholeMessage(byRef: ArrayBuffer, hasher: SeriesHasher, sources: Uint32Array, labelsOf: (sources: readonly number[]) => readonly Labels[]): ArrayBuffer {
+export function wholeMessage(byRef: ArrayBuffer, hasher: SeriesHasher, sources: Uint32Array, labelsOf: LabelsOf): ArrayBuffer {
   const batch = decodeRefMessage(byRef);
   const ids = new SeriesIdColumns();
   ids.reserve(batch.seriesCount);
-  for (let start = 0; start < batch.seriesCount; start += LABELS_AT_ONCE_MAX) {
-    const labels = labelsOf([...sources.subarray(start, start + LABELS_AT_ONCE_MAX)]);
-    labels.forEach((labels, i) => {
-      hasher.hashLabels(labels);
-      ids.set(start + i, hasher.words);
-    });
-  }
+  labelsOf(sources, (labels, i) => {
+    hasher.hashLabels(labels);
+    ids.set(i, hasher.words);
+  });
   return encodeAppendMessage({ ...batch, idLow: ids.low, idHigh: ids.high, idCheck: ids.check }, NO_DEFINITIONS);
 }
 
-/** Bytes that making it takes: the ids, and the message but for its header. Labels are a batch's at a time, between two turns of the event loop. */
+/** Bytes that making it takes: the ids, and the message but for its header. Labels are there of one series at a time. */
 export function bytesToBeWhole(sampleCount: number): number {
   return sampleCount * (12 + 32);
 }

@@ -8,6 +8,7 @@ import { badData, VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import type { MetadataSink } from './metadata-sink.ts';
+import type { LabelsOf } from './outgoing-message.ts';
 import { Rejections } from './rejections.ts';
 import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 import { ShareOut } from './share-out.ts';
@@ -74,7 +75,7 @@ export class RemoteWriteIngest {
 
   async #write(shards: TenantShards, body: Uint8Array, messages: WriteMessages, held: HeldMemory): Promise<WriteOutcome> {
     const rejections = new Rejections(this.#limits.writeErrorsQuotedMax);
-    const labelsOf = (sources: readonly number[]): Labels[] => this.#labelsOf(messages, shards, body, sources);
+    const labelsOf: LabelsOf = (sources, take) => this.#labelsOf(messages, shards, body, sources, take);
     let stored = NOTHING_COUNTED;
     let staleHistograms = 0;
     this.#decode(messages, shards, body);
@@ -120,12 +121,12 @@ export class RemoteWriteIngest {
   }
 
   /** Decodes the body again for the labels of some series: known to be valid, since they have ids. */
-  #labelsOf(messages: WriteMessages, shards: TenantShards, body: Uint8Array, sources: readonly number[]): Labels[] {
+  #labelsOf(messages: WriteMessages, shards: TenantShards, body: Uint8Array, ...[sources, take]: Parameters<LabelsOf>): void {
     this.#decode(messages, shards, body);
-    return sources.map((series) => {
-      const labels = messages.labels(series);
-      return must('invalid' in labels ? undefined : this.#gate.storedLabels(labels), `series ${series} has an id but no valid labels`);
-    });
+    for (let i = 0; i < sources.length; i++) {
+      const labels = messages.labels(sources[i]!);
+      take(must('invalid' in labels ? undefined : this.#gate.storedLabels(labels), `series ${sources[i]} has an id but no valid labels`), i);
+    }
   }
 }
 
@@ -133,7 +134,7 @@ export class RemoteWriteIngest {
 async function sendTurn(
   shards: TenantShards,
   batches: readonly OutgoingBatch[],
-  labelsOf: (sources: readonly number[]) => Labels[],
+  labelsOf: LabelsOf,
   rejections: Rejections,
   held: HeldMemory,
 ): Promise<PromiseSettledResult<WriteCounts>[]> {

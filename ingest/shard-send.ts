@@ -5,7 +5,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { decodeAppendMessage, withDefinitions } from '../storage/shard/append-message.ts';
 import { decodeRefMessage } from '../storage/shard/ref-message.ts';
 import type { AppendAnswer, AppendWishes } from '../storage/shard/shard-api.ts';
-import { bytesToBeWhole, wholeMessage } from './outgoing-message.ts';
+import { bytesToBeWhole, wholeMessage, type LabelsOf } from './outgoing-message.ts';
 import type { Rejections } from './rejections.ts';
 import type { ShardRefs } from './series-refs.ts';
 import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
@@ -43,7 +43,7 @@ const LABEL_ROUNDS_MAX = 2;
 export async function sendBatch(
   shards: TenantShards,
   batch: OutgoingBatch,
-  labelsOf: (sources: readonly number[]) => Labels[],
+  labelsOf: LabelsOf,
   rejections: Rejections,
   refused: (sources: Uint32Array) => void = () => {},
 ): Promise<WriteCounts> {
@@ -63,9 +63,10 @@ export async function sendBatch(
   }
   for (let round = 0; whole !== undefined && answer.status === 'unknown-series'; round++) {
     if (round === LABEL_ROUNDS_MAX) throw new VarveError('unavailable', `shard ${batch.shard} keeps asking for labels; try again later`);
-    const positions = [...answer.positions];
-    const labels = labelsOf(positions.map((position) => batch.sources[position]!));
-    const message = withDefinitions(whole, new Map(positions.map((position, i) => [position, labels[i]!])));
+    const { positions } = answer;
+    const definitions = new Map<number, Labels>();
+    labelsOf(positions.map((position) => batch.sources[position]!), (labels, i) => definitions.set(positions[i]!, labels));
+    const message = withDefinitions(whole, definitions);
     answer = await append(message, refs !== undefined);
   }
   switch (answer.status) {
