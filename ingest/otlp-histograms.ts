@@ -15,6 +15,7 @@ export function customBucketsHistogram(point: HistogramPoint): Uint8Array | { re
   const { counts, bounds, count, sum } = point;
   // Without counts by bucket all observations are in the one that goes to infinity.
   const boundCount = counts.length === 0 ? 0 : finiteBounds(point);
+  if (boundCount > 0 && bounds.values[0] === -Infinity) return { invalid: 'bound 0 is -Infinity: those of a native histogram are finite' };
   buckets.clear();
   if (counts.length === 0) buckets.add(0, count);
   for (let i = 0; i < counts.length; i++) buckets.add(Math.min(i, boundCount), counts.values[i]!);

@@ -79,10 +79,11 @@ function customLayoutError(histogram: FloatHistogram): string | undefined {
 }
 
 function customBoundsError({ customValues, positiveSpans, positiveBuckets }: FloatHistogram): string | undefined {
-  let previous: number | undefined;
+  // So that -Inf is no first bound: nothing is in the bucket below it.
+  let previous = -Infinity;
   for (const bound of customValues) {
     if (Number.isNaN(bound)) return BOUNDS_NAN;
-    if (previous !== undefined && bound <= previous) return `previous bound is ${fixed(previous)} and current is ${fixed(bound)}: ${BOUNDS_NOT_INCREASING}`;
+    if (bound <= previous) return `previous bound is ${fixed(previous)} and current is ${fixed(bound)}: ${BOUNDS_NOT_INCREASING}`;
     previous = bound;
   }
   if (previous === Infinity) return `last +Inf bound must not be explicitly defined: ${BOUNDS_INFINITE}`;

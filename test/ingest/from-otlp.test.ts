@@ -160,9 +160,9 @@ describe('points that a shard refuses, in whole or in part', () => {
 });
 
 describe('refused points leave the others alone', () => {
-  function f(name: string, metric: Metric, reason: RegExp, rejected = 1): void {
+  function f(name: string, metric: Metric, reason: RegExp, rejected = 1, options: Partial<OtlpOptions> = {}): void {
     test(name, async () => {
-      const stack = new OtlpStack();
+      const stack = new OtlpStack({ options });
       const outcome = await stack.write(metricsRequest(resourceMetrics({}, [metric, gauge('fine', [numberPoint({ ...AT, value: 1 })])])));
       expect(outcome.rejections.reasons()).toMatch(reason);
       expect(outcome.rejections.samples).toBe(rejected);
@@ -175,6 +175,7 @@ describe('refused points leave the others alone', () => {
   f('too old', gauge('g', [numberPoint({ timeMs: NOW_MS - 86_400_001, value: 1 })]), /too old/);
   f('too far ahead', gauge('g', [numberPoint({ timeMs: NOW_MS + 600_001, value: 1 })]), /ahead of now/);
   f('counts and bounds that do not fit', histogram('h', [histogramPoint({ ...AT, count: 3, counts: [1, 2], bounds: [1, 2] })]), /2 bucket counts for 2 bounds/);
+  f('custom buckets without an end below', histogram('h', [histogramPoint({ ...AT, count: 3, counts: [0, 1, 2], bounds: [-Infinity, 1] })]), /bound 0 is -Infinity/, 1, { convertHistogramsToNhcb: true });
   f('bounds that do not rise', histogram('h', [histogramPoint({ ...AT, count: 3, counts: [1, 2, 0], bounds: [2, 1] })]), /bounds must rise/);
   f('scale below -4', exponentialHistogram('e', [exponentialPoint({ ...AT, count: 0, scale: -5 })]), /scale must be >= -4, was -5/);
   for (const zeroThreshold of [-1, NaN, Infinity]) f(`a zero threshold of ${zeroThreshold}`, exponentialHistogram('e', [exponentialPoint({ ...AT, count: 0, scale: 0, zeroThreshold })]), /the zero threshold is/);

@@ -10,7 +10,6 @@ describe('validateFloatHistogram', () => {
   f('{{}}', undefined);
   f('{{count:3 z_bucket:1 buckets:[1 1] offset:-7 n_buckets:[0]}}', undefined);
   f('{{schema:-53 count:3 custom_values:[1 2] buckets:[1 1 1]}}', undefined);
-  f('{{schema:-53 custom_values:[-Inf 1]}}', undefined);
   f('{{schema:10}}', 'histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema 10');
   f('{{buckets:[1 1]}}', 'positive side: spans need 1 buckets, have 2 buckets: histogram spans specify different number of buckets than provided', {
     positiveSpans: [{ offset: 0, length: 1 }],
@@ -34,6 +33,7 @@ describe('validateFloatHistogram', () => {
   f('{{count:-1}}', "observation count is  -1: histogram's observation count is negative");
   f('{{custom_values:[1]}}', 'histogram with exponential schema must not have custom bounds');
   f('{{schema:-53 custom_values:[1 1]}}', 'custom buckets: previous bound is 1.000000 and current is 1.000000: histogram custom bounds must be in strictly increasing order');
+  f('{{schema:-53 custom_values:[-Inf 1]}}', 'custom buckets: previous bound is -Inf and current is -Inf: histogram custom bounds must be in strictly increasing order');
   f('{{schema:-53 custom_values:[1 Inf]}}', 'custom buckets: last +Inf bound must not be explicitly defined: histogram custom bounds must be finite');
   f('{{schema:-53 custom_values:[1 NaN 3]}}', 'custom buckets: histogram custom bounds must not be NaN');
   f('{{schema:-53 custom_values:[1] buckets:[1] offset:2}}', 'custom buckets: only 1 custom bounds defined which is insufficient to cover total span length of 3: histogram custom bounds are too few');
