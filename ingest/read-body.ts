@@ -45,20 +45,26 @@ export async function readInTime<T>(startTimer: StartTimer, msMax: number, read:
 async function readUpTo(reader: BodyReader, bytesMax: number, held: HeldMemory): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
+  let heldBytes = 0;
   for (;;) {
     const piece = await reader.read();
     if (piece === undefined) break;
     length += piece.length;
     if (length > bytesMax) return undefined;
+    // What a piece keeps in memory, which may be more than it is long.
+    const { byteLength } = piece.buffer;
     try {
-      held.hold(piece.length);
+      held.hold(byteLength);
+      heldBytes += byteLength;
     } catch (error) {
       reader.cancel();
       throw error;
     }
     chunks.push(piece);
   }
-  return concatBytes(chunks, length);
+  const body = concatBytes(chunks, length);
+  held.drop(heldBytes - body.buffer.byteLength);
+  return body;
 }
 
 /**

@@ -155,6 +155,23 @@ describe('bodies at the same time', () => {
   });
 });
 
+test('a piece counts as what it keeps in memory, and a body that has come as its length', async () => {
+  const length = Math.ceil(LIMITS.bodyPieceBytes * 0.8);
+  const room = LIMITS.bodyPieceBytes + length;
+  const setup = new Setup(limitsWith({ requestMemoryBytesMax: room, requestMemoryTenantBytesMax: room }), room);
+  const [first, second, third] = [new SlowBody(), new SlowBody(), new SlowBody()];
+  const a = setup.read(first, 'a', () => new Promise(() => {}));
+  await first.send(length);
+  const b = setup.read(second, 'b');
+  await second.send(length);
+  expect(b.outcome).toContain(`write requests hold ${LIMITS.bodyPieceBytes} bytes`);
+  await first.finish();
+  const c = setup.read(third, 'c');
+  await third.send(length);
+  await third.finish();
+  expect([a.outcome, c.outcome]).toEqual([undefined, length]);
+});
+
 describe('a slow body', () => {
   test.each([undefined, 1000])('has its time, however evenly it drips (declared: %s)', async (declared) => {
     const setup = new Setup();
