@@ -35,6 +35,8 @@ export interface ImportOutcome {
   readonly stored: WriteCounts;
   /** Samples that wait for the archive. */
   readonly lateSamples: number;
+  /** Exemplars that were too old to be kept. */
+  readonly exemplarsLeftOut: number;
   /** Fields of the Influx line protocol that were texts. */
   readonly textFields: number;
   readonly rejections: Rejections;
@@ -97,7 +99,8 @@ export class ImportDoor {
       this.#slots.free(slot);
       this.#count(protocol, batches, rejections);
     }
-    return { stored: batches.stored, lateSamples: batches.lateSamples, textFields: 0, rejections };
+    const { stored, lateSamples, exemplarsLeftOut } = batches;
+    return { stored, lateSamples, exemplarsLeftOut, textFields: 0, rejections };
   }
 
   async *#touching(slot: Awaited<ReturnType<ImportSlots['take']>>, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -112,6 +115,7 @@ export class ImportDoor {
     const { counters } = this.#services;
     countStored(counters, protocol, batches.stored);
     if (batches.lateSamples > 0) counters.add('varve_ingest_late_samples_total', { protocol }, batches.lateSamples);
+    if (batches.exemplarsLeftOut > 0) counters.add('varve_ingest_exemplars_left_out_total', { protocol }, batches.exemplarsLeftOut);
     countRefused(counters, protocol, rejections);
   }
 }

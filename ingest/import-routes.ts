@@ -16,6 +16,8 @@ export interface ImportRouteServices {
 
 /** How many samples of a request wait for the archive, and are not found by queries before it has them. */
 const LATE_HEADER = 'varve-late-samples';
+/** How many of its exemplars were too old to be kept. */
+const LEFT_OUT_HEADER = 'varve-exemplars-left-out';
 
 /** Doors for texts of any length and samples of any age, to be mounted at the root: the paths are those of VictoriaMetrics and InfluxDB. */
 export function importRoutes(services: ImportRouteServices): Hono {
@@ -96,8 +98,9 @@ function influxError(error: VarveError): Response {
   return Response.json({ code: INFLUX_CODES[kind] ?? 'unavailable', message, error: message }, { status: WRITE_STATUS[kind], headers: retryHeaders(error) });
 }
 
-function withLate(response: Response, { lateSamples }: ImportOutcome): Response {
+function withLate(response: Response, { lateSamples, exemplarsLeftOut }: ImportOutcome): Response {
   if (lateSamples > 0) response.headers.set(LATE_HEADER, String(lateSamples));
+  if (exemplarsLeftOut > 0) response.headers.set(LEFT_OUT_HEADER, String(exemplarsLeftOut));
   return response;
 }
 

@@ -22,6 +22,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_ingest_metadata_stored_total: { type: 'counter', help: 'Metric metadata entries that were new to this isolate and are stored.' },
   varve_ingest_metadata_replaced_total: { type: 'counter', help: 'Older metadata entries that made room over metadataPerMetricMax or metadataEntriesMax.' },
   varve_ingest_metadata_refused_total: { type: 'counter', help: 'Metadata entries without a metric name, or with a name or unit over its limit.' },
+  varve_ingest_exemplars_left_out_total: { type: 'counter', help: 'Exemplars of imports that were too old to be kept, by protocol.' },
   varve_ingest_late_samples_total: { type: 'counter', help: 'Samples too old for the hot tier, taken for the archive, by protocol.' },
   varve_ingest_influx_text_fields_total: { type: 'counter', help: 'Fields of the Influx line protocol that were texts, and no samples.' },
   varve_ingest_requests_without_room_total: { type: 'counter', help: 'Write requests that were asked to come again because others held too much memory: all of them, or their own tenant.' },

@@ -26,9 +26,9 @@ test('what is refused counts for its own kind of reason, whatever else the reque
 test('exemplars that imports and OTLP leave out are counted as those of remote write are', async () => {
   const app = new WriteApp();
   const long = 'x'.repeat(200);
-  const text = `m_total 1 # {trace="${long}"} 1\nm_total 2 # {trace="t"} 1 1\n# EOF\n`;
+  const text = `m_total 1 # {trace="${long}"} 1\nm_total 2 # {trace="t"} 1 9000000000\n# EOF\n`;
   const answer = await app.post(new TextEncoder().encode(text), { 'content-type': 'application/openmetrics-text' }, '/api/v1/import/prometheus');
-  expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(/^0 samples, 2 exemplars refused, 2 stored: /)]);
+  expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(/^2 exemplars refused, 2 samples stored: /)]);
   const exemplar = (timeMs: number) => ({ timeUnixNano: `${timeMs}000000`, asDouble: 1 });
   const point = { timeUnixNano: `${NOW_MS}000000`, asDouble: 1, exemplars: [exemplar(NOW_MS), exemplar(1), ...Array.from({ length: LIMITS.otlpExemplarsPerPointMax }, () => exemplar(NOW_MS))] };
   const request = JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'g', gauge: { dataPoints: [point] } }] }] }] });

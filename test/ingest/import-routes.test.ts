@@ -46,13 +46,27 @@ describe('POST /api/v1/import/prometheus', () => {
   test('bad lines are 400 with their count, the good ones are stored', async () => {
     const client = new Client();
     const answer = await client.post('/api/v1/import/prometheus', 'up 5\nbad\n');
-    expect([answer.status, await answer.text()]).toEqual([400, '1 samples refused, 1 stored: line 2: there is no value: "bad"\n']);
+    expect([answer.status, await answer.text()]).toEqual([400, '1 sample refused, 1 stored: line 2: there is no value: "bad"\n']);
     expect(await client.query('up')).toHaveLength(1);
   });
 
   test('says how many samples wait for the archive', async () => {
     const answer = await new Client().post('/api/v1/import/prometheus', 'up 5 1000000000000\n');
     expect([answer.status, answer.headers.get('varve-late-samples')]).toEqual([204, '1']);
+  });
+
+  test('exemplars that are too old to be kept cost nothing else, and are told', async () => {
+    const client = new Client();
+    const nowS = client.node.clock.nowMs() / 1000;
+    const exemplars = [`# {trace_id="a"} 1 1000000000`, `# {trace_id="b"} 2 ${nowS - 7 * 86_400}`, `# {trace_id="c"} 3 ${nowS}`];
+    const text = `${exemplars.map((exemplar, i) => `hits_total{i="${i}"} 1 ${i === 0 ? 1_000_000_000 : nowS} ${exemplar}\n`).join('')}# EOF\n`;
+    const answer = await client.post('/api/v1/import/prometheus', text, { 'content-type': 'application/openmetrics-text; version=1.0.0' });
+    const told = ['varve-late-samples', 'varve-exemplars-left-out'].map((name) => answer.headers.get(name));
+    expect([answer.status, await answer.text(), told]).toEqual([204, '', ['1', '2']]);
+    expect(await client.query('hits_total')).toHaveLength(2);
+    const metrics = await (await client.request('/metrics')).text();
+    expect(metrics).toContain('varve_ingest_exemplars_left_out_total{protocol="import-prometheus"} 2');
+    expect(metrics).not.toMatch(/varve_ingest_rejected_exemplars_total\{.*import-prometheus.*\} [1-9]/);
   });
 
   test.each([
@@ -88,7 +102,7 @@ describe('InfluxDB', () => {
   test('a partial write is 400, in the JSON of both versions', async () => {
     const client = new Client();
     const answer = await client.post('/api/v2/write?bucket=b', 'cpu usage=1\ncpu usage\n');
-    const message = 'partial write: 1 samples refused, 1 stored: line 2: a field has no name or no value: "cpu usage"';
+    const message = 'partial write: 1 sample refused, 1 stored: line 2: a field has no name or no value: "cpu usage"';
     expect([answer.status, await answer.json()]).toEqual([400, { code: 'invalid', message, error: message }]);
     expect(await client.query('cpu_usage')).toHaveLength(1);
   });
