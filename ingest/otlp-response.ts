@@ -1,4 +1,5 @@
 import { ProtobufWriter } from '../proto/protobuf-writer.ts';
+import { counted } from '../storage/runtime/counted.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import type { OtlpEncoding, OtlpOutcome } from './from-otlp.ts';
 import { retryHeaders, WRITE_STATUS, type MoreHeaders } from './write-outcome.ts';
@@ -30,7 +31,7 @@ export function otlpResponse({ stored, pointCount, refusedPointCount: rejected, 
   if (rejections.isEmpty) return answer(200, encoding, { json: {}, protobuf: () => {} });
   const storedCount = stored.samples + stored.histograms;
   const message = rejections.reasons();
-  if (storedCount === 0 && rejected > 0) return otlpError(new VarveError(rejections.kind, `${rejected} data points refused: ${message}`), encoding);
+  if (storedCount === 0 && rejected > 0) return otlpError(new VarveError(rejections.kind, `${counted(rejected, 'data point')} refused: ${message}`), encoding);
   const errorMessage = rejected === 0 ? message : `${rejected} of ${pointCount} data points refused: ${message}`;
   return answer(200, encoding, {
     json: { partialSuccess: { rejectedDataPoints: String(rejected), errorMessage } },

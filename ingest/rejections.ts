@@ -1,3 +1,4 @@
+import { counted } from '../storage/runtime/counted.ts';
 import type { ErrorKind } from '../storage/runtime/errors.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
@@ -53,9 +54,10 @@ export class Rejections {
 
   /** A number counts samples. */
   message(stored: number | WriteCounts): string {
-    const { samples, histograms, exemplars } = typeof stored === 'number' ? { ...NOTHING_COUNTED, samples: stored } : stored;
-    const storedText = histograms + exemplars === 0 ? String(samples) : countsText({ samples, histograms, exemplars });
-    return `${countsText(this.counts)} refused, ${storedText} stored: ${this.reasons()}`;
+    const refusedCounts = this.counts;
+    const storedCounts = typeof stored === 'number' ? { ...NOTHING_COUNTED, samples: stored } : stored;
+    const storedText = isSamplesAlone(refusedCounts) && isSamplesAlone(storedCounts) ? String(storedCounts.samples) : countsText(storedCounts);
+    return `${countsText(refusedCounts)} refused, ${storedText} stored: ${this.reasons()}`;
   }
 
   /** Those that are quoted, and how many there are besides. */
@@ -65,10 +67,15 @@ export class Rejections {
   }
 }
 
-/** Samples are always named, the others where there are any. */
+function isSamplesAlone({ histograms, exemplars }: WriteCounts): boolean {
+  return histograms + exemplars === 0;
+}
+
+/** What there is any of; samples where there is nothing. */
 function countsText({ samples, histograms, exemplars }: WriteCounts): string {
-  const parts = [`${samples} samples`];
-  if (histograms > 0) parts.push(`${histograms} histograms`);
-  if (exemplars > 0) parts.push(`${exemplars} exemplars`);
+  const parts: string[] = [];
+  if (samples > 0 || histograms + exemplars === 0) parts.push(counted(samples, 'sample'));
+  if (histograms > 0) parts.push(counted(histograms, 'histogram'));
+  if (exemplars > 0) parts.push(counted(exemplars, 'exemplar'));
   return parts.join(', ');
 }

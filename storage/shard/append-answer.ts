@@ -1,3 +1,4 @@
+import { counted } from '../runtime/counted.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { AppendMessage, BatchSamples } from './append-message.ts';
 import type { StoredExemplar } from './exemplars.ts';
@@ -42,10 +43,10 @@ function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalRea
     refusals.push({ kind: 'limit', samples: refusedWithSeries, message });
   }
   if (refusedByAge > 0) {
-    refusals.push({ kind: 'bad-data', samples: refusedByAge, message: `${refusedByAge} samples are older than ${floorMs} ms, before which everything was pruned` });
+    refusals.push({ kind: 'bad-data', samples: refusedByAge, message: `${counted(refusedByAge, 'sample')} older than ${floorMs} ms, before which everything was pruned` });
   }
   if (refusedByOrder > 0) {
-    const message = `${refusedByOrder} delta samples came behind newer ones of their series and can no longer be added up`;
+    const message = `${counted(refusedByOrder, 'delta sample')} behind newer ones of the same series can no longer be added up`;
     refusals.push({ kind: 'bad-data', samples: refusedByOrder, message });
   }
   return refusals;

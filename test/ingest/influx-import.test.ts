@@ -75,10 +75,10 @@ describe('the Influx line protocol', () => {
       return stack.influx(lines.join('\n')).then(({ rejections }) => [stack.stored(), rejections.message(0)]);
     };
     // To the end, to a quote that closes nothing, to what is too long together, and to a line that is too long.
-    expect(await bad(['a s="x', 'b f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 samples refused.*line 1: a text has no closing quote: "a s=/)]);
-    expect(await bad(['a s="x', 'b s="y",f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 samples refused.*line 1: a text has no closing quote/)]);
+    expect(await bad(['a s="x', 'b f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 sample refused.*line 1: a text has no closing quote: "a s=/)]);
+    expect(await bad(['a s="x', 'b s="y",f=1', 'c f=2'])).toEqual([['b_f 0=1', 'c_f 0=2'], expect.stringMatching(/^1 sample refused.*line 1: a text has no closing quote/)]);
     const many = Array.from({ length: 30 }, (_, i) => `b,i=${i + 10} f=1`);
-    expect(await bad(['z f=1', 'a s="x', ...many])).toEqual([[...many.map((_, i) => `b_f{i="${i + 10}"} 0=1`), 'z_f 0=1'], expect.stringMatching(/^1 samples refused.*line 2: a text has no closing quote/)]);
+    expect(await bad(['z f=1', 'a s="x', ...many])).toEqual([[...many.map((_, i) => `b_f{i="${i + 10}"} 0=1`), 'z_f 0=1'], expect.stringMatching(/^1 sample refused.*line 2: a text has no closing quote/)]);
     expect(await bad(['a s="x', 'b f=1', `c,t=${'x'.repeat(100)} f=1`, 'd f=1'])).toEqual([['b_f 0=1', 'd_f 0=1'], expect.stringMatching(/^2 samples refused.*line 1: a text has no closing quote.*line 3 is longer than/)]);
   });
 

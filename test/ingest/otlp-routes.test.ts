@@ -114,7 +114,7 @@ describe('errors are google.rpc.Status with the status that says whether to retr
   const all = points('x', 1);
   f('damage', () => post('/v1/metrics', all.subarray(0, -1), { 'content-type': PROTOBUF }), 400, 3, /reaches beyond its end/);
   f('JSON that is none', () => post('/v1/metrics', '{', { 'content-type': JSON_TYPE }), 400, 3, /OTLP JSON/);
-  f('nothing that could be stored', () => post('/v1/metrics', points('x', undefined), { 'content-type': PROTOBUF }), 400, 3, /1 data points refused: metric "x"/);
+  f('nothing that could be stored', () => post('/v1/metrics', points('x', undefined), { 'content-type': PROTOBUF }), 400, 3, /1 data point refused: metric "x"/);
   f('not what the encoding says', () => post('/v1/metrics', all, { 'content-type': PROTOBUF, 'content-encoding': 'gzip' }), 400, 3, /the body is not gzip/);
   f('another content type', () => post('/v1/metrics', all, { 'content-type': 'text/plain' }), 415, 3, /must be application\/x-protobuf or application\/json/);
   f('another content encoding', () => post('/v1/metrics', all, { 'content-type': PROTOBUF, 'content-encoding': 'br' }), 415, 3, /content encoding "br"/);

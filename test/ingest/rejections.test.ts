@@ -30,7 +30,7 @@ test('the answer: 204 without rejections, or the reasons with the status that fi
   const bad = new Rejections(5);
   bad.add('bad-data', 1, () => 'no');
   const badAnswer = writeResponse({ stored: stored(3), rejections: bad, failure: undefined });
-  expect([badAnswer.status, badAnswer.headers.get('retry-after'), await badAnswer.text()]).toEqual([400, null, '1 samples refused, 3 stored: no\n']);
+  expect([badAnswer.status, badAnswer.headers.get('retry-after'), await badAnswer.text()]).toEqual([400, null, '1 sample refused, 3 stored: no\n']);
   bad.add('limit', 1, () => 'full');
   const limited = writeResponse({ stored: stored(0), rejections: bad, failure: undefined });
   expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '5']);
@@ -43,7 +43,7 @@ test('samples, histograms and exemplars are told apart', () => {
   rejections.add('bad-data', { histograms: 2 }, () => 'no');
   rejections.count('bad-data', { exemplars: 3 });
   expect(rejections.counts).toEqual({ samples: 0, histograms: 2, exemplars: 3 });
-  expect(rejections.message({ samples: 1, histograms: 4, exemplars: 0 })).toBe('0 samples, 2 histograms, 3 exemplars refused, 1 samples, 4 histograms stored: no');
+  expect(rejections.message({ samples: 1, histograms: 4, exemplars: 0 })).toBe('2 histograms, 3 exemplars refused, 1 sample, 4 histograms stored: no');
 });
 
 test('a failure outweighs what was refused: all of it has to come again', async () => {

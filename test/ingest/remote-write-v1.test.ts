@@ -57,7 +57,7 @@ test('what is wrong with one histogram, exemplar or entry of metadata costs noth
     metadata: [{ type: 1, help: 'of nothing' }, { type: 1, metricFamilyName: 'm' }],
   });
   expect(answer).toMatchObject({ status: 400, written: [undefined, undefined, undefined] });
-  expect(answer.text).toContain('0 samples, 2 histograms, 2 exemplars refused, 0 samples, 1 histograms, 1 exemplars stored: ');
+  expect(answer.text).toContain('2 histograms, 2 exemplars refused, 1 histogram, 1 exemplar stored: ');
   expect(app.samples()).toEqual(['h 0=histogram']);
   expect(app.exemplars()).toMatchObject([{ value: 2, afterNowMs: 0 }]);
   expect(await app.metadata()).toEqual({ m: [{ type: 'counter', help: '', unit: '' }] });

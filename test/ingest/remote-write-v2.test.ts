@@ -149,7 +149,7 @@ describe('a single metric', () => {
     const app = new WriteApp();
     const answer = await app.send(sampleOf(['__name__', 'before'], 1), sampleOf(labels, 2), sampleOf(['__name__', 'within'], 3), sampleOf(['__name__', 'within'], 3));
     expect(answer).toMatchObject({ status: 400, written: ['3', '0', '0'], text: expect.stringMatching(reason) as unknown });
-    expect(answer.text).toContain('1 samples refused, 3 stored: series 1: ');
+    expect(answer.text).toContain('1 sample refused, 3 stored: series 1: ');
     expect(app.samples()).toEqual(['before 0=1', 'within 0=3']);
   });
 
@@ -257,7 +257,7 @@ describe('references', () => {
 
   test('an exemplar’s out of range: the exemplar is refused', async () => {
     const app = new WriteApp();
-    expect(await send(app, { labelsRefs: [1, 2], samples, exemplars: [{ labelsRefs: [1, 77], value: 1, timestamp: NOW_MS }] })).toEqual([400, '2', expect.stringMatching(/1 exemplars refused.*symbol 77/)]);
+    expect(await send(app, { labelsRefs: [1, 2], samples, exemplars: [{ labelsRefs: [1, 77], value: 1, timestamp: NOW_MS }] })).toEqual([400, '2', expect.stringMatching(/^1 exemplar refused.*symbol 77/)]);
   });
 
   test('without symbols there is no series', async () => {
@@ -312,7 +312,7 @@ describe('exemplars', () => {
 
   test.each([['no name', ['job', 'a']], ['an empty name', ['__name__', '']]])('of a series with %s: counted as refused', async (_, labels) => {
     const answer = await new WriteApp().send(sampleOf(labels, 1, { exemplars: [{ value: 1, timestamp: NOW_MS }, { value: 2, timestamp: NOW_MS }] }));
-    expect(answer).toMatchObject({ status: 400, written: ['0', '0', '0'], text: expect.stringContaining('1 samples, 2 exemplars refused') as unknown });
+    expect(answer).toMatchObject({ status: 400, written: ['0', '0', '0'], text: expect.stringContaining('1 sample, 2 exemplars refused') as unknown });
   });
 
   test.each([
@@ -393,6 +393,8 @@ describe('histograms', () => {
     'without a count': { timestamp: NOW_MS },
     'observations of NaN, which no bucket holds': { ...INTEGER, countInt: 20, sum: NaN },
     'an infinite sum': { ...FLOAT, sum: Infinity },
+    // As Prometheus has it: only what is below 0 is refused.
+    'counts of floats that are NaN': { ...FLOAT, countFloat: NaN, zeroCountFloat: NaN, positiveCounts: [NaN, 6] },
   };
   test.each(Object.entries(VALID))('%s', (_, histogram) => new WriteApp().taken(0, 1, 0, histogramOf(histogram)));
 
@@ -404,6 +406,7 @@ describe('histograms', () => {
     'an unknown schema': [{ ...INTEGER, schema: 53 }, /invalid schema/],
     'a schema below all': [{ ...INTEGER, schema: -5 }, /invalid schema/],
     'custom bounds that fall': [{ ...CUSTOM, customValues: [0.5, 0.4, 2.5] }, /strictly increasing/],
+    'a first custom bound that is infinite': [{ ...CUSTOM, customValues: [-Infinity, 1, 2.5] }, /previous bound is -Inf and current is -Inf: .*strictly increasing/],
     'an infinite custom bound': [{ ...CUSTOM, customValues: [0.5, 1, Infinity] }, /must be finite/],
     'custom buckets with a zero bucket': [{ ...CUSTOM, zeroCountInt: 1, countInt: 10 }, /zero count of 0/],
     'custom buckets below zero': [{ ...CUSTOM, negativeSpans: [{ length: 1 }], negativeDeltas: [0] }, /must not have negative spans/],
@@ -457,7 +460,7 @@ describe('histograms', () => {
   test('samples and histograms in one series: neither is taken', async () => {
     const app = new WriteApp();
     const answer = await app.send(histogramOf(INTEGER, { samples: [{ value: 1, timestamp: NOW_MS }] }), sampleOf(['__name__', 'zzz'], 1));
-    expect(answer).toMatchObject({ status: 400, written: ['1', '0', '0'], text: expect.stringMatching(/1 samples, 1 histograms refused, .*either samples or histograms/) as unknown });
+    expect(answer).toMatchObject({ status: 400, written: ['1', '0', '0'], text: expect.stringMatching(/1 sample, 1 histogram refused, .*either samples or histograms/) as unknown });
     expect(app.samples()).toEqual(['zzz 0=1']);
   });
 });

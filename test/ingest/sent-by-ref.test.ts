@@ -132,7 +132,7 @@ test('with a sample that is too old a request goes the long way, and the others 
   expect(await there.scrape(-age)).toMatch(new RegExp(`^400 0 0 0 .*${SERIES} samples refused`));
   expect(there.heard).toEqual([]);
   there.app.node.shards.storeOf(SHARD).prune(NOW_MS + 1500); // the newest scrape stays, and with it the series
-  expect(await there.scrape(1)).toMatch(/^400 0 0 0 .*80 samples are older than/);
+  expect(await there.scrape(1)).toMatch(/^400 0 0 0 .*80 samples older than/);
   expect(await there.scrape(3)).toBe(TAKEN);
   expect(there.heard).toEqual([BY_REF, BY_REF]); // below the shard's floor, and above it
 });

@@ -67,7 +67,7 @@ test('a body in chunks, with a bad line, an old sample, and one that is older th
     400,
     isArchived ?
       expect.stringMatching(new RegExp(`^2 samples refused, 3 stored: ${refused}; chunked\\{i="4"\\}: too old: 1000000000000 is more than 31536000000 ms ago, .*VARVE_ARCHIVE_RETENTION`))
-    : `1 samples refused, 4 stored: ${refused}\n`,
+    : `1 sample refused, 4 stored: ${refused}\n`,
     isArchived ? '1' : '2',
   ]);
   expect(await count('chunked')).toBe('2');

@@ -69,5 +69,5 @@ test('a request that is refused in part says what was written', async () => {
   const nameless = bytesField(5, [...bytesField(1, [3, 4]), ...bytesField(2, [...doubleField(1, 1), ...varintField(2, nowMs)])]);
   const answer = await postWrite(snappyEncode(request(...SYMBOLS.map((symbol) => bytesField(4, symbol)), counter, nameless)), HEADERS);
   expect([answer.status, answer.headers.get('x-prometheus-remote-write-samples-written')]).toEqual([400, '1']);
-  expect(await answer.text()).toMatch(/^1 samples refused, 1 samples, 1 exemplars stored: series 1: the label __name__ is missing/);
+  expect(await answer.text()).toMatch(/^1 sample refused, 1 sample, 1 exemplar stored: series 1: the label __name__ is missing/);
 });

@@ -131,7 +131,7 @@ describe('a difference with too many samples behind it', () => {
     const { store } = open(TIGHT);
     write(store, deltas([10, 1], [20, 2], [30, 4], [40, 8]));
     const answer = write(store, deltas([11, 1], [12, 1], [13, 1], [14, 1], [15, 1]));
-    expect(answer).toMatchObject({ samplesStored: 4, refusals: [{ kind: 'bad-data', samples: 1, message: '1 delta samples came behind newer ones of their series and can no longer be added up' }] });
+    expect(answer).toMatchObject({ samplesStored: 4, refusals: [{ kind: 'bad-data', samples: 1, message: '1 delta sample behind newer ones of the same series can no longer be added up' }] });
     expect(write(store, deltas([5, 1]))).toMatchObject({ samplesStored: 0, refusals: [{ samples: 1 }] });
     expect(dump(store)).toEqual(sums([10, 1], [11, 1], [12, 1], [13, 1], [14, 1], [20, 3], [30, 7], [40, 19]));
     expect(store.stats().counters).toMatchObject({ deltas_refused_by_order_total: 2, delta_sums_raised_total: 4 });

@@ -26,7 +26,7 @@ describe('what cannot be stored', () => {
     expect(store.appendLocal([{ labels: CPU, timestampsMs: [99, 100, 50], values: [1, 2, 3] }])).toEqual({
       samplesStored: 1,
       samplesRefused: 2,
-      refusal: '2 samples are older than 100 ms, before which everything was pruned',
+      refusal: '2 samples older than 100 ms, before which everything was pruned',
     });
     expect(store.lastSampleAt(store.refOf(CPU)!, 1000)).toMatchObject({ timestampMs: 100, value: 2 });
   });
