@@ -15,11 +15,14 @@ export interface RefusalReasons {
   readonly floorMs: number;
 }
 
+/** For a sender of OTLP, who alone sends differences. */
+const HOW_TO_TELL_EMITTERS = 'scopes are told apart by VARVE_OTLP_PROMOTE_SCOPE_METADATA, senders by a service.instance.id each';
+
 /** The answer to a batch that has been taken, but for what the reasons name. */
 export function storedAnswer(batch: BatchSamples, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
-  const { refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused } = reasons.outcome;
+  const { refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused } = reasons.outcome;
   const refusedSeries = reasons.outcome.refusedSeries;
-  const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder - histogramsRefused;
+  const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder + refusedAsOther - histogramsRefused;
   return {
     status: 'stored',
     samplesStored: batch.sampleCount - batch.payloads.length - floatsRefused,
@@ -36,7 +39,7 @@ export function busyAnswer(waitingBytes: number, { groupCommitBytesMax }: Pick<t
 }
 
 function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalReasons, { activeSeriesMax }: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendRefusal[] {
-  const { refusedWithSeries, refusedByAge, refusedByOrder } = outcome;
+  const { refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther } = outcome;
   const refusals: AppendRefusal[] = [];
   if (refusedSeries > 0) {
     const message = `${refusedSeries} new series refused: the shard holds ${seriesCount} series, the limit activeSeriesMax is ${activeSeriesMax}`;
@@ -48,6 +51,10 @@ function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalRea
   if (refusedByOrder > 0) {
     const message = `${counted(refusedByOrder, 'delta sample')} behind newer ones of the same series can no longer be added up`;
     refusals.push({ kind: 'bad-data', samples: refusedByOrder, message });
+  }
+  if (refusedAsOther > 0) {
+    const message = `${counted(refusedAsOther, 'delta sample')} of a series and millisecond of which the request has another before, which counts: ${HOW_TO_TELL_EMITTERS}`;
+    refusals.push({ kind: 'bad-data', samples: refusedAsOther, message });
   }
   return refusals;
 }

@@ -374,8 +374,8 @@ export class HotStore {
     this.#head.reserveSeries(this.#series.refLimit + added.length);
     const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
     const outcome = this.#taken.take(batch, refs, context);
-    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, raised } = outcome;
-    const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder;
+    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused, raised } = outcome;
+    const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder + refusedAsOther;
     const exemplars = 'runs' in batch ? [] : exemplarsToStore(batch, refs);
     this.#exemplars.stage(exemplars);
     const counters = this.#counters;

@@ -1,5 +1,6 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { hasOneFloatEach, type BatchSamples } from './append-message.ts';
+import { DifferingDeltas } from './differing-deltas.ts';
 import type { DeltaOutcome, DeltaSums, Sum } from './delta-sums.ts';
 import type { LogHead } from './log-head.ts';
 import { payloadOf, rebasePayloads } from './payloads.ts';
@@ -15,6 +16,8 @@ export interface TakenBatch {
   readonly refusedByAge: number;
   /** Differences that came behind newer ones, were not there before, and cannot be added any more. */
   readonly refusedByOrder: number;
+  /** Differences of which the batch has another for the same series and time (differing-deltas.ts). */
+  readonly refusedAsOther: number;
   /** Samples of before that are written anew, since differences came behind them. */
   readonly raised: number;
   readonly histogramsRefused: number;
@@ -103,6 +106,9 @@ export class TakenSamples implements LogBatch {
     let refusedWithSeries = 0;
     let refusedByAge = 0;
     let refusedByOrder = 0;
+    let refusedAsOther = 0;
+    /** Made when the first difference is found to be known. */
+    let differing: DifferingDeltas | undefined;
     let histogramsRefused = 0;
     /** Made when the first one comes. */
     let refusedSeries: number[] | undefined;
@@ -113,7 +119,7 @@ export class TakenSamples implements LogBatch {
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = seriesRefs[i]!;
       const end = batch.sampleEnd[i]!;
-      const refusedBefore = refusedByAge + refusedByOrder;
+      const refusedBefore = refusedByAge + refusedByOrder + refusedAsOther;
       if (ref === REFUSED_REF) {
         (refusedSeries ??= []).push(i);
         refusedWithSeries += end - sample;
@@ -139,7 +145,13 @@ export class TakenSamples implements LogBatch {
             histogramsRefused += isHistogram(batch, sample);
             continue;
           }
-          if (outcome === 'known') continue;
+          if (outcome === 'known') {
+            differing ??= new DifferingDeltas(batch, seriesRefs);
+            if (!differing.has(i, sample)) continue;
+            refusedAsOther++;
+            histogramsRefused += isHistogram(batch, sample);
+            continue;
+          }
           if ('raised' in outcome) for (const sum of outcome.raised) (raised ??= []).push([ref, sum]);
           ({ bitsLow: low, bitsHigh: high, payload, startMs } = outcome);
         } else if (head.endsWith(ref, timestampMs, low, high, payload, startMs)) {
@@ -156,11 +168,11 @@ export class TakenSamples implements LogBatch {
         if (this.startsMs !== undefined) this.startsMs[taken] = startMs;
         taken++;
       }
-      if (refusedByAge + refusedByOrder > refusedBefore) (refusedSeries ??= []).push(i);
+      if (refusedByAge + refusedByOrder + refusedAsOther > refusedBefore) (refusedSeries ??= []).push(i);
     }
     this.sampleCount = taken;
     if (raised !== undefined) this.#takeRaised(raised);
-    const counts = { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, histogramsRefused, raised: raised?.length ?? 0 };
+    const counts = { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused, raised: raised?.length ?? 0 };
     return { ...counts, refusedSeries: refusedSeries ?? NO_SERIES };
   }
 
@@ -172,7 +184,7 @@ export class TakenSamples implements LogBatch {
     this.valueBits.set(valueBits.subarray(0, sampleCount * 2), before * 2);
     this.startsMs?.fill(0, before, before + sampleCount);
     this.sampleCount = before + sampleCount;
-    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, histogramsRefused: 0, raised: 0, refusedSeries: NO_SERIES };
+    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, refusedAsOther: 0, histogramsRefused: 0, raised: 0, refusedSeries: NO_SERIES };
   }
 
   /** Behind the batch, in the order in which they were made: of samples with one timestamp the last one counts. */

@@ -99,6 +99,25 @@ describe('delta temporality is added up', () => {
     expect(stack.stored().map((line) => line.replace(/\[-?\d+\]/g, ''))).toEqual(['d_total 0=5 1000=7 2000=10']);
   });
 
+  test('two scopes with one series and time: the first counts, and the sender is told, again when it comes again', async () => {
+    const times = { timeMs: NOW_MS, startMs: NOW_MS - 1000 };
+    const ofScope = (name: string, value: bigint, count: number): readonly number[] =>
+      resourceMetrics({}, [sum('d', [numberPoint({ ...times, value })], { temporality: DELTA }), exponentialHistogram('e', [exponentialPoint({ ...times, count, sum: 2, scale: 0, positive: { offset: 0, counts: [count] } })], { temporality: DELTA })], { name });
+    const body = metricsRequest(ofScope('a', 5n, 1), ofScope('b', 7n, 2));
+    const stack = new OtlpStack();
+    for (let times = 0; times < 2; times++) {
+      const { rejections, refusedPointCount, stored } = await stack.write(body);
+      expect([refusedPointCount, stored]).toEqual([2, { samples: 1, histograms: 1, exemplars: 0 }]);
+      expect(rejections.reasons()).toMatch(/^2 delta samples of a series and millisecond of which the request has another before, .*VARVE_OTLP_PROMOTE_SCOPE_METADATA/);
+      expect(stack.stored()).toEqual(['d_total [-1000]0=5', 'e [-1000]0={count:1, sum:2, (1,2]:1}']);
+    }
+    // The same value may be the same point, sent again by whoever gathers requests.
+    expect((await stack.write(metricsRequest(ofScope('a', 5n, 1), ofScope('b', 5n, 1)))).rejections.isEmpty).toBe(true);
+    const apart = new OtlpStack({ options: { promoteScopeMetadata: true } });
+    expect((await apart.write(body)).rejections.isEmpty).toBe(true);
+    expect(apart.stored()).toHaveLength(4);
+  });
+
   test('what is no finite number is refused: it would stay in the sum for ever', async () => {
     const stack = new OtlpStack();
     const points = [1, NaN, Infinity, 2].map((value, i) => numberPoint({ timeMs: NOW_MS + i * 1000, startMs: NOW_MS + (i - 1) * 1000, value }));
