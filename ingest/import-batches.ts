@@ -8,6 +8,7 @@ import type { TenantShards } from '../storage/shard-router.ts';
 import { LabelledBatches } from './labelled-batches.ts';
 import { LateBatches } from './late-batches.ts';
 import type { Rejections } from './rejections.ts';
+import { unitDoubt } from './time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 
 /** A series of an import. One object for the same series wherever that is cheap: what follows from its labels is only found once. */
@@ -97,7 +98,7 @@ export class ImportBatches {
     const keptMs = (series.keptMs ??= this.#keptMsOf(series.labels));
     if (timestampMs < this.#nowMs - keptMs) {
       // Taken, it could never be read. And a sender of nonsense would have a file made for each of a million days, which leaves again at once.
-      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${keptMs} ms ago, ${KEPT_NO_LONGER}`);
+      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${keptMs} ms ago, ${KEPT_NO_LONGER}${unitDoubt(timestampMs, this.#nowMs)}`);
     } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(series.labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
     else this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: the timestamp ${timestampMs} cannot be stored`);
   }

@@ -46,5 +46,21 @@ function unitHint(timestampMs: number, nowMs: number): string {
   if (isLikely(timestampMs * 1000)) return ' (is it in seconds? it has to be in milliseconds)';
   if (isLikely(timestampMs / 1000)) return ' (is it in microseconds? it has to be in milliseconds)';
   if (isLikely(timestampMs / 1e6)) return ' (is it in nanoseconds? it has to be in milliseconds)';
+  return unitDoubt(timestampMs, nowMs);
+}
+
+const UNIT_FACTORS: readonly (readonly [factor: number, words: string])[] = [
+  [1e3, 'a thousand times as much'],
+  [1e6, 'a million times as much'],
+  [1e9, 'a billion times as much'],
+];
+
+/** The same of a time that is too old, where it is not known which unit the sender is to use. */
+export function unitDoubt(timestampMs: number, nowMs: number): string {
+  if (timestampMs === 0) return ' (was it left out?)';
+  for (const [factor, words] of UNIT_FACTORS) {
+    const timeMs = timestampMs * factor;
+    if (Math.abs(timeMs - nowMs) < YEARS_MS) return ` (is its unit right? ${words} would be ${new Date(timeMs).toISOString().slice(0, 10)})`;
+  }
   return '';
 }
