@@ -5,8 +5,8 @@ import { freePort } from '../../processes/free-port.ts';
 import type { Sandbox } from '../../processes/sandbox.ts';
 import { sleep } from '../../processes/sleep.ts';
 import { MortalVarve } from '../fleet/mortal-varve.ts';
+import { checkAll, type OtlpTally } from './check-answers.ts';
 import { startCollector } from './collector.ts';
-import { checkAll, type OtlpTally } from './run-otlp.ts';
 import { OBSERVATIONS, type Expectation } from './sdk-load.ts';
 
 const ROUNDS = 30;

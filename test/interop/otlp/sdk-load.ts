@@ -61,7 +61,7 @@ export async function runSdk(run: SdkRun, url: URL, sleep: (ms: number) => Promi
     await sleep(ROUND_MS);
   }
   await provider.shutdown();
-  return expectations(run);
+  return expectationsOf(run);
 }
 
 function exporterOf({ exporter, temporality }: SdkRun, url: URL): PushMetricExporter {
@@ -72,7 +72,8 @@ function exporterOf({ exporter, temporality }: SdkRun, url: URL): PushMetricExpo
   return exporter === 'json' ? new JsonExporter(options) : new ProtobufExporter(options);
 }
 
-function expectations({ instance, temporality }: SdkRun): Expectation[] {
+/** What every SDK's run must end with. */
+export function expectationsOf({ instance, temporality }: Pick<SdkRun, 'instance' | 'temporality'>): Expectation[] {
   // A cumulative export says everything once more at the end; a delta has nothing new to say.
   const exports = temporality === 'cumulative' ? ROUNDS + 1 : ROUNDS;
   const of = `instance="${instance}",job="interop"`;
