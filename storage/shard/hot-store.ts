@@ -405,13 +405,13 @@ export class HotStore {
     // Commit point of the batches: their one row alone, or the transaction of several rows, or of none, with the series and exemplars that
     // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
     // all of them, and their senders, who may not have the answers, send them again.
-    if (added.length === 0 && !hasExemplars && rows.length === 1 && this.#head.count > 0) this.#wal.append(rows[0]!);
+    if (added.length === 0 && !hasExemplars && rows.length === 1 && this.#head.count > 0) this.#wal.append(rows[0]!, this.#segments.generation);
     else {
       this.#sql.transaction(() => {
         this.#series.write(added);
         if (rows.length === 0) this.renew();
         else if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
-        for (const row of rows) this.#wal.append(row);
+        for (const row of rows) this.#wal.append(row, this.#segments.generation);
         if (hasExemplars) this.#exemplars.write();
       });
     }

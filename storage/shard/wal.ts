@@ -247,18 +247,20 @@ export class Wal {
 
   /**
    * Writes one batch. The caller's transaction is its commit point. Throws, with nothing written, when another instance of the shard has
-   * written or sealed since: a replaced instance that lives on must not write over what its successor acknowledged.
+   * written or sealed since, or has changed segments or series, as `generation` says, which is that of the segments (segments.ts): a replaced
+   * instance that lives on must not write over what its successor acknowledged, nor samples of series whose refs are others' by now.
    */
-  append(batch: LogBatch): void {
+  append(batch: LogBatch, generation: number): void {
     const before = this.#sql.rowsWritten();
     this.#sql.run(
       `INSERT INTO wal (slot, sequence, samples)
-       SELECT ?, ?, ? FROM shard_state WHERE id = 1 AND sealed_sequence = ?
+       SELECT ?, ?, ? FROM shard_state WHERE id = 1 AND sealed_sequence = ? AND generation = ?
        ON CONFLICT (slot) DO UPDATE SET sequence = excluded.sequence, samples = excluded.samples WHERE wal.sequence <= ?`,
       this.#nextSlot,
       this.#lastSequence + 1,
       encodeWalRow(batch, this.#rowBuffer),
       this.#sealedSequence,
+      generation,
       this.#sealedSequence,
     );
     if (this.#sql.rowsWritten() === before) throw new Error('this instance of the shard has been replaced: send again');

@@ -29,17 +29,13 @@ class Log {
   /** One of so many samples of one series. */
   appendLong(sampleCount: number): void {
     const refs = new Uint32Array(sampleCount);
-    this.wal.append({ sampleCount, refs, timestampsMs: Float64Array.from(refs, (_, i) => i), valueBits: new Uint32Array(sampleCount * 2) });
+    this.wal.append({ sampleCount, refs, timestampsMs: Float64Array.from(refs, (_, i) => i), valueBits: new Uint32Array(sampleCount * 2) }, NO_SEGMENTS.generation);
   }
 
   append(): void {
     const timestampMs = this.wal.lastSequence + 1;
-    this.wal.append({
-      sampleCount: 3,
-      refs: Uint32Array.of(1, 0, 1),
-      timestampsMs: Float64Array.of(timestampMs, timestampMs, timestampMs + 1000),
-      valueBits: Uint32Array.of(1, 2, 3, 4, 5, 6),
-    });
+    const valueBits = Uint32Array.of(1, 2, 3, 4, 5, 6);
+    this.wal.append({ sampleCount: 3, refs: Uint32Array.of(1, 0, 1), timestampsMs: Float64Array.of(timestampMs, timestampMs, timestampMs + 1000), valueBits }, NO_SEGMENTS.generation);
   }
 
   /** Of the whole log, or of its first rows: those behind them came while it was sealed. */

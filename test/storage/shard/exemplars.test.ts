@@ -68,6 +68,13 @@ describe('exemplars', () => {
     expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => `${40 - kept.length + i}=${40 - kept.length + i} trace-${40 - kept.length + i}`));
   });
 
+  test('an instance that wakes goes on in the newest row', () => {
+    const { sql, reopened } = open();
+    for (let wake = 0; wake < 4; wake++) write(reopened(), withExemplars('a', [wake, wake, 'x']));
+    expect(sql.all('SELECT slot FROM exemplar_row')).toEqual([{ slot: 0 }]);
+    expect(read(reopened())['a']).toHaveLength(4);
+  });
+
   test('more at once than a row holds', () => {
     const { store, reopened } = open();
     write(store, withExemplars('a', ...Array.from({ length: 8 }, (_, i) => [i, i, `t${i}`] as const)));

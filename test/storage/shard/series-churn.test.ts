@@ -83,3 +83,21 @@ test('the change feed does not read what was written before with refs that are g
     expect(each.changes({ version: SHARD_RPC_VERSION, cursor: each.changeCursors().oldest, rowsMax: 10, selectors: [] })).toMatchObject({ status: 'changes', batches: [{ sequence: each.newestChange }] });
   }
 });
+
+test('an instance notices that another has forgotten series, whose refs are free then', () => {
+  const sql = new NodeSql();
+  const clock = new FixedClock(0);
+  const wake = (): HotStore => new HotStore(new NodeSql(sql.database), LIMITS, { clock, retentionMs: 30 * MINUTE_MS });
+  const store = wake();
+  write(store, [{ labels: named('gone'), samples: [[1, 1]] }]);
+  const snapshot = store.createSnapshot();
+  clock.advance(60 * MINUTE_MS);
+  store.maintain();
+  store.deleteSnapshot(snapshot);
+  expect(store.stats().gauges).toMatchObject({ segments: 0, series: 1 });
+  const other = wake();
+  store.maintain();
+  expect(store.stats().gauges['series']).toBe(0);
+  expect(() => write(other, [{ labels: named('gone'), samples: [[clock.nowMs(), 1]] }])).toThrow('replaced');
+  expect(() => dump(other)).toThrow('replaced');
+});

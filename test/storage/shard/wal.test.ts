@@ -36,7 +36,7 @@ function open(sql = new NodeSql()): { sql: NodeSql; wal: Wal; replayed: number[]
 }
 
 function append(wal: Wal, ...timestampsMs: number[]): void {
-  for (const timestampMs of timestampsMs) wal.append(batch(timestampMs));
+  for (const timestampMs of timestampsMs) wal.append(batch(timestampMs), NO_SEGMENTS.generation);
 }
 
 function seal(sql: NodeSql, wal: Wal): void {
@@ -190,6 +190,17 @@ describe('the log', () => {
       act(first.sql, second.wal);
       expect([isCurrent(first.sql, first.wal, NO_SEGMENTS), isCurrent(second.sql, second.wal, NO_SEGMENTS)], what).toEqual([false, true]);
     }
+  });
+
+  test('an instance writes nothing behind what another has sealed: both would give the same sequence, each in a slot of its own', () => {
+    const first = open();
+    append(first.wal, 1, 2);
+    const second = open(first.sql);
+    seal(second.sql, second.wal);
+    expect(first.wal.nextSlot).not.toBe(second.wal.nextSlot);
+    expect(() => append(first.wal, 9)).toThrow('replaced');
+    append(second.wal, 3);
+    expect(open(first.sql).replayed).toEqual([3]);
   });
 
   test('rows of an earlier round in the next slot do not count as another writer', () => {
