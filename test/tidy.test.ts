@@ -105,3 +105,18 @@ test('nothing is left open or switched off', () => {
   const open = everything.filter((path) => marks.test(readFileSync(join(root, path), 'utf8')));
   expect(open).toEqual([]);
 });
+
+test('pages name files that are there', () => {
+  const folders = '{ingest,query,storage,promql,proto,test}/**';
+  const pages = ['README.md', ...globSync(`${folders}/*.md`, { cwd: root })];
+  const there = ['worker.ts', ...globSync(`${folders}/*.{ts,mjs}`, { cwd: root })];
+  const isThere = (page: string, name: string): boolean => {
+    const path = name.startsWith('../') ? join(dirname(page), name) : name;
+    return there.some((file) => file === path || file.endsWith(`/${path}`));
+  };
+  // A name that begins with a dash is the end of one before it.
+  const gone = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/`([\w.][\w./-]*\.(?:ts|mjs))`/g)].map(([, name = '']) => name).filter((name) => !isThere(page, name)).map((name) => `${page}: ${name}`),
+  );
+  expect(gone).toEqual([]);
+});
