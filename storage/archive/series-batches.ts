@@ -79,12 +79,7 @@ export function* entriesInBatches(reader: Pick<MergeReader<unknown>, 'bytesOf'>,
 /** The rows of places, in their order: each file is asked once. */
 export async function readPlaces<Rows>(places: readonly SeriesPlace<Rows>[]): Promise<Rows[]> {
   const rows = new Array<Rows>(places.length);
-  const byReader = new Map<MergeReader<Rows>, number[]>();
-  places.forEach(({ reader }, i) => {
-    const known = byReader.get(reader);
-    if (known === undefined) byReader.set(reader, [i]);
-    else known.push(i);
-  });
+  const byReader = Map.groupBy(places.keys(), (i) => places[i]!.reader);
   await inTurns([...byReader], async ([reader, at]) => {
     const read = await port(() => reader.read(at.map((i) => places[i]!.entry)));
     at.forEach((i, own) => (rows[i] = read[own]!));

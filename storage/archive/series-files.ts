@@ -136,13 +136,8 @@ export class SeriesFiles<Reader extends OpenSeriesFile> {
     missing: Set<Reader>,
     watch: ArchiveWatch,
   ): Promise<Map<FoundEntry<Reader>, Rows>> {
-    const byReader = new Map<Reader, FoundEntry<Reader>[]>();
-    for (const found of batch.flatMap(({ entries }) => entries)) {
-      if (missing.has(found.reader)) continue;
-      const known = byReader.get(found.reader);
-      if (known === undefined) byReader.set(found.reader, [found]);
-      else known.push(found);
-    }
+    const wanted = batch.flatMap(({ entries }) => entries).filter(({ reader }) => !missing.has(reader));
+    const byReader = Map.groupBy(wanted, ({ reader }) => reader);
     const rows = new Map<FoundEntry<Reader>, Rows>();
     await inTurns([...byReader], async ([reader, founds]) => {
       const entries = founds.map(({ entry }) => entry);

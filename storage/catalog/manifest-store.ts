@@ -129,14 +129,8 @@ export class ManifestStore {
   }
 
   #writes(places: Readonly<Record<ManifestEntry['status'], readonly Place[]>>): ManifestWrite[] {
-    const days = new Map<number, { file: number; status: ManifestEntry['status'] }[]>();
-    for (const status of ['existing', 'added', 'deleted'] as const) {
-      for (const { file, day } of places[status]) {
-        const known = days.get(day);
-        if (known === undefined) days.set(day, [{ file, status }]);
-        else known.push({ file, status });
-      }
-    }
+    const all = (['existing', 'added', 'deleted'] as const).flatMap((status) => places[status].map(({ file, day }) => ({ file, day, status })));
+    const days = Map.groupBy(all, ({ day }) => day);
     const { archiveManifestFilesMax } = this.#limits;
     return [...days].flatMap(([day, entries]) => {
       const count = Math.ceil(entries.length / archiveManifestFilesMax);

@@ -13,6 +13,16 @@ import type { Segments } from './segments.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import { TimeGap } from './time-gap.ts';
 
+/** What of a hot store the archive is made from. */
+export interface ArchiveSourceParts {
+  readonly head: LogHead;
+  readonly segments: Segments;
+  readonly series: SeriesRegistry;
+  readonly tails: LogTails;
+  readonly gatherer: PieceGatherer;
+  readonly exemplars: Exemplars;
+}
+
 /** What a hot store holds, as the archive takes it. */
 export class ArchiveSource {
   readonly mark: ArchiveMark;
@@ -23,11 +33,10 @@ export class ArchiveSource {
   readonly #gatherer: PieceGatherer;
   /** Of the window that was read last: 4 bytes a series. It does not keep an index that is no longer the store's. */
   #order: { readonly generation: number; readonly startMs: number; readonly refs: Uint32Array } | undefined;
-
   readonly #exemplars: Exemplars;
   readonly #gap: TimeGap;
 
-  constructor(sql: Sql, limits: typeof LIMITS, segments: Segments, head: LogHead, series: SeriesRegistry, tails: LogTails, gatherer: PieceGatherer, exemplars: Exemplars) {
+  constructor(sql: Sql, { head, segments, series, tails, gatherer, exemplars }: ArchiveSourceParts, limits: typeof LIMITS) {
     this.#exemplars = exemplars;
     this.#gap = new TimeGap(segments, head, limits);
     this.mark = new ArchiveMark(sql);

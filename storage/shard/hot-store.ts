@@ -114,14 +114,14 @@ export class HotStore {
     this.#segments = new Segments(sql, limits);
     this.#selects = new Selects(this.#segments, this.#series, this.#head, limits);
     this.#exemplars = new Exemplars(sql, limits);
-    this.archive = new ArchiveSource(sql, limits, this.#segments, this.#head, this.#series, this.#selects.tails, this.#selects.gatherer, this.#exemplars);
-    this.#labels = new LabelAnswers({ head: this.#head, segments: this.#segments, series: this.#series }, limits);
+    const sources = { head: this.#head, segments: this.#segments, series: this.#series };
+    this.archive = new ArchiveSource(sql, { ...sources, tails: this.#selects.tails, gatherer: this.#selects.gatherer, exemplars: this.#exemplars }, limits);
+    this.#labels = new LabelAnswers(sources, limits);
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.appendStored(batch));
-    this.#deltas = new DeltaSums(committedSamples({ segments: this.#segments, head: this.#head }), limits);
-    const parts = { sql, limits, clock, head: this.#head, wal: this.#wal, series: this.#series, segments: this.#segments, snapshots: this.#snapshots };
-    this.#upkeep = new Upkeep(parts, retentionMs, isArchived ? this.archive.mark : undefined);
+    this.#deltas = new DeltaSums(committedSamples(sources), limits);
+    this.#upkeep = new Upkeep({ ...sources, sql, limits, clock, wal: this.#wal, snapshots: this.#snapshots }, retentionMs, isArchived ? this.archive.mark : undefined);
   }
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */
