@@ -138,4 +138,9 @@ test('deletions that wait for the look alone are not more than may wait at all: 
   expect(sql.all('SELECT 1 FROM tombstone')).toHaveLength(4);
   state.finish([], 1001, 2e6);
   expect(sql.all('SELECT 1 FROM tombstone')).toEqual([]);
+  // Nor does one stay for ever that is done by a clock that is ahead.
+  expect(tombstones.add({ version: 1, selectors: [], startMs: 0, endMs: 1, flushes: {} }, 9e6)).toBeUndefined();
+  expect(tombstones.finish(9e6)).toBe(false);
+  state.finish([], 1002, 2e6);
+  expect(sql.all('SELECT 1 FROM tombstone')).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { COMMITTED_PROPERTY } from '../../../storage/catalog/committed-flushes.t
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import type { NodeSql } from '../../fakes/node-sql.ts';
 import '../../fakes/remembered-zstd.ts';
 import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
@@ -64,6 +65,44 @@ test.each([0, 3])('what is committed behind an adoption counts more than all tha
   expect(await world.query()).toEqual(world.expected());
   await overwrite(world, 100);
   await expectWhole(world);
+});
+
+test('nor do the numbers count that another catalog has given: one that began anew gives less', async () => {
+  const world = await lived(28 * HOUR_MS);
+  // As behind many merges.
+  world.catalogSql.run('UPDATE archive_state SET last_file = last_file + 1000 WHERE id = 1');
+  await overwrite(world, 1);
+  await publish(world);
+  world.beginAnew();
+  await world.recover();
+  expect(await world.query()).toEqual(world.expected());
+  await overwrite(world, 100);
+  await expectWhole(world);
+});
+
+test('a snapshot that was being written as the storage went back is not gone on with', async () => {
+  const world = await lived(28 * HOUR_MS);
+  await overwrite(world, 1);
+  const store = new FaultyObjectStore(world.objects);
+  store.isDown = true;
+  world.store = store;
+  world.wakeCatalog();
+  await expect(world.tables.publish()).rejects.toThrow('does not answer');
+  const earlier = world.catalogSql.copy();
+  world.store = world.objects;
+  world.wakeCatalog();
+  for (let commit = 0; commit < 2; commit++) {
+    await publish(world);
+    await overwrite(world, 2 + commit);
+  }
+  await publish(world);
+  goBackTo(world, earlier);
+  await world.recover();
+  await expectWhole(world);
+  await overwrite(world, 100);
+  await expectWhole(world);
+  // Each file once.
+  expect(world.tables.get('samples')!.current()!.metadata.snapshots.at(-1)!.summary['total-data-files']).toBe(String(world.liveKeys().length));
 });
 
 test('files of one flush that are found one after the other are in a snapshot each', async () => {
@@ -142,8 +181,11 @@ test('a deletion is of a flush that had begun before it, though its files were w
   expect(await world.query()).toEqual(world.expected());
 });
 
-test('what metadata of earlier releases does not say of shards is in the names and times of files', async () => {
-  const world = await lived(34 * HOUR_MS);
+test('what metadata of earlier releases does not say of shards is in the names and times of files, and the shard is asked for the rest', async () => {
+  const world = await lived(51 * HOUR_MS);
+  const before = world.liveKeys();
+  // What has been merged is there yet.
+  expect((await world.keys('/samples/data/')).length).toBeGreaterThan(before.length + 20);
   const { archivedUntilMs } = world.status();
   for (const key of await world.keys('/samples/metadata/')) {
     if (!key.endsWith('.metadata.json')) continue;
@@ -154,12 +196,43 @@ test('what metadata of earlier releases does not say of shards is in the names a
   }
   world.beginAnew();
   await world.recover();
+  expect(world.liveKeys()).toEqual(before);
   expect(world.status().archivedUntilMs).toEqual(archivedUntilMs);
   expect(await world.query()).toEqual(world.expected());
-  // Flushes of before are not missing: the next one is the next.
   await world.live(6 * HOUR_MS, () => world.writeHour());
+  expect(world.upkeep.counters['archive_shard_calls_total']).toBe(1);
+  // Flushes of before are not missing: the next one is the next.
   expect(world.status().commitsLostMs).toBeUndefined();
   await expectWhole(world);
+});
+
+test('what is said to be missing while it looks is looked for behind that', async () => {
+  const world = await lived(28 * HOUR_MS);
+  const earlier = world.catalogSql.copy();
+  await overwrite(world, 1);
+  goBackTo(world, earlier);
+  // Of samples, of which nobody says that some are missing.
+  await world.recovery.step();
+  world.writeLate(seriesOf(1, 'other'), times(LATE_MS, 10), (series, timeMs) => series + timeMs / 1e3);
+  await world.settle();
+  await world.recover();
+  expect(world.status().adopted!.fileCount).toBe(1);
+  await expectWhole(world);
+});
+
+test('a deletion that is done while it looks stays until the next look', async () => {
+  const world = await lived(28 * HOUR_MS);
+  goBackTo(world, world.catalogSql);
+  await world.recovery.step();
+  world.clock.advance(1000);
+  expect(world.tombstones.add({ version: CATALOG_RPC_VERSION, selectors: [], startMs: 0, endMs: 1, flushes: {} }, world.clock.nowMs())).toBeUndefined();
+  expect(world.tombstones.finish(world.clock.nowMs())).toBe(false);
+  const count = (): number => world.catalogSql.all('SELECT 1 FROM tombstone').length;
+  await world.recover();
+  expect(count()).toBe(1);
+  world.clock.advance(LIMITS.archiveLookPeriodMs);
+  await world.recover();
+  expect(count()).toBe(0);
 });
 
 test('days of which nothing was rolled up yet are rolled up of files that are found, though nothing is written any more', async () => {
