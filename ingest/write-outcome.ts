@@ -34,6 +34,7 @@ export const WRITE_STATUS: Readonly<Record<ErrorKind, number>> = {
   timeout: 503,
   canceled: 503,
   unavailable: 503,
+  damaged: 503,
 };
 
 /** Asks a sender that was refused for load or a limit to wait this long, where nothing better is known. */

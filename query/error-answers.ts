@@ -25,6 +25,7 @@ const ANSWERS: Readonly<Record<ErrorKind, Readonly<Record<ErrorForm, Answer>>>> 
   timeout: { prometheus: [503, 'timeout'], iceberg: [503, 'SlowDownException'], s3: [503, 'ServiceUnavailable'] },
   canceled: { prometheus: [499, 'canceled'], iceberg: [503, 'SlowDownException'], s3: [503, 'ServiceUnavailable'] },
   unavailable: { prometheus: [503, 'unavailable'], iceberg: [503, 'SlowDownException'], s3: [503, 'ServiceUnavailable'] },
+  damaged: { prometheus: [503, 'unavailable'], iceberg: [503, 'SlowDownException'], s3: [503, 'ServiceUnavailable'] },
 };
 
 const INTERNAL: Readonly<Record<ErrorForm, string>> = { prometheus: 'internal', iceberg: 'InternalServerError', s3: 'InternalError' };

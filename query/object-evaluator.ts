@@ -1,5 +1,5 @@
 import type { Clock } from '../storage/runtime/clock.ts';
-import { VarveError } from '../storage/runtime/errors.ts';
+import { isMissingPart } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { LruCache } from '../storage/runtime/lru-cache.ts';
 import { EVALUATE_RPC_VERSION, type EvaluateShardRequest } from '../storage/shard/shard-api.ts';
@@ -34,7 +34,7 @@ export class ObjectEvaluator {
       if (answer.status === 'answer') return answer.chunks;
     } catch (error) {
       // One that is overloaded is left alone.
-      if (!(error instanceof VarveError) || error.kind !== 'unavailable') throw error;
+      if (!isMissingPart(error) || error.kind === 'overloaded') throw error;
     }
     this.#declined.set(key, this.#clock.nowMs(), key.length);
     return undefined;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { CatalogStats } from '../storage/catalog/catalog-api.ts';
+import { VarveError } from '../storage/runtime/errors.ts';
 import { Counters, renderMetrics, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
 import type { ShardStats } from '../storage/shard/shard-api.ts';
 import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
@@ -64,7 +65,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_archived_exemplars_left_out_total: { type: 'counter', help: 'Exemplars of a window that were not, over archiveExemplarsPerFileMax.' },
   varve_shard_archive_commits_total: { type: 'counter', help: 'Times the catalog took files, or learned that there are none for some time.' },
   varve_shard_archive_flushes_begun_again_total: { type: 'counter', help: 'Flushes numbered anew, since the catalog had later ones of the shard: its storage began anew, or went back to an earlier state.' },
-  varve_shard_archive_failures_total: { type: 'counter', help: 'Times the object store or the catalog did not answer a flush; it is tried again.' },
+  varve_shard_archive_failures_total: { type: 'counter', help: 'Times the object store or the catalog did not answer a flush, or a row of the shard was damaged; it is tried again.' },
   varve_shard_archive_lag_seconds: { type: 'gauge', help: 'Age of the oldest sample that is not in the archive; a day and some minutes are as it should be.' },
   varve_shard_archive_overdue_seconds: { type: 'gauge', help: 'How late the window of that sample is: 0 until the plan would have it archived.' },
   varve_catalog_up: { type: 'gauge', help: 'Whether the catalog answered, where there is an archive.' },
@@ -104,6 +105,7 @@ export const SELF_METRICS: Readonly<Record<string, MetricDefinition>> = {
   varve_shard_queue_too_large_total: { type: 'counter', help: 'Samples of which the queue was told that they are missing, since no message can carry their labels or buckets; some perhaps again.' },
   varve_shard_queue_failures_total: { type: 'counter', help: 'Times the queue refused messages or did not answer in time; they are sent again.' },
   varve_shard_queue_lag_rows: { type: 'gauge', help: 'Rows of the log that the queue does not have yet.' },
+  varve_shard_damaged_rows: { type: 'gauge', help: 'Rows of its storage that the shard has found damaged since it woke; what needs one is answered with 503. Where varve_shard_up is 0, the one for which the shard cannot open at all.' },
   varve_shard_storage_bytes: { type: 'gauge', help: 'Bytes of the database in use.' },
 };
 
@@ -120,9 +122,9 @@ export async function selfMetrics(shards: TenantShards, counters: Counters): Pro
 /** What all shards and the catalog say, and what this isolate has counted. A shard that does not answer is shown as down. */
 export async function selfMetricSamples(shards: TenantShards, counters: Counters): Promise<MetricSample[]> {
   const numbers = shardNumbers(shards);
-  const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch(() => undefined)));
+  const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch((error: unknown) => error)));
   const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
-  for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard]));
+  for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard] as ShardStats | Error));
   if (shards.archive !== undefined) samples.push(...catalogSamples(await shards.catalog((stub) => stub.stats()).catch(() => undefined)));
   return samples;
 }
@@ -132,10 +134,11 @@ function catalogSamples(stats: CatalogStats | undefined): MetricSample[] {
   return [{ name: 'varve_catalog_up', labels: {}, value: stats === undefined ? 0 : 1 }, ...values.map(([name, value]) => ({ name: `varve_catalog_${name}`, labels: {}, value }))];
 }
 
-function shardSamples(shard: number, stats: ShardStats | undefined): MetricSample[] {
+/** One that cannot open for a damaged row says nothing but that: the row is counted all the same, so that it differs from one that is away. */
+function shardSamples(shard: number, stats: ShardStats | Error): MetricSample[] {
   const labels = { shard: String(shard) };
-  const up = { name: 'varve_shard_up', labels, value: stats === undefined ? 0 : 1 };
-  if (stats === undefined) return [up];
+  const up = { name: 'varve_shard_up', labels, value: stats instanceof Error ? 0 : 1 };
+  if (stats instanceof Error) return stats instanceof VarveError && stats.kind === 'damaged' ? [up, { name: 'varve_shard_damaged_rows', labels, value: 1 }] : [up];
   const values = Object.entries({ ...stats.counters, ...stats.gauges });
   return [up, ...values.map(([name, value]) => ({ name: `varve_shard_${name}`, labels, value }))];
 }

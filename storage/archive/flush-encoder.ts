@@ -165,7 +165,7 @@ export class FlushEncoder {
 
   *#lateFiles(plan: FlushPlan, sequences: readonly number[]): Generator<EncodedFile, undefined> {
     const { hot } = this.#options;
-    const days = lateSeriesByDay(sequences.map((sequence) => hot.late.batch(sequence)));
+    const days = lateSeriesByDay(hot.late, sequences);
     for (const series of days) {
       let writer = this.#writer(plan);
       for (const { labels, run } of series) {

@@ -6,14 +6,15 @@ import { dataFileKey } from '../catalog/object-names.ts';
 import type { ArchiveTableName } from '../catalog/table-definition.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { putObject } from '../put-object.ts';
+import { DamagedRowError } from '../runtime/damage.ts';
 import { port, PortFailure } from '../runtime/port-failure.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import { RetryPause } from '../runtime/retry-pause.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { FlushStatus, FlushTask } from '../shard/shard-api.ts';
-import { FlushEncoder, type FlushEncoderOptions } from './flush-encoder.ts';
+import { FlushEncoder, type EncodedFile, type FlushEncoderOptions } from './flush-encoder.ts';
 import { flushDueMs, planFlush, windowDueMs, type FlushCursor, type FlushPlan, type FlushState, type FlushWork } from './flush-plan.ts';
-import { PlanLedger } from './plan-ledger.ts';
+import { PlanLedger, type PlanProgress } from './plan-ledger.ts';
 import { dataFileOf, type SeriesFile } from './series-file-writer.ts';
 
 export interface FlusherOptions extends FlushEncoderOptions {
@@ -28,6 +29,8 @@ export interface FlusherOptions extends FlushEncoderOptions {
   readonly beforeClosing?: (startMs: number, endMs: number) => void;
   /** Late batches up to this sequence may go; all of them unless given. */
   readonly lateThrough?: () => number;
+  /** Whether a row that cannot be read is counted, named in the status and tried again, as an object store that does not answer is; else it is let out. */
+  readonly waitsForRepair?: boolean;
   /** Called as late batches are planned, inside the transaction: from then on they go, whatever happens. */
   readonly onLatePlanned?: (sequences: readonly number[]) => void;
 }
@@ -149,11 +152,23 @@ export class Flusher {
   async #writeNext(plan: FlushPlan): Promise<void> {
     const progress = this.#plans.progress();
     const { position } = progress;
-    const next = await this.#encoder.encodeNext(plan, progress);
+    const next = await this.#encodeNext(plan, progress);
     this.counters.archived_exemplars_left_out_total += next.exemplarsLeftOut ?? 0;
     const flushed = next.file === undefined ? undefined : { file: await this.#put(plan, position, { table: next.table, file: next.file }), cursor: next.cursor };
     // A crash before this note writes the object again; behind it, the next one is next.
     this.#plans.note(plan, position, flushed, next.isLast);
+  }
+
+  /** What cannot be read has changed nothing. */
+  async #encodeNext(plan: FlushPlan, progress: PlanProgress<FlushCursor>): Promise<EncodedFile> {
+    try {
+      return await this.#encoder.encodeNext(plan, progress);
+    } catch (error) {
+      // What is left of late batches would pass for their end.
+      this.#encoder.forgetLate();
+      if (!(error instanceof DamagedRowError) || this.#options.waitsForRepair !== true) throw error;
+      throw new PortFailure(error.message, { cause: error });
+    }
   }
 
   async #put(plan: FlushPlan, position: number, { table, file }: { readonly table: ArchiveTableName; readonly file: SeriesFile }): Promise<DataFile> {

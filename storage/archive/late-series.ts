@@ -1,7 +1,7 @@
 import { dayOf } from '../catalog/data-file.ts';
 import type { Labels } from '../model/labels.ts';
 import { labelsKey } from '../model/labels.ts';
-import { decodeLateBatch } from '../shard/late-batch.ts';
+import type { LateQueue } from '../shard/late-queue.ts';
 import { floatSource } from '../shard/sample-run.ts';
 import { compareSeries } from '../shard/read-window.ts';
 import { SampleRun } from '../shard/sample-run.ts';
@@ -12,11 +12,11 @@ export interface LateDaySeries {
   readonly run: SampleRun;
 }
 
-/** The samples of late batches by day, each day's series in the order of `compareSeries`; of equal timestamps the one that came last stays. */
-export function lateSeriesByDay(batches: readonly ArrayBuffer[]): LateDaySeries[][] {
+/** The samples of late batches, named by their sequences, by day, each day's series in the order of `compareSeries`; of equal timestamps the one that came last stays. */
+export function lateSeriesByDay(queue: Pick<LateQueue, 'read'>, sequences: readonly number[]): LateDaySeries[][] {
   const days = new Map<number, Map<string, LateDaySeries>>();
-  for (const batch of batches) {
-    decodeLateBatch(batch, ({ labels, timestampsMs, valueBits, startsMs }) => {
+  for (const sequence of sequences) {
+    queue.read(sequence, ({ labels, timestampsMs, valueBits, startsMs }) => {
       const key = labelsKey(labels);
       const source = { ...floatSource(timestampsMs, valueBits), startsMs: startsMs.some((startMs) => startMs !== 0) ? startsMs : undefined };
       // Samples of a batch are in any order: each goes to its day, and stretches of one day go together.

@@ -33,5 +33,6 @@ export function openFlusher(sql: Sql, hot: HotStore, env: FlusherEnv, objectName
     commit: (request) => catalog().archiveCommit(request),
     // The tenant's routing was made before its first sample came here: the count is never used.
     seriesHashKey: async () => (await catalog().routing(1)).seriesHashKey,
+    waitsForRepair: true,
   });
 }

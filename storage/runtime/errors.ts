@@ -16,7 +16,8 @@ export type ErrorKind =
   | 'execution' // a query that cannot be answered
   | 'timeout'
   | 'canceled'
-  | 'unavailable'; // storage away; try again
+  | 'unavailable' // storage away; try again
+  | 'damaged'; // stored data cannot be read: nothing is lost by trying again, and nothing won before an operator has looked
 
 export class VarveError extends Error {
   override readonly name = 'VarveError';
@@ -38,7 +39,7 @@ export function badData(message: string): VarveError {
 
 /** A part of the data is away; everything else is a mistake of the caller or of ours, which no partial answer hides. */
 export function isMissingPart(error: unknown): error is VarveError {
-  return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded');
+  return error instanceof VarveError && (error.kind === 'unavailable' || error.kind === 'overloaded' || error.kind === 'damaged');
 }
 
 /** What went wrong, of whatever was thrown. */

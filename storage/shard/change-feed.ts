@@ -1,5 +1,6 @@
 import { NO_PAYLOADS } from '../chunk/index.ts';
 import type { Labels } from '../model/labels.ts';
+import type { DamageNotes } from '../runtime/damage.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { rebasePayloads } from './payloads.ts';
 import type { SeriesIndex } from './series-index.ts';
@@ -37,6 +38,7 @@ interface FeedSources {
   readonly sql: Sql;
   readonly wal: Wal;
   readonly index: SeriesIndex;
+  readonly damage: DamageNotes;
 }
 
 /*
@@ -46,7 +48,7 @@ interface FeedSources {
  */
 
 /** The batches behind a cursor (a sequence), oldest first, at most `rowsMax`; of each the series that `isMeant` accepts, which may be none. */
-export function readChanges({ sql, wal, index }: FeedSources, cursor: number, rowsMax: number, isMeant?: (ref: number) => boolean): ChangesAnswer {
+export function readChanges({ sql, wal, index, damage }: FeedSources, cursor: number, rowsMax: number, isMeant?: (ref: number) => boolean): ChangesAnswer {
   const { lastSequence } = wal;
   if (cursor === lastSequence) return { status: 'changes', batches: [], cursor };
   // A cursor from the future belongs to a database that has since gone back in time.
@@ -57,7 +59,7 @@ export function readChanges({ sql, wal, index }: FeedSources, cursor: number, ro
     if (sequence !== cursor + batches.length + 1) break;
     const [row] = sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM wal WHERE slot = ? AND sequence = ?', slot, sequence);
     if (row === undefined) break;
-    const batch = decodeWalRow(row.samples, `WAL slot ${slot}`);
+    const batch = damage.read('wal', slot, () => decodeWalRow(row.samples, `WAL slot ${slot}`));
     batches.push({ sequence, series: bySeries(batch, index, isMeant) });
     samples += batch.sampleCount + payloadSamples(batch);
     if (samples >= CHANGES_SAMPLES_TARGET) break;

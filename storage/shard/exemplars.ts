@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { ColumnWriter, decodeLabels, encodeLabels } from '../chunk/index.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
+import { DamageNotes } from '../runtime/damage.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 
@@ -31,6 +32,7 @@ export interface StoredExemplar {
 export class Exemplars {
   readonly #sql: Sql;
   readonly #limits: ExemplarLimits;
+  readonly #damage: DamageNotes;
   #slot = 0;
   #sequence = 0;
   /** Entries of the newest row. */
@@ -42,9 +44,10 @@ export class Exemplars {
   /** What was staged last, so that a request that is sent again does not fill the ring; the oldest is forgotten first. */
   readonly #remembered = new Set<string>();
 
-  constructor(sql: Sql, limits: ExemplarLimits) {
+  constructor(sql: Sql, limits: ExemplarLimits, damage = new DamageNotes()) {
     this.#sql = sql;
     this.#limits = limits;
+    this.#damage = damage;
     const [newest] = sql.all<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row ORDER BY sequence DESC LIMIT 1');
     if (newest === undefined) return;
     this.#slot = newest.slot;
@@ -92,6 +95,7 @@ export class Exemplars {
       this.#sequence++;
       const row = closeRow(entries, this.#openCount);
       this.#sql.run('INSERT OR REPLACE INTO exemplar_row (slot, sequence, exemplars) VALUES (?, ?, ?)', this.#slot, this.#sequence, row);
+      this.#damage.mended('exemplar_row', this.#slot);
     }
     this.#staged = [];
   }
@@ -99,9 +103,7 @@ export class Exemplars {
   /** All that are stored, the oldest first; one that was sent again may come again. */
   *stored(): Generator<StoredExemplar> {
     for (const { slot, exemplars } of this.#sql.each<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row ORDER BY sequence')) {
-      const { count, reader } = openRow(exemplars, slot);
-      for (let i = 0; i < count; i++) yield readExemplar(reader);
-      if (!reader.done) throw new Error(`exemplar row ${slot}: ${reader.end - reader.position} bytes too many`);
+      yield* this.#damage.read('exemplar_row', slot, () => readRow(exemplars, slot));
     }
   }
 
@@ -150,6 +152,13 @@ function readExemplar(reader: ByteReader): StoredExemplar {
     bitsHigh: reader.uint32(),
     labels: decodeLabels(reader),
   };
+}
+
+function readRow(exemplars: ArrayBuffer, slot: number): StoredExemplar[] {
+  const { count, reader } = openRow(exemplars, slot);
+  const all = Array.from({ length: count }, () => readExemplar(reader));
+  if (!reader.done) throw new Error(`exemplar row ${slot}: ${reader.end - reader.position} bytes too many`);
+  return all;
 }
 
 function tryOpenRow({ exemplars, slot }: ExemplarRow): ReturnType<typeof openRow> | undefined {

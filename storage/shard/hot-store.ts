@@ -1,6 +1,7 @@
 import type { Labels } from '../model/labels.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
+import { DamageNotes } from '../runtime/damage.ts';
 import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemClock, type Clock } from '../runtime/clock.ts';
@@ -50,6 +51,7 @@ import type {
 } from './shard-api.ts';
 import { migrate } from './shard-schema.ts';
 import { Snapshots } from './snapshots.ts';
+import { storeGauges } from './store-gauges.ts';
 import { TakenSamples } from './taken-samples.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wal } from './wal.ts';
@@ -84,6 +86,8 @@ export class HotStore {
   readonly late: LateQueue;
   /** What there is for the archive, and how far it has come. */
   readonly archive: ArchiveSource;
+  /** Rows that could not be read. */
+  readonly damage = new DamageNotes();
   #hasher: SeriesHasher | undefined;
   readonly #counters = {
     batches_total: 0,
@@ -107,13 +111,13 @@ export class HotStore {
     this.#refSpace = new RefSpace(random);
     this.#clock = clock;
     migrate(sql);
-    this.late = new LateQueue(sql, limits);
+    this.late = new LateQueue(sql, limits, this.damage);
     this.#head = new LogHead(Math.ceil(limits.logEntriesMax * (1 + limits.logRoomShare)));
     this.#series = new SeriesRegistry(sql, limits);
     this.#head.reserveSeries(this.#series.refLimit);
-    this.#segments = new Segments(sql, limits);
+    this.#segments = new Segments(sql, limits, this.damage);
     this.#selects = new Selects(this.#segments, this.#series, this.#head, limits);
-    this.#exemplars = new Exemplars(sql, limits);
+    this.#exemplars = new Exemplars(sql, limits, this.damage);
     const sources = { head: this.#head, segments: this.#segments, series: this.#series };
     this.archive = new ArchiveSource(sql, { ...sources, tails: this.#selects.tails, gatherer: this.#selects.gatherer, exemplars: this.#exemplars }, limits);
     this.#labels = new LabelAnswers(sources, limits);
@@ -194,7 +198,7 @@ export class HotStore {
   changes({ cursor, rowsMax, selectors }: ChangesShardRequest): ChangesAnswer {
     if (typeof cursor !== 'number') return { status: 'changes', batches: [], cursor: this.changeCursors()[cursor === 'oldest' ? 'oldest' : 'newest'] };
     const refs = selectors.length === 0 ? undefined : this.#series.index.selectAny(selectors);
-    const sources = { sql: this.#sql, wal: this.#wal, index: this.#series.index };
+    const sources = { sql: this.#sql, wal: this.#wal, index: this.#series.index, damage: this.damage };
     const answer = readChanges(sources, cursor, Math.min(rowsMax, CHANGES_ROWS_MAX), refs && ((ref) => refs.has(ref)));
     this.confirmCurrent();
     return answer;
@@ -252,18 +256,10 @@ export class HotStore {
   }
 
   stats(): ShardStats {
+    const sources = { sql: this.#sql, series: this.#series, head: this.#head, wal: this.#wal, segments: this.#segments, snapshots: this.#snapshots };
     return {
       counters: { ...this.#counters, selects_total: this.#selects.count, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
-      gauges: {
-        series: this.#series.count,
-        log_entries: this.#head.count,
-        wal_rows: this.#wal.rowCount,
-        segments: this.#segments.live.length,
-        snapshots: this.#snapshots.list().length,
-        late_samples: this.late.sampleCount,
-        late_bytes: this.late.bytes,
-        storage_bytes: this.#sql.sizeBytes(),
-      },
+      gauges: storeGauges({ ...sources, late: this.late, damage: this.damage }),
     };
   }
 

@@ -1,9 +1,10 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { isSameBytes } from '../../proto/same-bytes.ts';
+import { DamageNotes } from '../runtime/damage.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
-import { decodeLateBatch } from './late-batch.ts';
+import { decodeLateBatch, type LateSeries } from './late-batch.ts';
 
 type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax' | 'archiveLateDaysMax'>;
 
@@ -38,6 +39,7 @@ export interface LateRow {
 export class LateQueue {
   readonly #sql: Sql;
   readonly #limits: LateLimits;
+  readonly #damage: DamageNotes;
   /** CRC-32 of each batch → rows that have it: finds a batch that is sent again. */
   readonly #rowsByCrc = new Map<number, number[]>();
   #nextSequence = 1;
@@ -47,9 +49,10 @@ export class LateQueue {
   #bytes = 0;
   #samples = 0;
 
-  constructor(sql: Sql, limits: LateLimits) {
+  constructor(sql: Sql, limits: LateLimits, damage = new DamageNotes()) {
     this.#sql = sql;
     this.#limits = limits;
+    this.#damage = damage;
     const rows = sql.each<{ sequence: number; crc: number; bytes: number; samples: number }>(
       'SELECT sequence, crc, length(batch) AS bytes, sample_count AS samples FROM late_batch ORDER BY sequence',
     );
@@ -164,11 +167,11 @@ export class LateQueue {
     return this.#sql.all('SELECT 1 FROM late_batch WHERE length(batch) > 0 AND oldest_ms <= ? AND newest_ms >= ? LIMIT 1', endMs, startMs).length > 0;
   }
 
-  /** The batch of a sequence, which waits. */
-  batch(sequence: number): ArrayBuffer {
+  /** Hands out the series of the batch of a sequence, which waits. */
+  read(sequence: number, each: (series: LateSeries) => void): void {
     const [row] = this.#sql.all<{ batch: ArrayBuffer }>('SELECT batch FROM late_batch WHERE sequence = ?', sequence);
     if (row === undefined || row.batch.byteLength === 0) throw new Error(`late batch ${sequence} is missing`);
-    return row.batch;
+    this.#damage.read('late_batch', sequence, () => decodeLateBatch(row.batch, each));
   }
 
   /** Forgets a batch that is durable elsewhere; one that is gone already is fine. */

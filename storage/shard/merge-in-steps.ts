@@ -1,7 +1,7 @@
+import { DamagedRowError } from '../runtime/damage.ts';
 import type { SealedRun } from './compact-plan.ts';
 import { mergeRuns, PAUSE, type MergeLimits, type MergeSource } from './merge-runs.ts';
 import type { SealIndex } from './seal.ts';
-import { DamagedSegmentError } from './segment-reader.ts';
 import type { SealedRow } from './segment-rows.ts';
 import type { SegmentInfo, Segments } from './segments.ts';
 
@@ -55,7 +55,7 @@ export class MergeInSteps {
       }
     } catch (error) {
       // Of a source, and not of storage: what this step has stored stays, in no list.
-      if (error instanceof DamagedSegmentError) return { status: 'damaged', segment: error.segment };
+      if (error instanceof DamagedRowError) return { status: 'damaged', segment: error.row };
       throw error;
     }
     const start = segments.live.indexOf(this.#sources[0]!);

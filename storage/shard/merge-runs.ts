@@ -20,7 +20,7 @@ export const PAUSE = undefined;
 /**
  * The samples of neighbouring runs as the rows of one: series in label order, each with its samples in the order of time, of equal
  * timestamps the one of the last run, without what lies below the floor. One row of each run is open at a time, and of a series no more
- * than a piece and what overlaps it in time, however many samples it has. Throws DamagedSegmentError at a row that cannot be read.
+ * than a piece and what overlaps it in time, however many samples it has. Throws DamagedRowError at a row that cannot be read.
  */
 export function* mergeRuns(segments: MergeSource, runs: readonly SealedRun[], index: SealIndex, limits: MergeLimits): Generator<SealedRow | typeof PAUSE> {
   const order = index.labelOrder();

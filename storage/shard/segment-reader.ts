@@ -3,7 +3,6 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { decodeSampleColumn, decodeTimestamps, decodeValuesInto, isPlainColumn, type SampleColumn } from '../chunk/index.ts';
 import { decompress } from '../chunk/zstd.ts';
-import { messageOf } from '../runtime/errors.ts';
 import { lowerBound } from './piece.ts';
 import type { SampleRun } from './sample-run.ts';
 import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from './segment.ts';
@@ -13,17 +12,6 @@ const DECODED_TIMES_MAX = 64 * 1024;
 
 /** Its ref, time column and place in its frame. */
 const DIRECTORY_BYTES_PER_SERIES = 4 + 4 + 4;
-
-/** A stored row that cannot be read: it is damaged, or of a version that this build does not know. */
-export class DamagedSegmentError extends Error {
-  readonly segment: number;
-
-  constructor(segment: number, cause: unknown) {
-    super(messageOf(cause), { cause });
-    this.name = 'DamagedSegmentError';
-    this.segment = segment;
-  }
-}
 
 /** Reads a segment row (segment.ts): the directory at once, frames one at a time. */
 export class SegmentReader {

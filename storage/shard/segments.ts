@@ -1,10 +1,11 @@
 import type { Sql } from '../runtime/sql.ts';
 import type { LIMITS } from '../runtime/limits.ts';
+import { DamagedRowError, DamageNotes, readStored } from '../runtime/damage.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import type { Piece } from './piece.ts';
 import { ColumnCache, payloadWeight, type DecodedRow } from './column-cache.ts';
 import { coarseRuns, decodeRefRuns, encodeRefRuns, refRunsOf, type RefRuns } from './ref-runs.ts';
-import { DamagedSegmentError, SegmentReader } from './segment-reader.ts';
+import { SegmentReader } from './segment-reader.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
 import type { SealedRow } from './segment-rows.ts';
 
@@ -36,6 +37,7 @@ export interface SegmentState {
 export class Segments {
   readonly #sql: Sql;
   readonly #limits: SegmentLimits;
+  readonly #damage: DamageNotes;
   #state: SegmentState = { live: [], floorMs: -Infinity };
   #oldestEndMs = Infinity;
   #generation: number;
@@ -49,9 +51,10 @@ export class Segments {
   /** What selects have decoded. */
   readonly #columns: ColumnCache;
 
-  constructor(sql: Sql, limits: SegmentLimits) {
+  constructor(sql: Sql, limits: SegmentLimits, damage = new DamageNotes()) {
     this.#sql = sql;
     this.#limits = limits;
+    this.#damage = damage;
     this.#open = new LruCache(limits.openSegmentBytesMax);
     this.#pieces = new LruCache(limits.openColumnSamplesMax);
     this.#columns = new ColumnCache(limits.selectColumnSamplesMax);
@@ -60,8 +63,9 @@ export class Segments {
     this.#nextSegment = state.next_segment;
     this.#nextSeal = state.next_seal;
     this.#readInfos();
-    const live = state.live_segments === null ? [...this.#infos.keys()] : decodeSegmentList(state.live_segments, 'live segments');
-    this.#take({ live: live.map((segment) => this.infoOf(segment)), floorMs: state.floor_ms ?? -Infinity });
+    const live = state.live_segments === null ? [...this.#infos.keys()] : readStored('shard_state', 1, () => decodeSegmentList(state.live_segments!, 'live segments'));
+    const infos = live.map((segment) => readStored('segment', segment, () => this.infoOf(segment)));
+    this.#take({ live: infos, floorMs: state.floor_ms ?? -Infinity });
   }
 
   get live(): readonly SegmentInfo[] {
@@ -87,12 +91,13 @@ export class Segments {
     return info;
   }
 
-  /** Reads a row, which is kept open when `keep` says so. Throws DamagedSegmentError. */
+  /** Reads a row, which is kept open when `keep` says so. Throws DamagedRowError. */
   open(info: SegmentInfo, keep: boolean): SegmentReader {
     const { segment } = info;
     const known = this.#open.get(segment);
     if (known !== undefined) return known;
-    const reader = readerOf(segment, this.#read(info));
+    const bytes = this.#read(info);
+    const reader = this.#damage.read('segment', segment, () => new SegmentReader(bytes, `segment ${segment}`));
     if (keep) this.#open.set(segment, reader, reader.memoryBytes);
     return reader;
   }
@@ -116,7 +121,7 @@ export class Segments {
   /** The exact refs of a row, from storage. */
   refsOf(info: SegmentInfo): RefRuns {
     const [row] = this.#sql.all<{ refs: ArrayBuffer }>('SELECT refs FROM segment_refs WHERE segment = ?', info.segment);
-    return row === undefined ? refRunsOf(this.open(info, false).refs) : decodeRefRuns(row.refs, `refs of segment ${info.segment}`);
+    return (row === undefined ? undefined : this.#decodeRefs(info.segment, row.refs)) ?? refRunsOf(this.open(info, false).refs);
   }
 
   /** Writes rows that share a seal, one of their own if none is given, inside the caller's transaction. They are not live yet. */
@@ -193,6 +198,16 @@ export class Segments {
     this.#oldestEndMs = state.live.reduce((oldest, info) => Math.min(oldest, info.maxTimeMs), Infinity);
   }
 
+  /** The refs beside a segment row; `undefined` when they are damaged: the row itself has them too, and nothing is lost. */
+  #decodeRefs(segment: number, refs: ArrayBuffer): RefRuns | undefined {
+    try {
+      return this.#damage.read('segment_refs', segment, () => decodeRefRuns(refs, `refs of segment ${segment}`));
+    } catch (error) {
+      if (error instanceof DamagedRowError) return undefined;
+      throw error;
+    }
+  }
+
   #read({ segment }: SegmentInfo): ArrayBuffer {
     const [row] = this.#sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM segment WHERE segment = ?', segment);
     if (row === undefined) throw new Error(`segment ${segment} is gone: this instance of the shard has been replaced: ask again`);
@@ -202,7 +217,9 @@ export class Segments {
   #readInfos(): void {
     const runs = new Map<number, RefRuns>();
     for (const row of this.#sql.each<{ segment: number; refs: ArrayBuffer }>('SELECT segment, refs FROM segment_refs')) {
-      runs.set(row.segment, coarseRuns(decodeRefRuns(row.refs, `refs of segment ${row.segment}`), this.#limits.refRunsInMemoryMax));
+      const refs = this.#decodeRefs(row.segment, row.refs);
+      // A row from before refs were stored may hold anything, and so may one whose refs are damaged: it is found out when somebody reads it.
+      if (refs !== undefined) runs.set(row.segment, coarseRuns(refs, this.#limits.refRunsInMemoryMax));
     }
     const rows = this.#sql.each<InfoRow>(
       `SELECT segment, seal, min_time_ms, max_time_ms, first_metric, last_metric, sample_count, length(samples) AS bytes
@@ -218,18 +235,9 @@ export class Segments {
         lastMetric: row.last_metric,
         sampleCount: row.sample_count,
         bytes: row.bytes,
-        // A row from before refs were stored may hold anything.
         refs: runs.get(row.segment) ?? EVERY_REF,
       });
     }
-  }
-}
-
-function readerOf(segment: number, samples: ArrayBuffer): SegmentReader {
-  try {
-    return new SegmentReader(samples, `segment ${segment}`);
-  } catch (error) {
-    throw new DamagedSegmentError(segment, error);
   }
 }
 

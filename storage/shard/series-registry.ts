@@ -1,4 +1,5 @@
 import type { LIMITS } from '../runtime/limits.ts';
+import { readStored } from '../runtime/damage.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeSeriesBlock, encodeSeriesBlock, type SeriesDefinition } from './series-block.ts';
 import { SeriesIndex } from './series-index.ts';
@@ -93,7 +94,7 @@ export class SeriesRegistry {
   #read(): void {
     const blocks = this.#sql.each<{ first_ref: number; definitions: ArrayBuffer }>('SELECT first_ref, definitions FROM series_block ORDER BY first_ref');
     for (const { first_ref, definitions } of blocks) {
-      decodeSeriesBlock(definitions, `series block ${first_ref}`, (definition, offset) => this.#add(definition, first_ref + offset));
+      readStored('series_block', first_ref, () => decodeSeriesBlock(definitions, `series block ${first_ref}`, (definition, offset) => this.#add(definition, first_ref + offset)));
     }
     const isTaken = new Uint8Array(this.refLimit);
     for (const { ref } of this.#table.ids()) isTaken[ref] = 1;

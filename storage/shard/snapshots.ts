@@ -1,4 +1,5 @@
 import type { LIMITS } from '../runtime/limits.ts';
+import { readStored } from '../runtime/damage.ts';
 import { VarveError } from '../runtime/errors.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
@@ -38,7 +39,7 @@ export class Snapshots {
       'SELECT snapshot, floor_ms, segments FROM snapshot ORDER BY snapshot',
     );
     for (const row of rows) {
-      const segments = decodeSegmentList(row.segments, `snapshot ${row.snapshot}`);
+      const segments = readStored('snapshot', row.snapshot, () => decodeSegmentList(row.segments, `snapshot ${row.snapshot}`));
       this.#snapshots.set(String(row.snapshot), { segments, floorMs: row.floor_ms ?? -Infinity });
     }
   }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../proto/varint.ts';
 import { NO_PAYLOADS } from '../chunk/index.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
+import { DamagedRowError, readStored } from '../runtime/damage.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { countRowRuns, readRowRefs, writeRowRefs } from './row-refs.ts';
@@ -238,9 +239,9 @@ export class Wal {
     rows.sort((a, b) => a.sequence - b.sequence);
     for (const { slot, sequence } of rows) {
       const expected = this.#lastSequence + 1;
-      if (sequence !== expected) throw new Error(`WAL slot ${slot}: sequence ${sequence}, want ${expected}: a batch is missing`);
+      if (sequence !== expected) throw new DamagedRowError('wal', slot, `WAL slot ${slot}: sequence ${sequence}, want ${expected}: a batch is missing`);
       const [row] = this.#sql.all<{ samples: ArrayBuffer }>('SELECT samples FROM wal WHERE slot = ?', slot);
-      each(decodeWalRow(row!.samples, `WAL slot ${slot}`));
+      each(readStored('wal', slot, () => decodeWalRow(row!.samples, `WAL slot ${slot}`)));
       this.#noteRow(slot);
     }
   }

@@ -2,7 +2,7 @@ import { labelsKey, type Labels } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { BatchChange, SeriesChange } from '../shard/change-feed.ts';
-import { decodeLateBatch, LateBatchWriter, type LateSeries } from '../shard/late-batch.ts';
+import { LateBatchWriter, type LateSeries } from '../shard/late-batch.ts';
 import { groupedByDays } from '../shard/late-days.ts';
 import type { LateQueue } from '../shard/late-queue.ts';
 import type { LocalSeries } from '../shard/local-batch.ts';
@@ -118,7 +118,7 @@ export class LateValues {
     const row = this.#queue.next(sequence);
     if (row === undefined) return undefined;
     const series: SeriesChange[] = [];
-    decodeLateBatch(row.batch, ({ labels, timestampsMs, valueBits }) => series.push({ labels, timestampsMs, valueBits }));
+    this.#queue.read(row.sequence, ({ labels, timestampsMs, valueBits }) => series.push({ labels, timestampsMs, valueBits }));
     return { sequence: row.sequence, series };
   }
 

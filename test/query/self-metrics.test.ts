@@ -7,7 +7,7 @@ import { SELF_METRICS, selfMetricSamples } from '../../query/self-metrics.ts';
 import { Counters, metricFamilies, renderMetrics } from '../../storage/runtime/metrics.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { RollupWorld } from '../storage/warm/rollup-world.ts';
-import { memoryApi } from './api.ts';
+import { memoryApi, NOON } from './api.ts';
 
 /** The metric that a sample belongs to. */
 function familyOf(name: string): string {
@@ -35,6 +35,35 @@ describe('/metrics', () => {
     api.shards.catalogsAreDown = true;
     expect(await (await api.ask('/metrics')).text()).toContain('\nvarve_catalog_up 0\n');
     expect(await (await (await memoryApi()).ask('/metrics')).text()).not.toContain('varve_catalog_up');
+  });
+
+  test('a shard that cannot open for a damaged row is told from one that is away', async () => {
+    const api = await memoryApi({ shardCount: 3 });
+    for (const shard of [0, 1, 2]) api.write(shard, { __name__: 'm', shard: String(shard) }, [1, 2]);
+    api.shards.damage('default/shard/1/1', "UPDATE series_block SET definitions = x'00'");
+    // Of three calls each is tried twice, the damaged one once.
+    api.shards.faults.push(undefined, undefined, 'lose-request', 'lose-request');
+    const text = await (await api.ask('/metrics')).text();
+    const lines = text.split('\n').filter((line) => /^varve_shard_(up|damaged_rows)/.test(line));
+    expect(lines).toEqual(['varve_shard_up{shard="0"} 1', 'varve_shard_up{shard="1"} 0', 'varve_shard_up{shard="2"} 0', 'varve_shard_damaged_rows{shard="0"} 0', 'varve_shard_damaged_rows{shard="1"} 1']);
+    const { status, json } = await api.get('/api/v1/query?query=m');
+    expect([status, json['errorType'], json['error']]).toEqual([503, 'unavailable', expect.stringMatching(/^shard 1 cannot answer: damaged storage: series_block 0: series block 0: version 0, .*; nothing is lost by trying again, but an operator has to look$/)]);
+    const partial = await api.get(`/api/v1/query?query=m&time=${NOON / 1000}&partial_response=true`);
+    expect(partial.json).toMatchObject({ status: 'success', warnings: [expect.stringContaining('series of shard 1 are missing')] });
+  });
+
+  test('a damaged row that a query comes upon is counted, and what does not need it is answered', async () => {
+    const api = await memoryApi();
+    api.write(0, { __name__: 'm' }, [1]);
+    api.shards.storeOf('default/shard/1/0').seal();
+    api.write(0, { __name__: 'other' }, [2]);
+    api.shards.damage('default/shard/1/0', "UPDATE segment SET samples = x'0400000000000000'");
+    const damagedRows = async (): Promise<unknown> => /\nvarve_shard_damaged_rows\{shard="0"\} (\d)/.exec(await (await api.ask('/metrics')).text())?.[1];
+    expect(await damagedRows()).toBe('0');
+    const query = (text: string) => api.get(`/api/v1/query?query=${text}&time=${NOON / 1000}`);
+    expect((await query('m')).json['error']).toMatch(/^shard 0 cannot answer: damaged storage: segment 1: /);
+    expect((await query('other')).status).toBe(200);
+    expect(await damagedRows()).toBe('1');
   });
 
   test('everything that upkeep counts has its name', () => {

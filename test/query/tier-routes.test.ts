@@ -108,7 +108,7 @@ test('a shard that does not answer is named, and why, beside what the others say
   for (const shard of [0, 1, 2]) api.write(shard, { __name__: 'm' }, [1, 2]);
   api.shards.damage('default/shard/1/1', "UPDATE wal SET samples = x'00'");
   expect(await api.data('/api/v1/status/tiers')).toMatchObject({
-    missing: [{ part: 'shard 1', reason: expect.stringMatching(/^shard 1 cannot be reached; .*WAL slot 0: 1 bytes is no WAL row/) }],
+    missing: [{ part: 'shard 1', reason: expect.stringMatching(/^shard 1 cannot answer: damaged storage: wal 0: WAL slot 0: 1 bytes is no WAL row/) }],
     hot: { samples: 4, shards: [{ shard: '0', samples: 2 }, { shard: '2', samples: 2 }] },
   });
 });

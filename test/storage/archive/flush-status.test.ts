@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { labelsFrom } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { write } from '../shard/batches.ts';
+import { FlushWorld, HOUR_MS, lineOf, seriesOf, START_MS, times } from './flush-world.ts';
 
 const { archiveGraceMs } = LIMITS;
 const DUE_MS = START_MS + HOUR_MS + archiveGraceMs;
@@ -66,4 +68,33 @@ test('failures are counted with the last reason, until a step succeeds', async (
   one.clock.advance(60_000);
   await flusher.step();
   expect(flusher.status()).toMatchObject({ failure: undefined, begun: { fileCount: 1 } });
+});
+
+test.each([
+  ['late_batch', 'batch', 'damaged storage: late_batch 1: late batch: '],
+  ['segment', 'samples', 'damaged storage: segment 1: '],
+  ['exemplar_row', 'exemplars', 'damaged storage: exemplar_row 0: '],
+])('a damaged %s holds up the flush, which names it, and nothing is left out', async (table, blob, reason) => {
+  const one = world();
+  const labels = labelsFrom({ __name__: 'with_exemplar' });
+  expect(write(one.hot, [{ labels, samples: [[START_MS, 1]], exemplars: [[START_MS, 1, labelsFrom({ trace_id: 'x' })]] }]).status).toBe('stored');
+  one.acknowledged.add(lineOf(labels, START_MS, 1));
+  one.writeLate(seriesOf(1, 'late'), times(START_MS - 5 * HOUR_MS, 3), () => 1);
+  one.hot.seal();
+  const whole = one.database.all(`SELECT ${blob} AS blob FROM ${table}`)[0]!['blob'] as ArrayBuffer;
+  one.database.run(`UPDATE ${table} SET ${blob} = ?`, new Uint8Array(whole).slice().fill(7, 8));
+  one.wake();
+  for (let step = 0; step < 40 && one.flusher.status().failure === undefined; step++) await one.flusher.step();
+  expect(one.flusher.status().failure).toMatchObject({ count: 1, message: expect.stringContaining(reason) });
+  expect(one.hot.stats().gauges['damaged_rows']).toBe(1);
+  const { flusher } = one;
+  for (let tries = 2; tries < 6; tries++) {
+    one.clock.advance(10 * 60_000);
+    await flusher.step();
+    expect(flusher.status().failure).toMatchObject({ count: tries });
+  }
+  one.database.run(`UPDATE ${table} SET ${blob} = ?`, whole);
+  await one.settle();
+  expect(one.hot.late.sampleCount).toBe(0);
+  expect(await one.readAll()).toEqual([...one.acknowledged].sort());
 });

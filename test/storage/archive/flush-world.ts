@@ -103,6 +103,7 @@ export class FlushWorld {
         return outcome;
       },
       seriesHashKey: async () => new Uint8Array(16),
+      waitsForRepair: true,
     });
   }
 

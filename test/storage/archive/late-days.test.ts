@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { decodeLateBatch, LateBatchWriter, type LateSeries } from '../../../storage/shard/late-batch.ts';
+import { LateBatchWriter, type LateSeries } from '../../../storage/shard/late-batch.ts';
 import { groupedByDays } from '../../../storage/shard/late-days.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { ImportStack, NOW_MS } from '../../ingest/import-stack.ts';
@@ -87,7 +87,7 @@ describe('a sender of a million samples, each of another day', () => {
     expect(heads.length).toBeGreaterThanOrEqual(99_900 / LIMITS.archiveLateDaysMax);
     for (const { sequence } of heads) {
       const days = new Set<number>();
-      decodeLateBatch(late.batch(sequence), ({ timestampsMs }) => timestampsMs.forEach((timeMs) => days.add(Math.floor(timeMs / DAY_MS))));
+      late.read(sequence, ({ timestampsMs }) => timestampsMs.forEach((timeMs) => days.add(Math.floor(timeMs / DAY_MS))));
       expect(days.size).toBeLessThanOrEqual(LIMITS.archiveLateDaysMax);
     }
   });

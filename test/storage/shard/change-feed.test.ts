@@ -1,3 +1,4 @@
+import { DamageNotes } from '../../../storage/runtime/damage.ts';
 import { describe, expect, test } from 'vitest';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { oldestCursor, readChanges } from '../../../storage/shard/change-feed.ts';
@@ -57,7 +58,7 @@ class Log {
   }
 
   read(cursor: number, rowsMax = 100, isMeant?: (ref: number) => boolean) {
-    return readChanges({ sql: this.sql, wal: this.wal, index }, cursor, rowsMax, isMeant);
+    return readChanges({ sql: this.sql, wal: this.wal, index, damage: new DamageNotes() }, cursor, rowsMax, isMeant);
   }
 
   sequences(cursor: number, rowsMax?: number): number[] | 'resync' {
