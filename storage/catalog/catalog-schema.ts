@@ -269,6 +269,8 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     table_name TEXT PRIMARY KEY,
     rules TEXT NOT NULL                -- JSON: of each rule its matchers and milliseconds (archive/series-retention.ts)
   ) WITHOUT ROWID`,
+  // CRC-32 of the key and the shard maps. Null beside those of before, which get one when they are next read.
+  'ALTER TABLE tenant ADD COLUMN routing_check INTEGER',
 ];
 
 /** Brings a catalog's database to the newest schema. */

@@ -425,7 +425,7 @@ export class HotStore {
   }
 
   #localHasher(): SeriesHasher {
-    return (this.#hasher ??= localHasher(this.#sql, this.#random));
+    return (this.#hasher ??= localHasher(this.#sql, this.#random, () => this.renew()));
   }
 
   /** An answer that has been read, once the fence is passed. */

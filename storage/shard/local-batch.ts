@@ -1,6 +1,8 @@
+import { crc32 } from 'node:zlib';
 import { NO_PAYLOADS, TIMESTAMP_MS_MAX } from '../chunk/index.ts';
 import { formatLabels, type Labels } from '../model/labels.ts';
 import { SERIES_HASH_KEY_BYTES, SeriesHasher } from '../model/series-id.ts';
+import { readStored } from '../runtime/damage.ts';
 import { badData } from '../runtime/errors.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -22,18 +24,46 @@ export interface LocalAnswer {
   readonly refusal: string | undefined;
 }
 
-/** The hasher of a store that names its series itself. */
-export function localHasher(sql: Sql, random: Random): SeriesHasher {
-  return new SeriesHasher(localHashKey(sql, random));
+/** What is stored of a store's key, if anything is. */
+interface KeyRow extends Record<string, ArrayBuffer | number | null> {
+  local_hash_key: ArrayBuffer | null;
+  local_hash_check: number | null;
 }
 
-/** The key of its series ids, made once and kept. */
-export function localHashKey(sql: Sql, random: Random): Uint8Array {
-  const stored = sql.all<{ local_hash_key: ArrayBuffer | null }>('SELECT local_hash_key FROM shard_state WHERE id = 1')[0]!.local_hash_key;
-  if (stored !== null) return new Uint8Array(stored);
+/** The hasher of a store that names its series itself; see localHashKey. */
+export function localHasher(sql: Sql, random: Random, renew: () => void): SeriesHasher {
+  return new SeriesHasher(localHashKey(sql, random, renew));
+}
+
+/**
+ * The key of its series ids, made once and kept. By another key no series would be found: a damaged one is refused. `renew` is called in the
+ * transaction that makes it: an instance whose owner rolls that back must find out, or it would name series by a key that nobody has.
+ */
+export function localHashKey(sql: Sql, random: Random, renew: () => void): Uint8Array {
+  const [stored] = sql.all<KeyRow>('SELECT local_hash_key, local_hash_check FROM shard_state WHERE id = 1');
+  const { local_hash_key, local_hash_check } = stored!;
+  // A check without a key is of one that has been.
+  if (local_hash_key !== null || local_hash_check !== null) return checkedKey(sql, local_hash_key, local_hash_check);
   const key = new Uint8Array(SERIES_HASH_KEY_BYTES);
   random.fill(key);
-  sql.run('UPDATE shard_state SET local_hash_key = ? WHERE id = 1', key);
+  // Commit point of the key: this transaction, or its caller's. A crash before it leaves none, and nothing that was named with it.
+  sql.transaction(() => {
+    sql.run('UPDATE shard_state SET local_hash_key = ?, local_hash_check = ? WHERE id = 1', key, crc32(key));
+    renew();
+  });
+  return key;
+}
+
+function checkedKey(sql: Sql, stored: ArrayBuffer | null, check: number | null): Uint8Array {
+  const key = stored === null ? new Uint8Array(0) : new Uint8Array(stored);
+  const crc = crc32(key);
+  readStored('shard_state', 1, () => {
+    const where = 'key of series ids (local_hash_key)';
+    if (key.length !== SERIES_HASH_KEY_BYTES) throw new Error(`${where}: ${key.length} bytes, want ${SERIES_HASH_KEY_BYTES}`);
+    if (check !== null && crc !== check) throw new Error(`${where}: damaged, CRC-32 is ${crc}, want ${check}`);
+  });
+  // From before there were checks: it is taken as it is. A crash before it has its check leaves that to the next.
+  if (check === null) sql.run('UPDATE shard_state SET local_hash_check = ? WHERE id = 1', crc);
   return key;
 }
 

@@ -104,6 +104,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE shard_state ADD COLUMN newest_filed_ms REAL',
     'UPDATE shard_state SET newest_filed_ms = archived_until_ms - 1',
   ],
+  // CRC-32 of local_hash_key. Null beside a key of before, which gets one when it is next used.
+  ['ALTER TABLE shard_state ADD COLUMN local_hash_check INTEGER'],
 ];
 
 export function migrate(sql: Sql): void {

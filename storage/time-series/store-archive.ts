@@ -83,7 +83,7 @@ export class StoreArchive {
     this.#owner = new ArchiveOwner({ sql, store, random, prefix, isShared: settings.prefix !== undefined });
     const ownLimits = { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs, archiveMergeDelayMs: windowMs + graceMs + limits.storeMergeDelayMs } as unknown as typeof LIMITS;
     const ports = { sql: catalogSql, store, clock, random, limits: ownLimits, prefix };
-    const seriesHashKey = (): Uint8Array => localHashKey(sql, random);
+    const seriesHashKey = (): Uint8Array => localHashKey(sql, random, () => hot.renew());
     this.tables = new ArchiveTables({ ...ports, definitions: [POINTS_TABLE], baseUri: settings.uri });
     this.upkeep = openPointsUpkeep({ ...ports, files: this.files, tables: this.tables, retentionOf: () => filesRetention(settings), seriesHashKey });
     this.flusher = new Flusher({

@@ -112,3 +112,14 @@ test('a store whose database was emptied under it begins anew with the next writ
   expect(await contents(store)).toMatchObject({ values: { k: [[[NOON, 2]], 2, undefined] }, snapshots: [] });
   expect(await contents(open({ sql: new NodeSql(sql.database) }))).toEqual(await contents(store));
 });
+
+test('a look into an empty store that is rolled back does not keep the key of its series', async () => {
+  const store = open();
+  let looked: Promise<unknown> | undefined;
+  rolledBack(() => void (looked = store.get('k')));
+  expect(await looked).toBeUndefined();
+  await store.put('k', 1, NOON);
+  expect(await store.get('k')).toBe(1);
+  sql = new NodeSql(sql.database);
+  expect(await open().get('k')).toBe(1);
+});
