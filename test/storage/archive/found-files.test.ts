@@ -31,6 +31,17 @@ async function overwrite(world: RecoveryWorld, by: number): Promise<void> {
   await world.settle();
 }
 
+/** Metadata as releases wrote it that did not say what shards have committed. */
+async function forgetCommitted(world: RecoveryWorld): Promise<void> {
+  for (const key of await world.keys('/samples/metadata/')) {
+    if (!key.endsWith('.metadata.json')) continue;
+    const metadata = JSON.parse(new TextDecoder().decode((await world.objects.get(key))!)) as { properties: Record<string, string> };
+    delete metadata.properties[COMMITTED_PROPERTY];
+    await world.objects.delete([key]);
+    await world.objects.create(key, new TextEncoder().encode(JSON.stringify(metadata)));
+  }
+}
+
 /** Back to an earlier state, of which nobody says so before it is looked anyway. */
 function goBackTo(world: RecoveryWorld, earlier: NodeSql): void {
   world.clock.advance(LIMITS.archiveLookPeriodMs);
@@ -187,13 +198,7 @@ test('what metadata of earlier releases does not say of shards is in the names a
   // What has been merged is there yet.
   expect((await world.keys('/samples/data/')).length).toBeGreaterThan(before.length + 20);
   const { archivedUntilMs } = world.status();
-  for (const key of await world.keys('/samples/metadata/')) {
-    if (!key.endsWith('.metadata.json')) continue;
-    const metadata = JSON.parse(new TextDecoder().decode((await world.objects.get(key))!)) as { properties: Record<string, string> };
-    delete metadata.properties[COMMITTED_PROPERTY];
-    await world.objects.delete([key]);
-    await world.objects.create(key, new TextEncoder().encode(JSON.stringify(metadata)));
-  }
+  await forgetCommitted(world);
   world.beginAnew();
   await world.recover();
   expect(world.liveKeys()).toEqual(before);
@@ -204,6 +209,18 @@ test('what metadata of earlier releases does not say of shards is in the names a
   // Flushes of before are not missing: the next one is the next.
   expect(world.status().commitsLostMs).toBeUndefined();
   await expectWhole(world);
+});
+
+test('beside metadata of earlier releases what was merged is not found again though it is there', async () => {
+  const world = await lived(DAY_MS);
+  await world.live(26 * HOUR_MS);
+  const before = world.liveKeys();
+  expect(before.every((key) => key.includes('merged'))).toBe(true);
+  expect((await world.keys('/samples/data/')).length).toBeGreaterThan(before.length + 20);
+  await forgetCommitted(world);
+  world.beginAnew();
+  await world.recover();
+  expect(world.liveKeys()).toEqual(before);
 });
 
 test('what is said to be missing while it looks is looked for behind that', async () => {
@@ -227,6 +244,7 @@ test('a deletion that is done while it looks stays until the next look', async (
   world.clock.advance(1000);
   expect(world.tombstones.add({ version: CATALOG_RPC_VERSION, selectors: [], startMs: 0, endMs: 1, flushes: {} }, world.clock.nowMs())).toBeUndefined();
   expect(world.tombstones.finish(world.clock.nowMs())).toBe(false);
+  world.clock.advance(1000);
   const count = (): number => world.catalogSql.all('SELECT 1 FROM tombstone').length;
   await world.recover();
   expect(count()).toBe(1);
