@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, matchesGlob, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ALONE } from './alone.ts';
 
 /*
  * The house rules that a machine can check: who may import whom, where the raw calls to the outside are allowed, and that no file has
@@ -119,4 +120,10 @@ test('pages name files that are there', () => {
     [...readFileSync(join(root, page), 'utf8').matchAll(/`([\w.][\w./-]*\.(?:ts|mjs))`/g)].map(([, name = '']) => name).filter((name) => !isThere(page, name)).map((name) => `${page}: ${name}`),
   );
   expect(gone).toEqual([]);
+});
+
+test("what changes Node's zstd for its process has one of its own", () => {
+  const users = globSync('test/**/*.test.ts', { cwd: root }).filter((path) => /^import '.*\/remembered-zstd\.ts';$/m.test(readFileSync(join(root, path), 'utf8')));
+  expect(users.length).toBeGreaterThan(5);
+  expect(users.filter((path) => !ALONE.some((pattern) => matchesGlob(basename(path), `${pattern}.test.ts`)))).toEqual([]);
 });

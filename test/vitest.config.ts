@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { ALONE } from './alone.ts';
 
 const root = join(import.meta.dirname, '..');
 const wrangler = { configPath: `${root}/wrangler.toml` };
@@ -18,11 +19,6 @@ const FOR_ANY_SHARD_COUNT = ['test/workerd/life-of-a-sample.test.ts', 'test/work
 /** What must hold without an archive too. */
 const FOR_ANY_TIERS = ['test/workerd/life-of-a-sample.test.ts', 'test/workerd/import.test.ts'];
 
-/** What measures memory or time has a process of its own, and so has what runs for long: in one where much else has run before it is slower. */
-const ALONE = [
-  '*-crash', '*.fuzz', 'archive-upkeep', 'body-stream', 'cache-memory', 'catalog-recovery', 'committed-flushes', 'crash', 'every-codec', 'file-merger', 'flusher', 'hostile', 'hot-store', 'line-splitter', 'memory',
-  'merge-runs', 'metadata-sink', 'operations-random', 'otlp-id-cache', 'query-limits', 'recovery-time', 'rollup-builder', 'seal-in-steps', 'series-expiry', 'shard-calls', 'time-gap', 'time-series-store-archive-random', 'tiny', 'tombstones',
-];
 
 /** Quick tests of what remembers nothing between calls: their files share processes, one after the other, which saves starting 280 of them. Those of the commands wait for processes of their own. */
 const SHARING = `test/{bench,fakes,ingest,interop,promql,proto,query,storage}/**/!(${ALONE.join('|')}).test.ts`;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../proto/decode-error.ts';
+import { DamagedRowError } from '../../storage/runtime/damage.ts';
 import { FUZZ_SEED, fuzzRounds } from '../proto/fuzz-bytes.ts';
 
 /** A codec as the suite sees it. `like` is what a decoder is told from outside (a count, say): the original. */
@@ -101,7 +102,7 @@ function isRefused(decode: () => unknown): boolean {
     decode();
     return false;
   } catch (error) {
-    if (error instanceof DecodeError || (error instanceof Error && error.name === 'Error')) return true;
+    if (error instanceof DecodeError || error instanceof DamagedRowError || (error instanceof Error && error.name === 'Error')) return true;
     throw error;
   }
 }
