@@ -88,6 +88,8 @@ async function fuzz({ encoding, pack }: Format, rounds: number, unpack: (body: U
       if (!isRefusal) throw new Error(`seed ${FUZZ_SEED}, round ${round}, ${Buffer.from(body).toString('hex')}: ${String(error)}`, { cause: error });
       refused++;
     }
+    // Node lets a decompressor that has failed go in the next turn of its event loop; a Worker has one turn a body at the most.
+    if (round % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     if (round % 1000 !== 0) continue;
     await check();
     expect(performance.now() - startMs, `rounds up to ${round}`).toBeLessThan(THOUSAND_MS_MAX);
