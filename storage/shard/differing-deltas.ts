@@ -12,6 +12,8 @@ export class DifferingDeltas {
   readonly #seriesRefs: Uint32Array;
   /** By ref, the first position among the batch's series. */
   readonly #first = new Map<number, number>();
+  /** By such a position, the first sample of each time: of those that are asked for. */
+  readonly #samples = new Map<number, ReadonlyMap<number, number>>();
 
   constructor(batch: BatchSamples, seriesRefs: Uint32Array) {
     this.#batch = batch;
@@ -21,13 +23,20 @@ export class DifferingDeltas {
 
   /** Whether a sample of the series at this position is one of them. */
   has(series: number, sample: number): boolean {
-    const { sampleEnd, timestampsMs } = this.#batch;
     const first = this.#first.get(this.#seriesRefs[series]!)!;
     if (first === series) return false;
-    for (let other = first === 0 ? 0 : sampleEnd[first - 1]!; other < sampleEnd[first]!; other++) {
-      if (timestampsMs[other] === timestampsMs[sample]) return !this.#areSame(other, sample);
-    }
-    return false;
+    const other = this.#samplesOf(first).get(this.#batch.timestampsMs[sample]!);
+    return other !== undefined && !this.#areSame(other, sample);
+  }
+
+  #samplesOf(series: number): ReadonlyMap<number, number> {
+    const known = this.#samples.get(series);
+    if (known !== undefined) return known;
+    const { sampleEnd, timestampsMs } = this.#batch;
+    const byTime = new Map<number, number>();
+    for (let sample = sampleEnd[series]! - 1; sample >= (sampleEnd[series - 1] ?? 0); sample--) byTime.set(timestampsMs[sample]!, sample);
+    this.#samples.set(series, byTime);
+    return byTime;
   }
 
   #areSame(a: number, b: number): boolean {
