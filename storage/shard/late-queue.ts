@@ -23,12 +23,6 @@ export interface LateHead {
   readonly newestMs: number;
 }
 
-export interface LateRow {
-  readonly sequence: number;
-  /** late-batch.ts. */
-  readonly batch: ArrayBuffer;
-}
-
 /**
  * Samples older than the hot tier takes, kept until the archive takes them: batches as they came, one row each, in the order of
  * acceptance. They are durable here, and not readable by queries until they are in the archive.
@@ -137,12 +131,9 @@ export class LateQueue {
     return { status: 'stored', samplesStored: head.sampleCount };
   }
 
-  /** The oldest batch behind a sequence; from the start by default. Sequences rise, and no two batches ever have the same. */
-  next(afterSequence = 0): LateRow | undefined {
-    return this.#sql.all<{ sequence: number; batch: ArrayBuffer }>(
-      'SELECT sequence, batch FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT 1',
-      afterSequence,
-    )[0];
+  /** The sequence of the oldest batch behind one; from the start by default. Sequences rise, and no two batches ever have the same. */
+  nextSequence(after = 0): number | undefined {
+    return this.#sql.all<{ sequence: number }>('SELECT sequence FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT 1', after)[0]?.sequence;
   }
 
   /** What waits, in the order of acceptance: until more samples than `samplesTarget` have been named, or `batchesMax` batches. */

@@ -115,16 +115,16 @@ export class LateValues {
 
   /** The oldest batch behind a sequence that waits. */
   changeBehind(sequence: number): BatchChange | undefined {
-    const row = this.#queue.next(sequence);
-    if (row === undefined) return undefined;
+    const next = this.#queue.nextSequence(sequence);
+    if (next === undefined) return undefined;
     const series: SeriesChange[] = [];
-    this.#queue.read(row.sequence, ({ labels, timestampsMs, valueBits }) => series.push({ labels, timestampsMs, valueBits }));
-    return { sequence: row.sequence, series };
+    this.#queue.read(next, ({ labels, timestampsMs, valueBits }) => series.push({ labels, timestampsMs, valueBits }));
+    return { sequence: next, series };
   }
 
   /** Forgets what came behind a sequence, inside the caller's transaction. */
   dropBehind(sequence: number): void {
-    for (let row = this.#queue.next(sequence); row !== undefined; row = this.#queue.next(row.sequence)) this.#queue.drop(row.sequence);
+    for (let next = this.#queue.nextSequence(sequence); next !== undefined; next = this.#queue.nextSequence(next)) this.#queue.drop(next);
   }
 
   /** Id of the first document that waits. Those of later batches are greater. */

@@ -8,7 +8,6 @@ import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { DEFAULT_TENANT_LIMITS, type LimitsOfTenant } from '../../storage/runtime/tenant-limits.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
-import { decodeLateBatch } from '../../storage/shard/late-batch.ts';
 import { readSelectPage } from '../../storage/shard/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { ShardRouter, type TenantShards } from '../../storage/shard-router.ts';
@@ -78,8 +77,8 @@ export class ImportStack {
     const rows: string[] = [];
     for (const name of this.shards.shardNames) {
       const queue = this.shards.storeOf(name).late;
-      for (let row = queue.next(); row !== undefined; row = queue.next(row.sequence)) {
-        decodeLateBatch(row.batch, ({ labels, timestampsMs, valueBits, startsMs }) => {
+      for (let sequence = queue.nextSequence(); sequence !== undefined; sequence = queue.nextSequence(sequence)) {
+        queue.read(sequence, ({ labels, timestampsMs, valueBits, startsMs }) => {
           const values = new Float64Array(valueBits.buffer, valueBits.byteOffset, timestampsMs.length);
           const samples = Array.from(timestampsMs, (at, i) => `${at}=${values[i]}${startsMs[i] === 0 ? '' : `@${startsMs[i]}`}`);
           rows.push(`${formatLabels(labels)} ${samples.join(' ')}`);

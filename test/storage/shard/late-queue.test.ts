@@ -35,6 +35,12 @@ function contents(batch: ArrayBuffer): LateSeries[] {
   return all;
 }
 
+function waiting(queue: LateQueue, sequence: number): LateSeries[] {
+  const all: LateSeries[] = [];
+  queue.read(sequence, (one) => all.push(one));
+  return all;
+}
+
 function open(sql: Sql = new NodeSql(), limits = LIMITS): LateQueue {
   migrate(sql);
   return new LateQueue(sql, limits);
@@ -88,14 +94,14 @@ describe('the queue', () => {
     expect(queue.append(message(B))).toEqual({ status: 'stored', samplesStored: 3 });
     const woken = open(sql);
     expect([woken.sampleCount, woken.bytes]).toEqual([7, queue.bytes]);
-    const first = woken.next()!;
-    expect(contents(first.batch)).toEqual([A]);
-    const second = woken.next(first.sequence)!;
-    expect(contents(second.batch)).toEqual([B]);
-    expect(woken.next(second.sequence)).toBeUndefined();
-    woken.drop(first.sequence);
-    woken.drop(first.sequence);
-    expect(woken.next()!.sequence).toBe(second.sequence);
+    const first = woken.nextSequence()!;
+    expect(waiting(woken, first)).toEqual([A]);
+    const second = woken.nextSequence(first)!;
+    expect(waiting(woken, second)).toEqual([B]);
+    expect(woken.nextSequence(second)).toBeUndefined();
+    woken.drop(first);
+    woken.drop(first);
+    expect(woken.nextSequence()).toBe(second);
     expect(woken.sampleCount).toBe(3);
     expect(open(sql).sampleCount).toBe(3);
   });
@@ -107,13 +113,13 @@ describe('the queue', () => {
     expect(queue.append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
     expect(open(sql).append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
     expect(open(sql).sampleCount).toBe(4);
-    const { sequence } = queue.next()!;
+    const sequence = queue.nextSequence()!;
     queue.drop(sequence);
     const woken = open(sql);
-    expect([woken.next(), woken.sampleCount, woken.bytes]).toEqual([undefined, 0, 0]);
+    expect([woken.nextSequence(), woken.sampleCount, woken.bytes]).toEqual([undefined, 0, 0]);
     woken.append(message(A));
     expect(open(sql).sampleCount).toBe(4);
-    expect(woken.next()!.sequence, 'a sequence is never given twice').toBe(sequence + 1);
+    expect(woken.nextSequence(), 'a sequence is never given twice').toBe(sequence + 1);
   });
 
   test('a batch that is new is stored beside one that is the same: what came in between does not count more', () => {
@@ -135,7 +141,7 @@ describe('the queue', () => {
     const answer = queue.append(message(B));
     expect(answer).toMatchObject({ status: 'refused', isFull: true });
     expect(answer.status === 'refused' && answer.message).toContain('lateQueueBytesMax');
-    queue.drop(queue.next()!.sequence);
+    queue.drop(queue.nextSequence()!);
     expect(queue.append(message(A)).status).toBe('stored');
   });
 
@@ -148,7 +154,7 @@ describe('the queue', () => {
     expect(answer).toMatchObject({ status: 'refused', isFull: true });
     expect(answer.status === 'refused' && answer.message).toContain('lateRowsMax');
     expect(queue.append(message(A)).status).toBe('stored');
-    queue.drop(queue.next()!.sequence);
+    queue.drop(queue.nextSequence()!);
     expect(queue.append(message(A, B)).status).toBe('stored');
   });
 
@@ -156,14 +162,14 @@ describe('the queue', () => {
     const sql = new NodeSql();
     const replaced = open(sql);
     replaced.append(message(A));
-    replaced.drop(replaced.next()!.sequence);
+    replaced.drop(replaced.nextSequence()!);
     const successor = open(sql);
     successor.append(message(B));
     expect(() => replaced.append(message(A, B))).toThrow('replaced');
     expect(successor.append(message(A))).toEqual({ status: 'stored', samplesStored: 4 });
     expect(() => replaced.append(message(A, B))).toThrow('replaced');
     const woken = open(sql);
-    expect(contents(woken.next()!.batch)).toEqual([B]);
+    expect(waiting(woken, woken.nextSequence()!)).toEqual([B]);
     expect(woken.sampleCount).toBe(7);
   });
 
@@ -173,7 +179,7 @@ describe('the queue', () => {
     const successor = open(sql);
     successor.append(message(A));
     successor.append(message(B));
-    successor.drop(successor.next()!.sequence);
+    successor.drop(successor.nextSequence()!);
     expect(() => replaced.append(message(A, B))).toThrow('replaced');
     expect(open(sql).sampleCount).toBe(3);
   });
@@ -215,9 +221,9 @@ function live(sql: Sql, acknowledged: ArrayBuffer[], archived: LateSeries[][]): 
   for (const batch of [message(A), message(B), message(A)]) {
     if (queue.append(batch).status === 'stored') acknowledged.push(batch);
   }
-  const row = queue.next()!;
-  archived.push(contents(row.batch));
-  queue.drop(row.sequence);
+  const sequence = queue.nextSequence()!;
+  archived.push(waiting(queue, sequence));
+  queue.drop(sequence);
 }
 
 function countCalls(): number {
@@ -230,9 +236,9 @@ function countCalls(): number {
 
 function drain(queue: LateQueue): LateSeries[][] {
   const batches: LateSeries[][] = [];
-  for (let row = queue.next(); row !== undefined; row = queue.next()) {
-    batches.push(contents(row.batch));
-    queue.drop(row.sequence);
+  for (let sequence = queue.nextSequence(); sequence !== undefined; sequence = queue.nextSequence()) {
+    batches.push(waiting(queue, sequence));
+    queue.drop(sequence);
   }
   return batches;
 }
