@@ -19,7 +19,7 @@ export function plainBitsHigh(bitsHigh: number): number {
   return bitsHigh === HISTOGRAM_BITS_HIGH ? NAN_BITS_HIGH : bitsHigh;
 }
 
-/** Of the two words of a double: whether it is Prometheus’ stale marker. */
+/** Of the two words of a double: whether it is Prometheus' stale marker. */
 export function isStaleBits(low: number, high: number): boolean {
   return low === STALE_BITS_LOW && high === STALE_BITS_HIGH;
 }

@@ -10,7 +10,6 @@ import { HOUR_MS } from './units.ts';
 /** More shards than this on one tenant want a larger design than a constant. */
 const SHARDS_MAX = 64;
 
-
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
 export interface Variables extends AccessVariables, OtlpVariables, ExternalCatalogVariables {
   readonly VARVE_SHARDS?: string;

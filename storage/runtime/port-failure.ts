@@ -5,7 +5,7 @@ export class PortFailure extends Error {
   override readonly name = 'PortFailure';
 }
 
-/** Runs a call of somebody else’s service; whatever it throws becomes a PortFailure. */
+/** Runs a call of somebody else's service; whatever it throws becomes a PortFailure. */
 export async function port<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
