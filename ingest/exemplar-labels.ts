@@ -1,6 +1,6 @@
 import { compareStrings } from '../storage/model/labels.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import type { CheckedLabels } from './write-messages.ts';
+import type { CheckedLabels } from './remote-write/write-messages.ts';
 
 /**
  * The labels of an exemplar (name, value, …) in the form of the model: sorted, unique, no empty value. They name a trace, not a series, so

@@ -1,7 +1,7 @@
 import type { Labels } from '../storage/model/labels.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
-import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append-message.ts';
-import { decodeRefMessage, encodeRefMessage } from '../storage/shard/ref-message.ts';
+import { encodeAppendMessage, type SampleColumns } from '../storage/shard/append/append-message.ts';
+import { decodeRefMessage, encodeRefMessage } from '../storage/shard/append/ref-message.ts';
 import { SeriesIdColumns } from './series-id-columns.ts';
 import type { ShardRefs } from './series-refs.ts';
 import type { OutgoingBatch } from './shard-send.ts';

@@ -2,11 +2,11 @@ import { grown } from '../proto/grown.ts';
 import type { SeriesHasher } from '../storage/model/series-id.ts';
 import { ownShare, type CacheBudget, type CacheShare } from '../storage/runtime/cache-budget.ts';
 import { REMAKE_NS_PER_BYTE } from '../storage/runtime/cache-costs.ts';
-import { BY_ID, type OneFloatEach, type SeriesNames } from '../storage/shard/ref-message.ts';
-import { mixedWith } from '../storage/shard/ref-space.ts';
-import { REFUSED_REF } from '../storage/shard/resolve-series.ts';
-import type { GivenRefs } from '../storage/shard/shard-api.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
+import { BY_ID, type OneFloatEach, type SeriesNames } from '../storage/shard/append/ref-message.ts';
+import { REFUSED_REF } from '../storage/shard/append/resolve-series.ts';
+import { mixedWith } from '../storage/shard/index/ref-space.ts';
+import type { GivenRefs } from '../storage/shard/shard-api.ts';
 
 /** Entries count from 1. */
 const NO_ENTRY = 0;

@@ -3,7 +3,7 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { countRefused, countStored } from './door-counters.ts';
-import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
+import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write/remote-write.ts';
 import type { WriteBodies } from './write-bodies.ts';
 import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
 import { doorError, writeError, writeResponse, type MoreHeaders } from './write-outcome.ts';

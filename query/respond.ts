@@ -1,5 +1,5 @@
-import { ByteText, type TextPart } from './byte-text.ts';
 import { errorAnswer } from './error-answers.ts';
+import { ByteText, type TextPart } from './text/byte-text.ts';
 
 /** Prometheus' warning where `limit` has left something out. */
 export const TRUNCATED = 'results truncated due to limit';

@@ -1,14 +1,14 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import { OTLP_PATHS, otlpEncodingOf, otlpError } from '../../ingest/otlp-response.ts';
+import { OTLP_PATHS, otlpEncodingOf, otlpError } from '../../ingest/otlp/otlp-response.ts';
 import { discardBody } from '../../ingest/read-body.ts';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
 import { DEFAULT_TENANT } from '../../storage/access/tenant-name.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { requestIdOf } from '../request-id.ts';
 import { errorFormOf } from '../error-forms.ts';
+import { requestIdOf } from '../request-id.ts';
 import { setAccess } from '../tenant.ts';
 import type { Authenticator } from './authenticate.ts';
 import { checkUrl } from './browser-checks.ts';

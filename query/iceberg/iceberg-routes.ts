@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import { discardBody } from '../../ingest/read-body.ts';
 import { checkTenantName, DEFAULT_TENANT } from '../../storage/access/tenant-name.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
-import type { TableMetadata } from '../../storage/catalog/table-metadata.ts';
+import type { TableMetadata } from '../../storage/catalog/iceberg/table-metadata.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';

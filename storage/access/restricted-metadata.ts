@@ -1,9 +1,9 @@
 import type { CatalogApi, MetadataAnswer, MetadataRequest } from '../catalog/catalog-api.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
-import { stringsOf } from '../shard/label-answers.ts';
-import { LABELS_RPC_VERSION } from '../shard/shard-api.ts';
 import { shardNumbers, type TenantShards } from '../shard-router.ts';
+import { stringsOf } from '../shard/select/label-answers.ts';
+import { LABELS_RPC_VERSION } from '../shard/shard-api.ts';
 
 /** What the series of one metric may be called beside its own name: histograms, summaries, OpenMetrics. */
 const SUFFIXES = ['', '_bucket', '_sum', '_count', '_total', '_created', '_info'];

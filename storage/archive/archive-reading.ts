@@ -3,7 +3,7 @@ import { compiledMatcher, type CompiledMatcher } from '../model/compile-matcher.
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { isMissingPart, messageOf, VarveError } from '../runtime/errors.ts';
-import type { SelectionWork } from '../shard/selection-work.ts';
+import type { SelectionWork } from '../shard/select/selection-work.ts';
 import { orMissed, type ArchiveWatch } from './archive-watch.ts';
 
 /* What all readers of a tenant's archive have in common, whatever the table. */

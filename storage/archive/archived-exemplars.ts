@@ -1,17 +1,17 @@
 import type { ArchivedFile } from '../catalog/archive-api.ts';
-import { EXEMPLARS_TABLE } from '../catalog/exemplars-table.ts';
-import { partitionDay } from '../catalog/table-definition.ts';
+import { EXEMPLARS_TABLE } from '../catalog/iceberg/exemplars-table.ts';
+import { partitionDay } from '../catalog/iceberg/table-definition.ts';
 import { compareLabels, labelsKey, type Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { VarveError } from '../runtime/errors.ts';
-import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/select-exemplars.ts';
-import { SelectionWork } from '../shard/selection-work.ts';
+import { mergeExemplars, type Exemplar, type SeriesExemplars } from '../shard/select/select-exemplars.ts';
+import { SelectionWork } from '../shard/select/selection-work.ts';
+import { SeriesTest, type PartNames } from './archive-reading.ts';
 import type { ArchiveWatch } from './archive-watch.ts';
-import { ExemplarsFileReader } from './exemplars-file-reader.ts';
+import { ExemplarsFileReader } from './files/exemplars-file-reader.ts';
 import { inTurns } from './in-turns.ts';
 import type { LeaversOf } from './series-retention.ts';
-import { SeriesTest, type PartNames } from './archive-reading.ts';
 
 export interface ArchivedExemplarsRequest {
   readonly selectors: readonly (readonly Matcher[])[];

@@ -1,7 +1,7 @@
 import type { ArchiveDeletion } from '../catalog/archive-api.ts';
 import { compileSelector } from '../model/compile-matcher.ts';
 import type { Labels } from '../model/labels.ts';
-import { lowerBound } from '../shard/piece.ts';
+import { lowerBound } from '../shard/run/piece.ts';
 
 /** A time, Unix milliseconds, both inclusive. */
 export interface DeletedRange {

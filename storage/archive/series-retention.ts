@@ -1,5 +1,5 @@
-import { partitionDay, type ArchiveTableName, type TableDefinition } from '../catalog/table-definition.ts';
-import { tableDefinition } from '../catalog/table-definitions.ts';
+import { partitionDay, type ArchiveTableName, type TableDefinition } from '../catalog/iceberg/table-definition.ts';
+import { tableDefinition } from '../catalog/iceberg/table-definitions.ts';
 import { compileMatcher, compileSelector } from '../model/compile-matcher.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';

@@ -1,7 +1,7 @@
 import type { Matcher } from '../model/matcher.ts';
-import type { DataFile } from './data-file.ts';
-import type { RollupTableName } from './rollup-tables.ts';
-import type { ArchiveTableName } from './table-definition.ts';
+import type { DataFile } from './iceberg/data-file.ts';
+import type { RollupTableName } from './iceberg/rollup-tables.ts';
+import type { ArchiveTableName } from './iceberg/table-definition.ts';
 
 /*
  * What a catalog says and takes about the archive. A shard hands over files that are in the object store; from the answer on, queries read

@@ -1,17 +1,17 @@
-import { LIMITS } from '../runtime/limits.ts';
 import { assert, must } from '../runtime/assert.ts';
+import { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest, ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest } from './archive-api.ts';
 import { archiveCounters, nextChange } from './archive-counters.ts';
 import { committedBy, noteCommitted, watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { decodeDataFile, type DataFile } from './data-file.ts';
 import { insertDataFile } from './data-file-rows.ts';
+import { decodeDataFile, type DataFile } from './iceberg/data-file.ts';
+import { partitionDay, type ArchiveTableName } from './iceberg/table-definition.ts';
+import { tableDefinition } from './iceberg/table-definitions.ts';
+import type { SnapshotOperation } from './iceberg/table-metadata.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
 import { RollupSources } from './rollup-sources.ts';
-import { partitionDay, type ArchiveTableName } from './table-definition.ts';
-import { tableDefinition } from './table-definitions.ts';
-import type { SnapshotOperation } from './table-metadata.ts';
 import { Tombstones } from './tombstones.ts';
 
 type ArchiveFilesLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPageMax' | 'archiveChangeFilesMax'>, number>>;

@@ -2,11 +2,11 @@ import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveDayStatus, ArchiveStatusAnswer } from './archive-api.ts';
 import { watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { RecoveryState } from './recovery-state.ts';
+import type { ArchiveTableName } from './iceberg/table-definition.ts';
+import { TABLE_DEFINITIONS } from './iceberg/table-definitions.ts';
+import type { TableMetadata } from './iceberg/table-metadata.ts';
+import { RecoveryState } from './recovery/recovery-state.ts';
 import { RemovedObjectsStore } from './removed-objects.ts';
-import type { ArchiveTableName } from './table-definition.ts';
-import { TABLE_DEFINITIONS } from './table-definitions.ts';
-import type { TableMetadata } from './table-metadata.ts';
 
 interface DayRow extends Record<string, number | string> {
   readonly table_name: ArchiveTableName;

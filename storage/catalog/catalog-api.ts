@@ -1,3 +1,4 @@
+import type { MetadataEntry } from '../model/metadata.ts';
 import type {
   ArchiveCleanAnswer,
   ArchiveCleanRequest,
@@ -12,8 +13,7 @@ import type {
   RollupDaysAnswer,
   RollupDaysRequest,
 } from './archive-api.ts';
-import type { MetadataEntry } from '../model/metadata.ts';
-import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
+import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './iceberg/table-api.ts';
 
 export const CATALOG_RPC_VERSION = 1;
 

@@ -1,19 +1,20 @@
 import { DurableObject } from 'cloudflare:workers';
-import { CatalogRecovery } from '../archive/catalog-recovery.ts';
-import { CatalogMirror } from '../archive/catalog-mirror.ts';
-import { openUpkeep, type UpkeepOptions } from '../archive/open-upkeep.ts';
-import { SnapshotPublisher } from '../archive/snapshot-publisher.ts';
-import { messageOf } from '../runtime/errors.ts';
-import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
+import { CatalogMirror } from '../archive/upkeep/catalog-mirror.ts';
+import { CatalogRecovery } from '../archive/upkeep/catalog-recovery.ts';
+import { MetadataSnapshots } from '../archive/upkeep/metadata-snapshots.ts';
+import { openUpkeep, type UpkeepOptions } from '../archive/upkeep/open-upkeep.ts';
+import { SnapshotPublisher } from '../archive/upkeep/snapshot-publisher.ts';
 import { r2ObjectStore } from '../object-store.ts';
 import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
-import { LIMITS } from '../runtime/limits.ts';
+import { messageOf } from '../runtime/errors.ts';
 import { systemFetch } from '../runtime/fetch.ts';
+import { LIMITS } from '../runtime/limits.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { durableObjectSql, type Sql } from '../runtime/sql.ts';
+import { openRollups, readTieringPolicy, retentionOf, ROLLUP_CODECS } from '../warm/open-rollups.ts';
 import type {
   ArchiveCleanAnswer,
   ArchiveCommitAnswer,
@@ -28,8 +29,6 @@ import type {
 } from './archive-api.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { archiveStatus } from './archive-status.ts';
-import { MetadataSnapshots } from '../archive/metadata-snapshots.ts';
-import { ArchiveTables } from './archive-tables.ts';
 import { CatalogAlarm } from './catalog-alarm.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
@@ -44,13 +43,14 @@ import type {
   TenantRouting,
 } from './catalog-api.ts';
 import { CatalogStore } from './catalog-store.ts';
-import { ExternalCatalog } from './external-catalog.ts';
 import { HaElections } from './ha-elections.ts';
+import { ArchiveTables } from './iceberg/archive-tables.ts';
+import { ExternalCatalog } from './iceberg/external-catalog.ts';
+import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './iceberg/table-api.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { rollupDays } from './rollup-days.ts';
 import { NotedFailure, StepFailures } from './step-failures.ts';
 import { Tombstones } from './tombstones.ts';
-import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './table-api.ts';
 
 type FlushStatusOf = NonNullable<UpkeepOptions['flushStatusOf']>;
 

@@ -1,8 +1,8 @@
 import type { Sql } from '../runtime/sql.ts';
-import { encodeDataFile, type DataFile } from './data-file.ts';
-import type { StoredPlace } from './iceberg-manifest.ts';
-import { partitionDay } from './table-definition.ts';
-import { tableDefinition } from './table-definitions.ts';
+import { encodeDataFile, type DataFile } from './iceberg/data-file.ts';
+import type { StoredPlace } from './iceberg/iceberg-manifest.ts';
+import { partitionDay } from './iceberg/table-definition.ts';
+import { tableDefinition } from './iceberg/table-definitions.ts';
 
 /** A change brings a file, which queries read from then on; its partition is to be looked at. Inside the caller's transaction, who counts files (archive-counters.ts). */
 export function insertDataFile(sql: Sql, number: number, file: DataFile, { shard, rank, run, position, cleanThrough }: StoredPlace, change: number): void {

@@ -1,7 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
-import { decodeDataFile, type DataFile } from './data-file.ts';
-import type { ArchiveTableName } from './table-definition.ts';
+import { decodeDataFile, type DataFile } from './iceberg/data-file.ts';
+import type { ArchiveTableName } from './iceberg/table-definition.ts';
 
 /** A file that may have rows of series whose time is over. */
 export interface ExpiringFile {

@@ -1,5 +1,5 @@
-import { partitionFolder, type ArchiveTableName } from './table-definition.ts';
-import { tableDefinition } from './table-definitions.ts';
+import { partitionFolder, type ArchiveTableName } from './iceberg/table-definition.ts';
+import { tableDefinition } from './iceberg/table-definitions.ts';
 
 /* The names of a table's objects, behind the table's prefix, `tenant/archive/NAME`: how they are made, and what they say. See archive/FORMAT.md. */
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
 import { newestFlushes } from './archive-shards.ts';
-import type { ArchiveTableName } from './table-definition.ts';
+import type { ArchiveTableName } from './iceberg/table-definition.ts';
 
 /** Objects that no query and no snapshot reads any more, and what the catalog still knows of them. */
 export interface RemovedObjects {

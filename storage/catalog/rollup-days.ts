@@ -5,8 +5,8 @@ import type { RollupDaysAnswer, RollupDaysEntry, RollupDaysRequest } from './arc
 import { archiveCounters } from './archive-counters.ts';
 import { watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
-import { parseJsonObject } from './parse-json.ts';
-import type { RollupTableName } from './rollup-tables.ts';
+import { parseJsonObject } from './iceberg/parse-json.ts';
+import type { RollupTableName } from './iceberg/rollup-tables.ts';
 
 interface DayRow extends Record<string, string | number> {
   readonly table_name: RollupTableName;

@@ -1,6 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
-import { dayOf, type DataFile } from './data-file.ts';
+import { dayOf, type DataFile } from './iceberg/data-file.ts';
 
 type TimeRange = Pick<DataFile, 'minTimeMs' | 'maxTimeMs'>;
 

@@ -4,7 +4,7 @@ import { DAY_MS } from '../runtime/units.ts';
 import type { ArchiveDeleteRequest, ArchiveDeletion } from './archive-api.ts';
 import { archiveCounters } from './archive-counters.ts';
 import { newestFlushes } from './archive-shards.ts';
-import { decodeDataFile, type DataFile } from './data-file.ts';
+import { decodeDataFile, type DataFile } from './iceberg/data-file.ts';
 
 type TombstoneLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>, number>>;
 

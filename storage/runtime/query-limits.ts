@@ -73,7 +73,7 @@ export const QUERY_LIMITS = {
   /** Prometheus' `query.lookback-delta`. */
   lookbackMs: 5 * MINUTE_MS,
 
-  // —— a query that an object evaluates beside its samples (query/object-evaluation.ts) ——
+  // —— a query that an object evaluates beside its samples (query/source/object-evaluation.ts) ——
   // Everything else waits meanwhile, writes too, so it must be about as short as making a page of a select is. What is larger is evaluated by a Worker.
   /** Samples that are read, and those held at one time, of 16 bytes. */
   objectQuerySamplesMax: 1_000_000,

@@ -4,14 +4,14 @@ import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { ArchiveMark } from './archive-mark.ts';
 import type { Exemplars, StoredExemplar } from './exemplars.ts';
-import type { PieceGatherer } from './gather-pieces.ts';
-import type { LogHead } from './log-head.ts';
-import type { LogTails } from './log-tails.ts';
-import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } from './read-window.ts';
-import { selectExemplars, type SeriesExemplars } from './select-exemplars.ts';
-import type { Segments } from './segments.ts';
-import type { SeriesRegistry } from './series-registry.ts';
-import { TimeGap } from './time-gap.ts';
+import type { SeriesRegistry } from './index/series-registry.ts';
+import type { LogHead } from './log/log-head.ts';
+import type { LogTails } from './log/log-tails.ts';
+import type { Segments } from './segment/segments.ts';
+import type { PieceGatherer } from './select/gather-pieces.ts';
+import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } from './select/read-window.ts';
+import { selectExemplars, type SeriesExemplars } from './select/select-exemplars.ts';
+import { TimeGap } from './select/time-gap.ts';
 
 /** What of a hot store the archive is made from. */
 export interface ArchiveSourceParts {

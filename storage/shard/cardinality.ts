@@ -1,6 +1,6 @@
-import type { LogHead } from './log-head.ts';
-import type { Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
+import type { SeriesIndex } from './index/series-index.ts';
+import type { LogHead } from './log/log-head.ts';
+import type { Segments } from './segment/segments.ts';
 import type { CardinalityShardAnswer, SegmentSummary } from './shard-api.ts';
 
 /** How the series of a shard spread over one label: its values, and how many series have each. */

@@ -1,8 +1,8 @@
-import { lowerBound } from './piece.ts';
-import { runsHold } from './ref-runs.ts';
-import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment-rows.ts';
-import type { SegmentInfo, Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
+import type { SeriesIndex } from './index/series-index.ts';
+import { lowerBound } from './run/piece.ts';
+import { runsHold } from './run/ref-runs.ts';
+import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment/segment-rows.ts';
+import type { SegmentInfo, Segments } from './segment/segments.ts';
 
 /** What is to be deleted: samples of these series within a time (Unix ms, both inclusive). */
 export interface Deletion {

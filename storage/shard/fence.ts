@@ -1,6 +1,6 @@
 import type { Sql } from '../runtime/sql.ts';
-import type { Segments } from './segments.ts';
-import type { Wal } from './wal.ts';
+import type { Wal } from './log/wal.ts';
+import type { Segments } from './segment/segments.ts';
 
 /** In one statement: each costs as much as a small read has to do besides. No slot is -1. */
 const STATE = `SELECT sealed_sequence, generation, (SELECT sequence FROM wal WHERE slot = ?) AS next_sequence, (SELECT sequence FROM wal WHERE slot = ?) AS last_sequence

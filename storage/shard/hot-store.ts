@@ -1,38 +1,40 @@
 import type { Labels } from '../model/labels.ts';
 import type { SeriesHasher } from '../model/series-id.ts';
 import { assert } from '../runtime/assert.ts';
+import { systemClock, type Clock } from '../runtime/clock.ts';
 import { DamageNotes } from '../runtime/damage.ts';
 import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
-import { systemClock, type Clock } from '../runtime/clock.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import type { AppendMessage } from './append-message.ts';
-import { exemplarsToStore, storedAnswer } from './append-answer.ts';
+import { exemplarsToStore, storedAnswer } from './append/append-answer.ts';
+import type { AppendMessage } from './append/append-message.ts';
+import { BatchColumns } from './append/batch-columns.ts';
+import { DeltaSums } from './append/delta-sums.ts';
+import { readBatch } from './append/incoming-batch.ts';
+import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './append/local-batch.ts';
+import type { RefBatch } from './append/ref-message.ts';
+import { refsById, resolveRefs, resolveSeries, type ResolvedSeries } from './append/resolve-series.ts';
+import { TakenSamples } from './append/taken-samples.ts';
 import { ArchiveSource } from './archive-source.ts';
-import { BatchColumns } from './batch-columns.ts';
-import { oldestCursor, readChanges, type ChangesAnswer } from './change-feed.ts';
-import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './local-batch.ts';
-import { mustBeCurrent } from './fence.ts';
-import { readBatch } from './incoming-batch.ts';
-import type { CompactOptions } from './keep-newest.ts';
-import { LabelAnswers } from './label-answers.ts';
-import { LateQueue } from './late-queue.ts';
-import { LogHead } from './log-head.ts';
-import { committedSamples, lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './read-series.ts';
-import type { RefBatch } from './ref-message.ts';
-import { RefSpace } from './ref-space.ts';
-import { refsById, resolveRefs, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
-import { Selects } from './selects.ts';
-import { Segments } from './segments.ts';
-import { DeltaSums } from './delta-sums.ts';
-import { Exemplars } from './exemplars.ts';
 import { readCardinality, summarizeSegments } from './cardinality.ts';
-import { selectExemplars } from './select-exemplars.ts';
-import type { Sealer } from './sealer.ts';
-import type { SeriesDefinition } from './series-block.ts';
-import { selectInRange } from './series-in-range.ts';
-import { SeriesRegistry } from './series-registry.ts';
+import { Exemplars } from './exemplars.ts';
+import { oldestCursor, readChanges, type ChangesAnswer } from './feed/change-feed.ts';
+import { mustBeCurrent } from './fence.ts';
+import { RefSpace } from './index/ref-space.ts';
+import type { SeriesDefinition } from './index/series-block.ts';
+import { SeriesRegistry } from './index/series-registry.ts';
+import type { CompactOptions } from './keep-newest.ts';
+import { LateQueue } from './late/late-queue.ts';
+import { LogHead } from './log/log-head.ts';
+import { Wal } from './log/wal.ts';
+import type { Sealer } from './segment/sealer.ts';
+import { Segments } from './segment/segments.ts';
+import { LabelAnswers } from './select/label-answers.ts';
+import { committedSamples, lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './select/read-series.ts';
+import { selectExemplars } from './select/select-exemplars.ts';
+import { Selects } from './select/selects.ts';
+import { selectInRange } from './select/series-in-range.ts';
 import type {
   AppendAnswer,
   AppendWishes,
@@ -52,9 +54,7 @@ import type {
 import { migrate } from './shard-schema.ts';
 import { Snapshots } from './snapshots.ts';
 import { storeGauges } from './store-gauges.ts';
-import { TakenSamples } from './taken-samples.ts';
 import { Upkeep } from './upkeep.ts';
-import { Wal } from './wal.ts';
 
 /** Rows of the log in one answer of the change feed. */
 const CHANGES_ROWS_MAX = 256;

@@ -1,9 +1,9 @@
 import type { Labels } from '../model/labels.ts';
-import { lowerBound } from './piece.ts';
-import type { SealedRow, SegmentRowLimits } from './segment-rows.ts';
-import { SegmentRowsWriter } from './segment-rows.ts';
-import type { SegmentInfo, Segments } from './segments.ts';
-import type { SeriesIndex } from './series-index.ts';
+import type { SeriesIndex } from './index/series-index.ts';
+import { lowerBound } from './run/piece.ts';
+import type { SealedRow, SegmentRowLimits } from './segment/segment-rows.ts';
+import { SegmentRowsWriter } from './segment/segment-rows.ts';
+import type { SegmentInfo, Segments } from './segment/segments.ts';
 
 /** Timestamps held at a time while the newest ones of each series are looked for: 8 bytes each. */
 const HELD_TIMESTAMPS_TARGET = 1_000_000;

@@ -1,5 +1,5 @@
-import { lowerBound } from './piece.ts';
-import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
+import { lowerBound } from './run/piece.ts';
+import type { SegmentInfo, Segments, SegmentState } from './segment/segments.ts';
 
 /**
  * What removing everything older than `beforeMs` leaves: rows that end before it go; rows that straddle it stay as they are, and the floor

@@ -1,7 +1,7 @@
 import type { LIMITS } from '../runtime/limits.ts';
-import type { LogHead } from './log-head.ts';
-import type { Segments } from './segments.ts';
-import type { SeriesRegistry } from './series-registry.ts';
+import type { SeriesRegistry } from './index/series-registry.ts';
+import type { LogHead } from './log/log-head.ts';
+import type { Segments } from './segment/segments.ts';
 
 type ChurnLimits = Pick<typeof LIMITS, 'activeSeriesMax'>;
 

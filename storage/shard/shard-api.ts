@@ -1,10 +1,10 @@
 import type { Labels } from '../model/labels.ts';
-import type { ChangesAnswer } from './change-feed.ts';
-import type { LateAnswer } from './late-queue.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { LabelCardinality } from './cardinality.ts';
-import type { SeriesExemplars } from './select-exemplars.ts';
-import type { SelectionRefused } from './selection-work.ts';
+import type { ChangesAnswer } from './feed/change-feed.ts';
+import type { LateAnswer } from './late/late-queue.ts';
+import type { SeriesExemplars } from './select/select-exemplars.ts';
+import type { SelectionRefused } from './select/selection-work.ts';
 
 /**
  * What a shard answers over RPC. Old objects serve new Workers for minutes after a deploy and the other way round, so every message

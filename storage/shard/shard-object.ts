@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
+import { openFlusher, type FlusherEnv } from '../archive/flush/open-flusher.ts';
 import { durableObjectAlarm } from '../runtime/alarm.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { readConfig, type Variables } from '../runtime/config.ts';
@@ -7,16 +8,16 @@ import { LIMITS } from '../runtime/limits.ts';
 import { cloudflareQueue } from '../runtime/queue.ts';
 import { durableObjectSql } from '../runtime/sql.ts';
 import { startSystemTimer } from '../runtime/timer.ts';
-import { openFlusher, type FlusherEnv } from '../archive/open-flusher.ts';
 import { readTieringPolicy } from '../warm/read-tiering-policy.ts';
-import { busyAnswer } from './append-answer.ts';
-import { GroupCommit, type GroupCommitLimits } from './group-commit.ts';
+import { busyAnswer } from './append/append-answer.ts';
+import { GroupCommit, type GroupCommitLimits } from './append/group-commit.ts';
+import { Linger } from './append/linger.ts';
+import type { ChangesAnswer } from './feed/change-feed.ts';
+import { QueueSender } from './feed/queue-sender.ts';
 import { HotStore } from './hot-store.ts';
-import type { LateAnswer } from './late-queue.ts';
-import { Linger } from './linger.ts';
+import type { LateAnswer } from './late/late-queue.ts';
 import { MaintenanceAlarm } from './maintenance-alarm.ts';
-import { QueueSender } from './queue-sender.ts';
-import type { ChangesAnswer } from './change-feed.ts';
+import { orSelectionRefused, type SelectionRefused } from './select/selection-work.ts';
 import type {
   AppendAnswer,
   AppendWishes,
@@ -38,7 +39,6 @@ import type {
   SnapshotShardAnswer,
   StringsShardAnswer,
 } from './shard-api.ts';
-import { orSelectionRefused, type SelectionRefused } from './selection-work.ts';
 import { snapshotAnswer } from './snapshots.ts';
 
 /** What a shard needs of the Worker's bindings. */

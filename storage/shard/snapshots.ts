@@ -1,9 +1,9 @@
-import type { LIMITS } from '../runtime/limits.ts';
 import { readStored } from '../runtime/damage.ts';
 import { VarveError } from '../runtime/errors.ts';
+import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { decodeSegmentList, encodeSegmentList } from './segment-list.ts';
-import type { Segments, SegmentState } from './segments.ts';
+import { decodeSegmentList, encodeSegmentList } from './segment/segment-list.ts';
+import type { Segments, SegmentState } from './segment/segments.ts';
 import type { SnapshotShardAnswer } from './shard-api.ts';
 
 type SnapshotLimits = Pick<typeof LIMITS, 'snapshotsMax'>;

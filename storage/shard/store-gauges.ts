@@ -1,5 +1,5 @@
 import type { DamageNotes } from '../runtime/damage.ts';
-import type { LateQueue } from './late-queue.ts';
+import type { LateQueue } from './late/late-queue.ts';
 import type { StoreParts } from './upkeep.ts';
 
 type Sources = Pick<StoreParts, 'sql' | 'series' | 'head' | 'wal' | 'segments' | 'snapshots'> & { readonly late: LateQueue; readonly damage: DamageNotes };

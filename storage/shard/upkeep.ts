@@ -1,21 +1,21 @@
 import type { Labels } from '../model/labels.ts';
-import type { ArchiveMark } from './archive-mark.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { planMerge, runsOf, type SealedRun } from './compact-plan.ts';
+import type { ArchiveMark } from './archive-mark.ts';
 import { mayHold, rowWithout, type Deletion } from './delete-range.ts';
 import { mustBeCurrent } from './fence.ts';
+import type { SeriesRegistry } from './index/series-registry.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
-import type { LogHead } from './log-head.ts';
-import { MergeInSteps } from './merge-in-steps.ts';
+import type { LogHead } from './log/log-head.ts';
+import type { Wal } from './log/wal.ts';
 import { countRemoved, planPrune } from './prune.ts';
-import { Sealer } from './sealer.ts';
-import type { SegmentInfo, Segments, SegmentState } from './segments.ts';
+import { planMerge, runsOf, type SealedRun } from './segment/compact-plan.ts';
+import { MergeInSteps } from './segment/merge-in-steps.ts';
+import { Sealer } from './segment/sealer.ts';
+import type { SegmentInfo, Segments, SegmentState } from './segment/segments.ts';
 import { countDead, findAlive, isWorthCleaning } from './series-churn.ts';
-import type { SeriesRegistry } from './series-registry.ts';
 import type { Snapshots } from './snapshots.ts';
-import type { Wal } from './wal.ts';
 
 /** The parts of a store that upkeep works on. */
 export interface StoreParts {

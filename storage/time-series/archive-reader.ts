@@ -1,20 +1,20 @@
+import { SamplesFileReader } from '../archive/files/samples-file-reader.ts';
+import type { SeriesEntry } from '../archive/files/series-directory.ts';
 import { inTurns } from '../archive/in-turns.ts';
-import { SamplesFileReader } from '../archive/samples-file-reader.ts';
-import type { SeriesEntry } from '../archive/series-directory.ts';
 import type { ArchivedFile } from '../catalog/archive-api.ts';
 import type { ArchiveFiles } from '../catalog/archive-files.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
-import { dayOf } from '../catalog/data-file.ts';
+import { dayOf } from '../catalog/iceberg/data-file.ts';
 import { compareStrings, labelValue, METRIC_NAME, type Labels } from '../model/labels.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { messageOf, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { LruCache } from '../runtime/lru-cache.ts';
 import { DAY_MS } from '../runtime/units.ts';
-import { payloadOf } from '../shard/payloads.ts';
-import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
-import type { SeriesPage } from '../shard/read-series.ts';
-import { compareSeries } from '../shard/read-window.ts';
+import { payloadOf } from '../shard/run/payloads.ts';
+import { lowerBound, mergeParts, type Part } from '../shard/run/piece.ts';
+import type { SeriesPage } from '../shard/select/read-series.ts';
+import { compareSeries } from '../shard/select/read-window.ts';
 
 /** A sample out of the archive; a document is a payload. */
 export interface ArchivedSample {

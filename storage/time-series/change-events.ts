@@ -1,5 +1,5 @@
 import { badData } from '../runtime/errors.ts';
-import type { BatchChange, SeriesChange } from '../shard/change-feed.ts';
+import type { BatchChange, SeriesChange } from '../shard/feed/change-feed.ts';
 import { NUMBERS } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { documentId } from './documents.ts';

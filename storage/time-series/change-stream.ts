@@ -1,4 +1,4 @@
-import type { BatchChange } from '../shard/change-feed.ts';
+import type { BatchChange } from '../shard/feed/change-feed.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { cursorText, eventsOf, parseCursor, type ChangeEvent, type FeedPosition } from './change-events.ts';
 import type { StoreEngine } from './store-engine.ts';

@@ -1,6 +1,6 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { must } from '../runtime/assert.ts';
-import type { Part } from '../shard/piece.ts';
+import type { Part } from '../shard/run/piece.ts';
 import { documentId } from './documents.ts';
 
 const utf8 = new TextEncoder();

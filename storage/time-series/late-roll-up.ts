@@ -1,6 +1,6 @@
-import { dayOf } from '../catalog/data-file.ts';
+import { dayOf } from '../catalog/iceberg/data-file.ts';
 import { LIMITS } from '../runtime/limits.ts';
-import type { LocalSeries } from '../shard/local-batch.ts';
+import type { LocalSeries } from '../shard/append/local-batch.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
 import { roleOf } from './keys.ts';

@@ -1,14 +1,14 @@
 import { labelsKey, type Labels } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
-import type { BatchChange, SeriesChange } from '../shard/change-feed.ts';
-import { LateBatchWriter, type LateSeries } from '../shard/late-batch.ts';
-import { groupedByDays } from '../shard/late-days.ts';
-import type { LateQueue } from '../shard/late-queue.ts';
-import type { LocalSeries } from '../shard/local-batch.ts';
-import { lowerBound, type Part } from '../shard/piece.ts';
-import type { StoredSample } from '../shard/read-series.ts';
-import { floatSource, SampleRun } from '../shard/sample-run.ts';
+import type { LocalSeries } from '../shard/append/local-batch.ts';
+import type { BatchChange, SeriesChange } from '../shard/feed/change-feed.ts';
+import { LateBatchWriter, type LateSeries } from '../shard/late/late-batch.ts';
+import { groupedByDays } from '../shard/late/late-days.ts';
+import type { LateQueue } from '../shard/late/late-queue.ts';
+import { lowerBound, type Part } from '../shard/run/piece.ts';
+import { floatSource, SampleRun } from '../shard/run/sample-run.ts';
+import type { StoredSample } from '../shard/select/read-series.ts';
 import { documentId } from './documents.ts';
 import { roleOf } from './keys.ts';
 

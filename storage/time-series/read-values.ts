@@ -1,7 +1,7 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import type { Labels } from '../model/labels.ts';
-import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
-import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
+import { lowerBound, mergeParts, type Part } from '../shard/run/piece.ts';
+import type { SeriesPage, StoredSample } from '../shard/select/read-series.ts';
 import { documentId } from './documents.ts';
 import { roleOf } from './keys.ts';
 import type { StoreArchive } from './store-archive.ts';

@@ -1,7 +1,7 @@
 import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
-import type { LocalSeries } from '../shard/local-batch.ts';
+import type { LocalSeries } from '../shard/append/local-batch.ts';
 import { isPercentile, NUMBERS, type Aggregate } from './aggregate.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';

@@ -1,7 +1,7 @@
 import type { QuantileSketch } from '../model/quantile-sketch.ts';
-import { HOUR_MS } from '../runtime/units.ts';
-import type { LocalSeries } from '../shard/local-batch.ts';
 import { assert } from '../runtime/assert.ts';
+import { HOUR_MS } from '../runtime/units.ts';
+import type { LocalSeries } from '../shard/append/local-batch.ts';
 import { isPercentile, NUMBERS, type Aggregate } from './aggregate.ts';
 import type { BucketFold, RolledUp } from './bucket-fold.ts';
 import { bucketStart } from './bucket-stream.ts';

@@ -1,7 +1,7 @@
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import { assert } from '../runtime/assert.ts';
-import type { SeriesPage } from '../shard/read-series.ts';
-import { lowerBound } from '../shard/piece.ts';
+import { lowerBound } from '../shard/run/piece.ts';
+import type { SeriesPage } from '../shard/select/read-series.ts';
 import { documentId } from './documents.ts';
 import type { PendingRead } from './pending-read.ts';
 

@@ -1,30 +1,30 @@
-import { Flusher } from '../archive/flusher.ts';
-import type { ArchiveUpkeep } from '../archive/archive-upkeep.ts';
-import { openPointsUpkeep } from '../archive/open-upkeep.ts';
-import { SamplesFileReader } from '../archive/samples-file-reader.ts';
+import { SamplesFileReader } from '../archive/files/samples-file-reader.ts';
+import { Flusher } from '../archive/flush/flusher.ts';
 import { SeriesRetention } from '../archive/series-retention.ts';
+import type { ArchiveUpkeep } from '../archive/upkeep/archive-upkeep.ts';
+import { openPointsUpkeep } from '../archive/upkeep/open-upkeep.ts';
 import type { ArchiveCommitOutcome, ArchiveCommitRequest } from '../catalog/archive-api.ts';
 import { ArchiveFiles } from '../catalog/archive-files.ts';
-import { ArchiveTables } from '../catalog/archive-tables.ts';
 import { migrateCatalog } from '../catalog/catalog-schema.ts';
-import { POINTS_TABLE } from '../catalog/points-table.ts';
+import { ArchiveTables } from '../catalog/iceberg/archive-tables.ts';
+import { POINTS_TABLE } from '../catalog/iceberg/points-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { badData } from '../runtime/errors.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import { randomId, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
+import { localHashKey, type LocalSeries } from '../shard/append/local-batch.ts';
 import type { HotStore } from '../shard/hot-store.ts';
-import { localHashKey, type LocalSeries } from '../shard/local-batch.ts';
 import { ArchiveOwner } from './archive-owner.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import { ArchivedKeys, SeenKeys } from './archived-keys.ts';
-import type { ArchiveSettings } from './options.ts';
 import { withDocuments } from './document-payloads.ts';
 import type { Documents } from './documents.ts';
 import { LateDocuments } from './late-documents.ts';
 import { LateRollups } from './late-roll-up.ts';
 import { LateValues } from './late-values.ts';
+import type { ArchiveSettings } from './options.ts';
 import { SnapshotPlaces } from './snapshot-places.ts';
 
 /** The store is the only shard of its archive. */

@@ -8,7 +8,7 @@ import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { ReplacedError } from '../shard/fence.ts';
 import { HotStore } from '../shard/hot-store.ts';
-import type { SeriesPage, StoredSample } from '../shard/read-series.ts';
+import type { SeriesPage, StoredSample } from '../shard/select/read-series.ts';
 import { SHARD_RPC_VERSION } from '../shard/shard-api.ts';
 import { ArchiveMover } from './archive-mover.ts';
 import { AsOfCache } from './as-of-cache.ts';

@@ -1,6 +1,6 @@
 import { badData, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
-import type { LocalSeries } from '../shard/local-batch.ts';
+import type { LocalSeries } from '../shard/append/local-batch.ts';
 import { documentBits } from './documents.ts';
 import { keyLabels } from './keys.ts';
 import type { Parts, StoreEngine } from './store-engine.ts';

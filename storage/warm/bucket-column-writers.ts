@@ -1,8 +1,8 @@
-import type { ColumnChunkWriter } from '../archive/column-chunk-writer.ts';
-import { encodeTimestampsMicros } from '../archive/delta-binary-packed.ts';
-import { DELTA_BINARY_PACKED, PLAIN, type ColumnChunk } from '../archive/parquet-footer.ts';
-import { forPages, SAMPLE_PAGE_ROWS, writeLevels } from '../archive/sample-columns.ts';
-import { PAGE_BYTES_TARGET } from '../archive/zstd-frame.ts';
+import { forPages, SAMPLE_PAGE_ROWS, writeLevels } from '../archive/files/sample-columns.ts';
+import type { ColumnChunkWriter } from '../archive/parquet/column-chunk-writer.ts';
+import { encodeTimestampsMicros } from '../archive/parquet/delta-binary-packed.ts';
+import { DELTA_BINARY_PACKED, PLAIN, type ColumnChunk } from '../archive/parquet/parquet-footer.ts';
+import { PAGE_BYTES_TARGET } from '../archive/parquet/zstd-frame.ts';
 
 /* The columns that roll-ups have and samples have not. */
 

@@ -1,10 +1,10 @@
 import { encodeSketch } from '../chunk/quantile-sketch-codec.ts';
 import { isStartReset } from '../model/counter-reset.ts';
 import { nextCompensation } from '../model/kahan-sum.ts';
-import { quantileOfSorted } from '../model/quantile.ts';
 import { QuantileSketch } from '../model/quantile-sketch.ts';
+import { quantileOfSorted } from '../model/quantile.ts';
 import { HISTOGRAM_BITS_HIGH, isStaleBits } from '../model/sample.ts';
-import type { RunSource } from '../shard/sample-run.ts';
+import type { RunSource } from '../shard/run/sample-run.ts';
 import type { BucketColumns } from './bucket-columns.ts';
 import type { RollupAggregates } from './rollup-aggregates.ts';
 

@@ -1,4 +1,4 @@
-import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import { ROLLUP_TABLES } from '../catalog/iceberg/rollup-tables.ts';
 import { RollupBuilder, type RollupBuilderOptions } from './rollup-builder.ts';
 import { ROLLUP_MERGE_CODEC } from './rollup-merge-codec.ts';
 import type { TieringPolicy } from './tiering-policy.ts';

@@ -1,5 +1,5 @@
 import { SeriesRetention, type RetentionRule } from '../archive/series-retention.ts';
-import { ROLLUP_TABLES } from '../catalog/rollup-tables.ts';
+import { ROLLUP_TABLES } from '../catalog/iceberg/rollup-tables.ts';
 import { compileMatcher } from '../model/compile-matcher.ts';
 import type { Matcher, MatchType } from '../model/matcher.ts';
 import { messageOf } from '../runtime/errors.ts';

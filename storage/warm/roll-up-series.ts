@@ -1,8 +1,8 @@
-import type { SeriesPlace } from '../archive/merge-series.ts';
-import { dayOf } from '../catalog/data-file.ts';
+import type { SeriesPlace } from '../archive/rewrite/merge-series.ts';
+import { dayOf } from '../catalog/iceberg/data-file.ts';
 import { DAY_MS } from '../runtime/units.ts';
-import { lowerBound, mergeParts, type Part } from '../shard/piece.ts';
-import type { RunSource } from '../shard/sample-run.ts';
+import { lowerBound, mergeParts, type Part } from '../shard/run/piece.ts';
+import type { RunSource } from '../shard/run/sample-run.ts';
 import { BucketColumns } from './bucket-columns.ts';
 import type { BucketFold } from './bucket-fold.ts';
 

@@ -1,6 +1,6 @@
-import { readBytesPage, readLongPage, readOptionalTimestampPage, readTimestampPage, readValuePage, type NumberPage } from '../archive/page-reader.ts';
-import type { SeriesEntry } from '../archive/series-directory.ts';
-import { SeriesFileReader, type DecodedPages, type PageDecoder, type SeriesFileRef } from '../archive/series-file-reader.ts';
+import type { SeriesEntry } from '../archive/files/series-directory.ts';
+import { SeriesFileReader, type DecodedPages, type PageDecoder, type SeriesFileRef } from '../archive/files/series-file-reader.ts';
+import { readBytesPage, readLongPage, readOptionalTimestampPage, readTimestampPage, readValuePage, type NumberPage } from '../archive/parquet/page-reader.ts';
 import { HISTOGRAM_BITS_HIGH } from '../model/sample.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { BucketColumns } from './bucket-columns.ts';

@@ -1,14 +1,14 @@
-import { ColumnChunkWriter } from '../archive/column-chunk-writer.ts';
-import type { RowGroup } from '../archive/parquet-footer.ts';
-import { splitMetric } from '../archive/row-group-writer.ts';
-import { writeTimestamps, writeValues } from '../archive/sample-columns.ts';
-import { writeLabels, writeMetrics, writeSeriesIds, type SeriesRows } from '../archive/series-columns.ts';
-import { SeriesFileWriter, type SeriesFile } from '../archive/series-file-writer.ts';
+import { splitMetric } from '../archive/files/row-group-writer.ts';
+import { writeTimestamps, writeValues } from '../archive/files/sample-columns.ts';
+import { writeLabels, writeMetrics, writeSeriesIds, type SeriesRows } from '../archive/files/series-columns.ts';
+import { SeriesFileWriter, type SeriesFile } from '../archive/files/series-file-writer.ts';
+import { ColumnChunkWriter } from '../archive/parquet/column-chunk-writer.ts';
+import type { RowGroup } from '../archive/parquet/parquet-footer.ts';
 import type { Labels } from '../model/labels.ts';
 import { assert } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
-import { BucketColumns } from './bucket-columns.ts';
 import { writeLongs, writeOptionalBytes, writeOptionalTimestamps } from './bucket-column-writers.ts';
+import { BucketColumns } from './bucket-columns.ts';
 import { ROLLUP_SCHEMA } from './rollup-schema.ts';
 
 export type RollupFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'rollupRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;

@@ -1,8 +1,8 @@
 import { oldestKept, type SeriesRetention } from '../archive/series-retention.ts';
 import { watermarksMs } from '../catalog/archive-shards.ts';
-import type { RollupTableName } from '../catalog/rollup-tables.ts';
-import { partitionDay } from '../catalog/table-definition.ts';
-import { tableDefinition } from '../catalog/table-definitions.ts';
+import type { RollupTableName } from '../catalog/iceberg/rollup-tables.ts';
+import { partitionDay } from '../catalog/iceberg/table-definition.ts';
+import { tableDefinition } from '../catalog/iceberg/table-definitions.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';

@@ -1,4 +1,4 @@
-import type { MergeCodec } from '../archive/merge-codec.ts';
+import type { MergeCodec } from '../archive/rewrite/merge-codec.ts';
 import { assert, must } from '../runtime/assert.ts';
 import type { BucketColumns } from './bucket-columns.ts';
 import { ALL_BUCKET_PARTS, RollupFileReader } from './rollup-file-reader.ts';

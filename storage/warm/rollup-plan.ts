@@ -1,4 +1,4 @@
-import type { RollupTable } from '../catalog/rollup-tables.ts';
+import type { RollupTable } from '../catalog/iceberg/rollup-tables.ts';
 import { waitEndMs } from '../runtime/clock.ts';
 import { DAY_MS } from '../runtime/units.ts';
 

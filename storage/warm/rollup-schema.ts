@@ -1,5 +1,5 @@
-import { bytesField, doubleField, longField, parquetSchema, timestampField } from '../archive/parquet-schema.ts';
-import { FIELD, SERIES_FIELDS } from '../archive/samples-schema.ts';
+import { FIELD, SERIES_FIELDS } from '../archive/files/samples-schema.ts';
+import { bytesField, doubleField, longField, parquetSchema, timestampField } from '../archive/parquet/parquet-schema.ts';
 
 /* The columns of the tables of roll-ups, which are the same for all resolutions: as Parquet has them. One row is one bucket of one series. */
 

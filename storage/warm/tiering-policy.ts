@@ -1,7 +1,7 @@
 import { mayApply, oldestKept, SeriesRetention, type RetentionOf } from '../archive/series-retention.ts';
-import { ROLLUP_TABLES, type RollupTable, type RollupTableName } from '../catalog/rollup-tables.ts';
-import { SAMPLES_TABLE } from '../catalog/samples-table.ts';
-import { tableDefinition } from '../catalog/table-definitions.ts';
+import { ROLLUP_TABLES, type RollupTable, type RollupTableName } from '../catalog/iceberg/rollup-tables.ts';
+import { SAMPLES_TABLE } from '../catalog/iceberg/samples-table.ts';
+import { tableDefinition } from '../catalog/iceberg/table-definitions.ts';
 import { compileSelector } from '../model/compile-matcher.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';

@@ -1,11 +1,11 @@
 import { tooMuch } from '../archive/archive-reading.ts';
 import { unwatched, type ArchiveWatch } from '../archive/archive-watch.ts';
-import { SeriesFiles, type SeriesReadLimits } from '../archive/series-files.ts';
+import { SeriesFiles, type SeriesReadLimits } from '../archive/files/series-files.ts';
 import type { LeaversOf } from '../archive/series-retention.ts';
 import type { ArchivedFile, ArchiveFilesAnswer, ArchiveFilesRequest, RollupDaysAnswer, RollupDaysRequest } from '../catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../catalog/catalog-api.ts';
-import { dayOf } from '../catalog/data-file.ts';
-import type { RollupTableName } from '../catalog/rollup-tables.ts';
+import { dayOf } from '../catalog/iceberg/data-file.ts';
+import type { RollupTableName } from '../catalog/iceberg/rollup-tables.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { ObjectStore } from '../object-store.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Labels } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
-import { readSelectPage } from '../../storage/shard/select-page.ts';
+import { readSelectPage } from '../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { liveBytes } from '../fakes/live-bytes.ts';
@@ -11,8 +11,8 @@ import { Sandbox } from '../processes/sandbox.ts';
 import { VARVE_VERSION } from '../processes/varve-command.ts';
 import type { BenchOptions } from './options.ts';
 import type { Measure, Report, Run } from './report.ts';
-import { shardBatches } from './shard-batches.ts';
 import { podShape, SCRAPE_INTERVAL_MS } from './shapes.ts';
+import { shardBatches } from './shard-batches.ts';
 
 const POD_COUNT = 500;
 const TINY_POD_COUNT = 5;

@@ -1,6 +1,6 @@
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { SeriesHasher, SERIES_HASH_KEY_BYTES } from '../../storage/model/series-id.ts';
-import { encodeAppendMessage, withDefinitions, type SampleColumns } from '../../storage/shard/append-message.ts';
+import { encodeAppendMessage, withDefinitions, type SampleColumns } from '../../storage/shard/append/append-message.ts';
 import type { HotStore } from '../../storage/shard/hot-store.ts';
 import type { SeriesShape } from './shapes.ts';
 import { ValueGenerator } from './values.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ImportSlots } from '../../ingest/import-slots.ts';
+import { ImportSlots } from '../../ingest/import/import-slots.ts';
 import { RequestMemory } from '../../ingest/request-memory.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';

@@ -3,7 +3,7 @@ import { Admission } from '../../ingest/admission.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { DEFAULT_TENANT_LIMITS } from '../../storage/runtime/tenant-limits.ts';
 import { WaitingClock } from '../fakes/waiting-clock.ts';
-import { ImportStack, NOW_MS } from './import-stack.ts';
+import { ImportStack, NOW_MS } from './import/import-stack.ts';
 
 const SMALL = { ...DEFAULT_TENANT_LIMITS, samplesPerSecondMax: 100, samplesBurstMax: 1000, seriesPerRequestMax: 50, samplesPerRequestMax: 5000 };
 

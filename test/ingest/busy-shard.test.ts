@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { busyAnswer } from '../../storage/shard/append-answer.ts';
-import { isRefMessage } from '../../storage/shard/ref-message.ts';
+import { busyAnswer } from '../../storage/shard/append/append-answer.ts';
+import { isRefMessage } from '../../storage/shard/append/ref-message.ts';
 import { NOW_MS, WriteApp, type Answer } from './write-app.ts';
 
 const SERIES = 80;

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { ImportBatches } from '../../ingest/import-batches.ts';
-import { InfluxImport } from '../../ingest/influx-import.ts';
+import type { ImportBatches } from '../../ingest/import/import-batches.ts';
+import { InfluxImport } from '../../ingest/import/influx-import.ts';
 import { Rejections } from '../../ingest/rejections.ts';
-import type { TenantShards } from '../../storage/shard-router.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import { liveBytes } from '../fakes/live-bytes.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';
 import { bodyOf, DOORS, DoorStack } from './door-stack.ts';
-import { NOW_MS } from './import-stack.ts';
+import { NOW_MS } from './import/import-stack.ts';
 
 const MIB = 2 ** 20;
 const PER_REQUEST = 10_000;

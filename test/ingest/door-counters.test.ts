@@ -3,7 +3,7 @@ import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
-import { ImportStack } from './import-stack.ts';
+import { ImportStack } from './import/import-stack.ts';
 import { NOW_MS, sampleOf, WriteApp } from './write-app.ts';
 
 const BASE = 'http://127.0.0.1';

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { wholeMessage } from '../../ingest/outgoing-message.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
-import { decodeAppendMessage } from '../../storage/shard/append-message.ts';
-import { encodeRefMessage } from '../../storage/shard/ref-message.ts';
+import { decodeAppendMessage } from '../../storage/shard/append/append-message.ts';
+import { encodeRefMessage } from '../../storage/shard/append/ref-message.ts';
 
 const SERIES = 10_000;
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { snappyEncode } from '../../proto/snappy.ts';
+import { isRefMessage } from '../../storage/shard/append/ref-message.ts';
 import type { HotStore } from '../../storage/shard/hot-store.ts';
-import { isRefMessage } from '../../storage/shard/ref-message.ts';
 import type { AppendAnswer } from '../../storage/shard/shard-api.ts';
 import { gauge, metricsRequest, numberPoint, resourceMetrics } from '../proto/otlp-fields.ts';
 import { encodeReferenceV1 } from '../proto/reference-messages.ts';

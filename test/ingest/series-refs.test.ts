@@ -3,9 +3,9 @@ import { SeriesRefs, type ShardRefs } from '../../ingest/series-refs.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';
-import { BY_ID, type OneFloatEach, type SeriesNames } from '../../storage/shard/ref-message.ts';
-import { mixedWith } from '../../storage/shard/ref-space.ts';
-import { REFUSED_REF } from '../../storage/shard/resolve-series.ts';
+import { BY_ID, type OneFloatEach, type SeriesNames } from '../../storage/shard/append/ref-message.ts';
+import { REFUSED_REF } from '../../storage/shard/append/resolve-series.ts';
+import { mixedWith } from '../../storage/shard/index/ref-space.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 
 const SPACE = Uint32Array.of(1, 2, 3);

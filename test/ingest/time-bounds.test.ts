@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TimeBounds, unitDoubt } from '../../ingest/time-bounds.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { ImportStack } from './import-stack.ts';
+import { ImportStack } from './import/import-stack.ts';
 
 const NOW_MS = 1_700_000_000_123;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { WriteMessagesV2 } from '../../ingest/remote-write/write-messages-v2.ts';
 import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
-import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { SeriesHasher } from '../../storage/model/series-id.ts';
 import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { Counters } from '../../storage/runtime/metrics.ts';

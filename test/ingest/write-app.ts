@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { snappyEncode } from '../../proto/snappy.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { compareLabels, formatLabels, type Labels } from '../../storage/model/labels.ts';
-import { readSelectPage, type PageSeries } from '../../storage/shard/select-page.ts';
+import { readSelectPage, type PageSeries } from '../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { nodeApp, type NodeApp } from '../fakes/node-app.ts';
 import { v2Request, type V2Series } from '../proto/v2-request.ts';

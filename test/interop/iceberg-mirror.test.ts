@@ -3,15 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CatalogMirror } from '../../storage/archive/catalog-mirror.ts';
-import { ExternalCatalog } from '../../storage/catalog/external-catalog.ts';
-import { SAMPLES_TABLE } from '../../storage/catalog/samples-table.ts';
+import { CatalogMirror } from '../../storage/archive/upkeep/catalog-mirror.ts';
+import { ExternalCatalog } from '../../storage/catalog/iceberg/external-catalog.ts';
+import { SAMPLES_TABLE } from '../../storage/catalog/iceberg/samples-table.ts';
 import { systemFetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { Secret } from '../../storage/runtime/secret.ts';
 import { MemoryRestCatalog } from '../fakes/memory-rest-catalog.ts';
 import { serveRestCatalog } from '../processes/serve-rest-catalog.ts';
-import { HOUR_MS } from '../storage/archive/flush-world.ts';
+import { HOUR_MS } from '../storage/archive/flush/flush-world.ts';
 import { RecoveryWorld } from '../storage/archive/recovery-world.ts';
 
 /* Tables that are in another REST catalog as well, over HTTP, and PyIceberg reading them by it; see iceberg.test.ts for where PyIceberg comes from. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Engine, type QueryResult } from '../../promql/engine.ts';
-import { parseExpr } from '../../promql/parser/index.ts';
 import { SUMMARY_FUNCTIONS } from '../../promql/functions/over-summaries.ts';
+import { parseExpr } from '../../promql/parser/index.ts';
 import type { RawSeries, SelectRequest, SeriesSource, SummaryPart } from '../../promql/series-source.ts';
-import { bucketPartsOf, SummaryBuilder } from '../../query/summary-builder.ts';
+import { bucketPartsOf, SummaryBuilder } from '../../query/source/summary-builder.ts';
 import { SKETCH_ERROR } from '../../storage/model/quantile-sketch.ts';
 import { writeStale } from '../../storage/model/sample.ts';
 import { BucketColumns } from '../../storage/warm/bucket-columns.ts';

@@ -1,10 +1,10 @@
 import { Admission } from '../../ingest/admission.ts';
-import { ShareOut } from '../../ingest/share-out.ts';
 import { Rejections } from '../../ingest/rejections.ts';
+import { ShareOut } from '../../ingest/remote-write/share-out.ts';
+import { WriteMessagesV1 } from '../../ingest/remote-write/write-messages-v1.ts';
+import { WriteMessagesV2 } from '../../ingest/remote-write/write-messages-v2.ts';
+import type { WriteMessages } from '../../ingest/remote-write/write-messages.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
-import type { WriteMessages } from '../../ingest/write-messages.ts';
-import { WriteMessagesV1 } from '../../ingest/write-messages-v1.ts';
-import { WriteMessagesV2 } from '../../ingest/write-messages-v2.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';

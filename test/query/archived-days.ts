@@ -1,4 +1,4 @@
-import { SamplesFileWriter } from '../../storage/archive/samples-file-writer.ts';
+import { SamplesFileWriter } from '../../storage/archive/files/samples-file-writer.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { FaultyObjectStore, type StoreFault } from '../fakes/faulty-object-store.ts';

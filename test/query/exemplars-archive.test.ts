@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { ExemplarsFileWriter } from '../../storage/archive/exemplars-file-writer.ts';
+import { ExemplarsFileWriter } from '../../storage/archive/files/exemplars-file-writer.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { named, write } from '../storage/shard/batches.ts';
 import { FaultyObjectStore } from '../fakes/faulty-object-store.ts';
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts';
+import { named, write } from '../storage/shard/batches.ts';
 import { memoryApi, NOON } from './api.ts';
 
 /* /api/v1/query_exemplars over both tiers. */

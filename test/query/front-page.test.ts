@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { API_OPERATIONS } from '../../query/openapi-operations.ts';
+import { API_OPERATIONS } from '../../query/routes/openapi-operations.ts';
 import { VARVE_VERSION } from '../../query/version.ts';
 import { nodeApp } from '../fakes/node-app.ts';
 import { memoryApi } from './api.ts';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { TenantSource } from '../../query/tenant-source.ts';
+import { TenantSource } from '../../query/source/tenant-source.ts';
 import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
-import { SHARD_RPC_VERSION, type SelectShardAnswer } from '../../storage/shard/shard-api.ts';
-import { readSelectPage } from '../../storage/shard/select-page.ts';
-import { HotStore } from '../../storage/shard/hot-store.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
+import { HotStore } from '../../storage/shard/hot-store.ts';
+import { readSelectPage } from '../../storage/shard/select/select-page.ts';
+import { SHARD_RPC_VERSION, type SelectShardAnswer } from '../../storage/shard/shard-api.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 import { named, STALE, write, type TestBatch, type TestValue } from '../storage/shard/batches.ts';

@@ -1,7 +1,7 @@
-import { ByteText } from '../../query/byte-text.ts';
-import type { LabelsQuery } from '../../query/label-fan-out.ts';
-import type { ReadReport } from '../../query/read-report.ts';
-import { SeriesMerge } from '../../query/series-fan-out.ts';
+import type { LabelsQuery } from '../../query/source/label-fan-out.ts';
+import type { ReadReport } from '../../query/source/read-report.ts';
+import { SeriesMerge } from '../../query/source/series-fan-out.ts';
+import { ByteText } from '../../query/text/byte-text.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 
 /** The whole answer of a merge, read in pieces of some bytes. */

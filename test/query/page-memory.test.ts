@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../../promql/engine.ts';
-import { TenantSource } from '../../query/tenant-source.ts';
+import { TenantSource } from '../../query/source/tenant-source.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import type { SelectShardRequest } from '../../storage/shard/shard-api.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
+import type { SelectShardRequest } from '../../storage/shard/shard-api.ts';
 import { memoryApi, NOON } from './api.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { SamplesFileWriter } from '../../storage/archive/samples-file-writer.ts';
-import { dataFileOf } from '../../storage/archive/series-file-writer.ts';
-import type { DataFile } from '../../storage/catalog/data-file.ts';
+import { SamplesFileWriter } from '../../storage/archive/files/samples-file-writer.ts';
+import { dataFileOf } from '../../storage/archive/files/series-file-writer.ts';
+import type { DataFile } from '../../storage/catalog/iceberg/data-file.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { MatrixSeries } from '../../promql/query-result.ts';
-import { queryData } from '../../query/result-json.ts';
 import { failure, streamed, successOf, successText } from '../../query/respond.ts';
+import { queryData } from '../../query/text/result-json.ts';
 import { VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
 
 describe('errors', () => {

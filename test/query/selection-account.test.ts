@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ObjectEvaluation } from '../../query/object-evaluation.ts';
+import { ObjectEvaluation } from '../../query/source/object-evaluation.ts';
 import { labelsFrom } from '../../storage/model/labels.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { EVALUATE_RPC_VERSION } from '../../storage/shard/shard-api.ts';

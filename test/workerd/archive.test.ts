@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
-import { tryZstdFrame, unpackFrame, zstdFrame } from '../../storage/archive/zstd-frame.ts';
-import { SamplesFileReader } from '../../storage/archive/samples-file-reader.ts';
-import { SamplesFileWriter } from '../../storage/archive/samples-file-writer.ts';
+import { SamplesFileReader } from '../../storage/archive/files/samples-file-reader.ts';
+import { SamplesFileWriter } from '../../storage/archive/files/samples-file-writer.ts';
+import { tryZstdFrame, unpackFrame, zstdFrame } from '../../storage/archive/parquet/zstd-frame.ts';
 import { r2ObjectStore } from '../../storage/object-store.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeededRandom } from '../fakes/seeded-random.ts';

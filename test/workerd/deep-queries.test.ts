@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Engine } from '../../promql/engine.ts';
 import { OPERATOR_CHAIN_MAX } from '../../promql/parser/ast.ts';
 import { EXPRESSION_DEPTH_MAX, parseExpr, parseSyntax, prettyExpression, printExpression } from '../../promql/parser/index.ts';
-import { expressionJson } from '../../query/expression-json.ts';
+import { expressionJson } from '../../query/text/expression-json.ts';
 import { MemorySeriesSource } from '../fakes/memory-series-source.ts';
 
 /*

@@ -2,7 +2,7 @@ import { evictAllDurableObjects, runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { labelsFrom } from '../../storage/model/labels.ts';
-import { encodeAppendMessage } from '../../storage/shard/append-message.ts';
+import { encodeAppendMessage } from '../../storage/shard/append/append-message.ts';
 
 /*
  * A shard has the limits of its tenant, which it knows by its own name alone: that the runtime tells an object its name, whatever woke it, is

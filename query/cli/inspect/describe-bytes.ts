@@ -1,5 +1,5 @@
-import { PARQUET_MAGIC } from '../../../storage/archive/parquet-footer.ts';
-import { isAvro } from '../../../storage/catalog/avro-reader.ts';
+import { PARQUET_MAGIC } from '../../../storage/archive/parquet/parquet-footer.ts';
+import { isAvro } from '../../../storage/catalog/iceberg/avro-reader.ts';
 import { describeAvro, describeMetadata, isTableMetadata } from './describe-iceberg.ts';
 import { describeParquet } from './describe-parquet.ts';
 import { describeSegment, isSegment } from './describe-segment.ts';

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { formatLabels } from '../../../storage/model/labels.ts';
-import { decodeSegmentList } from '../../../storage/shard/segment-list.ts';
-import { decodeSeriesBlock } from '../../../storage/shard/series-block.ts';
+import { decodeSeriesBlock } from '../../../storage/shard/index/series-block.ts';
+import { decodeSegmentList } from '../../../storage/shard/segment/segment-list.ts';
+import { UsageError } from '../usage-error.ts';
 import { describeSegment } from './describe-segment.ts';
 import type { InspectOptions } from './options.ts';
 import { count, counted, table, timeText } from './text.ts';
-import { UsageError } from '../usage-error.ts';
 
 /* The SQLite database of a Durable Object, as workerd keeps it on a disk. It is only read, and may be in use. */
 

@@ -1,6 +1,6 @@
-import { decodeAvroFile, type AvroFile, type AvroRecord } from '../../../storage/catalog/avro-reader.ts';
-import type { AvroValue } from '../../../storage/catalog/avro.ts';
-import type { Snapshot, TableMetadata } from '../../../storage/catalog/table-metadata.ts';
+import { decodeAvroFile, type AvroFile, type AvroRecord } from '../../../storage/catalog/iceberg/avro-reader.ts';
+import type { AvroValue } from '../../../storage/catalog/iceberg/avro.ts';
+import type { Snapshot, TableMetadata } from '../../../storage/catalog/iceberg/table-metadata.ts';
 import { dayText } from '../../../storage/runtime/units.ts';
 import type { InspectOptions } from './options.ts';
 import { count, counted, hex, table, timeText } from './text.ts';

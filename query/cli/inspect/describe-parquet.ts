@@ -1,9 +1,9 @@
-import { PARQUET_TAIL_BYTES, readOffsetIndex, type PageLocation } from '../../../storage/archive/parquet-footer.ts';
-import { DIRECTORY_KEY } from '../../../storage/archive/series-file-writer.ts';
-import { readSeriesDirectory } from '../../../storage/archive/series-directory.ts';
-import { readStruct, type ThriftStruct } from '../../../storage/archive/thrift.ts';
-import { formatLabels } from '../../../storage/model/labels.ts';
 import { ByteReader } from '../../../proto/varint.ts';
+import { readSeriesDirectory } from '../../../storage/archive/files/series-directory.ts';
+import { DIRECTORY_KEY } from '../../../storage/archive/files/series-file-writer.ts';
+import { PARQUET_TAIL_BYTES, readOffsetIndex, type PageLocation } from '../../../storage/archive/parquet/parquet-footer.ts';
+import { readStruct, type ThriftStruct } from '../../../storage/archive/parquet/thrift.ts';
+import { formatLabels } from '../../../storage/model/labels.ts';
 import type { InspectOptions } from './options.ts';
 import { count, counted, hex, table, timeText } from './text.ts';
 

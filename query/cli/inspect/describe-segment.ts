@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { sampleColumnName } from '../../../storage/chunk/index.ts';
-import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from '../../../storage/shard/segment.ts';
-import { SegmentReader, type Frame } from '../../../storage/shard/segment-reader.ts';
+import { SegmentReader, type Frame } from '../../../storage/shard/segment/segment-reader.ts';
+import { CRC_END, HEADER_BYTES, SEGMENT_VERSION, SEGMENT_VERSION_BEFORE } from '../../../storage/shard/segment/segment.ts';
 import type { InspectOptions } from './options.ts';
 import { count, counted, table, timeText } from './text.ts';
 

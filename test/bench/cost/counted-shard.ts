@@ -1,20 +1,20 @@
-import { Flusher } from '../../../storage/archive/flusher.ts';
+import { Flusher } from '../../../storage/archive/flush/flusher.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
-import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
+import { ArchiveTables } from '../../../storage/catalog/iceberg/archive-tables.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { readSelectPage } from '../../../storage/shard/select-page.ts';
+import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
-import { shardBatches } from '../shard-batches.ts';
 import { podShape, SCRAPE_INTERVAL_MS } from '../shapes.ts';
+import { shardBatches } from '../shard-batches.ts';
 
 /** What was counted on one shard and its catalog over one hour of samples, each sample's life from the first write into the archive. */
 export interface ShardCounts {

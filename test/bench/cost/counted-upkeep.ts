@@ -1,9 +1,9 @@
-import { Flusher } from '../../../storage/archive/flusher.ts';
-import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
+import { Flusher } from '../../../storage/archive/flush/flusher.ts';
+import { openUpkeep } from '../../../storage/archive/upkeep/open-upkeep.ts';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
-import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
-import type { ArchiveTableName } from '../../../storage/catalog/table-definition.ts';
+import { ArchiveTables } from '../../../storage/catalog/iceberg/archive-tables.ts';
+import type { ArchiveTableName } from '../../../storage/catalog/iceberg/table-definition.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
@@ -12,8 +12,8 @@ import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
-import { shardBatches } from '../shard-batches.ts';
 import { podShape, SCRAPE_INTERVAL_MS } from '../shapes.ts';
+import { shardBatches } from '../shard-batches.ts';
 
 /** What the catalog does to a day of one shard once it is over: merging its files, rolling it up, removing what nobody reads any more. */
 export interface UpkeepCounts {

@@ -1,4 +1,4 @@
-import type { LocalSeries } from '../../../storage/shard/local-batch.ts';
+import type { LocalSeries } from '../../../storage/shard/append/local-batch.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';

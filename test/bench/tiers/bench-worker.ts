@@ -1,5 +1,5 @@
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import type { DataFile } from '../../../storage/catalog/data-file.ts';
+import type { DataFile } from '../../../storage/catalog/iceberg/data-file.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import worker, { Catalog as RealCatalog, Shard as RealShard, type Env } from '../../../worker.ts';
 import { DAY_MS, fleetFile, SERIES_PER_FILE } from './fleet-days.ts';

@@ -1,9 +1,9 @@
-import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
-import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
-import { SAMPLES_SCHEMA } from '../../../storage/archive/samples-schema.ts';
+import { SamplesFileWriter } from '../../../storage/archive/files/samples-file-writer.ts';
+import { SAMPLES_SCHEMA } from '../../../storage/archive/files/samples-schema.ts';
+import type { SeriesFile } from '../../../storage/archive/files/series-file-writer.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { compareSeries } from '../../../storage/shard/read-window.ts';
+import { compareSeries } from '../../../storage/shard/select/read-window.ts';
 import { labelsOf, sampleCountOf, type CapturedSeries } from '../size/capture.ts';
 
 /** Bytes of the archive's files of some series, whole and by column. */

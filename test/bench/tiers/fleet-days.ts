@@ -1,5 +1,5 @@
-import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
-import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
+import { SamplesFileWriter } from '../../../storage/archive/files/samples-file-writer.ts';
+import type { SeriesFile } from '../../../storage/archive/files/series-file-writer.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 

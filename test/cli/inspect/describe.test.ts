@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { describeBytes } from '../../../query/cli/inspect/describe-bytes.ts';
 import { describeDatabase } from '../../../query/cli/inspect/describe-database.ts';
-import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
-import { encodeManifest } from '../../../storage/catalog/iceberg-manifest.ts';
-import { decodeAvroFile } from '../../../storage/catalog/avro-reader.ts';
-import { encodeAvroFile } from '../../../storage/catalog/avro.ts';
-import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
-import { newTable, withSnapshot } from '../../../storage/catalog/table-metadata.ts';
+import { SamplesFileWriter } from '../../../storage/archive/files/samples-file-writer.ts';
+import { decodeAvroFile } from '../../../storage/catalog/iceberg/avro-reader.ts';
+import { encodeAvroFile } from '../../../storage/catalog/iceberg/avro.ts';
+import { encodeManifest } from '../../../storage/catalog/iceberg/iceberg-manifest.ts';
+import { SAMPLES_TABLE } from '../../../storage/catalog/iceberg/samples-table.ts';
+import { newTable, withSnapshot } from '../../../storage/catalog/iceberg/table-metadata.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
-import { readAvro as readAvroOfOthers } from '../../storage/catalog/avro-read.ts';
 import { randomSeries } from '../../storage/archive/random-series.ts';
+import { readAvro as readAvroOfOthers } from '../../storage/catalog/avro-read.ts';
 
 const OPTIONS = { pages: false, series: 3 };
 const DAY_MS = 86_400_000;

@@ -1,9 +1,9 @@
 import { Engine, type QueryResult } from '../../../promql/engine.ts';
 import type { SeriesSource } from '../../../promql/series-source.ts';
-import { ByteText } from '../../../query/byte-text.ts';
 import { errorAnswer } from '../../../query/error-answers.ts';
-import { queryData } from '../../../query/result-json.ts';
 import { successText } from '../../../query/respond.ts';
+import { ByteText } from '../../../query/text/byte-text.ts';
+import { queryData } from '../../../query/text/result-json.ts';
 import { type Answer, type Answering, readAnswer } from './answers.ts';
 import type { Query } from './random-queries.ts';
 

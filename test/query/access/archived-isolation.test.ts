@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
-import { ExemplarsFileWriter } from '../../../storage/archive/exemplars-file-writer.ts';
+import { ExemplarsFileWriter } from '../../../storage/archive/files/exemplars-file-writer.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { archivedDays, DAY_MS, keyOf, OLD_MS } from '../archived-days.ts';
 import { NOON } from '../api.ts';
+import { archivedDays, DAY_MS, keyOf, OLD_MS } from '../archived-days.ts';
 
 /* What a reader restricted by matchers gets of samples and exemplars that are in files: `m{series="a"}` is his, `m{series="b"}` is not. */
 const EXEMPLARS = 'default/archive/exemplars/data/day.parquet';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
-import { newTable, withSnapshot } from '../../../storage/catalog/table-metadata.ts';
+import { tableDefinition } from '../../../storage/catalog/iceberg/table-definitions.ts';
+import { newTable, withSnapshot } from '../../../storage/catalog/iceberg/table-metadata.ts';
 import { s3KeyOf } from '../s3/sign.ts';
 import { ADMIN_KEY, NOON, s3System, type S3System } from '../s3/system.ts';
 

@@ -3,8 +3,8 @@ import { RESTRICTED_METHODS, restrictShards } from '../../../storage/access/rest
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { ShardRouter, type TenantShards } from '../../../storage/shard-router.ts';
+import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import type { ShardApi } from '../../../storage/shard/shard-api.ts';
-import { readSelectPage } from '../../../storage/shard/select-page.ts';
 import { MemoryShards } from '../../fakes/memory-shards.ts';
 
 const NOON = Date.UTC(2024, 0, 14, 12);

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { RemovedObjectsStore } from '../../../storage/catalog/removed-objects.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { ArchiveWorld, samplesOf } from './archive-world.ts';
-import { HOUR_MS } from './flush-world.ts';
+import { HOUR_MS } from './flush/flush-world.ts';
 import { randomSeries } from './random-series.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush/flush-world.ts';
 
 /* The clock of a shard jumps a day ahead, and back. */
 const { archiveGraceMs } = LIMITS;

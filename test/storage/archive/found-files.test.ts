@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
-import { COMMITTED_PROPERTY } from '../../../storage/catalog/committed-flushes.ts';
+import { COMMITTED_PROPERTY } from '../../../storage/catalog/recovery/committed-flushes.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
 import { METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import type { NodeSql } from '../../fakes/node-sql.ts';
 import '../../fakes/remembered-zstd.ts';
-import { HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { HOUR_MS, seriesOf, START_MS, times } from './flush/flush-world.ts';
 import { RecoveryWorld } from './recovery-world.ts';
 
 /* What a catalog does with files that it finds again: where they stand among those that come later, in which snapshot they are, and what follows for roll-ups. */

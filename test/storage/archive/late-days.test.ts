@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { LateBatchWriter, type LateSeries } from '../../../storage/shard/late-batch.ts';
-import { groupedByDays } from '../../../storage/shard/late-days.ts';
+import { LateBatchWriter, type LateSeries } from '../../../storage/shard/late/late-batch.ts';
+import { groupedByDays } from '../../../storage/shard/late/late-days.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
-import { ImportStack, NOW_MS } from '../../ingest/import-stack.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS } from './flush-world.ts';
+import { ImportStack, NOW_MS } from '../../ingest/import/import-stack.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS } from './flush/flush-world.ts';
 
 /* Late samples become a file for each day that they are of: a sender who has each on another day makes no more of them than limits say. */
 

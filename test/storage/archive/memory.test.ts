@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
-import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { liveBytes } from '../../fakes/live-bytes.ts';
+import { MemoryObjectStore } from '../../fakes/memory-object-store.ts';
 import { WeighingObjectStore } from '../../fakes/weighing-object-store.ts';
-import { FlushWorld, HOUR_MS, START_MS } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, START_MS } from './flush/flush-world.ts';
 
 /*
  * What a flush and a read of files hold beside the shard, whatever the window's size: V8's own count of what is alive behind full collections,

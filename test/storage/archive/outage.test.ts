@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { openUpkeep } from '../../../storage/archive/open-upkeep.ts';
 import { unwatched } from '../../../storage/archive/archive-watch.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
 import { TenantArchive } from '../../../storage/archive/tenant-archive.ts';
-import { ArchiveTables } from '../../../storage/catalog/archive-tables.ts';
+import { openUpkeep } from '../../../storage/archive/upkeep/open-upkeep.ts';
+import { ArchiveTables } from '../../../storage/catalog/iceberg/archive-tables.ts';
 import { Tombstones } from '../../../storage/catalog/tombstones.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { readTable } from '../catalog/iceberg-read.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush/flush-world.ts';
 
 const value = (series: number, timeMs: number): number => series * 1e7 + (timeMs - START_MS) / 1000;
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { CatalogMirror } from '../../../storage/archive/catalog-mirror.ts';
-import { SnapshotExpiry } from '../../../storage/archive/snapshot-expiry.ts';
-import { SnapshotPublisher } from '../../../storage/archive/snapshot-publisher.ts';
-import { ExternalCatalog } from '../../../storage/catalog/external-catalog.ts';
+import { CatalogMirror } from '../../../storage/archive/upkeep/catalog-mirror.ts';
+import { SnapshotExpiry } from '../../../storage/archive/upkeep/snapshot-expiry.ts';
+import { SnapshotPublisher } from '../../../storage/archive/upkeep/snapshot-publisher.ts';
+import { ExternalCatalog } from '../../../storage/catalog/iceberg/external-catalog.ts';
 import { Secret } from '../../../storage/runtime/secret.ts';
 import { FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { MemoryRestCatalog } from '../../fakes/memory-rest-catalog.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { ColumnChunkWriter } from '../../../storage/archive/column-chunk-writer.ts';
-import { readTimestampPage, readValuePage } from '../../../storage/archive/page-reader.ts';
-import { writeTimestamps, writeValues } from '../../../storage/archive/sample-columns.ts';
-import { tryZstdFrame, unpackFrame, zstdFrame } from '../../../storage/archive/zstd-frame.ts';
+import { writeTimestamps, writeValues } from '../../../storage/archive/files/sample-columns.ts';
+import { ColumnChunkWriter } from '../../../storage/archive/parquet/column-chunk-writer.ts';
+import { readTimestampPage, readValuePage } from '../../../storage/archive/parquet/page-reader.ts';
+import { tryZstdFrame, unpackFrame, zstdFrame } from '../../../storage/archive/parquet/zstd-frame.ts';
 import { ColumnWriter } from '../../../storage/chunk/index.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 

@@ -2,8 +2,8 @@ import { encodeHistogram } from '../../../storage/chunk/index.ts';
 import type { FloatHistogram } from '../../../storage/model/histogram.ts';
 import { labelsFrom, METRIC_NAME, type Labels } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH, plainBitsHigh, STALE_BITS_HIGH, STALE_BITS_LOW } from '../../../storage/model/sample.ts';
-import { compareSeries } from '../../../storage/shard/read-window.ts';
-import type { RunSource } from '../../../storage/shard/sample-run.ts';
+import type { RunSource } from '../../../storage/shard/run/sample-run.ts';
+import { compareSeries } from '../../../storage/shard/select/read-window.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
 
 export interface TestSeries {

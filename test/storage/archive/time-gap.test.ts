@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush-world.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from './flush/flush-world.ts';
 
 const value = (series: number, timeMs: number): number => series * 1e7 + (timeMs - START_MS) / 1000;
 const LONG_AGO_MS = START_MS - 2000 * HOUR_MS;

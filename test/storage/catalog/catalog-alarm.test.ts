@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SnapshotPublisher } from '../../../storage/archive/snapshot-publisher.ts';
+import { SnapshotPublisher } from '../../../storage/archive/upkeep/snapshot-publisher.ts';
 import { CatalogAlarm } from '../../../storage/catalog/catalog-alarm.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { MemoryAlarm } from '../../fakes/memory-alarm.ts';

@@ -1,5 +1,5 @@
-import type { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
-import type { Snapshot } from '../../../storage/catalog/table-metadata.ts';
+import type { ArchiveTable } from '../../../storage/catalog/iceberg/archive-table.ts';
+import type { Snapshot } from '../../../storage/catalog/iceberg/table-metadata.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { readAvro } from './avro-read.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../storage/catalog/archive-files.ts';
-import { ArchiveTable } from '../../../storage/catalog/archive-table.ts';
 import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { migrateCatalog } from '../../../storage/catalog/catalog-schema.ts';
-import type { DataFile } from '../../../storage/catalog/data-file.ts';
-import { planManifests } from '../../../storage/catalog/manifest-plan.ts';
-import { SAMPLES_TABLE } from '../../../storage/catalog/samples-table.ts';
-import type { Snapshot } from '../../../storage/catalog/table-metadata.ts';
+import { ArchiveTable } from '../../../storage/catalog/iceberg/archive-table.ts';
+import type { DataFile } from '../../../storage/catalog/iceberg/data-file.ts';
+import { planManifests } from '../../../storage/catalog/iceberg/manifest-plan.ts';
+import { SAMPLES_TABLE } from '../../../storage/catalog/iceberg/samples-table.ts';
+import type { Snapshot } from '../../../storage/catalog/iceberg/table-metadata.ts';
 import type { ObjectStore } from '../../../storage/object-store.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';

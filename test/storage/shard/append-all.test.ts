@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { encodeAppendMessage } from '../../../storage/shard/append-message.ts';
+import { encodeAppendMessage } from '../../../storage/shard/append/append-message.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';

@@ -3,8 +3,8 @@ import type { FloatHistogram } from '../../../storage/model/histogram.ts';
 import { labelsFrom, type Labels } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
-import { encodeAppendMessage, withDefinitions, type SampleColumns } from '../../../storage/shard/append-message.ts';
-import { encodeExemplar } from '../../../storage/shard/batch-exemplars.ts';
+import { encodeAppendMessage, withDefinitions, type SampleColumns } from '../../../storage/shard/append/append-message.ts';
+import { encodeExemplar } from '../../../storage/shard/append/batch-exemplars.ts';
 import type { HotStore } from '../../../storage/shard/hot-store.ts';
 import type { AppendAnswer } from '../../../storage/shard/shard-api.ts';
 

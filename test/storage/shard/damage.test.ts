@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { DamagedRowError } from '../../../storage/runtime/damage.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
+import { DamagedRowError } from '../../../storage/runtime/damage.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import type { SqlRow } from '../../../storage/runtime/sql.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { LateBatchWriter } from '../../../storage/shard/late-batch.ts';
+import { LateBatchWriter } from '../../../storage/shard/late/late-batch.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { named, write } from './batches.ts';

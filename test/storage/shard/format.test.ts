@@ -3,7 +3,7 @@ import { encodeHistogram } from '../../../storage/chunk/index.ts';
 import type { CounterResetHint, FloatHistogram } from '../../../storage/model/histogram.ts';
 import { compareLabels, formatLabels, labelsFrom } from '../../../storage/model/labels.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { LateBatchWriter } from '../../../storage/shard/late-batch.ts';
+import { LateBatchWriter } from '../../../storage/shard/late/late-batch.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { addHistograms, compactHistogram } from '../../../storage/model/histogram-add.ts';
 import { withHint, type FloatHistogram } from '../../../storage/model/histogram.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
-import { DeltaSums } from '../../../storage/shard/delta-sums.ts';
+import { DeltaSums } from '../../../storage/shard/append/delta-sums.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';

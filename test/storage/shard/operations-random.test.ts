@@ -3,7 +3,7 @@ import { decodeHistogram } from '../../../storage/chunk/index.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { payloadOf } from '../../../storage/shard/payloads.ts';
+import { payloadOf } from '../../../storage/shard/run/payloads.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';

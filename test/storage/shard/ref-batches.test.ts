@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Labels } from '../../../storage/model/labels.ts';
+import { BY_ID, encodeRefMessage } from '../../../storage/shard/append/ref-message.ts';
+import { REFUSED_REF } from '../../../storage/shard/append/resolve-series.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { BY_ID, encodeRefMessage } from '../../../storage/shard/ref-message.ts';
-import { mixedWith } from '../../../storage/shard/ref-space.ts';
-import { REFUSED_REF } from '../../../storage/shard/resolve-series.ts';
+import { mixedWith } from '../../../storage/shard/index/ref-space.ts';
 import type { AppendAnswer, GivenRefs } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';

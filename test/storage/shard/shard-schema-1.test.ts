@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
+import { encodeSeriesBlock } from '../../../storage/shard/index/series-block.ts';
+import { encodeWalRow } from '../../../storage/shard/log/wal.ts';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
-import { encodeSeriesBlock } from '../../../storage/shard/series-block.ts';
-import { encodeWalRow } from '../../../storage/shard/wal.ts';
-import { NodeSql } from '../../fakes/node-sql.ts';
 import { faultsOf, FaultySql } from '../../fakes/faulty-sql.ts';
+import { NodeSql } from '../../fakes/node-sql.ts';
 import { bitsOf, idOf, named, write } from './batches.ts';
 import { dump } from './store-model.ts';
 

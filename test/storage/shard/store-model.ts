@@ -4,8 +4,8 @@ import type { FloatHistogram } from '../../../storage/model/histogram.ts';
 import { compareLabels, formatLabels, labelsKey, labelValue, type Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import type { HotStore } from '../../../storage/shard/hot-store.ts';
-import { readSelectPage, type PageSeries } from '../../../storage/shard/select-page.ts';
-import { SelectionWork } from '../../../storage/shard/selection-work.ts';
+import { readSelectPage, type PageSeries } from '../../../storage/shard/select/select-page.ts';
+import { SelectionWork } from '../../../storage/shard/select/selection-work.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { bitsOf, type TestBatch } from './batches.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { mergeEncodedSketch } from '../../../storage/chunk/quantile-sketch-codec.ts';
-import { quantileOfSorted } from '../../../storage/model/quantile.ts';
 import { QuantileSketch } from '../../../storage/model/quantile-sketch.ts';
+import { quantileOfSorted } from '../../../storage/model/quantile.ts';
 import { HISTOGRAM_BITS_HIGH, writeStale } from '../../../storage/model/sample.ts';
-import type { RunSource } from '../../../storage/shard/sample-run.ts';
+import type { RunSource } from '../../../storage/shard/run/sample-run.ts';
 import { BucketColumns, isMissing } from '../../../storage/warm/bucket-columns.ts';
 import { BucketFold, bucketStartMs } from '../../../storage/warm/bucket-fold.ts';
 import { ROLLUP_AGGREGATES, type RollupAggregate } from '../../../storage/warm/rollup-aggregates.ts';

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
+import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
 import { rollupDays } from '../../../storage/catalog/rollup-days.ts';
-import { CATALOG_RPC_VERSION } from '../../../storage/catalog/catalog-api.ts';
 import { RollupBuilder } from '../../../storage/warm/rollup-builder.ts';
 import { DEFAULT_WARM_POLICY } from '../../../storage/warm/tiering-policy.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { letDie } from '../archive/dying.ts';
-import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from '../archive/flush-world.ts';
+import { FlushWorld, HOUR_MS, seriesOf, START_MS, times } from '../archive/flush/flush-world.ts';
 
 /* A tenant that sends nothing more: its last day is rolled up all the same. */
 

@@ -1,10 +1,10 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { SamplesFileReader } from '../../../storage/archive/samples-file-reader.ts';
-import { SamplesFileWriter } from '../../../storage/archive/samples-file-writer.ts';
-import type { SeriesEntry } from '../../../storage/archive/series-directory.ts';
+import { SamplesFileReader } from '../../../storage/archive/files/samples-file-reader.ts';
+import { SamplesFileWriter } from '../../../storage/archive/files/samples-file-writer.ts';
+import type { SeriesEntry } from '../../../storage/archive/files/series-directory.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { HISTOGRAM_BITS_HIGH } from '../../../storage/model/sample.ts';
-import type { RunSource } from '../../../storage/shard/sample-run.ts';
+import type { RunSource } from '../../../storage/shard/run/sample-run.ts';
 import { RollupFileWriter } from '../../../storage/warm/rollup-file-writer.ts';
 import type { RollupPlan } from '../../../storage/warm/rollup-plan.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { ArchiveRetention } from '../../../storage/archive/archive-retention.ts';
 import { SeriesRetention } from '../../../storage/archive/series-retention.ts';
-import { partitionDay } from '../../../storage/catalog/table-definition.ts';
-import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
+import { ArchiveRetention } from '../../../storage/archive/upkeep/archive-retention.ts';
+import { partitionDay } from '../../../storage/catalog/iceberg/table-definition.ts';
+import { tableDefinition } from '../../../storage/catalog/iceberg/table-definitions.ts';
 import type { Labels } from '../../../storage/model/labels.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
 import { retentionOf } from '../../../storage/warm/tiering-policy.ts';

@@ -1,7 +1,7 @@
-import { zstdDecompressSync } from 'node:zlib';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { SeriesFile } from '../../../storage/archive/series-file-writer.ts';
+import type { SeriesFile } from '../../../storage/archive/files/series-file-writer.ts';
 import { labelValue, METRIC_NAME } from '../../../storage/model/labels.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { BucketColumns, isMissing } from '../../../storage/warm/bucket-columns.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { partitionDay } from '../../../storage/catalog/table-definition.ts';
-import { tableDefinition } from '../../../storage/catalog/table-definitions.ts';
-import { ROLLUP_TABLES } from '../../../storage/catalog/rollup-tables.ts';
+import { ROLLUP_TABLES } from '../../../storage/catalog/iceberg/rollup-tables.ts';
+import { partitionDay } from '../../../storage/catalog/iceberg/table-definition.ts';
+import { tableDefinition } from '../../../storage/catalog/iceberg/table-definitions.ts';
 import { planRollup, rollupDueMs, type DaySource, type RolledUpDay, type WantedTable } from '../../../storage/warm/rollup-plan.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SeriesRetention } from '../../../storage/archive/series-retention.ts';
-import type { RollupTableName } from '../../../storage/catalog/rollup-tables.ts';
+import type { RollupTableName } from '../../../storage/catalog/iceberg/rollup-tables.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';

@@ -1,0 +1,147 @@
+import { TIMESTAMP_MS_MAX } from '../../storage/chunk/index.ts';
+import { formatLabels, type Labels } from '../../storage/model/labels.ts';
+import { float64Bits } from '../../storage/model/sample.ts';
+import type { SeriesHasher } from '../../storage/model/series-id.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
+import type { LIMITS } from '../../storage/runtime/limits.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import type { Rejections } from '../rejections.ts';
+import { unitDoubt } from '../time-bounds.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
+import { LabelledBatches } from './labelled-batches.ts';
+import { LateBatches } from './late-batches.ts';
+
+/** A series of an import. One object for the same series wherever that is cheap: what follows from its labels is only found once. */
+export class ImportSeries {
+  /** As the model has them. */
+  readonly labels: Labels;
+  id: Uint32Array | undefined;
+  /** As of ImportRetention. */
+  keptMs: number | undefined;
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+}
+
+const KEPT_NO_LONGER = 'and samples of this series are kept no longer (VARVE_ARCHIVE_RETENTION, or cold of VARVE_TIERING)';
+
+/** How long a tenant's samples are kept, milliseconds. */
+export interface ImportRetention {
+  /** By its shards. */
+  readonly hotMs: number;
+  /** Anywhere, those of a series with these labels; Infinity: for ever. */
+  readonly keptMsOf: (labels: Labels) => number;
+}
+
+/**
+ * Batches of an import, which takes samples of any age that is kept: what is well within the retention of the hot tier goes there, in any order, and can
+ * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
+ */
+export class ImportBatches {
+  readonly #hasher: SeriesHasher;
+  readonly #clock: Clock;
+  readonly #rejections: Rejections;
+  readonly #hotAgeMsMax: number;
+  readonly #keptMsOf: (labels: Labels) => number;
+  readonly #hot: LabelledBatches;
+  readonly #late: LateBatches;
+  /** The series that is open in the hot batches. */
+  #series: ImportSeries | undefined;
+  #nowMs = 0;
+  #oldestHotMs = 0;
+  #stored: WriteCounts = NOTHING_COUNTED;
+  #lateSamples = 0;
+  #exemplarsLeftOut = 0;
+
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, keptMsOf }: ImportRetention, rejections: Rejections) {
+    this.#hasher = shards.hasher;
+    this.#clock = clock;
+    this.#rejections = rejections;
+    this.#keptMsOf = keptMsOf;
+    this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
+    // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
+    const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
+    this.#hot = new LabelledBatches(shards, clock, limits, rejections, oldestAgeMs);
+    this.#late = new LateBatches(shards, limits, rejections);
+    this.#readClock();
+  }
+
+  /** What has been stored by flushes, in the hot tier. */
+  get stored(): WriteCounts {
+    return this.#stored;
+  }
+
+  /** Samples that flushes have put into late queues. */
+  get lateSamples(): number {
+    return this.#lateSamples;
+  }
+
+  /** Exemplars that were too old to be kept. */
+  get exemplarsLeftOut(): number {
+    return this.#exemplarsLeftOut;
+  }
+
+  get isLarge(): boolean {
+    return this.#hot.isLarge || this.#late.isLarge;
+  }
+
+  /** `startMs`: 0 when it is not known. */
+  sample(series: ImportSeries, timestampMs: number, value: number, startMs = 0): void {
+    const [bitsLow, bitsHigh] = float64Bits(value) as unknown as [number, number];
+    const knownStartMs = startMs > 0 && startMs <= timestampMs ? startMs : 0;
+    if (timestampMs >= this.#oldestHotMs) {
+      this.#open(series);
+      this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
+      return;
+    }
+    const keptMs = (series.keptMs ??= this.#keptMsOf(series.labels));
+    if (timestampMs < this.#nowMs - keptMs) {
+      // Taken, it could never be read. And a sender of nonsense would have a file made for each of a million days, which leaves again at once.
+      this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: too old: ${timestampMs} is more than ${keptMs} ms ago, ${KEPT_NO_LONGER}${unitDoubt(timestampMs, this.#nowMs)}`);
+    } else if (timestampMs >= -TIMESTAMP_MS_MAX) this.#late.add(series.labels, timestampMs, bitsLow, bitsHigh, knownStartMs);
+    else this.#rejections.add('bad-data', 1, () => `${formatLabels(series.labels)}: the timestamp ${timestampMs} cannot be stored`);
+  }
+
+  /**
+   * Exemplars are kept with the hot tier's samples only: an older one is left out, and counted. It is no fault of the text, which nobody could
+   * mend: a backfill has them, and so has what a target exposes of a bucket that is seldom hit.
+   */
+  exemplar(series: ImportSeries, timestampMs: number, value: number, exemplarLabels: Labels): void {
+    if (timestampMs < this.#oldestHotMs) {
+      this.#exemplarsLeftOut++;
+      return;
+    }
+    this.#open(series);
+    this.#hot.exemplar(timestampMs, value, exemplarLabels);
+  }
+
+  /** Sends what has been collected. A throw means that it is unknown whether it was stored; sending it again is harmless. */
+  async flush(): Promise<void> {
+    this.#close();
+    this.#stored = addCounts(this.#stored, await this.#hot.flush());
+    this.#lateSamples += await this.#late.flush();
+    this.#readClock();
+  }
+
+  #open(series: ImportSeries): void {
+    if (this.#series === series) return;
+    this.#close();
+    if (series.id === undefined) {
+      this.#hasher.hashLabels(series.labels);
+      series.id = this.#hasher.words.slice();
+    }
+    this.#hot.begin(series.labels, series.id);
+    this.#series = series;
+  }
+
+  #close(): void {
+    if (this.#series !== undefined) this.#hot.end();
+    this.#series = undefined;
+  }
+
+  #readClock(): void {
+    this.#nowMs = this.#clock.nowMs();
+    this.#oldestHotMs = this.#nowMs - this.#hotAgeMsMax;
+  }
+}

@@ -1,0 +1,134 @@
+import { formatLabels, type Labels } from '../../storage/model/labels.ts';
+import { float64Bits } from '../../storage/model/sample.ts';
+import { assert } from '../../storage/runtime/assert.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
+import type { LIMITS } from '../../storage/runtime/limits.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import type { LabelsOf } from '../outgoing-message.ts';
+import type { Rejections } from '../rejections.ts';
+import { SampleBatch } from '../sample-batch.ts';
+import { SeriesIdColumns } from '../series-id-columns.ts';
+import { sendBatch, type OutgoingBatch } from '../shard-send.ts';
+import { TimeBounds } from '../time-bounds.ts';
+import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
+
+/** Series collected before a door should flush. */
+const SERIES_TARGET = 16 * 1024;
+
+/**
+ * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard, and
+ * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
+ */
+export class LabelledBatches {
+  readonly #shards: TenantShards;
+  readonly #clock: Clock;
+  readonly #limits: typeof LIMITS;
+  readonly #rejections: Rejections;
+  readonly #oldestAgeMs: number;
+  readonly #batches: SampleBatch[];
+  readonly #id = new SeriesIdColumns();
+  /** Of what has been collected, by source number. */
+  #labels: Labels[] = [];
+  #outgoing: OutgoingBatch[] = [];
+  #open: { readonly labels: Labels; readonly shard: number } | undefined;
+  #times: TimeBounds;
+
+  /** Samples older than `oldestAgeMs` are refused. */
+  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, oldestAgeMs: number) {
+    this.#shards = shards;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#rejections = rejections;
+    this.#oldestAgeMs = oldestAgeMs;
+    this.#batches = Array.from({ length: shards.shardCount }, () => new SampleBatch());
+    this.#id.reserve(1);
+    this.#times = this.#timesNow();
+  }
+
+  /** Whether so much has been collected that it should be sent before more is. */
+  get isLarge(): boolean {
+    return this.#outgoing.length > 0 || this.#labels.length >= SERIES_TARGET;
+  }
+
+  /** Begins a series; `labels` are as the model has them, and `id` is what the hasher makes of them. */
+  begin(labels: Labels, id: Uint32Array): void {
+    assert(this.#open === undefined, 'a series inside a series');
+    this.#id.set(0, id);
+    const shard = this.#id.high[0]! % this.#shards.shardCount;
+    this.#open = { labels, shard };
+    this.#labels.push(labels);
+    this.#beginIn(this.#batches[shard]!);
+  }
+
+  /** A float as bits, so that a stale marker survives. `startMs` is its start timestamp, 0 when unknown. */
+  sample(timestampMs: number, bitsLow: number, bitsHigh: number, startMs = 0): void {
+    if (this.#times.isOutside(timestampMs)) {
+      this.#rejections.add('bad-data', 1, () => `${this.#name()}: ${this.#times.refusal(timestampMs)}`);
+      return;
+    }
+    this.#batch().addSample(timestampMs, bitsLow, bitsHigh, startMs);
+    this.#cutWhenFull();
+  }
+
+  exemplar(timestampMs: number, value: number, labels: Labels): void {
+    if (this.#times.isOutside(timestampMs)) {
+      this.#rejections.add('bad-data', { exemplars: 1 }, () => `${this.#name()}: an exemplar: ${this.#times.refusal(timestampMs)}`);
+      return;
+    }
+    const [low, high] = float64Bits(value) as unknown as [number, number];
+    this.#batch().addExemplar(timestampMs, low, high, labels);
+  }
+
+  end(): void {
+    this.#batch().endSeries();
+    this.#open = undefined;
+  }
+
+  /** Sends what has been collected and answers what is stored of it. A throw means that this is unknown; sending again is harmless. */
+  async flush(): Promise<WriteCounts> {
+    assert(this.#open === undefined, 'a flush inside a series');
+    this.#batches.forEach((batch, shard) => {
+      if (batch.seriesCount > 0) this.#outgoing.push(batch.toOutgoing(shard));
+      batch.clear();
+    });
+    const outgoing = this.#outgoing;
+    const labels = this.#labels;
+    this.#outgoing = [];
+    this.#labels = [];
+    this.#times = this.#timesNow();
+    const labelsOf: LabelsOf = (sources, take) => {
+      for (let i = 0; i < sources.length; i++) take(labels[sources[i]!]!, i);
+    };
+    const stored = await Promise.all(outgoing.map((batch) => sendBatch(this.#shards, batch, labelsOf, this.#rejections)));
+    return stored.reduce(addCounts, NOTHING_COUNTED);
+  }
+
+  #batch(): SampleBatch {
+    assert(this.#open !== undefined, 'a sample outside of a series');
+    return this.#batches[this.#open.shard]!;
+  }
+
+  #beginIn(batch: SampleBatch): void {
+    batch.beginSeries(0, this.#id);
+    batch.source[batch.seriesCount] = this.#labels.length - 1;
+  }
+
+  /** A series may be longer than a batch: the rest goes on as the same series in the next one. */
+  #cutWhenFull(): void {
+    const batch = this.#batch();
+    if (!batch.isFull(this.#limits)) return;
+    const { shard } = this.#open!;
+    batch.endSeries();
+    this.#outgoing.push(batch.toOutgoing(shard));
+    batch.clear();
+    this.#beginIn(batch);
+  }
+
+  #timesNow(): TimeBounds {
+    return new TimeBounds(this.#clock.nowMs(), this.#limits, this.#oldestAgeMs);
+  }
+
+  #name(): string {
+    return this.#open === undefined ? '' : formatLabels(this.#open.labels);
+  }
+}

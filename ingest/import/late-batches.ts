@@ -1,0 +1,95 @@
+import { formatLabels, type Labels } from '../../storage/model/labels.ts';
+import type { LIMITS } from '../../storage/runtime/limits.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import { LateBatchWriter, type LateSeries } from '../../storage/shard/late/late-batch.ts';
+import { groupedByDays } from '../../storage/shard/late/late-days.ts';
+import type { Rejections } from '../rejections.ts';
+
+type LateLimits = Pick<typeof LIMITS, 'lateBatchBytesTarget' | 'lateSeriesSamplesMax' | 'archiveLateDaysMax'>;
+
+/** A sample in memory with its start timestamp, about. */
+const SAMPLE_BYTES = 32;
+
+interface Column {
+  readonly timestampsMs: number[];
+  readonly valueBits: number[];
+  readonly startsMs: number[];
+}
+
+/** Samples too old for the hot tier, collected by series and sent to the late queues of their shards. */
+export class LateBatches {
+  readonly #shards: TenantShards;
+  readonly #limits: LateLimits;
+  readonly #rejections: Rejections;
+  /** By identity: whoever has the same series in two arrays has it twice, which is harmless. */
+  #columns = new Map<Labels, Column>();
+  #bytes = 0;
+
+  constructor(shards: TenantShards, limits: LateLimits, rejections: Rejections) {
+    this.#shards = shards;
+    this.#limits = limits;
+    this.#rejections = rejections;
+  }
+
+  get isLarge(): boolean {
+    return this.#bytes >= this.#limits.lateBatchBytesTarget;
+  }
+
+  add(labels: Labels, timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {
+    let column = this.#columns.get(labels);
+    if (column === undefined) {
+      this.#columns.set(labels, (column = { timestampsMs: [], valueBits: [], startsMs: [] }));
+      for (const text of labels) this.#bytes += text.length;
+    }
+    column.timestampsMs.push(timestampMs);
+    column.valueBits.push(bitsLow, bitsHigh);
+    column.startsMs.push(startMs);
+    this.#bytes += SAMPLE_BYTES;
+  }
+
+  /** Sends what has been collected and answers how many samples wait for the archive. A throw means that this is unknown; sending again is harmless. */
+  async flush(): Promise<number> {
+    const columns = this.#columns;
+    const { lateSeriesSamplesMax } = this.#limits;
+    this.#columns = new Map();
+    this.#bytes = 0;
+    const byShard: LateSeries[][] = Array.from({ length: this.#shards.shardCount }, () => []);
+    for (const [labels, column] of columns) {
+      this.#shards.hasher.hashLabels(labels);
+      const series = byShard[this.#shards.hasher.words[1]! % this.#shards.shardCount]!;
+      for (let start = 0; start < column.timestampsMs.length; start += lateSeriesSamplesMax) series.push(slice(labels, column, start, start + lateSeriesSamplesMax));
+    }
+    const stored = await Promise.all(byShard.map((series, shard) => this.#sendByDays(shard, series)));
+    return stored.reduce((sum, samples) => sum + samples, 0);
+  }
+
+  async #sendByDays(shard: number, series: readonly LateSeries[]): Promise<number> {
+    let stored = 0;
+    for (const group of groupedByDays(series, this.#limits.archiveLateDaysMax)) stored += await this.#send(shard, group);
+    return stored;
+  }
+
+  async #send(shard: number, series: readonly LateSeries[]): Promise<number> {
+    const writer = new LateBatchWriter();
+    let stored = 0;
+    for (const [i, one] of series.entries()) {
+      writer.add(one);
+      if (writer.plainBytes < this.#limits.lateBatchBytesTarget && i < series.length - 1) continue;
+      const { sampleCount } = writer;
+      const message = writer.finish();
+      const answer = await this.#shards.call(shard, (stub) => stub.appendLate(message));
+      if (answer.status === 'stored') stored += answer.samplesStored;
+      else this.#rejections.add(answer.isFull ? 'limit' : 'bad-data', sampleCount, () => `${formatLabels(one.labels)} and others: ${answer.message}`);
+    }
+    return stored;
+  }
+}
+
+function slice(labels: Labels, column: Column, start: number, end: number): LateSeries {
+  return {
+    labels,
+    timestampsMs: Float64Array.from(column.timestampsMs.slice(start, end)),
+    valueBits: Uint32Array.from(column.valueBits.slice(start * 2, end * 2)),
+    startsMs: Float64Array.from(column.startsMs.slice(start, end)),
+  };
+}

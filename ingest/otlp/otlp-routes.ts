@@ -1,0 +1,61 @@
+import { Hono, type Context } from 'hono';
+import type { SnappyDecode } from '../../proto/snappy.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import type { Counters } from '../../storage/runtime/metrics.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import { decompress, readContentEncoding } from '../decompress.ts';
+import { countRefused, countStored } from '../door-counters.ts';
+import type { WriteBodies } from '../write-bodies.ts';
+import { doorError } from '../write-outcome.ts';
+import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
+import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
+
+export interface OtlpServices {
+  /** The shards that an authorised request writes to. */
+  readonly openTenant: (context: Context) => Promise<TenantShards>;
+  /** What the log line of an internal error has, and its answer. */
+  readonly requestIdOf: (context: Context) => string | undefined;
+  readonly otlp: OtlpIngest;
+  readonly snappy: SnappyDecode;
+  readonly bodies: WriteBodies;
+  readonly counters: Counters;
+}
+
+/** OTLP/HTTP for metrics, to be mounted at the root. */
+export function otlpRoutes(services: OtlpServices): Hono {
+  const routes = new Hono();
+  for (const path of OTLP_PATHS) {
+    routes.post(path, async (context) => {
+      // What cannot be understood is answered in JSON, which everybody can read.
+      const encoding = otlpEncodingOf(context.req.header('content-type'));
+      try {
+        if (encoding === undefined) throw new VarveError('not-supported', 'the content type must be application/x-protobuf or application/json');
+        return otlpResponse(await exportMetrics(services, context, encoding), encoding);
+      } catch (error) {
+        return otlpError(doorError(error, services.requestIdOf(context)), encoding ?? 'json');
+      }
+    });
+  }
+  return routes;
+}
+
+async function exportMetrics(services: OtlpServices, context: Context, encoding: OtlpEncoding): Promise<OtlpOutcome> {
+  const request = context.req.raw;
+  const contentEncoding = readContentEncoding(request.headers.get('content-encoding'));
+  const shards = await services.openTenant(context);
+  const bytesMax = services.otlp.bodyBytesMax(shards.tenant);
+  const limitName = bytesMax === LIMITS.otlpUncompressedBytesMax ? 'otlpUncompressedBytesMax' : 'writeBodyBytesMax';
+  const outcome = await services.bodies.with(request, shards.tenant, bytesMax, limitName, (body, held) => {
+    const plainBody = (): Uint8Array => decompress(body, contentEncoding, services.snappy, bytesMax, limitName);
+    return services.otlp.write(shards, plainBody, encoding, held);
+  });
+  count(services.counters, outcome, encoding);
+  return outcome;
+}
+
+function count(counters: Counters, { stored, rejections }: OtlpOutcome, encoding: OtlpEncoding): void {
+  const protocol = `otlp-${encoding}`;
+  countStored(counters, protocol, stored);
+  countRefused(counters, protocol, rejections);
+}

@@ -1,0 +1,72 @@
+import { labelValue, sortStrings } from '../../storage/model/labels.ts';
+import type { Matcher } from '../../storage/model/matcher.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
+import { stringsOf } from '../../storage/shard/select/label-answers.ts';
+import { LABELS_RPC_VERSION, type LabelsShardRequest, type StringsShardAnswer } from '../../storage/shard/shard-api.ts';
+import { archivedLabels } from './archived-labels.ts';
+import type { ReadReport } from './read-report.ts';
+import { askAll } from './shard-fan-out.ts';
+
+/** What a label request asks of every shard. */
+export interface LabelsQuery {
+  readonly selectors: readonly (readonly Matcher[])[];
+  readonly startMs: number;
+  readonly endMs: number;
+  /** 0 means no limit. */
+  readonly limit: number;
+}
+
+export function toLabelsRequest(query: LabelsQuery): LabelsShardRequest {
+  return { version: LABELS_RPC_VERSION, ...query };
+}
+
+/** Sorted strings, each once, as they come: one shard's answer is JSON already and goes out as it is. */
+export class StringsAnswer {
+  readonly #strings: readonly string[] | undefined;
+  readonly #json: Uint8Array | undefined;
+  readonly truncated: boolean;
+
+  constructor(content: readonly string[] | Uint8Array, truncated: boolean) {
+    if (content instanceof Uint8Array) this.#json = content;
+    else this.#strings = content;
+    this.truncated = truncated;
+  }
+
+  /** A JSON array. */
+  json(): string | Uint8Array {
+    return this.#json ?? JSON.stringify(this.#strings);
+  }
+
+  strings(): readonly string[] {
+    return this.#strings ?? (JSON.parse(new TextDecoder().decode(this.#json)) as readonly string[]);
+  }
+}
+
+export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<StringsAnswer> {
+  const answers = await askAll(shards, (stub) => stub.labelNames(toLabelsRequest(query)), report);
+  const archived = await archivedLabels(shards, query, report);
+  return merge(answers, archived.flatMap((labels) => labels.filter((_, i) => i % 2 === 0)), query.limit);
+}
+
+export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<StringsAnswer> {
+  const answers = await askAll(shards, (stub) => stub.labelValues(name, toLabelsRequest(query)), report);
+  const archived = await archivedLabels(shards, query, report);
+  return merge(answers, archived.map((labels) => labelValue(labels, name)).filter((value) => value !== ''), query.limit);
+}
+
+function merge(answers: readonly StringsShardAnswer[], archived: readonly string[], limit: number): StringsAnswer {
+  const [only] = answers;
+  if (answers.length === 1 && only!.status === 'strings' && archived.length === 0) return new StringsAnswer(only!.json, only!.truncated);
+  const all: string[] = [...archived];
+  let isTruncated = false;
+  for (const answer of answers) {
+    if (answer.status === 'refused') throw new VarveError('limit', answer.message);
+    for (const text of stringsOf(answer)) all.push(text);
+    isTruncated ||= answer.truncated;
+  }
+  // Runs that are sorted already: sorting merges them.
+  const sorted = sortStrings(all);
+  const strings = sorted.filter((text, i) => i === 0 || text !== sorted[i - 1]);
+  return limit > 0 && strings.length > limit ? new StringsAnswer(strings.slice(0, limit), true) : new StringsAnswer(strings, isTruncated);
+}

@@ -1,0 +1,72 @@
+import type { RawSeries, SelectRequest, SeriesSource } from '../../promql/series-source.ts';
+import { seriesOfFreshFiles } from '../../storage/archive/missing-object.ts';
+import { compareLabels } from '../../storage/model/labels.ts';
+import { systemClock } from '../../storage/runtime/clock.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
+import { randomId, systemRandom } from '../../storage/runtime/random.ts';
+import { shardNumbers, type ArchiveTier, type TenantShards } from '../../storage/shard-router.ts';
+import { SHARD_RPC_VERSION, type SelectShardRequest } from '../../storage/shard/shard-api.ts';
+import { mayBeArchived } from './archived-labels.ts';
+import { mergeSorted } from './merge-series-sets.ts';
+import { ReadReport, tiersFailingOnMissing, type TiersWatch } from './read-report.ts';
+import { ShardSeries, type Watch } from './shard-series.ts';
+import { ShardTurns } from './shard-turns.ts';
+import { selectTiers, type HotSelect } from './tiered-select.ts';
+import { selectSummaries, type SummarySelect } from './tiered-summaries.ts';
+
+/** One tenant as the series source of one query: all shards asked side by side, and the archive for what has left them, merged in label order. */
+export class TenantSource implements SeriesSource {
+  readonly #shards: TenantShards;
+  readonly #samplesMax: number;
+  readonly #watch: Watch;
+  readonly #maxSourceResolutionMs: number | undefined;
+  /** Shards count what they do for it together, and forget it in time. */
+  readonly #query = randomId(systemRandom);
+  /** By shard. */
+  readonly #turns: readonly ShardTurns[];
+
+  /** `samplesMax` bounds the samples of one select; `maxSourceResolutionMs`: see SummarySelect. */
+  constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }, maxSourceResolutionMs?: number) {
+    this.#shards = shards;
+    this.#samplesMax = samplesMax;
+    this.#watch = watch;
+    this.#maxSourceResolutionMs = maxSourceResolutionMs;
+    this.#turns = shardNumbers(shards).map(() => new ShardTurns(LIMITS.querySelectsAtOnceMax));
+  }
+
+  select(request: SelectRequest, signal: AbortSignal | undefined): AsyncIterable<RawSeries> {
+    // Timestamps are whole milliseconds; a range of none needs no shard.
+    const startMs = Math.ceil(request.startMs);
+    const endMs = Math.floor(request.endMs);
+    const pageBytesTarget = pageBytesOf((request.openReads ?? 1) * this.#shards.shardCount);
+    const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget, query: this.#query };
+    const { archive } = this.#shards;
+    if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
+      const hot: HotSelect = (shard, from) => this.#seriesOf(shard, { ...first, ...from }, signal);
+      const range = { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax };
+      const { windows } = request;
+      return seriesOfFreshFiles((failsOnMissing) => {
+        const watch = failsOnMissing ? tiersFailingOnMissing(this.#watch.report) : this.#watch.report;
+        return windows === undefined ? selectTiers(archive, range, hot, watch.cold) : this.#selectWindows(archive, { ...range, windows }, hot, watch);
+      });
+    }
+    const streams = shardNumbers(this.#shards).map((shard) => this.#seriesOf(shard, first, signal));
+    // A series lives on one shard: no two streams have the same labels.
+    return streams.length === 1 ? streams[0]! : mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  #seriesOf(shard: number, first: SelectShardRequest, signal: AbortSignal | undefined): ShardSeries {
+    return new ShardSeries((ask) => this.#turns[shard]!.take(() => ask(this.#shards)), shard, first, signal, this.#watch);
+  }
+
+  /** From roll-ups where these may answer, and from samples elsewhere. */
+  async *#selectWindows(archive: ArchiveTier, request: Omit<SummarySelect, 'maxSourceResolutionMs'>, hot: HotSelect, watch: TiersWatch): AsyncGenerator<RawSeries> {
+    const summaries = await selectSummaries(archive, { ...request, maxSourceResolutionMs: this.#maxSourceResolutionMs }, hot, watch);
+    yield* summaries ?? selectTiers(archive, request, hot, watch.cold);
+  }
+}
+
+/** How large each of so many pages may be that are in memory at a time. */
+function pageBytesOf(pageCount: number): number {
+  return Math.max(LIMITS.selectPageBytesMin, Math.min(LIMITS.selectPageBytesTarget, Math.floor(LIMITS.selectPagesBytesTarget / pageCount)));
+}

@@ -1,0 +1,82 @@
+import type { LIMITS } from '../../runtime/limits.ts';
+import type { StartTimer } from '../../runtime/timer.ts';
+
+export type LingerLimits = Readonly<
+  Record<keyof Pick<typeof LIMITS, 'groupCommitLingerLookMs' | 'groupCommitLingerMsMax' | 'groupCommitLingerBatchesMax' | 'groupCommitLingerPauseGroupsMax' | 'sqlRowBytesMax'>, number>
+>;
+
+/** Of looks, in a row. One alone says little: it may come late, right behind what has held up those who would have come. */
+const LOOKS_IN_VAIN_MAX = 2;
+
+/**
+ * The wait of a group for company before it is written, as PostgreSQL's `commit_delay` and Kafka's `linger.ms` have it, but only for company
+ * that is likely: for as many items as the group before had, so who stays alone does not wait. Groups grow by what comes behind an open
+ * commit. With N senders that each wait for their answers they come to about N / 2: while one half is answered and sends anew, the other one
+ * gathers. A wait that brought nobody makes the groups after it go at once: one, then two, four and so on, until a wait brings somebody again.
+ */
+export class Linger {
+  readonly #limits: LingerLimits;
+  readonly #startTimer: StartTimer;
+  #lastGroupItems = 1;
+  /** How many came during the wait before the group that is about to be written; `undefined` where there was none. */
+  #newcomers: number | undefined;
+  #pausedGroups = 0;
+  #nextPauseGroups = 1;
+  /** Ends the wait that is under way. */
+  #end: (() => void) | undefined;
+
+  constructor(limits: LingerLimits, startTimer: StartTimer) {
+    this.#limits = limits;
+    this.#startTimer = startTimer;
+  }
+
+  /** Whether a group of so many items is better written later: never when it fills a row, which is what waiting would save. */
+  isWorthwhile(items: number, bytes: number): boolean {
+    const expected = this.#pausedGroups > 0 ? 1 : Math.min(this.#lastGroupItems, this.#limits.groupCommitLingerBatchesMax);
+    return items < expected && bytes < this.#limits.sqlRowBytesMax;
+  }
+
+  /** Resolves when `came` finds that the wait is no longer worthwhile, when two looks have found nobody new, or when the time is up. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#newcomers = 0;
+      this.#lookLater({ waitedMs: 0, looksInVain: 0 }, resolve);
+    });
+  }
+
+  /** Somebody came; with it so much waits. Nothing happens unless a wait is under way. */
+  came(items: number, bytes: number): void {
+    if (this.#end === undefined) return;
+    this.#newcomers!++;
+    if (!this.isWorthwhile(items, bytes)) this.#end();
+  }
+
+  /** A group is being written: what the next ones may expect. */
+  noteGroup(items: number): void {
+    this.#lastGroupItems = items;
+    if (this.#newcomers === 0) {
+      this.#pausedGroups = this.#nextPauseGroups;
+      this.#nextPauseGroups = Math.min(this.#nextPauseGroups * 2, this.#limits.groupCommitLingerPauseGroupsMax);
+    } else {
+      if (this.#newcomers !== undefined) this.#nextPauseGroups = 1;
+      if (this.#pausedGroups > 0) this.#pausedGroups--;
+    }
+    this.#newcomers = undefined;
+  }
+
+  #lookLater({ waitedMs, looksInVain }: { readonly waitedMs: number; readonly looksInVain: number }, resolve: () => void): void {
+    const { groupCommitLingerLookMs: lookMs, groupCommitLingerMsMax: waitMsMax } = this.#limits;
+    const newcomersBefore = this.#newcomers;
+    const stopTimer = this.#startTimer(lookMs, () => {
+      const look = { waitedMs: waitedMs + lookMs, looksInVain: this.#newcomers === newcomersBefore ? looksInVain + 1 : 0 };
+      if (look.looksInVain === LOOKS_IN_VAIN_MAX || look.waitedMs >= waitMsMax) end();
+      else this.#lookLater(look, resolve);
+    });
+    const end = (): void => {
+      stopTimer();
+      this.#end = undefined;
+      resolve();
+    };
+    this.#end = end;
+  }
+}

@@ -1,0 +1,139 @@
+import { readStored } from '../../runtime/damage.ts';
+import type { LIMITS } from '../../runtime/limits.ts';
+import type { Sql } from '../../runtime/sql.ts';
+import { decodeSeriesBlock, encodeSeriesBlock, type SeriesDefinition } from './series-block.ts';
+import { SeriesIndex } from './series-index.ts';
+import { SeriesTable } from './series-table.ts';
+
+type RegistryLimits = Pick<typeof LIMITS, 'seriesBlockBytesTarget'>;
+
+/**
+ * The series that a shard knows: from id to ref, from matchers to refs, and the blocks in storage that both are rebuilt from. Refs of
+ * series that are gone are given again, so that whatever is indexed by ref stays as large as the most series there ever were at a time.
+ */
+export class SeriesRegistry {
+  readonly #sql: Sql;
+  readonly #limits: RegistryLimits;
+  #table = new SeriesTable();
+  #index = new SeriesIndex();
+  #generation = 0;
+  /** Refs below the index's limit that no series has, the next one to give last. */
+  #freeRefs: number[] = [];
+
+  constructor(sql: Sql, limits: RegistryLimits) {
+    this.#sql = sql;
+    this.#limits = limits;
+    this.#read();
+  }
+
+  get table(): SeriesTable {
+    return this.#table;
+  }
+
+  get index(): SeriesIndex {
+    return this.#index;
+  }
+
+  /** Rises when the index is another one. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get count(): number {
+    return this.#index.count;
+  }
+
+  get refLimit(): number {
+    return this.#index.refLimit;
+  }
+
+  /** The ref that the next new series but `position` gets. */
+  refOfNew(position: number): number {
+    const free = this.#freeRefs;
+    return position < free.length ? free[free.length - 1 - position]! : this.refLimit + position - free.length;
+  }
+
+  /** Writes new series, which get the next refs, inside the caller's transaction. */
+  write(added: readonly SeriesDefinition[]): void {
+    const placed = added.map((definition, position) => ({ definition, ref: this.refOfNew(position) }));
+    // Rising as they are: free refs are given the least first, then new ones.
+    this.#writeBlocks(placed);
+  }
+
+  /** Takes new series into memory, behind the commit point. */
+  add(added: readonly SeriesDefinition[]): void {
+    for (const definition of added) {
+      const ref = this.refOfNew(0);
+      this.#freeRefs.pop();
+      this.#add(definition, ref);
+    }
+  }
+
+  /**
+   * Replaces the blocks by ones without the series that `isAlive` denies, inside the caller's transaction. Nothing that is stored may mention
+   * those any more. `reread` follows behind the commit point.
+   */
+  writeWithout(isAlive: (ref: number) => boolean): void {
+    const kept: PlacedDefinition[] = [];
+    for (const { ref, low, high, check } of this.#table.ids()) {
+      if (isAlive(ref)) kept.push({ ref, definition: { low, high, check, labels: [] } });
+    }
+    kept.sort((a, b) => a.ref - b.ref);
+    this.#sql.run('DELETE FROM series_block');
+    this.#writeBlocks(kept.values().map(({ ref, definition }) => ({ ref, definition: { ...definition, labels: this.#index.labelsOf(ref) } })));
+  }
+
+  /** Rebuilds memory from the blocks. What was there is let go first: both together might not fit. */
+  reread(): void {
+    this.#table = new SeriesTable();
+    this.#index = new SeriesIndex();
+    this.#generation++;
+    this.#read();
+  }
+
+  #read(): void {
+    const blocks = this.#sql.each<{ first_ref: number; definitions: ArrayBuffer }>('SELECT first_ref, definitions FROM series_block ORDER BY first_ref');
+    for (const { first_ref, definitions } of blocks) {
+      readStored('series_block', first_ref, () => decodeSeriesBlock(definitions, `series block ${first_ref}`, (definition, offset) => this.#add(definition, first_ref + offset)));
+    }
+    const isTaken = new Uint8Array(this.refLimit);
+    for (const { ref } of this.#table.ids()) isTaken[ref] = 1;
+    this.#freeRefs = [];
+    for (let ref = this.refLimit - 1; ref >= 0; ref--) if (isTaken[ref] === 0) this.#freeRefs.push(ref);
+  }
+
+  #add({ low, high, check, labels }: SeriesDefinition, ref: number): void {
+    this.#table.add(low, high, check, ref);
+    this.#index.add(labels, ref);
+  }
+
+  #writeBlocks(series: Iterable<PlacedDefinition>): void {
+    for (const block of blocksOf(series, this.#limits.seriesBlockBytesTarget)) {
+      const refs = block.map(({ ref }) => ref);
+      const definitions = encodeSeriesBlock(block.map(({ definition }) => definition), refs);
+      this.#sql.run('INSERT INTO series_block (first_ref, series_count, definitions) VALUES (?, ?, ?)', refs[0]!, block.length, definitions);
+    }
+  }
+}
+
+interface PlacedDefinition {
+  readonly ref: number;
+  readonly definition: SeriesDefinition;
+}
+
+/** Cuts series, refs rising, into blocks of about `bytesTarget`. */
+function* blocksOf(series: Iterable<PlacedDefinition>, bytesTarget: number): Generator<PlacedDefinition[]> {
+  let block: PlacedDefinition[] = [];
+  let bytes = 0;
+  for (const placed of series) {
+    if (bytes >= bytesTarget) {
+      yield block;
+      block = [];
+      bytes = 0;
+    }
+    block.push(placed);
+    // Three bytes of UTF-8 a UTF-16 unit at the most.
+    bytes += placed.definition.labels.reduce((sum, text) => sum + text.length * 3 + 2, 19);
+  }
+  if (block.length > 0) yield block;
+}

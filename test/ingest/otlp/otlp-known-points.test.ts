@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { OtlpBatches } from '../../../ingest/otlp/otlp-batches.ts';
+import { OtlpIdCache } from '../../../ingest/otlp/otlp-id-cache.ts';
+import { OtlpLabels } from '../../../ingest/otlp/otlp-labels.ts';
+import { OtlpSeries } from '../../../ingest/otlp/otlp-series.ts';
+import { Rejections } from '../../../ingest/rejections.ts';
+import { TimeBounds } from '../../../ingest/time-bounds.ts';
+import { labelValue, METRIC_NAME } from '../../../storage/model/labels.ts';
+import { SeriesHasher } from '../../../storage/model/series-id.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
+import type { TenantShards } from '../../../storage/shard-router.ts';
+import { exponentialHistogram, exponentialPoint, gauge, histogram, histogramPoint, metricsRequest, numberPoint, resourceMetrics, sum, summary, summaryPoint } from '../../proto/otlp-fields.ts';
+import { NOW_MS } from './otlp-stack.ts';
+
+const AT = { timeMs: NOW_MS };
+const BOUNDS = [0.1, 0.5, 1, 5];
+const hasher = new SeriesHasher(new Uint8Array(16).fill(1));
+
+/** How many times labels of points were made for each of some requests after each other, of one metric each. */
+function labelsMade(...requests: readonly (readonly number[])[]): number[] {
+  let made = 0;
+  const labels = new OtlpLabels(OTLP_DEFAULTS, LIMITS, (stored) => {
+    if (labelValue(stored, METRIC_NAME) !== 'target_info') made++;
+    return stored;
+  });
+  const series = new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels);
+  const batches = new OtlpBatches(new OtlpIdCache(2 ** 20, 60_000), labels, LIMITS, OTLP_DEFAULTS);
+  return requests.map((metric) => {
+    made = 0;
+    const message = metricsRequest(resourceMetrics({}, [metric]));
+    batches.beginRequest({ hasher, shardCount: 1 } as TenantShards, message, NOW_MS, new Rejections(1));
+    series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, batches);
+    batches.finish();
+    return made;
+  });
+}
+
+const histogramOf = (bounds: readonly number[], { hasSum = true, a = 'b' } = {}): number[] =>
+  histogramPoint({ ...AT, count: 9, ...(hasSum ? { sum: 1 } : {}), counts: [...bounds, 0].map(() => 1), bounds, attributes: { a } });
+
+test.each<[string, readonly number[], number]>([
+  ['a gauge', gauge('g', [numberPoint({ ...AT, value: 1 })]), 1],
+  ['two sums', sum('s', [numberPoint({ ...AT, value: 1 }), numberPoint({ ...AT, value: 1, attributes: { a: 'b' } })]), 2],
+  ['an exponential histogram', exponentialHistogram('e', [exponentialPoint({ ...AT, count: 1, scale: 0, positive: { offset: 0, counts: [1] } })]), 1],
+  ['a histogram: once for its buckets, whatever their number', histogram('h', [histogramOf(BOUNDS)]), 3],
+  ['a histogram without buckets', histogram('h', [histogramOf([])]), 3],
+  ['a summary: once for its quantiles', summary('q', [summaryPoint({ ...AT, count: 1, sum: 1, quantiles: [[0.5, 1], [0.9, 2]] })]), 3],
+])('what comes again costs no labels: %s', (_, metric, first) => {
+  expect(labelsMade(metric, metric)).toEqual([first, 0]);
+});
+
+test('a histogram is known with its sum and without, and when others have other bounds', () => {
+  const all = histogram('h', [histogramOf(BOUNDS), histogramOf([1], { a: 'c' }), histogramOf(BOUNDS, { a: 'd' })]);
+  expect(labelsMade(histogram('h', [histogramOf(BOUNDS, { hasSum: false })]), all, all, histogram('h', [histogramOf([1])]))).toEqual([3, 6, 0, 3]);
+});
+
+test('a point that is refused, or a series of it, makes its labels each time, and the others none', () => {
+  // A label that makes only `_count` and `_bucket` too long, the name being so already: 2048 bytes with `_sum`.
+  const tooLong = histogram('n'.repeat(2044), [histogramOf(BOUNDS)]);
+  const good = gauge('g', [numberPoint({ ...AT, value: 1 })]);
+  expect(labelsMade(tooLong, good, tooLong, good)).toEqual([1, 1, 1, 0]);
+});
