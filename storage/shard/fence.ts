@@ -29,3 +29,9 @@ export function isCurrent(sql: Sql, wal: Wal, segments: Pick<Segments, 'generati
 export function mustBeCurrent(sql: Sql, wal: Wal, segments: Pick<Segments, 'generation'>): void {
   if (!isCurrent(sql, wal, segments)) throw new ReplacedError();
 }
+
+/** Inside a transaction that writes no row of the log: nothing else tells other instances of it, nor this one of theirs, or that it was rolled back. */
+export function renew(sql: Sql, wal: Wal, segments: Pick<Segments, 'generation' | 'renew'>): void {
+  mustBeCurrent(sql, wal, segments);
+  segments.renew();
+}

@@ -7,22 +7,13 @@ import { badData } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { systemRandom, type Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { exemplarsToStore, storedAnswer } from './append/append-answer.ts';
-import type { AppendMessage } from './append/append-message.ts';
-import { BatchColumns } from './append/batch-columns.ts';
-import { DeltaSums } from './append/delta-sums.ts';
-import { readBatch } from './append/incoming-batch.ts';
+import { Appender } from './append/appender.ts';
 import { localBatches, localHasher, type LocalAnswer, type LocalSeries } from './append/local-batch.ts';
-import type { RefBatch } from './append/ref-message.ts';
-import { refsById, resolveRefs, resolveSeries, type ResolvedSeries } from './append/resolve-series.ts';
-import { TakenSamples } from './append/taken-samples.ts';
 import { ArchiveSource } from './archive-source.ts';
 import { readCardinality, summarizeSegments } from './cardinality.ts';
 import { Exemplars } from './exemplars.ts';
 import { oldestCursor, readChanges, type ChangesAnswer } from './feed/change-feed.ts';
-import { mustBeCurrent } from './fence.ts';
-import { RefSpace } from './index/ref-space.ts';
-import type { SeriesDefinition } from './index/series-block.ts';
+import { mustBeCurrent, renew } from './fence.ts';
 import { SeriesRegistry } from './index/series-registry.ts';
 import type { CompactOptions } from './keep-newest.ts';
 import { LateQueue } from './late/late-queue.ts';
@@ -31,7 +22,7 @@ import { Wal } from './log/wal.ts';
 import type { Sealer } from './segment/sealer.ts';
 import { Segments } from './segment/segments.ts';
 import { LabelAnswers } from './select/label-answers.ts';
-import { committedSamples, lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './select/read-series.ts';
+import { lastSampleAt, readSeries, type SeriesPage, type StoredSample } from './select/read-series.ts';
 import { selectExemplars } from './select/select-exemplars.ts';
 import { Selects } from './select/selects.ts';
 import { selectInRange } from './select/series-in-range.ts';
@@ -68,7 +59,6 @@ export class HotStore {
   readonly #sql: Sql;
   readonly #limits: typeof LIMITS;
   readonly #random: Random;
-  readonly #clock: Clock;
   readonly #series: SeriesRegistry;
   readonly #head: LogHead;
   readonly #wal: Wal;
@@ -78,10 +68,7 @@ export class HotStore {
   readonly #upkeep: Upkeep;
   readonly #labels: LabelAnswers;
   readonly #exemplars: Exemplars;
-  readonly #deltas: DeltaSums;
-  readonly #columns = new BatchColumns();
-  readonly #taken = new TakenSamples();
-  readonly #refSpace: RefSpace;
+  readonly #appender: Appender;
   /** Samples too old for this store, until the archive has them. */
   readonly late: LateQueue;
   /** What there is for the archive, and how far it has come. */
@@ -89,27 +76,12 @@ export class HotStore {
   /** Rows that could not be read. */
   readonly damage = new DamageNotes();
   #hasher: SeriesHasher | undefined;
-  readonly #counters = {
-    batches_total: 0,
-    samples_by_ref_total: 0,
-    samples_appended_total: 0,
-    samples_duplicate_total: 0,
-    histograms_appended_total: 0,
-    exemplars_appended_total: 0,
-    series_created_total: 0,
-    series_refused_total: 0,
-    samples_refused_by_age_total: 0,
-    deltas_refused_by_order_total: 0,
-    delta_sums_raised_total: 0,
-  };
 
   /** Opens the store, bringing the schema up to date and memory back to what storage holds. */
   constructor(sql: Sql, limits: typeof LIMITS = LIMITS, { random = systemRandom, clock = systemClock, retentionMs = Infinity, isArchived = false }: HotStoreOptions = {}) {
     this.#sql = sql;
     this.#limits = limits;
     this.#random = random;
-    this.#refSpace = new RefSpace(random);
-    this.#clock = clock;
     migrate(sql);
     this.late = new LateQueue(sql, limits, this.damage);
     this.#head = new LogHead(Math.ceil(limits.logEntriesMax * (1 + limits.logRoomShare)));
@@ -124,8 +96,8 @@ export class HotStore {
     this.#snapshots = new Snapshots(sql, limits);
     this.#wal = new Wal(sql, limits.walRingSlots);
     this.#wal.replay((batch) => this.#head.appendStored(batch));
-    this.#deltas = new DeltaSums(committedSamples(sources), limits);
     this.#upkeep = new Upkeep({ ...sources, sql, limits, clock, wal: this.#wal, snapshots: this.#snapshots }, retentionMs, isArchived ? this.archive.mark : undefined);
+    this.#appender = new Appender({ ...sources, sql, limits, random, clock, wal: this.#wal, exemplars: this.#exemplars, archive: this.archive, sealer: this.#upkeep.sealer });
   }
 
   /** Stores a batch, all or nothing but for new series over the limit, which are named in the answer. */
@@ -135,7 +107,7 @@ export class HotStore {
 
   /** Stores batches in as few WAL rows as they fit in, each all or nothing; the answers are in their order, as are the senders' wishes. */
   appendAll(messages: readonly ArrayBuffer[], wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
-    return this.#append(messages.values().map((message) => readBatch(message, this.#columns)), wishes);
+    return this.#appender.appendMessages(messages, wishes);
   }
 
   /**
@@ -147,7 +119,7 @@ export class HotStore {
     let samplesRefused = 0;
     let refusal: string | undefined;
     for (const batch of localBatches(series, this.#localHasher(), this.#limits.batchSamplesMax)) {
-      const answer = this.#append([batch])[0]!;
+      const answer = this.#appender.append([batch])[0]!;
       assert(answer.status === 'stored' || answer.status === 'refused', 'a local batch without labels');
       if (answer.status === 'refused') {
         samplesRefused += batch.sampleCount;
@@ -258,7 +230,7 @@ export class HotStore {
   stats(): ShardStats {
     const sources = { sql: this.#sql, series: this.#series, head: this.#head, wal: this.#wal, segments: this.#segments, snapshots: this.#snapshots };
     return {
-      counters: { ...this.#counters, selects_total: this.#selects.count, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
+      counters: { ...this.#appender.counters, selects_total: this.#selects.count, ...this.#upkeep.counters, rows_written_total: this.#sql.rowsWritten() },
       gauges: storeGauges({ ...sources, late: this.late, damage: this.damage }),
     };
   }
@@ -281,7 +253,7 @@ export class HotStore {
   /** Makes the samples exactly those of the snapshot. Series that came since stay known, without samples. */
   restoreSnapshot(id: string): void {
     this.#upkeep.restoreSnapshot(id);
-    this.#deltas.forget();
+    this.#appender.forgetSums();
   }
 
   /** Forgets a snapshot, and what only it held. */
@@ -300,7 +272,7 @@ export class HotStore {
    */
   prune(beforeMs: number): number {
     if (Number.isNaN(beforeMs)) throw badData('prune: the time is not a number');
-    this.#deltas.forget();
+    this.#appender.forgetSums();
     return this.#upkeep.prune(beforeMs);
   }
 
@@ -309,14 +281,14 @@ export class HotStore {
    * the segments that straddle, and older samples that come later are taken: for stores whose series are kept for different times.
    */
   pruneSeries(beforeMsOf: (labels: Labels) => number): number {
-    this.#deltas.forget();
+    this.#appender.forgetSums();
     return this.#upkeep.pruneSeries(beforeMsOf);
   }
 
   /** Deletes samples of the series that match (shard-api.ts). Those that come later, of any time, are taken. */
   deleteSeries({ selectors, startMs, endMs }: LabelsShardRequest): DeleteShardAnswer {
     const refs = this.#series.index.selectAny(selectors);
-    this.#deltas.forget();
+    this.#appender.forgetSums();
     const removed = this.#upkeep.deleteRange({ refs, startMs, endMs });
     return { status: 'deleted', ...removed, flushesBegun: this.archive.mark.flushesBegun, isLateWaiting: this.late.overlaps(startMs, endMs) };
   }
@@ -324,7 +296,7 @@ export class HotStore {
   /** Keeps only each series' newest samples, of all series or of those that are meant, and returns how many were removed. */
   compact({ maxVersionsPerKey, isMeant = () => true, onCut }: CompactOptions): number {
     if (!Number.isInteger(maxVersionsPerKey) || maxVersionsPerKey < 1) throw badData(`maxVersionsPerKey is ${maxVersionsPerKey}; it must be a whole number above 0`);
-    this.#deltas.forget();
+    this.#appender.forgetSums();
     return this.#upkeep.keepNewest(maxVersionsPerKey, isMeant, onCut);
   }
 
@@ -334,7 +306,7 @@ export class HotStore {
     const { series_removed_total: removed } = this.#upkeep.counters;
     this.#upkeep.maintain();
     // Seals and merges leave every series' newest sample what it was.
-    if (this.#segments.floorMs !== floorMs || this.#upkeep.counters.series_removed_total !== removed) this.#deltas.forget();
+    if (this.#segments.floorMs !== floorMs || this.#upkeep.counters.series_removed_total !== removed) this.#appender.forgetSums();
   }
 
   /** When maintenance is due next (Unix ms); `undefined` when it never will be unless something is written. */
@@ -342,86 +314,9 @@ export class HotStore {
     return this.#upkeep.nextDueMs();
   }
 
-  /** Each batch is through when the next one is asked for. */
-  #append(batches: Iterable<AppendMessage | RefBatch | AppendAnswer>, wishes: readonly (AppendWishes | undefined)[] = []): AppendAnswer[] {
-    const { batchSamplesMax, sqlRowBytesMax } = this.#limits;
-    const taken = this.#taken;
-    taken.clear();
-    const answers = Array.from(batches, (batch, i): AppendAnswer => {
-      if ('status' in batch) return batch;
-      if (batch.sampleCount > batchSamplesMax) {
-        return { status: 'refused', message: `the batch has ${batch.sampleCount} samples, the limit batchSamplesMax is ${batchSamplesMax}` };
-      }
-      const resolved = 'runs' in batch ? resolveRefs(batch, this.#series, this.#refSpace, this.#columns) : resolveSeries(batch, this.#series, this.#limits, this.#columns);
-      if (resolved.status !== 'resolved') return resolved;
-      const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
-      if (isOver) this.#commit([]);
-      const answer = this.#take(batch, resolved);
-      // The batches behind it must find its series.
-      if (resolved.added.length > 0) this.#commit(resolved.added);
-      if (answer.status !== 'stored' || wishes[i]?.refs !== true) return answer;
-      return { ...answer, given: { space: this.#refSpace.nameAt(this.#series.generation), refs: refsById(batch, resolved.refs) } };
-    });
-    this.#commit([]);
-    return answers;
-  }
-
-  #take(batch: AppendMessage | RefBatch, { refs, added, refusedSeries }: ResolvedSeries): AppendAnswer {
-    this.#head.reserveSeries(this.#series.refLimit + added.length);
-    const context = { head: this.#head, floorMs: this.archive.writeFloorMs, deltas: this.#deltas };
-    const outcome = this.#taken.take(batch, refs, context);
-    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused, raised } = outcome;
-    const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder + refusedAsOther;
-    const exemplars = 'runs' in batch ? [] : exemplarsToStore(batch, refs);
-    this.#exemplars.stage(exemplars);
-    const counters = this.#counters;
-    counters.batches_total++;
-    if ('runs' in batch) counters.samples_by_ref_total += batch.seriesCount - batch.idLow.length;
-    counters.samples_appended_total += taken;
-    counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
-    counters.histograms_appended_total += batch.payloads.length - histogramsRefused;
-    counters.exemplars_appended_total += exemplars.length;
-    counters.samples_refused_by_age_total += refusedByAge;
-    counters.deltas_refused_by_order_total += refusedByOrder;
-    counters.delta_sums_raised_total += raised;
-    counters.series_created_total += added.length;
-    counters.series_refused_total += refusedSeries;
-    const reasons = { outcome, refusedSeries, seriesCount: this.#series.count + added.length, floorMs: this.archive.writeFloorMs };
-    return storedAnswer(batch, exemplars.length, reasons, this.#limits);
-  }
-
-  /** Writes what has been taken, and the series that it brings. */
-  #commit(added: readonly SeriesDefinition[]): void {
-    const taken = this.#taken;
-    const { sampleCount } = taken;
-    const hasExemplars = this.#exemplars.hasStaged;
-    if (sampleCount === 0 && added.length === 0 && !hasExemplars) return this.#deltas.noteCommitted();
-    const rows = sampleCount === 0 ? [] : taken.rows(this.#limits.sqlRowBytesMax);
-    this.#upkeep.sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
-    // Commit point of the batches: their one row alone, or the transaction of several rows, or of none, with the series and exemplars that
-    // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
-    // all of them, and their senders, who may not have the answers, send them again.
-    if (added.length === 0 && !hasExemplars && rows.length === 1 && this.#head.count > 0) this.#wal.append(rows[0]!, this.#segments.generation);
-    else {
-      this.#sql.transaction(() => {
-        this.#series.write(added);
-        if (rows.length === 0) this.renew();
-        else if (this.#head.count === 0) this.#upkeep.sealer.noteLogBegins(this.#clock.nowMs());
-        for (const row of rows) this.#wal.append(row, this.#segments.generation);
-        if (hasExemplars) this.#exemplars.write();
-      });
-    }
-    this.#series.add(added);
-    this.#series.index.sortOn();
-    this.#head.append(taken);
-    taken.clear();
-    this.#deltas.noteCommitted();
-  }
-
-  /** Inside a transaction that writes no row of the log: nothing else tells other instances of it, nor this one of theirs, or that it was rolled back. */
+  /** For code beside the store; see fence.ts. */
   renew(): void {
-    this.confirmCurrent();
-    this.#segments.renew();
+    renew(this.#sql, this.#wal, this.#segments);
   }
 
   #localHasher(): SeriesHasher {
