@@ -88,7 +88,7 @@ export class Shard extends DurableObject implements ShardApi {
       bytesMax: LIMITS.groupCommitBytesMax,
       bytesOf: ({ message }) => message.byteLength + LIMITS.groupCommitCallBytes,
     };
-    this.#appends = new GroupCommit((requests) => this.#change(() => this.#appendAll(requests)), () => this.#change(() => this.#settle()), groupLimits, new Linger(LIMITS, startSystemTimer));
+    this.#appends = new GroupCommit((requests) => this.#change(() => this.#appendAll(requests)), () => this.#change(() => state.storage.sync()), () => this.#change(() => this.#settle()), groupLimits, new Linger(LIMITS, startSystemTimer));
     this.#flusher = isArchived ? openFlusher(sql, this.#store, env, state.id.name) : undefined;
     this.#maintenance = new MaintenanceAlarm(this.#store, alarm, systemClock, this.#flusher);
     if (env.CDC_QUEUE !== undefined) {
@@ -197,11 +197,10 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   /**
-   * Behind a write: durable, and the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps.
+   * Behind a write that is durable: the seal that it may have hastened on far enough for the next one. Reads have their turn between its steps.
    * Waiting is for speed alone: answers are held back by the runtime until what they are of is durable, and what comes meanwhile is one commit.
    */
   async #settle(): Promise<void> {
-    await this.ctx.storage.sync();
     while (this.#store.sealer.isBehind) {
       this.#store.sealer.sealOn();
       await systemClock.sleep(0);

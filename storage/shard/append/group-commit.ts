@@ -16,7 +16,7 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Group commit: what arrives while a commit is open waits, and goes into the next one together. A group that is smaller than the one before
+ * Group commit: what arrives while a commit is open waits, and goes into the next one together. A group that is smaller than what was outstanding
  * waits a little for company (linger.ts), with nothing written that reads would wait for, and with a timer only for as long as calls are
  * open: an idle object is not kept awake. Who arrives alone is written at once. Who finds too much waiting is sent away at once; who is alone
  * never is.
@@ -24,6 +24,7 @@ interface Waiting<Item, Answer> {
 export class GroupCommit<Item, Answer> {
   readonly #write: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #committed: () => Promise<void>;
+  readonly #settled: () => Promise<void>;
   readonly #limits: GroupCommitLimits<Item>;
   readonly #linger: Linger;
   #waiting: Waiting<Item, Answer>[] = [];
@@ -32,11 +33,12 @@ export class GroupCommit<Item, Answer> {
 
   /**
    * `write` writes items together before it first awaits, and comes to an answer for each, in their order; `committed` resolves when what was
-   * written is durable. Answers need not wait for that: the runtime holds them back until it is.
+   * written is durable, and `settled` when the next group may be written. Answers need not wait for either: the runtime holds them back until what they are of is durable.
    */
-  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, limits: GroupCommitLimits<Item>, linger: Linger) {
+  constructor(write: (items: readonly Item[]) => Promise<readonly Answer[]>, committed: () => Promise<void>, settled: () => Promise<void>, limits: GroupCommitLimits<Item>, linger: Linger) {
     this.#write = write;
     this.#committed = committed;
+    this.#settled = settled;
     this.#limits = limits;
     this.#linger = linger;
   }
@@ -67,6 +69,9 @@ export class GroupCommit<Item, Answer> {
         this.#linger.noteGroup(group.length);
         await this.#writeGroup(group);
         await this.#committed();
+        // Before those who are answered now can have come again.
+        this.#linger.noteCommitted(this.#waiting.length);
+        await this.#settled();
       }
     } catch (error) {
       for (const { bytes, reject } of this.#waiting.splice(0)) {

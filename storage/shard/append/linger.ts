@@ -7,17 +7,21 @@ export type LingerLimits = Readonly<
 
 /** Of looks, in a row. One alone says little: it may come late, right behind what has held up those who would have come. */
 const LOOKS_IN_VAIN_MAX = 2;
+/** What one commit counts for in the mean over the last ones: where requests come independently some overlap by chance, and company is not to be expected for that. */
+const COMMIT_WEIGHT = 0.25;
 
 /**
  * The wait of a group for company before it is written, as PostgreSQL's `commit_delay` and Kafka's `linger.ms` have it, but only for company
- * that is likely: for as many items as the group before had, so who stays alone does not wait. Groups grow by what comes behind an open
- * commit. With N senders that each wait for their answers they come to about N / 2: while one half is answered and sends anew, the other one
- * gathers. A wait that brought nobody makes the groups after it go at once: one, then two, four and so on, until a wait brings somebody again.
+ * that is likely: for as many items as were outstanding, in the group or come behind it, at the last commits in the mean. N senders that each wait
+ * for their answers and send anew so come to share one commit, where without a wait one half of them is answered while the other one gathers. Who
+ * stays alone does not wait. A wait that brought nobody makes the groups after it go at once: one, then two, four and so on, until a wait brings somebody again.
  */
 export class Linger {
   readonly #limits: LingerLimits;
   readonly #startTimer: StartTimer;
   #lastGroupItems = 1;
+  /** In the mean over the last commits: the items of the group, and those that came while it was open. */
+  #outstandingItems = 1;
   /** How many came during the wait before the group that is about to be written; `undefined` where there was none. */
   #newcomers: number | undefined;
   #pausedGroups = 0;
@@ -32,7 +36,7 @@ export class Linger {
 
   /** Whether a group of so many items is better written later: never when it fills a row, which is what waiting would save. */
   isWorthwhile(items: number, bytes: number): boolean {
-    const expected = this.#pausedGroups > 0 ? 1 : Math.min(this.#lastGroupItems, this.#limits.groupCommitLingerBatchesMax);
+    const expected = this.#pausedGroups > 0 ? 1 : Math.min(Math.round(this.#outstandingItems), this.#limits.groupCommitLingerBatchesMax);
     return items < expected && bytes < this.#limits.sqlRowBytesMax;
   }
 
@@ -51,7 +55,7 @@ export class Linger {
     if (!this.isWorthwhile(items, bytes)) this.#end();
   }
 
-  /** A group is being written: what the next ones may expect. */
+  /** A group is being written: whether it waited, and what for, is what the next ones learn from. */
   noteGroup(items: number): void {
     this.#lastGroupItems = items;
     if (this.#newcomers === 0) {
@@ -62,6 +66,11 @@ export class Linger {
       if (this.#pausedGroups > 0) this.#pausedGroups--;
     }
     this.#newcomers = undefined;
+  }
+
+  /** The group's commit is over, and so many have come meanwhile: who is answered now may come to them. */
+  noteCommitted(items: number): void {
+    this.#outstandingItems += (this.#lastGroupItems + items - this.#outstandingItems) * COMMIT_WEIGHT;
   }
 
   #lookLater({ waitedMs, looksInVain }: { readonly waitedMs: number; readonly looksInVain: number }, resolve: () => void): void {

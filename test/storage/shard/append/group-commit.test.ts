@@ -8,8 +8,8 @@ async function othersTurn(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
 }
 
-/** A commit that lasts until it is told to end. Nobody waits for company unless `lingerItemsMax` allows it. */
-function open({ itemsMax = 100, bytesMax = 1000, lingerItemsMax = 1, rowBytesMax = 1000 } = {}): {
+/** A commit that lasts until it is told to end. Nobody waits for company unless `lingerItemsMax` allows it. `settled` is what has to be done behind each. */
+function open({ itemsMax = 100, bytesMax = 1000, lingerItemsMax = 1, rowBytesMax = 1000, settled = async (): Promise<void> => {} } = {}): {
   commit: GroupCommit<number, string>;
   groups: number[][];
   timers: ManualTimers;
@@ -26,6 +26,7 @@ function open({ itemsMax = 100, bytesMax = 1000, lingerItemsMax = 1, rowBytesMax
       return items.map((item) => `stored ${item}`);
     },
     () => new Promise((resolve, reject) => (settle = (error) => (error === undefined ? resolve() : reject(error)))),
+    settled,
     { itemsMax, bytesMax, bytesOf: (item) => item },
     new Linger(limits, timers.start),
   );
@@ -107,15 +108,22 @@ test('who is alone is taken, however large', async () => {
 });
 
 describe('waiting for company', () => {
-  /** One alone, and `size` behind its commit, which go together and are committed: so many are expected then. */
+  /** So many senders that come again as soon as they are answered, until all of them share a commit: so many are expected from then on. */
   async function expecting(size: number, options: Parameters<typeof open>[0] = {}): Promise<ReturnType<typeof open>> {
     const opened = open({ lingerItemsMax: 100, ...options });
-    for (let i = 0; i <= size; i++) void opened.commit.add(1);
-    await opened.end();
-    await opened.end();
-    expect(opened.groups.map((group) => group.length)).toEqual([1, size]);
-    expect(opened.timers.startedCount).toBe(0);
-    opened.groups.length = 0;
+    const { commit, groups, timers, end } = opened;
+    for (let i = 0; i < size; i++) void commit.add(1);
+    for (let commits = 0; commits < 20; commits++) {
+      const answered = groups.at(-1)!.length;
+      await end();
+      for (let i = 0; i < answered; i++) void commit.add(1);
+      await othersTurn();
+    }
+    expect(groups.at(-1)).toHaveLength(size);
+    await end();
+    expect(timers.pendingCount).toBe(0);
+    groups.length = 0;
+    timers.startedCount = 0;
     return opened;
   }
 
@@ -129,7 +137,7 @@ describe('waiting for company', () => {
     expect(timers.startedCount).toBe(0);
   });
 
-  test('a group waits for as many as the one before had, in order, and goes with the last of them', async () => {
+  test('a group waits for as many as there were, in order, and goes with the last of them', async () => {
     const { commit, groups, timers, end } = await expecting(3);
     const answers = [commit.add(1), commit.add(2)];
     await timers.advance(1);
@@ -142,22 +150,77 @@ describe('waiting for company', () => {
     expect(timers.startedCount).toBe(2);
   });
 
-  test('what came behind an open commit counts', async () => {
-    const { commit, groups, timers, end } = await expecting(2);
-    for (let i = 1; i <= 2; i++) void commit.add(i);
+  test('what came behind an open commit waits for those that are answered with it, when there were as many at a few commits', async () => {
+    const { commit, groups, timers, end } = open({ lingerItemsMax: 100 });
+    void commit.add(1);
+    for (let i = 2; i <= 4; i++) {
+      void commit.add(i);
+      await end();
+    }
+    expect(groups).toEqual([[1], [2], [3]]);
+    void commit.add(5);
     await othersTurn();
-    for (let i = 3; i <= 5; i++) void commit.add(i);
-    await end();
-    expect(groups).toEqual([[1, 2], [3, 4, 5]]);
-    await end();
-    void commit.add(6);
-    void commit.add(7);
-    await othersTurn();
-    expect(groups).toHaveLength(2);
-    void commit.add(8);
-    await othersTurn();
-    expect(groups[2]).toEqual([6, 7, 8]);
+    expect(groups[3]).toEqual([4, 5]);
     expect(timers.pendingCount).toBe(0);
+  });
+
+  test('those of whom two overlap now and then wait for nobody', async () => {
+    const { commit, groups, timers, end } = open({ lingerItemsMax: 100 });
+    for (let i = 0; i < 10; i++) {
+      void commit.add(1);
+      void commit.add(2);
+      await end();
+      await end();
+      void commit.add(3);
+      await end();
+      expect(groups.splice(0)).toEqual([[1], [2], [3]]);
+    }
+    expect(timers.startedCount).toBe(0);
+  });
+
+  test('who comes again while others have their turn behind the commit is not waited for once more', async () => {
+    let rest: (() => void) | undefined;
+    const { commit, groups, timers, end } = open({ lingerItemsMax: 100, settled: () => new Promise((resolve) => (rest = resolve)) });
+    const settle = async (item: number): Promise<void> => {
+      await end();
+      void commit.add(item);
+      rest!();
+      await othersTurn();
+    };
+    void commit.add(1);
+    void commit.add(2);
+    await settle(3);
+    await settle(4);
+    void commit.add(5);
+    await settle(6);
+    expect(groups).toEqual([[1], [2, 3], [4], [5, 6]]);
+    expect(timers.startedCount).toBe(0);
+  });
+
+  test.each([2, 3, 4, 6, 8])('%d senders that each wait for their answers come to share one commit', async (senders) => {
+    const timers = new ManualTimers();
+    const commitMs = 3;
+    const sizes: number[] = [];
+    const linger = new Linger(limitsWith({ groupCommitLingerLookMs: 1, groupCommitLingerMsMax: 4, groupCommitLingerBatchesMax: 8, groupCommitLingerPauseGroupsMax: 64, sqlRowBytesMax: 1000 }), timers.start);
+    const commit = new GroupCommit<number, number>(
+      async (items) => {
+        sizes.push(items.length);
+        return items;
+      },
+      () => new Promise((resolve) => timers.start(commitMs, resolve)),
+      async () => {},
+      { itemsMax: 100, bytesMax: 1000, bytesOf: () => 1 },
+      linger,
+    );
+    // Each has its answer when it is durable, and sends anew one or two milliseconds later.
+    const send = async (sender: number): Promise<void> => {
+      await commit.add(sender);
+      timers.start(commitMs + 1 + (sender % 2), () => void send(sender));
+    };
+    for (let sender = 0; sender < senders; sender++) timers.start(sender % 3, () => void send(sender));
+    await timers.advance(100);
+    expect(sizes.length).toBeGreaterThan(10);
+    expect(sizes.slice(-8)).toEqual(Array.from({ length: 8 }, () => senders));
   });
 
   test('two looks that find nobody new end the wait, one alone does not, and the time does', async () => {
@@ -182,43 +245,42 @@ describe('waiting for company', () => {
     expect(slow.timers.pendingCount).toBe(0);
   });
 
-  test('who is alone again waits for two looks, once', async () => {
+  test('who is alone again soon waits no more', async () => {
     const { commit, groups, timers, end } = await expecting(8);
-    for (let i = 1; i <= 12; i++) {
-      void commit.add(i);
-      if (i === 1) await timers.advance(2);
+    let waited = '';
+    for (let i = 1; i <= 20; i++) {
+      void commit.add(1);
+      waited += timers.pendingCount > 0 ? 'w' : '.';
+      if (timers.pendingCount > 0) await timers.advance(2);
       expect(groups).toHaveLength(i);
       await end();
     }
-    expect(timers.startedCount).toBe(2);
+    expect(waited).toBe('w.w..w..............');
   });
 
   test('waits in vain become seldom, and come back with the company', async () => {
     const { commit, groups, timers, end } = await expecting(2);
-    /** Nobody comes in time, and then two that overlap, so that company is expected again. Answers whether it was waited for. */
-    const inVain = async (): Promise<boolean> => {
-      const before = timers.startedCount;
-      void commit.add(1);
-      await timers.advance(2);
-      void commit.add(2);
-      void commit.add(3);
-      await end();
-      expect(groups.splice(0)).toEqual([[1], [2, 3]]);
-      await end();
-      return timers.startedCount > before;
-    };
-    const rounds = async (count: number): Promise<string> => {
+    /** One after the other, who always comes too late, behind the commit. Answers which of them waited. */
+    const inVain = async (count: number): Promise<string> => {
       let waited = '';
-      for (let i = 0; i < count; i++) waited += (await inVain()) ? 'w' : '.';
+      for (let i = 0; i < count; i++) {
+        waited += timers.pendingCount > 0 ? 'w' : '.';
+        if (timers.pendingCount > 0) await timers.advance(2);
+        expect(groups.splice(0)).toEqual([[1]]);
+        void commit.add(1);
+        await end();
+      }
       return waited;
     };
-    // Two groups a round: of those behind a wait one goes at once, then two, then four, and never more in a row.
-    expect(await rounds(12)).toBe('ww.w..w..w..');
-    const answers = [commit.add(1), commit.add(2)];
-    expect(await Promise.all(answers)).toEqual(['stored 1', 'stored 2']);
+    void commit.add(1);
+    // Behind a wait one group goes at once, then two, then four, and never more in a row.
+    expect(await inVain(15)).toBe('w.w..w....w....');
+    void commit.add(2);
+    await othersTurn();
     expect(groups.splice(0)).toEqual([[1, 2]]);
     await end();
-    expect(await rounds(4)).toBe('ww.w');
+    void commit.add(1);
+    expect(await inVain(6)).toBe('w.w..w');
   });
 
   test('what fills a row does not wait, nor do groups that are large enough', async () => {
@@ -229,11 +291,11 @@ describe('waiting for company', () => {
     await othersTurn();
     expect(full.groups).toEqual([[4, 6]]);
     const large = await expecting(5, { lingerItemsMax: 2 });
-    void large.commit.add(1);
+    void large.commit.add(5);
     expect(large.groups).toEqual([]);
-    void large.commit.add(2);
+    void large.commit.add(6);
     await othersTurn();
-    expect(large.groups).toEqual([[1, 2]]);
+    expect(large.groups).toEqual([[5, 6]]);
   });
 
   test('who waits is bounded like the others, and finds room again', async () => {
