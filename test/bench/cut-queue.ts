@@ -3,7 +3,7 @@ import { snappyEncode } from '../../proto/snappy.ts';
 import { varintLength, writeVarint } from '../../proto/varint.ts';
 import { encodeTimestamp, SAMPLE_BYTES, TIMESTAMP_MIN_MS, type WriteProtocol } from './remote-write-body.ts';
 import { Random } from './random.ts';
-import type { SeriesShape, Shape } from './shapes.ts';
+import { type SeriesShape, type Shape, wholeParts } from './shapes.ts';
 import { ValueGenerator } from './values.ts';
 
 /** How much shorter than the others a request may be. */
@@ -56,15 +56,9 @@ export class CutQueue {
   }
 }
 
-/** A shape's series for so many queues, each with whole runs of buckets, which build on each other. */
+/** A shape's series for so many queues. */
 export function queuesOf(shape: Shape, queueCount: number, protocol: WriteProtocol): CutQueue[] {
-  const { series, seed } = shape;
-  const bounds = Array.from({ length: queueCount + 1 }, (_, queue) => {
-    let bound = Math.floor((series.length * queue) / queueCount);
-    while (bound < series.length && series[bound]!.kind === 'bucket') bound++;
-    return bound;
-  });
-  return bounds.slice(1).flatMap((end, queue) => (end > bounds[queue]! ? [new CutQueue(shape, series.slice(bounds[queue], end), seed + queue, protocol)] : []));
+  return wholeParts(shape.series, queueCount).map((series, queue) => new CutQueue(shape, series, shape.seed + queue, protocol));
 }
 
 /** Requests of series with one sample each, in a buffer that grows. */

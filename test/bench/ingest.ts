@@ -1,11 +1,12 @@
 import { Sandbox } from '../processes/sandbox.ts';
 import { diskUsageBytes } from './disk-usage.ts';
-import { type LoadFigures, type LoadProtocol, sendLoad } from './load.ts';
+import { type LoadFigures, sendLoad } from './load.ts';
 import type { BenchOptions } from './options.ts';
 import { type Peer, type RunningPeer, findPeers } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { PrometheusApi } from './prometheus-api.ts';
 import type { Measure, PeerRuns, Report, Run } from './report.ts';
+import { type LoadProtocol, senderCount } from './request-groups.ts';
 import { COUNTED_METRIC, POD_ROUTES, type Shape, podShape } from './shapes.ts';
 import { percentile } from './statistics.ts';
 
@@ -48,6 +49,8 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
   const { samplesPerRequest } = options;
   const samples = options.samples ?? (options.isTiny ? TINY_SAMPLES : SAMPLES);
   const scrapeCount = Math.ceil(samples / seriesCount);
+  const shapeFrom = (nowMs: number): Shape => podShape({ seed: options.seed, podCount, scrapeCount, nowMs, samplesPerRequest });
+  const senders = options.isCut ? options.connections : senderCount(shapeFrom(Date.now()), options.connections);
   const { peers, missing } = findPeers(options.peers);
   const notes = [...missing];
   const measured: PeerRuns[] = [];
@@ -57,7 +60,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
     const runs: Run[] = [];
     for (let repetition = 1; repetition <= options.repeat; repetition++) {
       // Made anew for each run, so that its newest scrape is recent; only the timestamps differ.
-      const shape = podShape({ seed: options.seed, podCount, scrapeCount, nowMs: Date.now(), samplesPerRequest });
+      const shape = shapeFrom(Date.now());
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
       const measure = async (protocol: LoadProtocol): Promise<Run> => {
         const { run, problem } = await ingestOnce(peer, shape, options, protocol);
@@ -80,9 +83,9 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
     bench: 'ingest',
     title:
       `ingest: ${sampleCount.toLocaleString('en-US')} samples by remote write 1.0, and as many by 2.0${options.isCut ? '' : ' and by OTLP'} to servers of their own: ${seriesCount.toLocaleString('en-US')} series, ` +
-      `${samplesPerRequest.toLocaleString('en-US')} a request${options.isCut ? ' that is cut anew' : ''}, ${scrapeCount} scrapes, ${options.connections} connections, seed ${options.seed}, ` +
+      `${samplesPerRequest.toLocaleString('en-US')} a request${options.isCut ? ' that is cut anew' : ''}, ${scrapeCount} scrapes, ${options.connections} connections${senders < options.connections ? `, of which ${senders} are used at a time` : ''}, seed ${options.seed}, ` +
       `median of ${options.repeat}${options.isTiny ? ' (tiny: the figures mean nothing)' : ''}`,
-    load: { sampleCount, seriesCount, scrapeCount, samplesPerRequest, connections: options.connections, seed: options.seed },
+    load: { sampleCount, seriesCount, scrapeCount, samplesPerRequest, connections: options.connections, senders, seed: options.seed },
     measures: options.isCut ? MEASURES.filter(({ key }) => !key.startsWith('otlp')) : MEASURES,
     peers: measured,
     notes,

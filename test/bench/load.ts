@@ -1,10 +1,9 @@
 import { type HttpAnswer, http, keepAliveAgent } from '../processes/http.ts';
 import { sleep } from '../processes/sleep.ts';
 import { type CutQueue, queuesOf } from './cut-queue.ts';
-import { OtlpBody } from './otlp-body.ts';
-import { RemoteWriteBody, WRITE_HEADERS, type WriteProtocol } from './remote-write-body.ts';
-import type { SeriesShape, Shape } from './shapes.ts';
-import { ValueGenerator } from './values.ts';
+import { WRITE_HEADERS } from './remote-write-body.ts';
+import { type LoadProtocol, groupsOf } from './request-groups.ts';
+import type { Shape } from './shapes.ts';
 
 /** What the sender saw. */
 export interface LoadFigures {
@@ -20,32 +19,10 @@ export interface LoadFigures {
 
 const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = 100;
-/** OTLP is sent as protobuf, not compressed, which is how the SDKs send it by default. */
-export type LoadProtocol = WriteProtocol | 'otlp';
-
-/** The series of one request: always the same ones, so that only their values and timestamps change. */
-class RequestGroup {
-  readonly sampleCount: number;
-  readonly body: RemoteWriteBody | OtlpBody;
-  readonly #generator: ValueGenerator;
-  /** Settles when the group's latest request has been answered. */
-  latest: Promise<void> = Promise.resolve();
-
-  constructor(series: readonly SeriesShape[], seed: number, protocol: LoadProtocol) {
-    this.sampleCount = series.length;
-    this.body = protocol === 'otlp' ? new OtlpBody(series) : new RemoteWriteBody(series, protocol);
-    this.#generator = new ValueGenerator(series, seed);
-  }
-
-  prepare(timestampMs: number): void {
-    this.#generator.advance();
-    this.body.patch(timestampMs, this.#generator.values);
-  }
-}
-
 /**
  * Sends every scrape of the shape, oldest first, over `connections` kept-alive connections at once and as fast as the server answers.
- * With `isCut` (remote write alone) no two requests hold the same series, as those of a Prometheus; else they always hold the same ones.
+ * With `isCut` (remote write alone) no two requests hold the same series, as those of a Prometheus; else they always hold the same ones, and no more
+ * than `senderCount` of them are under way.
  */
 export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: LoadProtocol = '1.0', isCut = false): Promise<LoadFigures> {
   const own = protocol === 'otlp' ? { 'content-type': 'application/x-protobuf' } : { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy' };
@@ -101,20 +78,17 @@ type SendOne = (body: Uint8Array, sampleCount: number) => Promise<void>;
  * last: no series' samples are ever out of order.
  */
 function groupLoad(shape: Shape, connections: number, protocol: LoadProtocol, sendOne: SendOne): () => Promise<unknown> {
-  const groups: RequestGroup[] = [];
-  for (let start = 0; start < shape.series.length; start += shape.samplesPerRequest) {
-    groups.push(new RequestGroup(shape.series.slice(start, start + shape.samplesPerRequest), shape.seed + groups.length, protocol));
-  }
+  const { groups, scrapesPerRequest } = groupsOf(shape, connections, protocol);
   let nextJob = 0;
-  const jobCount = groups.length * shape.scrapeCount;
+  const jobCount = groups.length * Math.ceil(shape.scrapeCount / scrapesPerRequest);
   const connection = async (): Promise<void> => {
     while (nextJob < jobCount) {
       const job = nextJob++;
       const group = groups[job % groups.length]!;
-      const previous = group.latest;
-      const sent = previous.then(() => {
-        group.prepare(shape.firstScrapeMs + Math.floor(job / groups.length) * shape.scrapeIntervalMs);
-        return sendOne(group.body.bytes, group.sampleCount);
+      const firstScrape = Math.floor(job / groups.length) * scrapesPerRequest;
+      const sent = group.latest.then(() => {
+        const { bytes, sampleCount } = group.prepare(firstScrape, Math.min(scrapesPerRequest, shape.scrapeCount - firstScrape));
+        return sendOne(bytes, sampleCount);
       });
       group.latest = sent;
       try {

@@ -39,12 +39,13 @@ export class OtlpBody {
     this.#timeOffsets = placeholders(this.bytes, [...resources.values()].flatMap((metrics) => [...metrics.values()].flat()));
   }
 
-  /** Makes it the body of another scrape. Only between requests: the bytes are sent without a copy. */
-  patch(timestampMs: number, values: Float64Array): void {
+  /** Makes so many series, from the given one on, those of another scrape. Only between requests: the bytes are sent without a copy. */
+  patch(timestampMs: number, values: Float64Array, firstSeries = 0): void {
     const nanoseconds = BigInt(timestampMs) * 1_000_000n;
-    this.#timeOffsets.forEach((at, index) => {
+    values.forEach((value, index) => {
+      const at = this.#timeOffsets[firstSeries + index]!;
       this.#view.setBigUint64(at, nanoseconds, true);
-      this.#view.setFloat64(at + 9, values[index]!, true);
+      this.#view.setFloat64(at + 9, value, true);
     });
   }
 }

@@ -53,15 +53,15 @@ export class RemoteWriteBody {
     this.#valueOffsets = patchOffsets;
   }
 
-  /** Makes it the body of another scrape. Only between requests: the bytes are sent without a copy. */
-  patch(timestampMs: number, values: Float64Array): void {
+  /** Makes so many series, from the given one on, those of another scrape. Only between requests: the bytes are sent without a copy. */
+  patch(timestampMs: number, values: Float64Array, firstSeries = 0): void {
     const timestamp = encodeTimestamp(timestampMs);
     const head = timestamp.getUint32(0, true);
     const tail = timestamp.getUint16(4, true);
     const view = this.#view;
     const offsets = this.#valueOffsets;
-    for (let index = 0; index < offsets.length; index++) {
-      const at = offsets[index]!;
+    for (let index = 0; index < values.length; index++) {
+      const at = offsets[firstSeries + index]!;
       view.setFloat64(at, values[index]!, true);
       view.setUint32(at + 9, head, true);
       view.setUint16(at + 13, tail, true);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type LoadFigures, sendLoad } from './load.ts';
 import type { BenchOptions } from './options.ts';
 import type { Report, Run } from './report.ts';
+import { senderCount } from './request-groups.ts';
 import { podShape, type Shape } from './shapes.ts';
 import { percentile } from './statistics.ts';
 
@@ -50,7 +51,7 @@ export async function benchRows(options: BenchOptions, say: (line: string) => vo
     const perRow = batches / rows;
     say(`${describe(one)}: ${run[one.key]!.toFixed(0)} rows a million samples`);
     notes.push(`${describe(one)}: ${batches} batches reached the shards and ${rows} rows were written, ${perRow.toFixed(1)} batches a row`);
-    notes.push(`${describe(one)}: ${latencies(knownSeries)}; before them, with the series, ${latencies(newSeries)}`);
+    notes.push(`${describe(one)}, ${senderCount(shape, one.connections)} requests at a time: ${latencies(knownSeries)}; before them, with the series, ${latencies(newSeries)}`);
   }
   return {
     bench: 'rows',

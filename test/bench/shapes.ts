@@ -25,6 +25,16 @@ export interface Shape {
 export const SAMPLES_PER_REQUEST = 2_000;
 export const SCRAPE_INTERVAL_MS = 15_000;
 
+/** In so many parts, or fewer where there are not as many, each with whole runs of buckets, which build on each other. */
+export function wholeParts(series: readonly SeriesShape[], partCount: number): (readonly SeriesShape[])[] {
+  const bounds = Array.from({ length: partCount + 1 }, (_, part) => {
+    let bound = Math.floor((series.length * part) / partCount);
+    while (bound < series.length && series[bound]!.kind === 'bucket') bound++;
+    return bound;
+  });
+  return bounds.slice(1).flatMap((end, part) => (end > bounds[part]! ? [series.slice(bounds[part], end)] : []));
+}
+
 const POD_METRICS: readonly (readonly [metric: string, kind: SeriesKind])[] = [
   ['http_server_requests_total', 'counter'],
   ['http_server_response_bytes_total', 'counter'],
