@@ -48,7 +48,7 @@ export class RollupSources {
     this.#sql.run('UPDATE archive_state SET last_file = last_file + 1 WHERE id = 1');
     for (const day of bucketDays(file)) {
       this.rollUpAgain(shard, day, nowMs);
-      this.#sql.run(`DELETE FROM rollup_day WHERE shard = ?1 AND day = ?2 AND NOT ${HAS_SAMPLES}`, shard, day);
+      this.forgetDeleted(shard, day);
     }
   }
 
@@ -60,6 +60,11 @@ export class RollupSources {
   /** If the day has samples. */
   rollUpAgain(shard: string, day: number, nowMs: number): void {
     this.#sql.run(`INSERT OR REPLACE INTO rollup_source (shard, day, newest_file, changed_ms) SELECT ?1, ?2, last_file, ?3 FROM archive_state WHERE ${HAS_SAMPLES}`, shard, day, nowMs);
+  }
+
+  /** Of a day whose samples can have left by deletions alone: where none are left, its roll-ups are not to be read any more. */
+  forgetDeleted(shard: string, day: number): void {
+    this.#sql.run(`DELETE FROM rollup_day WHERE shard = ?1 AND day = ?2 AND NOT ${HAS_SAMPLES}`, shard, day);
   }
 
   /** Days before one of which all has left, roll-ups too: while there are some, it says which samples they are of. */

@@ -9,7 +9,7 @@ import type { TableMetadata } from '../../catalog/iceberg/table-metadata.ts';
 import { parseFileName, type FileName } from '../../catalog/object-names.ts';
 import { AdoptedFiles, type ChangedFile } from '../../catalog/recovery/adopted-files.ts';
 import { COMMITTED_PROPERTY, decodeCommitted, FLUSHED_TABLES, type CommittedFlushes } from '../../catalog/recovery/committed-flushes.ts';
-import { RecoveryState, type DaysOfShard, type LostFlushes } from '../../catalog/recovery/recovery-state.ts';
+import { RecoveryState, type DaysOfShard, type KeptDays, type LostFlushes } from '../../catalog/recovery/recovery-state.ts';
 import { RemovedObjectsStore } from '../../catalog/removed-objects.ts';
 import { decodeRolledUp, type RolledUpDays } from '../../catalog/rollup-days.ts';
 import type { StepFailures } from '../../catalog/step-failures.ts';
@@ -154,8 +154,8 @@ export class CatalogRecovery {
     const { adopted, left } = sql.transaction(() => {
       const outcome = this.#adopted.adopt(definition, { ...found.pointer, isUnplaced }, !FLUSHED_TABLES.includes(definition.name));
       if (FLUSHED_TABLES.includes(definition.name)) this.#noteShards(table, committed);
-      if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#rolledUpFromDay(nowMs), nowMs);
-      if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), rolledUp ?? [], this.#rolledUpFromDay(nowMs), nowMs);
+      if (definition.name === 'samples') this.#state.noteSamples([...outcome.adopted, ...outcome.left], this.#keptDays(nowMs), nowMs);
+      if (rollup !== undefined) this.#state.noteRollups(rollup.name, partitionsOf(definition, [...outcome.adopted, ...outcome.left]), rolledUp ?? [], this.#keptDays(nowMs), nowMs);
       this.#state.noteAdopted(outcome.adopted.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
       return outcome;
     });
@@ -164,10 +164,10 @@ export class CatalogRecovery {
     this.counters.archive_superseded_files_total += left.length;
   }
 
-  /** Days from here on have all their samples, and still will when their turn comes. */
-  #rolledUpFromDay(nowMs: number): number {
+  #keptDays(nowMs: number): KeptDays {
     const samples = this.#options.retentionOf('samples');
-    return samples === undefined ? -Infinity : dayOf(nowMs - samples.longestMs) + 2;
+    if (samples === undefined) return { ofSomeFrom: -Infinity, ofAllFrom: -Infinity };
+    return { ofSomeFrom: dayOf(nowMs - samples.longestMs) + 2, ofAllFrom: dayOf(nowMs - samples.shortestMs) + 2 };
   }
 
   /** Up to which flush and time shards have committed what was found, as the table says it and its files do; files of later flushes may be there and in no snapshot. */
@@ -227,7 +227,7 @@ export class CatalogRecovery {
         this.#state.askShard(shard);
       }
       this.#adopted.endFlushed();
-      if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#rolledUpFromDay(nowMs), nowMs);
+      if (name === 'samples') this.#state.noteSamples(described.map(({ shard, file }) => ({ ...file, shard })), this.#keptDays(nowMs), nowMs);
       this.#state.noteAdopted(described.length, nowMs, nowMs + limits.archiveOrphanAgeMs);
     });
     this.counters.archive_adopted_files_total += described.length;

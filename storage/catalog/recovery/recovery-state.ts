@@ -20,6 +20,14 @@ export interface DaysOfShard {
   readonly endDay: number;
 }
 
+/** Days since 1970 from which on samples are kept, and still will be when it is their turn to be rolled up: where there are none, they were deleted. */
+export interface KeptDays {
+  /** Of some series. */
+  readonly ofSomeFrom: number;
+  /** Of all. */
+  readonly ofAllFrom: number;
+}
+
 interface LostRow extends Record<string, string | number> {
   readonly shard: string;
   readonly after_flush: number;
@@ -88,18 +96,21 @@ export class RecoveryState {
     this.#sql.run('UPDATE archive_state SET adopted_ms = ?, adopted_files = adopted_files + ?, next_sweep_ms = max(ifnull(next_sweep_ms, 0), ?) WHERE id = 1', nowMs, files, nextSweepMs);
   }
 
-  /** Roll-ups of the days that samples have come for, or gone, are made again, from a day on. Inside the caller's transaction. */
-  noteSamples(files: readonly Omit<ChangedFile, 'day'>[], fromDay: number, nowMs: number): void {
+  /** Roll-ups of the days that samples have come for, or gone, are made again, or, where a deletion has left none, are not read any more. Inside the caller's transaction. */
+  noteSamples(files: readonly Omit<ChangedFile, 'day'>[], kept: KeptDays, nowMs: number): void {
     const days = new Map<string, readonly [string, number]>();
     for (const { shard, ...file } of files) for (const day of bucketDays(file)) days.set(`${shard} ${day}`, [shard, day]);
-    for (const [shard, day] of days.values()) if (day >= fromDay) this.#sources.rollUpAgain(shard, day, nowMs);
+    for (const [shard, day] of days.values()) {
+      if (day >= kept.ofSomeFrom) this.#sources.rollUpAgain(shard, day, nowMs);
+      if (day >= kept.ofAllFrom) this.#sources.forgetDeleted(shard, day);
+    }
   }
 
   /**
    * The same of days whose roll-ups are others now. Those that cannot be made again, since samples have left, are read as they are. Inside the
    * caller's transaction.
    */
-  noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: readonly RolledUpDays[], fromDay: number, nowMs: number): void {
+  noteRollups(table: RollupTableName, partitions: readonly DaysOfShard[], rolledUp: readonly RolledUpDays[], { ofSomeFrom: fromDay }: KeptDays, nowMs: number): void {
     for (const { shard, firstDay, endDay } of partitions) for (let day = Math.max(firstDay, fromDay); day < endDay; day++) this.#sources.rollUpAgain(shard, day, nowMs);
     for (const { shard, firstDay, lastDay, rules } of rolledUp) {
       this.#sql.run('INSERT OR IGNORE INTO rollup_policy (rules) VALUES (?)', rules);

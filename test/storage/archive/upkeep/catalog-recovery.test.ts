@@ -382,6 +382,26 @@ describe('a catalog whose storage went back', () => {
   });
 
   test.each([
+    ['went back to before it', (world: RecoveryWorld, earlier: NodeSql) => world.goBackTo(earlier)],
+    ['began anew', (world: RecoveryWorld) => world.beginAnew()],
+  ])('a deletion of all that days had: their roll-ups are not read again by a catalog that %s', { timeout: 60_000 }, async (_, forget) => {
+    const world = await lived(3);
+    await world.live(1.2 * DAY_MS);
+    const days = (): unknown => rollupDays(world.catalogSql, { version: 1, firstDay: START_MS / DAY_MS, lastDay: START_MS / DAY_MS }).days;
+    expect(days()).not.toEqual([]);
+    const earlier = world.catalogSql.copy();
+    for (const name of ['metric_0', 'metric_1', 'metric_2', 'metric_3']) remove(world, name, 1000, START_MS - DAY_MS, START_MS + 2 * DAY_MS);
+    await world.live(DAY_MS);
+    expect(days()).toEqual([]);
+    forget(world, earlier);
+    await world.recover();
+    expect(await world.query()).toEqual(world.expected());
+    expect(days()).toEqual([]);
+    await world.live(DAY_MS);
+    expect(days()).toEqual([]);
+  });
+
+  test.each([
     ['by their names', false],
     ['in a snapshot', true],
   ])('a deletion that is carried out in all that it knows is of what it finds then: files that are found %s', async (_, isPublished) => {
