@@ -5,7 +5,7 @@ import { encodeHistogramChunk, type ReadHistogram } from './histogram-chunk.ts';
 import { writeLabels, writeSpans } from './prometheus-parts.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import { varintLength, writeVarint } from './varint.ts';
-import { fieldTag, WIRE_BYTES, WIRE_VARINT, WireReader } from './wire-reader.ts';
+import { fieldMask, fieldTag, WIRE_BYTES, WIRE_VARINT, WireReader } from './wire-reader.ts';
 import { XOR_CHUNK_SAMPLES_MAX, XorChunkWriter } from './xor-chunk.ts';
 
 /*
@@ -46,6 +46,11 @@ export interface ReadSeries {
   readonly histograms: readonly (ReadHistogram | undefined)[] | undefined;
 }
 
+/** Fields that mean something to us where they stand. */
+const REQUEST_FIELDS = fieldMask(1, 2);
+const QUERY_FIELDS = fieldMask(1, 2, 3);
+const MATCHER_FIELDS = fieldMask(1, 2, 3);
+
 const REQUEST_QUERY = fieldTag(1, WIRE_BYTES);
 const REQUEST_TYPE = fieldTag(2, WIRE_VARINT);
 const REQUEST_TYPES = fieldTag(2, WIRE_BYTES);
@@ -67,7 +72,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
     else if (tag === REQUEST_TYPES) {
       // Packed, as proto3 has it.
       for (const last = reader.length(end); reader.position < last; ) accepted.push(reader.varint(last));
-    } else reader.skipField(tag, end);
+    } else reader.skipUnknown(tag, end, REQUEST_FIELDS);
   }
   const known = accepted.find((type) => RESPONSE_TYPES[type] !== undefined);
   if (known === undefined && accepted.length > 0) throw new DecodeError(`none of the accepted response types ${accepted.join(', ')} is known; want 0 (samples) or 1 (streamed XOR chunks)`);
@@ -84,7 +89,7 @@ function decodeQuery(reader: WireReader, end: number): ReadQuery {
     if (tag === QUERY_START) startMs = Number(reader.exactInt64(end));
     else if (tag === QUERY_END) endMs = Number(reader.exactInt64(end));
     else if (tag === QUERY_MATCHER) matchers.push(decodeMatcher(reader, reader.length(end)));
-    else reader.skipField(tag, end);
+    else reader.skipUnknown(tag, end, QUERY_FIELDS);
   }
   return { startMs, endMs, matchers };
 }
@@ -98,7 +103,7 @@ function decodeMatcher(reader: WireReader, end: number): ReadMatcher {
     if (tag === MATCHER_TYPE) type = reader.varint(end);
     else if (tag === MATCHER_NAME) name = reader.string(end);
     else if (tag === MATCHER_VALUE) value = reader.string(end);
-    else reader.skipField(tag, end);
+    else reader.skipUnknown(tag, end, MATCHER_FIELDS);
   }
   const known = MATCH_TYPES[type];
   if (known === undefined) throw new DecodeError(`matcher type ${type}, want 0 to ${MATCH_TYPES.length - 1}`);

@@ -111,8 +111,8 @@ export class RequestColumns extends WriteColumns {
 
 /**
  * Decodes a whole message into columns. Unknown fields are skipped; anything cut off, of the wrong wire type or outside its parent is a
- * DecodeError. A field that should occur once and comes again replaces the earlier one; of a message so repeated, the last one counts. The
- * message may be changed: references that lie apart are gathered in front of their series' other fields.
+ * DecodeError. A field that should occur once and comes again replaces the earlier one. The message may be changed: references that lie apart
+ * are gathered in front of their series' other fields.
  */
 export function decodeRequest(bytes: Uint8Array, columns: RequestColumns): void {
   new Walker(bytes, columns).walk();
@@ -334,9 +334,10 @@ class Walker {
   #metadata(index: number, end: number): void {
     const columns = this.#columns;
     const reader = this.#reader;
-    let type = 0;
-    let helpRef = 0;
-    let unitRef = 0;
+    // Of a message that comes twice protobuf merges the fields.
+    let type = columns.metadataType[index]!;
+    let helpRef = columns.helpRef[index]!;
+    let unitRef = columns.unitRef[index]!;
     while (reader.position < end) {
       const tag = reader.varint(end);
       if (tag === METADATA_TYPE) type = reader.int32(end);

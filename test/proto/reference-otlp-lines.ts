@@ -24,7 +24,7 @@ function metricLines(metric: ReferenceMessage): string[] {
   const data = messages(metric[field])[0]!;
   const points = messages(data['dataPoints']);
   const isMonotonic = kind === 'sum' && low32(last(data, 'isMonotonic')) !== 0;
-  const header = `${kind} ${text(metric, 'name')} ${text(metric, 'description')} ${text(metric, 'unit')} temporality=${low32(last(data, 'aggregationTemporality'))} monotonic=${isMonotonic} points=${points.length}`;
+  const header = `${kind} ${text(metric, 'name')} ${text(metric, 'description')} ${text(metric, 'unit')} temporality=${low32(last(data, 'aggregationTemporality')) | 0} monotonic=${isMonotonic} points=${points.length}`;
   return [header, ...points.map(lineOf)];
 }
 

@@ -61,6 +61,7 @@ describe('legal protobuf that few senders write', () => {
   same('fields that come twice: the last one counts', bytesField(5, [...bytesField(2, [...doubleField(1, 1), ...varintField(2, 1), ...varintField(2, 2), ...doubleField(1, 3)]), ...bytesField(3, [...varintField(1, 5), ...doubleField(2, 2)])]));
   const plain = (value: number, timestampMs: number): number[] => bytesField(5, [...bytesField(1, [1, 2]), ...bytesField(2, [...(value === 0 ? [] : doubleField(1, value)), ...varintField(2, timestampMs)])]);
   same('times that are those of the sample before, and others', plain(1, 1.7e12), plain(0, 1.7e12), plain(2, 1.7e12 + 1), plain(3, 7), plain(0, 1.7e12 + 1), plain(0, 1.7e12));
+  same('metadata in two messages, which are one', bytesField(5, [...bytesField(5, [...varintField(1, 2), ...varintField(3, 4)]), ...bytesField(5, varintField(4, 7))]));
   same('a type of metadata that nobody knows', bytesField(5, bytesField(5, varintField(1, 77))), bytesField(5, bytesField(5, varintField(1, -1))));
 });
 

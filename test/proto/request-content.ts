@@ -4,8 +4,7 @@ import type { SeededRandom } from '../fakes/seeded-random.ts';
 import { decodeReferenceV2, type ReferenceHistogram, type ReferenceRequest } from './reference-messages.ts';
 
 /** What the columns hold, in the shape of the reference: integers as decimal text, values as the bits of their floats. */
-export function contentOf(message: Uint8Array): unknown {
-  const columns = new RequestColumns();
+export function contentOf(message: Uint8Array, columns = new RequestColumns()): unknown {
   const bytes = message.slice();
   decodeRequest(bytes, columns);
   const reader = requestReader(bytes);

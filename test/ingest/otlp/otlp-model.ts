@@ -129,7 +129,8 @@ export function textOf({ batches, seriesCount, points }: CollectedRequest, sourc
     const { seriesCount: count, idLow, idHigh, idCheck, sampleEnd, timestampsMs, valueBits, startsMs, isDelta, payloads, exemplars } = decodeAppendMessage(message);
     for (let i = 0, sample = 0; i < count; i++) {
       if (shard !== idHigh[i]! % SHARD_COUNT) throw new Error(`series ${sources[i]} went to shard ${shard}`);
-      const parts = [seriesText(sources[i]!, Uint32Array.of(idLow[i]!, idHigh[i]!, idCheck[i]!), isDelta?.[i] === 1)];
+      // A series that does not fit goes on in the next batch.
+      const parts = [lines.get(sources[i]!) ?? seriesText(sources[i]!, Uint32Array.of(idLow[i]!, idHigh[i]!, idCheck[i]!), isDelta?.[i] === 1)];
       for (; sample < sampleEnd[i]!; sample++) {
         const [low, high] = [valueBits[sample * 2]!, valueBits[sample * 2 + 1]!];
         const value = high === HISTOGRAM_BITS_HIGH ? Buffer.from(payloads[low]!).toString('hex') : `${low},${high}`;
