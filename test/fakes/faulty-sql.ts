@@ -155,20 +155,26 @@ function stackTrace(): string {
   return stack!;
 }
 
+/** Each call that an undisturbed run has made: where the crash tests of append, seal, snapshot, restore, prune and migration break. */
+export function everyCall({ calls }: FaultySql): number[] {
+  return Array.from({ length: calls }, (_, call) => call);
+}
+
 /**
- * Where a crash test breaks what an undisturbed run has counted: before each call; and behind those whose effect lasts. Behind any other a
+ * Where a longer crash test breaks what an undisturbed run has counted: before each call; and behind those whose effect lasts. Behind any other a
  * fault is to the bit what it is before it: nothing of the call is left, and the caller gets the same error from the same call. If sites are
  * noted, not before every call, but before the first of all that leave the same and the first of all from one place: so each state is left
  * once at least, and an exception goes each way once. With a stride, the first of these at or behind every so many calls.
  */
-export function faultsOf({ calls, lastingCalls, sites }: FaultySql, when: FaultPlan['when'], stride = 1): number[] {
+export function faultsOf(sql: FaultySql, when: FaultPlan['when'], stride = 1): number[] {
+  const { lastingCalls, sites } = sql;
   const seen = new Set<string>();
   const isNew = (call: number): boolean => {
     const before = seen.size;
     for (const part of Object.entries(sites[call] ?? { call })) seen.add(part.join(' '));
     return seen.size > before;
   };
-  const positions = when === 'before' ? Array.from({ length: calls }, (_, call) => call).filter(isNew) : lastingCalls;
+  const positions = when === 'before' ? everyCall(sql).filter(isNew) : lastingCalls;
   const stretchOf = (call: number | undefined): number => (call === undefined ? -1 : Math.floor(call / stride));
   return positions.filter((call, i) => stretchOf(call) > stretchOf(positions[i - 1]));
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { TimeSeriesStore, type TimeSeriesStoreOptions } from '../../storage/index.ts';
-import { faultsOf, FaultySql } from '../fakes/faulty-sql.ts';
+import { everyCall, FaultySql } from '../fakes/faulty-sql.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
 
 /*
- * Each change of a store, with storage that breaks before or after each of its calls in turn: what the next instance finds is all of the
- * change or nothing of it, and all of it if it was acknowledged.
+ * Each change of a store, with storage that breaks before or after each of its calls in turn. I1, I6: the next instance finds all of the change
+ * if it was acknowledged. I2, I3: and otherwise all of it or nothing. I8: what a snapshot, a restore or a roll-up does not change reads the same.
  */
 const NOON = Date.UTC(2024, 0, 15, 12);
 const OPTIONS: TimeSeriesStoreOptions = { clock: new FixedClock(NOON) };
@@ -60,7 +60,7 @@ describe.each(Object.entries(CHANGES))('%s', (_name, change) => {
     const after = await stateOf(whole);
     expect(counting.calls - opened).toBeGreaterThan(3);
     for (const when of ['before', 'after'] as const) {
-      for (const call of faultsOf(counting, when).filter((position) => position >= opened)) {
+      for (const call of everyCall(counting).filter((position) => position >= opened)) {
         const sql = prepared.copy();
         const faulty = new FaultySql(new NodeSql(sql.database), { call, when });
         const broken = new TimeSeriesStore<unknown>({ sql: faulty, ...OPTIONS });

@@ -3,7 +3,7 @@ import { labelsFrom, type Labels } from '../../../storage/model/labels.ts';
 import { Exemplars } from '../../../storage/shard/exemplars.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
-import { faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
+import { everyCall, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { named, write, type TestBatch } from './batches.ts';
@@ -147,7 +147,7 @@ test.each(['before', 'after'] as const)('storage breaks %s each call: what was a
   const whole = new NodeSql();
   live(whole, 0);
   const expected = read(new HotStore(new NodeSql(whole.database), LIMITS));
-  for (const call of faultsOf(counting, when)) {
+  for (const call of everyCall(counting)) {
     const sql = new NodeSql();
     const broken = live(new FaultySql(sql, { call, when }), 0);
     const there = read(new HotStore(new NodeSql(sql.database), LIMITS));

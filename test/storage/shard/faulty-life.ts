@@ -1,8 +1,6 @@
 import { expect } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { faultsOf, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
-import { FixedClock } from '../../fakes/fixed-clock.ts';
-import { changesOf } from '../../fakes/left-behind.ts';
+import { everyCall, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { write, type TestBatch } from './batches.ts';
 
@@ -12,15 +10,13 @@ type Limits = ConstructorParameters<typeof HotStore>[1];
 export type Life = readonly (TestBatch | 'seal')[];
 
 /**
- * A life for each call of storage that `faultsOf` gives, before or behind which storage breaks; the sender, who has no answer, sends the same
+ * A life for each call of storage, before or behind which storage breaks; the sender, who has no answer, sends the same
  * again to the store that wakes. Hands out the store that wakes behind all of it.
  */
 export function* faultyLives(life: Life, limits: Limits, when: 'before' | 'after'): Generator<{ readonly call: number; readonly store: HotStore }> {
-  const undisturbed = new NodeSql();
-  const counting = new FaultySql(undisturbed);
-  counting.noteSites(changesOf({ databases: [undisturbed], clock: new FixedClock(0) }));
+  const counting = new FaultySql(new NodeSql());
   live(counting, life, limits);
-  for (const call of faultsOf(counting, when)) {
+  for (const call of everyCall(counting)) {
     const sql = new NodeSql();
     const broken = live(new FaultySql(sql, { call, when }), life, limits);
     expect(broken).toBeGreaterThanOrEqual(0);

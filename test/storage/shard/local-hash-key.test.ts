@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
-import { faultsOf, FaultySql } from '../../fakes/faulty-sql.ts';
+import { everyCall, FaultySql } from '../../fakes/faulty-sql.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { named } from './batches.ts';
 
@@ -63,7 +63,7 @@ test('taking it over may break anywhere', () => {
   const counting = new FaultySql(old.copy());
   new HotStore(counting).refOf(CPU);
   for (const when of ['before', 'after'] as const) {
-    for (const call of faultsOf(counting, when)) {
+    for (const call of everyCall(counting)) {
       const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when })).refOf(CPU)).toThrow('storage fault');
       expect(read(sql), `call ${call}, ${when}`).toBe(7);

@@ -4,7 +4,7 @@ import { must } from '../../../../storage/runtime/assert.ts';
 import { HotStore } from '../../../../storage/shard/hot-store.ts';
 import { SeriesIndex } from '../../../../storage/shard/index/series-index.ts';
 import { decodeSegmentList } from '../../../../storage/shard/segment/segment-list.ts';
-import { faultsOf, FaultySql, InjectedFault } from '../../../fakes/faulty-sql.ts';
+import { everyCall, FaultySql, InjectedFault } from '../../../fakes/faulty-sql.ts';
 import { FixedClock } from '../../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../../fakes/limits-with.ts';
 import { NodeSql } from '../../../fakes/node-sql.ts';
@@ -242,7 +242,7 @@ test.each(['before', 'after'] as const)('storage breaks %s each call while a log
   expect(life(whole, new StoreModel())).toBe(-1);
   calls.end = whole.calls;
   expect(calls.end - calls.begin).toBeGreaterThan(40);
-  for (const call of faultsOf(whole, when).filter((position) => position >= calls.begin)) {
+  for (const call of everyCall(whole).filter((position) => position >= calls.begin)) {
     const sql = new NodeSql();
     const model = new StoreModel();
     const broken = life(new FaultySql(sql, { call, when }), model);
