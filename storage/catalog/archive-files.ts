@@ -173,26 +173,30 @@ export class ArchiveFiles {
   files({ table = 'samples', startMs, endMs, after }: ArchiveFilesRequest): ArchiveFilesAnswer {
     const definition = tableDefinition(table);
     const files: ArchivedFile[] = [];
-    const firstDay = Math.max(partitionDay(definition, startMs), after?.day ?? -Infinity);
+    const filesMax = this.#limits.archiveFilesPageMax;
     const pending = this.#tombstones.pending().filter((each) => each.startMs <= endMs && each.endMs >= startMs);
-    const rows = this.#sql.each<FileRow>(
-      'SELECT day, file, rank, clean_through, shard, description FROM data_file WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? ORDER BY day, file',
+    const firstDay = partitionDay(definition, startMs);
+    const { day: dayBefore, file: fileBefore } = after ?? { day: firstDay, file: 0 };
+    // One more than a page, which says whether there is another.
+    const rows = this.#sql.all<FileRow>(
+      `SELECT day, file, rank, clean_through, shard, description FROM data_file
+        WHERE removed_change IS NULL AND table_name = ? AND day >= ? AND day <= ? AND (day, file) > (?, ?) ORDER BY day, file LIMIT ?`,
       table,
       firstDay,
       partitionDay(definition, endMs),
+      dayBefore,
+      fileBefore,
+      filesMax + 1,
     );
-    let seen = 0;
-    let last: { day: number; file: number } | undefined;
-    for (const { day, file, rank, clean_through: cleanThrough, shard, description } of rows) {
-      if (after !== undefined && day === after.day && file <= after.file) continue;
-      if (seen++ === this.#limits.archiveFilesPageMax) return this.#answer(files, last);
-      last = { day, file };
+    const page = rows.slice(0, filesMax);
+    for (const { file, rank, clean_through: cleanThrough, shard, description } of page) {
       const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = decodeDataFile(description);
       if (maxTimeMs < startMs || minTimeMs > endMs) continue;
       const deletions = pending.filter((each) => each.tombstone > cleanThrough && each.startMs <= maxTimeMs && each.endMs >= minTimeMs).map(({ selectors, startMs: fromMs, endMs: toMs }) => ({ selectors, startMs: fromMs, endMs: toMs }));
       files.push({ shard, file, rank, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, ...(deletions.length === 0 ? {} : { deletions }) });
     }
-    return this.#answer(files, undefined);
+    const last = page.at(-1);
+    return this.#answer(files, last !== undefined && rows.length > filesMax ? { day: last.day, file: last.file } : undefined);
   }
 
   /** The first day (since 1970), of those from one to another, that has a partition with files of a table, or the last one. */

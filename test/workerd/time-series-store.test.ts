@@ -106,3 +106,18 @@ test('a store goes on behind the object’s deleteAll(), with nothing of before'
     expect(await collect(store.range('k'))).toEqual([{ key: 'k', timestamp: 2000, value: 2 }]);
   });
 });
+
+test('an object may drop tables beside a store whose feed was read, and open one with an archive', async () => {
+  await inObject('beside', async (storage) => {
+    const store = new TimeSeriesStore(storage);
+    for (let i = 0; i < 5; i++) await store.put('k', i);
+    await store.restoreSnapshot(store.createSnapshot());
+    await store.put('k', 5);
+    expect(await collect(store.cdc())).toHaveLength(1);
+    storage.sql.exec('CREATE TABLE own (x INTEGER)');
+    storage.sql.exec('DROP TABLE own');
+    const archived = new TimeSeriesStore(storage, { name: 'archived', retention: { hot: '1h' }, archive: env.ARCHIVE });
+    await archived.put('k', 1);
+    expect(await archived.get('k')).toBe(1);
+  });
+});

@@ -70,13 +70,15 @@ export function readChanges({ sql, wal, index, damage }: FeedSources, cursor: nu
 
 /** The cursor from which on nothing is missing: the earliest that a new consumer can begin with. */
 export function oldestCursor({ sql, wal }: Pick<FeedSources, 'sql' | 'wal'>): number {
-  const least = refsSince(sql);
-  let oldest = wal.lastSequence;
-  for (const { sequence } of sql.each<{ sequence: number }>('SELECT sequence FROM wal WHERE sequence <= ? ORDER BY sequence DESC', oldest)) {
-    if (sequence !== oldest || oldest <= least) break;
-    oldest--;
-  }
-  return oldest;
+  const { lastSequence } = wal;
+  // Sequences fall by one from row to row as far as none is missing. A cursor that is left half read would keep the database from dropping tables.
+  const [row] = sql.all<{ first: number | null }>(
+    'SELECT min(sequence) AS first FROM (SELECT sequence, row_number() OVER (ORDER BY sequence DESC) AS place FROM wal WHERE sequence <= ?) WHERE sequence + place = ? + 1',
+    lastSequence,
+    lastSequence,
+  );
+  const first = row?.first ?? lastSequence + 1;
+  return Math.min(lastSequence, Math.max(first - 1, refsSince(sql)));
 }
 
 /** Rows up to this sequence cannot be read any more: their refs have been given anew, or a restore has taken them back. */

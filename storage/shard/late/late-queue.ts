@@ -6,6 +6,9 @@ import type { Sql } from '../../runtime/sql.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 import { decodeLateBatch, type LateSeries } from './late-batch.ts';
 
+/** What is asked of the database at a time, of all that waits. */
+const HEADS_PER_PAGE = 1024;
+
 type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax' | 'archiveLateDaysMax'>;
 
 export type LateAnswer =
@@ -142,15 +145,21 @@ export class LateQueue {
     if (this.#rows === 0) return [];
     const heads: LateHead[] = [];
     let samples = 0;
-    const rows = this.#sql.each<{ sequence: number; samples: number; oldest_ms: number; newest_ms: number }>(
-      'SELECT sequence, sample_count AS samples, oldest_ms, newest_ms FROM late_batch WHERE length(batch) > 0 ORDER BY sequence',
-    );
-    for (const row of rows) {
-      heads.push({ sequence: row.sequence, sampleCount: row.samples, oldestMs: row.oldest_ms, newestMs: row.newest_ms });
-      samples += row.samples;
-      if (samples > samplesTarget || heads.length === batchesMax) break;
+    // A page at a time: a cursor that is left half read would keep the database from dropping tables.
+    for (let after = 0; ; ) {
+      const rows = this.#sql.all<{ sequence: number; samples: number; oldest_ms: number; newest_ms: number }>(
+        'SELECT sequence, sample_count AS samples, oldest_ms, newest_ms FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT ?',
+        after,
+        HEADS_PER_PAGE,
+      );
+      for (const row of rows) {
+        heads.push({ sequence: row.sequence, sampleCount: row.samples, oldestMs: row.oldest_ms, newestMs: row.newest_ms });
+        samples += row.samples;
+        if (samples > samplesTarget || heads.length === batchesMax) return heads;
+      }
+      if (rows.length < HEADS_PER_PAGE) return heads;
+      after = heads.at(-1)!.sequence;
     }
-    return heads;
   }
 
   /** Whether samples of a time (Unix ms, both inclusive) may wait. */

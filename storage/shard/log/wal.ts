@@ -155,7 +155,7 @@ export function decodeWalRow(buffer: ArrayBuffer, where: string): LogBatch {
   return { ...batch, ...extras };
 }
 
-function readExtras(reader: ByteReader, sampleCount: number, payloadCount: number, where: string): Required<Pick<LogBatch, 'payloads' | 'startsMs'>> {
+function readExtras(reader: ByteReader, sampleCount: number, payloadCount: number, where: string): { payloads: Uint8Array[]; startsMs: Float64Array | undefined } {
   const hasStarts = reader.byte();
   if (hasStarts > 1) throw new Error(`${where}: kind of start timestamps ${hasStarts}`);
   const startsMs = hasStarts === 1 ? new Float64Array(reader.take(sampleCount * 8).slice().buffer) : undefined;

@@ -173,6 +173,19 @@ describe('the queue', () => {
     expect(woken.sampleCount).toBe(7);
   });
 
+  test('what waits is named in order, over several pages of the database, up to either bound', () => {
+    const queue = open(new NodeSql());
+    for (let i = 0; i < 2100; i++) queue.append(message(series('a', [[i, i]])));
+    queue.drop(1024);
+    const named = (samples: number, batches: number): number[] => queue.waiting(samples, batches).map(({ sequence }) => sequence);
+    const all = Array.from({ length: 2100 }, (_, i) => i + 1).filter((sequence) => sequence !== 1024);
+    expect(named(Infinity, Infinity)).toEqual(all);
+    for (const count of [1023, 1024, 1025, 2048, 2099]) {
+      expect(named(Infinity, count)).toEqual(all.slice(0, count));
+      expect(named(count - 1, Infinity)).toEqual(all.slice(0, count));
+    }
+  });
+
   test('a number that a batch had is not given again by an instance that has been replaced', () => {
     const sql = new NodeSql();
     const replaced = open(sql);
