@@ -15,9 +15,7 @@ const known = new Array<string>(KNOWN_TEXTS).fill('');
 export function utf8Text(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
   if (length > KNOWN_BYTES_MAX) return decoder.decode(bytes.subarray(start, end));
-  let hash = length;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x0100_0193);
-  const slot = (hash ^ (hash >>> 16)) & (KNOWN_TEXTS - 1);
+  const slot = hashOfBytes(bytes, start, end) & (KNOWN_TEXTS - 1);
   const candidate = known[slot]!;
   if (candidate.length === length && isText(candidate, bytes, start)) return candidate;
   const text = decoder.decode(bytes.subarray(start, end));
@@ -26,8 +24,15 @@ export function utf8Text(bytes: Uint8Array, start: number, end: number): string 
   return text;
 }
 
-/** Whether the bytes from `start` on are the units of the text. */
-function isText(text: string, bytes: Uint8Array, start: number): boolean {
+/** Quick to make; whoever sends the bytes can make many the same. */
+export function hashOfBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x0100_0193);
+  return hash ^ (hash >>> 16);
+}
+
+/** Whether the bytes from `start` on are the units of the text: they are ASCII then, and where it is as long as they are, the text is theirs. */
+export function isText(text: string, bytes: Uint8Array, start: number): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
   return true;
 }

@@ -6,4 +6,4 @@ export { encodeValues, decodeValues, decodeValuesInto } from './values.ts';
 export { columnsPayload, encodeHistogram, histogramPayload, decodeHistogram, isIntegerHistogram, type BucketColumn, type NumberColumn } from './histograms.ts';
 export { JoinedDecimals } from './joined-decimals.ts';
 export { encodeSampleColumn, decodeSampleColumn, hasHistograms, isPlainColumn, NO_PAYLOADS, sampleColumnName, type SampleColumn, type SampleColumnSource } from './sample-column.ts';
-export { encodeLabels, decodeLabels, writeLabels } from './labels-codec.ts';
+export { encodeLabels, decodeLabelCount, decodeLabels, decodeLabelText, writeLabels } from './labels-codec.ts';

@@ -19,18 +19,27 @@ export function encodeLabels(labels: Labels): Uint8Array {
 }
 
 export function decodeLabels(reader: ByteReader): Labels {
-  const count = reader.varint();
-  if (count % 2 !== 0) throw new DecodeError(`labels: ${count} strings are no pairs, at byte ${reader.position}`);
+  const count = decodeLabelCount(reader);
   const labels: string[] = [];
-  for (let i = 0; i < count; i++) labels.push(decodeText(reader));
+  for (let i = 0; i < count; i++) {
+    const start = reader.passOver(reader.varint());
+    labels.push(decodeLabelText(reader.bytes, start, reader.position));
+  }
   return labels;
 }
 
-function decodeText(reader: ByteReader): string {
-  const start = reader.passOver(reader.varint());
+/** The number of strings at the beginning of a label set. */
+export function decodeLabelCount(reader: ByteReader): number {
+  const count = reader.varint();
+  if (count % 2 !== 0) throw new DecodeError(`labels: ${count} strings are no pairs, at byte ${reader.position}`);
+  return count;
+}
+
+/** The string of a label set whose UTF-8 lies from `start` to `end`. */
+export function decodeLabelText(bytes: Uint8Array, start: number, end: number): string {
   try {
-    return utf8Text(reader.bytes, start, reader.position);
+    return utf8Text(bytes, start, end);
   } catch (error) {
-    throw new DecodeError(`labels: invalid UTF-8 before byte ${reader.position}`, { cause: error });
+    throw new DecodeError(`labels: invalid UTF-8 before byte ${end}`, { cause: error });
   }
 }

@@ -16,11 +16,11 @@ const WITHOUT_GAPS = 1;
 const WITH_REFS = 2;
 const HEADER_BYTES = 12;
 
-export interface SeriesDefinition {
+export interface SeriesDefinition<Set = Labels> {
   readonly low: number;
   readonly high: number;
   readonly check: number;
-  readonly labels: Labels;
+  readonly labels: Set;
 }
 
 /** `refs` rise, one for each definition; without them they follow each other. */
@@ -44,6 +44,16 @@ export function encodeSeriesBlock(definitions: readonly SeriesDefinition[], refs
 
 /** Hands out the definitions in order, with their refs as differences to the block's first. `where` names the block in errors. */
 export function decodeSeriesBlock(buffer: ArrayBuffer, where: string, each: (definition: SeriesDefinition, refOffset: number) => void): void {
+  readSeriesBlock(buffer, where, decodeLabels, each);
+}
+
+/** The same with label sets as `readLabels` has them, which reads just one. */
+export function readSeriesBlock<Set>(
+  buffer: ArrayBuffer,
+  where: string,
+  readLabels: (reader: ByteReader) => Set,
+  each: (definition: SeriesDefinition<Set>, refOffset: number) => void,
+): void {
   const bytes = new Uint8Array(buffer);
   const reader = new ByteReader(bytes);
   const version = reader.byte();
@@ -56,7 +66,7 @@ export function decodeSeriesBlock(buffer: ArrayBuffer, where: string, each: (def
   let refOffset = 0;
   for (let i = 0; i < seriesCount; i++) {
     refOffset = version === WITHOUT_GAPS ? i : refOffset + reader.varint();
-    each({ low: reader.uint32(), high: reader.uint32(), check: reader.uint32(), labels: decodeLabels(reader) }, refOffset);
+    each({ low: reader.uint32(), high: reader.uint32(), check: reader.uint32(), labels: readLabels(reader) }, refOffset);
   }
   if (!reader.done) throw new Error(`${where}: ${bytes.length - reader.position} bytes too many`);
 }

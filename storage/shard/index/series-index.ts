@@ -1,6 +1,6 @@
 import { grown } from '../../../proto/grown.ts';
 import { compiledMatcher, type CompiledMatcher } from '../../model/compile-matcher.ts';
-import { compareStrings, METRIC_NAME, type Labels } from '../../model/labels.ts';
+import { compareStrings, METRIC_NAME, sortStrings, type Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { SelectionWork } from '../select/selection-work.ts';
 import { LabelSorter } from './label-order.ts';
@@ -26,6 +26,8 @@ export interface LabelOrder {
 export class SeriesIndex {
   readonly #symbols: string[] = [];
   readonly #symbolOf = new Map<string, number>();
+  /** By symbol, of the first ones: their order among themselves. */
+  #symbolRanks = new Uint32Array(0);
   /** Symbols of all series, name and value in turn; those of series `ref` lie from `#labelStart[ref]` to `#labelEnd[ref]`. */
   #labelSymbols = new Uint32Array(64 * 1024);
   #symbolsEnd = 0;
@@ -37,6 +39,8 @@ export class SeriesIndex {
   readonly #postings = new Map<number, Map<number, number[]>>();
   /** Lists to which a ref was added that is not the greatest: a new series has taken the place of one that is gone. */
   readonly #unsorted = new Set<number[]>();
+  /** The lists that the series which was added last is in, by label. */
+  readonly #lastLists: number[][] = [];
   /** Refs of all series, in no particular order, and the same in the order of their labels, as it was when it was last needed. */
   readonly #refs: number[] = [];
   readonly #sorter = new LabelSorter(this.#refs, (a, b) => this.#compare(a, b));
@@ -58,6 +62,11 @@ export class SeriesIndex {
 
   /** Adds a series; its ref is the number of series so far unless one is given. */
   add(labels: Labels, ref = this.#refs.length): void {
+    this.addSymbols(labels.map((text) => this.intern(text)), ref);
+  }
+
+  /** The same of symbols, name and value in turn. */
+  addSymbols(symbols: readonly number[], ref: number): void {
     this.#refs.push(ref);
     if (ref >= this.#refLimit) this.#refLimit = ref + 1;
     if (ref >= this.#labelStart.length) {
@@ -65,27 +74,41 @@ export class SeriesIndex {
       this.#labelEnd = grown(this.#labelEnd, ref + 1);
       this.#metricSymbol = grown(this.#metricSymbol, ref + 1);
     }
-    if (this.#symbolsEnd + labels.length > this.#labelSymbols.length) {
-      this.#labelSymbols = grown(this.#labelSymbols, this.#symbolsEnd + labels.length);
+    if (this.#symbolsEnd + symbols.length > this.#labelSymbols.length) {
+      this.#labelSymbols = grown(this.#labelSymbols, this.#symbolsEnd + symbols.length);
     }
-    this.#labelStart[ref] = this.#symbolsEnd;
-    this.#metricSymbol[ref] = NO_SYMBOL;
-    for (let i = 0; i < labels.length; i += 2) {
-      const name = this.#intern(labels[i]!);
-      const value = this.#intern(labels[i + 1]!);
-      if (labels[i] === METRIC_NAME) this.#metricSymbol[ref] = value;
-      this.#labelSymbols[this.#symbolsEnd++] = name;
-      this.#labelSymbols[this.#symbolsEnd++] = value;
-      let values = this.#postings.get(name);
-      if (values === undefined) this.#postings.set(name, (values = new Map()));
-      const refs = values.get(value);
-      if (refs === undefined) values.set(value, [ref]);
-      else {
-        if (ref < refs[refs.length - 1]!) this.#unsorted.add(refs);
-        refs.push(ref);
-      }
+    const labelSymbols = this.#labelSymbols;
+    const start = this.#symbolsEnd;
+    const metricName = this.#symbolOf.get(METRIC_NAME);
+    let metric = NO_SYMBOL;
+    const lists = this.#lastLists;
+    const lastStart = start - lists.length * 2;
+    for (let i = 0; i < symbols.length; i += 2) {
+      const name = symbols[i]!;
+      const value = symbols[i + 1]!;
+      if (name === metricName) metric = value;
+      labelSymbols[start + i] = name;
+      labelSymbols[start + i + 1] = value;
+      // Series that come together have most labels in common, in the same place.
+      const isLast = i < lists.length * 2 && labelSymbols[lastStart + i] === name && labelSymbols[lastStart + i + 1] === value;
+      const refs = isLast ? lists[i / 2]! : this.#listOf(name, value);
+      if (refs.length > 0 && ref < refs[refs.length - 1]!) this.#unsorted.add(refs);
+      refs.push(ref);
+      lists[i / 2] = refs;
     }
-    this.#labelEnd[ref] = this.#symbolsEnd;
+    lists.length = symbols.length / 2;
+    this.#labelStart[ref] = start;
+    this.#labelEnd[ref] = this.#symbolsEnd = start + symbols.length;
+    this.#metricSymbol[ref] = metric;
+  }
+
+  /** The postings list of a label, a new one where there is none. */
+  #listOf(name: number, value: number): number[] {
+    let values = this.#postings.get(name);
+    if (values === undefined) this.#postings.set(name, (values = new Map<number, number[]>()));
+    let refs = values.get(value);
+    if (refs === undefined) values.set(value, (refs = []));
+    return refs;
   }
 
   labelsOf(ref: number): Labels {
@@ -142,6 +165,17 @@ export class SeriesIndex {
     const refs = new Set<number>();
     for (const matchers of selectors) for (const ref of this.select(matchers, work)) refs.add(ref);
     return refs;
+  }
+
+  /**
+   * Puts the texts of the series so far into order, which makes comparing these a third of the work: worth it where all series are still to be put into order. Nothing is done
+   * where there are more texts than series, since that takes as long as comparing.
+   */
+  rankSymbols(): void {
+    if (this.#symbols.length > this.#refs.length) return;
+    const ranks = new Uint32Array(this.#symbols.length);
+    sortStrings(this.#symbols.slice()).forEach((text, rank) => (ranks[this.#symbolOf.get(text)!] = rank));
+    this.#symbolRanks = ranks;
   }
 
   /** Puts some of the series that have come into order, if there are any, so that `labelOrder` has little left to do: to be called with each batch. */
@@ -346,13 +380,19 @@ export class SeriesIndex {
     for (let i = 0; i < Math.min(lengthA, lengthB); i++) {
       const symbolA = this.#labelSymbols[startA + i]!;
       const symbolB = this.#labelSymbols[startB + i]!;
-      // Equal strings are equal symbols: strings are compared once a pair, where the sets part.
-      if (symbolA !== symbolB) return compareStrings(this.#symbols[symbolA]!, this.#symbols[symbolB]!);
+      // Equal strings are equal symbols: they are compared once a pair, where the sets part.
+      if (symbolA !== symbolB) return this.#compareSymbols(symbolA, symbolB);
     }
     return lengthA - lengthB;
   }
 
-  #intern(text: string): number {
+  #compareSymbols(a: number, b: number): number {
+    const ranks = this.#symbolRanks;
+    return a < ranks.length && b < ranks.length ? ranks[a]! - ranks[b]! : compareStrings(this.#symbols[a]!, this.#symbols[b]!);
+  }
+
+  /** The symbol that stands for a text: a new one where no series has it. */
+  intern(text: string): number {
     let symbol = this.#symbolOf.get(text);
     if (symbol === undefined) {
       symbol = this.#symbols.push(text) - 1;

@@ -1,9 +1,10 @@
 import { readStored } from '../../runtime/damage.ts';
 import type { LIMITS } from '../../runtime/limits.ts';
 import type { Sql } from '../../runtime/sql.ts';
-import { decodeSeriesBlock, encodeSeriesBlock, type SeriesDefinition } from './series-block.ts';
+import { encodeSeriesBlock, readSeriesBlock, type SeriesDefinition } from './series-block.ts';
 import { SeriesIndex } from './series-index.ts';
 import { SeriesTable } from './series-table.ts';
+import { SymbolReader } from './symbol-reader.ts';
 
 type RegistryLimits = Pick<typeof LIMITS, 'seriesBlockBytesTarget'>;
 
@@ -65,7 +66,8 @@ export class SeriesRegistry {
     for (const definition of added) {
       const ref = this.refOfNew(0);
       this.#freeRefs.pop();
-      this.#add(definition, ref);
+      this.#table.add(definition.low, definition.high, definition.check, ref);
+      this.#index.add(definition.labels, ref);
     }
   }
 
@@ -93,18 +95,18 @@ export class SeriesRegistry {
 
   #read(): void {
     const blocks = this.#sql.each<{ first_ref: number; definitions: ArrayBuffer }>('SELECT first_ref, definitions FROM series_block ORDER BY first_ref');
+    const symbols = new SymbolReader(this.#index);
     for (const { first_ref, definitions } of blocks) {
-      readStored('series_block', first_ref, () => decodeSeriesBlock(definitions, `series block ${first_ref}`, (definition, offset) => this.#add(definition, first_ref + offset)));
+      readStored('series_block', first_ref, () =>
+        readSeriesBlock(definitions, `series block ${first_ref}`, (reader) => symbols.read(reader), ({ low, high, check, labels }, offset) => {
+          this.#table.add(low, high, check, first_ref + offset);
+          this.#index.addSymbols(labels, first_ref + offset);
+        }),
+      );
     }
-    const isTaken = new Uint8Array(this.refLimit);
-    for (const { ref } of this.#table.ids()) isTaken[ref] = 1;
+    this.#index.rankSymbols();
     this.#freeRefs = [];
-    for (let ref = this.refLimit - 1; ref >= 0; ref--) if (isTaken[ref] === 0) this.#freeRefs.push(ref);
-  }
-
-  #add({ low, high, check, labels }: SeriesDefinition, ref: number): void {
-    this.#table.add(low, high, check, ref);
-    this.#index.add(labels, ref);
+    for (let ref = this.refLimit - 1; ref >= 0; ref--) if (!this.#table.has(ref)) this.#freeRefs.push(ref);
   }
 
   #writeBlocks(series: Iterable<PlacedDefinition>): void {

@@ -74,6 +74,11 @@ export class SeriesTable {
     return mix;
   }
 
+  has(ref: number): boolean {
+    const at = ref * REF_WORDS + NEXT_AT;
+    return at < this.#refs.length && this.#refs[at] !== NOT_TAKEN;
+  }
+
   /** Hands out the ids of all series, refs rising. */
   *ids(): Generator<{ readonly ref: number; readonly low: number; readonly high: number; readonly check: number }> {
     const refs = this.#refs;
@@ -97,7 +102,8 @@ export class SeriesTable {
 
   #growBuckets(): void {
     this.#buckets = new Uint32Array(this.#buckets.length * 2);
-    for (const { low, ref } of this.ids()) this.#place(low, ref);
+    const refs = this.#refs;
+    for (let at = 0; at < refs.length; at += REF_WORDS) if (refs[at + NEXT_AT] !== NOT_TAKEN) this.#place(refs[at]!, at / REF_WORDS);
   }
 
   #growRefs(least: number): void {

@@ -27,6 +27,21 @@ function distinct(random: SeededRandom, count: number): Labels[] {
   return [...new Map(Array.from({ length: count }, () => randomLabels(random)).map((labels) => [JSON.stringify(labels), labels])).values()];
 }
 
+test('series are in the order of their labels, those with texts that came behind the ranking too', () => {
+  const random = new SeededRandom(2);
+  for (let round = 0; round < 20; round++) {
+    const index = new SeriesIndex();
+    const all = distinct(random, 200);
+    const some = random.below(all.length);
+    for (const labels of all.slice(0, some)) index.add(labels);
+    index.rankSymbols();
+    const added = all.slice(some).map((labels) => [...labels, 'zz', `new ${random.below(1000)}`]);
+    for (const labels of added) index.add(labels);
+    const wanted = [...all.slice(0, some), ...added].sort(compareLabels);
+    expect(Array.from(index.labelOrder().refs, (ref) => index.labelsOf(ref))).toEqual(wanted);
+  }
+});
+
 test('select, order, names and values are those of a plain list', { timeout: 30_000 }, () => {
   const random = new SeededRandom(1);
   let found = 0;
