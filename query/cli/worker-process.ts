@@ -1,13 +1,16 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Miniflare } from 'miniflare';
+import { type Bundle, keptBundle, type WorkerModule } from './kept-bundle.ts';
 import { ROOT, type Settings } from './settings.ts';
 import { startFailure } from './start-failure.ts';
 import { unpackSnappy } from './unpack-snappy.mjs';
 import { UsageError } from './usage-error.ts';
 
-/** Where the bundle would lie if it were written. */
+/** Where its modules would lie if they were written one by one. */
 const BUNDLE_ROOT = join(ROOT, '.build/worker');
+/** What the bundler reads beside the modules, and what says how they are bundled. */
+const BUNDLED_BY = ['package-lock.json', 'tsconfig.json', 'query/cli/worker-process.ts'];
 const COMPATIBILITY_DATE = '2026-10-01';
 const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
@@ -24,11 +27,12 @@ const OBJECT_OPTIONS = { useSQLite: true, unsafePreventEviction: true };
 export async function startWorker(settings: Settings, entry = 'worker.ts'): Promise<Miniflare> {
   const { host, port } = settings;
   // Not above: whoever has made a mistake, or wants a Worker that runs already, does not wait half a second for what is not used. The bundler is a process of its own.
-  const [modules, miniflares] = await Promise.all([buildWorker(entry), import('miniflare')]);
+  const bundle = keptBundle(join(ROOT, '.build', `${entry.replaceAll('/', '-')}.bundle`), ROOT, BUNDLED_BY, () => buildWorker(entry));
+  const [modules, miniflares] = await Promise.all([bundle, import('miniflare')]);
   const miniflare = new miniflares.Miniflare(
     miniflares.convertV4MiniflareOptions({
       name: 'varve',
-      modules,
+      modules: [...modules],
       modulesRoot: BUNDLE_ROOT,
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: COMPATIBILITY_FLAGS,
@@ -53,21 +57,16 @@ export async function startWorker(settings: Settings, entry = 'worker.ts'): Prom
   return miniflare;
 }
 
-interface WorkerModule {
-  readonly type: 'ESModule' | 'CompiledWasm';
-  readonly path: string;
-  readonly contents: Uint8Array<ArrayBuffer>;
-}
-
-/** Bundles the Worker and answers with the modules that workerd loads. Nothing is written: two starts at once must not mix their files. */
-async function buildWorker(entry: string): Promise<WorkerModule[]> {
+/** Bundles the Worker: the modules that workerd loads. */
+async function buildWorker(entry: string): Promise<Bundle> {
   unpackSnappy();
   const { build, stop: stopBundler } = await import('esbuild');
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outdir: BUNDLE_ROOT,
     write: false,
+    metafile: true,
     bundle: true,
     format: 'esm',
     target: 'es2024',
@@ -82,7 +81,7 @@ async function buildWorker(entry: string): Promise<WorkerModule[]> {
   const ofType = (type: WorkerModule['type'], ending: string): WorkerModule[] =>
     outputFiles.filter(({ path }) => path.endsWith(ending)).map(({ path, contents }) => ({ type, path, contents: contents as Uint8Array<ArrayBuffer> }));
   // The entry comes first.
-  return [...ofType('ESModule', '.js'), ...ofType('CompiledWasm', '.wasm')];
+  return { modules: [...ofType('ESModule', '.js'), ...ofType('CompiledWasm', '.wasm')], inputs: Object.keys(metafile.inputs) };
 }
 
 /** Throws a usage error when nobody can listen there; answers with the port, which for 0 is a free one. */
