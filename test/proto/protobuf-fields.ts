@@ -28,6 +28,8 @@ export function tag(field: number, wireType: number): number[] {
 export function bytesField(field: number, content: readonly number[] | string): number[] {
   const bytes = typeof content === 'string' ? UTF8.encode(content) : content;
   const encoded = tag(field, 2).concat(varint(bytes.length));
+  // At once, which few do not repay.
+  if (Array.isArray(bytes) && bytes.length > 100) return encoded.concat(bytes as readonly number[]);
   for (let i = 0; i < bytes.length; i++) encoded.push(bytes[i]!);
   return encoded;
 }
