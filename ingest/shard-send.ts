@@ -93,7 +93,9 @@ const WANTS_REFS: AppendWishes = { refs: true };
 
 function storedOf(answer: AppendAnswer & { readonly status: 'stored' }, { sources }: OutgoingBatch, rejections: Rejections, refused: (sources: Uint32Array) => void): WriteCounts {
   // Of limits, a shard has the one of series.
-  for (const { kind, samples, message } of answer.refusals) rejections.add(kind === 'limit' ? 'cardinality' : kind, samples, () => message);
+  for (const { kind, samples, histograms = 0, message } of answer.refusals) {
+    rejections.add(kind === 'limit' ? 'cardinality' : kind, { samples: samples - histograms, histograms }, () => message);
+  }
   if (answer.refusedSeries !== undefined) refused(answer.refusedSeries.map((position) => sources[position]!));
   return { samples: answer.samplesStored, histograms: answer.histogramsStored, exemplars: answer.exemplarsStored };
 }

@@ -13,12 +13,15 @@ export interface JsonLimits {
 
 /** No integer of 64 bits is longer, also with a few zeros in front or an exponent behind; a string may be as long as the body. */
 const INTEGER_CHARACTERS_MAX = 24;
+/** What requests of traces, logs and profiles have in place of `resourceMetrics`. */
+const OTHER_SIGNALS = ['resourceSpans', 'resource_spans', 'resourceLogs', 'resource_logs', 'resourceProfiles', 'resource_profiles'];
 const INTEGER = /^-?\d+$/;
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const OPEN_ARRAY = 0x5b;
 const QUOTE = 0x22;
 const NULL = 0x6e;
 const utf8 = new TextEncoder();
+const OTHER_SIGNALS_BYTES = OTHER_SIGNALS.map((name) => utf8.encode(name));
 
 function range(least: bigint, most: bigint): { readonly least: bigint; readonly most: bigint; readonly leastNumber: number; readonly mostNumber: number } {
   return { least, most, leastNumber: Number(least), mostNumber: Number(most) };
@@ -43,14 +46,21 @@ const RANGES = {
 export class JsonToProtobuf {
   readonly #writer: ProtobufWriter;
   readonly #depthMax: number;
+  #otherSignal: string | undefined;
 
   constructor(limits: JsonLimits) {
     this.#writer = new ProtobufWriter({ what: 'OTLP JSON', bytesMax: limits.bytesMax });
     this.#depthMax = limits.depthMax;
   }
 
+  /** What the request has of another signal than metrics (`resourceSpans`, say), by which a sender can be told of the wrong address. */
+  get otherSignal(): string | undefined {
+    return this.#otherSignal;
+  }
+
   metricsRequest(json: Uint8Array): Uint8Array {
     this.#writer.clear();
+    this.#otherSignal = undefined;
     const reader = new JsonReader(json, 'OTLP JSON', this.#depthMax);
     this.#message(reader, METRICS_REQUEST, this.#depthMax);
     reader.finish();
@@ -67,7 +77,10 @@ export class JsonToProtobuf {
       const index = findField(reader, type, next);
       const field = type.fields[index];
       next = index + 1;
-      if (field === undefined) reader.skipValue();
+      if (field === undefined) {
+        if (type === METRICS_REQUEST) this.#otherSignal ??= otherSignalOf(reader);
+        reader.skipValue();
+      }
       else if (reader.peek() === NULL) reader.null();
       else if (field.isRepeated) this.#repeated(reader, field, depthLeft);
       else this.#field(reader, field, depthLeft);
@@ -157,6 +170,10 @@ function findField(reader: JsonReader, { fields }: MessageType, first: number): 
     }
   }
   return -1;
+}
+
+function otherSignalOf({ bytes, textStart, textEnd }: JsonReader): string | undefined {
+  return OTHER_SIGNALS[OTHER_SIGNALS_BYTES.findIndex((name) => name.length === textEnd - textStart && isAt(bytes, textStart, name))];
 }
 
 function isAt(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {

@@ -83,7 +83,11 @@ export function snappyWasmDecoder(module: WebAssembly.Module, maxBytes: number, 
       exports = instantiate();
       throw new DecodeError('snappy: corrupt input', { cause: error });
     }
-    if (status !== 0) throw new DecodeError(`snappy: corrupt input (${status})`);
+    if (status !== 0) {
+      // Which says where; the module's codes say little.
+      checkElements(compressed);
+      throw new DecodeError('snappy: corrupt input');
+    }
     return memory.subarray(outputStart, outputStart + plainLength);
   };
 }

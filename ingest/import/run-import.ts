@@ -42,7 +42,10 @@ export async function runImport(
   await flush().catch((error: unknown) => (failure ??= error));
   if (failure === undefined) return;
   if (!(failure instanceof VarveError)) throw failure;
-  const progress = `${splitter.lineCount} lines were read and ${batches.stored.samples + batches.lateSamples} samples stored before; sending all of it again is harmless`;
+  const storedCount = batches.stored.samples + batches.lateSamples;
+  // A body that was refused as it is (its encoding, say) had better not be sent again.
+  if (splitter.lineCount + storedCount === 0) throw failure;
+  const progress = `${splitter.lineCount} lines were read and ${storedCount} samples stored before; sending all of it again is harmless`;
   const { kind, message, retryAfterSeconds } = failure;
   throw new VarveError(kind, `${message} (${progress})`, { cause: failure, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
 }

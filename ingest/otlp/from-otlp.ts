@@ -103,6 +103,7 @@ export class OtlpIngest {
       }
       return this.#batches.finish();
     });
+    if (pointCount === 0 && encoding === 'json') this.#warnOfOtherSignal(rejections);
     const labelsOf: LabelsOf = (sources, take) =>
       decoding(() => {
         const finder = new OtlpLabelFinder(this.#labels, sources, take);
@@ -122,6 +123,15 @@ export class OtlpIngest {
       this.#noteMetadata(shards, metadata),
     ]);
     return { stored: counts.reduce(addCounts, NOTHING_COUNTED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
+  }
+
+  /**
+   * Unknown fields are passed over, as OTLP demands, and a request of traces has no others: it succeeds, as everywhere, but a sender is told in the
+   * way that OTLP has for warnings.
+   */
+  #warnOfOtherSignal(rejections: Rejections): void {
+    const { otherSignal } = this.#json;
+    if (otherSignal !== undefined) rejections.add('bad-data', {}, () => `the request has ${otherSignal} and no resourceMetrics: nothing is stored, since metrics alone are taken here`);
   }
 
   /** What the request says of who sent it. */

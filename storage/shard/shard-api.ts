@@ -62,6 +62,8 @@ export interface AppendRefusal {
   readonly kind: 'limit' | 'bad-data';
   /** Floats and histograms. */
   readonly samples: number;
+  /** How many of these are histograms; absent from shards of an older release. */
+  readonly histograms?: number;
   readonly message: string;
 }
 

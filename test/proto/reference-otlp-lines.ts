@@ -55,7 +55,7 @@ function summaryLine(point: ReferenceMessage): string {
 
 function pointLine(point: ReferenceMessage, rest: string): string {
   const ms = (name: string): bigint => last(point, name) / 1_000_000n;
-  return `point ${ms('startTimeUnixNano')}-${ms('timeUnixNano')} flags=${low32(last(point, 'flags'))} ${rest} attributes=${messages(point['attributes']).length} exemplars=${messages(point['exemplars']).length}`;
+  return `point ${ms('startTimeUnixNano')}-${ms('timeUnixNano')} flags=${low32(last(point, 'flags')) | 0} ${rest} attributes=${messages(point['attributes']).length} exemplars=${messages(point['exemplars']).length}`;
 }
 
 function sumText(point: ReferenceMessage): string {

@@ -27,6 +27,11 @@ function plains(): Uint8Array[] {
 describe.each(Object.keys(DECODERS))('%s', (name) => {
   const decode = DECODERS[name]!(MAX_BYTES);
 
+  test('damage is told in words, with its place', () => {
+    // Four bytes are promised; a literal of one, then a copy from nine before.
+    expect(() => decode(Uint8Array.of(4, 0, 0x61, 0x01, 9))).toThrow(/^snappy: corrupt input at byte 5$/);
+  });
+
   test('what is compressed comes back', () => {
     for (const plain of plains()) expect(Buffer.compare(decode(snappyEncode(plain)), plain), `${plain.length} bytes`).toBe(0);
   });

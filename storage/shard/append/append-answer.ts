@@ -4,7 +4,7 @@ import type { StoredExemplar } from '../exemplars.ts';
 import type { AppendAnswer, AppendRefusal } from '../shard-api.ts';
 import type { AppendMessage, BatchSamples } from './append-message.ts';
 import { REFUSED_REF } from './resolve-series.ts';
-import type { TakenBatch } from './taken-samples.ts';
+import { refusedOf, type TakenBatch } from './taken-samples.ts';
 
 /** Why parts of a batch were left out. */
 export interface RefusalReasons {
@@ -20,13 +20,12 @@ const HOW_TO_TELL_EMITTERS = 'scopes are told apart by VARVE_OTLP_PROMOTE_SCOPE_
 
 /** The answer to a batch that has been taken, but for what the reasons name. */
 export function storedAnswer(batch: BatchSamples, exemplarsStored: number, reasons: RefusalReasons, limits: Pick<typeof LIMITS, 'activeSeriesMax'>): AppendAnswer {
-  const { refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused } = reasons.outcome;
-  const refusedSeries = reasons.outcome.refusedSeries;
-  const floatsRefused = refusedWithSeries + refusedByAge + refusedByOrder + refusedAsOther - histogramsRefused;
+  const { refusedSeries } = reasons.outcome;
+  const refused = refusedOf(reasons.outcome);
   return {
     status: 'stored',
-    samplesStored: batch.sampleCount - batch.payloads.length - floatsRefused,
-    histogramsStored: batch.payloads.length - histogramsRefused,
+    samplesStored: batch.sampleCount - batch.payloads.length - (refused.samples - refused.histograms),
+    histogramsStored: batch.payloads.length - refused.histograms,
     exemplarsStored,
     refusals: refusalsOf(reasons, limits),
     ...(refusedSeries.length === 0 ? {} : { refusedSeries: Uint32Array.from(refusedSeries) }),
@@ -43,18 +42,18 @@ function refusalsOf({ outcome, refusedSeries, seriesCount, floorMs }: RefusalRea
   const refusals: AppendRefusal[] = [];
   if (refusedSeries > 0) {
     const message = `${refusedSeries} new series refused: the shard holds ${seriesCount} series, the limit activeSeriesMax is ${activeSeriesMax}`;
-    refusals.push({ kind: 'limit', samples: refusedWithSeries, message });
+    refusals.push({ kind: 'limit', ...refusedWithSeries, message });
   }
-  if (refusedByAge > 0) {
-    refusals.push({ kind: 'bad-data', samples: refusedByAge, message: `${counted(refusedByAge, 'sample')} older than ${floorMs} ms, before which everything was pruned` });
+  if (refusedByAge.samples > 0) {
+    refusals.push({ kind: 'bad-data', ...refusedByAge, message: `${counted(refusedByAge.samples, 'sample')} older than ${floorMs} ms, before which everything was pruned` });
   }
-  if (refusedByOrder > 0) {
-    const message = `${counted(refusedByOrder, 'delta sample')} behind newer ones of the same series can no longer be added up`;
-    refusals.push({ kind: 'bad-data', samples: refusedByOrder, message });
+  if (refusedByOrder.samples > 0) {
+    const message = `${counted(refusedByOrder.samples, 'delta sample')} behind newer ones of the same series can no longer be added up`;
+    refusals.push({ kind: 'bad-data', ...refusedByOrder, message });
   }
-  if (refusedAsOther > 0) {
-    const message = `${counted(refusedAsOther, 'delta sample')} of a series and millisecond of which the request has another before, which counts: ${HOW_TO_TELL_EMITTERS}`;
-    refusals.push({ kind: 'bad-data', samples: refusedAsOther, message });
+  if (refusedAsOther.samples > 0) {
+    const message = `${counted(refusedAsOther.samples, 'delta sample')} of a series and millisecond of which the request has another before, which counts: ${HOW_TO_TELL_EMITTERS}`;
+    refusals.push({ kind: 'bad-data', ...refusedAsOther, message });
   }
   return refusals;
 }

@@ -21,7 +21,7 @@ import { DeltaSums } from './delta-sums.ts';
 import { readBatch } from './incoming-batch.ts';
 import type { RefBatch } from './ref-message.ts';
 import { refsById, resolveRefs, resolveSeries, type ResolvedSeries } from './resolve-series.ts';
-import { TakenSamples } from './taken-samples.ts';
+import { refusedOf, TakenSamples } from './taken-samples.ts';
 
 /** The parts of a store that a batch goes into, or that say what of it may. */
 export interface AppenderParts {
@@ -105,19 +105,19 @@ export class Appender {
     const { series, head, exemplars, archive, limits } = this.#parts;
     head.reserveSeries(series.refLimit + added.length);
     const outcome = this.#taken.take(batch, refs, { head, floorMs: archive.writeFloorMs, deltas: this.#deltas });
-    const { taken, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused, raised } = outcome;
-    const refusedSamples = refusedWithSeries + refusedByAge + refusedByOrder + refusedAsOther;
+    const { taken, refusedByAge, refusedByOrder, raised } = outcome;
+    const refused = refusedOf(outcome);
     const kept = 'runs' in batch ? [] : exemplarsToStore(batch, refs);
     exemplars.stage(kept);
     const { counters } = this;
     counters.batches_total++;
     if ('runs' in batch) counters.samples_by_ref_total += batch.seriesCount - batch.idLow.length;
     counters.samples_appended_total += taken;
-    counters.samples_duplicate_total += batch.sampleCount - taken - refusedSamples;
-    counters.histograms_appended_total += batch.payloads.length - histogramsRefused;
+    counters.samples_duplicate_total += batch.sampleCount - taken - refused.samples;
+    counters.histograms_appended_total += batch.payloads.length - refused.histograms;
     counters.exemplars_appended_total += kept.length;
-    counters.samples_refused_by_age_total += refusedByAge;
-    counters.deltas_refused_by_order_total += refusedByOrder;
+    counters.samples_refused_by_age_total += refusedByAge.samples;
+    counters.deltas_refused_by_order_total += refusedByOrder.samples;
     counters.delta_sums_raised_total += raised;
     counters.series_created_total += added.length;
     counters.series_refused_total += refusedSeries;

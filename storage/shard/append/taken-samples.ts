@@ -7,31 +7,47 @@ import type { DeltaOutcome, DeltaSums, Sum } from './delta-sums.ts';
 import { DifferingDeltas } from './differing-deltas.ts';
 import { REFUSED_REF } from './resolve-series.ts';
 
-/** How many samples of a batch became what. Histograms are samples; `histogramsRefused` is how many of the refused ones are. */
+/** How many of a batch's samples were refused, histograms among them, and how many of these are histograms. */
+export interface RefusedCount {
+  samples: number;
+  histograms: number;
+}
+
+/** How many samples of a batch became what. Histograms are samples. */
 export interface TakenBatch {
   readonly taken: number;
   /** Of series that were refused. */
-  readonly refusedWithSeries: number;
+  readonly refusedWithSeries: Readonly<RefusedCount>;
   /** Below the floor: nothing that old may be readable again. */
-  readonly refusedByAge: number;
+  readonly refusedByAge: Readonly<RefusedCount>;
   /** Differences that came behind newer ones, were not there before, and cannot be added any more. */
-  readonly refusedByOrder: number;
+  readonly refusedByOrder: Readonly<RefusedCount>;
   /** Differences of which the batch has another for the same series and time (differing-deltas.ts). */
-  readonly refusedAsOther: number;
+  readonly refusedAsOther: Readonly<RefusedCount>;
   /** Samples of before that are written anew, since differences came behind them. */
   readonly raised: number;
-  readonly histogramsRefused: number;
   /** Positions in the batch of the series that the refused samples are of, rising. */
   readonly refusedSeries: readonly number[];
 }
 
 const NO_SERIES: readonly number[] = [];
+const NONE_REFUSED: Readonly<RefusedCount> = { samples: 0, histograms: 0 };
 
 /** What `take` looks samples up in. */
 export interface TakeContext {
   readonly head: LogHead;
   readonly floorMs: number;
   readonly deltas: DeltaSums;
+}
+
+/** For whatever reason. */
+export function refusedOf({ refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther }: TakenBatch): RefusedCount {
+  const reasons = [refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther];
+  return { samples: sum(reasons, 'samples'), histograms: sum(reasons, 'histograms') };
+}
+
+function sum(counts: readonly RefusedCount[], what: keyof RefusedCount): number {
+  return counts.reduce((total, count) => total + count[what], 0);
 }
 
 /** The samples of batches that are to be stored in one WAL row, refs in place of positions: scratch columns, reused from row to row. */
@@ -103,13 +119,12 @@ export class TakenSamples implements LogBatch {
     const before = this.sampleCount;
     let taken = before;
     let sample = 0;
-    let refusedWithSeries = 0;
-    let refusedByAge = 0;
-    let refusedByOrder = 0;
-    let refusedAsOther = 0;
+    const refusedWithSeries = { ...NONE_REFUSED };
+    const refusedByAge = { ...NONE_REFUSED };
+    const refusedByOrder = { ...NONE_REFUSED };
+    const refusedAsOther = { ...NONE_REFUSED };
     /** Made when the first difference is found to be known. */
     let differing: DifferingDeltas | undefined;
-    let histogramsRefused = 0;
     /** Made when the first one comes. */
     let refusedSeries: number[] | undefined;
     /** Series that have had a sample taken, made when the first one is found to be sent again. */
@@ -119,19 +134,17 @@ export class TakenSamples implements LogBatch {
     for (let i = 0; i < batch.seriesCount; i++) {
       const ref = seriesRefs[i]!;
       const end = batch.sampleEnd[i]!;
-      const refusedBefore = refusedByAge + refusedByOrder + refusedAsOther;
+      let isCut = false;
       if (ref === REFUSED_REF) {
         (refusedSeries ??= []).push(i);
-        refusedWithSeries += end - sample;
-        if (payloads.length > 0) for (; sample < end; sample++) histogramsRefused += isHistogram(batch, sample);
-        sample = end;
+        for (; sample < end; sample++) countRefused(refusedWithSeries, batch, sample);
         continue;
       }
       for (; sample < end; sample++) {
         const timestampMs = batch.timestampsMs[sample]!;
         if (timestampMs < floorMs) {
-          refusedByAge++;
-          histogramsRefused += isHistogram(batch, sample);
+          countRefused(refusedByAge, batch, sample);
+          isCut = true;
           continue;
         }
         let low = batch.valueBits[sample * 2]!;
@@ -141,15 +154,15 @@ export class TakenSamples implements LogBatch {
         if (isDelta !== undefined && isDelta[i] === 1) {
           const outcome: DeltaOutcome = context.deltas.add(ref, timestampMs, low, high, payload, startMs);
           if (outcome === 'refused') {
-            refusedByOrder++;
-            histogramsRefused += isHistogram(batch, sample);
+            countRefused(refusedByOrder, batch, sample);
+            isCut = true;
             continue;
           }
           if (outcome === 'known') {
             differing ??= new DifferingDeltas(batch, seriesRefs);
             if (!differing.has(i, sample)) continue;
-            refusedAsOther++;
-            histogramsRefused += isHistogram(batch, sample);
+            countRefused(refusedAsOther, batch, sample);
+            isCut = true;
             continue;
           }
           if ('raised' in outcome) for (const sum of outcome.raised) (raised ??= []).push([ref, sum]);
@@ -168,12 +181,11 @@ export class TakenSamples implements LogBatch {
         if (this.startsMs !== undefined) this.startsMs[taken] = startMs;
         taken++;
       }
-      if (refusedByAge + refusedByOrder + refusedAsOther > refusedBefore) (refusedSeries ??= []).push(i);
+      if (isCut) (refusedSeries ??= []).push(i);
     }
     this.sampleCount = taken;
     if (raised !== undefined) this.#takeRaised(raised);
-    const counts = { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, histogramsRefused, raised: raised?.length ?? 0 };
-    return { ...counts, refusedSeries: refusedSeries ?? NO_SERIES };
+    return { taken: taken - before, refusedWithSeries, refusedByAge, refusedByOrder, refusedAsOther, raised: raised?.length ?? 0, refusedSeries: refusedSeries ?? NO_SERIES };
   }
 
   /** A batch of which nothing is refused or known, as columns. */
@@ -184,7 +196,7 @@ export class TakenSamples implements LogBatch {
     this.valueBits.set(valueBits.subarray(0, sampleCount * 2), before * 2);
     this.startsMs?.fill(0, before, before + sampleCount);
     this.sampleCount = before + sampleCount;
-    return { taken: sampleCount, refusedWithSeries: 0, refusedByAge: 0, refusedByOrder: 0, refusedAsOther: 0, histogramsRefused: 0, raised: 0, refusedSeries: NO_SERIES };
+    return { taken: sampleCount, refusedWithSeries: NONE_REFUSED, refusedByAge: NONE_REFUSED, refusedByOrder: NONE_REFUSED, refusedAsOther: NONE_REFUSED, raised: 0, refusedSeries: NO_SERIES };
   }
 
   /** Behind the batch, in the order in which they were made: of samples with one timestamp the last one counts. */
@@ -237,6 +249,7 @@ function isAllNewer(batch: BatchSamples, seriesRefs: Uint32Array, { head, floorM
   return true;
 }
 
-function isHistogram({ payloads, valueBits }: BatchSamples, sample: number): 0 | 1 {
-  return payloads.length > 0 && valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH ? 1 : 0;
+function countRefused(count: RefusedCount, { payloads, valueBits }: BatchSamples, sample: number): void {
+  count.samples++;
+  if (payloads.length > 0 && valueBits[sample * 2 + 1] === HISTOGRAM_BITS_HIGH) count.histograms++;
 }

@@ -55,6 +55,17 @@ describe('content types and encodings', () => {
   f('protobuf_snappy', snappyEncode(points('protobuf_snappy', 7)), 'application/protobuf', 'snappy');
 });
 
+test.each(['resourceSpans', 'resource_logs'])('%s alone is passed over, as OTLP demands, and its sender is told', async (name) => {
+  const answer = await post('/v1/metrics', JSON.stringify({ schema: 1, [name]: [{ scopeSpans: [{}] }] }), { 'content-type': JSON_TYPE });
+  const errorMessage = `the request has ${name} and no resourceMetrics: nothing is stored, since metrics alone are taken here`;
+  expect([answer.status, await answer.json()]).toEqual([200, { partialSuccess: { rejectedDataPoints: '0', errorMessage } }]);
+});
+
+test.each(['{}', '{"resourceMetrics":[]}', '{"resources":[]}', '{"resourceMetrics":[{"resourceSpans":[]}]}'])('%s has nothing, and nothing is told', async (body) => {
+  const answer = await post('/v1/metrics', body, { 'content-type': JSON_TYPE });
+  expect([answer.status, await answer.json()]).toEqual([200, {}]);
+});
+
 test('floats, histograms and exemplars are counted apart', async () => {
   const own = nodeApp({ VARVE_OPEN: 'loopback' }).app;
   const times = { timeMs: NOW_MS };

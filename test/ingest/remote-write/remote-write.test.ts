@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Admission } from '../../../ingest/admission.ts';
 import { MetadataSink } from '../../../ingest/metadata-sink.ts';
 import { RemoteWriteIngest } from '../../../ingest/remote-write/remote-write.ts';
+import { NOTHING_COUNTED } from '../../../ingest/write-counts.ts';
 import { WriteGate } from '../../../ingest/write-gate.ts';
 import { writeResponse, type WriteOutcome } from '../../../ingest/write-outcome.ts';
 import { encodeWriteRequest } from '../../../proto/encode-write-request.ts';
@@ -18,6 +19,7 @@ import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { MemoryShards } from '../../fakes/memory-shards.ts';
 import { bytesField, label, request, sample, series as rawSeries } from '../../proto/protobuf-fields.ts';
+import { encodeReferenceV1 } from '../../proto/reference-messages.ts';
 
 const NOW_MS = 1_700_000_000_000;
 
@@ -206,6 +208,20 @@ describe.each([1, 4])('with %d shards', (shardCount) => {
     expect(outcome.stored.samples + outcome.rejections.samples).toBe(200);
     expect(outcome.rejections.message(outcome.stored)).toContain('activeSeriesMax is 2');
     expect(stack.stored().length).toBe(2 * shardCount);
+  });
+
+  test('histograms of such series are refused as histograms', async () => {
+    const stack = new Stack(shardCount, limitsWith({ activeSeriesMax: 1 }));
+    await stack.write(...many(100, 1));
+    const before = stack.stored();
+    const timeseries = Array.from({ length: 9 }, (_, i) => ({
+      labels: [{ name: '__name__', value: `other${i}` }],
+      ...(i < 4 ? { samples: [{ value: 1, timestamp: NOW_MS }] } : { histograms: [{ countInt: 0, timestamp: NOW_MS }, { countInt: 0, timestamp: NOW_MS - 1 }] }),
+    }));
+    const outcome = await stack.send(encodeReferenceV1({ timeseries }));
+    expect([outcome.stored, outcome.rejections.counts]).toEqual([NOTHING_COUNTED, { samples: 4, histograms: 10, exemplars: 0 }]);
+    expect(outcome.rejections.message(outcome.stored)).toMatch(/^4 samples, 10 histograms refused, 0 samples stored: .*activeSeriesMax is 1/);
+    expect(stack.stored()).toEqual(before);
   });
 });
 

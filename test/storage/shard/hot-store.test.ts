@@ -164,7 +164,7 @@ describe('limits', () => {
         samplesStored: 2,
         histogramsStored: 0,
         exemplarsStored: 0,
-        refusals: [{ kind: 'limit', samples: 3, message: '2 new series refused: the shard holds 2 series, the limit activeSeriesMax is 2' }],
+        refusals: [{ kind: 'limit', samples: 3, histograms: 0, message: '2 new series refused: the shard holds 2 series, the limit activeSeriesMax is 2' }],
         refusedSeries: Uint32Array.of(2, 3),
       });
     }

@@ -52,8 +52,8 @@ test('a batch that is newer throughout is taken as one would be that is looked a
       // No series of it is one of differences, which has to be looked at.
       expect(outcome).toEqual(oneByOne.take({ ...batch, isDelta: new Uint32Array(batch.seriesCount) }, refs, context));
       expect(columnsOf(taken), `seed ${seed}, step ${step}`).toEqual(columnsOf(oneByOne));
-      if (outcome.refusedWithSeries > 0) seen.refused++;
-      else if (outcome.refusedByAge > 0) seen.old++;
+      if (outcome.refusedWithSeries.samples > 0) seen.refused++;
+      else if (outcome.refusedByAge.samples > 0) seen.old++;
       else if (outcome.taken < batch.sampleCount) seen.again++;
       else seen.whole++;
       if (!random.oneIn(2)) continue;
