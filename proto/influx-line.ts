@@ -1,4 +1,4 @@
-import { parseFloatBytes, parseScaledInteger } from './number-bytes.ts';
+import { isWholeNumber, parseFloatBytes, parseScaledInteger } from './number-bytes.ts';
 
 const QUOTE = 0x22;
 const HASH = 0x23;
@@ -163,7 +163,7 @@ export class InfluxLine {
     while (position < end && bytes[position] === SPACE) position++;
     this.timestampMs = NaN;
     if (position === end) return 'point';
-    if (!isInteger(bytes, position, end)) return { invalid: 'the timestamp is not a whole number' };
+    if (!isWholeNumber(bytes, position, end)) return { invalid: 'the timestamp is not a whole number' };
     const scaled = parseScaledInteger(bytes, position, end, this.#scale);
     if (scaled === undefined) return { invalid: 'the timestamp is beyond what can be stored' };
     this.timestampMs = scaled * this.#factor;
@@ -176,7 +176,7 @@ function parseFieldValue(bytes: Uint8Array, start: number, end: number): number 
   if (start === end) return undefined;
   const last = bytes[end - 1];
   if (last === LETTER_I || last === LETTER_U) {
-    if (!isInteger(bytes, start, end - 1) || (last === LETTER_U && bytes[start] === 0x2d)) return undefined;
+    if (!isWholeNumber(bytes, start, end - 1) || (last === LETTER_U && bytes[start] === 0x2d)) return undefined;
     const integer = parseFloatBytes(bytes, start, end - 1);
     return integer === undefined || Math.abs(integer) > (last === LETTER_I ? INTEGER_MAX : UNSIGNED_MAX) ? undefined : integer;
   }
@@ -200,16 +200,6 @@ function parseFieldValue(bytes: Uint8Array, start: number, end: number): number 
     default:
       return undefined;
   }
-}
-
-function isInteger(bytes: Uint8Array, start: number, end: number): boolean {
-  if (bytes[start] === 0x2d) start++;
-  if (start >= end) return false;
-  for (let position = start; position < end; position++) {
-    const byte = bytes[position]!;
-    if (byte < 0x30 || byte > 0x39) return false;
-  }
-  return true;
 }
 
 /** The position of the first of some bytes that no backslash stands before. */

@@ -141,3 +141,11 @@ export function asciiText(bytes: Uint8Array, start: number, end: number): string
   for (let position = start; position < end; position++) text += String.fromCharCode(bytes[position]!);
   return text;
 }
+
+/** Whether it is digits alone, with a minus before them or without. */
+export function isWholeNumber(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] === MINUS) start++;
+  if (start >= end) return false;
+  for (let position = start; position < end; position++) if (!isDigit(bytes[position]!)) return false;
+  return true;
+}

@@ -1,7 +1,7 @@
 import { DecodeError } from './decode-error.ts';
 import { parseExemplarLabels, parseSeries, seriesEnd, skipBlank, skipToken, type ParsedLabels } from './exposition-labels.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { parseFloatBytes, parseScaledInteger } from './number-bytes.ts';
+import { isWholeNumber, parseFloatBytes, parseScaledInteger } from './number-bytes.ts';
 
 const HASH = 0x23;
 const CARRIAGE_RETURN = 0x0d;
@@ -69,7 +69,10 @@ export class ExpositionLine {
     if (position < end && bytes[position] !== HASH) {
       const timestampEnd = skipToken(bytes, position, end);
       const timestampMs = parseTimestamp(bytes, position, timestampEnd, this.#unit);
-      if (timestampMs === undefined) return { invalid: 'the timestamp is not a number of the format' };
+      if (timestampMs === undefined) {
+        const isTooGreat = isWholeNumber(bytes, position, timestampEnd);
+        return { invalid: isTooGreat ? 'the timestamp is beyond what can be stored (is it in nanoseconds?)' : 'the timestamp is not a number of the format' };
+      }
       this.timestampMs = timestampMs;
       position = skipBlank(bytes, timestampEnd, end);
     }

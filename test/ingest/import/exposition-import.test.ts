@@ -65,6 +65,14 @@ describe("Prometheus' text format", () => {
     );
   });
 
+  test('a timestamp that is too great a number is told from one that is none', async () => {
+    const stack = new ImportStack();
+    const outcome = await stack.text(`a 1 ${NOW_MS}000000\nb 1 now\n`);
+    expect(outcome.rejections.message(0)).toBe(
+      `2 samples refused, 0 stored: line 1: the timestamp is beyond what can be stored (is it in nanoseconds?): "a 1 ${NOW_MS}000000"; line 2: the timestamp is not a number of the format: "b 1 now"`,
+    );
+  });
+
   test('bytes that are no UTF-8 cost their line', async () => {
     const stack = new ImportStack();
     const outcome = await stack.text(Buffer.from('a{x="\xff"} 1\nb{x="\xc3\xbc"} 2\n', 'latin1'));
