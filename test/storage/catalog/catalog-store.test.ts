@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TenantRouting } from '../../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../../storage/catalog/catalog-store.ts';
-import { everyCall, FaultySql } from '../../fakes/faulty-sql.ts';
+import { faultsOf, FaultySql } from '../../fakes/faulty-sql.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -24,7 +24,7 @@ test('when storage breaks at any call, the next instance makes or finds one whol
   const counting = new FaultySql(new NodeSql());
   new CatalogStore(counting, new SeededRandom(1)).routing(4);
   for (const when of ['before', 'after'] as const) {
-    for (const call of everyCall(counting)) {
+    for (const call of faultsOf(counting, when)) {
       const sql = new NodeSql();
       expect(() => new CatalogStore(new FaultySql(sql, { call, when }), new SeededRandom(1)).routing(4)).toThrow('storage fault');
       const routing = new CatalogStore(sql, new SeededRandom(2)).routing(4);
@@ -81,7 +81,7 @@ test('taking it over may break anywhere', () => {
   const counting = new FaultySql(old.copy());
   new CatalogStore(counting, new SeededRandom(1)).routing(4);
   for (const when of ['before', 'after'] as const) {
-    for (const call of everyCall(counting)) {
+    for (const call of faultsOf(counting, when)) {
       const sql = old.copy();
       expect(() => new CatalogStore(new FaultySql(sql, { call, when }), new SeededRandom(1)).routing(4)).toThrow('storage fault');
       expect(new CatalogStore(new NodeSql(sql.database), new SeededRandom(3)).routing(4), `call ${call}, ${when}`).toEqual(routing);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
@@ -40,6 +41,23 @@ test('both ends are included, and no selector deletes nothing', () => {
   expect(deleteSeries(store, { matchers: is('a'), startMs: 2, endMs: 3 }).removed).toBe(2);
   expect(dump(store)[0]![1].map((text) => text.split(':')[0])).toEqual(['1', '4']);
   expect(store.stats().counters['samples_deleted_total']).toBe(2);
+});
+
+test('what was pruned does not come back when a row of which a deletion left older samples alone expires', () => {
+  const clock = new FixedClock(0);
+  const store = new HotStore(new NodeSql(), LIMITS, { clock, retentionMs: 100 });
+  for (const [i, timesMs] of [['a', [10, 50]], ['b', [25, 90]]] as const) {
+    write(store, [{ labels: named('m', { i }), samples: timesMs.map((timeMs) => [timeMs, 1] as const) }]);
+    store.seal();
+  }
+  store.prune(30);
+  deleteSeries(store, { matchers: is('a'), startMs: 30, endMs: 100 });
+  const left = dump(store);
+  expect(left.map(([, samples]) => samples.length)).toEqual([1]);
+  clock.advance(122);
+  expect(store.nextDueMs()).toBeLessThanOrEqual(122);
+  store.maintain();
+  expect(dump(store)).toEqual(left);
 });
 
 test('random writes and deletions, in many steps, against a naive store', () => {

@@ -306,6 +306,24 @@ describe('the fence', () => {
     }
     expect(refused).toBeGreaterThan(3);
   });
+
+  test('of a snapshot that a successor has made or deleted, the first instance neither sweeps what it holds nor restores what is gone', () => {
+    const { store, reopened } = open();
+    write(store, one(1, 1));
+    store.seal();
+    const kept = reopened().createSnapshot();
+    expect(() => store.prune(2)).toThrow('has been replaced');
+    reopened().prune(2);
+    expect(samplesOf(reopened())).toEqual([]);
+    const restored = reopened();
+    restored.restoreSnapshot(kept);
+    expect(samplesOf(restored)).toHaveLength(1);
+    restored.prune(2);
+    const knowing = reopened();
+    reopened().deleteSnapshot(kept);
+    expect(() => knowing.restoreSnapshot(kept)).toThrow('has been replaced');
+    expect(samplesOf(reopened())).toEqual([]);
+  });
 });
 
 test('a log is sealed by its age, however often its store wakes', () => {

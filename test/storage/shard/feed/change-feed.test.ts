@@ -127,6 +127,21 @@ test('an answer ends with the row that makes it 4,096 samples', () => {
   expect([rowsBehind(0), rowsBehind(3), rowsBehind(4)]).toEqual([3, 2, 1]);
 });
 
+test('who has seen everything learns that it was taken back, and goes on from there', () => {
+  const log = new Log();
+  log.append();
+  log.append();
+  const cursor = log.wal.lastSequence;
+  expect(log.sequences(cursor)).toEqual([]);
+  log.takeBack();
+  expect(log.sequences(cursor)).toBe('resync');
+  log.reopen();
+  expect(log.sequences(cursor)).toBe('resync');
+  const next = log.wal.lastSequence;
+  log.append();
+  expect(log.sequences(next)).toEqual([next + 1]);
+});
+
 describe('whatever is appended, sealed and opened anew', () => {
   test.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i', { timeout: 60_000 }, (seed) => {
     const random = new SeededRandom(seed);
