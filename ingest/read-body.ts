@@ -26,7 +26,16 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
   const body = declared === null || isWithin ? await readUpTo(reader, bytesMax, held ?? UNCOUNTED) : undefined;
   if (body !== undefined) return body;
   await discard(reader, bytesMax * DISCARD_FACTOR);
-  throw new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
+  throw tooLarge(bytesMax, limitName);
+}
+
+/** Whether a body says itself that it is longer, however much of it has arrived. */
+export function isDeclaredLonger(request: Request, bytesMax: number): boolean {
+  return Number(request.headers.get('content-length') ?? '0') > bytesMax;
+}
+
+export function tooLarge(bytesMax: number, limitName: string): VarveError {
+  return new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
 }
 
 /**

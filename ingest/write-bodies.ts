@@ -3,7 +3,7 @@ import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { StartTimer } from '../storage/runtime/timer.ts';
-import { readBody, readInTime } from './read-body.ts';
+import { isDeclaredLonger, readBody, readInTime, tooLarge } from './read-body.ts';
 import { RequestMemory, type Holding } from './request-memory.ts';
 
 /** Reads the bodies of remote write and OTLP, each within its time and all within the memory that there is for them. */
@@ -24,6 +24,8 @@ export class WriteBodies {
     const held = this.#memory.begin(tenant);
     try {
       const body = await readInTime(this.#startTimer, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
+      // One that is too long was only read to be thrown away: to send it again would never help.
+      if (body === 'expired' && isDeclaredLonger(request, bytesMax)) throw tooLarge(bytesMax, limitName);
       if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
       return await use(body, held);
     } finally {
