@@ -101,8 +101,8 @@ function rateOfSummaries(kind: RateKind): SummaryFunction {
     let difference = lasts![to - 1]! - first;
     for (let i = from; kind.isCounter && i < to; i++) {
       if (i > from && firsts![i]! < lasts![i - 1]!) difference += lasts![i - 1]!;
-      // Without a reset inside, this is zero and not what rounding leaves; NaN at an end of a summary says nothing of what is inside.
-      const lost = increases![i]! - (lasts![i]! - firsts![i]!);
+      // Without a reset inside, this is zero and not what rounding leaves; NaN at an end of a summary says nothing of what is inside. From infinity it came down by a reset.
+      const lost = firsts![i] === Infinity && lasts![i]! < Infinity ? Infinity : increases![i]! - (lasts![i]! - firsts![i]!);
       if (!Number.isNaN(lost)) difference += lost;
     }
     const rangeEndMs = windowEndMs(input, step);

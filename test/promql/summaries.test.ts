@@ -119,6 +119,21 @@ describe('functions over summaries of whole windows', () => {
     }
   });
 
+  test('a counter that came down from infinity within a summary was reset there', async () => {
+    const raw = new MemorySeriesSource();
+    const values = Float64Array.of(5, 6, 7, 8, Infinity, Infinity, 2, 3, 4, 5, 6, 7);
+    const timestampsMs = Float64Array.from(values, (_, i) => START_MS + (i + 1) * 15_000);
+    raw.set({ labels: ['__name__', 'metric_total'], timestampsMs, values, isStale: undefined, histograms: undefined, startTimestampsMs: undefined });
+    const range = { startMs: START_MS + 3 * RESOLUTION_MS, endMs: START_MS + 3 * RESOLUTION_MS, stepMs: 1 };
+    for (const minutes of [1, 2, 3]) {
+      const query = `increase(metric_total[${minutes}m])`;
+      const want = pointsOf(await new Engine({ source: raw }).range(query, range));
+      const got = pointsOf(await new Engine({ source: new SummarizingSource(raw, Infinity) }).range(query, range));
+      expect(got, query).toEqual(want);
+      if (minutes === 3) expect([...got.values()]).toEqual([Infinity]);
+    }
+  });
+
   test('are asked for where nothing else reads the selector, once for all of them', async () => {
     const raw = randomSource(new SeededRandom(1));
     const hints = async (query: string): Promise<unknown> => {
