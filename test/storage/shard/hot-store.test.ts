@@ -259,6 +259,13 @@ describe('the fence', () => {
     labelNames: (store) => store.labelNames(EVERYTHING),
     labelValues: (store) => store.labelValues('job', EVERYTHING),
     series: (store) => store.series(EVERYTHING),
+    cardinality: (store) => store.cardinality(EVERYTHING),
+    selectExemplars: (store) => store.selectExemplars(EVERYTHING),
+    segmentSummaries: (store) => store.segmentSummaries(),
+    changes: (store) => store.changes({ version: SHARD_RPC_VERSION, cursor: 0, rowsMax: 10, selectors: [] }),
+    changeCursors: (store) => store.changeCursors(),
+    readSeries: (store) => store.readSeries(0, 0, 10, 10),
+    lastSampleAt: (store) => store.lastSampleAt(0, 10),
   };
   const writes: Record<string, (store: HotStore) => unknown> = {
     'a batch': (store) => write(store, one(2, 2)),
@@ -305,6 +312,22 @@ describe('the fence', () => {
       expect(samplesOf(reopened()), `${name} after ${what}`).toEqual(expect.arrayContaining(acknowledged));
     }
     expect(refused).toBeGreaterThan(3);
+  });
+
+  test('what was pruned before a snapshot is not back with it, whoever restores it', () => {
+    const { store, reopened } = open();
+    for (const timeMs of [1, 2, 3]) write(store, one(timeMs, timeMs));
+    store.seal();
+    store.prune(2);
+    const kept = samplesOf(store);
+    expect(kept).toHaveLength(2);
+    const snapshot = store.createSnapshot();
+    store.prune(4);
+    for (let waking = 0; waking < 2; waking++) {
+      const each = reopened();
+      each.restoreSnapshot(snapshot);
+      expect([samplesOf(each), each.floorMs]).toEqual([kept, 2]);
+    }
   });
 
   test('of a snapshot that a successor has made or deleted, the first instance neither sweeps what it holds nor restores what is gone', () => {

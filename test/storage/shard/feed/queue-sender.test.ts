@@ -285,6 +285,21 @@ test('the next instance goes on where the queue has taken everything', async () 
   expect(received(next)).toEqual(upTo(6));
 });
 
+test('an instance that has been replaced while it was sending does not move the place of the next one', async () => {
+  const world = open();
+  await put(world, 1);
+  world.queue.mode = 'hangs';
+  await ring(world);
+  const next = open({ sql: world.sql, clock: world.clock });
+  await put(next, ...upTo(4).slice(1));
+  await ringUntilQuiet(next);
+  const place = (): unknown => world.sql.all('SELECT cursor FROM queue_place');
+  const before = place();
+  world.queue.release();
+  await world.sender.idle();
+  expect(place()).toEqual(before);
+});
+
 test('a queue that has fallen behind what the log still has is told so, and goes on', async () => {
   const world = open();
   world.queue.mode = 'fails';
