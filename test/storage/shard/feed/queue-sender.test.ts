@@ -300,6 +300,24 @@ test('an instance that has been replaced while it was sending does not move the 
   expect(place()).toEqual(before);
 });
 
+test('a database that has gone back behind what the queue has tells it so, without waiting for news', async () => {
+  const world = open();
+  await put(world, ...upTo(4));
+  await ringUntilQuiet(world);
+  const earlier = open({ queue: new MemoryQueue() });
+  await put(earlier, 1);
+  await ringUntilQuiet(earlier);
+  earlier.sql.run('UPDATE queue_place SET cursor = ?', world.store.newestChange);
+  const next = open({ sql: earlier.sql, clock: earlier.clock });
+  expect(next.sender.lag).toBe(1);
+  await next.sender.arm();
+  await ringUntilQuiet(next);
+  expect(received(next)).toEqual(['cdc.resync']);
+  await put(next, 2);
+  await ringUntilQuiet(next);
+  expect(received(next)).toEqual(['cdc.resync', 2]);
+});
+
 test('a queue that has fallen behind what the log still has is told so, and goes on', async () => {
   const world = open();
   world.queue.mode = 'fails';
