@@ -39,6 +39,8 @@ async function expectWhole(world: RecoveryWorld): Promise<void> {
   expect(await world.query()).toEqual(world.expected());
   while (world.tables.isBehind) await world.tables.publish();
   expect(await world.publishedKeys()).toEqual(world.liveKeys());
+  // What has been published is not to be published again.
+  expect(world.catalogSql.all('SELECT * FROM archive_change')).toEqual([]);
   expect(world.status().commitsLostMs).toBeUndefined();
 }
 

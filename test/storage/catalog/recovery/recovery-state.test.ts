@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ArchiveFiles } from '../../../../storage/catalog/archive-files.ts';
+import { archiveStatus } from '../../../../storage/catalog/archive-status.ts';
 import { CATALOG_RPC_VERSION } from '../../../../storage/catalog/catalog-api.ts';
 import { migrateCatalog } from '../../../../storage/catalog/catalog-schema.ts';
 import { RecoveryState } from '../../../../storage/catalog/recovery/recovery-state.ts';
@@ -14,18 +15,18 @@ function open() {
   migrateCatalog(sql);
   const files = new ArchiveFiles(sql, LIMITS);
   /** A shard's flush that brings no file. */
-  const commit = (sequence: number): void => void files.commit({ version: CATALOG_RPC_VERSION, shard: SHARD, sequence, files: [], archivedUntilMs: undefined });
-  return { state: new RecoveryState(sql), calls: new ShardCallStore(sql), commit };
+  const commit = (sequence: number): void => void files.commit({ version: CATALOG_RPC_VERSION, shard: SHARD, sequence, files: [], archivedUntilMs: undefined }, 100);
+  return { state: new RecoveryState(sql), calls: new ShardCallStore(sql), commit, lostMs: () => archiveStatus(sql).commitsLostMs };
 }
 
 describe('the end of a look', () => {
   test('finds what was lost when it began', () => {
-    const { state, commit } = open();
+    const { state, commit, lostMs } = open();
     commit(3);
     const lost = state.lost();
-    expect(lost).toEqual([{ shard: SHARD, afterFlush: 0, times: 1 }]);
+    expect([lost, lostMs()]).toEqual([[{ shard: SHARD, afterFlush: 0, times: 1 }], 100]);
     state.finish(lost, 1000, 5000);
-    expect([state.lost(), state.nextLookMs]).toEqual([[], 5000]);
+    expect([state.lost(), state.nextLookMs, lostMs()]).toEqual([[], 5000, undefined]);
   });
 
   test('and not what its shard has lost meanwhile: that is looked for at once', () => {
