@@ -6,7 +6,7 @@ import type { Sql } from '../../runtime/sql.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 import { decodeLateBatch, type LateSeries } from './late-batch.ts';
 
-/** What is asked of the database at a time, of all that waits. */
+/** How many heads are asked of the database at a time, when many are wanted. */
 const HEADS_PER_PAGE = 1024;
 
 type LateLimits = Pick<typeof LIMITS, 'lateQueueBytesMax' | 'lateRowsMax' | 'sqlRowBytesMax' | 'archiveLateDaysMax'>;
@@ -145,19 +145,19 @@ export class LateQueue {
     if (this.#rows === 0) return [];
     const heads: LateHead[] = [];
     let samples = 0;
-    // A page at a time: a cursor that is left half read would keep the database from dropping tables.
-    for (let after = 0; ; ) {
+    // A page at a time: a cursor that is left half read would keep the database from dropping tables. The first is one row, which is all that writes ask for.
+    for (let after = 0, rowsMax = 1; ; rowsMax = HEADS_PER_PAGE) {
       const rows = this.#sql.all<{ sequence: number; samples: number; oldest_ms: number; newest_ms: number }>(
         'SELECT sequence, sample_count AS samples, oldest_ms, newest_ms FROM late_batch WHERE sequence > ? AND length(batch) > 0 ORDER BY sequence LIMIT ?',
         after,
-        HEADS_PER_PAGE,
+        rowsMax,
       );
       for (const row of rows) {
         heads.push({ sequence: row.sequence, sampleCount: row.samples, oldestMs: row.oldest_ms, newestMs: row.newest_ms });
         samples += row.samples;
         if (samples > samplesTarget || heads.length === batchesMax) return heads;
       }
-      if (rows.length < HEADS_PER_PAGE) return heads;
+      if (rows.length < rowsMax) return heads;
       after = heads.at(-1)!.sequence;
     }
   }

@@ -173,6 +173,21 @@ describe('the queue', () => {
     expect(woken.sampleCount).toBe(7);
   });
 
+  test('who asks for the first of what waits, as every write does, has one row read', () => {
+    const sql = new NodeSql();
+    const queue = open(sql);
+    for (let i = 0; i < 50; i++) queue.append(message(series('a', [[i, i]])));
+    const counts: number[] = [];
+    const all = sql.all.bind(sql);
+    sql.all = (...call: Parameters<typeof all>) => {
+      const rows = all(...call);
+      counts.push(rows.length);
+      return rows as never;
+    };
+    expect(queue.waiting(0, 1000)).toHaveLength(1);
+    expect(counts).toEqual([1]);
+  });
+
   test('what waits is named in order, over several pages of the database, up to either bound', () => {
     const queue = open(new NodeSql());
     for (let i = 0; i < 2100; i++) queue.append(message(series('a', [[i, i]])));
