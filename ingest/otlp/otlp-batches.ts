@@ -34,6 +34,8 @@ const NO_VIEW = new DataView(new ArrayBuffer(0));
 const INITIAL_SERIES = 4096;
 /** In a metric's entry, as at first: no period has this number. */
 const NOT_NOTED = 0;
+/** In a resource's entry: it makes no `target_info`, which takes all of its labels to find out. */
+const NO_TARGET_INFO = 1;
 
 /** What has been collected of a request. */
 export interface CollectedRequest {
@@ -233,6 +235,10 @@ export class OtlpBatches implements OtlpSeriesSink {
 
   beginTargetInfo(): void {
     this.#isPointRefused = false;
+    if (this.#resource !== UNKNOWN && this.#cache.word(this.#resource) === NO_TARGET_INFO) {
+      this.#passOverTargetInfo();
+      return;
+    }
     const known = this.#resource === UNKNOWN ? UNKNOWN : this.#cache.find(this.#view, 0, 0, this.#resource, TARGET_INFO_TAG);
     if (known !== UNKNOWN) {
       this.#cache.locate(known, 1);
@@ -244,9 +250,8 @@ export class OtlpBatches implements OtlpSeriesSink {
     const labels = this.#labels.ofTargetInfo();
     if (labels === undefined || 'invalid' in labels) {
       if (labels !== undefined) this.warn(0, () => `target_info was left out: ${labels.invalid}`);
-      // Who walks the request again for labels counts it, too.
-      this.#nextSource(NO_POINT);
-      this.#sourcesUnused++;
+      else if (this.#resource !== UNKNOWN) this.#cache.setWord(this.#resource, NO_TARGET_INFO);
+      this.#passOverTargetInfo();
       return;
     }
     hasher.hashLabels(labels);
@@ -332,6 +337,12 @@ export class OtlpBatches implements OtlpSeriesSink {
     this.#isPointKnown = true;
     this.#idWords = this.#cache.idWords;
     this.#idAt = this.#cache.idAt;
+  }
+
+  /** Who walks the request again for labels counts it, too. */
+  #passOverTargetInfo(): void {
+    this.#nextSource(NO_POINT);
+    this.#sourcesUnused++;
   }
 
   /** Opens the next series, whose id stands in `words` from `at` on. */

@@ -19,16 +19,21 @@ const hasher = new SeriesHasher(new Uint8Array(16).fill(1));
 
 /** How many times labels of points were made for each of some requests after each other, of one metric each. */
 function labelsMade(...requests: readonly (readonly number[])[]): number[] {
+  return made(requests.map((metric) => resourceMetrics({}, [metric])), (name) => name !== 'target_info');
+}
+
+/** How many times labels were made, of series whose name counts, for each of some requests after each other, of one resource each. */
+function made(requests: readonly (readonly number[])[], counts: (name: string) => boolean): number[] {
   let made = 0;
   const labels = new OtlpLabels(OTLP_DEFAULTS, LIMITS, (stored) => {
-    if (labelValue(stored, METRIC_NAME) !== 'target_info') made++;
+    if (counts(labelValue(stored, METRIC_NAME)!)) made++;
     return stored;
   });
   const series = new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels);
   const batches = new OtlpBatches(new OtlpIdCache(2 ** 20, 60_000), labels, LIMITS, OTLP_DEFAULTS);
-  return requests.map((metric) => {
+  return requests.map((resource) => {
     made = 0;
-    const message = metricsRequest(resourceMetrics({}, [metric]));
+    const message = metricsRequest(resource);
     batches.beginRequest({ hasher, shardCount: 1 } as TenantShards, message, NOW_MS, new Rejections(1));
     series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, batches);
     batches.finish();
@@ -53,6 +58,12 @@ test.each<[string, readonly number[], number]>([
 test('a histogram is known with its sum and without, and when others have other bounds', () => {
   const all = histogram('h', [histogramOf(BOUNDS), histogramOf([1], { a: 'c' }), histogramOf(BOUNDS, { a: 'd' })]);
   expect(labelsMade(histogram('h', [histogramOf(BOUNDS, { hasSum: false })]), all, all, histogram('h', [histogramOf([1])]))).toEqual([3, 6, 0, 3]);
+});
+
+test("a resource's target_info costs no labels when it comes again, nor does finding that there is none", () => {
+  const of = (resource: Readonly<Record<string, string>>): readonly number[] => resourceMetrics(resource, [gauge('g', [numberPoint({ ...AT, value: 1 })])]);
+  const [with_, without] = [of({ 'service.name': 's', zone: 'z' }), of({ 'service.name': 's' })];
+  expect(made([with_, without, with_, without], (name) => name === 'target_info')).toEqual([1, 1, 0, 0]);
 });
 
 test('a point that is refused, or a series of it, makes its labels each time, and the others none', () => {
