@@ -9,11 +9,31 @@ import { UNCOUNTED, type HeldMemory } from './request-memory.ts';
 /** A body of a declared length that is no longer than this is counted as held before it has arrived: reading it in one go is cheapest. */
 const AT_ONCE_BYTES_MAX = 1024 * 1024;
 
+/** How long a body may be, and how long it may take to arrive, with the names of both limits. */
+export interface BodyBounds {
+  readonly bytesMax: number;
+  readonly bytesLimit: string;
+  readonly msMax: number;
+  readonly msLimit: string;
+}
+
 /**
- * A request's body, at most `bytesMax` long: the declared length is checked first, and what really arrives while it does. `held` counts it,
- * and may refuse it.
+ * A request's body. The declared length is checked first, and what really arrives while it does. `held` counts it, and may refuse it.
+ *
+ * Throws too-large and timeout by the bounds, canceled when the client hangs up, and what `held` does.
  */
-export async function readBody(request: Request, bytesMax: number, limitName: string, held?: HeldMemory): Promise<Uint8Array> {
+export async function readBody(request: Request, bounds: BodyBounds, startTimer: StartTimer, held?: HeldMemory): Promise<Uint8Array> {
+  const { bytesMax, bytesLimit, msMax, msLimit } = bounds;
+  let isTooLarge = false;
+  const body = await readInTime(startTimer, msMax, () => readWithin(request, bytesMax, held, () => (isTooLarge = true)));
+  // Also when its time was up while the rest was thrown away: to send it again would never help.
+  if (isTooLarge || body === undefined) throw new VarveError('too-large', `the body is larger than the limit ${bytesLimit} of ${bytesMax} bytes; send smaller requests`);
+  if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within ${msLimit} (${msMax} ms); send it again`);
+  return body;
+}
+
+/** The body; `undefined` when it is longer than `bytesMax`, and `onTooLarge` has been told before the rest of it was thrown away. */
+async function readWithin(request: Request, bytesMax: number, held: HeldMemory | undefined, onTooLarge: () => void): Promise<Uint8Array | undefined> {
   const declared = request.headers.get('content-length');
   const isWithin = declared !== null && Number(declared) <= bytesMax;
   // With a declared length the runtime holds the sender to it; without one, count.
@@ -25,17 +45,9 @@ export async function readBody(request: Request, bytesMax: number, limitName: st
   const reader = new BodyReader(request.body);
   const body = declared === null || isWithin ? await readUpTo(reader, bytesMax, held ?? UNCOUNTED) : undefined;
   if (body !== undefined) return body;
+  onTooLarge();
   await discard(reader, bytesMax * DISCARD_FACTOR);
-  throw tooLarge(bytesMax, limitName);
-}
-
-/** Whether a body says itself that it is longer, however much of it has arrived. */
-export function isDeclaredLonger(request: Request, bytesMax: number): boolean {
-  return Number(request.headers.get('content-length') ?? '0') > bytesMax;
-}
-
-export function tooLarge(bytesMax: number, limitName: string): VarveError {
-  return new VarveError('too-large', `the body is larger than the limit ${limitName} of ${bytesMax} bytes; send smaller requests`);
+  return undefined;
 }
 
 /**

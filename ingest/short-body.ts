@@ -1,7 +1,6 @@
-import { VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
-import { readBody, readInTime } from './read-body.ts';
+import { readBody } from './read-body.ts';
 
 const utf8 = new TextDecoder();
 
@@ -11,11 +10,8 @@ type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestByt
  * A body that brings no samples, but says what is wanted, up to a limit by its name. It must arrive in time: a query has its turn already
  * meanwhile, and a form for a token comes from anybody.
  */
-export async function readShortBody(request: Request, limitName: LimitName, startTimer: StartTimer = startSystemTimer): Promise<Uint8Array> {
-  const { queryBodyMsMax } = LIMITS;
-  const body = await readInTime(startTimer, queryBodyMsMax, () => readBody(request, LIMITS[limitName], limitName));
-  if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within queryBodyMsMax (${queryBodyMsMax} ms); send it again`);
-  return body;
+export function readShortBody(request: Request, limitName: LimitName, startTimer: StartTimer = startSystemTimer): Promise<Uint8Array> {
+  return readBody(request, { bytesMax: LIMITS[limitName], bytesLimit: limitName, msMax: LIMITS.queryBodyMsMax, msLimit: 'queryBodyMsMax' }, startTimer);
 }
 
 /** The same as text, such as a form. The runtime's own `text()` would be half the time, and warns of each type that does not begin with `text/`. */

@@ -1,9 +1,8 @@
 import type { Clock } from '../storage/runtime/clock.ts';
-import { VarveError } from '../storage/runtime/errors.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import type { StartTimer } from '../storage/runtime/timer.ts';
-import { isDeclaredLonger, readBody, readInTime, tooLarge } from './read-body.ts';
+import { readBody } from './read-body.ts';
 import { RequestMemory, type Holding } from './request-memory.ts';
 
 /** Reads the bodies of remote write and OTLP, each within its time and all within the memory that there is for them. */
@@ -18,15 +17,11 @@ export class WriteBodies {
     this.#memory = new RequestMemory(clock, limits, counters);
   }
 
-  /** Hands `body` a request's body, and what counts its memory until it is answered. Throws overloaded and timeout errors by the limits, and what readBody does. */
+  /** Hands `use` a request's body, and what counts its memory until it is answered. Throws what readBody does, overloaded where there is no room, and what `use` throws. */
   async with<T>(request: Request, tenant: string, bytesMax: number, limitName: string, use: (body: Uint8Array, held: Holding) => Promise<T>): Promise<T> {
-    const { writeBodyMsMax } = this.#limits;
     const held = this.#memory.begin(tenant);
     try {
-      const body = await readInTime(this.#startTimer, writeBodyMsMax, () => readBody(request, bytesMax, limitName, held));
-      // One that is too long was only read to be thrown away: to send it again would never help.
-      if (body === 'expired' && isDeclaredLonger(request, bytesMax)) throw tooLarge(bytesMax, limitName);
-      if (body === 'expired') throw new VarveError('timeout', `the body has not arrived within writeBodyMsMax (${writeBodyMsMax} ms); send it again`);
+      const body = await readBody(request, { bytesMax, bytesLimit: limitName, msMax: this.#limits.writeBodyMsMax, msLimit: 'writeBodyMsMax' }, this.#startTimer, held);
       return await use(body, held);
     } finally {
       held.close();

@@ -133,7 +133,7 @@ export class JsonToProtobuf {
         writer.varint(reader.boolean() ? 1 : 0);
         break;
       case 'double':
-        writer.float64(double(reader, field));
+        writeDouble(writer, double(reader, field));
         break;
       case 'fixed64':
         readNumber(reader);
@@ -226,6 +226,15 @@ function withExponent(text: string): bigint | undefined {
   const [, whole, fraction = '', exponent] = /^(-?\d+)(?:\.(\d+))?[eE]\+?(\d{1,2})$/.exec(text) ?? [];
   const zeros = Number(exponent) - fraction.length;
   return zeros >= 0 ? BigInt(`${whole}${fraction}${'0'.repeat(zeros)}`) : undefined;
+}
+
+/** A NaN as Go reads it, and so Prometheus: JavaScript's own has a low word of 0. */
+const NAN_BITS_LOW = 1;
+const NAN_BITS_HIGH = 0x7ff80000;
+
+function writeDouble(writer: ProtobufWriter, value: number): void {
+  if (Number.isNaN(value)) writer.words(NAN_BITS_LOW, NAN_BITS_HIGH);
+  else writer.float64(value);
 }
 
 function double(reader: JsonReader, field: Field): number {

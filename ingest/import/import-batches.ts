@@ -88,7 +88,9 @@ export class ImportBatches {
 
   /** `startMs`: 0 when it is not known. */
   sample(series: ImportSeries, timestampMs: number, value: number, startMs = 0): void {
-    const [bitsLow, bitsHigh] = float64Bits(value) as unknown as [number, number];
+    const bits = float64Bits(value);
+    const bitsLow = bits[0]!;
+    const bitsHigh = bits[1]!;
     const knownStartMs = startMs > 0 && startMs <= timestampMs ? startMs : 0;
     if (timestampMs >= this.#oldestHotMs) {
       this.#open(series);

@@ -75,8 +75,8 @@ export class LabelledBatches {
       this.#rejections.add('bad-data', { exemplars: 1 }, () => `${this.#name()}: an exemplar: ${this.#times.refusal(timestampMs)}`);
       return;
     }
-    const [low, high] = float64Bits(value) as unknown as [number, number];
-    this.#batch().addExemplar(timestampMs, low, high, labels);
+    const bits = float64Bits(value);
+    this.#batch().addExemplar(timestampMs, bits[0]!, bits[1]!, labels);
   }
 
   end(): void {

@@ -11,8 +11,9 @@ export const STALE_BITS_LOW = 2;
  */
 export const HISTOGRAM_BITS_HIGH = 0xfffa0000;
 
-/** JavaScript's own NaN. */
+/** Prometheus' normal NaN (`model/value`), which any NaN becomes that has no bits of its own, such as one in a text. JavaScript's has a low word of 0. */
 const NAN_BITS_HIGH = 0x7ff80000;
+const NAN_BITS_LOW = 1;
 
 /** The high word of a sender's float as it is stored: one that would pass for a histogram, a NaN with a strange payload, is any NaN. */
 export function plainBitsHigh(bitsHigh: number): number {
@@ -39,8 +40,12 @@ export function writeStale(values: Float64Array, index: number): void {
   bits[index * 2 + 1] = STALE_BITS_HIGH;
 }
 
-/** The bits of a float64, low word first. The array is reused by the next call. */
+/** The bits of a float64, low word first; of any NaN those of the normal one. The array is reused by the next call. */
 export function float64Bits(value: number): Uint32Array {
   scratch[0] = value;
+  if (Number.isNaN(value)) {
+    scratchBits[0] = NAN_BITS_LOW;
+    scratchBits[1] = NAN_BITS_HIGH;
+  }
   return scratchBits;
 }

@@ -214,6 +214,15 @@ describe('a slow body', () => {
     await setup.clock.advance(LIMITS.writeBodyMsMax);
     expect(reading.outcome).toBe('too-large: the body is larger than the limit bytesMax of 10 bytes; send smaller requests');
   });
+
+  test('nor when it does not say how long it is', async () => {
+    const setup = new Setup(SMALL, 10);
+    const body = new SlowBody();
+    const reading = setup.read(body);
+    await body.send(11);
+    await setup.clock.advance(LIMITS.writeBodyMsMax);
+    expect(reading.outcome).toBe('too-large: the body is larger than the limit bytesMax of 10 bytes; send smaller requests');
+  });
 });
 
 describe('over HTTP', () => {

@@ -175,6 +175,17 @@ describe('where parameters come from', () => {
     expect(await late).toBe('timeout: the body has not arrived within queryBodyMsMax (30000 ms); send it again');
   });
 
+  test.each(['declared', 'undeclared'])('a form that is too long and does not arrive is told that it is too long (%s)', async (how) => {
+    const clock = new WaitingClock(0);
+    const bytes = LIMITS.queryBodyBytesMax + 1;
+    const headers = how === 'declared' ? { ...form, 'content-length': String(bytes) } : form;
+    const body = byteStream({ start: (controller) => controller.enqueue(new Uint8Array(how === 'declared' ? 1 : bytes)) });
+    const outcome = readParameters(new Request('http://x/', { method: 'POST', headers, body, duplex: 'half' } as RequestInit), clock.startTimer).catch((error: VarveError) => error.kind);
+    await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(LIMITS.queryBodyMsMax);
+    expect(await outcome).toBe('too-large');
+  });
+
   test('a body of another type says nothing', async () => {
     expect([...(await read({ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":"2"}' }))]).toEqual([...(await read({}))]);
   });

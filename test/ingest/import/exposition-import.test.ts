@@ -5,6 +5,7 @@ import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { readTieringPolicy } from '../../../storage/warm/open-rollups.ts';
 import { byteStream } from '../../fakes/byte-stream.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
+import { storedBits } from '../../fakes/stored-bits.ts';
 import { ImportStack, NOW_MS } from './import-stack.ts';
 
 const DAY_MS = 86_400_000;
@@ -34,6 +35,12 @@ describe("Prometheus' text format", () => {
       '{__name__="my.metric", "my label"="ü"} -7=Infinity',
     ]);
     expect(await stack.metadata()).toEqual([{ metric: 'http_requests_total', type: 'counter', help: 'The total number of HTTP requests.', unit: '' }]);
+  });
+
+  test('any NaN is the normal one of Prometheus, bit for bit', async () => {
+    const stack = new ImportStack();
+    await stack.text('a NaN\nb nan\nc +NaN\nd 1\n');
+    expect(storedBits(stack.shards)).toEqual(['a 7ff8000000000001', 'b 7ff8000000000001', 'c 7ff8000000000001', 'd 3ff0000000000000']);
   });
 
   test('timestamps in seconds are understood where they cannot be milliseconds', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { NO_POINT, RefusedPoints } from '../../../ingest/otlp/refused-points.ts';
 import type { OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
+import { storedBits } from '../../fakes/stored-bits.ts';
 import {
   CUMULATIVE,
   DELTA,
@@ -208,6 +209,33 @@ describe('refused points leave the others alone', () => {
   f('a value that is too long', gauge('g', [numberPoint({ ...AT, value: 1, attributes: { a: 'x'.repeat(3000) } })]), /labelValueBytesMax/);
   f('attributes that are too large', gauge('g', [numberPoint({ ...AT, value: 1, attributes: { a: 'x'.repeat(300_000) } })]), /otlpAttributesBytesMax/);
   f('a histogram is one point', histogram('h', [histogramPoint({ ...AT, count: 1, counts: [1, 0], bounds: [1], attributes: { a: 'x'.repeat(3000) } })]), /labelValueBytesMax/);
+});
+
+describe('a NaN', () => {
+  const PLACEHOLDER = 12345.678;
+  for (const wanted of [0x7ff8000000000001n, 0x7ff8000000000000n, 0xfff8000000000000n]) {
+    test(`in protobuf is stored as it came: ${wanted.toString(16)}`, async () => {
+      const metrics = [
+        gauge('g', [numberPoint({ ...AT, value: PLACEHOLDER })]),
+        histogram('h', [histogramPoint({ ...AT, count: 0, sum: PLACEHOLDER, counts: [], bounds: [] })]),
+        summary('q', [summaryPoint({ ...AT, count: 0, sum: PLACEHOLDER, quantiles: [[0.5, PLACEHOLDER]] })]),
+      ];
+      const body = metricsRequest(resourceMetrics({}, metrics));
+      const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+      for (let at = 0; at + 8 <= body.length; at++) if (view.getFloat64(at, true) === PLACEHOLDER) view.setBigUint64(at, wanted, true);
+      const stack = new OtlpStack();
+      await stack.write(body);
+      const ofNaNs = storedBits(stack.shards).filter((row) => /^(?:g|h_sum|q_sum|q\{)/.test(row));
+      expect(ofNaNs.map((row) => row.split(' ').at(-1))).toEqual(Array.from({ length: 4 }, () => wanted.toString(16)));
+    });
+  }
+
+  test('in JSON is the normal one of Prometheus', async () => {
+    const stack = new OtlpStack();
+    const point = `{"timeUnixNano":"${NOW_MS}000000","asDouble":"NaN"}`;
+    await stack.write(new TextEncoder().encode(`{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"g","gauge":{"dataPoints":[${point}]}}]}]}]}`), 'json');
+    expect(storedBits(stack.shards)).toEqual(['g 7ff8000000000001']);
+  });
 });
 
 test('exemplars: of the bucket that they fall into, with ids, and attributes when they fit', async () => {
