@@ -32,10 +32,16 @@ export class TimeBounds {
     const limit = this.#oldestAgeMs === hotWindowMs ? `hotWindowMs (${hotWindowMs} ms)` : `${this.#oldestAgeMs} ms`;
     const reason =
       timestampMs > this.newestMs
-        ? `out of bounds: ${timestampMs} is more than timestampAheadMsMax (${timestampAheadMsMax} ms) ahead of now`
-        : `too old: ${timestampMs} is more than ${limit} ago`;
+        ? `out of bounds: ${quotedTime(timestampMs)} is more than timestampAheadMsMax (${timestampAheadMsMax} ms) ahead of now`
+        : `too old: ${quotedTime(timestampMs)} is more than ${limit} ago`;
     return `${reason}${unitHint(timestampMs, this.#nowMs)}`;
   }
+}
+
+/** What decoders make of a timestamp that no number holds is the last that one does (WireReader.int64): it stands for all beyond. */
+function quotedTime(timestampMs: number): string {
+  if (Math.abs(timestampMs) < Number.MAX_SAFE_INTEGER) return String(timestampMs);
+  return timestampMs < 0 ? `${Number.MIN_SAFE_INTEGER} or less` : `${Number.MAX_SAFE_INTEGER} or more`;
 }
 
 const YEARS_MS = 20 * 365 * DAY_MS;

@@ -21,6 +21,13 @@ describe('a time out of bounds is told with what it probably is', () => {
   f(0, ' (was it left out?)');
 });
 
+test('a time that no number holds is not quoted as another one', () => {
+  const times = new TimeBounds(NOW_MS, LIMITS);
+  expect(times.refusal(Number.MIN_SAFE_INTEGER)).toMatch(/^too old: -9007199254740991 or less is more than hotWindowMs /);
+  expect(times.refusal(Number.MAX_SAFE_INTEGER)).toMatch(/^out of bounds: 9007199254740991 or more is more than timestampAheadMsMax /);
+  expect(times.refusal(Number.MIN_SAFE_INTEGER + 1)).toMatch(/^too old: -9007199254740990 is /);
+});
+
 test('an import of Influx lines does so, whatever its precision', async () => {
   const stack = new ImportStack({ keptMsOf: () => 365 * 86_400_000 });
   const outcomes = [await stack.influx('m f=1 1700000000123\n'), await stack.influx('m f=1 1700000000\n', { precision: 'ms' })];

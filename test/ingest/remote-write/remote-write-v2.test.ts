@@ -197,11 +197,11 @@ describe('several metrics', () => {
     const app = new WriteApp();
     const exemplar = { labels: ['trace_id', 'x'], value: 1 };
     const answer = await app.send(
-      { labels: NAME, samples: [{ value: 1, timestamp: 2 ** 62 }, { value: 2, timestamp: -(2 ** 62) }, { value: 3, timestamp: NOW_MS, startTimestamp: 2 ** 62 }], exemplars: [{ ...exemplar, timestamp: 2 ** 62 }, { ...exemplar, timestamp: NOW_MS }] },
+      { labels: NAME, samples: [{ value: 1, timestamp: 2 ** 62 }, { value: 2, timestamp: -(2 ** 63) }, { value: 3, timestamp: NOW_MS, startTimestamp: 2 ** 62 }], exemplars: [{ ...exemplar, timestamp: 2 ** 62 }, { ...exemplar, timestamp: NOW_MS }] },
       { labels: ['__name__', 'h'], histograms: [{ countInt: 0, timestamp: -(2 ** 62) }, { countInt: 0, timestamp: NOW_MS, startTimestamp: -(2 ** 62) }] },
       sampleOf(['__name__', 'zzz'], 1),
     );
-    expect(answer).toMatchObject({ status: 400, written: ['2', '1', '1'], text: expect.stringMatching(/out of bounds.*too old/) as unknown });
+    expect(answer).toMatchObject({ status: 400, written: ['2', '1', '1'], text: expect.stringMatching(/out of bounds: 9007199254740991 or more .*too old: -9007199254740991 or less /) as unknown });
     expect(app.series().map(({ labels, timestampsMs }) => [labels[1], ...timestampsMs])).toEqual([['h', NOW_MS], ['test_metric', NOW_MS], ['zzz', NOW_MS]]);
   });
 
