@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 import { ALONE } from './alone.ts';
+import { bundledWorker } from './bundled-worker.ts';
 
 const root = join(import.meta.dirname, '..');
 const wrangler = { configPath: `${root}/wrangler.toml` };
@@ -49,22 +50,22 @@ export default defineConfig({
       { root, test: { name: 'node-sharing', experimental: NATIVE, setupFiles, testTimeout, isolate: false, include: [SHARING] } },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
+        plugins: [bundledWorker(root), cloudflareTest({ wrangler, miniflare: { bindings: OPEN } })],
         test: { name: 'workerd', testTimeout, hookTimeout, include: ['test/workerd/**/*.test.ts'], exclude: [WORKERD_SHARING] },
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
+        plugins: [bundledWorker(root), cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_TENANT_LIMITS: CAPPED } } })],
         test: { name: 'workerd-sharing', testTimeout, hookTimeout, isolate: false, include: [WORKERD_SHARING] },
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
+        plugins: [bundledWorker(root), cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_SHARDS: '4' } } })],
         test: { name: 'workerd-4-shards', testTimeout, hookTimeout, include: FOR_ANY_SHARD_COUNT },
       },
       {
         root,
-        plugins: [cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'off' } } })],
+        plugins: [bundledWorker(root), cloudflareTest({ wrangler, miniflare: { bindings: { ...OPEN, VARVE_ARCHIVE: 'off' } } })],
         test: { name: 'workerd-hot', testTimeout, hookTimeout, include: FOR_ANY_TIERS },
       },
     ],

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { BuildOptions } from 'esbuild';
 import type { Miniflare } from 'miniflare';
 import { type Bundle, keptBundle, type WorkerModule } from './kept-bundle.ts';
 import { ROOT, type Settings } from './settings.ts';
@@ -11,6 +12,15 @@ import { UsageError } from './usage-error.ts';
 const BUNDLE_ROOT = join(ROOT, '.build/worker');
 /** What the bundler reads beside the modules, and what says how they are bundled. */
 const BUNDLED_BY = ['package-lock.json', 'tsconfig.json', 'query/cli/worker-process.ts'];
+/** How modules become one, whoever loads it. */
+export const BUNDLED_AS: BuildOptions = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2024',
+  conditions: ['workerd', 'worker', 'browser'],
+  external: ['cloudflare:*', 'node:*'],
+  logLevel: 'warning',
+};
 const COMPATIBILITY_DATE = '2026-10-01';
 const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
@@ -62,20 +72,15 @@ async function buildWorker(entry: string): Promise<Bundle> {
   unpackSnappy();
   const { build, stop: stopBundler } = await import('esbuild');
   const { outputFiles, metafile } = await build({
+    ...BUNDLED_AS,
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outdir: BUNDLE_ROOT,
     write: false,
     metafile: true,
-    bundle: true,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*', 'node:*'],
     loader: { '.wasm': 'copy' },
     sourcemap: 'inline',
     sourcesContent: false,
-    logLevel: 'warning',
   });
   await stopBundler();
   const ofType = (type: WorkerModule['type'], ending: string): WorkerModule[] =>
