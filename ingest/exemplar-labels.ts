@@ -1,12 +1,12 @@
-import { compareStrings } from '../storage/model/labels.ts';
+import { compareStrings, type Labels } from '../storage/model/labels.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
-import type { CheckedLabels } from './remote-write/write-messages.ts';
+import type { Invalid } from './validate.ts';
 
 /**
  * The labels of an exemplar (name, value, …) in the form of the model: sorted, unique, no empty value. They name a trace, not a series, so
  * there need not be any; all of them together are bounded as OpenMetrics has it.
  */
-export function exemplarLabels(raw: readonly string[], { exemplarLabelRunesMax }: Pick<typeof LIMITS, 'exemplarLabelRunesMax'>): CheckedLabels {
+export function exemplarLabels(raw: readonly string[], { exemplarLabelRunesMax }: Pick<typeof LIMITS, 'exemplarLabelRunesMax'>): Labels | Invalid {
   const pairs: [string, string][] = [];
   let runes = 0;
   for (let i = 0; i < raw.length; i += 2) {

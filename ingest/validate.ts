@@ -2,13 +2,18 @@ import { compareStrings, METRIC_NAME, type Labels } from '../storage/model/label
 import { isLongerUtf8, utf8Length } from '../storage/model/utf8-length.ts';
 import type { LIMITS } from '../storage/runtime/limits.ts';
 
+/** What is wrong with something that was sent: a text for its sender. */
+export interface Invalid {
+  readonly invalid: string;
+}
+
 export type LabelLimits = Pick<typeof LIMITS, 'labelsPerSeriesMax' | 'labelNameBytesMax' | 'labelValueBytesMax'>;
 
 /**
  * Brings a sender's labels (name, value, …) into the form of the model: sorted, unique, no empty value. Answers with what is wrong with
  * them instead, as a text for the sender.
  */
-export function normalizeLabels(raw: readonly string[], limits: LabelLimits): Labels | { readonly invalid: string } {
+export function normalizeLabels(raw: readonly string[], limits: LabelLimits): Labels | Invalid {
   // As nearly all senders have them, each of whose series would cost a dozen small arrays otherwise.
   if (isNormal(raw)) return checked(raw, limits);
   const pairs: [string, string][] = [];
@@ -31,7 +36,7 @@ function isNormal(raw: readonly string[]): boolean {
 }
 
 /** Labels that are sorted, without empty ones; or what else is wrong with them. */
-function checked(labels: Labels, limits: LabelLimits): Labels | { readonly invalid: string } {
+function checked(labels: Labels, limits: LabelLimits): Labels | Invalid {
   const tooMany = countProblem(labels.length / 2, limits);
   if (tooMany !== undefined) return { invalid: tooMany };
   let hasMetricName = false;

@@ -94,6 +94,13 @@ describe('imports', () => {
     const known = itself.flatMap((path) => imports(path).filter((target) => !within(target, part) && others.some((folder) => within(target, folder))).map((target) => `${path} → ${target}`));
     expect(known).toEqual([]);
   });
+
+  test('what the doors of ingest share knows none of them', () => {
+    const shared = files.filter((path) => dirname(path) === 'ingest');
+    expect(shared).not.toEqual([]);
+    const known = shared.flatMap((path) => imports(path).filter((target) => within(target, 'ingest') && dirname(target) !== 'ingest').map((target) => `${path} → ${target}`));
+    expect(known).toEqual([]);
+  });
 });
 
 describe('raw calls to clock, random, timers and network', () => {

@@ -5,6 +5,7 @@ import type { MetadataEntry, MetricType } from '../../storage/model/metadata.ts'
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { exemplarLabels } from '../exemplar-labels.ts';
 import type { MetadataSink } from '../metadata-sink.ts';
+import type { Invalid } from '../validate.ts';
 import { floatLabelOf, normalizeFloatLabel, type FloatLabel } from './float-label.ts';
 import type { ImportSeries } from './import-batches.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
@@ -116,7 +117,7 @@ export class ExpositionImport implements LineFormat {
     return undefined;
   }
 
-  #findSeries(bytes: Uint8Array): ImportSeries | { readonly invalid: string } {
+  #findSeries(bytes: Uint8Array): ImportSeries | Invalid {
     const line = this.#line;
     const known = this.#cache.find(bytes, line.seriesStart, line.seriesEnd);
     if (known?.floatLabel === this.#floatLabel) return known.series;

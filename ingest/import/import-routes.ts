@@ -1,16 +1,12 @@
 import { Hono, type Context } from 'hono';
 import { isPrecision } from '../../proto/influx-line.ts';
 import { badData, VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
-import type { TenantShards } from '../../storage/shard-router.ts';
+import type { DoorRouteServices } from '../door-route-services.ts';
 import { readShortText } from '../short-body.ts';
 import { doorError, retryHeaders, WRITE_STATUS, writeError } from '../write-outcome.ts';
 import type { ImportDoor, ImportOptions, ImportOutcome } from './import-door.ts';
 
-export interface ImportRouteServices {
-  /** The shards that an authorised request writes to. */
-  readonly openTenant: (context: Context) => Promise<TenantShards>;
-  /** What the log line of an internal error has, and its answer. */
-  readonly requestIdOf: (context: Context) => string | undefined;
+export interface ImportRouteServices extends DoorRouteServices {
   readonly door: ImportDoor;
 }
 

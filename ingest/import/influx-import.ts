@@ -2,6 +2,7 @@ import { InfluxLine } from '../../proto/influx-line.ts';
 import { latin1Text } from '../../proto/latin1-text.ts';
 import { asciiText } from '../../proto/number-bytes.ts';
 import { METRIC_NAME } from '../../storage/model/labels.ts';
+import type { Invalid } from '../validate.ts';
 import type { ImportSeries } from './import-batches.ts';
 import { OpenLine } from './open-line.ts';
 import { SeriesTextCache } from './series-text-cache.ts';
@@ -77,7 +78,7 @@ export class InfluxImport implements LineFormat {
   }
 
   /** What a line was parsed to. */
-  #take(result: 'point' | 'blank' | { readonly invalid: string }, bytes: Uint8Array, start: number, end: number, number: number): void {
+  #take(result: 'point' | 'blank' | Invalid, bytes: Uint8Array, start: number, end: number, number: number): void {
     if (result === 'blank') return;
     const line = this.#line;
     const reject = (samples: number, reason: string): void => {
@@ -108,7 +109,7 @@ export class InfluxImport implements LineFormat {
     // There is nothing but samples.
   }
 
-  #headOf(bytes: Uint8Array): Head | { readonly invalid: string } {
+  #headOf(bytes: Uint8Array): Head | Invalid {
     const { headStart, headEnd } = this.#line;
     const known = this.#heads.find(bytes, headStart, headEnd);
     if (known !== undefined) return known;
@@ -120,7 +121,7 @@ export class InfluxImport implements LineFormat {
     return head;
   }
 
-  #seriesOf({ parts, series }: Head, bytes: Uint8Array, field: number): ImportSeries | { readonly invalid: string } {
+  #seriesOf({ parts, series }: Head, bytes: Uint8Array, field: number): ImportSeries | Invalid {
     const [start, end] = [this.#line.fieldNameStart[field]!, this.#line.fieldNameEnd[field]!];
     const key = asciiText(bytes, start, end);
     const known = series.get(key);

@@ -3,7 +3,7 @@ import type { Labels } from '../../storage/model/labels.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { Rejections } from '../rejections.ts';
-import { normalizeLabels } from '../validate.ts';
+import { normalizeLabels, type Invalid } from '../validate.ts';
 import { ImportSeries, type ImportBatches } from './import-batches.ts';
 
 /** What an import of any line format works with. */
@@ -28,12 +28,12 @@ export interface LineFormat extends LineSink {
 }
 
 /** The series of labels as they were sent, with the extra ones put in; or why it is none. */
-export function importSeries(raw: readonly string[], context: ImportContext): ImportSeries | { readonly invalid: string } {
+export function importSeries(raw: readonly string[], context: ImportContext): ImportSeries | Invalid {
   const labels = importLabels(raw, context);
   return 'invalid' in labels ? labels : new ImportSeries(labels);
 }
 
-function importLabels(raw: readonly string[], { extraLabels, limits }: ImportContext): Labels | { readonly invalid: string } {
+function importLabels(raw: readonly string[], { extraLabels, limits }: ImportContext): Labels | Invalid {
   if (extraLabels.length === 0) return normalizeLabels(raw, limits);
   const names = new Set(extraLabels.filter((_, i) => i % 2 === 0));
   const kept = raw.filter((_, i) => !names.has(raw[i - (i % 2)]!));

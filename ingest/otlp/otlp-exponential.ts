@@ -2,6 +2,7 @@ import type { ExponentialBuckets, ExponentialPoint } from '../../proto/otlp-hist
 import { columnsPayload } from '../../storage/chunk/index.ts';
 import { integerCountsError } from '../../storage/model/histogram-validate.ts';
 import { EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN } from '../../storage/model/histogram.ts';
+import type { Invalid } from '../validate.ts';
 import { BucketRuns } from './bucket-runs.ts';
 
 /** The width of the zero bucket where the sender says none: Prometheus' default. */
@@ -18,7 +19,7 @@ const negative = new BucketRuns();
  * An exponential histogram point as the payload of a native histogram, which is good until the next one. Scales above 8 are merged down to
  * it. SDKs fill 160 buckets a point: they go from the decoder's column to the payload without an object in between.
  */
-export function exponentialHistogram(point: ExponentialPoint): Uint8Array | { readonly invalid: string } {
+export function exponentialHistogram(point: ExponentialPoint): Uint8Array | Invalid {
   const { scale, zeroThreshold, zeroCount, count, sum } = point;
   if (scale < EXPONENTIAL_SCHEMA_MIN) return { invalid: `cannot convert exponential to native histogram: scale must be >= ${EXPONENTIAL_SCHEMA_MIN}, was ${scale}` };
   // An infinite one would take all other buckets in, of the sum of deltas for ever.

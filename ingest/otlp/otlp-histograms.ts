@@ -2,6 +2,7 @@ import type { HistogramPoint } from '../../proto/otlp-histogram-points.ts';
 import { columnsPayload } from '../../storage/chunk/index.ts';
 import { integerCountsError } from '../../storage/model/histogram-validate.ts';
 import { CUSTOM_BUCKETS_SCHEMA } from '../../storage/model/histogram.ts';
+import type { Invalid } from '../validate.ts';
 import { BucketRuns } from './bucket-runs.ts';
 
 const buckets = new BucketRuns();
@@ -11,7 +12,7 @@ const noBuckets = new BucketRuns();
  * A point with explicit bounds, in which `explicitBoundsError` finds nothing wrong, as the payload of a native histogram with custom buckets.
  * It is good until the next one.
  */
-export function customBucketsHistogram(point: HistogramPoint): Uint8Array | { readonly invalid: string } {
+export function customBucketsHistogram(point: HistogramPoint): Uint8Array | Invalid {
   const { counts, bounds, count, sum } = point;
   // Without counts by bucket all observations are in the one that goes to infinity.
   const boundCount = counts.length === 0 ? 0 : finiteBounds(point);

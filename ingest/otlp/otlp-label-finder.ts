@@ -2,6 +2,7 @@ import type { Point } from '../../proto/otlp-points.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import { assert } from '../../storage/runtime/assert.ts';
 import type { LabelsOf } from '../outgoing-message.ts';
+import type { Invalid } from '../validate.ts';
 import { OtlpIdleSink } from './otlp-idle-sink.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import { WHOLE_POINT, type PointParts } from './otlp-parts.ts';
@@ -51,7 +52,7 @@ export class OtlpLabelFinder extends OtlpIdleSink {
     if (this.#places.has(source)) this.#hand(source, this.#labels.ofTargetInfo());
   }
 
-  #hand(source: number, labels: Labels | { readonly invalid: string } | undefined): void {
+  #hand(source: number, labels: Labels | Invalid | undefined): void {
     if (labels === undefined || 'invalid' in labels) return;
     this.#take(labels, this.#places.get(source)!);
     this.#places.delete(source);

@@ -5,7 +5,7 @@ import { compareStrings, METRIC_NAME, type Labels } from '../../storage/model/la
 import type { MetadataEntry, MetricType } from '../../storage/model/metadata.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
-import { normalizeLabels } from '../validate.ts';
+import { normalizeLabels, type Invalid } from '../validate.ts';
 import { labelName, metricName, NAMING, unitName, type OtlpNaming } from './otlp-names.ts';
 
 const SERVICE_NAME = 'service.name';
@@ -34,7 +34,6 @@ export interface SeriesNaming {
   readonly labelValue: () => string;
 }
 
-type Invalid = { readonly invalid: string };
 type Attributes = readonly (readonly [key: string, value: string])[];
 
 /**

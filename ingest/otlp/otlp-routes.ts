@@ -3,19 +3,15 @@ import type { SnappyDecode } from '../../proto/snappy.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
-import type { TenantShards } from '../../storage/shard-router.ts';
 import { decompress, readContentEncoding } from '../decompress.ts';
 import { countRefused, countStored } from '../door-counters.ts';
+import type { DoorRouteServices } from '../door-route-services.ts';
 import type { WriteBodies } from '../write-bodies.ts';
 import { doorError } from '../write-outcome.ts';
 import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
 import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
 
-export interface OtlpServices {
-  /** The shards that an authorised request writes to. */
-  readonly openTenant: (context: Context) => Promise<TenantShards>;
-  /** What the log line of an internal error has, and its answer. */
-  readonly requestIdOf: (context: Context) => string | undefined;
+export interface OtlpRouteServices extends DoorRouteServices {
   readonly otlp: OtlpIngest;
   readonly snappy: SnappyDecode;
   readonly bodies: WriteBodies;
@@ -23,7 +19,7 @@ export interface OtlpServices {
 }
 
 /** OTLP/HTTP for metrics, to be mounted at the root. */
-export function otlpRoutes(services: OtlpServices): Hono {
+export function otlpRoutes(services: OtlpRouteServices): Hono {
   const routes = new Hono();
   for (const path of OTLP_PATHS) {
     routes.post(path, async (context) => {
@@ -40,7 +36,7 @@ export function otlpRoutes(services: OtlpServices): Hono {
   return routes;
 }
 
-async function exportMetrics(services: OtlpServices, context: Context, encoding: OtlpEncoding): Promise<OtlpOutcome> {
+async function exportMetrics(services: OtlpRouteServices, context: Context, encoding: OtlpEncoding): Promise<OtlpOutcome> {
   const request = context.req.raw;
   const contentEncoding = readContentEncoding(request.headers.get('content-encoding'));
   const shards = await services.openTenant(context);

@@ -1,8 +1,8 @@
 import type { WriteRequestColumns } from '../../proto/remote-write-v1.ts';
 import type { SeriesHasher } from '../../storage/model/series-id.ts';
 import { ownShare } from '../../storage/runtime/cache-budget.ts';
-import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from '../key-chain.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
+import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 
 /** What is looked at of a message. */
 export type LabelFields = Pick<WriteRequestColumns, 'labelsStart' | 'labelsEnd' | 'seriesCount'>;

@@ -1,8 +1,8 @@
 import type { RequestColumns } from '../../proto/remote-write-v2.ts';
 import type { SeriesHasher } from '../../storage/model/series-id.ts';
 import { ownShare } from '../../storage/runtime/cache-budget.ts';
-import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, WORDS_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from '../key-chain.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
+import { COMMON_AT, ENTRY_WORDS, GENERATION_MASK, HALF_WORD_MAX, WORDS_AT, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, KeyChain } from './key-chain.ts';
 import { NO_NUMBER } from './symbol-numbers.ts';
 
 /** Behind the numbers of its labels a series' key has the type of its metadata and the numbers of help text and unit, which are none where no metadata was sent. */

@@ -7,13 +7,13 @@ import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { exemplarLabels } from '../exemplar-labels.ts';
-import { fromWireHistogram } from '../histogram-from-wire.ts';
 import type { Rejections } from '../rejections.ts';
 import { SampleBatch } from '../sample-batch.ts';
 import { SeriesIdColumns } from '../series-id-columns.ts';
 import { SeriesRefs } from '../series-refs.ts';
 import type { OutgoingBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
+import { fromWireHistogram } from './histogram-from-wire.ts';
 import { WholeRequest } from './whole-request.ts';
 import type { WriteMessages } from './write-messages.ts';
 

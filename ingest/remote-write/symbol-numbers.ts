@@ -2,7 +2,7 @@ import type { SeriesHasher } from '../../storage/model/series-id.ts';
 import { assert } from '../../storage/runtime/assert.ts';
 import { ownShare } from '../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { ENTRY_WORDS, HALF_WORD_MAX, HASH_AT, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from '../key-chain.ts';
+import { ENTRY_WORDS, HALF_WORD_MAX, HASH_AT, KeyChain, LENGTH_AT, MIDDLE_AT, MIDDLE_WORDS_MAX, NEXT_AT, NO_ENTRY, WORDS_AT } from './key-chain.ts';
 
 /** Of a symbol that has none, because there is no room. */
 export const NO_NUMBER = 0;

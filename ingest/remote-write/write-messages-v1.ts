@@ -2,17 +2,18 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { readHistogram, type WireHistogram } from '../../proto/remote-write-histogram.ts';
 import { countLabels, decodeWriteRequest, readExemplar, readLabels, readMetadata, REMOTE_WRITE, WriteRequestColumns } from '../../proto/remote-write-v1.ts';
 import { WireReader } from '../../proto/wire-reader.ts';
+import type { Labels } from '../../storage/model/labels.ts';
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import { SERIES_ID_WORDS, type SeriesHasher } from '../../storage/model/series-id.ts';
 import type { CacheBudget, CacheShare } from '../../storage/runtime/cache-budget.ts';
 import { REMAKE_NS_PER_BYTE } from '../../storage/runtime/cache-costs.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
-import { normalizeLabels, type LabelLimits } from '../validate.ts';
+import { normalizeLabels, type Invalid, type LabelLimits } from '../validate.ts';
 import type { WriteGate } from '../write-gate.ts';
 import { LabelledSeries } from './labelled-series.ts';
 import { QuickIds } from './quick-ids.ts';
-import { checkKnown, metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
+import { checkKnown, metricTypeOf, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 const NOTHING = new Uint8Array(0);
 /** Tags and lengths of a label, its name and its value. */
@@ -29,7 +30,7 @@ export class WriteMessagesV1 implements WriteMessages {
   readonly #quick: QuickIds;
   /** Hash of the label bytes of the series that is introduced. */
   readonly #rawHash = new Uint32Array(SERIES_ID_WORDS);
-  #plain = NOTHING;
+  #plain: Uint8Array = NOTHING;
 
   constructor(limits: typeof LIMITS, gate: Pick<WriteGate, 'storedLabels' | 'storesAsSent'>, caches: CacheBudget) {
     this.#gate = gate;
@@ -44,7 +45,7 @@ export class WriteMessagesV1 implements WriteMessages {
   decode(plain: Uint8Array, _hasher: SeriesHasher, limits: LabelLimits): void {
     this.#share.begin();
     this.#limits = limits;
-    this.#plain = plain as Uint8Array<ArrayBuffer>;
+    this.#plain = plain;
     decodeWriteRequest(plain, this.columns);
     checkKnown(this.columns.seriesCount + this.columns.metadata.count > 0, plain, 'prometheus.WriteRequest');
   }
@@ -83,7 +84,7 @@ export class WriteMessagesV1 implements WriteMessages {
   }
 
   /** Senders of 1.0 need not sort their labels, and an empty value is a label that is not there. */
-  labels(series: number): CheckedLabels {
+  labels(series: number): Labels | Invalid {
     const [start, end] = [this.columns.labelsStart[series]!, this.columns.labelsEnd[series]!];
     const { labelsPerSeriesMax, labelNameBytesMax, labelValueBytesMax } = this.#limits;
     // Before strings are made of them: those of millions of empty labels would fill the memory. A few that are too long are named below.

@@ -10,14 +10,14 @@ import { REMAKE_NS_PER_BYTE } from '../../storage/runtime/cache-costs.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
-import { normalizeLabels, type LabelLimits } from '../validate.ts';
+import { normalizeLabels, type Invalid, type LabelLimits } from '../validate.ts';
 import type { WriteGate } from '../write-gate.ts';
 import { KnownRequests, type KnownRequest } from './known-requests.ts';
 import { NumberedSeries } from './numbered-series.ts';
 import { QuickIds } from './quick-ids.ts';
 import { SeenMetadata } from './seen-metadata.ts';
 import { NO_NUMBER, SymbolNumbers } from './symbol-numbers.ts';
-import { checkKnown, metricTypeOf, type CheckedLabels, type SentExemplar, type WriteMessages } from './write-messages.ts';
+import { checkKnown, metricTypeOf, type SentExemplar, type WriteMessages } from './write-messages.ts';
 
 /**
  * Remote write 2.0: labels are references into a table of symbols that each request brings along.
@@ -218,7 +218,7 @@ export class WriteMessagesV2 implements WriteMessages {
     this.#unnotedCharacters += key.length;
   }
 
-  labels(series: number): CheckedLabels {
+  labels(series: number): Labels | Invalid {
     this.#decodeKnown();
     const { refsStart, refsEnd } = this.columns;
     const { labelsPerSeriesMax } = this.#labelLimits;

@@ -5,7 +5,7 @@ import type { Labels } from '../../storage/model/labels.ts';
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import type { SeriesHasher } from '../../storage/model/series-id.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
-import type { LabelLimits } from '../validate.ts';
+import type { Invalid, LabelLimits } from '../validate.ts';
 
 /** An exemplar as a sender has it: labels as name, value, …, unchecked; bits of the value; a time of 0 where none was sent. */
 export interface SentExemplar {
@@ -14,9 +14,6 @@ export interface SentExemplar {
   readonly bitsHigh: number;
   readonly timestampMs: number;
 }
-
-/** Labels in the model's form, or what is wrong with them, for the sender. */
-export type CheckedLabels = Labels | { readonly invalid: string };
 
 /**
  * One version of remote write, as the path that both share sees it. All but `decode` is about the message that was decoded last, and must
@@ -28,8 +25,8 @@ export interface WriteMessages {
   readonly columns: WriteColumns;
   /** The id of each series into `ids`, which has room for them; `refuse` hears of series that are not valid, and these have none. */
   lookUpIds(hasher: SeriesHasher, ids: SeriesIdColumns, refuse: (series: number, reason: () => string) => void): void;
-  /** As they were sent, which may not be as they are stored (write-gate.ts). */
-  labels(series: number): CheckedLabels;
+  /** In the model's form, or what is wrong with them. They are as they were sent, which may not be as they are stored (write-gate.ts). */
+  labels(series: number): Labels | Invalid;
   /** Start timestamp of a sample of the series, Unix ms, 0 where unknown. */
   startMs(series: number, sample: number): number;
   /** The histogram at `index` of `columns.histograms`. Throws DecodeError. */

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { importRoutes } from '../../../ingest/import/import-routes.ts';
 import { otlpRoutes } from '../../../ingest/otlp/otlp-routes.ts';
-import { writeRoutes } from '../../../ingest/write-routes.ts';
+import { remoteWriteRoutes } from '../../../ingest/remote-write/remote-write-routes.ts';
 import { VarveError } from '../../../storage/runtime/errors.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { Counters } from '../../../storage/runtime/metrics.ts';
@@ -158,7 +158,7 @@ test('what is our own fault is told and logged with the request’s id, whicheve
     const services = { openTenant: () => Promise.reject(fault), requestIdOf: () => 'r-1', counters: new Counters(), door: {}, remoteWrite: {}, otlp: {}, snappy: {}, bodies: {} } as never;
     const doors = [
       [importRoutes(services), '/api/v1/import/prometheus', 'text/plain'], [importRoutes(services), '/write', 'text/plain'],
-      [writeRoutes(services), '/api/v1/write', 'application/x-protobuf'], [otlpRoutes(services), '/v1/metrics', 'application/json'],
+      [remoteWriteRoutes(services), '/api/v1/write', 'application/x-protobuf'], [otlpRoutes(services), '/v1/metrics', 'application/json'],
     ] as const;
     for (const [routes, path, contentType] of doors) {
       const answer = await routes.request(path, { method: 'POST', body: 'm 1\n', headers: { 'content-type': contentType } });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { COMMON_AT, ENTRY_WORDS, KeyChain, LENGTH_AT, MIDDLE_AT, NEXT_AT, NO_ENTRY } from '../../ingest/key-chain.ts';
-import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
-import { SeriesHasher } from '../../storage/model/series-id.ts';
-import { CacheBudget, ownShare } from '../../storage/runtime/cache-budget.ts';
-import { Counters } from '../../storage/runtime/metrics.ts';
-import { FixedClock } from '../fakes/fixed-clock.ts';
+import { COMMON_AT, ENTRY_WORDS, KeyChain, LENGTH_AT, MIDDLE_AT, NEXT_AT, NO_ENTRY } from '../../../ingest/remote-write/key-chain.ts';
+import { SeriesIdColumns } from '../../../ingest/series-id-columns.ts';
+import { SeriesHasher } from '../../../storage/model/series-id.ts';
+import { CacheBudget, ownShare } from '../../../storage/runtime/cache-budget.ts';
+import { Counters } from '../../../storage/runtime/metrics.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 
 interface ReadLink {
   readonly next: number;

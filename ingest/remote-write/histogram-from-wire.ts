@@ -1,9 +1,10 @@
-import type { WireHistogram } from '../proto/remote-write-histogram.ts';
-import { reduceRun, toRun, toSpans } from '../storage/model/histogram-layout.ts';
-import { fromIntegerHistogram } from '../storage/model/histogram-integer.ts';
-import { COUNT_NOT_EXACT, validateFloatHistogram, validateIntegerCounts } from '../storage/model/histogram-validate.ts';
-import { EXPONENTIAL_SCHEMA_MAX, type CounterResetHint, type FloatHistogram } from '../storage/model/histogram.ts';
-import { isStaleBits } from '../storage/model/sample.ts';
+import type { WireHistogram } from '../../proto/remote-write-histogram.ts';
+import { reduceRun, toRun, toSpans } from '../../storage/model/histogram-layout.ts';
+import { fromIntegerHistogram } from '../../storage/model/histogram-integer.ts';
+import { COUNT_NOT_EXACT, validateFloatHistogram, validateIntegerCounts } from '../../storage/model/histogram-validate.ts';
+import { EXPONENTIAL_SCHEMA_MAX, type CounterResetHint, type FloatHistogram } from '../../storage/model/histogram.ts';
+import { isStaleBits } from '../../storage/model/sample.ts';
+import type { Invalid } from '../validate.ts';
 
 /** Finer schemas than Prometheus computes with are promised to stay of the same kind: they are joined into its finest. */
 const RESERVED_SCHEMA_MAX = 52;
@@ -14,7 +15,7 @@ const RESET_HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not-reset
 export type SentHistogram =
   | { readonly isStale: true }
   | { readonly isStale: false; readonly isInteger: boolean; readonly histogram: FloatHistogram }
-  | { readonly invalid: string };
+  | Invalid;
 
 /** Checks as Prometheus does; what is wrong comes back as a text for the sender. */
 export function fromWireHistogram(wire: WireHistogram): SentHistogram {

@@ -1,18 +1,14 @@
 import { Hono, type Context } from 'hono';
-import { VarveError } from '../storage/runtime/errors.ts';
-import type { Counters } from '../storage/runtime/metrics.ts';
-import type { TenantShards } from '../storage/shard-router.ts';
-import { countRefused, countStored } from './door-counters.ts';
-import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write/remote-write.ts';
-import type { WriteBodies } from './write-bodies.ts';
-import { NOTHING_COUNTED, type WriteCounts } from './write-counts.ts';
-import { doorError, writeError, writeResponse, type MoreHeaders } from './write-outcome.ts';
+import { VarveError } from '../../storage/runtime/errors.ts';
+import type { Counters } from '../../storage/runtime/metrics.ts';
+import { countRefused, countStored } from '../door-counters.ts';
+import type { DoorRouteServices } from '../door-route-services.ts';
+import type { WriteBodies } from '../write-bodies.ts';
+import { NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
+import { doorError, writeError, writeResponse, type MoreHeaders } from '../write-outcome.ts';
+import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
 
-export interface WriteServices {
-  /** The shards that an authorised request writes to. */
-  readonly openTenant: (context: Context) => Promise<TenantShards>;
-  /** What the log line of an internal error has, and its answer. */
-  readonly requestIdOf: (context: Context) => string | undefined;
+export interface RemoteWriteRouteServices extends DoorRouteServices {
   readonly remoteWrite: RemoteWriteIngest;
   readonly bodies: WriteBodies;
   readonly counters: Counters;
@@ -22,7 +18,7 @@ export interface WriteServices {
 const REMOTE_WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/v1/prometheus/write'] as const;
 
 /** Remote write, to be mounted at the root. */
-export function writeRoutes(services: WriteServices): Hono {
+export function remoteWriteRoutes(services: RemoteWriteRouteServices): Hono {
   const routes = new Hono();
   for (const path of REMOTE_WRITE_PATHS) {
     routes.post(path, async (context) => {
@@ -45,7 +41,7 @@ export function writeRoutes(services: WriteServices): Hono {
   return routes;
 }
 
-async function remoteWrite(services: WriteServices, context: Context, version: RemoteWriteVersion): Promise<Response> {
+async function remoteWrite(services: RemoteWriteRouteServices, context: Context, version: RemoteWriteVersion): Promise<Response> {
   const shards = await services.openTenant(context);
   const bytesMax = services.remoteWrite.bodyBytesMax(shards.tenant);
   const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.remoteWrite.write(shards, body, version, held));

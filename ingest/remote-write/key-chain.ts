@@ -1,6 +1,6 @@
-import { SERIES_ID_WORDS, type SeriesHasher } from '../storage/model/series-id.ts';
-import { ownShare, type CacheShare } from '../storage/runtime/cache-budget.ts';
-import type { SeriesIdColumns } from './series-id-columns.ts';
+import { SERIES_ID_WORDS, type SeriesHasher } from '../../storage/model/series-id.ts';
+import { ownShare, type CacheShare } from '../../storage/runtime/cache-budget.ts';
+import type { SeriesIdColumns } from '../series-id-columns.ts';
 
 /** No such entry: entries count from 1. What stands in its place has no link, so that nothing follows it. */
 export const NO_ENTRY = 0;
