@@ -146,12 +146,13 @@ function isRead(statement: string): boolean {
   return /^\s*SELECT\b/i.test(statement);
 }
 
-/** Who has called, through all that awaits. */
+/** Who has called, through all that awaits; as V8 says it, for Node would ask of each line whether there is a source map. */
 function stackTrace(): string {
-  const { stackTraceLimit } = Error;
+  const { stackTraceLimit, prepareStackTrace } = Error;
   Error.stackTraceLimit = Infinity;
+  Error.prepareStackTrace = (_, callSites) => callSites.join('\n');
   const { stack } = new Error('here');
-  Error.stackTraceLimit = stackTraceLimit;
+  Object.assign(Error, { stackTraceLimit, prepareStackTrace });
   return stack!;
 }
 
