@@ -1,12 +1,13 @@
+import { readShortText } from '../ingest/short-body.ts';
 import type { ExplainMode } from '../promql/engine.ts';
 import { parseMetricSelector } from '../promql/parser/index.ts';
+import { mediaTypeOf } from '../proto/media-type.ts';
 import { matcherMatchesEmpty } from '../storage/model/compile-matcher.ts';
 import type { Matcher } from '../storage/model/matcher.ts';
 import { RegexAllowance } from '../storage/model/regex.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
-import { readShortText } from '../ingest/short-body.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../storage/runtime/units.ts';
 
 /** What Prometheus' clients send for "as early as can be" and "as late as can be". */
@@ -22,9 +23,8 @@ export const TIME_MS_MAX = 8.64e15;
 export async function readParameters(request: Request, startTimer: StartTimer = startSystemTimer): Promise<URLSearchParams> {
   const url = urlParameters(request.url);
   if (request.method !== 'POST' && request.method !== 'PUT') return url;
-  const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
   // vmalert sends its parameters in the URL, and JSON as the type of a body that it leaves empty.
-  if (contentType !== 'application/x-www-form-urlencoded') return url;
+  if (mediaTypeOf(request.headers.get('content-type')) !== 'application/x-www-form-urlencoded') return url;
   const merged = new URLSearchParams(await readShortText(request, 'queryBodyBytesMax', startTimer));
   for (const [name, value] of url) merged.append(name, value);
   return merged;

@@ -1,3 +1,4 @@
+import { mediaTypeOf } from '../../proto/media-type.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
@@ -64,8 +65,7 @@ export class ImportDoor {
 
   /** Prometheus' text format, or OpenMetrics where the content type says so. */
   async exposition(shards: TenantShards, request: Request, options: ImportOptions): Promise<ImportOutcome> {
-    const contentType = (request.headers.get('content-type') ?? '').trim().toLowerCase();
-    const isOpenMetrics = contentType.startsWith('application/openmetrics-text');
+    const isOpenMetrics = mediaTypeOf(request.headers.get('content-type')) === 'application/openmetrics-text';
     return this.#run('import-prometheus', shards, request, options, (context) => new ExpositionImport(context, this.#services.metadata, isOpenMetrics));
   }
 

@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono';
 import { isPrecision } from '../../proto/influx-line.ts';
+import { mediaTypeOf } from '../../proto/media-type.ts';
 import { badData, VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
 import type { DoorRouteServices } from '../door-route-services.ts';
 import { readShortText } from '../short-body.ts';
@@ -66,7 +67,7 @@ async function influxWrite({ openTenant, requestIdOf, door }: ImportRouteService
 async function influxQuery({ requestIdOf }: ImportRouteServices, context: Context): Promise<Response> {
   let query: string;
   try {
-    const isForm = context.req.method === 'POST' && (context.req.header('content-type') ?? '').startsWith('application/x-www-form-urlencoded');
+    const isForm = context.req.method === 'POST' && mediaTypeOf(context.req.header('content-type')) === 'application/x-www-form-urlencoded';
     const form = isForm && context.req.query('q') === undefined ? await readShortText(context.req.raw, 'queryBodyBytesMax') : '';
     query = context.req.query('q') ?? new URLSearchParams(form).get('q') ?? '';
   } catch (error) {

@@ -1,3 +1,4 @@
+import { mediaTypeOf } from '../../proto/media-type.ts';
 import { ProtobufWriter } from '../../proto/protobuf-writer.ts';
 import { counted } from '../../storage/runtime/counted.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
@@ -59,7 +60,7 @@ export function otlpError(error: VarveError, encoding: OtlpEncoding): Response {
 
 /** The encoding that a content type names; parameters, such as a charset, change nothing. */
 export function otlpEncodingOf(contentType: string | undefined): OtlpEncoding | undefined {
-  const mediaType = (contentType ?? '').split(';')[0]!.trim().toLowerCase();
+  const mediaType = mediaTypeOf(contentType);
   if (mediaType === 'application/json') return 'json';
   return mediaType === 'application/x-protobuf' || mediaType === 'application/protobuf' ? 'protobuf' : undefined;
 }

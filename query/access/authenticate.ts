@@ -7,13 +7,13 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Fetch } from '../../storage/runtime/fetch.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Secret } from '../../storage/runtime/secret.ts';
+import { S3Error } from '../s3/s3-error.ts';
 import { ACCESS_TOKEN_HEADER, AccessTokenVerifier } from './access-jwt.ts';
+import { checkFromLoopback, checkSameOrigin } from './browser-checks.ts';
 import { readCredentials, unauthenticated } from './credentials.ts';
 import { FailureLimiter, sourceOf } from './failure-limiter.ts';
 import type { KeyVerifier, SigningKey } from './key-verifier.ts';
-import { checkFromLoopback, checkSameOrigin } from './browser-checks.ts';
 import { checkSigningTime, isSignedWith, readSignature } from './signature-v4.ts';
-import { S3Error } from '../s3/s3-error.ts';
 
 /** A key that is a variable. */
 interface FixedKey {
@@ -32,6 +32,7 @@ export interface Authenticated {
 const everything = (holder: string): Grant => ({ tenant: undefined, scopes: SCOPES, matchers: [], holder });
 const OPEN: Authenticated = { grant: everything('open access on loopback'), user: '' };
 
+const KEY_NEEDED = 'a key is needed: send it as "Authorization: Bearer KEY", or as the password of Basic authentication';
 const NO_KEYS =
   'Varve has no keys yet, so it serves nobody; set the secret VARVE_ADMIN_KEY ("openssl rand -hex 32" makes one, "npx wrangler secret put VARVE_ADMIN_KEY" sets it), and make keys with it';
 
@@ -46,7 +47,6 @@ export class Authenticator {
   readonly #failures: FailureLimiter;
   /** Keys that are variables, with their digests once those are known. */
   readonly #fixed: FixedKey[] = [];
-
   readonly #accessTokens: AccessTokenVerifier | undefined;
 
   constructor(config: AccessConfig, keys: KeyVerifier, clock: Clock, fetch: Fetch) {
@@ -91,6 +91,13 @@ export class Authenticator {
     return { grant: key.grant, user: '' };
   }
 
+  /** As `authenticate`, of a request that need not be anybody's: `undefined` of whoever shows nothing, or nothing valid. Then no object has been asked. */
+  async authenticateIfShown(request: Request): Promise<Authenticated | undefined> {
+    const isShown = request.headers.has('authorization') || (this.#accessTokens !== undefined && request.headers.has(ACCESS_TOKEN_HEADER));
+    if (!isShown && !this.#config.isOpenOnLoopback) return undefined;
+    return this.authenticate(request).catch(() => undefined);
+  }
+
   async #signingKey(id: string, day: string, source: string | undefined): Promise<SigningKey | undefined> {
     const fixed = this.#fixed.find(({ accessKeyId }) => accessKeyId === id);
     if (fixed !== undefined) return { grant: fixed.grant, dayKey: await signingKeyOfDay(await digestOfFixed(fixed), day) };
@@ -108,13 +115,6 @@ export class Authenticator {
     if (waitSeconds === 0) return;
     const message = `too many keys that are not valid came from your network (failuresPerMinuteMax is ${LIMITS.failuresPerMinuteMax}); try again in ${waitSeconds} seconds`;
     throw new VarveError('overloaded', message, { retryAfterSeconds: waitSeconds });
-  }
-
-  /** As `authenticate`, of a request that need not be anybody's: `undefined` of whoever shows nothing, or nothing valid. Then no object has been asked. */
-  async authenticateIfShown(request: Request): Promise<Authenticated | undefined> {
-    const isShown = request.headers.has('authorization') || (this.#accessTokens !== undefined && request.headers.has(ACCESS_TOKEN_HEADER));
-    if (!isShown && !this.#config.isOpenOnLoopback) return undefined;
-    return this.authenticate(request).catch(() => undefined);
   }
 
   /** Whether anybody can be let in by something that he has. */
@@ -145,5 +145,3 @@ export class Authenticator {
 async function digestOfFixed(fixed: FixedKey): Promise<Uint8Array> {
   return (fixed.digest ??= await digestOf(fixed.key.reveal()));
 }
-
-const KEY_NEEDED = 'a key is needed: send it as "Authorization: Bearer KEY", or as the password of Basic authentication';

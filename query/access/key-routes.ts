@@ -1,4 +1,6 @@
 import { Hono } from 'hono';
+import { readShortBody } from '../../ingest/short-body.ts';
+import { mediaTypeOf } from '../../proto/media-type.ts';
 import { digestOf } from '../../storage/access/digest.ts';
 import { isKeyId, newKey } from '../../storage/access/key-text.ts';
 import { KEYRING_RPC_VERSION, type KeyRecord } from '../../storage/access/keyring-api.ts';
@@ -7,7 +9,6 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Random } from '../../storage/runtime/random.ts';
 import { answer } from '../answer.ts';
 import { success } from '../respond.ts';
-import { readShortBody } from '../../ingest/short-body.ts';
 import { accessOf } from '../tenant.ts';
 import type { KeyringStub, KeyVerifier } from './key-verifier.ts';
 import { readNewKeyRequest } from './new-key-request.ts';
@@ -35,8 +36,7 @@ export function keyRoutes({ keyring, verifier, random }: KeyServices): Hono {
     answer(context, async () => {
       const request = context.req.raw;
       // Not what a form of somebody else's page can send.
-      const contentType = (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-      if (contentType !== 'application/json') throw new VarveError('not-supported', 'send the request for a key as application/json');
+      if (mediaTypeOf(request.headers.get('content-type')) !== 'application/json') throw new VarveError('not-supported', 'send the request for a key as application/json');
       const { tenant, grant } = accessOf(context);
       const wanted = readNewKeyRequest(await readShortBody(request, 'keyRequestBytesMax'), grant, tenant);
       const { id, text } = newKey(random);

@@ -2,8 +2,8 @@ import type { Scope } from '../../storage/access/access.ts';
 
 /**
  * `open` is for everybody. `read-whole-tenant` needs the scope read, and a key without label matchers: what is answered cannot be restricted
- * to some series. `read-objects` is the same for objects over S3, where a signature counts as a key. `middleware` are handlers that see requests on their way to a route and answer none of their own. One scope
- * counts for all methods of a path.
+ * to some series. `read-objects` is the same for objects over S3, where a signature counts as a key. `middleware` are handlers that see
+ * requests on their way to a route and answer none of their own. One scope counts for all methods of a path.
  */
 export type RouteRule = Scope | 'read-whole-tenant' | 'read-objects' | 'open' | 'middleware';
 

@@ -130,7 +130,7 @@ describe('InfluxDB', () => {
 
   test('making a database is fine, a query is not', async () => {
     const client = new Client();
-    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const form = { 'content-type': 'Application/X-WWW-Form-Urlencoded; charset=utf-8' };
     const made = await client.post('/query', `q=${encodeURIComponent('CREATE DATABASE "telegraf"')}`, form);
     expect([made.status, await made.json()]).toEqual([200, { results: [{ statement_id: 0 }] }]);
     expect((await client.request(`/query?q=${encodeURIComponent('show databases')}`)).status).toBe(200);
