@@ -9,10 +9,12 @@ import { readInTime } from './read-body.ts';
 
 type StreamLimits = Pick<typeof LIMITS, 'importBodyBytesMax' | 'importChunkBytes' | 'importCompressedChunkBytes' | 'importZstdWindowLogMax' | 'importIdleMsMax'>;
 
+const gunzip = (limits: StreamLimits) => createGunzip({ chunkSize: limits.importChunkBytes });
+
 /** Content encodings that a streamed body may have. */
 const DECOMPRESSORS = {
-  gzip: (limits: StreamLimits) => createGunzip({ chunkSize: limits.importChunkBytes }),
-  'x-gzip': (limits: StreamLimits) => createGunzip({ chunkSize: limits.importChunkBytes }),
+  gzip: gunzip,
+  'x-gzip': gunzip,
   deflate: (limits: StreamLimits) => createInflate({ chunkSize: limits.importChunkBytes }),
   zstd: (limits: StreamLimits) =>
     createZstdDecompress({ chunkSize: limits.importChunkBytes, params: { [constants.ZSTD_d_windowLogMax]: limits.importZstdWindowLogMax } }),
@@ -28,13 +30,11 @@ const DECOMPRESSORS = {
 export async function* bodyPieces(request: Request, limits: StreamLimits, startTimer: StartTimer): AsyncGenerator<Uint8Array> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
   const isPlain = encoding === 'identity' || encoding === '';
-  if (!isPlain && !isKnown(encoding)) {
-    throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send gzip, deflate, zstd or none`);
-  }
+  if (!isPlain && !isKnown(encoding)) throw new VarveError('not-supported', `content encoding ${encoding} is not supported here; send gzip, deflate, zstd or none`);
   if (request.body === null) return;
   const received = receivedChunks(request.body, limits, startTimer);
   let length = 0;
-  for await (const chunk of isPlain ? received : decompressed(received, encoding as keyof typeof DECOMPRESSORS, limits)) {
+  for await (const chunk of isKnown(encoding) ? decompressed(received, encoding, limits) : received) {
     length += chunk.length;
     if (length > limits.importBodyBytesMax) {
       throw new VarveError('too-large', `the body is larger than the limit importBodyBytesMax of ${limits.importBodyBytesMax} bytes; send it in parts`);

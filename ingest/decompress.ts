@@ -1,22 +1,14 @@
 import { constants, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { concatBytes } from '../proto/concat-bytes.ts';
 import { DecodeError } from '../proto/decode-error.ts';
 import { decodeSnappyFramed, isSnappyFramed } from '../proto/snappy-framed.ts';
-import { concatBytes } from '../proto/concat-bytes.ts';
 import { snappyPlainLength, type SnappyDecode } from '../proto/snappy.ts';
 import { ZstdFrames } from '../proto/zstd-frames.ts';
 import { badData, messageOf, VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 
 const CONTENT_ENCODINGS = ['identity', 'gzip', 'deflate', 'zstd', 'snappy'] as const;
 export type ContentEncoding = (typeof CONTENT_ENCODINGS)[number];
-
-/**
- * zstd's window, which the sender chooses and the decoder holds: 16 MiB, since a frame that knows its length has all of it as its window,
- * and bodies of more are refused anyway.
- */
-const ZSTD_WINDOW_LOG_MAX = 24;
-
-/** Frames of one body: each costs a call of the decompressor, and may be nine bytes and empty. Encoders write one, pzstd one a megabyte or more. */
-const ZSTD_FRAMES_MAX = 1024;
 
 /** workerd's decompressors refuse output that comes within a chunk of the bound that they are given: give them more and look afterwards. */
 const SLACK_BYTES = 256 * 1024;
@@ -89,8 +81,8 @@ function unpackedFrames(body: Uint8Array, bytesMax: number): Uint8Array | undefi
   let length = 0;
   for (let start = 0; start < body.length && length <= bytesMax; ) {
     const end = frames.advance(body, start, body.length);
-    if (frames.count > ZSTD_FRAMES_MAX) throw badData(`the body is more than ${ZSTD_FRAMES_MAX} frames of zstd`);
-    const options = { maxOutputLength: bytesMax - length + SLACK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } };
+    if (frames.count > LIMITS.zstdFramesMax) throw badData(`the body has more frames of zstd than the limit zstdFramesMax of ${LIMITS.zstdFramesMax}; send one frame`);
+    const options = { maxOutputLength: bytesMax - length + SLACK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: LIMITS.zstdWindowLogMax } };
     const part = zstdDecompressSync(body.subarray(start, end), options);
     parts.push(part);
     length += part.length;

@@ -1,5 +1,6 @@
 import type { Clock } from '../storage/runtime/clock.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
+import { LIMITS } from '../storage/runtime/limits.ts';
 import { LruCache } from '../storage/runtime/lru-cache.ts';
 import type { TenantLimits } from '../storage/runtime/tenant-limits.ts';
 
@@ -8,9 +9,6 @@ interface Bucket {
   /** When `tokens` was right (Unix ms). */
   atMs: number;
 }
-
-/** Tenants whose buckets an isolate remembers; one that is forgotten starts full. */
-const TENANTS_MAX = 10_000;
 
 /**
  * Samples per second of each tenant: a token bucket that fills at samplesPerSecondMax and holds samplesBurstMax.
@@ -22,7 +20,7 @@ const TENANTS_MAX = 10_000;
  */
 export class SampleRate {
   readonly #clock: Clock;
-  readonly #buckets = new LruCache<string, Bucket>(TENANTS_MAX);
+  readonly #buckets = new LruCache<string, Bucket>(LIMITS.sampleRateTenantsMax);
 
   constructor(clock: Clock) {
     this.#clock = clock;

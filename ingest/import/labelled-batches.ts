@@ -12,9 +12,6 @@ import { sendBatch, type OutgoingBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 
-/** Series collected before a door should flush. */
-const SERIES_TARGET = 16 * 1024;
-
 /**
  * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard, and
  * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
@@ -47,7 +44,7 @@ export class LabelledBatches {
 
   /** Whether so much has been collected that it should be sent before more is. */
   get isLarge(): boolean {
-    return this.#outgoing.length > 0 || this.#labels.length >= SERIES_TARGET;
+    return this.#outgoing.length > 0 || this.#labels.length >= this.#limits.importSeriesTarget;
   }
 
   /** Begins a series; `labels` are as the model has them, and `id` is what the hasher makes of them. */

@@ -1,11 +1,9 @@
 import { METRIC_NAME } from '../../storage/model/labels.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
+import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import type { MissingParts } from '../source/missing-parts.ts';
-
-/** Label values of all shards together that are counted at a time: with their counts about 100 bytes each. */
-const PAIRS_MAX = 500_000;
 
 /** How the series of a tenant spread, over all shards. Times are Unix milliseconds. */
 export interface Cardinality {
@@ -21,6 +19,7 @@ export interface Cardinality {
 export async function tenantCardinality(shards: TenantShards, missing: MissingParts): Promise<Cardinality> {
   const labels = new Map<string, Map<string, number>>();
   const sum: Cardinality = { seriesCount: 0, segmentCount: 0, minTimeMs: Infinity, maxTimeMs: -Infinity, labels };
+  const { cardinalityPairsMax } = LIMITS;
   let pairs = 0;
   const request = { version: SHARD_RPC_VERSION, selectors: [], startMs: -Infinity, endMs: Infinity, limit: 0 };
   for await (const { answer } of missing.ofShards(shards, (stub) => stub.cardinality(request))) {
@@ -35,7 +34,7 @@ export async function tenantCardinality(shards: TenantShards, missing: MissingPa
       const before = known.size;
       for (const [i, value] of values.entries()) known.set(value, (known.get(value) ?? 0) + seriesCounts[i]!);
       pairs += known.size - before;
-      if (pairs > PAIRS_MAX) throw new VarveError('limit', `the series have more than ${PAIRS_MAX} label values, which is more than one answer counts`);
+      if (pairs > cardinalityPairsMax) throw new VarveError('limit', `the series have more label values than one answer counts, the limit cardinalityPairsMax is ${cardinalityPairsMax}`);
     }
   }
   return sum;

@@ -19,8 +19,6 @@ import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 const ROWS_PER_READ = 64;
 /** How long a stream waits when no shard has anything new. */
 const POLL_MS = 1000;
-/** Calls of shards in one stream: a Worker may make a thousand for one request. The client then connects anew, and goes on. */
-const CALLS_MAX = 800;
 const EVENT_STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
 
 export interface CdcServices {
@@ -107,7 +105,7 @@ class ShardFeeds {
     // Without data it is no event, but the client remembers it: also where nothing matched.
     const placeOnly = async (): Promise<string> => `id: ${await places.format(cursors)}\n\n`;
     yield `retry: ${POLL_MS}\n${await placeOnly()}`;
-    while (!signal.aborted && this.#calls + cursors.length <= CALLS_MAX) {
+    while (!signal.aborted && this.#calls + cursors.length <= LIMITS.changeStreamCallsMax) {
       const before = cursors.join();
       for (let shard = 0; shard < cursors.length; shard++) {
         const lost = yield* this.#read(shard, cursors);

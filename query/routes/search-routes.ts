@@ -14,7 +14,7 @@ import { labelNames, labelValues, type LabelsQuery } from '../source/label-fan-o
 import { metadataOf } from '../source/metric-metadata.ts';
 import { ReadReport } from '../source/read-report.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
-import { FUZZ_ALGORITHMS, nameScorer, type FuzzAlgorithm, type SearchTerms } from './search-match.ts';
+import { FUZZ_ALGORITHMS, nameScorer, type SearchTerms } from './search-match.ts';
 
 const DEFAULT_RESULTS = 100;
 
@@ -118,8 +118,9 @@ function termsOf(parameters: URLSearchParams): SearchTerms {
   const longest = Math.max(0, ...terms.map(({ length }) => length));
   if (longest > LIMITS.searchTermCharactersMax) throw badData(`a search[] term of ${longest} characters is longer than the limit searchTermCharactersMax of ${LIMITS.searchTermCharactersMax}`);
   const percent = countParameter(parameters, 'fuzz_threshold', 0, (text) => `invalid fuzz_threshold ${JSON.stringify(text)}: must be 0-100`, 100);
-  const algorithm = (parameters.get('fuzz_alg') || 'subsequence') as FuzzAlgorithm;
-  if (!FUZZ_ALGORITHMS.includes(algorithm)) throw badData(`unsupported fuzz_alg ${JSON.stringify(algorithm)}: must be one of [${FUZZ_ALGORITHMS.join(' ')}]`);
+  const named = parameters.get('fuzz_alg') || 'subsequence';
+  const algorithm = FUZZ_ALGORITHMS.find((known) => known === named);
+  if (algorithm === undefined) throw badData(`unsupported fuzz_alg ${JSON.stringify(named)}: must be one of [${FUZZ_ALGORITHMS.join(' ')}]`);
   return { terms, algorithm, threshold: percent / 100, isCaseSensitive: searchBoolean(parameters, 'case_sensitive', true) };
 }
 

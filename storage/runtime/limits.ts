@@ -63,6 +63,8 @@ export const LIMITS = {
   /** Series whose labels an import remembers by their text. */
   importSeriesCacheEntriesMax: 16 * KIB,
   importSeriesCacheBytesMax: 4 * MIB,
+  /** Series of an import that are collected before they are sent. */
+  importSeriesTarget: 16 * KIB,
   /** Samples of one point of an OpenMetrics histogram or summary that wait for its `_created` line. */
   importPointSamplesMax: 1024,
   /** Samples of one series that go into a late batch at a time: 24 bytes each at the worst, so that it stays within a row. */
@@ -80,6 +82,8 @@ export const LIMITS = {
   requestMemoryTenantBytesMax: 32 * MIB,
   /** What a request holds that has not got on for so long is given up: its client is gone. Twice what a body may take. */
   requestMemoryMsMax: 2 * MINUTE_MS,
+  /** Tenants whose rates an isolate remembers, 150 bytes each; one that is forgotten starts with all of samplesBurstMax. */
+  sampleRateTenantsMax: 10_000,
   /** Reasons quoted in one error answer; the rest is counted. */
   writeErrorsQuotedMax: 5,
 
@@ -89,6 +93,10 @@ export const LIMITS = {
    * decompressors hold window, pieces and result at once, which at Prometheus' 32 MiB would be most of an isolate.
    */
   otlpUncompressedBytesMax: 16 * MIB,
+  /** zstd's window, which the sender chooses and the decoder holds: 16 MiB, since a frame that knows its length has all of it as its window. */
+  zstdWindowLogMax: 24,
+  /** Frames of one body: each costs a call of the decompressor, and may be nine bytes and empty. Encoders write one, pzstd one a megabyte or more. */
+  zstdFramesMax: 1024,
   /**
    * What a Worker remembers of ids by the bytes of OTLP: 33 bytes for each point and for what it is under (its metric, and the bounds that a metric's
    * histograms have), 12 for each series of a histogram, and attributes once each, up to a quarter of it. So 190,000 points of numbers each
@@ -374,6 +382,7 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.writeBodyBytesMax <= LIMITS.requestMemoryTenantBytesMax && LIMITS.requestMemoryTenantBytesMax <= LIMITS.requestMemoryBytesMax, 'the largest body fits');
+assert(LIMITS.otlpUncompressedBytesMax <= 2 ** LIMITS.zstdWindowLogMax, 'a frame whose window is all of it is taken');
 assert(LIMITS.writeBodyMsMax < LIMITS.requestMemoryMsMax, 'a body that is still arriving is not given up');
 assert(LIMITS.queueMessageBytesMax <= LIMITS.queueBatchBytesMax, 'a message fits one call of the queue');
 assert(LIMITS.batchSamplesMax * 28 <= LIMITS.batchBytesMax, 'a batch of samples with start timestamps is not too large');

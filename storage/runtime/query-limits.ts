@@ -44,6 +44,8 @@ export const QUERY_LIMITS = {
   cardinalityEntriesMax: 10_000,
   /** Label values and their counts in one answer of a shard: half of what RPC carries. */
   cardinalityBytesMax: 16 * MIB,
+  /** Label values of all shards together that are counted at a time: with their counts about 100 bytes each. */
+  cardinalityPairsMax: 500_000,
   /** A remote-read request names a few selectors. */
   remoteReadBodyBytesMax: 1 * MIB,
   /** Samples of one answer that is not streamed: it stands in memory at 18 bytes each, twice while it is compressed. */
@@ -68,6 +70,8 @@ export const QUERY_LIMITS = {
   changeStreamsOfTenantMax: 6,
   /** A stream then breaks off and its client connects anew, as it does after a network's failure; one that stands still gives its page back. One that keeps up ends by itself before. */
   changeStreamMsMax: 15 * MINUTE_MS,
+  /** Calls of shards in one stream: a Worker may make a thousand for one request. The client then connects anew, and goes on. */
+  changeStreamCallsMax: 800,
   /** Queries of one tenant that wait: a few KiB each, and a timer. */
   queriesWaitingMax: 500,
   /** Prometheus' `query.lookback-delta`. */

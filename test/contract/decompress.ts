@@ -90,7 +90,7 @@ export function decompressContract(): void {
 
   test('zstd: frames without end', () => {
     const empty = zstdCompressSync(new Uint8Array(0));
-    expect(() => unpack(Buffer.concat(Array.from({ length: 2000 }, () => empty)), 'zstd')).toThrow('more than 1024 frames');
+    expect(() => unpack(Buffer.concat(Array.from({ length: 2000 }, () => empty)), 'zstd')).toThrow('the limit zstdFramesMax of 1024');
   });
 
   test('snappy: a length that lies is refused before it is believed', () => {
