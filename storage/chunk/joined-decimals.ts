@@ -39,7 +39,9 @@ export class JoinedDecimals {
       words[1] = reader.uint32();
       exponent = leastExponent(float[0]!);
       if (exponent > DECIMALS_MAX) return false;
-      this.#integers.fill(Math.round(float[0]! * scaleOf(exponent)), start, end);
+      const integer = Math.round(float[0]! * scaleOf(exponent));
+      // Mostly a few: a loop is several times as fast as a call of `fill`.
+      for (let i = start; i < end; i++) this.#integers[i] = integer;
     } else return false;
     this.length = end;
     // A division is rounded correctly: as long as both stay exact, the quotient of both ten times as large is the same.
