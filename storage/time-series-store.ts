@@ -17,6 +17,7 @@ import type { StoreEngine } from './time-series/store-engine.ts';
 import { shown } from './time-series/shown.ts';
 import { StoreUpkeep } from './time-series/store-upkeep.ts';
 import { checkedRange, timeRangeMs, timestampMs, type TimeRange, type Timestamp } from './time-series/timestamp.ts';
+import { checkNothingLeftOut, unusedRollUps } from './time-series/unused-roll-ups.ts';
 import { storedValue, type StoredValue } from './time-series/value.ts';
 import { writePoints } from './time-series/write-points.ts';
 
@@ -148,12 +149,16 @@ export class TimeSeriesStore<T = number> {
     return this.#points(key, startMs, endMs);
   }
 
-  /** What the values of a key come to, bucket by bucket; buckets without any are left out. */
+  /**
+   * What the values of a key come to, bucket by bucket; buckets without any are left out. Where the raw values are gone and there are only
+   * roll-ups of which no such buckets can be made, wider ones say, the answer is an error.
+   */
   async aggregate<const A extends Aggregate>(key: string, query: AggregateQuery<A>): Promise<AggregateBucket<A>[]> {
     const { startMs, endMs } = timeRangeMs(namedOptions(query, AGGREGATE_NAMES, 'what aggregate is asked for'));
     const bucketMs = durationMs(query.bucket, 'the bucket');
     const names = parseAggregates(query.metrics, 'metrics');
     const rolledUp = rolledUpCursors(this.#engine, key, bucketMs, names, startMs, endMs);
+    const unused = unusedRollUps(this.#engine, key, rolledUp, startMs, endMs);
     // Where roll-ups are about, whole buckets of theirs are counted.
     const edgeMs = rolledUp[0]?.widthMs;
     const raw =
@@ -175,6 +180,11 @@ export class TimeSeriesStore<T = number> {
       }
       const results = Object.fromEntries(names.map((name) => [name, fold.result(name)]));
       buckets.push({ timestamp, source: fold.source, ...results } as AggregateBucket<A>);
+    }
+    const starts = buckets.map(({ timestamp }) => timestamp);
+    for (const pending of checkNothingLeftOut(unused, starts, bucketMs)) {
+      const loading = pending.load();
+      if (loading !== undefined) await loading;
     }
     return buckets;
   }

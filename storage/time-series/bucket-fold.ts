@@ -33,8 +33,8 @@ export class BucketFold {
   #rolledUpCount = 0;
   /** The roll-up, when it is one. */
   #only: RolledUp | undefined;
-  /** By what is asked for, a roll-up that does not know. */
-  #lacking = new Map<Aggregate, RolledUp>();
+  /** Of what is asked for, what some roll-up does not know. */
+  readonly #lacking = new Set<Aggregate>();
   /** Of all roll-ups, where each has one: there may be a million. */
   #sketch = new QuantileSketch();
   #isSketched = true;
@@ -109,7 +109,7 @@ export class BucketFold {
     this.#seen += count;
     if (numbers === 0) return;
     this.#only = this.#rolledUpCount++ === 0 ? bucket : undefined;
-    for (const name of this.#aggregates) if (!isKnown(name, bucket)) this.#lacking.set(name, bucket);
+    for (const name of this.#aggregates) if (!isKnown(name, bucket)) this.#lacking.add(name);
     if (bucket.sketch === undefined) this.#isSketched = false;
     else if (this.#keepsValues) this.#sketch.merge(bucket.sketch);
     this.#sum.add(bucket.get('sum') ?? (bucket.get('avg') ?? NaN) * numbers);
@@ -133,7 +133,7 @@ export class BucketFold {
     for (let i = 0; i < other.#valueCount; i++) this.#keep(other.#values[i]!);
     this.#only = this.#rolledUpCount + other.#rolledUpCount === 1 ? (this.#only ?? other.#only) : undefined;
     this.#rolledUpCount += other.#rolledUpCount;
-    for (const [name, bucket] of other.#lacking) this.#lacking.set(name, bucket);
+    for (const name of other.#lacking) this.#lacking.add(name);
     this.#isSketched &&= other.#isSketched;
     this.#sketch.merge(other.#sketch);
   }
@@ -171,8 +171,7 @@ export class BucketFold {
   result(name: Aggregate): number {
     if (name === 'count') return this.#count;
     if (this.#numbers === 0) return NaN;
-    const lacking = this.#lacking.get(name);
-    if (lacking !== undefined) throw new VarveError('execution', `${name} is not known: the raw samples are gone, and their roll-up has only ${[...lacking.keys()].join(', ')}`);
+    if (this.#lacking.has(name)) throw new VarveError('execution', `${name} is not known: the raw samples are gone, and a roll-up of theirs does not have it`);
     switch (name) {
       case 'min':
         return this.#min;

@@ -129,8 +129,27 @@ describe('rollup', () => {
     expect(await store.aggregate('k', { ...old, bucket: '2h', metrics: ['p50', 'p75'] })).toEqual([
       { timestamp: NOON - 4 * HOUR, source: 'rollup', p50: expect.closeTo(239.5, -0.7), p75: expect.closeTo(359.25, -0.9) },
     ]);
-    await expect(store.aggregate('k', { ...old, bucket: '2m', metrics: ['p50'] })).rejects.toThrow('p50 is not known: the raw samples are gone, and their roll-up has only count');
+    await expect(store.aggregate('k', { ...old, bucket: '2m', metrics: ['p50'] })).rejects.toThrow('p50 is not known: the raw samples are gone, and a roll-up of theirs does not have it');
     await expect(store.aggregate('k', { ...old, bucket: '2h', metrics: ['max'] })).rejects.toThrow('max is not known');
+  });
+
+  test('where only roll-ups are left of which the buckets asked for cannot be made, the answer is an error and not one without them', async () => {
+    const store = open();
+    await fill(store, 'both', NOON - 2 * HOUR, 240);
+    await store.rollup({ olderThan: '1h', bucket: '1m', aggregates: ['max'] });
+    await fill(store, 'k', NOON - 2 * HOUR, 480);
+    await store.rollup({ olderThan: '1h', bucket: '5m', aggregates: ['max'] });
+    const counts = async (bucket: string, start = NOON - 2 * HOUR): Promise<number[]> =>
+      (await store.aggregate('k', { bucket, start, metrics: ['count'] })).map(({ count }) => count);
+    expect(await counts('1m')).toHaveLength(120);
+    await store.prune({ before: NOON - HOUR });
+    for (const bucket of ['1m', '7m']) {
+      await expect(counts(bucket)).rejects.toThrow(`of 2024-01-14T10:00:00.000Z there is only a roll-up of 5m, from which no buckets of ${bucket} can be made; ask for a multiple of 5m, or for a later start`);
+    }
+    expect(await counts('1m', NOON - HOUR)).toEqual(Array.from({ length: 60 }, () => 4));
+    expect(await counts('10m')).toEqual(Array.from({ length: 12 }, () => 40));
+    // The same time in narrower ones: nothing is missing.
+    expect(await store.aggregate('both', { bucket: '1m', metrics: ['count'] })).toHaveLength(60);
   });
 
   test('JSON values are counted in roll-ups', async () => {

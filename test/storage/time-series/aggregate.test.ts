@@ -79,7 +79,7 @@ describe('of roll-ups', () => {
     bucket.add(4);
     const names: Aggregate[] = ['count', 'sum', 'min', 'max', 'avg', 'first', 'last'];
     expect(names.map((name) => bucket.result(name))).toEqual([4, 17, 1, 10, 4.25, 2, 4]);
-    expect(() => bucket.result('p50')).toThrow('p50 is not known: the raw samples are gone, and their roll-up has only count, sum, min, max, first, last');
+    expect(() => bucket.result('p50')).toThrow('p50 is not known: the raw samples are gone, and a roll-up of theirs does not have it');
   });
 
   test('sum and avg stand in for each other', () => {
