@@ -72,6 +72,7 @@ export interface AppServices {
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
 export function buildApp(services: AppServices): Hono {
   const { router, clock, counters, remoteWrite, otlp, snappy, keyring, random, config } = services;
+  const tenants = { router, clock };
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono({ router: new RememberingRouter() });
   app.use(withRequestId(random), withRequestCount(counters, clock), withCors(config.corsOrigin), withCompression());
@@ -81,23 +82,23 @@ export function buildApp(services: AppServices): Hono {
   app.route('/', remoteWriteRoutes({ ...ofRequest, remoteWrite, bodies: services.bodies, counters }));
   app.route('/', importRoutes({ ...ofRequest, door: services.imports }));
   app.route('/', otlpRoutes({ ...ofRequest, otlp, snappy, bodies: services.bodies, counters }));
-  app.route('/api/v1', prometheusRoutes({ router, clock }));
-  app.route('/api/v1', labelRoutes({ router }));
-  app.route('/api/v1', metadataRoutes({ router }));
+  app.route('/api/v1', prometheusRoutes(tenants));
+  app.route('/api/v1', labelRoutes(tenants));
+  app.route('/api/v1', metadataRoutes(tenants));
   app.route('/api/v1', languageRoutes());
-  app.route('/api/v1', targetRoutes({ router, clock }));
+  app.route('/api/v1', targetRoutes(tenants));
   app.route('/api/v1', ruleRoutes());
   app.route('/api/v1', notificationRoutes());
-  app.route('/api/v1', statusRoutes({ router, counters, clock, config, startedMs: clock.nowMs() }));
-  app.route('/api/v1', tsdbRoutes({ router }));
-  app.route('/api/v1', tierRoutes({ router, clock }));
+  app.route('/api/v1', statusRoutes({ ...tenants, counters, config, startedMs: clock.nowMs() }));
+  app.route('/api/v1', tsdbRoutes(tenants));
+  app.route('/api/v1', tierRoutes(tenants));
   app.route('/api/v1', openapiRoutes());
-  app.route('/api/v1', exemplarRoutes({ router }));
-  app.route('/api/v1', searchRoutes({ router, clock }));
-  app.route('/api/v1', remoteReadRoutes({ router }));
-  app.route('/api/v1', cdcRoutes({ router, clock, random, counters }));
+  app.route('/api/v1', exemplarRoutes(tenants));
+  app.route('/api/v1', searchRoutes(tenants));
+  app.route('/api/v1', remoteReadRoutes(tenants));
+  app.route('/api/v1', cdcRoutes({ ...tenants, random, counters }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
-  app.route('/', federateRoutes({ router, clock }));
+  app.route('/', federateRoutes(tenants));
   app.route('/iceberg', icebergRoutes({ openTenant: ofRequest.openTenant, config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
   app.route('/iceberg', oauthRoutes(authenticator));
   app.route(S3_MOUNT, s3Routes({ reader: services.objects, bucket: config.archiveBucket, keysBegin: config.archiveKeysBegin, counters }));

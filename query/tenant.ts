@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Access } from '../storage/access/access.ts';
 import { restrictShards } from '../storage/access/restricted-shards.ts';
 import { must } from '../storage/runtime/assert.ts';
+import type { Clock } from '../storage/runtime/clock.ts';
 import type { ShardRouter, TenantShards } from '../storage/shard-router.ts';
 
 declare module 'hono' {
@@ -10,9 +11,10 @@ declare module 'hono' {
   }
 }
 
-/** What finding a request's tenant needs. */
+/** What reading a request's tenant needs. */
 export interface TenantServices {
   readonly router: ShardRouter;
+  readonly clock: Clock;
 }
 
 export function setAccess(context: Context, access: Access): void {
@@ -25,7 +27,7 @@ export function accessOf(context: Context): Access {
 }
 
 /** The shards that a request may use, restricted to what it may see: every route gets them here and nowhere else. */
-export async function openTenant({ router }: TenantServices, context: Context): Promise<TenantShards> {
+export async function openTenant({ router }: Pick<TenantServices, 'router'>, context: Context): Promise<TenantShards> {
   const { tenant, grant } = accessOf(context);
   return restrictShards(await router.tenant(tenant), grant.matchers);
 }

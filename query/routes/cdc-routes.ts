@@ -4,7 +4,7 @@ import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
 import type { Random } from '../../storage/runtime/random.ts';
-import { shardNumbers, type ShardRouter, type TenantShards } from '../../storage/shard-router.ts';
+import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../../storage/shard/feed/change-events.ts';
 import type { ChangesAnswer } from '../../storage/shard/feed/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../../storage/shard/shard-api.ts';
@@ -12,7 +12,7 @@ import { answer } from '../answer.ts';
 import { ChangeStreamSlots, type ChangeStreamLimits } from '../change-stream-slots.ts';
 import { endingBody } from '../ending-body.ts';
 import { booleanParameter, selectorParameters } from '../parameters.ts';
-import { accessOf, openTenant } from '../tenant.ts';
+import { accessOf, openTenant, type TenantServices } from '../tenant.ts';
 import { plainPlaces, SealedPlaces, type PlaceForm } from './cdc-place.ts';
 
 /** Rows of a shard's log read at a time. */
@@ -21,9 +21,7 @@ const ROWS_PER_READ = 64;
 const POLL_MS = 1000;
 const EVENT_STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
 
-export interface CdcServices {
-  readonly router: ShardRouter;
-  readonly clock: Clock;
+export interface CdcServices extends TenantServices {
   readonly random: Random;
   readonly counters: Counters;
 }

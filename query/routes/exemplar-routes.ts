@@ -3,7 +3,7 @@ import { childrenOf, parseExpr, type Expr, type VectorSelector } from '../../pro
 import { orMissed } from '../../storage/archive/archive-watch.ts';
 import type { ArchivedExemplarsRequest } from '../../storage/archive/archived-exemplars.ts';
 import { compareLabels, labelsToObject } from '../../storage/model/labels.ts';
-import { systemClock } from '../../storage/runtime/clock.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
@@ -44,7 +44,7 @@ async function exemplars(services: TenantServices, context: Context, parameters:
   });
   checkCount(hot);
   // A window's exemplars stay with the shard for as long as it has room: many are in both tiers.
-  const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, report)), ...hot];
+  const all = [...(await archivedExemplars(tenant, { selectors, startMs, endMs }, services.clock, report)), ...hot];
   const series = mergeExemplars(all).sort((a, b) => compareLabels(a.labels, b.labels));
   checkCount(series);
   return streamed(successText(exemplarText(series), { warnings: report.warnings }));
@@ -58,8 +58,8 @@ function tooManyExemplars(): VarveError {
   return new VarveError('limit', `more than ${LIMITS.queryExemplarsMax} exemplars match (queryExemplarsMax is ${LIMITS.queryExemplarsMax}): ask for less time or fewer series`);
 }
 
-async function archivedExemplars({ archive }: TenantShards, { selectors, startMs, endMs }: Omit<ArchivedExemplarsRequest, 'exemplarsMax'>, report: ReadReport): Promise<SeriesExemplars[]> {
-  if (archive === undefined || !mayBeArchived(startMs, systemClock)) return [];
+async function archivedExemplars({ archive }: TenantShards, { selectors, startMs, endMs }: Omit<ArchivedExemplarsRequest, 'exemplarsMax'>, clock: Clock, report: ReadReport): Promise<SeriesExemplars[]> {
+  if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
   const request = { selectors, startMs: Math.ceil(startMs), endMs: Math.floor(endMs), exemplarsMax: LIMITS.queryExemplarsMax };
   return (await orMissed(report.cold, 'exemplars that are in the archive', () => archive.files.exemplars(request, report.cold))) ?? [];
 }

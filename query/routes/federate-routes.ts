@@ -14,12 +14,8 @@ import { TenantSource } from '../source/tenant-source.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
 import { formatValue } from '../text/value-text.ts';
 
-export interface FederateServices extends TenantServices {
-  readonly clock: Clock;
-}
-
 /** `/federate`, at the root: the newest sample of each series that `match[]` selects, for another Prometheus to scrape. */
-export function federateRoutes(services: FederateServices): Hono {
+export function federateRoutes(services: TenantServices): Hono {
   const routes = new Hono();
   routes.get('/federate', (context) => answer(context, (parameters) => federate(services, context, parameters)));
   return routes;
@@ -33,10 +29,10 @@ interface Newest {
   readonly histogram: FloatHistogram | undefined;
 }
 
-async function federate(services: FederateServices, context: Context, parameters: URLSearchParams): Promise<Response> {
+async function federate(services: TenantServices, context: Context, parameters: URLSearchParams): Promise<Response> {
   const selectors = selectorParameters(parameters);
   if (selectors.length === 0) throw badData('no match[] parameter provided');
-  const samples = await newest(await openTenant(services, context), selectors, services.clock.nowMs(), context.req.raw.signal);
+  const samples = await newest(await openTenant(services, context), selectors, services.clock, context.req.raw.signal);
   if (prefersProtobuf(context.req.header('accept') ?? '')) return new Response(protobufExposition(samples), { headers: { 'content-type': `${PROTOBUF_EXPOSITION}; escaping=allow-utf-8` } });
   return new Response(textExposition(samples), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8' } });
 }
@@ -62,8 +58,9 @@ export function prefersProtobuf(accept: string): boolean {
  * By metric name, then labels: of each series the newest sample within the look-back, unless that is a stale marker. A shard that cannot be
  * read fails the scrape.
  */
-async function newest(shards: TenantShards, selectors: readonly (readonly Matcher[])[], nowMs: number, signal: AbortSignal): Promise<Newest[]> {
-  const source = new TenantSource(shards, LIMITS.querySamplesMax);
+async function newest(shards: TenantShards, selectors: readonly (readonly Matcher[])[], clock: Clock, signal: AbortSignal): Promise<Newest[]> {
+  const nowMs = clock.nowMs();
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, clock);
   const seen = new Set<string>();
   const found: Newest[] = [];
   for (const matchers of selectors) {

@@ -23,7 +23,7 @@ async function labels(services: TenantServices, context: Context, parameters: UR
   const query = labelsQuery(parameters, selectorParameters);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   if (isOfNoTime(query)) return success([]);
-  return stringsAnswer(await labelNames(await openTenant(services, context), query, report), report);
+  return stringsAnswer(await labelNames(await openTenant(services, context), query, services.clock, report), report);
 }
 
 async function values(services: TenantServices, context: Context, parameters: URLSearchParams): Promise<Response> {
@@ -31,7 +31,7 @@ async function values(services: TenantServices, context: Context, parameters: UR
   const query = labelsQuery(parameters, selectorParameters);
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   if (isOfNoTime(query)) return success([]);
-  return stringsAnswer(await labelValues(await openTenant(services, context), name, query, report), report);
+  return stringsAnswer(await labelValues(await openTenant(services, context), name, query, services.clock, report), report);
 }
 
 function stringsAnswer(found: StringsAnswer, report: ReadReport): Response {
@@ -44,7 +44,7 @@ async function series(services: TenantServices, context: Context, parameters: UR
   const query = labelsQuery(parameters, () => aboutParameter('match[]', () => selectorParameters(parameters)));
   const report = new ReadReport(booleanParameter(parameters, 'partial_response', false));
   if (isOfNoTime(query)) return success([]);
-  const found = await SeriesMerge.open(await openTenant(services, context), query, report);
+  const found = await SeriesMerge.open(await openTenant(services, context), query, services.clock, report);
   let begin = `${DATA_BEGINS}[`;
   return streamedAsync(async (text, bytesTarget) => {
     text.ascii(begin);

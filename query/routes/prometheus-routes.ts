@@ -1,11 +1,10 @@
 import { Hono, type Context } from 'hono';
 import { Engine, type ExplainMode } from '../../promql/engine.ts';
 import type { QueryResult } from '../../promql/query-result.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
 import { deadline } from '../../storage/runtime/deadline.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import type { ShardRouter, TenantShards } from '../../storage/shard-router.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import type { EvaluateShardRequest } from '../../storage/shard/shard-api.ts';
 import { answer } from '../answer.ts';
 import { limitResult } from '../limit-result.ts';
@@ -26,26 +25,20 @@ import { answerOf, streamed, successText } from '../respond.ts';
 import { ObjectEvaluator } from '../source/object-evaluator.ts';
 import { ReadReport } from '../source/read-report.ts';
 import { TenantSource } from '../source/tenant-source.ts';
-import { openTenant } from '../tenant.ts';
+import { openTenant, type TenantServices } from '../tenant.ts';
 import { queryData } from '../text/result-json.ts';
 
 const QUERY_LIMITS = {
   querySamplesMax: LIMITS.querySamplesMax, querySeriesMax: LIMITS.querySeriesMax, queryPointsMax: LIMITS.queryPointsMax, subqueryStepsMax: LIMITS.subqueryStepsMax,
 };
 
-/** What the routes need of the world. */
-export interface QueryServices {
-  readonly router: ShardRouter;
-  readonly clock: Clock;
-}
-
-interface QueryRoutes extends QueryServices {
+interface QueryRoutes extends TenantServices {
   readonly parsed: ParsedQueries;
   readonly byObject: ObjectEvaluator;
 }
 
 /** Queries of Prometheus' HTTP API, to be mounted at `/api/v1`. GET and POST forms are one and the same. */
-export function prometheusRoutes(given: QueryServices): Hono {
+export function prometheusRoutes(given: TenantServices): Hono {
   const services: QueryRoutes = { ...given, parsed: new ParsedQueries(), byObject: new ObjectEvaluator(given.clock) };
   const routes = new Hono();
   const both = ['GET', 'POST'];
@@ -116,7 +109,7 @@ type Run = (engine: Engine, query: string, options: { readonly explain: ExplainM
 async function queryAnswer(asked: AskedQuery, run: Run): Promise<Response> {
   const { services, shards, query, lateAtMs, lookbackMs, limit, explain, stats: wanted, maxSourceResolutionMs, report } = asked;
   const { clock, parsed } = services;
-  const source = new TenantSource(shards, LIMITS.querySamplesMax, { report, clock }, maxSourceResolutionMs);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, clock, report, maxSourceResolutionMs);
   const engine = new Engine({
     source, limits: QUERY_LIMITS, lookbackMs, clock, yieldToOthers: () => clock.sleep(0), parse: (text) => parsed.parse(text),
   });

@@ -38,7 +38,7 @@ async function read(services: TenantServices, context: Context): Promise<Respons
   }
   const shards = await openTenant(services, context);
   const { signal } = context.req.raw;
-  const source = new TenantSource(shards, LIMITS.querySamplesMax);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, services.clock);
   return responseType === 'samples' ? samplesAnswer(source, queries, signal) : streamedAnswer(source, queries, signal);
 }
 

@@ -2,7 +2,6 @@ import { Hono, type Context } from 'hono';
 import { Budget, DEFAULT_QUERY_LIMITS } from '../../promql/budget.ts';
 import { compareStrings, METRIC_NAME } from '../../storage/model/labels.ts';
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { HOUR_MS } from '../../storage/runtime/units.ts';
@@ -18,21 +17,17 @@ import { FUZZ_ALGORITHMS, nameScorer, type SearchTerms } from './search-match.ts
 
 const DEFAULT_RESULTS = 100;
 
-export interface SearchServices extends TenantServices {
-  readonly clock: Clock;
-}
-
 type Find = (shards: TenantShards, query: LabelsQuery, report: ReadReport) => Promise<readonly string[]>;
 
 /** Prometheus' search API, to be mounted at `/api/v1`: names that look like what was typed, as lines of JSON, best or first ones first. */
-export function searchRoutes(services: SearchServices): Hono {
+export function searchRoutes(services: TenantServices): Hono {
   const routes = new Hono();
   const route = (path: string, findOf: (parameters: URLSearchParams) => Find, areMetrics = false): void => {
     routes.on(['GET', 'POST'], path, (context) => answer(context, (parameters) => search(services, context, parameters, { find: findOf(parameters), areMetrics })));
   };
-  const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, report)).strings();
+  const valuesOf = (name: string): Find => async (shards, query, report) => (await labelValues(shards, name, query, services.clock, report)).strings();
   route('/search/metric_names', () => valuesOf(METRIC_NAME), true);
-  route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, report)).strings());
+  route('/search/label_names', () => async (shards, query, report) => (await labelNames(shards, query, services.clock, report)).strings());
   route('/search/label_values', (parameters) => {
     const label = parameters.get('label') ?? '';
     if (label === '') throw badData('missing required parameter "label"');
@@ -52,7 +47,7 @@ interface Searched {
   readonly areMetrics: boolean;
 }
 
-async function search(services: SearchServices, context: Context, parameters: URLSearchParams, { find, areMetrics }: Searched): Promise<Response> {
+async function search(services: TenantServices, context: Context, parameters: URLSearchParams, { find, areMetrics }: Searched): Promise<Response> {
   const nowMs = services.clock.nowMs();
   const startMs = timeParameter(parameters, 'start', nowMs - HOUR_MS);
   const endMs = timeParameter(parameters, 'end', nowMs);

@@ -1,7 +1,6 @@
 import { Hono } from 'hono';
 import { formatDurationMs, FUNCTION_SIGNATURES } from '../../promql/parser/index.ts';
 import { compileMatcher } from '../../storage/model/compile-matcher.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
 import type { Config } from '../../storage/runtime/config.ts';
 import { messageOf } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
@@ -16,7 +15,6 @@ import { BUILD_INFO, VARVE_VERSION } from '../version.ts';
 
 export interface StatusServices extends TenantServices {
   readonly counters: Counters;
-  readonly clock: Clock;
   readonly config: Config;
   /** When this isolate began (Unix ms). */
   readonly startedMs: number;

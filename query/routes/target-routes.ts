@@ -11,28 +11,24 @@ import { SELF_JOB, SELF_SCRAPE_INTERVAL } from '../self-target.ts';
 import { TenantSource } from '../source/tenant-source.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
 
-export interface TargetServices extends TenantServices {
-  readonly clock: Clock;
-}
-
 /**
  * Scrape targets, to be mounted at `/api/v1`. Varve scrapes nothing but itself, so the one target there may be is read from what that
  * scrape wrote: its `up` of the last minutes.
  */
-export function targetRoutes(services: TargetServices): Hono {
+export function targetRoutes(services: TenantServices): Hono {
   const routes = new Hono();
   routes.get('/targets', (context) =>
     answer(context, async (parameters) => {
       const state = parameters.get('state') ?? '';
       const pool = parameters.get('scrapePool') ?? '';
       const isShown = ['', 'any', 'active'].includes(state.toLowerCase()) && ['', SELF_JOB].includes(pool);
-      const activeTargets = isShown ? await selfTargets(await openTenant(services, context), services.clock.nowMs()) : [];
+      const activeTargets = isShown ? await selfTargets(await openTenant(services, context), services.clock) : [];
       return success({ activeTargets, droppedTargets: [], droppedTargetCounts: {} });
     }),
   );
   routes.get('/scrape_pools', (context) =>
     answer(context, async () => {
-      const targets = await selfTargets(await openTenant(services, context), services.clock.nowMs());
+      const targets = await selfTargets(await openTenant(services, context), services.clock);
       return success({ scrapePools: targets.length > 0 ? [SELF_JOB] : [] });
     }),
   );
@@ -87,8 +83,9 @@ interface Target {
   durationSeconds: number;
 }
 
-async function selfTargets(shards: TenantShards, nowMs: number): Promise<unknown[]> {
-  const source = new TenantSource(shards, LIMITS.querySamplesMax);
+async function selfTargets(shards: TenantShards, clock: Clock): Promise<unknown[]> {
+  const nowMs = clock.nowMs();
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, clock);
   const matchers = [
     { name: 'job', type: '=', value: SELF_JOB },
     { name: METRIC_NAME, type: '=~', value: 'up|scrape_duration_seconds' },

@@ -1,7 +1,6 @@
 import { Hono } from 'hono';
 import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus, UpkeepStatus, UpkeepWork } from '../../storage/catalog/archive-api.ts';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { dayText } from '../../storage/runtime/units.ts';
 import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
@@ -11,15 +10,11 @@ import { success } from '../respond.ts';
 import { MissingParts } from '../source/missing-parts.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
 
-export interface TierServices extends TenantServices {
-  readonly clock: Clock;
-}
-
 /**
  * Where a tenant's samples are, and how they move from tier to tier; to be mounted at `/api/v1`. Times are RFC 3339, null where there is none.
  * Sums are of the shards that answer; `missing` names those that do not, and the catalog likewise, and why.
  */
-export function tierRoutes(services: TierServices): Hono {
+export function tierRoutes(services: TenantServices): Hono {
   const routes = new Hono();
   routes.get('/status/tiers', (context) => answer(context, async () => success(await tierStatus(await openTenant(services, context), services.clock.nowMs()))));
   return routes;

@@ -1,6 +1,5 @@
 import { Hono, type Context } from 'hono';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
-import { systemClock } from '../../storage/runtime/clock.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
@@ -83,7 +82,7 @@ async function deleteSeries(services: TenantServices, context: Context, paramete
   const shards = await openTenant(services, context);
   const answers = await Promise.all(shardNumbers(shards).map((shard) => deleteOnShard(shards, shard, request)));
   // Behind the shards: files of flushes that have begun by now may have what was deleted, those of later ones have not.
-  if (shards.archive !== undefined && mayBeArchived(startMs, systemClock)) await deleteInArchive(shards, shards.archive.shardNames, request, answers);
+  if (shards.archive !== undefined && mayBeArchived(startMs, services.clock)) await deleteInArchive(shards, shards.archive.shardNames, request, answers);
   return new Response(null, { status: 204 });
 }
 

@@ -2,7 +2,7 @@ import { orMissed } from '../../storage/archive/archive-watch.ts';
 import { withFreshFiles } from '../../storage/archive/missing-object.ts';
 import type { Labels } from '../../storage/model/labels.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
-import { systemClock, type Clock } from '../../storage/runtime/clock.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { MINUTE_MS } from '../../storage/runtime/units.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
@@ -29,8 +29,8 @@ export interface ArchivedLabelsQuery {
 }
 
 /** Label sets of matching series in the archive's files, each of a shard once, in no order; none where nothing is archived. */
-export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, report: ReadReport): Promise<Labels[]> {
-  if (archive === undefined || !mayBeArchived(startMs, systemClock)) return [];
+export async function archivedLabels({ archive }: TenantShards, { selectors, startMs, endMs }: ArchivedLabelsQuery, clock: Clock, report: ReadReport): Promise<Labels[]> {
+  if (archive === undefined || !mayBeArchived(startMs, clock)) return [];
   return withFreshFiles(report.cold, async (watch) => {
     const plan = await orMissed(watch, WHOLE_ARCHIVE, () => archive.files.plan(Math.ceil(startMs), Math.floor(endMs)));
     return plan === undefined ? [] : archive.files.labels([...plan.files.values()].flat(), { selectors, startMs, endMs }, watch);

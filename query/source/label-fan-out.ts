@@ -1,5 +1,6 @@
 import { labelValue, sortStrings } from '../../storage/model/labels.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { stringsOf } from '../../storage/shard/select/label-answers.ts';
@@ -43,15 +44,15 @@ export class StringsAnswer {
   }
 }
 
-export async function labelNames(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<StringsAnswer> {
+export async function labelNames(shards: TenantShards, query: LabelsQuery, clock: Clock, report: ReadReport): Promise<StringsAnswer> {
   const answers = await askAll(shards, (stub) => stub.labelNames(toLabelsRequest(query)), report);
-  const archived = await archivedLabels(shards, query, report);
+  const archived = await archivedLabels(shards, query, clock, report);
   return merge(answers, archived.flatMap((labels) => labels.filter((_, i) => i % 2 === 0)), query.limit);
 }
 
-export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, report: ReadReport): Promise<StringsAnswer> {
+export async function labelValues(shards: TenantShards, name: string, query: LabelsQuery, clock: Clock, report: ReadReport): Promise<StringsAnswer> {
   const answers = await askAll(shards, (stub) => stub.labelValues(name, toLabelsRequest(query)), report);
-  const archived = await archivedLabels(shards, query, report);
+  const archived = await archivedLabels(shards, query, clock, report);
   return merge(answers, archived.map((labels) => labelValue(labels, name)).filter((value) => value !== ''), query.limit);
 }
 

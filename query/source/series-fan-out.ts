@@ -1,4 +1,5 @@
 import { compareLabels, compareStrings, type Labels } from '../../storage/model/labels.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
@@ -42,14 +43,14 @@ export class SeriesMerge {
   }
 
   /** Asks all sources for their first page: what is away, or refuses, is known before the answer begins. */
-  static async open(shards: TenantShards, query: LabelsQuery, report: ReadReport): Promise<SeriesMerge> {
+  static async open(shards: TenantShards, query: LabelsQuery, clock: Clock, report: ReadReport): Promise<SeriesMerge> {
     const shared = new SharedTexts();
     const pageBytesTarget = Math.floor(LIMITS.seriesPagesBytesTarget / shards.shardCount);
     const ask = (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> =>
       askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after, pageBytesTarget }), report);
     const firsts = await Promise.all(shardNumbers(shards).map((shard) => ask(shard)));
     const cursors = firsts.map((answer, shard) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(shard, after) }, answer, shared));
-    const archived = (await archivedLabels(shards, query, report)).sort(compareLabels);
+    const archived = (await archivedLabels(shards, query, clock, report)).sort(compareLabels);
     if (archived.length > 0) {
       const list = archived.filter((labels, i) => i === 0 || compareLabels(labels, archived[i - 1]!) !== 0);
       cursors.push({ sets: new ListSets(list, shared), position: 0, hasMore: false, isCut: false, next: undefined });

@@ -1,7 +1,7 @@
 import type { RawSeries, SelectRequest, SeriesSource } from '../../promql/series-source.ts';
 import { seriesOfFreshFiles } from '../../storage/archive/missing-object.ts';
 import { compareLabels } from '../../storage/model/labels.ts';
-import { systemClock } from '../../storage/runtime/clock.ts';
+import type { Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { randomId, systemRandom } from '../../storage/runtime/random.ts';
 import { shardNumbers, type ArchiveTier, type TenantShards } from '../../storage/shard-router.ts';
@@ -26,10 +26,10 @@ export class TenantSource implements SeriesSource {
   readonly #turns: readonly ShardTurns[];
 
   /** `samplesMax` bounds the samples of one select; `maxSourceResolutionMs`: see SummarySelect. */
-  constructor(shards: TenantShards, samplesMax: number, watch: Watch = { report: new ReadReport(false), clock: systemClock }, maxSourceResolutionMs?: number) {
+  constructor(shards: TenantShards, samplesMax: number, clock: Clock, report = new ReadReport(false), maxSourceResolutionMs?: number) {
     this.#shards = shards;
     this.#samplesMax = samplesMax;
-    this.#watch = watch;
+    this.#watch = { report, clock };
     this.#maxSourceResolutionMs = maxSourceResolutionMs;
     this.#turns = shardNumbers(shards).map(() => new ShardTurns(LIMITS.querySelectsAtOnceMax));
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TenantSource } from '../../query/source/tenant-source.ts';
 import { EMPTY_HISTOGRAM } from '../../storage/model/histogram.ts';
+import { systemClock } from '../../storage/runtime/clock.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { HotStore } from '../../storage/shard/hot-store.ts';
 import { readSelectPage } from '../../storage/shard/select/select-page.ts';
@@ -69,7 +70,7 @@ test('histograms are decoded no further than a query has room for', async () => 
   expect([...readSelectPage(page, (bytes) => seen.push(bytes))]).toHaveLength(1);
   expect(seen).toEqual([1, 2, 3, 4, 5].map((count) => count * wideBytes));
   const call = async (_: number, ask: (stub: unknown) => unknown): Promise<unknown> => ask({ select: async () => ({ status: 'page', page, more: false }) });
-  const read = (samplesMax: number): Promise<unknown> => new TenantSource({ shardCount: 1, call } as unknown as TenantShards, samplesMax).select({ matchers: [], startMs: 0, endMs: 1e6 }, undefined)[Symbol.asyncIterator]().next();
+  const read = (samplesMax: number): Promise<unknown> => new TenantSource({ shardCount: 1, call } as unknown as TenantShards, samplesMax, systemClock).select({ matchers: [], startMs: 0, endMs: 1e6 }, undefined)[Symbol.asyncIterator]().next();
   expect(await read((wideBytes * 5) / 16)).toMatchObject({ value: { timestampsMs: { length: 5 } } });
   await expect(read((wideBytes * 5) / 16 - 1)).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('querySamplesMax') });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../../promql/engine.ts';
 import { TenantSource } from '../../query/source/tenant-source.ts';
+import { systemClock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { SelectShardRequest } from '../../storage/shard/shard-api.ts';
@@ -21,7 +22,7 @@ const request = { matchers: [{ name: '__name__', type: '=', value: 'x' }], start
 
 async function read(shards: TenantShards, openReads: number): Promise<string[]> {
   const paths: string[] = [];
-  for await (const { labels } of new TenantSource(shards, LIMITS.querySamplesMax).select({ ...request, openReads }, undefined)) paths.push(labels[3]!);
+  for await (const { labels } of new TenantSource(shards, LIMITS.querySamplesMax, systemClock).select({ ...request, openReads }, undefined)) paths.push(labels[3]!);
   return paths;
 }
 
@@ -67,7 +68,7 @@ test('pages are as large as they may be for six of them, and share what there is
 test('the engine says how many reads there are', async () => {
   const { shards } = await filled(1);
   const asked: (number | undefined)[] = [];
-  const source = new TenantSource(shards, LIMITS.querySamplesMax);
+  const source = new TenantSource(shards, LIMITS.querySamplesMax, systemClock);
   const engine = new Engine({ source: { select: (wanted, signal) => (asked.push(wanted.openReads), source.select(wanted, signal)) } });
   await engine.instant('count(x) + count(x{path!=""}) - count(x)', { timeMs: NOON });
   expect(asked).toEqual([2, 2]);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ShardTurns } from '../../../query/source/shard-turns.ts';
 import { TenantSource } from '../../../query/source/tenant-source.ts';
+import { systemClock } from '../../../storage/runtime/clock.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../../storage/shard-router.ts';
 import type { SelectShardAnswer, SelectShardRequest } from '../../../storage/shard/shard-api.ts';
@@ -51,7 +52,7 @@ describe('a query with many selectors', () => {
 
   test('asks each shard for a few pages at a time, of one query', async () => {
     const slow = new SlowShards(2);
-    const source = new TenantSource(slow.shards, 1000);
+    const source = new TenantSource(slow.shards, 1000, systemClock);
     for (let i = 0; i < 20; i++) source.select({ matchers: [matcher(i)], startMs: 0, endMs: 1 }, undefined)[Symbol.asyncIterator]().next().catch(() => undefined);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax);
@@ -59,7 +60,7 @@ describe('a query with many selectors', () => {
     slow.answers[0]!(REFUSED);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax + 1);
-    const other = new TenantSource(slow.shards, 1000);
+    const other = new TenantSource(slow.shards, 1000, systemClock);
     void other.select({ matchers: [], startMs: 0, endMs: 1 }, undefined)[Symbol.asyncIterator]().next().catch(() => undefined);
     await turn();
     expect(slow.asked).toHaveLength(2 * LIMITS.querySelectsAtOnceMax + 3);
@@ -68,7 +69,7 @@ describe('a query with many selectors', () => {
 
   test('that has ended asks for no more, nor one that was given up', async () => {
     const slow = new SlowShards(1);
-    const source = new TenantSource(slow.shards, 1000);
+    const source = new TenantSource(slow.shards, 1000, systemClock);
     const gone = new AbortController();
     const iterators = Array.from({ length: 20 }, (_, i) => source.select({ matchers: [matcher(i)], startMs: 0, endMs: 1 }, i < 15 ? undefined : gone.signal)[Symbol.asyncIterator]());
     const results = iterators.map((iterator) => iterator.next().then(({ done }) => done, (error: Error) => error.message));

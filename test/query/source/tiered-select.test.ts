@@ -9,6 +9,7 @@ import { TenantArchive, type ArchivePlan } from '../../../storage/archive/tenant
 import type { Labels } from '../../../storage/model/labels.ts';
 import type { Matcher } from '../../../storage/model/matcher.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
+import { systemClock } from '../../../storage/runtime/clock.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
 import type { TenantShards } from '../../../storage/shard-router.ts';
@@ -82,7 +83,7 @@ async function twins(seed: number): Promise<{ readonly world: FlushWorld; readon
 
 async function collect(shards: TenantShards, matchers: readonly Matcher[], startMs: number, endMs: number, samplesMax = 1e6): Promise<string[]> {
   const lines: string[] = [];
-  for await (const series of { [Symbol.asyncIterator]: () => new TenantSource(shards, samplesMax).select({ matchers, startMs, endMs }, undefined)[Symbol.asyncIterator]() }) lines.push(textOf(series));
+  for await (const series of { [Symbol.asyncIterator]: () => new TenantSource(shards, samplesMax, systemClock).select({ matchers, startMs, endMs }, undefined)[Symbol.asyncIterator]() }) lines.push(textOf(series));
   return lines;
 }
 
@@ -121,8 +122,8 @@ describe('a query over both tiers', () => {
     const whole = shardsOver(() => twin);
     const query = { selectors: [[{ name: '__name__', type: '=~', value: 'm[0-2]' } as const]], startMs: START_MS, endMs: START_MS + 10 * HOUR_MS, limit: 0 };
     const report = new ReadReport(false);
-    expect((await labelNames(tiered, query, report)).strings()).toEqual((await labelNames(whole, query, report)).strings());
-    expect((await labelValues(tiered, 'pod', query, report)).strings()).toEqual((await labelValues(whole, 'pod', query, report)).strings());
+    expect((await labelNames(tiered, query, world.clock, report)).strings()).toEqual((await labelNames(whole, query, world.clock, report)).strings());
+    expect((await labelValues(tiered, 'pod', query, world.clock, report)).strings()).toEqual((await labelValues(whole, 'pod', query, world.clock, report)).strings());
     expect(await mergedSeries(tiered, query, report)).toEqual(await mergedSeries(whole, query, report));
     expect((await mergedSeries(tiered, { ...query, limit: 3 }, report)).json).toEqual((await mergedSeries(whole, { ...query, limit: 3 }, report)).json);
   });
@@ -135,7 +136,7 @@ describe('a query over both tiers', () => {
     expect(seen).toEqual(await collect(shardsOver(() => world.hot, archiveOf(world)), matchers, 0, 1e15));
     expect(seen.length).toBeGreaterThan(0);
     expect(seen.every((line) => line.includes('"m1"'))).toBe(true);
-    const names = await labelValues(restricted, '__name__', { selectors: [], startMs: 0, endMs: 1e15, limit: 0 }, new ReadReport(false));
+    const names = await labelValues(restricted, '__name__', { selectors: [], startMs: 0, endMs: 1e15, limit: 0 }, world.clock, new ReadReport(false));
     const values = names.strings();
     expect(values).toEqual(['m1']);
   });
@@ -181,7 +182,7 @@ describe('a query over both tiers', () => {
     };
     const sourceOf = (archiveQueryEntriesMax: number, report = new ReadReport(false)): TenantSource => {
       const archive = new TenantArchive({ store: world.objects, cache: new LruCache(1), limits: { ...world.limits, archiveQueryEntriesMax }, files: async (request) => world.files.files(request) });
-      return new TenantSource(shardsOver(() => world.hot, archive), 1e6, { report, clock: world.clock });
+      return new TenantSource(shardsOver(() => world.hot, archive), 1e6, world.clock, report);
     };
     const report = new ReadReport(false);
     const seriesCount = await select(sourceOf(1e6, report));

@@ -110,7 +110,7 @@ class Tiers {
   /** Asks for the same of all tiers and of samples that were never moved. */
   async ask(query: string, range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number }, maxSourceResolutionMs?: number, shards = this.shards) {
     this.report = new ReadReport(false);
-    const source = new TenantSource(shards, 1e6, { report: this.report, clock: this.world.clock }, maxSourceResolutionMs);
+    const source = new TenantSource(shards, 1e6, this.world.clock, this.report, maxSourceResolutionMs);
     const got = await new Engine({ source }).range(query, range);
     const want = await new Engine({ source: this.raw }).range(query, range);
     return { got: pointsOf(got), want: pointsOf(want), annotations: [got.annotations, want.annotations], infos: this.report.infos };
