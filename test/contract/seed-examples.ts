@@ -23,6 +23,11 @@ export function seedExamples(inObject: InObject): void {
         retention: { hot: '1h', warm: '7d', cold: '365d' },
       });
       await metrics.put('cpu_usage', 0.75, Date.now());
+      // The document has this further down. Here it ends before the value that follows, however long what lies between takes.
+      const lastHour = {
+        start: Date.now() - 3600000,
+        end: Date.now() + 1,
+      };
       await metrics.put('cpu_usage', 0.82, Date.now() + 1000);
       await metrics.putBatch([
         { key: 'memory_mb', value: 1024, timestamp: Date.now() },
@@ -35,10 +40,6 @@ export function seedExamples(inObject: InObject): void {
       const historical = await metrics.getAsOf('cpu_usage', '2024-01-15T12:00:00Z');
       expect(historical).toBe(2);
 
-      const lastHour = {
-        start: Date.now() - 3600000,
-        end: Date.now() + 1,
-      };
       for await (const point of metrics.range('cpu_usage', lastHour)) {
         await processDataPoint(point);
       }
