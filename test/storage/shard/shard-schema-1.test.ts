@@ -4,6 +4,8 @@ import { encodeSeriesBlock } from '../../../storage/shard/index/series-block.ts'
 import { encodeWalRow } from '../../../storage/shard/log/wal.ts';
 import { migrate } from '../../../storage/shard/shard-schema.ts';
 import { everyCall, FaultySql } from '../../fakes/faulty-sql.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
+import { StatesLeftBehind } from '../../fakes/left-behind.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
 import { bitsOf, idOf, named, write } from './batches.ts';
 import { dump } from './store-model.ts';
@@ -40,6 +42,9 @@ function databaseOfVersion1(): NodeSql {
   return sql;
 }
 
+/** What is done goes on from each state once (left-behind.ts); no time goes by. */
+const clock = new FixedClock(0);
+
 const READ = [
   ['a', ['10:3ff00000:0']],
   ['b', ['10:40000000:0']],
@@ -61,13 +66,17 @@ test('taking it over may break anywhere', () => {
   const old = databaseOfVersion1();
   const counting = new FaultySql(old.copy());
   new HotStore(counting);
+  const states = new StatesLeftBehind();
   for (const when of ['before', 'after'] as const) {
     for (const call of everyCall(counting)) {
       const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
+      if (!states.isNew({ databases: [sql], clock })) continue;
       expect(dump(new HotStore(new NodeSql(sql.database))), `call ${call}, ${when}`).toEqual(READ);
     }
   }
+  // Before and behind a version at the least, and all of them.
+  expect(states.count).toBeGreaterThan(2);
 });
 
 /** How many versions the schema has by now. */
@@ -90,10 +99,12 @@ test.each(Array.from({ length: VERSIONS - 2 }, (_, i) => i + 2))('taking over a 
   const old = databaseOfVersion(version);
   const counting = new FaultySql(old.copy());
   new HotStore(counting);
+  const states = new StatesLeftBehind();
   for (const when of ['before', 'after'] as const) {
     for (const call of everyCall(counting)) {
       const sql = old.copy();
       expect(() => new HotStore(new FaultySql(sql, { call, when }))).toThrow('storage fault');
+      if (!states.isNew({ databases: [sql], clock })) continue;
       const store = new HotStore(new NodeSql(sql.database));
       expect(dump(store), `call ${call}, ${when}`).toEqual(READ);
       // It goes on: what is written behind it is there after the next start.
@@ -102,4 +113,6 @@ test.each(Array.from({ length: VERSIONS - 2 }, (_, i) => i + 2))('taking over a 
       expect(dump(new HotStore(new NodeSql(sql.database))).map(([, samples]) => samples.length)).toEqual([2, 1]);
     }
   }
+  // Before and behind a version at the least, and all of them.
+  expect(states.count).toBeGreaterThan(2);
 });
