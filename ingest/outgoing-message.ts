@@ -9,8 +9,8 @@ import type { OutgoingBatch } from './shard-send.ts';
 type Encoded = Pick<OutgoingBatch, 'message' | 'sampleCount' | 'refs' | 'space' | 'wantsRefs'>;
 
 /**
- * Hands on the labels of series by their positions in the request, each with its place among `sources`, which names none twice. Each call decodes the
- * request's body anew, once for however many series; and labels are a kilobyte or two, so whoever has many of them takes what he needs of each in turn.
+ * Hands on the labels of series, given by their positions in the request, each with its place among `sources`, which names none twice. A call
+ * decodes the request's body anew, once for however many series. Labels are a kilobyte or two a series: `take` keeps no more of them than it needs.
  */
 export type LabelsOf = (sources: ArrayLike<number>, take: (labels: Labels, place: number) => void) => void;
 

@@ -51,8 +51,8 @@ async function readWithin(request: Request, bytesMax: number, held: HeldMemory |
 }
 
 /**
- * What comes of reading a body, given up when that takes longer: somebody who sends a byte a second must not hold memory, or a turn, for as
- * long as he likes. What is not an error of ours is the client's connection, which has ended: nobody is there to be told, and nothing is wrong here.
+ * What comes of reading a body, given up when that takes longer: a client that sends a byte a second must not hold memory, or a turn, for as
+ * long as it likes. An error that is not ours means that the client's connection has ended: nobody is there to be told, and nothing is wrong here.
  */
 export async function readInTime<T>(startTimer: StartTimer, msMax: number, read: () => Promise<T>): Promise<T | 'expired'> {
   try {
@@ -104,8 +104,8 @@ async function discard(reader: BodyReader, bytesMax: number): Promise<void> {
 }
 
 /**
- * Throws away the body of a request that is refused without looking at it, when it is no longer than `bytesMax` and comes within
- * `refusedBodyMsMax`: for the same reason. Longer and slower ones are cut off, since somebody who has not said who he is must not keep us
+ * Throws away the body of a request that is refused without a look at it, when it is no longer than `bytesMax` and comes within
+ * `refusedBodyMsMax`, so that the client sees the answer (see DISCARD_FACTOR). Longer and slower ones are cut off: a stranger must not keep us
  * reading.
  */
 export async function discardBody(request: Request, bytesMax: number, startTimer: StartTimer = startSystemTimer): Promise<void> {

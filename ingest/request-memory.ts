@@ -12,12 +12,13 @@ export interface HeldMemory {
   drop(bytes: number): void;
 }
 
-/** For who has no other requests beside him. */
+/** Counts nothing: for a caller that has no other requests beside it. */
 export const UNCOUNTED: HeldMemory = { hold: () => {}, drop: () => {} };
 
 /**
  * Bounds what the write requests of one isolate keep in memory together: their bodies, and the batches that are on their way to shards. What
- * a request needs beyond that is there while it runs and nobody else does. Who finds no room is asked to come again, which costs nothing.
+ * a request needs beyond that is there only while it runs, and no other one runs then. One that finds no room is asked to come again, which
+ * costs nothing.
  *
  * A request that is alone is never refused: it may be as large as its own limits say. And a request whose client hangs up may stop for ever
  * without closing what it holds: when there is no room, what has not changed for longer than any request takes is given up.
@@ -43,7 +44,7 @@ export class RequestMemory {
     return holding;
   }
 
-  /** For holdings alone. */
+  /** What HeldMemory.hold does; called by holdings alone, as are the two below. */
   take(holding: Holding, bytes: number): void {
     if (!this.#open.has(holding)) throw new VarveError('timeout', 'the request took too long; send it again');
     const { requestMemoryBytesMax, requestMemoryTenantBytesMax } = this.#limits;
@@ -69,12 +70,12 @@ export class RequestMemory {
     throw new VarveError('overloaded', `${reason}; try again later`);
   }
 
-  /** For holdings alone. */
+  /** Counts less for a holding. */
   give(holding: Holding, bytes: number): void {
     if (this.#open.has(holding)) this.#change(holding, -Math.min(bytes, holding.bytes));
   }
 
-  /** For holdings alone. */
+  /** Gives back all that a holding has: its request is over. */
   end(holding: Holding): void {
     if (!this.#open.delete(holding)) return;
     this.#change(holding, -holding.bytes);

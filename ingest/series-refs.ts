@@ -59,6 +59,7 @@ export class SeriesRefs {
     return shards[shard]!;
   }
 
+  /** A number that no space has had. */
   numberOfNewSpace(): number {
     return ++this.#spaceCount;
   }

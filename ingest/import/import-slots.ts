@@ -4,7 +4,7 @@ import type { LIMITS } from '../../storage/runtime/limits.ts';
 
 type SlotLimits = Pick<typeof LIMITS, 'importsAtOnceMax' | 'importSlotWaitMsMax' | 'importIdleMsMax'>;
 
-/** How often somebody who waits looks again. */
+/** How often an import that waits looks again. */
 const LOOK_EVERY_MS = 50;
 
 export interface ImportSlot {
@@ -17,7 +17,7 @@ export interface ImportSlot {
  * asked to come again.
  *
  * A request whose client hangs up may stop for ever without running its `finally`: a slot that has not been touched for longer than an
- * import may be idle is taken away. And who waits looks by its own timer: a promise that another request resolves would tie the two.
+ * import may be idle is taken away. And an import that waits looks by a timer of its own: a promise that another request resolves would tie the two.
  */
 export class ImportSlots {
   readonly #clock: Clock;

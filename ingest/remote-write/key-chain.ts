@@ -84,6 +84,7 @@ export class KeyChain {
   /** Entries that were free behind the last sweep; of these each tenant takes at most half where there are several. */
   #room = 0;
   readonly #taken = new Map<number, number>();
+  /** Whether requests since the last sweep were of several tenants, and whether those were that came before it. */
   #hasSeveral = false;
   #hadSeveral = false;
   #hasher: SeriesHasher | undefined;

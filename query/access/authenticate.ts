@@ -117,7 +117,7 @@ export class Authenticator {
     throw new VarveError('overloaded', message, { retryAfterSeconds: waitSeconds });
   }
 
-  /** Whether anybody can be let in by something that he has. */
+  /** Whether there is anything yet by which a request could be let in. */
   #hasKeys(): boolean | Promise<boolean> {
     return this.#config.adminKey !== undefined || this.#accessTokens !== undefined || this.#keys.hasHadKeys();
   }

@@ -15,7 +15,7 @@ const FIELDS = ['tenant', 'all_tenants', 'scopes', 'match', 'description', 'expi
 
 /**
  * Reads the JSON of a request for a key, `{"scopes": ["read"], "tenant": "team-a", "match": "{team=\"a\"}", "description": "…",
- * "expires_in": "90d"}`, and checks that its maker may give so much: nobody makes a key that can do more than his own. `requestTenant` is
+ * "expires_in": "90d"}`, and checks that its maker may give so much: no key makes one that can do more than itself. `requestTenant` is
  * the tenant of the request, which counts where the JSON names none.
  */
 export function readNewKeyRequest(body: Uint8Array, maker: Grant, requestTenant: string): NewKeyRequest {

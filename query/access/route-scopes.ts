@@ -82,7 +82,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/status/tiers': 'read-whole-tenant',
 
   '/iceberg/v1/config': 'read-whole-tenant',
-  // It gives nobody more than he has sent.
+  // It answers with the key that was sent, and with nothing more.
   '/iceberg/v1/oauth/tokens': 'open',
   ...Object.fromEntries(ICEBERG_PATHS.map((path) => [path, 'read-whole-tenant'])),
   '/objects': 'read-objects',
