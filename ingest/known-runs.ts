@@ -39,10 +39,25 @@ export class KnownRuns {
 
   /** Whether it is known by its bytes that those from `start` to `end` are this run's, whose owner is the same. */
   isSame(run: number, view: DataView, start: number, end: number): boolean {
+    return this.#lengthOf(run) === end - start && this.#beginsWith(run, view, start, end);
+  }
+
+  /** The run's length where it is known by its bytes that it stands at `start`, and not beyond `end`; otherwise 0. */
+  lengthAt(run: number, view: DataView, start: number, end: number): number {
+    const length = this.#lengthOf(run);
+    return length <= end - start && this.#beginsWith(run, view, start, start + length) ? length : 0;
+  }
+
+  #lengthOf(run: number): number {
+    return this.#runs[run * RUN_WORDS + LENGTH_AT]! & ~NOT_AS_DOUBLES;
+  }
+
+  /** `end` is where the run would end. */
+  #beginsWith(run: number, view: DataView, start: number, end: number): boolean {
     const at = run * RUN_WORDS;
     const length = this.#runs[at + LENGTH_AT]!;
     const kept = this.#runs[at + BYTES_AT]!;
-    if ((length & ~NOT_AS_DOUBLES) !== end - start || kept === NOT_KEPT) return false;
+    if (kept === NOT_KEPT) return false;
     const arena = this.#arena;
     let index = arena.indexOf(kept);
     let position = start | 0;

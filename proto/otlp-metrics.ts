@@ -1,5 +1,5 @@
 import { ExponentialPoint, HistogramPoint, SummaryPoint } from './otlp-histogram-points.ts';
-import { NumberPoint, type PointKind } from './otlp-points.ts';
+import { NumberPoint, type KnownAttributes } from './otlp-points.ts';
 import { fieldMask, WireReader, WIRE_BYTES } from './wire-reader.ts';
 
 /*
@@ -40,7 +40,7 @@ export class MetricHeader {
 }
 
 /** Takes a request apart as it is walked. All positions are in the walked message. */
-export interface MetricsVisitor {
+export interface MetricsVisitor extends KnownAttributes {
   /** The Resource message, empty when absent. */
   beginResource(resource: Span): void;
   /** All metrics of the resource have been visited. */
@@ -59,20 +59,24 @@ const FIELD_1 = (1 << 3) | WIRE_BYTES;
 const FIELD_2 = (2 << 3) | WIRE_BYTES;
 const FIELD_3 = (3 << 3) | WIRE_BYTES;
 const METRIC_FIELDS = fieldMask(1, 2, 3, 5, 7, 9, 10, 11);
-const KIND_OF_TAG: Readonly<Partial<Record<number, MetricKind>>> = {
-  [(5 << 3) | WIRE_BYTES]: 'gauge',
-  [(7 << 3) | WIRE_BYTES]: 'sum',
-  [(9 << 3) | WIRE_BYTES]: 'histogram',
-  [(10 << 3) | WIRE_BYTES]: 'exponential-histogram',
-  [(11 << 3) | WIRE_BYTES]: 'summary',
-};
-const POINT_KIND: Readonly<Record<MetricKind, PointKind>> = {
-  gauge: 'number',
-  sum: 'number',
-  histogram: 'histogram',
-  'exponential-histogram': 'exponential',
-  summary: 'summary',
-};
+
+/** The kind of data that a field of a metric is. By a switch: a table is looked up in by text. */
+function kindOf(tag: number): MetricKind | undefined {
+  switch (tag) {
+    case (5 << 3) | WIRE_BYTES:
+      return 'gauge';
+    case (7 << 3) | WIRE_BYTES:
+      return 'sum';
+    case (9 << 3) | WIRE_BYTES:
+      return 'histogram';
+    case (10 << 3) | WIRE_BYTES:
+      return 'exponential-histogram';
+    case (11 << 3) | WIRE_BYTES:
+      return 'summary';
+    default:
+      return undefined;
+  }
+}
 
 export interface WalkLimits {
   /** Buckets of a histogram point, and quantiles of a summary, that are kept; a point with more says so (`PointNumbers.isTooLong`). */
@@ -188,7 +192,7 @@ export class MetricsWalker {
         cursor.position = runEnd = fieldEnd;
         continue;
       }
-      const kindOfTag = KIND_OF_TAG[tag];
+      const kindOfTag = kindOf(tag);
       if (kindOfTag === undefined) {
         cursor.skipUnknown(tag, end, METRIC_FIELDS);
         continue;
@@ -236,21 +240,22 @@ export class MetricsWalker {
   }
 
   #point(cursor: WireReader, end: number, visitor: MetricsVisitor): void {
-    switch (POINT_KIND[this.#metric.kind]) {
-      case 'number':
-        this.#number.read(cursor, end);
+    switch (this.#metric.kind) {
+      case 'gauge':
+      case 'sum':
+        this.#number.read(cursor, end, visitor);
         visitor.numberPoint(this.#number);
         break;
       case 'histogram':
-        this.#histogram.read(cursor, end);
+        this.#histogram.read(cursor, end, visitor);
         visitor.histogramPoint(this.#histogram);
         break;
-      case 'exponential':
-        this.#exponential.read(cursor, end);
+      case 'exponential-histogram':
+        this.#exponential.read(cursor, end, visitor);
         visitor.exponentialPoint(this.#exponential);
         break;
       case 'summary':
-        this.#summary.read(cursor, end);
+        this.#summary.read(cursor, end, visitor);
         visitor.summaryPoint(this.#summary);
         break;
     }

@@ -43,6 +43,15 @@ export function readUint64(view: DataView, position: number): number {
   return view.getUint32(position + 4, true) * 2 ** 32 + view.getUint32(position, true);
 }
 
+/** Who may have seen the attributes of a point before. */
+export interface KnownAttributes {
+  /**
+   * How many bytes of the message from `start` on, and not beyond `end`, are attributes that have been read before from the same bytes: one field or several, each
+   * whole. 0 when it is not known. More may follow them.
+   */
+  attributesFrom(start: number, end: number): number;
+}
+
 const scratch = new Float64Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
@@ -71,16 +80,16 @@ export abstract class Point {
   }
 
   /** Reads the message from the cursor's position to `end`. It may move fields about within the message. */
-  read(cursor: WireReader, end: number): void {
+  read(cursor: WireReader, end: number, known: KnownAttributes): void {
     const start = cursor.position;
-    if (this.#readOnce(cursor, end)) return;
+    if (this.#readOnce(cursor, end, known)) return;
     gatherFields(cursor, { start, end }, (tag) => tag === this.attributesTag, 'fields');
     cursor.position = start;
-    this.#readOnce(cursor, end);
+    this.#readOnce(cursor, end, known);
   }
 
   /** False when the attributes are not in one run. */
-  #readOnce(cursor: WireReader, end: number): boolean {
+  #readOnce(cursor: WireReader, end: number, known: KnownAttributes): boolean {
     const { attributesTag, exemplarTag } = this;
     this.timeMs = this.startMs = this.flags = this.exemplarCount = 0;
     this.attributesStart = this.attributesEnd = cursor.position;
@@ -89,9 +98,12 @@ export abstract class Point {
       const fieldStart = cursor.position;
       const tag = cursor.tag(end);
       if (tag === attributesTag) {
-        if (this.attributesStart === this.attributesEnd) this.attributesStart = fieldStart;
-        else if (this.attributesEnd !== fieldStart) return false;
-        cursor.position = this.attributesEnd = cursor.length(end);
+        let length = 0;
+        if (this.attributesStart === this.attributesEnd) {
+          this.attributesStart = fieldStart;
+          length = known.attributesFrom(fieldStart, end);
+        } else if (this.attributesEnd !== fieldStart) return false;
+        cursor.position = this.attributesEnd = length === 0 ? cursor.length(end) : fieldStart + length;
       } else if (tag === TIME) this.timeMs = readUnixNanoMs(cursor.view, cursor.fixed64(end));
       else if (tag === START_TIME) this.startMs = readUnixNanoMs(cursor.view, cursor.fixed64(end));
       else if (this.field(cursor, tag, end)) continue;

@@ -23,7 +23,6 @@ import { WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 import type { OtlpSeriesSink } from './otlp-series.ts';
 import { NO_POINT, RefusedPoints } from './refused-points.ts';
 
-const KIND_NUMBERS: Readonly<Record<MetricKind, number>> = { gauge: 0, sum: 1, histogram: 2, 'exponential-histogram': 3, summary: 4 };
 /** Tags of entries that are no metrics, under a resource: those of metrics are below 40. */
 const TARGET_INFO_TAG = 63;
 const SCOPE_TAG = 62;
@@ -89,6 +88,8 @@ export class OtlpBatches implements OtlpSeriesSink {
   #metric = UNKNOWN;
   /** Entry of the last parts that the metric's points had, and the numbers that tell these. */
   #parts = UNKNOWN;
+  /** Under which the next point's attributes are looked for: what stands there is nothing but attributes of such points. UNKNOWN where this is not known yet. */
+  #pointParent = UNKNOWN;
   #partNumbers = new Float64Array(32);
   #partNumberCount = 0;
   /** Ids of the point's parts: where the first one stands. */
@@ -175,19 +176,25 @@ export class OtlpBatches implements OtlpSeriesSink {
 
   beginMetric(metric: MetricHeader): void {
     const { start, end } = metric.fields;
-    const tag = (KIND_NUMBERS[metric.kind] * 4 + (metric.temporality & 3)) * 2 + (metric.isMonotonic ? 1 : 0);
+    const tag = (kindNumber(metric.kind) * 4 + (metric.temporality & 3)) * 2 + (metric.isMonotonic ? 1 : 0);
     // Texts that do not stand in one run have no bytes to know them by.
     this.#metric = start === -1 ? UNKNOWN : this.#entryUnder(this.#scope, this.#view, start, end, tag);
     this.#parts = UNKNOWN;
+    // Below a histogram's or a summary's stand bounds or quantiles first.
+    this.#pointParent = metric.kind === 'histogram' || metric.kind === 'summary' ? UNKNOWN : this.#metric;
     this.#pointCount += metric.pointCount;
     this.#noteMetadata();
+  }
+
+  attributesFrom(start: number, end: number): number {
+    return this.#pointParent === UNKNOWN ? 0 : this.#cache.guessFrom(this.#view, start, end, this.#pointParent);
   }
 
   point(point: Point, field: number, parts: PointParts): void {
     const { attributesStart, attributesEnd } = point;
     this.#pointNumber++;
     this.#isPointRefused = false;
-    const parent = parts === WHOLE_POINT ? this.#metric : this.#entryOf(parts);
+    const parent = (this.#pointParent = parts === WHOLE_POINT ? this.#metric : this.#entryOf(parts));
     const entry = parent === UNKNOWN ? UNKNOWN : this.#cache.find(this.#view, attributesStart, attributesEnd, parent);
     if (entry !== UNKNOWN) {
       this.#locate(entry, parts.count);
@@ -390,5 +397,20 @@ export class OtlpBatches implements OtlpSeriesSink {
     }
     const entry = this.#labels.metadata();
     if (entry !== undefined) this.#metadata.push(entry);
+  }
+}
+
+function kindNumber(kind: MetricKind): number {
+  switch (kind) {
+    case 'gauge':
+      return 0;
+    case 'sum':
+      return 1;
+    case 'histogram':
+      return 2;
+    case 'exponential-histogram':
+      return 3;
+    case 'summary':
+      return 4;
   }
 }

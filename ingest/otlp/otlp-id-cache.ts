@@ -54,6 +54,10 @@ export class OtlpIdCache {
   /** Entry number in a bucket, 0 where it is free; at most half full, a power of two. */
   #buckets = new Uint32Array(1);
   #previous = START;
+  /** The entry whose bytes `guessFrom` has found last, and where. */
+  #guessed = START;
+  #guessedStart = 0;
+  #guessedEnd = 0;
   /** Tenants by the hasher that holds their key. */
   readonly #tenants = new WeakMap<SeriesHasher, number>();
   #tenantCount = 0;
@@ -85,11 +89,31 @@ export class OtlpIdCache {
     if (root === undefined) this.#tenants.set(hasher, (root = FIRST_ROOT + this.#tenantCount++));
     this.#root = root;
     this.#hasher = hasher;
+    this.#guessed = START;
   }
 
   /** The tenant, as a parent. */
   get root(): number {
     return this.#root;
+  }
+
+  /**
+   * How many bytes from `start` on are those of the entry that comes next if the request is like the one before, 0 when they are not, go beyond `end`, or
+   * the entry has another parent or a tag. `find` does not compare them again.
+   */
+  guessFrom(view: DataView, start: number, end: number, parent: number): number {
+    this.#guessed = START;
+    const guess = this.#entries[this.#previous * ENTRY_WORDS + NEXT_AT]!;
+    const at = guess * ENTRY_WORDS;
+    // Without a tag the word is the run.
+    const run = this.#entries[at + RUN_AT]!;
+    if (guess === START || this.#entries[at + PARENT_AT] !== parent || run > RUN_MASK) return 0;
+    const length = this.#runs.lengthAt(run, view, start, end);
+    if (length === 0) return 0;
+    this.#guessed = guess;
+    this.#guessedStart = start;
+    this.#guessedEnd = start + length;
+    return length;
   }
 
   /** The entry of the bytes from `start` to `end`, or UNKNOWN, and then the hasher's words are their hash. Asked for in request order. */
@@ -99,7 +123,8 @@ export class OtlpIdCache {
     const at = guess * ENTRY_WORDS;
     if (guess !== START && entries[at + PARENT_AT] === parent) {
       const run = entries[at + RUN_AT]!;
-      if (run >>> RUN_BITS === tag && this.#runs.isSame(run & RUN_MASK, view, start, end)) {
+      const isGuessed = guess === this.#guessed && start === this.#guessedStart && end === this.#guessedEnd;
+      if (run >>> RUN_BITS === tag && (isGuessed || this.#runs.isSame(run & RUN_MASK, view, start, end))) {
         this.#use(guess);
         this.#previous = guess;
         return guess;

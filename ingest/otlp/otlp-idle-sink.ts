@@ -7,6 +7,9 @@ export class OtlpIdleSink implements OtlpSeriesSink {
   beginResource(): void {}
   beginScope(): void {}
   beginMetric(): void {}
+  attributesFrom(): number {
+    return 0;
+  }
   point(_point: Point, _field: number, _parts: PointParts): void {}
   begin(_part: number): void {}
   floats(_part: number, _count: number): void {}

@@ -2,7 +2,7 @@ import { DecodeError } from '../../proto/decode-error.ts';
 import { readExemplar } from '../../proto/otlp-exemplar.ts';
 import type { ExponentialPoint, HistogramPoint, SummaryPoint } from '../../proto/otlp-histogram-points.ts';
 import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHeader, type MetricsVisitor, type Span } from '../../proto/otlp-metrics.ts';
-import { ATTRIBUTES_FIELD, type NumberPoint, type Point } from '../../proto/otlp-points.ts';
+import { ATTRIBUTES_FIELD, type KnownAttributes, type NumberPoint, type Point } from '../../proto/otlp-points.ts';
 import { float64Bits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../../storage/model/sample.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
@@ -25,7 +25,7 @@ const NO_BYTES = new Uint8Array(0);
  * Takes the series of a request in the order of the message. Between `point` and the next point come the series of that point, each with
  * its samples and exemplars between `begin` and `end`; the series of `target_info` come when a resource is over.
  */
-export interface OtlpSeriesSink {
+export interface OtlpSeriesSink extends KnownAttributes {
   beginResource(resource: Span): void;
   beginScope(scope: Span, schemaUrl: Span): void;
   beginMetric(metric: MetricHeader): void;
@@ -132,6 +132,10 @@ export class OtlpSeries implements MetricsVisitor {
     this.#isDelta = hasTemporality && metric.temporality === TEMPORALITY_DELTA;
     const isKnown = !hasTemporality || this.#isDelta || metric.temporality === TEMPORALITY_CUMULATIVE;
     this.#refusal = isKnown ? '' : `a ${metric.kind} of temporality ${metric.temporality}: it must be delta (1) or cumulative (2)`;
+  }
+
+  attributesFrom(start: number, end: number): number {
+    return this.#sink.attributesFrom(start, end);
   }
 
   numberPoint(point: NumberPoint): void {

@@ -44,6 +44,10 @@ class Recorder implements MetricsVisitor {
     this.#lines.push(`${kind} ${this.#text(name)} ${this.#text(description)} ${this.#text(unit)} temporality=${temporality} monotonic=${isMonotonic} points=${pointCount}`);
   }
 
+  attributesFrom(): number {
+    return 0;
+  }
+
   numberPoint(point: NumberPoint): void {
     const value = point.hasValue ? `0x${point.bitsHigh.toString(16).padStart(8, '0')}${point.bitsLow.toString(16).padStart(8, '0')}` : 'none';
     this.#point(point, ATTRIBUTES_FIELD.number, `value=${value}`);

@@ -213,3 +213,28 @@ test('orders of all kinds, of two tenants, in a cache that fills and starts empt
   }
   expect(known).toBeGreaterThan(10_000);
 });
+
+test('what came next the last time is guessed where its bytes stand whole under the same parent, and found without being compared again', () => {
+  const cache = new OtlpIdCache(2048 * KIB, WINDOW_MS);
+  const all = [...points(1), ...points(1, { name: 'other' })];
+  ask(cache, all);
+  ask(cache, all);
+  const { metric, attributes } = all[0]!;
+  const bytes = Buffer.from(`${metric + attributes} and more`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = metric.length;
+  const end = start + attributes.length;
+  cache.begin(hashers[0]!, 0);
+  const parent = cache.find(view, 0, start, cache.root);
+  expect(cache.guessFrom(view, start, bytes.length, parent)).toBe(attributes.length);
+  expect(cache.guessFrom(view, start, end, parent)).toBe(attributes.length);
+  expect(cache.guessFrom(view, start, end, cache.root)).toBe(0);
+  expect(cache.guessFrom(view, start, end - 1, parent)).toBe(0);
+  expect(cache.guessFrom(view, start - 1, bytes.length, parent)).toBe(0);
+  // A guess that was wrong says nothing of other bytes, nor one that was right.
+  expect(cache.guessFrom(view, start, end, parent)).toBe(attributes.length);
+  expect(cache.find(view, start, end - 1, parent)).toBe(UNKNOWN);
+  const entry = cache.find(view, start, end, parent);
+  cache.locate(entry, 1);
+  expect([...cache.idWords.subarray(cache.idAt, cache.idAt + 3)]).toEqual([...idsOf(0, all[0]!)]);
+});

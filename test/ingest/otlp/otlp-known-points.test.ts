@@ -66,6 +66,14 @@ test("a resource's target_info costs no labels when it comes again, nor does fin
   expect(made([with_, without, with_, without], (name) => name === 'target_info')).toEqual([1, 1, 0, 0]);
 });
 
+test('bounds whose bytes begin as the attributes behind them do are not taken for these', () => {
+  const name = 'x'.repeat(16);
+  const bound = new DataView(Uint8Array.of(0x4a, 0x17, 0x0a, name.length, 0x78, 0x78, 0x78, 0x78).buffer).getFloat64(0, true);
+  const point = histogramPoint({ ...AT, count: 1, counts: [1, 0], bounds: [bound], attributes: { [name]: 'v' } });
+  expect(Buffer.from(point).toString('latin1').split('J\x17\n\x10xxxx')).toHaveLength(3);
+  expect(labelsMade(histogram('h', [point]), histogram('h', [point]))).toEqual([3, 0]);
+});
+
 test('a point that is refused, or a series of it, makes its labels each time, and the others none', () => {
   // A label that makes only `_count` and `_bucket` too long, the name being so already: 2048 bytes with `_sum`.
   const tooLong = histogram('n'.repeat(2044), [histogramOf(BOUNDS)]);

@@ -54,6 +54,10 @@ export class OtlpModel implements OtlpSeriesSink {
   beginScope(): void {}
   beginMetric(): void {}
 
+  attributesFrom(): number {
+    return 0;
+  }
+
   point(point: Point, field: number, parts: PointParts): void {
     this.#point = { start: point.attributesStart, end: point.attributesEnd, field };
     this.#parts = parts;
