@@ -222,6 +222,8 @@ export class MetricsWalker {
     metric.temporality = metric.pointCount = 0;
     metric.isMonotonic = false;
     while (cursor.position < end) {
+      metric.pointCount += cursor.skipRun(FIELD_1, end);
+      if (cursor.position === end) break;
       const tag = cursor.tag(end);
       if (tag === FIELD_1) {
         cursor.position = cursor.length(end);

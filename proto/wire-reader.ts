@@ -220,6 +220,30 @@ export class WireReader {
     if (this.position > end) throw this.cutOff(end);
   }
 
+  /**
+   * Steps over the fields with this tag, length-delimited and with a number below 16, that follow each other, and answers how many there were. It stops early at what is
+   * not whole or longer than 16 KiB, which `tag` and `length` are for.
+   */
+  skipRun(tag: number, end: number): number {
+    const bytes = this.bytes;
+    let position = this.position | 0;
+    let count = 0;
+    while (position + 2 < end && bytes[position] === tag) {
+      const first = bytes[position + 1]!;
+      let fieldEnd = position + 2 + first;
+      if (first >= 0x80) {
+        const second = bytes[position + 2]!;
+        if (second >= 0x80) break;
+        fieldEnd = position + 3 + ((first & 0x7f) | (second << 7));
+      }
+      if (fieldEnd > end) break;
+      position = fieldEnd;
+      count++;
+    }
+    this.position = position;
+    return count;
+  }
+
   /** The text of a length-delimited field whose length is next. */
   string(parentEnd: number): string {
     const end = this.length(parentEnd);
