@@ -37,7 +37,9 @@ const OBJECT_OPTIONS = { useSQLite: true, unsafePreventEviction: true };
 export async function startWorker(settings: Settings, entry = 'worker.ts'): Promise<Miniflare> {
   const { host, port } = settings;
   // Not above: whoever has made a mistake, or wants a Worker that runs already, does not wait half a second for what is not used. The bundler is a process of its own.
-  const bundle = keptBundle(join(ROOT, '.build', `${entry.replaceAll('/', '-')}.bundle`), ROOT, BUNDLED_BY, () => buildWorker(entry));
+  // The source map is half of a bundle, which each start reads and hands over, and nobody asks for it but an inspector.
+  const isMapped = settings.inspectorPort !== undefined;
+  const bundle = keptBundle(join(ROOT, '.build', `${entry.replaceAll('/', '-')}${isMapped ? '.mapped' : ''}.bundle`), ROOT, BUNDLED_BY, () => buildWorker(entry, isMapped));
   const [modules, miniflares] = await Promise.all([bundle, import('miniflare')]);
   const miniflare = new miniflares.Miniflare(
     miniflares.convertV4MiniflareOptions({
@@ -68,7 +70,7 @@ export async function startWorker(settings: Settings, entry = 'worker.ts'): Prom
 }
 
 /** Bundles the Worker: the modules that workerd loads. */
-async function buildWorker(entry: string): Promise<Bundle> {
+async function buildWorker(entry: string, isMapped: boolean): Promise<Bundle> {
   unpackSnappy();
   const { build, stop: stopBundler } = await import('esbuild');
   const { outputFiles, metafile } = await build({
@@ -79,7 +81,7 @@ async function buildWorker(entry: string): Promise<Bundle> {
     write: false,
     metafile: true,
     loader: { '.wasm': 'copy' },
-    sourcemap: 'inline',
+    sourcemap: isMapped && 'inline',
     sourcesContent: false,
   });
   await stopBundler();
