@@ -1,4 +1,4 @@
-import type { CacheShare } from '../storage/runtime/cache-budget.ts';
+import type { CacheShare } from '../../storage/runtime/cache-budget.ts';
 
 /** In place of a position: there was no room. */
 export const NOT_KEPT = 0xffffffff;

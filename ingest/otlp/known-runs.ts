@@ -1,4 +1,4 @@
-import type { CacheShare } from '../storage/runtime/cache-budget.ts';
+import type { CacheShare } from '../../storage/runtime/cache-budget.ts';
 import { NOT_KEPT, type ByteArena } from './byte-arena.ts';
 
 /** No such run or entry. */

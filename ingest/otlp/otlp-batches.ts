@@ -9,7 +9,7 @@ import type { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
-import { UNKNOWN } from '../known-runs.ts';
+import { UNKNOWN } from './known-runs.ts';
 import type { Rejections } from '../rejections.ts';
 import { SampleBatch } from '../sample-batch.ts';
 import { SeriesIdColumns } from '../series-id-columns.ts';

@@ -2,8 +2,8 @@ import { SERIES_ID_WORDS, type SeriesHasher } from '../../storage/model/series-i
 import { must } from '../../storage/runtime/assert.ts';
 import { ownShare, type CacheBudget, type CacheShare } from '../../storage/runtime/cache-budget.ts';
 import { REMAKE_NS_PER_BYTE } from '../../storage/runtime/cache-costs.ts';
-import { ByteArena, NOT_KEPT } from '../byte-arena.ts';
-import { KnownRuns, UNKNOWN } from '../known-runs.ts';
+import { ByteArena, NOT_KEPT } from './byte-arena.ts';
+import { KnownRuns, UNKNOWN } from './known-runs.ts';
 
 /** Entries count from 1: 0 is what comes before the first of all, and holds the first guess. */
 const START = 0;

@@ -50,8 +50,8 @@ interface TombstoneRow extends Record<string, string | number> {
 
 /**
  * Deletions of samples that are in files: queries apply them from their commit on, the upkeep carries them out file by file
- * (archive/tombstone-executor.ts), and then they are done: they stay for files that the catalog has forgotten, until it has looked for those
- * (archive/catalog-recovery.ts), and are opened again when some of them have anything. Each file knows up to which tombstone it is clean. One
+ * (archive/rewrite/tombstone-executor.ts), and then they are done: they stay for files that the catalog has forgotten, until it has looked for those
+ * (archive/upkeep/catalog-recovery.ts), and are opened again when some of them have anything. Each file knows up to which tombstone it is clean. One
  * that is committed later is clean of those that its flush began behind.
  */
 export class Tombstones {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UNKNOWN } from '../../../ingest/known-runs.ts';
+import { UNKNOWN } from '../../../ingest/otlp/known-runs.ts';
 import { OtlpIdCache } from '../../../ingest/otlp/otlp-id-cache.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { CacheBudget } from '../../../storage/runtime/cache-budget.ts';
