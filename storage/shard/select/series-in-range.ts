@@ -1,5 +1,6 @@
 import type { SeriesRegistry } from '../index/series-registry.ts';
 import { NO_ENTRY, type LogHead } from '../log/log-head.ts';
+import { runsHold } from '../run/ref-runs.ts';
 import type { Segments } from '../segment/segments.ts';
 import type { LabelsShardRequest } from '../shard-api.ts';
 
@@ -9,21 +10,25 @@ export interface RangeSources {
   readonly series: SeriesRegistry;
 }
 
+/** So few series are looked at one by one: all of a shard are a hundred thousand steps, one is some ten and its entries in the log. */
+const SINGLE_REFS_MAX = 16;
+
 /** What a label request is about. With neither, all series. */
 export interface FoundSeries {
   /** The series, in no particular order; `undefined` for all, or all of `isIn`. */
   readonly refs: number[] | undefined;
-  /** By ref, 1 for each series of the time asked for, where it is not all of them. `refs` are among these. */
+  /** Without `refs`: by ref, 1 for each series of the time asked for, where it is not all of them. */
   readonly isIn: Uint8Array | undefined;
 }
 
 /** The series of any of the selectors that may have samples in the request's time. Where no selector is given, nothing is done by series. */
 export function findInRange(sources: RangeSources, { selectors, startMs, endMs }: LabelsShardRequest): FoundSeries {
+  if (selectors.length === 0) return { refs: undefined, isIn: seriesInRange(sources, startMs, endMs) };
   const { index } = sources.series;
-  const isIn = seriesInRange(sources, startMs, endMs);
-  if (selectors.length === 0) return { refs: undefined, isIn };
   const refs = selectors.length === 1 ? index.select(selectors[0]!) : [...index.selectAny(selectors)];
-  return { refs: isIn === undefined ? refs : refs.filter((ref) => isIn[ref] === 1), isIn };
+  if (refs.length <= SINGLE_REFS_MAX) return { refs: refs.filter((ref) => isInRange(sources, ref, startMs, endMs)), isIn: undefined };
+  const isIn = seriesInRange(sources, startMs, endMs);
+  return { refs: isIn === undefined ? refs : refs.filter((ref) => isIn[ref] === 1), isIn: undefined };
 }
 
 /** The same as refs, in no particular order; `undefined` for all of them. */
@@ -58,4 +63,15 @@ function seriesInRange({ head, segments, series: { refLimit, count } }: RangeSou
   let found = 0;
   for (let ref = 0; ref < refLimit; ref++) found += isIn[ref]!;
   return found >= count ? undefined : isIn;
+}
+
+/** The same for one series. */
+function isInRange({ head, segments }: RangeSources, ref: number, startMs: number, endMs: number): boolean {
+  const fromMs = Math.max(startMs, segments.floorMs);
+  if (segments.live.some(({ minTimeMs, maxTimeMs, refs }) => minTimeMs <= endMs && maxTimeMs >= fromMs && runsHold(refs, ref))) return true;
+  for (let entry = head.lastEntryOf(ref); entry !== NO_ENTRY; entry = head.previous[entry]!) {
+    const timeMs = head.times.at(entry);
+    if (timeMs >= fromMs && timeMs <= endMs) return true;
+  }
+  return false;
 }

@@ -10,8 +10,10 @@ import { dump } from '../store-model.ts';
 
 const request = (startMs: number, endMs: number) => ({ version: SHARD_RPC_VERSION, selectors: [], startMs, endMs, limit: 0 });
 
-function seriesOf(store: HotStore, startMs: number, endMs: number): string[] {
-  const answer = store.series(request(startMs, endMs));
+/** `pattern` selects by the label `i`; without it nothing is selected, which is all series. */
+function seriesOf(store: HotStore, startMs: number, endMs: number, pattern?: string): string[] {
+  const selectors = pattern === undefined ? [] : [[{ name: 'i', type: '=~', value: pattern } as const]];
+  const answer = store.series({ ...request(startMs, endMs), selectors });
   if (answer.status !== 'series') throw new Error(answer.status);
   return answer.series.map((labels) => labelValue(labels, 'i'));
 }
@@ -33,6 +35,7 @@ test('a series is shown for the times that it has samples of', () => {
   const f = (startMs: number, endMs: number, ...wanted: string[]): void => {
     expect(seriesOf(store, startMs, endMs)).toEqual([...wanted].sort());
     expect(valuesOf(store, startMs, endMs)).toEqual([...wanted].sort());
+    for (const i of ['old', 'both', 'new']) expect(seriesOf(store, startMs, endMs, i)).toEqual(wanted.includes(i) ? [i] : []);
   };
   f(-Infinity, Infinity, 'old', 'both', 'new');
   f(10, 110, 'old', 'both', 'new');
@@ -92,7 +95,13 @@ test('never one too few, whatever is sealed, merged, deleted and expired', () =>
       const endMs = startMs + random.below(200);
       const wanted = dump(store, { startMs, endMs }).map(([series]) => /i="(\d+)"/.exec(series)![1]!);
       const shown = seriesOf(store, startMs, endMs);
-      expect(wanted.filter((i) => !shown.includes(i)), `seed ${seed}, operation ${operation}`).toEqual([]);
+      const where = `seed ${seed}, operation ${operation}`;
+      expect(wanted.filter((i) => !shown.includes(i)), where).toEqual([]);
+      expect(seriesOf(store, startMs, endMs, '.+'), where).toEqual(shown);
+      // A few are looked at one by one.
+      const few = seriesOf(store, startMs, endMs, '[0-7]');
+      expect(wanted.filter((i) => i.length === 1 && i <= '7' && !few.includes(i)), where).toEqual([]);
+      expect(few.filter((i) => !shown.includes(i)), where).toEqual([]);
     }
   }
 });
