@@ -33,15 +33,16 @@ export function bundledWorker(root: string): Plugin {
 
 async function bundle(root: string, entry: string): Promise<Bundled> {
   unpackSnappy();
+  const isMapped = process.env['SOURCE_MAPS'] === '1';
   const { outputFiles } = await build({
     ...BUNDLED_AS,
     absWorkingDir: root,
     entryPoints: [entry],
     outdir: root,
     write: false,
-    sourcemap: 'external',
+    sourcemap: isMapped && 'external',
     plugins: [{ name: 'snappy', setup: ({ onResolve }) => onResolve({ filter: /\/snappy\.wasm$/ }, () => ({ path: SNAPPY, external: true })) }],
   });
   const textOf = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))!.text;
-  return { code: textOf('.js'), map: process.env['SOURCE_MAPS'] === '1' ? textOf('.map') : NO_MAP };
+  return { code: textOf('.js'), map: isMapped ? textOf('.map') : NO_MAP };
 }

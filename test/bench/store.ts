@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { build, stop as stopBundler } from 'esbuild';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
+import { BUNDLED_AS } from '../../query/cli/worker-process.ts';
 import { freePort } from '../processes/free-port.ts';
 import { http, keepAliveAgent } from '../processes/http.ts';
 import { VARVE_VERSION } from '../processes/varve-command.ts';
@@ -108,16 +109,11 @@ function measuresOf({ name, askedMs }: Operation): Measure[] {
 /** The object of store-object.ts on a direct socket: Miniflare's own entry worker in front would be most of what is measured. */
 async function startStore(port: number): Promise<Miniflare> {
   const { outputFiles } = await build({
+    ...BUNDLED_AS,
     absWorkingDir: ROOT,
     entryPoints: ['test/bench/store-object.ts'],
     outdir: join(ROOT, '.build/bench'),
     write: false,
-    bundle: true,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*', 'node:*'],
-    logLevel: 'warning',
   });
   await stopBundler();
   const miniflare = new Miniflare(

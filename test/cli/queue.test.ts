@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { snappyEncode } from '../../proto/snappy.ts';
 import { unpackSnappy } from '../../query/cli/unpack-snappy.mjs';
+import { BUNDLED_AS } from '../../query/cli/worker-process.ts';
 import { ROOT } from './varve-process.ts';
 
 /*
@@ -21,17 +22,12 @@ const CONSUMER = `
 async function startWithQueue(): Promise<Miniflare> {
   unpackSnappy();
   const { outputFiles } = await build({
+    ...BUNDLED_AS,
     absWorkingDir: ROOT,
     entryPoints: ['worker.ts'],
     outdir: join(ROOT, '.build/queue-test'),
     write: false,
-    bundle: true,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*', 'node:*'],
     loader: { '.wasm': 'copy' },
-    logLevel: 'warning',
   });
   const ofType = (type: 'ESModule' | 'CompiledWasm', ending: string) =>
     outputFiles.filter(({ path }) => path.endsWith(ending)).map(({ path, contents }) => ({ type, path, contents: contents as Uint8Array<ArrayBuffer> }));
