@@ -4,7 +4,7 @@ import type { LIMITS } from '../storage/runtime/limits.ts';
 import type { Counters } from '../storage/runtime/metrics.ts';
 import { removeGone, type Place } from './query-slots.ts';
 
-export type ChangeStreamLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'changeStreamsAtOnceMax' | 'changeStreamsOfTenantMax' | 'changeStreamMsMax'>, number>>;
+export type ChangeStreamLimits = Pick<typeof LIMITS, 'changeStreamsAtOnceMax' | 'changeStreamsOfTenantMax' | 'changeStreamMsMax'>;
 
 const RETRY_AFTER_SECONDS = 5;
 

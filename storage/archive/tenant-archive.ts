@@ -19,7 +19,7 @@ import { SeriesFiles } from './files/series-files.ts';
 import { withFreshFiles } from './missing-object.ts';
 import type { LeaversOf } from './series-retention.ts';
 
-type ArchiveReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget' | 'archiveFilesPerQueryMax'>, number>>;
+type ArchiveReadLimits = Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget' | 'archiveFilesPerQueryMax'>;
 
 /** A list of files is begun anew so often when files are replaced while it is read page by page. */
 const PLAN_TRIES = 4;

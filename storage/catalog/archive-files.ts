@@ -14,7 +14,7 @@ import { RemovedObjectsStore } from './removed-objects.ts';
 import { RollupSources } from './rollup-sources.ts';
 import { Tombstones } from './tombstones.ts';
 
-type ArchiveFilesLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPageMax' | 'archiveChangeFilesMax'>, number>>;
+type ArchiveFilesLimits = Pick<typeof LIMITS, 'archiveFilesPageMax' | 'archiveChangeFilesMax'>;
 
 /** Files of one table that take the place of others, all or nothing. */
 export interface FilesReplacement {

@@ -6,7 +6,7 @@ import { archiveCounters } from './archive-counters.ts';
 import { newestFlushes } from './archive-shards.ts';
 import { decodeDataFile, type DataFile } from './iceberg/data-file.ts';
 
-type TombstoneLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>, number>>;
+type TombstoneLimits = Pick<typeof LIMITS, 'archiveTombstonesMax' | 'archiveTombstoneCharactersMax'>;
 
 /** A deletion that is not carried out in all files yet. */
 export interface Tombstone extends ArchiveDeletion {

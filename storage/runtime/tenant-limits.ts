@@ -88,7 +88,7 @@ export type LimitsOfTenant = (tenant: string) => TenantLimits;
 /** The bounds of the system with a tenant's in their place, for code that asks for its bounds by name and knows no tenants. */
 export function limitsForTenant(limits: typeof LIMITS, tenantLimits: TenantLimits): typeof LIMITS {
   const { samplesPerRequestMax: _, seriesPerRequestMax: __, samplesPerSecondMax: ___, samplesBurstMax: ____, queriesAtOnceMax: _____, ...shared } = tenantLimits;
-  return { ...limits, ...shared } as typeof LIMITS;
+  return { ...limits, ...shared };
 }
 
 /** For all tenants without an entry of their own. */

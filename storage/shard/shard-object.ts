@@ -81,7 +81,7 @@ export class Shard extends DurableObject implements ShardApi {
     const sql = durableObjectSql(state.storage);
     const alarm = durableObjectAlarm(state.storage);
     const isArchived = archiveUri !== undefined;
-    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax } as typeof LIMITS, { retentionMs, isArchived });
+    this.#store = new HotStore(sql, { ...LIMITS, activeSeriesMax }, { retentionMs, isArchived });
     this.#evaluation = evaluationOf(this.#store);
     const groupLimits: GroupCommitLimits<AppendRequest> = {
       itemsMax: LIMITS.groupCommitBatchesMax,

@@ -81,7 +81,7 @@ export class StoreArchive {
     this.snapshots = new SnapshotPlaces({ sql, hot, keys: this.keys, late: this.late });
     const prefix = archivePrefix(sql, settings.prefix, random);
     this.#owner = new ArchiveOwner({ sql, store, random, prefix, isShared: settings.prefix !== undefined });
-    const ownLimits = { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs, archiveMergeDelayMs: windowMs + graceMs + limits.storeMergeDelayMs } as unknown as typeof LIMITS;
+    const ownLimits = { ...limits, archiveWindowMs: windowMs, archiveGraceMs: graceMs, archiveMergeDelayMs: windowMs + graceMs + limits.storeMergeDelayMs };
     const ports = { sql: catalogSql, store, clock, random, limits: ownLimits, prefix };
     const seriesHashKey = (): Uint8Array => localHashKey(sql, random, () => hot.renew());
     this.tables = new ArchiveTables({ ...ports, definitions: [POINTS_TABLE], baseUri: settings.uri });

@@ -6,4 +6,4 @@ export const STORE_LIMITS = {
   logEntriesMax: LIMITS.storeLogEntriesMax,
   // A merge is a pause of the object: a quarter of what a shard takes.
   mergeSamplesMax: LIMITS.mergeFanIn * LIMITS.storeLogEntriesMax,
-} as unknown as typeof LIMITS;
+};

@@ -11,7 +11,7 @@ import { writeLongs, writeOptionalBytes, writeOptionalTimestamps } from './bucke
 import { BucketColumns } from './bucket-columns.ts';
 import { ROLLUP_SCHEMA } from './rollup-schema.ts';
 
-export type RollupFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'rollupRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
+export type RollupFileLimits = Pick<typeof LIMITS, 'rollupRowGroupRowsMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>;
 
 /**
  * Writes buckets as one Parquet file (FORMAT.md): series in the order of `compareSeries`, each once, its buckets in the order of time.

@@ -16,7 +16,7 @@ import type { BucketColumns } from './bucket-columns.ts';
 import { RollupFileReader, type BucketPart } from './rollup-file-reader.ts';
 import type { KeptDays, WarmRule } from './tiering-policy.ts';
 
-type WarmLimits = SeriesReadLimits & Readonly<Record<keyof Pick<typeof LIMITS, 'archiveFilesPerQueryMax'>, number>>;
+type WarmLimits = SeriesReadLimits & Pick<typeof LIMITS, 'archiveFilesPerQueryMax'>;
 
 /** A list of days and files is begun anew so often when files are replaced while it is read. */
 const PLAN_TRIES = 4;

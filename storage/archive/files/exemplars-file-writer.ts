@@ -10,7 +10,7 @@ import { writeTimestamps, writeValues } from './sample-columns.ts';
 import { writeLabels, writeMetrics, writeSeriesIds, type SeriesRows } from './series-columns.ts';
 import { SeriesFileWriter, type SeriesFile } from './series-file-writer.ts';
 
-export type ExemplarsFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveExemplarsPerFileMax'>, number>>;
+export type ExemplarsFileLimits = Pick<typeof LIMITS, 'archiveExemplarsPerFileMax'>;
 
 /**
  * Writes exemplars as one Parquet file of one row group (FORMAT.md), all of which is in memory until the end: series in the order of

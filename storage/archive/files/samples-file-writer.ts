@@ -8,7 +8,7 @@ import { RowGroupWriter } from './row-group-writer.ts';
 import { SAMPLES_SCHEMA } from './samples-schema.ts';
 import { SeriesFileWriter, type SeriesFile } from './series-file-writer.ts';
 
-export type SamplesFileLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveRowGroupRowsMax' | 'archiveRowGroupSeriesMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>, number>>;
+export type SamplesFileLimits = Pick<typeof LIMITS, 'archiveRowGroupRowsMax' | 'archiveRowGroupSeriesMax' | 'archiveFileRowsMax' | 'archiveFileBytesTarget' | 'archiveDirectoryBytesTarget' | 'archiveRowGroupPayloadBytesTarget'>;
 
 /**
  * Writes samples as one Parquet file (FORMAT.md): series in the order of `compareSeries`, each once, its samples in the order of time.

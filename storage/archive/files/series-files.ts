@@ -16,7 +16,7 @@ import type { LeaversOf } from '../series-retention.ts';
 import type { SeriesEntry } from './series-directory.ts';
 import type { SeriesFileRef } from './series-file-reader.ts';
 
-export type SeriesReadLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget'>, number>>;
+export type SeriesReadLimits = Pick<typeof LIMITS, 'archiveQueryEntriesMax' | 'archiveReadRowsTarget'>;
 
 /** A file of series that is open: its directory is at hand. */
 export interface OpenSeriesFile {

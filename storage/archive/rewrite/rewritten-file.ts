@@ -8,7 +8,7 @@ import type { RewritingPorts } from './rewriting-ports.ts';
 
 /** For a file that is written anew with less in it: what is left fits one. The bounds of bytes are for rows that come from many. */
 export function limitsOfOneFile(limits: typeof LIMITS): typeof LIMITS {
-  return { ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER } as typeof LIMITS;
+  return { ...limits, archiveFileBytesTarget: Number.MAX_SAFE_INTEGER };
 }
 
 /** Puts a file that is to take the place of one of a partition and shard; `planId` is random. Throws PortFailure when the object store does not take it. */

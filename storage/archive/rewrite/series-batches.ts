@@ -9,7 +9,7 @@ import type { MergedSeries, SeriesPlace } from './merge-series.ts';
 const SERIES_BYTES = 1024;
 const PLACE_BYTES = 160;
 
-export type BatchLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveMergeRowsTarget' | 'archiveMergeBytesTarget'>, number>>;
+export type BatchLimits = Pick<typeof LIMITS, 'archiveMergeRowsTarget' | 'archiveMergeBytesTarget'>;
 
 /** A series with its rows. */
 export interface ReadSeries<Rows> {

@@ -17,7 +17,7 @@ import { snapshotsSinceMs } from './snapshot-ages.ts';
 import type { TableDefinition } from './table-definition.ts';
 import { newTable, withoutSnapshots, withSchema, withSnapshot, type Snapshot, type SnapshotTotals, type TableMetadata } from './table-metadata.ts';
 
-type ArchiveTableLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveSnapshotAgeMs' | 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>, number>>;
+type ArchiveTableLimits = Pick<typeof LIMITS, 'archiveSnapshotsMax' | 'archiveSnapshotAgeMs' | 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>;
 
 export interface ArchiveTableOptions {
   readonly definition: TableDefinition;

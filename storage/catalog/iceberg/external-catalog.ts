@@ -12,7 +12,7 @@ export interface ExternalCatalogOptions {
   readonly config: ExternalCatalogConfig;
   readonly tenant: string;
   readonly fetch: Fetch;
-  readonly limits: Readonly<Record<keyof Pick<typeof LIMITS, 'mirrorRequestMsMax' | 'mirrorAnswerBytesMax'>, number>>;
+  readonly limits: Pick<typeof LIMITS, 'mirrorRequestMsMax' | 'mirrorAnswerBytesMax'>;
 }
 
 /** The tenant whose tables are in the configured namespace itself. */

@@ -7,7 +7,7 @@ import { planManifests, type ManifestSize } from './manifest-plan.ts';
 import type { ArchiveTableName } from './table-definition.ts';
 import type { SnapshotOperation } from './table-metadata.ts';
 
-type ManifestLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>, number>>;
+type ManifestLimits = Pick<typeof LIMITS, 'archiveSnapshotFilesMax' | 'archiveManifestFilesMax'>;
 
 /** Changes that become one snapshot: those numbered above `after` up to `through`, all of one kind. */
 export interface ChangeRange {

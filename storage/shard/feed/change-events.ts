@@ -24,7 +24,7 @@ export interface EventStyle {
   readonly perSample: boolean;
 }
 
-export type EventLimits = Readonly<Record<keyof Pick<typeof LIMITS, 'changeEventPointsMax' | 'changeEventHistogramBytesTarget'>, number>>;
+export type EventLimits = Pick<typeof LIMITS, 'changeEventPointsMax' | 'changeEventHistogramBytesTarget'>;
 
 /** The events of a batch as JSON; many samples of one series are several events. */
 export function* insertEvents(batch: BatchChange, { perSample }: EventStyle, limits: EventLimits): Generator<string> {

@@ -2,7 +2,7 @@ import type { LIMITS } from '../../runtime/limits.ts';
 import { eventParts, insertEvent, resyncEvent, samplesBetween, type EventLimits } from './change-events.ts';
 import type { BatchChange, SeriesChange } from './change-feed.ts';
 
-export type MessageLimits = EventLimits & Readonly<Record<keyof Pick<typeof LIMITS, 'queueMessageBytesMax'>, number>>;
+export type MessageLimits = EventLimits & Pick<typeof LIMITS, 'queueMessageBytesMax'>;
 
 const utf8 = new TextEncoder();
 

@@ -8,7 +8,7 @@ import { SHARD_RPC_VERSION } from '../shard-api.ts';
 import { queueMessages, resyncMessage, type MessageLimits } from './queue-messages.ts';
 
 type SenderLimits = MessageLimits &
-  Readonly<Record<keyof Pick<typeof LIMITS, 'queueBatchMessagesMax' | 'queueBatchBytesMax' | 'queueRowsPerRead' | 'queueReadsPerRing' | 'queueDelayMs' | 'queueTimeoutMs' | 'queueUnansweredMax' | 'queueBackoffMsMax'>, number>>;
+  Pick<typeof LIMITS, 'queueBatchMessagesMax' | 'queueBatchBytesMax' | 'queueRowsPerRead' | 'queueReadsPerRing' | 'queueDelayMs' | 'queueTimeoutMs' | 'queueUnansweredMax' | 'queueBackoffMsMax'>;
 
 export interface SenderParts {
   readonly sql: Sql;
