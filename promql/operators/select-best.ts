@@ -1,7 +1,9 @@
+import { goSort } from '../go-sort.ts';
+
 /**
  * The `limit` largest (or smallest) of some series at one step, best first; NaN ranks last either way. Of equal values it keeps those that
- * Prometheus would, which depends on how its heap moves: `heap[0]` is the worst of those kept so far, and one that is strictly better takes
- * its place. A small limit costs little however many series there are.
+ * Prometheus would, in its order, which depends on how its heap moves: `heap[0]` is the worst of those kept so far, and one that is strictly
+ * better takes its place. A small limit costs little however many series there are.
  *
  * `candidates` are indexes into `values`, in the order of the series.
  */
@@ -26,7 +28,7 @@ export function selectBest(candidates: readonly number[], values: Float64Array, 
     heap[0] = candidate;
     siftDown(heap, isWorse);
   }
-  return sortBestFirst(heap, values, largest);
+  return goSort(heap, (a, b) => isWorse(b, a));
 }
 
 function siftUp(heap: number[], isWorse: (a: number, b: number) => boolean): void {
@@ -55,15 +57,4 @@ function swap(heap: number[], a: number, b: number): void {
   const kept = heap[a]!;
   heap[a] = heap[b]!;
   heap[b] = kept;
-}
-
-/** Equal values stay as the heap has them. */
-function sortBestFirst(heap: number[], values: Float64Array, largest: boolean): number[] {
-  return heap.sort((a, b) => {
-    const valueA = values[a]!;
-    const valueB = values[b]!;
-    if (Number.isNaN(valueA) || Number.isNaN(valueB)) return Number(Number.isNaN(valueA)) - Number(Number.isNaN(valueB));
-    if (valueA === valueB) return 0;
-    return valueA < valueB === largest ? 1 : -1;
-  });
 }

@@ -1,10 +1,11 @@
 import { compareLabels, labelValue } from '../../storage/model/labels.ts';
 import { unreachable } from '../../storage/runtime/assert.ts';
 import { sortInRangeQuery } from '../annotations.ts';
+import { goSort } from '../go-sort.ts';
 import type { Sort, SortOrder } from '../plan/plan-node.ts';
 import { isInRange } from '../plan/step-grid.ts';
 import type { ExecutionContext } from './execution-context.ts';
-import { compareNaturally } from './natural-order.ts';
+import { isNaturallyBefore } from './natural-order.ts';
 import { collect } from './operator.ts';
 import type { Explanation, Operator } from './operator.ts';
 import { FLOAT } from './step-series.ts';
@@ -33,9 +34,9 @@ export class SortOperator extends WholeOperator {
     const all = await collect(this.#input, this.#context.budget);
     if (order.by === 'value') {
       const floats = all.map(withoutHistograms).filter((series) => series.present.includes(FLOAT));
-      return grid.count === 1 ? floats.sort((a, b) => compareValues(a.values[0]!, b.values[0]!, order.descending)) : floats;
+      return grid.count === 1 ? goSort(floats, (a, b) => isValueBefore(a.values[0]!, b.values[0]!, order.descending)) : floats;
     }
-    return grid.count === 1 ? all.sort((a, b) => compareByLabels(a, b, order)) : all;
+    return grid.count === 1 ? goSort(all, (a, b) => isBeforeByLabels(a, b, order)) : all;
   }
 
   explain(): Explanation {
@@ -50,18 +51,16 @@ function withoutHistograms(series: StepSeries): StepSeries {
   return { ...series, histograms: undefined, present: series.present.map((kind) => (kind === FLOAT ? FLOAT : 0)) };
 }
 
-/** NaN comes last either way. */
-function compareValues(a: number, b: number, descending: boolean): number {
-  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
-  const order = a < b ? -1 : a > b ? 1 : 0;
-  return descending ? -order : order;
+/** NaN comes last either way; of two NaNs each is before the other, as in Prometheus, whose order of them shows that. */
+function isValueBefore(a: number, b: number, descending: boolean): boolean {
+  return Number.isNaN(b) || (descending ? a > b : a < b);
 }
 
-function compareByLabels(a: StepSeries, b: StepSeries, order: Extract<SortOrder, { by: 'labels' }>): number {
-  const sign = order.descending ? -1 : 1;
+function isBeforeByLabels(a: StepSeries, b: StepSeries, order: Extract<SortOrder, { by: 'labels' }>): boolean {
   for (const name of order.names) {
-    const natural = compareNaturally(labelValue(a.labels, name), labelValue(b.labels, name));
-    if (natural !== 0) return sign * natural;
+    const [valueA, valueB] = [labelValue(a.labels, name), labelValue(b.labels, name)];
+    if (valueA !== valueB) return isNaturallyBefore(valueA, valueB) !== order.descending;
   }
-  return sign * compareLabels(a.labels, b.labels);
+  const byAllLabels = compareLabels(a.labels, b.labels);
+  return order.descending ? byAllLabels > 0 : byAllLabels < 0;
 }

@@ -15,6 +15,18 @@ test('parts of dates in UTC', () => {
   f('0045-06-15T00:00:00Z', [45, 6, 15, 0, 0, 4, 166, 30]);
 });
 
-test('what is no date is no number', () => {
-  for (const seconds of [NaN, Infinity, 1e300]) expect(dayOfYear(seconds)).toBeNaN();
+test('dates beyond those of the language', () => {
+  const f = (seconds: number, parts: readonly number[]): void => {
+    expect([year, month, dayOfMonth, hour, minute, dayOfWeek, dayOfYear, daysInMonth].map((part) => part(seconds))).toEqual(parts);
+  };
+  f(1e13, [318_857, 5, 20, 17, 46, 0, 140, 31]);
+  f(-1e13, [-314_918, 8, 13, 6, 13, 0, 225, 31]);
+  f(1e18, [31_688_740_476, 10, 23, 1, 46, 5, 297, 31]);
+  f(-1e18, [-31_688_736_537, 3, 10, 22, 13, 2, 69, 31]);
+});
+
+test('what is no 64-bit number of seconds is the smallest, which wraps around', () => {
+  for (const seconds of [NaN, Infinity, -Infinity, 1e300, -1e19]) {
+    expect([year, month, dayOfMonth, hour, minute, dayOfWeek, dayOfYear, daysInMonth].map((part) => part(seconds))).toEqual([292_277_026_596, 12, 4, 15, 30, 0, 339, 31]);
+  }
 });

@@ -1,16 +1,48 @@
 import { expect, test } from 'vitest';
+import { goSort } from '../../../promql/go-sort.ts';
 import { labelHashFraction } from '../../../promql/operators/label-hash.ts';
-import { compareNaturally } from '../../../promql/operators/natural-order.ts';
+import { isNaturallyBefore } from '../../../promql/operators/natural-order.ts';
 import { ReplacementTemplate } from '../../../promql/operators/replacement-template.ts';
 import { selectBest } from '../../../promql/operators/select-best.ts';
 
 test('natural order', () => {
   const f = (...ascending: readonly string[]): void => {
-    expect([...ascending].reverse().sort(compareNaturally)).toEqual(ascending);
+    for (const [i, a] of ascending.entries()) for (const b of ascending.slice(i + 1)) expect([isNaturallyBefore(a, b), isNaturallyBefore(b, a)]).toEqual([true, false]);
   };
-  f('', '1', '2', '10', '10a', 'a', 'a1', 'a2', 'a10', 'a10b', 'b');
+  f('1', '2', '10', '10a', 'a', 'a1', 'a2', 'a10', 'a10b', 'b');
   f('v1.2.3', 'v1.10.0', 'v1.10.1', 'v2.0.0');
-  f('99999999999999999998', '99999999999999999999', '100000000000000000000');
+  // The largest 64-bit integer is still a number, larger ones are text.
+  f('9223372036854775806', '9223372036854775807');
+  f('10000000000000000000', '99999999999999999998');
+  f('100000000000000000000', '99999999999999999999');
+  expect([isNaturallyBefore('a1', 'a01'), isNaturallyBefore('a01', 'a1')]).toEqual([true, true]);
+  expect([isNaturallyBefore('', 'a'), isNaturallyBefore('a', '')]).toEqual([false, false]);
+});
+
+test('goSort moves equal items as Go does', () => {
+  const f = (count: number, remainders: number, ...sorted: readonly number[]): void => {
+    const order = goSort([...Array(count).keys()], (a, b) => a % remainders < b % remainders);
+    expect(order.slice(0, sorted.length)).toEqual(sorted);
+    expect(order.map((i) => i % remainders)).toEqual(Array.from({ length: count }, (_, i) => i % remainders).sort((a, b) => a - b));
+  };
+  f(5, 2, 0, 2, 4, 1, 3);
+  f(20, 3, 9, 18, 15, 3, 12, 0, 6, 10, 7, 4, 13, 16, 1, 19, 8, 5, 11, 14, 2, 17);
+  f(49, 3, 24, 18, 48, 3, 45, 42, 6, 39, 36, 9, 33, 30, 12, 27, 0, 15, 21, 37, 10, 19, 46, 16, 22, 4, 1, 43, 25, 13, 28, 40);
+  f(60, 3, 21, 57, 54, 3, 51, 48, 6, 45, 42, 9, 39, 36, 12, 33, 0, 15, 30, 27, 18, 24, 31, 10, 22, 58, 19, 25, 1, 55, 28, 52);
+  f(200, 3, 69, 198, 195, 3, 192, 189, 6, 186, 183, 9, 180, 177, 12, 174, 171, 15, 168, 165, 18, 162, 159, 21, 156, 153, 24, 150, 147, 27, 144, 141);
+  f(1000, 3, 336, 999, 996, 3, 993, 990, 6, 987, 984, 9, 981, 978, 12, 975, 972, 15, 969, 966, 18, 963, 960, 21, 957, 954, 24, 951, 948, 27, 945, 942);
+});
+
+test('goSort sorts what makes for bad pivots', () => {
+  const f = (values: readonly number[]): void => expect(goSort([...values], (a, b) => a < b)).toEqual(values.toSorted((a, b) => a - b));
+  for (const count of [0, 1, 2, 12, 13, 50, 51, 1000]) {
+    f(Array.from({ length: count }, (_, i) => i));
+    f(Array.from({ length: count }, (_, i) => -i));
+    f(Array.from({ length: count }, (_, i) => Math.min(i, count - i)));
+    f(Array.from({ length: count }, (_, i) => (i === count - 2 ? 0 : i)));
+    f(Array.from({ length: count }, (_, i) => (i * 7919) % 211));
+    f(Array.from({ length: count }, (_, i) => Math.sin(i)));
+  }
 });
 
 test('selectBest is a sort cut short', () => {
@@ -37,6 +69,7 @@ test('of equal values selectBest keeps those that the heap of Prometheus keeps',
   f(2, [2, 1, 1], 0, 1);
   f(3, [1, 1, 1, 2], 3, 1, 2);
   f(2, [NaN, NaN, 1], 2, 0);
+  f(4, [NaN, NaN, 1, NaN], 2, 0, 1, 3);
 });
 
 test('label hashes are spread evenly and tell parts apart', () => {
