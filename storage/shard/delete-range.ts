@@ -1,6 +1,6 @@
 import type { SeriesIndex } from './index/series-index.ts';
 import { lowerBound } from './run/piece.ts';
-import { runsHold } from './run/ref-runs.ts';
+import type { RefRuns } from './run/ref-runs.ts';
 import { SegmentRowsWriter, type SealedRow, type SegmentRowLimits } from './segment/segment-rows.ts';
 import type { SegmentInfo, Segments } from './segment/segments.ts';
 
@@ -11,15 +11,34 @@ export interface Deletion {
   readonly endMs: number;
 }
 
-const REFS_LOOKED_FOR_MAX = 1000;
+/**
+ * Tells of a row whether it may hold any of it, as far as can be known without reading the row: each step of a deletion looks at all rows
+ * again, those among them that earlier steps have written anew.
+ */
+export function rowTest({ refs, startMs, endMs }: Deletion): (info: Pick<SegmentInfo, 'minTimeMs' | 'maxTimeMs' | 'refs'>) => boolean {
+  const rising = Uint32Array.from(refs).sort();
+  return ({ minTimeMs, maxTimeMs, refs: runs }) => minTimeMs <= endMs && maxTimeMs >= startMs && isAnyIn(runs, rising);
+}
 
-/** Whether a row may hold any of it, as far as can be known without reading the row. */
-export function mayHold(info: SegmentInfo, { refs, startMs, endMs }: Deletion): boolean {
-  if (info.minTimeMs > endMs || info.maxTimeMs < startMs) return false;
-  // Looking for each of very many series costs more than reading the row.
-  if (refs.size > REFS_LOOKED_FOR_MAX) return true;
-  for (const ref of refs) if (runsHold(info.refs, ref)) return true;
+/** Whether any of some refs, which rise, is in one of the runs. */
+function isAnyIn(runs: RefRuns, rising: Uint32Array): boolean {
+  for (let run = 0; run < runs.length; run += 2) {
+    const at = placeOf(rising, runs[run]!);
+    if (at < rising.length && rising[at]! < runs[run + 1]!) return true;
+  }
   return false;
+}
+
+/** Position of the first ref that is not below one. */
+function placeOf(rising: Uint32Array, ref: number): number {
+  let low = 0;
+  let high = rising.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < ref) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A row without the samples that are deleted: the rows to put in its place, or `undefined` when it holds none of them. */

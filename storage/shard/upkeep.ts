@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import type { ArchiveMark } from './archive-mark.ts';
-import { mayHold, rowWithout, type Deletion } from './delete-range.ts';
+import { rowTest, rowWithout, type Deletion } from './delete-range.ts';
 import { mustBeCurrent } from './fence.ts';
 import type { SeriesRegistry } from './index/series-registry.ts';
 import { cutRow, findCutoffs, type Cutoffs } from './keep-newest.ts';
@@ -159,13 +159,14 @@ export class Upkeep {
   deleteRange(deletion: Deletion): { readonly samplesRemoved: number; readonly more: boolean } {
     this.seal();
     const { limits, segments, series } = this.#parts;
+    const mayHold = rowTest(deletion);
     const answer = this.#transaction(() => {
       const live: SegmentInfo[] = [];
       let rewritten = 0;
       let samplesRemoved = 0;
       let more = false;
       for (const info of segments.live) {
-        const isDue = mayHold(info, deletion);
+        const isDue = mayHold(info);
         more ||= isDue && rewritten >= limits.deleteRowsMax;
         const without = isDue && !more ? rowWithout(segments, info, deletion, series.index, limits) : undefined;
         if (without === undefined) {

@@ -43,6 +43,31 @@ test('both ends are included, and no selector deletes nothing', () => {
   expect(store.stats().counters['samples_deleted_total']).toBe(2);
 });
 
+test.each([3, 1200])('rows that have none of %i series are not read, neither before nor once these have gone', (count) => {
+  const sql = new NodeSql();
+  const store = new HotStore(sql, limitsWith({ segmentRowBytesTarget: 4096, deleteRowsMax: 2 }));
+  const batch = (metric: string, series: number): TestBatch => Array.from({ length: series }, (_, i) => ({ labels: named(metric, { i: String(i) }), samples: [[10, i], [20, i]] }));
+  write(store, batch('kept', 2000));
+  write(store, batch('gone', count));
+  store.seal();
+  const kept = store.segmentSummaries().length;
+  let rowsRead = 0;
+  const all = sql.all.bind(sql);
+  sql.all = (statement, ...parameters) => {
+    if (/^SELECT samples FROM segment /.test(statement)) rowsRead++;
+    return all(statement, ...parameters);
+  };
+  const matchers = [{ name: '__name__', type: '=', value: 'gone' }] as const;
+  const { removed, steps } = deleteSeries(store, { matchers });
+  expect(removed).toBe(count * 2);
+  // Each row that has some of them once, of which the first may have series of the other metric too.
+  const written = rowsRead;
+  expect(written).toBeLessThan(kept);
+  expect(steps).toBe(Math.max(1, Math.ceil(written / 2)));
+  deleteSeries(store, { matchers });
+  expect(rowsRead).toBe(written);
+});
+
 test('what was pruned does not come back when a row of which a deletion left older samples alone expires', () => {
   const clock = new FixedClock(0);
   const store = new HotStore(new NodeSql(), LIMITS, { clock, retentionMs: 100 });
