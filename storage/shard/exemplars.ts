@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ByteReader, signedVarint } from '../../proto/varint.ts';
 import { ColumnWriter, decodeLabels, encodeLabels } from '../chunk/index.ts';
 import { labelsKey, type Labels } from '../model/labels.ts';
+import { must } from '../runtime/assert.ts';
 import { DamageNotes } from '../runtime/damage.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -48,8 +49,9 @@ export class Exemplars {
     this.#sql = sql;
     this.#limits = limits;
     this.#damage = damage;
-    const [newest] = sql.all<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row ORDER BY sequence DESC LIMIT 1');
-    if (newest === undefined) return;
+    const [slot] = slotsByAge(sql).slice(-1);
+    if (slot === undefined) return;
+    const newest = this.#rowAt(slot);
     this.#slot = newest.slot;
     this.#sequence = newest.sequence;
     const open = tryOpenRow(newest);
@@ -102,9 +104,15 @@ export class Exemplars {
 
   /** All that are stored, the oldest first; one that was sent again may come again. */
   *stored(): Generator<StoredExemplar> {
-    for (const { slot, exemplars } of this.#sql.each<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row ORDER BY sequence')) {
+    for (const slot of slotsByAge(this.#sql)) {
+      const { exemplars } = this.#rowAt(slot);
       yield* this.#damage.read('exemplar_row', slot, () => readRow(exemplars, slot));
     }
+  }
+
+  #rowAt(slot: number): ExemplarRow {
+    const [row] = this.#sql.all<ExemplarRow>('SELECT slot, sequence, exemplars FROM exemplar_row WHERE slot = ?', slot);
+    return must(row, `exemplar row ${slot}`);
   }
 
   #isNew({ idLow, idHigh, timestampMs, bitsLow, bitsHigh, labels }: StoredExemplar): boolean {
@@ -124,6 +132,11 @@ export class Exemplars {
     );
     return Math.max(0, ...rows.map(({ sequence }) => sequence)) === this.#sequence;
   }
+}
+
+/** The slots in use, the oldest row's first: without the rows, all of which would be read to be put into order. */
+function slotsByAge(sql: Sql): number[] {
+  return sql.all<{ slot: number }>('SELECT slot FROM exemplar_row ORDER BY sequence').map(({ slot }) => slot);
 }
 
 interface ExemplarRow extends Record<string, number | ArrayBuffer> {

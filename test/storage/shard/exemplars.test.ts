@@ -6,6 +6,7 @@ import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { everyCall, FaultySql, InjectedFault } from '../../fakes/faulty-sql.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { withQueryPlans } from '../../fakes/query-plans.ts';
 import { named, write, type TestBatch } from './batches.ts';
 import { expectDamageNoticed } from './every-bit.ts';
 
@@ -50,6 +51,16 @@ describe('exemplars', () => {
     expect(read(reopened())).toEqual({ a: ['10=1 x', '20=2 y'] });
     // Only the instance that does not remember has written them once more.
     expect(sql.all<{ length: number }>('SELECT length(exemplars) AS length FROM exemplar_row')[0]!.length).toBeLessThan(bytes * 2);
+  });
+
+  test('are read a row at a time: neither waking nor a query has SQLite put whole rows into order', () => {
+    const { sql, store } = open();
+    for (let i = 0; i < 40; i++) write(store, withExemplars('a', [i, i, `trace-${i}`]));
+    const explained = withQueryPlans(new NodeSql(sql.database));
+    read(new HotStore(explained.sql, LIMITS));
+    const ofRows = [...explained.plans].filter(([statement]) => /\bexemplars\b/.test(statement) && statement.startsWith('SELECT'));
+    expect(ofRows).not.toEqual([]);
+    for (const [statement, plan] of ofRows) expect(plan, statement).toEqual([expect.stringMatching(/^SEARCH exemplar_row USING INTEGER PRIMARY KEY/)]);
   });
 
   test('fill rows one by one, and the oldest row makes room', () => {
