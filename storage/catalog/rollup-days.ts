@@ -6,7 +6,7 @@ import { archiveCounters } from './archive-counters.ts';
 import { watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { parseJsonObject } from './iceberg/parse-json.ts';
-import type { RollupTableName } from './iceberg/rollup-tables.ts';
+import { ROLLUP_TABLES, type RollupTableName } from './iceberg/rollup-tables.ts';
 
 interface DayRow extends Record<string, string | number> {
   readonly table_name: RollupTableName;
@@ -15,10 +15,21 @@ interface DayRow extends Record<string, string | number> {
   readonly policy: number;
 }
 
+/** For statements about whatever roll-ups a day has: the key of `rollup_day` begins with the table, and all days would be looked at without it. */
+export const OF_ANY_TABLE = `table_name IN (${ROLLUP_TABLES.map(({ name }) => `'${name}'`).join(', ')})`;
+
+/** The tables and shards that have days, so that of each the days that are asked for are found by the key. */
+const TABLE_SHARDS = `
+  WITH RECURSIVE part(table_name, shard) AS (
+    SELECT column1, (SELECT min(shard) FROM rollup_day WHERE table_name = column1) FROM (VALUES ${ROLLUP_TABLES.map(({ name }) => `('${name}')`).join(', ')})
+    UNION ALL
+    SELECT table_name, (SELECT min(shard) FROM rollup_day WHERE rollup_day.table_name = part.table_name AND rollup_day.shard > part.shard) FROM part WHERE part.shard IS NOT NULL
+  )`;
+
 /** Which days have roll-ups that no sample has come for since, nor gone by a deletion, out of a catalog's database. */
 export function rollupDays(sql: Sql, { firstDay, lastDay }: RollupDaysRequest): RollupDaysAnswer {
   const rows = sql.each<DayRow>(
-    `SELECT table_name, shard, day, policy FROM rollup_day LEFT JOIN rollup_source USING (shard, day)
+    `${TABLE_SHARDS} SELECT table_name, shard, day, policy FROM part CROSS JOIN rollup_day USING (table_name, shard) LEFT JOIN rollup_source USING (shard, day)
       WHERE day >= ? AND day <= ? AND (newest_file IS NULL OR through_file >= newest_file)
         AND NOT EXISTS (SELECT 1 FROM tombstone WHERE done_ms IS NULL AND start_ms <= (day + 1) * ${DAY_MS} AND end_ms >= day * ${DAY_MS}) ORDER BY table_name, shard, day`,
     firstDay,

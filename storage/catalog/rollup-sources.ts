@@ -1,6 +1,7 @@
 import type { Sql } from '../runtime/sql.ts';
 import { archiveCounters } from './archive-counters.ts';
 import { dayOf, type DataFile } from './iceberg/data-file.ts';
+import { OF_ANY_TABLE } from './rollup-days.ts';
 
 type TimeRange = Pick<DataFile, 'minTimeMs' | 'maxTimeMs'>;
 
@@ -33,7 +34,7 @@ export class RollupSources {
     const samples = files.filter(({ table = 'samples' }) => table === 'samples');
     for (const day of new Set(samples.flatMap(bucketDays))) {
       const [{ outlived }] = this.#sql.all<{ outlived: number }>(
-        `SELECT EXISTS (SELECT 1 FROM rollup_day WHERE shard = ?1 AND day = ?2)
+        `SELECT EXISTS (SELECT 1 FROM rollup_day WHERE ${OF_ANY_TABLE} AND shard = ?1 AND day = ?2)
           AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND shard = ?1 AND day IN (?2, ?2 + 1) AND file <= ?3) AS outlived`,
         shard, day, lastFile - files.length,
       ) as [{ outlived: number }];
@@ -64,13 +65,13 @@ export class RollupSources {
 
   /** Of a day whose samples can have left by deletions alone: where none are left, its roll-ups are not to be read any more. */
   forgetDeleted(shard: string, day: number): void {
-    this.#sql.run(`DELETE FROM rollup_day WHERE shard = ?1 AND day = ?2 AND NOT ${HAS_SAMPLES}`, shard, day);
+    this.#sql.run(`DELETE FROM rollup_day WHERE ${OF_ANY_TABLE} AND shard = ?1 AND day = ?2 AND NOT ${HAS_SAMPLES}`, shard, day);
   }
 
   /** Days before one of which all has left, roll-ups too: while there are some, it says which samples they are of. */
   forgetBefore(day: number): void {
     this.#sql.run(
-      `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
+      `DELETE FROM rollup_source WHERE day < ? AND NOT EXISTS (SELECT 1 FROM rollup_day WHERE ${OF_ANY_TABLE} AND rollup_day.shard = rollup_source.shard AND rollup_day.day = rollup_source.day)
         AND NOT EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_source.shard AND data_file.day IN (rollup_source.day, rollup_source.day + 1))`,
       day,
     );

@@ -3,6 +3,7 @@ import { watermarksMs } from '../catalog/archive-shards.ts';
 import type { RollupTableName } from '../catalog/iceberg/rollup-tables.ts';
 import { partitionDay } from '../catalog/iceberg/table-definition.ts';
 import { tableDefinition } from '../catalog/iceberg/table-definitions.ts';
+import { OF_ANY_TABLE } from '../catalog/rollup-days.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
@@ -62,7 +63,7 @@ export class RollupLedger {
 
   /** A day without samples has nothing to roll up, nor roll-ups: where a deletion has taken all of them, those that were made are not read any more. */
   forget(shard: string, day: number): void {
-    this.#sql.run('DELETE FROM rollup_day WHERE shard = ? AND day = ?', shard, day);
+    this.#sql.run(`DELETE FROM rollup_day WHERE ${OF_ANY_TABLE} AND shard = ? AND day = ?`, shard, day);
     this.#sql.run('DELETE FROM rollup_source WHERE shard = ? AND day = ?', shard, day);
   }
 
