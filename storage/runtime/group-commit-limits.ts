@@ -17,6 +17,6 @@ export const GROUP_COMMIT_LIMITS = {
   groupCommitLingerMsMax: 4,
   /** Larger groups wait for nobody: with eight batches a row, one more saves less than 2 % of a row for each of them. */
   groupCommitLingerBatchesMax: 8,
-  /** Groups in a row that go at once when company was waited for in vain, again and again: what is learnt wrongly then costs 1 % at the most. */
+  /** Groups in a row that go at once when company was waited for in vain, again and again, or without hoping for more: what is learnt wrongly then costs 1 % at the most. */
   groupCommitLingerPauseGroupsMax: 64,
 } as const;

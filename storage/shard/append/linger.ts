@@ -10,11 +10,18 @@ const LOOKS_IN_VAIN_MAX = 2;
 /** What one commit counts for in the mean over the last ones: where requests come independently some overlap by chance, and company is not to be expected for that. */
 const COMMIT_WEIGHT = 0.25;
 
+/** Groups from a hope that came true to the next: where requests come independently many come true, and each makes those wait who are there. */
+const HOPE_GROUPS_MIN = 8;
+
 /**
  * The wait of a group for company before it is written, as PostgreSQL's `commit_delay` and Kafka's `linger.ms` have it, but only for company
  * that is likely: for as many items as were outstanding, in the group or come behind it, at the last commits in the mean. N senders that each wait
  * for their answers and send anew so come to share one commit, where without a wait one half of them is answered while the other one gathers. Who
- * stays alone does not wait. A wait that brought nobody makes the groups after it go at once: one, then two, four and so on, until a wait brings somebody again.
+ * stays alone does not wait. Waits that bring nobody, one behind the other, make the groups after them go at once: none behind the first, which may be
+ * chance, then one, two, four and so on, until a wait brings somebody again.
+ *
+ * Now and then a group hopes for one item more than is expected. Senders who have fallen into two halves that take turns would stay so for
+ * ever, since each half finds as many as it expects, and leaves before the other one has come: so they find each other. Hopes in vain become as seldom as waits.
  */
 export class Linger {
   readonly #limits: LingerLimits;
@@ -25,7 +32,10 @@ export class Linger {
   /** How many came during the wait before the group that is about to be written; `undefined` where there was none. */
   #newcomers: number | undefined;
   #pausedGroups = 0;
-  #nextPauseGroups = 1;
+  #nextPauseGroups = 0;
+  /** Groups that go before the next hope. */
+  #groupsToHope = HOPE_GROUPS_MIN;
+  #nextGroupsToHope = HOPE_GROUPS_MIN;
   /** Ends the wait that is under way. */
   #end: (() => void) | undefined;
 
@@ -36,8 +46,8 @@ export class Linger {
 
   /** Whether a group of so many items is better written later: never when it fills a row, which is what waiting would save. */
   isWorthwhile(items: number, bytes: number): boolean {
-    const expected = this.#pausedGroups > 0 ? 1 : Math.min(Math.round(this.#outstandingItems), this.#limits.groupCommitLingerBatchesMax);
-    return items < expected && bytes < this.#limits.sqlRowBytesMax;
+    if (this.#pausedGroups > 0 || bytes >= this.#limits.sqlRowBytesMax) return false;
+    return items < this.#expectedItems + (this.#isHoping ? 1 : 0);
   }
 
   /** Resolves when `came` finds that the wait is no longer worthwhile, when two looks have found nobody new, or when the time is up. */
@@ -58,11 +68,13 @@ export class Linger {
   /** A group is being written: whether it waited, and what for, is what the next ones learn from. */
   noteGroup(items: number): void {
     this.#lastGroupItems = items;
-    if (this.#newcomers === 0) {
+    this.#noteHope(items);
+    // With as many as were expected it has only hoped.
+    if (this.#newcomers === 0 && items < this.#expectedItems) {
       this.#pausedGroups = this.#nextPauseGroups;
-      this.#nextPauseGroups = Math.min(this.#nextPauseGroups * 2, this.#limits.groupCommitLingerPauseGroupsMax);
+      this.#nextPauseGroups = Math.min(Math.max(1, this.#nextPauseGroups * 2), this.#limits.groupCommitLingerPauseGroupsMax);
     } else {
-      if (this.#newcomers !== undefined) this.#nextPauseGroups = 1;
+      if (this.#newcomers !== undefined && this.#newcomers > 0) this.#nextPauseGroups = 0;
       if (this.#pausedGroups > 0) this.#pausedGroups--;
     }
     this.#newcomers = undefined;
@@ -71,6 +83,24 @@ export class Linger {
   /** The group's commit is over, and so many have come meanwhile: who is answered now may come to them. */
   noteCommitted(items: number): void {
     this.#outstandingItems += (this.#lastGroupItems + items - this.#outstandingItems) * COMMIT_WEIGHT;
+  }
+
+  get #expectedItems(): number {
+    return Math.min(Math.round(this.#outstandingItems), this.#limits.groupCommitLingerBatchesMax);
+  }
+
+  /** Who is alone hopes for nobody. */
+  get #isHoping(): boolean {
+    return this.#groupsToHope === 0 && this.#expectedItems > 1 && this.#expectedItems < this.#limits.groupCommitLingerBatchesMax;
+  }
+
+  #noteHope(items: number): void {
+    if (this.#groupsToHope > 0) this.#groupsToHope--;
+    else if (this.#isHoping && this.#newcomers !== undefined && items >= this.#expectedItems) {
+      const isInVain = items === this.#expectedItems;
+      this.#groupsToHope = isInVain ? this.#nextGroupsToHope : HOPE_GROUPS_MIN;
+      this.#nextGroupsToHope = isInVain ? Math.min(this.#nextGroupsToHope * 2, this.#limits.groupCommitLingerPauseGroupsMax) : HOPE_GROUPS_MIN;
+    }
   }
 
   #lookLater({ waitedMs, looksInVain }: { readonly waitedMs: number; readonly looksInVain: number }, resolve: () => void): void {

@@ -3,6 +3,7 @@ import { GroupCommit } from '../../../../storage/shard/append/group-commit.ts';
 import { Linger } from '../../../../storage/shard/append/linger.ts';
 import { limitsWith } from '../../../fakes/limits-with.ts';
 import { ManualTimers } from '../../../fakes/manual-timers.ts';
+import { randomBelow } from '../../../fakes/random-below.ts';
 
 async function othersTurn(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
@@ -118,6 +119,8 @@ describe('waiting for company', () => {
       await end();
       for (let i = 0; i < answered; i++) void commit.add(1);
       await othersTurn();
+      // For one more, who does not come.
+      while (timers.pendingCount > 0) await timers.advance(1);
     }
     expect(groups.at(-1)).toHaveLength(size);
     await end();
@@ -223,6 +226,48 @@ describe('waiting for company', () => {
     expect(sizes.slice(-8)).toEqual(Array.from({ length: 8 }, () => senders));
   });
 
+  test('senders who have fallen into two halves that take turns find each other', async () => {
+    const timers = new ManualTimers();
+    const random = randomBelow(1);
+    const sizes: number[] = [];
+    /** One thing after the other, each a third longer or shorter than it says. */
+    const newThread = (): ((durationMs: number) => Promise<void>) => {
+      let idle = Promise.resolve();
+      return (durationMs) => (idle = idle.then(() => new Promise((resolve) => timers.start(durationMs * (0.67 + random(67) / 100), resolve))));
+    };
+    const [client, server] = [newThread(), newThread()];
+    const shards = Array.from({ length: 4 }, () => {
+      const linger = new Linger(limitsWith({ groupCommitLingerLookMs: 1, groupCommitLingerMsMax: 4, groupCommitLingerBatchesMax: 8, groupCommitLingerPauseGroupsMax: 64, sqlRowBytesMax: 1000 }), timers.start);
+      let durable = Promise.resolve();
+      const write = async (items: readonly number[]): Promise<readonly number[]> => {
+        sizes.push(items.length);
+        durable = server(0.25);
+        return items;
+      };
+      const commit = new GroupCommit<number, number>(write, () => durable, async () => {}, { itemsMax: 100, bytesMax: 1000, bytesOf: () => 1 }, linger);
+      return async (sender: number): Promise<void> => {
+        await server(0.06);
+        await commit.add(sender);
+        await durable;
+      };
+    });
+    // A request is through when all shards have its part. One half of the senders is at the Worker while the shards have the other one.
+    let isOver = false;
+    const send = async (sender: number): Promise<void> => {
+      while (!isOver) {
+        await client(0.5);
+        await server(0.5);
+        await Promise.all(shards.map((append) => append(sender)));
+      }
+    };
+    for (let sender = 0; sender < 4; sender++) void send(sender);
+    await othersTurn();
+    await timers.advance(500);
+    isOver = true;
+    const last = sizes.slice(-100);
+    expect(last.reduce((sum, size) => sum + size) / last.length).toBeGreaterThan(3.5);
+  });
+
   test('two looks that find nobody new end the wait, one alone does not, and the time does', async () => {
     const { commit, groups, timers, end } = await expecting(5);
     void commit.add(1);
@@ -255,7 +300,7 @@ describe('waiting for company', () => {
       expect(groups).toHaveLength(i);
       await end();
     }
-    expect(waited).toBe('w.w..w..............');
+    expect(waited).toBe('ww.w..w.............');
   });
 
   test('waits in vain become seldom, and come back with the company', async () => {
@@ -273,14 +318,16 @@ describe('waiting for company', () => {
       return waited;
     };
     void commit.add(1);
-    // Behind a wait one group goes at once, then two, then four, and never more in a row.
-    expect(await inVain(15)).toBe('w.w..w....w....');
+    // Behind the second wait one group goes at once, then two, then four, and never more in a row.
+    expect(await inVain(16)).toBe('ww.w..w....w....');
     void commit.add(2);
     await othersTurn();
+    // For a third one, too.
+    await timers.advance(3);
     expect(groups.splice(0)).toEqual([[1, 2]]);
     await end();
     void commit.add(1);
-    expect(await inVain(6)).toBe('w.w..w');
+    expect(await inVain(7)).toBe('ww.w..w');
   });
 
   test('what fills a row does not wait, nor do groups that are large enough', async () => {
@@ -308,7 +355,9 @@ describe('waiting for company', () => {
     expect(groups).toEqual([[8]]);
     expect(commit.bytes).toBe(0);
     await end();
-    expect(await commit.add(3)).toBe('stored 3');
+    const next = commit.add(3);
+    await timers.advance(2);
+    expect(await next).toBe('stored 3');
   });
 
   test('a write that fails behind a wait fails all that waited, and the next ones are written', async () => {
