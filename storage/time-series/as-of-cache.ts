@@ -25,6 +25,8 @@ export class AsOfCache {
 
   set(key: string, timeMs: number, value: StoredValue | undefined): void {
     const answers = this.#keys.get(key) ?? { byTimeMs: new Map<number, StoredValue | undefined>(), characters: key.length };
+    // Two reads of the archive that are under way together bring the same answer.
+    if (answers.byTimeMs.has(timeMs)) this.#drop(answers, timeMs);
     if (answers.byTimeMs.size >= TIMES_PER_KEY_MAX) this.#drop(answers, answers.byTimeMs.keys().next().value!);
     answers.byTimeMs.set(timeMs, value);
     answers.characters += charactersOf(value);
