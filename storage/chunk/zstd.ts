@@ -51,11 +51,15 @@ export function decompress(compressed: Uint8Array, plainLength: number, where: s
 }
 
 /** The same a block at a time, each of which is the caller's: for those who need not have all at once. */
-export function* decompressBlocks(compressed: Uint8Array, plainLength: number, where: string): Generator<Uint8Array> {
+export function decompressBlocks(compressed: Uint8Array, plainLength: number, where: string): Generator<Uint8Array> {
   const reader = new ByteReader(compressed);
   const blockCount = reader.varint();
-  // Before memory is taken for them.
+  // At once, before anybody takes memory for them.
   if (blockCount !== Math.ceil(plainLength / ZSTD_BLOCK_BYTES)) throw new Error(`${where}: ${blockCount} blocks for ${plainLength} bytes`);
+  return blocksOf(reader, blockCount, plainLength, where);
+}
+
+function* blocksOf(reader: ByteReader, blockCount: number, plainLength: number, where: string): Generator<Uint8Array> {
   let length = 0;
   for (let i = 0; i < blockCount; i++) {
     const block = decompressBlock(reader.take(reader.varint()), where);

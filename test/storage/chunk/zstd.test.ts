@@ -29,6 +29,10 @@ test('another length than was stored is refused, with the place', () => {
   }
 });
 
+test('a length that there are no blocks for does not cost the memory', () => {
+  expect(() => decompress(compress(noise(100)), 2 ** 40, 'segment 7')).toThrow(/^segment 7: 1 blocks for/);
+});
+
 test('cut off or damaged blocks are refused', () => {
   const compressed = compress(noise(ZSTD_BLOCK_BYTES + 5000));
   for (let length = 0; length < compressed.length; length += 997) expect(() => decompress(compressed.subarray(0, length), ZSTD_BLOCK_BYTES + 5000, 'x')).toThrow();
