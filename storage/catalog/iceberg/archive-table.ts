@@ -333,7 +333,7 @@ function newSnapshotId(random: Random): number {
   const bytes = new Uint8Array(8);
   random.fill(bytes);
   const view = new DataView(bytes.buffer);
-  return (view.getUint32(0) & 0xfffff) * 2 ** 32 + view.getUint32(4) + 1;
+  return Math.max(1, (view.getUint32(0) & 0xfffff) * 2 ** 32 + view.getUint32(4));
 }
 
 /** A random id in the shape of a UUID of version 4. */

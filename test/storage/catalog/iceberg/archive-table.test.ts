@@ -8,6 +8,7 @@ import { dayOf, type DataFile } from '../../../../storage/catalog/iceberg/data-f
 import { SAMPLES_TABLE } from '../../../../storage/catalog/iceberg/samples-table.ts';
 import type { TableMetadata } from '../../../../storage/catalog/iceberg/table-metadata.ts';
 import type { ObjectStore } from '../../../../storage/object-store.ts';
+import type { Random } from '../../../../storage/runtime/random.ts';
 import { LIMITS } from '../../../../storage/runtime/limits.ts';
 import { FaultyObjectStore, type StoreFault } from '../../../fakes/faulty-object-store.ts';
 import { FixedClock } from '../../../fakes/fixed-clock.ts';
@@ -48,7 +49,7 @@ interface World {
 }
 
 /** An object of the catalog over a database and a store that outlive it. */
-function wake(database: NodeSql, store: ObjectStore, random = new SeededRandom(1)): World {
+function wake(database: NodeSql, store: ObjectStore, random: Random = new SeededRandom(1)): World {
   const sql = new NodeSql(database.database);
   migrateCatalog(sql);
   const files = new ArchiveFiles(sql, LIMITS);
@@ -57,7 +58,7 @@ function wake(database: NodeSql, store: ObjectStore, random = new SeededRandom(1
 }
 
 const commit = (files: ArchiveFiles, sequence: number, added: readonly DataFile[], archivedUntilMs?: number, shard = '1/0'): ArchiveCommitOutcome =>
-  files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: added, archivedUntilMs });
+  files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: added, archivedUntilMs }, 0);
 
 const all = { version: CATALOG_RPC_VERSION, startMs: 0, endMs: 1e15, after: undefined };
 
@@ -152,7 +153,7 @@ describe('the Iceberg table', () => {
   test('old snapshots leave the metadata, their files stay', async () => {
     const { sql, files } = wake(new NodeSql(), new MemoryObjectStore());
     const store = new MemoryObjectStore();
-    const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random: new SeededRandom(3), limits: { ...LIMITS, archiveSnapshotsMax: 3 } as unknown as typeof LIMITS, prefix: 'p', baseUri: 's3://b' });
+    const table = new ArchiveTable({ definition: SAMPLES_TABLE, sql, store, clock: new FixedClock(NOW_MS), random: new SeededRandom(3), limits: { ...LIMITS, archiveSnapshotsMax: 3 }, prefix: 'p', baseUri: 's3://b' });
     for (let sequence = 1; sequence <= 8; sequence++) {
       commit(files, sequence, [dataFile(`f${sequence}`, 20_000)]);
       await table.publish();
@@ -167,6 +168,15 @@ describe('the Iceberg table', () => {
     expect(manifests).toBe(1);
     const early = [...live.values()].map(({ sequenceNumber }) => sequenceNumber).sort();
     expect(early).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test.each([0x00, 0xff])('an id of a snapshot is positive and goes into its list, whatever chance brings: bytes of %i', async (byte) => {
+    const { files, table } = wake(new NodeSql(), new MemoryObjectStore(), { fill: (bytes) => void bytes.fill(byte) });
+    commit(files, 1, [dataFile('a', 20_000)]);
+    await table.publish();
+    const id = table.current()!.metadata['current-snapshot-id'];
+    expect(id).toBeGreaterThan(0);
+    expect(id).toBeLessThan(2 ** 52);
   });
 
   test('what an object names is there before it: whoever finds the newest metadata can read all of it', async () => {
