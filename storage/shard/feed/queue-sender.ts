@@ -27,7 +27,6 @@ export interface SenderParts {
 interface Sending {
   /** When it began, or the queue took something last (Unix ms). */
   sinceMs: number;
-  done: Promise<void>;
   /** Ends it without an answer of the queue: what that says later counts for nothing. */
   readonly giveUp: () => void;
   readonly givenUp: Promise<undefined>;
@@ -69,11 +68,6 @@ export class QueueSender {
     return newest >= this.#cursor ? newest - this.#cursor : 1;
   }
 
-  /** Resolves when nothing is being sent. For tests. */
-  async idle(): Promise<void> {
-    await this.#sending?.done;
-  }
-
   /** Sees to it that the alarm rings when there is something to send, or to be given up. After every write, and on waking. */
   async arm(): Promise<void> {
     const { alarm, clock, limits } = this.#parts;
@@ -109,8 +103,9 @@ export class QueueSender {
 
   #begin(nowMs: number): Sending {
     const { promise: givenUp, resolve } = Promise.withResolvers<undefined>();
-    const sending: Sending = { sinceMs: nowMs, done: Promise.resolve(), givenUp, giveUp: () => resolve(undefined) };
-    sending.done = Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken);
+    const sending: Sending = { sinceMs: nowMs, givenUp, giveUp: () => resolve(undefined) };
+    // Not before it is known as the one that is under way, which it looks for behind each call.
+    void Promise.resolve().then(() => this.#send(sending)).catch(this.#parts.onBroken);
     return sending;
   }
 

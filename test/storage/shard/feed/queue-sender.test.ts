@@ -39,12 +39,17 @@ async function put({ store, sender }: World, ...numbers: readonly number[]): Pro
   }
 }
 
+/** Whatever the queue has answered has had its consequences. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
 async function ring(world: World): Promise<void> {
   const { alarm, clock, sender } = world;
   clock.advance(Math.max(0, alarm.setForMs! - clock.nowMs()));
   alarm.setForMs = undefined;
   await sender.ring();
-  if (world.queue.mode !== 'hangs') await sender.idle();
+  await turn();
   if (world.errors.length > 0) throw world.errors[0];
 }
 
@@ -183,7 +188,7 @@ test('a queue that never answers is given up, and what it says later counts for 
   expect(world.sender.counters.queue_failures_total).toBe(1);
   world.queue.mode = 'takes';
   world.queue.release();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(world.sender.lag).toBe(3);
   await ringUntilQuiet(world);
   // The first two came late, and again.
@@ -200,7 +205,7 @@ test('one that has been given up sends nothing more', async () => {
   expect(world.sender.counters.queue_failures_total).toBe(1);
   world.queue.mode = 'takes';
   world.queue.release();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(world.queue.calls).toBe(1);
   await ringUntilQuiet(world);
   expect(new Set(received(world)).size).toBe(40);
@@ -215,7 +220,7 @@ test('a queue that answers nothing for an hour has a few calls, writing goes on,
     if (world.alarm.setForMs === undefined || world.alarm.setForMs > world.clock.nowMs()) continue;
     world.alarm.setForMs = undefined;
     await world.sender.ring();
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   expect(world.queue.waiting).toBe(world.queue.calls);
   expect(world.queue.calls).toBe(3);
@@ -223,7 +228,7 @@ test('a queue that answers nothing for an hour has a few calls, writing goes on,
   expect(world.alarm.setForMs).toBeUndefined();
   world.queue.mode = 'takes';
   world.queue.release();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   world.queue.batches.length = 0;
   await ringUntilQuiet(world);
   expect(received(world)).toEqual(upTo(240).map((i) => i * 15));
@@ -235,13 +240,13 @@ test('a queue that takes its time is not given up as long as it takes what comes
   await put(world, ...upTo(6));
   await ring(world);
   for (let calls = 1; calls <= 3; calls++) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect(world.queue.calls).toBe(calls);
     world.clock.advance(LIMITS.queueTimeoutMs - 1);
     await world.sender.ring();
     world.queue.release();
   }
-  await world.sender.idle();
+  await turn();
   expect(received(world)).toEqual(upTo(6));
   expect(world.sender.counters.queue_failures_total).toBe(0);
 });
@@ -251,15 +256,15 @@ test.each(['hangs', 'fails'] as const)('a queue that %s is tried again soon, als
   world.queue.mode = mode;
   await put(world, 1);
   await ring(world);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   world.clock.advance(-365 * 86_400_000);
   world.queue.mode = 'takes';
   await world.sender.ring();
-  await world.sender.idle();
+  await turn();
   for (let rings = 0; rings < 3; rings++) {
     world.clock.advance(LIMITS.queueDelayMs);
     await world.sender.ring();
-    await world.sender.idle();
+    await turn();
   }
   expect(received(world)).toEqual([1]);
 });
@@ -296,7 +301,7 @@ test('an instance that has been replaced while it was sending does not move the 
   const place = (): unknown => world.sql.all('SELECT cursor FROM queue_place');
   const before = place();
   world.queue.release();
-  await world.sender.idle();
+  await turn();
   expect(place()).toEqual(before);
 });
 
