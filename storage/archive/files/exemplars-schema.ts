@@ -8,6 +8,6 @@ export const EXEMPLAR_FIELD = { labels: 11, labelKey: 12, labelValue: 13 } as co
 
 export const EXEMPLARS_SCHEMA = parquetSchema('exemplars', [
   ...SERIES_FIELDS,
-  doubleField('value', FIELD.value, true),
+  doubleField('value', FIELD.value, 'optional'),
   stringMapField('exemplar_labels', EXEMPLAR_FIELD.labels, EXEMPLAR_FIELD.labelKey, EXEMPLAR_FIELD.labelValue),
 ]);

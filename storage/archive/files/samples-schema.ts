@@ -18,9 +18,9 @@ export const SERIES_FIELDS: readonly RowField[] = [
 /** In the order of the file. What a query reads stands together. */
 export const SAMPLES_SCHEMA = parquetSchema('samples', [
   ...SERIES_FIELDS,
-  doubleField('value', FIELD.value, true),
-  bytesField('histogram', FIELD.histogram, true),
-  timestampField('start_timestamp', FIELD.startTimestamp, true),
+  doubleField('value', FIELD.value, 'optional'),
+  bytesField('histogram', FIELD.histogram, 'optional'),
+  timestampField('start_timestamp', FIELD.startTimestamp, 'optional'),
 ]);
 
 /**
@@ -29,7 +29,7 @@ export const SAMPLES_SCHEMA = parquetSchema('samples', [
  */
 export const POINTS_SCHEMA = parquetSchema('points', [
   ...SERIES_FIELDS,
-  doubleField('value', FIELD.value, true),
-  stringField('document', FIELD.document, true),
-  timestampField('start_timestamp', FIELD.startTimestamp, true),
+  doubleField('value', FIELD.value, 'optional'),
+  stringField('document', FIELD.document, 'optional'),
+  timestampField('start_timestamp', FIELD.startTimestamp, 'optional'),
 ]);

@@ -13,6 +13,9 @@ const REQUIRED = 0;
 const OPTIONAL = 1;
 const REPEATED = 2;
 
+/** Whether rows may have no value in a column. */
+type Presence = 'required' | 'optional';
+
 const CONVERTED_UTF8 = 0;
 const CONVERTED_MAP = 1;
 const CONVERTED_TIMESTAMP_MICROS = 10;
@@ -22,7 +25,6 @@ export interface LeafColumn {
   readonly path: readonly string[];
   readonly fieldId: number;
   readonly type: number;
-  readonly isOptional: boolean;
 }
 
 /** A table's schema as files have it. Field ids are Iceberg's: they are how a reader finds a column, and are never given twice. */
@@ -56,35 +58,35 @@ export function parquetSchema(name: string, fields: readonly RowField[]): Parque
   };
 }
 
-export function stringField(name: string, fieldId: number, isOptional = false): RowField {
-  return leafField(name, fieldId, BYTE_ARRAY, isOptional, { converted: CONVERTED_UTF8, logical: STRING });
+export function stringField(name: string, fieldId: number, presence: Presence = 'required'): RowField {
+  return leafField(name, fieldId, BYTE_ARRAY, presence, { converted: CONVERTED_UTF8, logical: STRING });
 }
 
 export function fixedField(name: string, fieldId: number, bytes: number): RowField {
-  return leafField(name, fieldId, FIXED_LEN_BYTE_ARRAY, false, { bytes });
+  return leafField(name, fieldId, FIXED_LEN_BYTE_ARRAY, 'required', { bytes });
 }
 
 /** Microseconds, UTC. */
-export function timestampField(name: string, fieldId: number, isOptional = false): RowField {
-  return leafField(name, fieldId, INT64, isOptional, { converted: CONVERTED_TIMESTAMP_MICROS, logical: TIMESTAMP });
+export function timestampField(name: string, fieldId: number, presence: Presence = 'required'): RowField {
+  return leafField(name, fieldId, INT64, presence, { converted: CONVERTED_TIMESTAMP_MICROS, logical: TIMESTAMP });
 }
 
 /** 64-bit integers, no nulls. */
 export function longField(name: string, fieldId: number): RowField {
-  return leafField(name, fieldId, INT64, false);
+  return leafField(name, fieldId, INT64, 'required');
 }
 
-export function doubleField(name: string, fieldId: number, isOptional = false): RowField {
-  return leafField(name, fieldId, DOUBLE, isOptional);
+export function doubleField(name: string, fieldId: number, presence: Presence = 'required'): RowField {
+  return leafField(name, fieldId, DOUBLE, presence);
 }
 
-export function bytesField(name: string, fieldId: number, isOptional = false): RowField {
-  return leafField(name, fieldId, BYTE_ARRAY, isOptional);
+export function bytesField(name: string, fieldId: number, presence: Presence = 'required'): RowField {
+  return leafField(name, fieldId, BYTE_ARRAY, presence);
 }
 
 /** A map of strings to strings; keys and values are columns with ids of their own. */
 export function stringMapField(name: string, fieldId: number, keyId: number, valueId: number): RowField {
-  const leafOf = (side: string, sideId: number): LeafColumn => ({ path: [name, 'key_value', side], fieldId: sideId, type: BYTE_ARRAY, isOptional: false });
+  const leafOf = (side: string, sideId: number): LeafColumn => ({ path: [name, 'key_value', side], fieldId: sideId, type: BYTE_ARRAY });
   return {
     leaves: [leafOf('key', keyId), leafOf('value', valueId)],
     elements: [
@@ -104,8 +106,8 @@ interface Kind {
   readonly bytes?: number;
 }
 
-function leafField(name: string, fieldId: number, type: number, isOptional: boolean, kind: Kind = {}): RowField {
-  return { leaves: [{ path: [name], fieldId, type, isOptional }], elements: [element(name, type, isOptional ? OPTIONAL : REQUIRED, { ...kind, fieldId })] };
+function leafField(name: string, fieldId: number, type: number, presence: Presence, kind: Kind = {}): RowField {
+  return { leaves: [{ path: [name], fieldId, type }], elements: [element(name, type, presence === 'optional' ? OPTIONAL : REQUIRED, { ...kind, fieldId })] };
 }
 
 function group(name: string, repetition: number | undefined, children: number, kind: Kind = {}): SchemaElement {

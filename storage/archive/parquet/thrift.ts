@@ -7,9 +7,11 @@ import type { ColumnWriter } from '../../chunk/index.ts';
  */
 export const THRIFT_TRUE = 1;
 const THRIFT_FALSE = 2;
+const THRIFT_BYTE = 3;
 const THRIFT_I16 = 4;
 export const THRIFT_I32 = 5;
 const THRIFT_I64 = 6;
+const THRIFT_DOUBLE = 7;
 export const THRIFT_BINARY = 8;
 const THRIFT_LIST = 9;
 export const THRIFT_STRUCT = 12;
@@ -178,13 +180,13 @@ function readValue(reader: ByteReader, type: number, what: string, depth: number
       return true;
     case THRIFT_FALSE:
       return false;
-    case 3:
+    case THRIFT_BYTE:
       return reader.byte();
     case THRIFT_I16:
     case THRIFT_I32:
     case THRIFT_I64:
       return signedVarint(reader);
-    case 7:
+    case THRIFT_DOUBLE:
       return reader.float64();
     case THRIFT_BINARY:
       return reader.take(reader.varint());
