@@ -138,19 +138,27 @@ test('nothing is left open or switched off', () => {
   expect(open).toEqual([]);
 });
 
-test('pages name files that are there', () => {
+describe('files that are named are there', () => {
   const folders = '{ingest,query,storage,promql,proto,test}/**';
-  const pages = ['README.md', ...globSync(`${folders}/*.md`, { cwd: root })];
   const there = ['worker.ts', ...globSync(`${folders}/*.{ts,mjs}`, { cwd: root })];
-  const isThere = (page: string, name: string): boolean => {
-    const path = name.startsWith('../') ? join(dirname(page), name) : name;
+  const isThere = (from: string, name: string): boolean => {
+    const path = name.startsWith('../') ? join(dirname(from), name) : name;
     return there.some((file) => file === path || file.endsWith(`/${path}`));
   };
-  // A name that begins with a dash is the end of one before it.
-  const gone = pages.flatMap((page) =>
-    [...readFileSync(join(root, page), 'utf8').matchAll(/`([\w.][\w./-]*\.(?:ts|mjs))`/g)].map(([, name = '']) => name).filter((name) => !isThere(page, name)).map((name) => `${page}: ${name}`),
-  );
-  expect(gone).toEqual([]);
+  const gone = (from: readonly string[], names: RegExp): string[] =>
+    from.flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(names)].map(([, name = '']) => name).filter((name) => !isThere(path, name)).map((name) => `${path}: ${name}`));
+
+  test('by pages', () => {
+    // A name that begins with a dash is the end of one before it.
+    expect(gone(['README.md', ...globSync(`${folders}/*.md`, { cwd: root })], /`([\w.][\w./-]*\.(?:ts|mjs))`/g)).toEqual([]);
+  });
+
+  test('by comments', () => {
+    // What stands in quotes is imported, and the compiler's to find.
+    const inComment = /(?<![\w./'`-])((?:\.\.\/)*[\w-]+(?:[./][\w-]+)*\.(?:ts|mjs))\b(?!')/g;
+    expect([...'see log/wal.ts, and wal.ts.'.matchAll(inComment)].map(([, name]) => name)).toEqual(['log/wal.ts', 'wal.ts']);
+    expect(gone(files, inComment)).toEqual([]);
+  });
 });
 
 test("what changes Node's zstd for its process has one of its own", () => {

@@ -2,7 +2,7 @@ import { assert } from '../runtime/assert.ts';
 import type { Random } from '../runtime/random.ts';
 
 /*
- * A key as its holder has it: vrv_<id>_<secret>_<check>, 66 characters.
+ * A key as its holder has it: vrv_<id>_<secret>_<check>, 67 characters.
  *
  * The id is public and finds the row; the secret has 256 bits; the check is the CRC-32 of all before it. With the prefix it lets scanners of
  * code and logs recognise a key exactly, and lets us refuse typos and nonsense without asking any object.

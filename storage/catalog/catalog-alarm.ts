@@ -6,7 +6,7 @@ import { NotedFailure } from './step-failures.ts';
 /** When a ring has failed or was cut off, and nobody commits: the platform itself gives up after a few tries. */
 const RETRY_AFTER_MS = MINUTE_MS;
 
-/** Work of bounded steps: see UpkeepTask (archive/archive-upkeep.ts). */
+/** Work of bounded steps: see UpkeepTask (archive/upkeep/archive-upkeep.ts). */
 interface Background {
   nextDueMs(): number | undefined;
   step(): Promise<void>;
@@ -30,10 +30,10 @@ export class CatalogAlarm {
 
   /** `first`: all else waits for it. */
   constructor(work: readonly Background[], alarm: Alarm, clock: Clock, first?: Beforehand) {
-    this.#first = first;
     this.#work = work;
     this.#alarm = alarm;
     this.#clock = clock;
+    this.#first = first;
   }
 
   /** Sets the alarm for what will be due, if anything will be. On waking, and when there is something new. */

@@ -131,7 +131,7 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     PRIMARY KEY (table_name, day, shard)
   ) WITHOUT ROWID`,
   'INSERT INTO changed_partition (table_name, day, shard) SELECT DISTINCT table_name, day, shard FROM data_file WHERE removed_change IS NULL',
-  // The merge that is under way, if one is (archive/plan-ledger.ts), and the files of it that are in the object store.
+  // The merge that is under way, if one is (archive/flush/plan-ledger.ts), and the files of it that are in the object store.
   `CREATE TABLE merge_plan (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     plan TEXT NOT NULL,
@@ -176,14 +176,14 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   )`,
   "CREATE INDEX data_file_key ON data_file (json_extract(description, '$.key'))",
   "CREATE INDEX data_manifest_key ON data_manifest (json_extract(description, '$.key'))",
-  // When the object store is next searched for objects that nobody refers to (archive/orphan-sweep.ts).
+  // When the object store is next searched for objects that nobody refers to (archive/upkeep/orphan-sweep.ts).
   'ALTER TABLE archive_state ADD COLUMN next_sweep_ms INTEGER',
   `CREATE TABLE metadata_archive (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     changes INTEGER NOT NULL,          -- how often metadata came that was not there
     archived_changes INTEGER NOT NULL, -- changes up to this one are in the table \`metadata\` of the archive
     taken_ms INTEGER,                  -- when that was written, Unix milliseconds
-    plan TEXT                          -- archive/metadata-snapshots.ts: one that is being written
+    plan TEXT                          -- archive/upkeep/metadata-snapshots.ts: one that is being written
   )`,
   'INSERT INTO metadata_archive (id, changes, archived_changes) SELECT 1, count(*), 0 FROM metric_metadata',
   // Deletions that are not carried out in all files yet (tombstones.ts).
@@ -201,7 +201,7 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
   "ALTER TABLE data_file ADD COLUMN expired TEXT NOT NULL DEFAULT ''",
   // When a shard last committed a flush whose predecessor the catalog has not seen (Unix ms): it began anew, or went back to an earlier state.
   'ALTER TABLE archive_state ADD COLUMN commits_lost_ms INTEGER',
-  // Whether the object store has files that the catalog should know of, and does not (archive/catalog-recovery.ts): when it is looked next, Unix ms.
+  // Whether the object store has files that the catalog should know of, and does not (archive/upkeep/catalog-recovery.ts): when it is looked next, Unix ms.
   'ALTER TABLE archive_state ADD COLUMN next_look_ms INTEGER',
   // When some were last adopted (Unix ms), and how many in all.
   'ALTER TABLE archive_state ADD COLUMN adopted_ms INTEGER',
@@ -240,11 +240,11 @@ export const CATALOG_MIGRATIONS: readonly string[] = [
     size_bytes INTEGER NOT NULL,
     is_removed INTEGER NOT NULL
   ) WITHOUT ROWID`,
-  // Another catalog that has the table too, and the metadata that it has (archive/catalog-mirror.ts).
+  // Another catalog that has the table too, and the metadata that it has (archive/upkeep/catalog-mirror.ts).
   'ALTER TABLE archive_table ADD COLUMN mirrored TEXT',
   // When an object was written, Unix ms by the object store's clock.
   'ALTER TABLE seen_object ADD COLUMN uploaded_ms INTEGER',
-  // What shards are asked by the catalog itself (archive/shard-calls.ts).
+  // What shards are asked by the catalog itself (archive/upkeep/shard-calls.ts).
   `CREATE TABLE shard_call (
     shard TEXT PRIMARY KEY,
     is_due INTEGER NOT NULL,           -- 1: how far its samples are in files, since files of it were found that it had forgotten

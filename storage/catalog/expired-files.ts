@@ -22,7 +22,7 @@ export interface ExpiredSpan {
   readonly mark: string;
 }
 
-/** What a catalog's database knows of series that leave before their partition does: which files are without them (archive/series-expiry.ts). */
+/** What a catalog's database knows of series that leave before their partition does: which files are without them (archive/rewrite/series-expiry.ts). */
 export class ExpiredFiles {
   readonly #sql: Sql;
 

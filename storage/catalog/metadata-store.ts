@@ -46,7 +46,7 @@ export class MetadataStore {
       let replaced = 0;
       const before = this.#added;
       for (const entry of entries) replaced += this.#noteOne(entry, nowMs);
-      // What the archive's table follows (archive/metadata-snapshots.ts).
+      // What the archive's table follows (archive/upkeep/metadata-snapshots.ts).
       if (this.#added > before) this.#sql.run('UPDATE metadata_archive SET changes = changes + 1 WHERE id = 1');
       return { version: CATALOG_RPC_VERSION, replaced: replaced + this.#makeRoom() };
     });

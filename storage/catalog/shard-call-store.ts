@@ -22,7 +22,7 @@ const LAST_DAYS = `
       SELECT shard, (SELECT max(day) FROM rollup_source WHERE rollup_source.shard = source.shard) FROM source WHERE shard IS NOT NULL
     )`;
 
-/** Which shards a catalog has to ask something, and has asked: see archive/shard-calls.ts. */
+/** Which shards a catalog has to ask something, and has asked: see archive/upkeep/shard-calls.ts. */
 export class ShardCallStore {
   readonly #sql: Sql;
 
@@ -36,7 +36,7 @@ export class ShardCallStore {
     const leftOut = JSON.stringify(except);
     const [found] = this.#sql.all<{ shard: string }>('SELECT shard FROM shard_call WHERE is_due = 1 AND shard NOT IN (SELECT value FROM json_each(?)) LIMIT 1', leftOut);
     if (found !== undefined) return { shard: found.shard, dueMs: -Infinity, unclosedDay: undefined };
-    // A day is closed when the first window of the next one is archived too (archive/flush-plan.ts).
+    // A day is closed when the first window of the next one is archived too (archive/flush/flush-plan.ts).
     const [silent] = this.#sql.all<{ shard: string; day: number }>(
       `${LAST_DAYS} SELECT shard, day FROM last_day LEFT JOIN archive_shard USING (shard) LEFT JOIN shard_call USING (shard)
         WHERE ifnull(archived_until_ms, -1e15) < (day + 1) * ? + ? AND ifnull(asked_day, -1e9) < day AND shard NOT IN (SELECT value FROM json_each(?)) ORDER BY day LIMIT 1`,

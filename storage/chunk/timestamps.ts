@@ -9,8 +9,8 @@ import type { ColumnWriter } from './column-writer.ts';
 export const TIMESTAMP_MS_MAX = 2 ** 50 - 1;
 
 /**
- * Timestamps (ms, rising) as delta of delta with run lengths: the first, the first delta, then pairs of (change of the delta, how many
- * times the new delta repeats). A scrape every 15 s on time is one pair, whatever its length.
+ * Timestamps (whole ms, at least one, rising but in late batches) as delta of delta with run lengths: the first, then pairs of (change of the
+ * delta, which begins at 0, and how many timestamps follow with it). A scrape every 15 s on time is one pair, whatever its length.
  */
 export function encodeTimestamps(timestampsMs: Float64Array, start: number, end: number, out: ColumnWriter): void {
   out.signed(timestampsMs[start]!);

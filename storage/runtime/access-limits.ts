@@ -8,7 +8,7 @@ export const ACCESS_LIMITS = {
   tenantsOpenMax: 4_000,
   /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
   objectIdsMax: 1000,
-  /** Of the header: a key is 65 characters, and base64 makes a tenant and a key 300. */
+  /** Of the header: a key is 67 characters, and base64 makes a tenant and a key 300. */
   authorizationBytesMax: 1024,
   /** Of the same header where it carries a signature: it lists every header that is signed. */
   signatureBytesMax: 2 * KIB,

@@ -166,7 +166,7 @@ const DEFAULTS = {
   logRoomShare: 1 / 8,
   /** Samples that a step of a seal writes before requests have their turn, each series counted as 6 more, and each sample as a quarter when the log is put in order before: 5 to 10 ms. */
   sealStepSamples: 96 * KIB,
-  /** A batch must fit one SQLite row (2 MB) at 16 to 20 bytes a sample. The Worker cuts larger requests. */
+  /** A batch must fit one SQLite row (2 MB) at 8 to 20 bytes a sample. The Worker cuts larger requests. */
   batchSamplesMax: 64 * KIB,
   /** Bytes of a batch's samples as the log has them, 28 each with start timestamps, of its histograms and exemplars: one more histogram still fits the row. */
   batchBytesMax: 1_850_000,

@@ -87,7 +87,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     'ALTER TABLE shard_state ADD COLUMN archived_until_ms REAL',
     'ALTER TABLE shard_state ADD COLUMN closed_until_ms REAL',
     'ALTER TABLE shard_state ADD COLUMN next_flush INTEGER NOT NULL DEFAULT 1',
-    // The flush that is under way, if one is (archive/plan-ledger.ts), and the files of it that are in the object store.
+    // The flush that is under way, if one is (archive/flush/plan-ledger.ts), and the files of it that are in the object store.
     `CREATE TABLE flush_plan (
       id INTEGER PRIMARY KEY CHECK (id = 1),
       plan TEXT NOT NULL,
@@ -95,7 +95,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     )`,
     `CREATE TABLE flush_file (
       position INTEGER PRIMARY KEY,
-      description TEXT NOT NULL,  -- catalog/data-file.ts
+      description TEXT NOT NULL,  -- catalog/iceberg/data-file.ts
       cursor TEXT                 -- where the next file begins; null behind the last one
     )`,
   ],

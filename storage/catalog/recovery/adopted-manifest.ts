@@ -7,7 +7,7 @@ import { parseJson } from '../iceberg/parse-json.ts';
 import { dayOfOrdinal, type TableDefinition } from '../iceberg/table-definition.ts';
 
 /*
- * Manifests and manifest lists of our own, read back by a catalog that does not know what it has written (archive/catalog-recovery.ts). The
+ * Manifests and manifest lists of our own, read back by a catalog that does not know what it has written (archive/upkeep/catalog-recovery.ts). The
  * other direction of iceberg-manifest.ts.
  */
 
