@@ -107,7 +107,7 @@ export class ArchiveFiles {
   }
 
   /** Takes a shard's files and its watermark, all or nothing. Doing it twice is doing it once. `nowMs` is Unix ms. */
-  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest, nowMs = 0): ArchiveCommitOutcome {
+  commit({ shard, sequence, files, archivedUntilMs }: ArchiveCommitRequest, nowMs: number): ArchiveCommitOutcome {
     // Commit point of a flush: this transaction. A crash before it leaves files that no one refers to, and the shard, which has their keys in
     // its plan, commits again; a crash behind it leaves a shard that does not know, and commits again too, which the sequence makes nothing.
     return this.#sql.transaction(() => {
@@ -141,7 +141,7 @@ export class ArchiveFiles {
     assert(remove.length > 0 || (add.length > 0 && owner !== undefined), 'files that take the place of none have a shard');
     assert(remove.length + add.length <= this.#limits.archiveChangeFilesMax, `${remove.length} files replaced by ${add.length} in one change`);
     // Commit point of a replacement: this transaction. Before it queries read the old files, behind it the new ones; the objects of the old
-    // ones stay for those who are reading them (archive/removed-files.ts).
+    // ones stay for those who are reading them (archive/upkeep/removed-files.ts).
     return this.#sql.transaction(() => {
       if (remove.length === 0) {
         this.#add(add, { shard: must(owner, 'a shard'), rank: undefined, run: undefined, position: undefined, cleanThrough: 0 }, nextChange(this.#sql));
@@ -297,7 +297,7 @@ export class ArchiveFiles {
     this.#sql.run('UPDATE archive_state SET last_file = ? WHERE id = 1', last);
   }
 
-  /** The object store is looked through for them (archive/catalog-recovery.ts). Inside the caller's transaction. */
+  /** The object store is looked through for them (archive/upkeep/catalog-recovery.ts). Inside the caller's transaction. */
   #noteLost(shard: string, knownFlush: number, nowMs: number): void {
     this.#sql.run('UPDATE archive_state SET commits_lost_ms = ?, next_look_ms = NULL WHERE id = 1', nowMs);
     this.#sql.run('INSERT INTO lost_flush (shard, after_flush, times) VALUES (?, ?, 1) ON CONFLICT (shard) DO UPDATE SET times = times + 1', shard, knownFlush);

@@ -20,17 +20,16 @@ export class MaintenanceAlarm {
   readonly #store: Pick<HotStore, 'maintain' | 'nextDueMs'>;
   readonly #alarm: Alarm;
   readonly #clock: Clock;
+  readonly #flusher: Background | undefined;
   /** The alarm is known to ring no later than this. */
   #setForMs = Infinity;
 
-  readonly #flusher: Background | undefined;
-
   /** What the flusher does has its turn after the store's. */
   constructor(store: Pick<HotStore, 'maintain' | 'nextDueMs'>, alarm: Alarm, clock: Clock, flusher?: Background) {
-    this.#flusher = flusher;
     this.#store = store;
     this.#alarm = alarm;
     this.#clock = clock;
+    this.#flusher = flusher;
   }
 
   /** Sets the alarm if something will be due before it rings. After every write, and on waking. */

@@ -37,6 +37,7 @@ export class Upkeep {
   readonly counters = { seals_total: 0, merges_total: 0, samples_pruned_total: 0, samples_deleted_total: 0, series_removed_total: 0 };
   readonly #parts: StoreParts;
   readonly #retentionMs: number;
+  readonly #mark: Pick<ArchiveMark, 'archivedUntilMs'> | undefined;
   readonly sealer: Sealer;
   /** Live segments have changed since the last look for a merge. */
   #mayMerge = true;
@@ -45,8 +46,6 @@ export class Upkeep {
   #merge: MergeInSteps | undefined;
   /** Segments have gone since the last look for dead series. */
   #mayHaveDead = false;
-
-  readonly #mark: Pick<ArchiveMark, 'archivedUntilMs'> | undefined;
 
   /** With a mark nothing expires that is not archived. */
   constructor(parts: StoreParts, retentionMs: number, mark?: Pick<ArchiveMark, 'archivedUntilMs'>) {

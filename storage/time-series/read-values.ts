@@ -100,7 +100,7 @@ function readMovedOrHot(parts: Parts, labels: Labels, startMs: number, endMs: nu
 function archivedStretch({ hot, archive }: Parts, labels: Labels, startMs: number, endMs: number): ArchivedStretch | undefined {
   const hotFromMs = hot.floorMs;
   const { key, rollup } = roleOf(labels);
-  const retainedFromMs = archive?.retainedFromMs(rollup !== undefined) ?? -Infinity;
+  const retainedFromMs = archive?.retainedFromMs(rollup === undefined ? 'raw' : 'rollup') ?? -Infinity;
   if (archive === undefined || startMs >= Math.max(hotFromMs, retainedFromMs)) return undefined;
   const known = hotFromMs === -Infinity ? undefined : archive.keys.of(key);
   const keyFromMs = known === undefined ? Infinity : Math.max(known.oldestMs, rollup === undefined ? known.floorMs : -Infinity);
@@ -113,7 +113,7 @@ function lateFromMs(archive: StoreArchive, labels: Labels): number {
   if (archive.late.sampleCount === 0) return Infinity;
   const { key, rollup } = roleOf(labels);
   const keyFromMs = rollup === undefined ? (archive.keys.of(key)?.floorMs ?? -Infinity) : -Infinity;
-  return Math.max(archive.retainedFromMs(rollup !== undefined), keyFromMs);
+  return Math.max(archive.retainedFromMs(rollup === undefined ? 'raw' : 'rollup'), keyFromMs);
 }
 
 /** A page with the late samples of its time. */

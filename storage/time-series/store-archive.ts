@@ -106,9 +106,9 @@ export class StoreArchive {
   }
 
   /** Samples before this (Unix ms) are past their retention: raw values, or roll-ups. It moves by whole days, as files go. */
-  retainedFromMs(isRolledUp: boolean): number {
+  retainedFromMs(what: 'raw' | 'rollup'): number {
     const { coldMs, warmMs } = this.#options.settings;
-    const keepMs = isRolledUp ? (warmMs ?? coldMs) : coldMs;
+    const keepMs = what === 'rollup' ? (warmMs ?? coldMs) : coldMs;
     return keepMs === undefined ? -Infinity : Math.floor((this.#options.clock.nowMs() - keepMs) / DAY_MS) * DAY_MS;
   }
 
@@ -129,7 +129,7 @@ export class StoreArchive {
   async maintain(): Promise<void> {
     await this.upkeep.step();
     if (this.late.sampleCount === 0) this.#sweepLateDocuments();
-    const retainedFromMs = Math.min(this.retainedFromMs(false), this.retainedFromMs(true));
+    const retainedFromMs = Math.min(this.retainedFromMs('raw'), this.retainedFromMs('rollup'));
     // It moves once a day.
     if (retainedFromMs === this.#keysFromMs) return;
     this.keys.forgetBefore(retainedFromMs);

@@ -93,7 +93,7 @@ export class StoreEngine {
 
   /** Answers that are remembered. What is past its retention is not among them. */
   get asOf(): AsOfCache {
-    const retainedFromMs = this.#parts?.archive?.retainedFromMs(false) ?? -Infinity;
+    const retainedFromMs = this.#parts?.archive?.retainedFromMs('raw') ?? -Infinity;
     if (retainedFromMs > this.#asOfRetainedFromMs) this.#asOf.clear();
     this.#asOfRetainedFromMs = retainedFromMs;
     return this.#asOf;

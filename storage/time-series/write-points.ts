@@ -72,7 +72,7 @@ function isSentAgain(engine: StoreEngine, { key, timestampMs, value }: NewPoint,
 /** Everything is checked before anything is touched: an error within the transaction would cost a new start. */
 function refuseTimes({ hot, rawFloor, archive }: Parts, points: readonly NewPoint[], lateBeforeMs: number): void {
   const floorMs = Math.max(hot.archive.writeFloorMs, rawFloor.ms);
-  const retainedFromMs = archive?.retainedFromMs(false) ?? -Infinity;
+  const retainedFromMs = archive?.retainedFromMs('raw') ?? -Infinity;
   const keysFromMs = new Map<string, number>();
   for (const { key, timestampMs } of points) {
     if (timestampMs >= Math.max(floorMs, retainedFromMs)) continue;

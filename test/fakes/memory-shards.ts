@@ -80,7 +80,7 @@ export class MemoryShards implements ObjectNamespaces {
       routing: (shardCount) => call('routing', ({ catalog }) => catalog.routing(shardCount)),
       noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
       metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
-      archiveCommit: (request) => call('archiveCommit', ({ files }) => ({ version: CATALOG_RPC_VERSION, ...files.commit(request) })),
+      archiveCommit: (request) => call('archiveCommit', ({ files }) => ({ version: CATALOG_RPC_VERSION, ...files.commit(request, this.nowMs) })),
       archiveStatus: () => call('archiveStatus', ({ sql }) => ({ ...archiveStatus(sql), upkeep: this.upkeepStatus })),
       stats: () => call('stats', () => ({ version: CATALOG_RPC_VERSION, counters: this.catalogCounters })),
       archiveDelete: (request) =>

@@ -55,13 +55,13 @@ test.runIf(hasPyIceberg)('PyIceberg lists, prunes and reads the table', { timeou
       const { bytes, ...file } = writer.finish();
       const key = `default/archive/samples/data/day=${day}/${day}.parquet`;
       await store.create(key, bytes);
-      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: day + 1, files: [{ table: 'samples', key, sizeBytes: bytes.length, ...file }], archivedUntilMs: undefined });
+      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: day + 1, files: [{ table: 'samples', key, sizeBytes: bytes.length, ...file }], archivedUntilMs: undefined }, 0);
       if (day !== 0) await table.publish();
       if (day !== 2) continue;
       const again = { table: 'samples', key: `${key}.rewritten`, sizeBytes: bytes.length, ...file } as const;
       await store.create(again.key, bytes);
       expect(files.replace({ id: 'p1', table: 'samples', remove: [3], add: [again], nowMs: WINDOW_START_MS })).toBe('done');
-      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: 4, files: [{ ...again, key: 'gone', minTimeMs: file.minTimeMs + 24 * HOUR_MS, maxTimeMs: file.maxTimeMs + 24 * HOUR_MS }], archivedUntilMs: undefined });
+      files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: 4, files: [{ ...again, key: 'gone', minTimeMs: file.minTimeMs + 24 * HOUR_MS, maxTimeMs: file.maxTimeMs + 24 * HOUR_MS }], archivedUntilMs: undefined }, 0);
       expect(files.replace({ id: 'p2', table: 'samples', remove: [5], add: [], nowMs: WINDOW_START_MS })).toBe('done');
       while (table.isBehind) await table.publish();
     }

@@ -111,7 +111,7 @@ export class ArchiveWorld {
       }
     }
     if (writer.rowCount > 0) await flush();
-    this.files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files, archivedUntilMs: DAY_START_MS + 2 * DAY_MS });
+    this.files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files, archivedUntilMs: DAY_START_MS + 2 * DAY_MS }, 0);
   }
 
   /** What the merger's alarm does until nothing is due. Returns the steps that it took. */

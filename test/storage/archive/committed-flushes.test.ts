@@ -68,7 +68,7 @@ test('what a table says of a shard stays as it was while files of later commits 
   const files = new ArchiveFiles(sql, LIMITS);
   const file = (key: string) => ({ table: 'samples' as const, key, sizeBytes: 1, tailBytes: 1, rowCount: 1, minTimeMs: 0, maxTimeMs: 0, firstMetric: 'a', lastMetric: 'a', columns: [] });
   const commit = (shard: string, sequence: number, archivedUntilMs: number | undefined, keys: readonly string[]) =>
-    expect(files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: keys.map(file), archivedUntilMs })).toEqual({ status: 'committed' });
+    expect(files.commit({ version: CATALOG_RPC_VERSION, shard, sequence, files: keys.map(file), archivedUntilMs }, 0)).toEqual({ status: 'committed' });
   commit('1/0', 1, 1000, ['a']);
   commit('1/1', 1, undefined, ['b']);
   commit('1/0', 2, 2000, ['c']);

@@ -56,7 +56,7 @@ class World {
   }
 
   commit(...files: DataFile[]): void {
-    this.files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: ++this.#sequence, files, archivedUntilMs: undefined });
+    this.files.commit({ version: CATALOG_RPC_VERSION, shard: '1/0', sequence: ++this.#sequence, files, archivedUntilMs: undefined }, 0);
   }
 
   replace(id: string, remove: readonly number[], ...add: DataFile[]): 'done' | 'conflict' {
