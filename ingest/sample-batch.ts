@@ -24,6 +24,8 @@ const PAYLOAD_LENGTH_BYTES = 4;
  * the content across an `await` copies it first (encodeAppendMessage does).
  */
 export class SampleBatch implements SampleColumns {
+  /** Number of the shard that it is for. */
+  readonly shard: number;
   seriesCount = 0;
   sampleCount = 0;
   idLow = new Uint32Array(INITIAL_SERIES);
@@ -44,6 +46,10 @@ export class SampleBatch implements SampleColumns {
   /** Of the open series. */
   #exemplarsBefore = 0;
   readonly #exemplars = new ColumnWriter(1024);
+
+  constructor(shard: number) {
+    this.shard = shard;
+  }
 
   /** Histograms; `valueBits` names them by position. */
   get payloads(): readonly Uint8Array[] {
@@ -83,20 +89,30 @@ export class SampleBatch implements SampleColumns {
   }
 
   /** A copy as it leaves for its shard; with `refs` its series are named as the shard is known to call them. */
-  toOutgoing(shard: number, refs?: ShardRefs): OutgoingBatch {
-    return { shard, sources: this.source.slice(0, this.seriesCount), ...encodeBatch(this, this.#isOneFloatEach ? refs : undefined) };
+  toOutgoing(refs?: ShardRefs): OutgoingBatch {
+    return { shard: this.shard, sources: this.source.slice(0, this.seriesCount), ...encodeBatch(this, this.#isOneFloatEach ? refs : undefined) };
   }
 
   /** Begins a series with the id at `source` of the columns; `source` is its position in the request. Samples follow, then `endSeries`. */
   beginSeries(source: number, ids: SeriesIdColumns): void {
+    this.#begin(source, ids.low[source]!, ids.high[source]!, ids.check[source]!);
+  }
+
+  /** The same with an id that stands in `words` from `at` on. */
+  beginSeriesOf(source: number, words: Uint32Array, at: number): void {
+    this.#begin(source, words[at]!, words[at + 1]!, words[at + 2]!);
+  }
+
+  /** Ends the series that has been begun and answers the batch as it leaves; the same series is begun in what is an empty batch now. */
+  cut(refs?: ShardRefs): OutgoingBatch {
     const index = this.seriesCount;
-    if (index >= this.idLow.length) this.#growSeries();
-    this.idLow[index] = ids.low[source]!;
-    this.idHigh[index] = ids.high[source]!;
-    this.idCheck[index] = ids.check[source]!;
-    this.source[index] = source;
-    this.#exemplarsBefore = this.exemplarCount;
-    if (this.isDelta !== undefined) this.isDelta[index] = 0;
+    const isDelta = this.isDelta?.[index] === 1;
+    this.endSeries();
+    const outgoing = this.toOutgoing(refs);
+    this.clear();
+    this.#begin(this.source[index]!, this.idLow[index]!, this.idHigh[index]!, this.idCheck[index]!);
+    if (isDelta) this.markDelta();
+    return outgoing;
   }
 
   /** The samples of the series that has been begun are differences: its shard adds them up, once each. */
@@ -144,6 +160,17 @@ export class SampleBatch implements SampleColumns {
   addExemplar(timestampMs: number, bitsLow: number, bitsHigh: number, labels: Labels): void {
     encodeExemplar({ series: this.seriesCount, timestampMs, bitsLow, bitsHigh, labels }, this.#exemplars);
     this.exemplarCount++;
+  }
+
+  #begin(source: number, idLow: number, idHigh: number, idCheck: number): void {
+    const index = this.seriesCount;
+    if (index >= this.idLow.length) this.#growSeries();
+    this.idLow[index] = idLow;
+    this.idHigh[index] = idHigh;
+    this.idCheck[index] = idCheck;
+    this.source[index] = source;
+    this.#exemplarsBefore = this.exemplarCount;
+    if (this.isDelta !== undefined) this.isDelta[index] = 0;
   }
 
   #add(timestampMs: number, bitsLow: number, bitsHigh: number, startMs: number): void {

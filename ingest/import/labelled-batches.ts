@@ -6,9 +6,9 @@ import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { LabelsOf } from '../outgoing-message.ts';
 import type { Rejections } from '../rejections.ts';
-import { SampleBatch } from '../sample-batch.ts';
-import { SeriesIdColumns } from '../series-id-columns.ts';
-import { sendBatch, type OutgoingBatch } from '../shard-send.ts';
+import type { SampleBatch } from '../sample-batch.ts';
+import { BatchMemory, ShardBatches } from '../shard-batches.ts';
+import { sendBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 
@@ -22,12 +22,11 @@ export class LabelledBatches {
   readonly #limits: typeof LIMITS;
   readonly #rejections: Rejections;
   readonly #oldestAgeMs: number;
-  readonly #batches: SampleBatch[];
-  readonly #id = new SeriesIdColumns();
+  readonly #memory = new BatchMemory();
+  #batches: ShardBatches;
   /** Of what has been collected, by source number. */
   #labels: Labels[] = [];
-  #outgoing: OutgoingBatch[] = [];
-  #open: { readonly labels: Labels; readonly shard: number } | undefined;
+  #open: { readonly labels: Labels; readonly batch: SampleBatch } | undefined;
   #times: TimeBounds;
 
   /** Samples older than `oldestAgeMs` are refused. */
@@ -37,24 +36,22 @@ export class LabelledBatches {
     this.#limits = limits;
     this.#rejections = rejections;
     this.#oldestAgeMs = oldestAgeMs;
-    this.#batches = Array.from({ length: shards.shardCount }, () => new SampleBatch());
-    this.#id.reserve(1);
+    this.#batches = this.#newBatches();
     this.#times = this.#timesNow();
   }
 
   /** Whether so much has been collected that it should be sent before more is. */
   get isLarge(): boolean {
-    return this.#outgoing.length > 0 || this.#labels.length >= this.#limits.importSeriesTarget;
+    return this.#batches.hasFull || this.#labels.length >= this.#limits.importSeriesTarget;
   }
 
   /** Begins a series; `labels` are as the model has them, and `id` is what the hasher makes of them. */
   begin(labels: Labels, id: Uint32Array): void {
     assert(this.#open === undefined, 'a series inside a series');
-    this.#id.set(0, id);
-    const shard = this.#id.high[0]! % this.#shards.shardCount;
-    this.#open = { labels, shard };
+    const batch = this.#batches.of(id[1]!);
+    this.#open = { labels, batch };
+    batch.beginSeriesOf(this.#labels.length, id, 0);
     this.#labels.push(labels);
-    this.#beginIn(this.#batches[shard]!);
   }
 
   /** A float as bits, so that a stale marker survives. `startMs` is its start timestamp, 0 when unknown. */
@@ -63,8 +60,9 @@ export class LabelledBatches {
       this.#rejections.add('bad-data', 1, () => `${this.#name()}: ${this.#times.refusal(timestampMs)}`);
       return;
     }
-    this.#batch().addSample(timestampMs, bitsLow, bitsHigh, startMs);
-    this.#cutWhenFull();
+    const batch = this.#batch();
+    batch.addSample(timestampMs, bitsLow, bitsHigh, startMs);
+    this.#batches.cutWhenFull(batch);
   }
 
   exemplar(timestampMs: number, value: number, labels: Labels): void {
@@ -73,7 +71,9 @@ export class LabelledBatches {
       return;
     }
     const bits = float64Bits(value);
-    this.#batch().addExemplar(timestampMs, bits[0]!, bits[1]!, labels);
+    const batch = this.#batch();
+    batch.addExemplar(timestampMs, bits[0]!, bits[1]!, labels);
+    this.#batches.cutWhenFull(batch);
   }
 
   end(): void {
@@ -84,13 +84,9 @@ export class LabelledBatches {
   /** Sends what has been collected and answers what is stored of it. A throw means that this is unknown; sending again is harmless. */
   async flush(): Promise<WriteCounts> {
     assert(this.#open === undefined, 'a flush inside a series');
-    this.#batches.forEach((batch, shard) => {
-      if (batch.seriesCount > 0) this.#outgoing.push(batch.toOutgoing(shard));
-      batch.clear();
-    });
-    const outgoing = this.#outgoing;
+    const outgoing = this.#batches.finish();
     const labels = this.#labels;
-    this.#outgoing = [];
+    this.#batches = this.#newBatches();
     this.#labels = [];
     this.#times = this.#timesNow();
     const labelsOf: LabelsOf = (sources, take) => {
@@ -102,23 +98,11 @@ export class LabelledBatches {
 
   #batch(): SampleBatch {
     assert(this.#open !== undefined, 'a sample outside of a series');
-    return this.#batches[this.#open.shard]!;
+    return this.#open.batch;
   }
 
-  #beginIn(batch: SampleBatch): void {
-    batch.beginSeries(0, this.#id);
-    batch.source[batch.seriesCount] = this.#labels.length - 1;
-  }
-
-  /** A series may be longer than a batch: the rest goes on as the same series in the next one. */
-  #cutWhenFull(): void {
-    const batch = this.#batch();
-    if (!batch.isFull(this.#limits)) return;
-    const { shard } = this.#open!;
-    batch.endSeries();
-    this.#outgoing.push(batch.toOutgoing(shard));
-    batch.clear();
-    this.#beginIn(batch);
+  #newBatches(): ShardBatches {
+    return new ShardBatches(this.#shards, this.#limits, this.#memory);
   }
 
   #timesNow(): TimeBounds {

@@ -91,18 +91,11 @@ export class OtlpIngest {
     const elected = this.#gate.elects(shards, () => this.#senderOf(plainBody, encoding, walk));
     // What the elected replica sends has all of it: to this sender it is written.
     if (typeof elected === 'boolean' ? !elected : !(await elected)) return { stored: NOTHING_COUNTED, pointCount: 0, refusedPointCount: 0, rejections };
-    const { batches, metadata, pointCount, seriesCount, sampleCount, points } = decoding(() => {
+    const collected = decoding(() => {
       const message = this.#messageOf(plainBody, encoding);
-      this.#batches.beginRequest(shards, message, nowMs, rejections);
-      try {
-        this.#series.walk(message, walk, this.#batches);
-      } catch (error) {
-        this.#batches.finish();
-        this.#batches.takeBackMetadata();
-        throw error;
-      }
-      return this.#batches.finish();
+      return this.#batches.collect({ shards, message, nowMs, rejections }, (sink) => this.#series.walk(message, walk, sink));
     });
+    const { batches, pointCount, points } = collected;
     if (pointCount === 0 && encoding === 'json') this.#warnOfOtherSignal(rejections);
     const labelsOf: LabelsOf = (sources, take) =>
       decoding(() => {
@@ -111,16 +104,16 @@ export class OtlpIngest {
         finder.finish();
       });
     try {
-      this.#gate.admit(shards.tenant, { series: seriesCount, samples: sampleCount });
+      this.#gate.admit(shards.tenant, { series: collected.seriesCount, samples: collected.sampleCount });
       held.hold(messageBytes(batches));
     } catch (error) {
-      this.#batches.takeBackMetadata();
+      collected.takeBackMetadata();
       throw error;
     }
     const refusedHere = rejections.samples;
     const [counts] = await Promise.all([
       Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
-      this.#noteMetadata(shards, metadata),
+      this.#noteMetadata(shards, collected.metadata),
     ]);
     return { stored: counts.reduce(addCounts, NOTHING_COUNTED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
   }

@@ -1,5 +1,4 @@
-/** In place of a point's number: the series is of no point. */
-export const NO_POINT = 0xffffffff;
+import { NO_POINT } from './points-of-series.ts';
 
 /**
  * Which data points of a request its shards have refused, in whole or in part. Shards refuse series and samples; senders are told of points,

@@ -87,9 +87,10 @@ export class RemoteWriteIngest {
       this.#decode(messages, shards, body);
     } else if (!elected) return ofOtherReplica(sent, rejections);
     this.#gate.admit(shards.tenant, { series: messages.columns.seriesCount, samples: sent.samples + sent.histograms });
+    const request = { messages, shards, limits: this.#gate.limits(shards.tenant), rejections };
     for (let from: number | undefined = 0; from !== undefined; ) {
       if (from > 0) this.#decode(messages, shards, body);
-      const turn = this.#sharing.share(messages, shards, from, this.#gate.limits(shards.tenant), rejections);
+      const turn = this.#sharing.share(request, from);
       staleHistograms += turn.staleHistograms;
       const noted = from === 0 ? this.#note(messages, shards) : undefined;
       const noting = noted && failureOf(noted);

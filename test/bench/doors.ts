@@ -36,7 +36,7 @@ const SERIES_PER_POD = 100;
 const CompiledModule = WebAssembly.Module as unknown as new (bytes: Uint8Array) => WebAssembly.Module;
 
 /** Shards that know every series and keep nothing. */
-function forgetfulShards(): TenantShards {
+function forgetfulShards(shardCount: number): TenantShards {
   const append = async (message: ArrayBuffer): Promise<AppendAnswer> => {
     const samples = new Uint32Array(message, 8, 1)[0]!;
     return { status: 'stored', samplesStored: samples, histogramsStored: 0, exemplarsStored: 0, refusals: [] };
@@ -46,7 +46,7 @@ function forgetfulShards(): TenantShards {
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16).fill(7)),
     secret: new Uint8Array(16),
-    shardCount: 1,
+    shardCount,
     call: (_, body) => body(stub),
     catalog: (body) => body({ noteMetadata: async () => ({ replaced: 0 }) } as never),
   };
@@ -101,8 +101,7 @@ function remoteWriteRequests(protocol: WriteProtocol, podCount: number): Uint8Ar
 }
 
 /** Warms up, then counts CPU time of whole rounds over all requests until `cpuMs` have passed. */
-async function measure(requests: readonly Uint8Array[], send: Send, cpuMs: number): Promise<Result> {
-  const shards = forgetfulShards();
+async function measure(requests: readonly Uint8Array[], send: Send, shards: TenantShards, cpuMs: number): Promise<Result> {
   let points = 0;
   let samples = 0;
   let pointsPerRound = 0;
@@ -130,20 +129,21 @@ async function measure(requests: readonly Uint8Array[], send: Send, cpuMs: numbe
 }
 
 /**
- * `--tiny` shows that it works, `--json FILE` keeps the figures, `--only TEXT` measures the shapes with that in their names, as a profile wants it, and
- * `--series N` has so many behind remote write and so many data points behind OTLP, a multiple of 100. One line a shape.
+ * `--tiny` shows that it works, `--json FILE` keeps the figures, `--only TEXT` measures the shapes with that in their names, as a profile wants it,
+ * `--series N` has so many behind remote write and so many data points behind OTLP, a multiple of 100, and `--shards N` shares them out. One line a shape.
  */
 export async function benchDoors(args: readonly string[], say: (line: string) => void): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { tiny: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string', default: '' }, series: { type: 'string' } } });
+  const { values } = parseArgs({ args: [...args], options: { tiny: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string', default: '' }, series: { type: 'string' }, shards: { type: 'string', default: '1' } } });
   const isTiny = values.tiny;
   const seriesCount = values.series === undefined ? undefined : Number(values.series);
   const podCount = (seriesCount ?? (isTiny ? 2_000 : 40_000)) / SERIES_PER_POD;
   const otlpPointCount = seriesCount ?? (isTiny ? 800 : 16_000);
   if (!Number.isInteger(podCount) || podCount < 1) throw new Error('--series: a multiple of 100');
+  const shards = forgetfulShards(Number(values.shards));
   const results: Record<string, Result> = {};
   const run = async (name: string, load: () => readonly Uint8Array[], send: Send): Promise<Result | undefined> => {
     if (!name.includes(values.only)) return undefined;
-    const result = await measure(load(), send, isTiny ? 1 : 2000);
+    const result = await measure(load(), send, shards, isTiny ? 1 : 2000);
     results[name] = result;
     say(`${name.padEnd(36)} ${Math.round(result.pointsPerCpuSecond / 1000).toString().padStart(6)} k points per CPU-second, ${result.samplesPerPoint.toFixed(1)} samples and ${result.bytesPerPoint.toFixed(0)} bytes a point`);
     return result;

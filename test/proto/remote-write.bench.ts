@@ -66,7 +66,7 @@ for (const [what, offsets] of [['the same requests', [0]], ['shifted requests', 
     const decodeNs = nanosecondsPerSample(requests, (request) => messages.decode(request, shards.hasher, LIMITS));
     const allNs = nanosecondsPerSample(requests, (request) => {
       messages.decode(request, shards.hasher, LIMITS);
-      sharing.share(messages, shards, 0, LIMITS, new Rejections(1));
+      sharing.share({ messages, shards, limits: LIMITS, rejections: new Rejections(1) }, 0);
     });
     console.log(`${what}, ${protocol}: ${bytes.toFixed(0)} plain bytes a sample; ns a sample: decode ${decodeNs.toFixed(1)}, decode, look up and share out ${allNs.toFixed(1)}`);
     return allNs;

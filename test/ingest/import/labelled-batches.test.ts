@@ -102,6 +102,16 @@ test('an exemplar out of bounds is refused and named, and costs nothing else', a
   expect(stored()).toEqual([['m{a="b"}', [`${NOW_MS}:3ff00000:0`]]]);
 });
 
+test('exemplars alone can fill a batch, too', async () => {
+  const { batches, begin, memory } = await open(1, limitsWith({ batchBytesMax: 2048 }));
+  begin(series('m'));
+  for (let i = 0; i < 100; i++) batches.exemplar(NOW_MS - i * 1000, i, labelsFrom({ trace_id: `${i}`.padStart(100, '0') }));
+  batches.end();
+  expect(batches.isLarge).toBe(true);
+  expect((await batches.flush()).exemplars).toBe(100);
+  expect(memory.callsOf('append')).toBeGreaterThan(5);
+});
+
 test('a float that would pass for a histogram is any NaN', async () => {
   const { batches, begin, stored } = await open();
   begin(series('m'));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { NO_POINT, RefusedPoints } from '../../../ingest/otlp/refused-points.ts';
+import { NO_POINT } from '../../../ingest/otlp/points-of-series.ts';
+import { RefusedPoints } from '../../../ingest/otlp/refused-points.ts';
 import type { OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { storedBits } from '../../fakes/stored-bits.ts';

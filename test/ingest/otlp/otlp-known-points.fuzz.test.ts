@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { OtlpBatches } from '../../../ingest/otlp/otlp-batches.ts';
+import { OtlpBatches, type CollectedRequest } from '../../../ingest/otlp/otlp-batches.ts';
 import { OtlpIdCache } from '../../../ingest/otlp/otlp-id-cache.ts';
 import { OtlpLabels } from '../../../ingest/otlp/otlp-labels.ts';
 import { OtlpSeries } from '../../../ingest/otlp/otlp-series.ts';
@@ -39,11 +39,13 @@ class Compared {
     const [wantedRejections, rejections] = [new Rejections(1000), new Rejections(1000)];
     const model = new OtlpModel(this.#labels, hasher, wantedRejections);
     const wantedError = errorOf(() => this.#series.walk(message.slice(), WALK, model));
-    this.#batches.beginRequest({ hasher, shardCount: SHARD_COUNT } as TenantShards, message, nowMs, rejections);
-    const error = errorOf(() => this.#series.walk(message, WALK, this.#batches));
-    const collected = this.#batches.finish();
+    const shards = { hasher, shardCount: SHARD_COUNT } as TenantShards;
+    let collected: CollectedRequest | undefined;
+    const error = errorOf(() => {
+      collected = this.#batches.collect({ shards, message, nowMs, rejections }, (sink) => this.#series.walk(message, WALK, sink));
+    });
     expect(error).toBe(wantedError);
-    if (error !== undefined) return false;
+    if (collected === undefined) return false;
     expect(textOf(collected, model.sourceCount)).toEqual(model.text());
     expect([rejections.samples, rejections.reasons()]).toEqual([wantedRejections.samples, wantedRejections.reasons()]);
     return true;

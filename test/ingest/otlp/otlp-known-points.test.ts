@@ -34,9 +34,8 @@ function made(requests: readonly (readonly number[])[], counts: (name: string) =
   return requests.map((resource) => {
     made = 0;
     const message = metricsRequest(resource);
-    batches.beginRequest({ hasher, shardCount: 1 } as TenantShards, message, NOW_MS, new Rejections(1));
-    series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, batches);
-    batches.finish();
+    const shards = { hasher, shardCount: 1 } as TenantShards;
+    batches.collect({ shards, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, sink));
     return made;
   });
 }
