@@ -6,7 +6,6 @@ import type { ArchiveSource } from '../archive-source.ts';
 import type { Exemplars } from '../exemplars.ts';
 import { renew } from '../fence.ts';
 import { RefSpace } from '../index/ref-space.ts';
-import type { SeriesDefinition } from '../index/series-block.ts';
 import type { SeriesRegistry } from '../index/series-registry.ts';
 import type { LogHead } from '../log/log-head.ts';
 import type { Wal } from '../log/wal.ts';
@@ -85,14 +84,17 @@ export class Appender {
       const resolved = 'runs' in batch ? resolveRefs(batch, series, this.#refSpace, this.#columns) : resolveSeries(batch, series, limits, this.#columns);
       if (resolved.status !== 'resolved') return resolved;
       const isOver = taken.sampleCount + batch.sampleCount > batchSamplesMax || taken.rowBytesWith(batch) > sqlRowBytesMax;
-      if (isOver) this.#commit([]);
+      if (isOver) this.#commit();
       const answer = this.#take(batch, resolved);
-      // The batches behind it must find its series.
-      if (resolved.added.length > 0) this.#commit(resolved.added);
+      if (resolved.added.length > 0) {
+        // The batches behind it find its series.
+        series.add(resolved.added);
+        series.index.sortOn();
+      }
       if (answer.status !== 'stored' || wishes[i]?.refs !== true) return answer;
       return { ...answer, given: { space: this.#refSpace.nameAt(series.generation), refs: refsById(batch, resolved.refs) } };
     });
-    this.#commit([]);
+    this.#commit();
     return answers;
   }
 
@@ -126,28 +128,27 @@ export class Appender {
   }
 
   /** Writes what has been taken, and the series that it brings. */
-  #commit(added: readonly SeriesDefinition[]): void {
+  #commit(): void {
     const { sql, limits, clock, series, head, wal, segments, exemplars, sealer } = this.#parts;
     const taken = this.#taken;
     const { sampleCount } = taken;
     const hasExemplars = exemplars.hasStaged;
-    if (sampleCount === 0 && added.length === 0 && !hasExemplars) return this.#deltas.noteCommitted();
+    if (sampleCount === 0 && !series.hasUnwritten && !hasExemplars) return this.#deltas.noteCommitted();
     const rows = sampleCount === 0 ? [] : taken.rows(limits.sqlRowBytesMax);
     sealer.makeRoom(sampleCount, rows.length, taken.payloadBytes);
     // Commit point of the batches: their one row alone, or the transaction of several rows, or of none, with the series and exemplars that
     // they bring. The runtime makes it durable before the answers leave. A crash before it leaves nothing of them; a crash behind it leaves
     // all of them, and their senders, who may not have the answers, send them again.
-    if (added.length === 0 && !hasExemplars && rows.length === 1 && head.count > 0) wal.append(rows[0]!, segments.generation);
+    if (!series.hasUnwritten && !hasExemplars && rows.length === 1 && head.count > 0) wal.append(rows[0]!, segments.generation);
     else {
       sql.transaction(() => {
-        series.write(added);
+        series.write();
         if (rows.length === 0) renew(sql, wal, segments);
         else if (head.count === 0) sealer.noteLogBegins(clock.nowMs());
         for (const row of rows) wal.append(row, segments.generation);
         if (hasExemplars) exemplars.write();
       });
     }
-    series.add(added);
     series.index.sortOn();
     head.append(taken);
     taken.clear();

@@ -87,7 +87,7 @@ export function resolveSeries(batch: AppendMessage, registry: SeriesRegistry, li
         unknown.push(i);
         continue;
       }
-      // The same new series may come twice in one batch; ids are only taken into the table behind the commit point.
+      // The same new series may come twice in one batch; ids are only taken into the table with the batch.
       const key = `${low}:${high}`;
       const earlier = addedPositions.get(key);
       if (earlier !== undefined) {

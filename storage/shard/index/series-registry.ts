@@ -20,6 +20,7 @@ export class SeriesRegistry {
   #generation = 0;
   /** Refs below the index's limit that no series has, the next one to give last. */
   #freeRefs: number[] = [];
+  #unwritten: PlacedDefinition[] = [];
 
   constructor(sql: Sql, limits: RegistryLimits) {
     this.#sql = sql;
@@ -54,21 +55,27 @@ export class SeriesRegistry {
     return position < free.length ? free[free.length - 1 - position]! : this.refLimit + position - free.length;
   }
 
-  /** Writes new series, which get the next refs, inside the caller's transaction. */
-  write(added: readonly SeriesDefinition[]): void {
-    const placed = added.map((definition, position) => ({ definition, ref: this.refOfNew(position) }));
-    // Rising as they are: free refs are given the least first, then new ones.
-    this.#writeBlocks(placed);
-  }
-
-  /** Takes new series into memory, behind the commit point. */
+  /** Takes new series, which get the next refs, into memory: `write` has to store them before any sample of theirs is stored, and before anybody is answered. */
   add(added: readonly SeriesDefinition[]): void {
     for (const definition of added) {
       const ref = this.refOfNew(0);
       this.#freeRefs.pop();
       this.#table.add(definition.low, definition.high, definition.check, ref);
       this.#index.add(definition.labels, ref);
+      // Rising as they are: free refs are given the least first, then new ones.
+      this.#unwritten.push({ ref, definition });
     }
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#unwritten.length > 0;
+  }
+
+  /** Stores the series that have been added since the last time, inside the caller's transaction. */
+  write(): void {
+    if (this.#unwritten.length === 0) return;
+    this.#writeBlocks(this.#unwritten);
+    this.#unwritten = [];
   }
 
   /**

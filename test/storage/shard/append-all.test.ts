@@ -37,6 +37,19 @@ test('batches written together end as batches written one by one, answer for ans
   expect(rowsSaved).toBeGreaterThan(1000);
 });
 
+test('series that come with batches of one group are stored in one row, and their samples in another', () => {
+  const sql = new NodeSql();
+  const store = new HotStore(sql, LIMITS);
+  const batch = (from: number): ArrayBuffer => fullMessage(Array.from({ length: 20 }, (_, i) => ({ labels: named('m', { i: String(from + i) }), samples: [[from, i]] as const })));
+  store.append(batch(0));
+  const before = sql.rowsWritten();
+  // Of the second batch's series ten have come with the first one.
+  for (const answer of store.appendAll([batch(20), batch(30), batch(60)])) expect(answer).toMatchObject({ status: 'stored', samplesStored: 20 });
+  expect(sql.rowsWritten() - before).toBe(2);
+  expect(store.stats().gauges).toMatchObject({ series: 70 });
+  expect(dump(new HotStore(new NodeSql(sql.database), LIMITS))).toEqual(dump(store));
+});
+
 describe('rows written per million samples, at 2,000 a request', () => {
   const requests = 500;
   const samples = 2000;

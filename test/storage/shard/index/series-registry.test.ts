@@ -20,8 +20,8 @@ function registry(): { readonly open: () => SeriesRegistry; readonly add: (to: S
     open: () => new SeriesRegistry(sql, LIMITS),
     add: (to, ...names) => {
       const added = names.map(definition);
-      to.write(added);
       to.add(added);
+      to.write();
     },
     seriesOf: ({ table, index }) => [...table.ids()].map(({ ref }) => `${ref} ${index.labelsOf(ref).at(-1)}`),
   };
