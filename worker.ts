@@ -4,8 +4,8 @@ import { HaTracker } from './ingest/ha-tracker.ts';
 import type { ImportRetention } from './ingest/import/import-batches.ts';
 import { ImportDoor } from './ingest/import/import-door.ts';
 import { MetadataSink } from './ingest/metadata-sink.ts';
-import { OtlpIngest } from './ingest/otlp/from-otlp.ts';
-import { RemoteWriteIngest } from './ingest/remote-write/remote-write.ts';
+import { OtlpDoor } from './ingest/otlp/otlp-door.ts';
+import { RemoteWriteDoor } from './ingest/remote-write/remote-write-door.ts';
 import { WriteBodies } from './ingest/write-bodies.ts';
 import { WriteGate } from './ingest/write-gate.ts';
 import { snappyWasmDecoder } from './proto/snappy.ts';
@@ -68,7 +68,7 @@ function appOf(env: Env): Hono {
   const metadata = new MetadataSink(LIMITS, systemClock, counters);
   const admission = new Admission(config.limitsOf, LIMITS, systemClock);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, systemClock, counters));
-  const remoteWrite = new RemoteWriteIngest({ uncompress: snappy, clock: systemClock, limits: LIMITS, metadata, gate, caches });
+  const remoteWrite = new RemoteWriteDoor({ uncompress: snappy, clock: systemClock, limits: LIMITS, metadata, gate, caches });
   const keyring = () => env.KEYRING.get(env.KEYRING.idFromName(KEYRING_NAME));
   // Where there is an archive, what is older than its grace belongs there, and every policy keeps that long.
   const importRetentionOf = (tenant: string): ImportRetention => {
@@ -77,7 +77,7 @@ function appOf(env: Env): Hono {
     return { hotMs: config.importRetentionMs, keptMsOf: (labels) => cold.of(labels) };
   };
   const imports = new ImportDoor({ clock: systemClock, startTimer: startSystemTimer, admission, limits: LIMITS, counters, metadata, retentionOf: importRetentionOf });
-  const otlp = new OtlpIngest({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata, caches });
+  const otlp = new OtlpDoor({ clock: systemClock, gate, limits: LIMITS, options: config.otlp, metadata, caches });
   const bodies = new WriteBodies(systemClock, startSystemTimer, LIMITS, counters);
   return buildApp({ router, remoteWrite, imports, otlp, bodies, snappy, keyring, clock: systemClock, random: systemRandom, fetch: systemFetch, counters, config, objects: r2ObjectReader(env.ARCHIVE, config.archiveKeyPrefix) });
 }

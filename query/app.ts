@@ -1,10 +1,10 @@
 import { Hono, type Context } from 'hono';
 import type { ImportDoor } from '../ingest/import/import-door.ts';
 import { importRoutes } from '../ingest/import/import-routes.ts';
-import type { OtlpIngest } from '../ingest/otlp/from-otlp.ts';
+import type { OtlpDoor } from '../ingest/otlp/otlp-door.ts';
 import { otlpRoutes } from '../ingest/otlp/otlp-routes.ts';
 import { remoteWriteRoutes } from '../ingest/remote-write/remote-write-routes.ts';
-import type { RemoteWriteIngest } from '../ingest/remote-write/remote-write.ts';
+import type { RemoteWriteDoor } from '../ingest/remote-write/remote-write-door.ts';
 import type { WriteBodies } from '../ingest/write-bodies.ts';
 import type { SnappyDecode } from '../proto/snappy.ts';
 import type { ObjectReader } from '../storage/object-reader.ts';
@@ -56,9 +56,9 @@ export interface AppServices {
   readonly router: ShardRouter;
   readonly clock: Clock;
   readonly counters: Counters;
-  readonly remoteWrite: RemoteWriteIngest;
+  readonly remoteWrite: RemoteWriteDoor;
   readonly imports: ImportDoor;
-  readonly otlp: OtlpIngest;
+  readonly otlp: OtlpDoor;
   readonly bodies: WriteBodies;
   readonly snappy: SnappyDecode;
   readonly keyring: KeyringStub;
@@ -71,7 +71,7 @@ export interface AppServices {
 
 /** The menu of all routes. Each one's scope is in access/route-scopes.ts. */
 export function buildApp(services: AppServices): Hono {
-  const { router, clock, counters, remoteWrite, otlp, snappy, keyring, random, config } = services;
+  const { router, clock, counters, snappy, keyring, random, config } = services;
   const tenants = { router, clock };
   const verifier = new KeyVerifier(keyring, clock);
   const app = new Hono({ router: new RememberingRouter() });
@@ -79,9 +79,9 @@ export function buildApp(services: AppServices): Hono {
   const authenticator = new Authenticator(config.access, verifier, clock, services.fetch);
   app.use(authorize(authenticator), withQuerySlot(new QuerySlots(config.limitsOf, LIMITS, clock, counters), LIMITS.queryAnswerMsMax, clock));
   const ofRequest = { openTenant: (context: Context) => openTenant(services, context), requestIdOf };
-  app.route('/', remoteWriteRoutes({ ...ofRequest, remoteWrite, bodies: services.bodies, counters }));
+  app.route('/', remoteWriteRoutes({ ...ofRequest, door: services.remoteWrite, bodies: services.bodies, counters }));
   app.route('/', importRoutes({ ...ofRequest, door: services.imports }));
-  app.route('/', otlpRoutes({ ...ofRequest, otlp, snappy, bodies: services.bodies, counters }));
+  app.route('/', otlpRoutes({ ...ofRequest, door: services.otlp, snappy, bodies: services.bodies, counters }));
   app.route('/api/v1', prometheusRoutes(tenants));
   app.route('/api/v1', labelRoutes(tenants));
   app.route('/api/v1', metadataRoutes(tenants));

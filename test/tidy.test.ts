@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/archive', 'storage/warm'],
   promql: ['storage/model', 'storage/runtime'],
   ingest: ['proto', 'storage'],
-  query: ['promql', 'storage', 'proto', 'ingest/read-body.ts', 'ingest/short-body.ts', 'ingest/write-outcome.ts', 'ingest/otlp/otlp-response.ts'],
+  query: ['promql', 'storage', 'proto', 'ingest/read-body.ts', 'ingest/short-body.ts', 'ingest/write-outcome.ts', 'ingest/door-paths.ts', 'ingest/otlp/otlp-response.ts'],
   // The menu of all routes.
   'query/app.ts': ['ingest', 'query', 'proto', 'storage'],
   'worker.ts': ['ingest', 'query', 'proto', 'storage', '.build'],

@@ -2,6 +2,7 @@ import { Hono, type Context } from 'hono';
 import { isPrecision } from '../../proto/influx-line.ts';
 import { mediaTypeOf } from '../../proto/media-type.ts';
 import { badData, VarveError, type ErrorKind } from '../../storage/runtime/errors.ts';
+import { EXPOSITION_IMPORT_PATH, INFLUX_PATHS } from '../door-paths.ts';
 import type { DoorRouteServices } from '../door-route-services.ts';
 import { readShortText } from '../short-body.ts';
 import { doorError, retryHeaders, WRITE_STATUS, writeError } from '../write-outcome.ts';
@@ -16,18 +17,18 @@ const LATE_HEADER = 'varve-late-samples';
 /** How many of its exemplars were too old to be kept. */
 const LEFT_OUT_HEADER = 'varve-exemplars-left-out';
 
-/** Doors for texts of any length and samples of any age, to be mounted at the root: the paths are those of VictoriaMetrics and InfluxDB. */
+/** Doors for texts of any length and samples of any age, to be mounted at the root. */
 export function importRoutes(services: ImportRouteServices): Hono {
   const routes = new Hono();
-  routes.post('/api/v1/import/prometheus', (context) => importExposition(services, context));
-  for (const prefix of ['', '/influx']) {
-    routes.post(`${prefix}/write`, (context) => influxWrite(services, context, 'db'));
-    routes.post(`${prefix}/api/v2/write`, (context) => influxWrite(services, context, 'bucket'));
+  routes.post(EXPOSITION_IMPORT_PATH, (context) => importExposition(services, context));
+  for (const { write, writeOf2, query, ping, health } of INFLUX_PATHS) {
+    routes.post(write, (context) => influxWrite(services, context, 'db'));
+    routes.post(writeOf2, (context) => influxWrite(services, context, 'bucket'));
     // Telegraf makes its database before it writes.
-    routes.post(`${prefix}/query`, (context) => influxQuery(services, context));
-    routes.get(`${prefix}/query`, (context) => influxQuery(services, context));
-    routes.get(`${prefix}/ping`, () => new Response(null, { status: 204, headers: { 'x-influxdb-version': INFLUX_VERSION } }));
-    routes.get(`${prefix}/health`, (context) => context.json({ name: 'influxdb', message: 'ready for writes', status: 'pass', checks: [], version: INFLUX_VERSION }));
+    routes.post(query, (context) => influxQuery(services, context));
+    routes.get(query, (context) => influxQuery(services, context));
+    routes.get(ping, () => new Response(null, { status: 204, headers: { 'x-influxdb-version': INFLUX_VERSION } }));
+    routes.get(health, (context) => context.json({ name: 'influxdb', message: 'ready for writes', status: 'pass', checks: [], version: INFLUX_VERSION }));
   }
   return routes;
 }

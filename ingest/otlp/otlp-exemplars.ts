@@ -10,7 +10,7 @@ export interface PointExemplar {
 }
 
 /** Ids first; the attributes join them only when all fit, since half of them could mislead. */
-export function exemplarLabels(traceId: string, spanId: string, attributes: ReadonlyMap<string, string>, { exemplarLabelRunesMax }: Pick<typeof LIMITS, 'exemplarLabelRunesMax'>): Labels {
+export function otlpExemplarLabels(traceId: string, spanId: string, attributes: ReadonlyMap<string, string>, { exemplarLabelRunesMax }: Pick<typeof LIMITS, 'exemplarLabelRunesMax'>): Labels {
   const ids: [string, string][] = [];
   if (traceId !== '') ids.push(['trace_id', traceId]);
   if (spanId !== '') ids.push(['span_id', spanId]);

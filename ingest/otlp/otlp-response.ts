@@ -3,7 +3,7 @@ import { ProtobufWriter } from '../../proto/protobuf-writer.ts';
 import { counted } from '../../storage/runtime/counted.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { retryHeaders, WRITE_STATUS, type MoreHeaders } from '../write-outcome.ts';
-import type { OtlpEncoding, OtlpOutcome } from './from-otlp.ts';
+import type { OtlpEncoding, OtlpOutcome } from './otlp-door.ts';
 
 /*
  * Answers of OTLP/HTTP (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Response"), in the request's encoding:
@@ -17,9 +17,6 @@ const MEDIA_TYPES: Readonly<Record<OtlpEncoding, string>> = { protobuf: 'applica
 /** google.rpc.Code for the statuses that a request can end with; the sender goes by the HTTP status. */
 const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 403: 7, 404: 5, 413: 3, 415: 3, 429: 8, 503: 14 };
 const UNKNOWN_CODE = 2;
-
-/** OTLP's own path, and where Prometheus, Mimir, Greptime and VictoriaMetrics have it: senders keep their configuration. */
-export const OTLP_PATHS = ['/v1/metrics', '/api/v1/otlp/v1/metrics', '/otlp/v1/metrics', '/v1/otlp/v1/metrics', '/opentelemetry/v1/metrics'] as const;
 
 /** Of an answer's text: what senders log of it is less. */
 const MESSAGE_CHARACTERS_MAX = 16 * 1024;

@@ -5,14 +5,15 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
 import { decompress, readContentEncoding } from '../decompress.ts';
 import { countRefused, countStored } from '../door-counters.ts';
+import { OTLP_PATHS } from '../door-paths.ts';
 import type { DoorRouteServices } from '../door-route-services.ts';
 import type { WriteBodies } from '../write-bodies.ts';
 import { doorError } from '../write-outcome.ts';
-import type { OtlpEncoding, OtlpIngest, OtlpOutcome } from './from-otlp.ts';
-import { OTLP_PATHS, otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
+import type { OtlpEncoding, OtlpDoor, OtlpOutcome } from './otlp-door.ts';
+import { otlpEncodingOf, otlpError, otlpResponse } from './otlp-response.ts';
 
 export interface OtlpRouteServices extends DoorRouteServices {
-  readonly otlp: OtlpIngest;
+  readonly door: OtlpDoor;
   readonly snappy: SnappyDecode;
   readonly bodies: WriteBodies;
   readonly counters: Counters;
@@ -40,11 +41,11 @@ async function exportMetrics(services: OtlpRouteServices, context: Context, enco
   const request = context.req.raw;
   const contentEncoding = readContentEncoding(request.headers.get('content-encoding'));
   const shards = await services.openTenant(context);
-  const bytesMax = services.otlp.bodyBytesMax(shards.tenant);
+  const bytesMax = services.door.bodyBytesMax(shards.tenant);
   const limitName = bytesMax === LIMITS.otlpUncompressedBytesMax ? 'otlpUncompressedBytesMax' : 'writeBodyBytesMax';
   const outcome = await services.bodies.with(request, shards.tenant, bytesMax, limitName, (body, held) => {
     const plainBody = (): Uint8Array => decompress(body, contentEncoding, services.snappy, bytesMax, limitName);
-    return services.otlp.write(shards, plainBody, encoding, held);
+    return services.door.write(shards, plainBody, encoding, held);
   });
   count(services.counters, outcome, encoding);
   return outcome;

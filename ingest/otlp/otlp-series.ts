@@ -7,7 +7,7 @@ import { float64Bits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../.
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import type { TimeBounds } from '../time-bounds.ts';
-import { exemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
+import { otlpExemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
 import { exponentialHistogram } from './otlp-exponential.ts';
 import { customBucketsHistogram, explicitBoundsError } from './otlp-histograms.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
@@ -300,7 +300,7 @@ export class OtlpSeries implements MetricsVisitor {
         const timestampMs = sentMs === 0 ? point.timeMs : sentMs;
         const outside = this.#times!.refusal(timestampMs);
         if (outside !== undefined) throw new DecodeError(outside);
-        exemplars.push({ timestampMs, value, labels: exemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
+        exemplars.push({ timestampMs, value, labels: otlpExemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         this.#sink.warn(1, () => `an exemplar was left out: ${error.message}`);

@@ -2,20 +2,18 @@ import { Hono, type Context } from 'hono';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
 import { countRefused, countStored } from '../door-counters.ts';
+import { REMOTE_WRITE_PATHS } from '../door-paths.ts';
 import type { DoorRouteServices } from '../door-route-services.ts';
 import type { WriteBodies } from '../write-bodies.ts';
 import { NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 import { doorError, writeError, writeResponse, type MoreHeaders } from '../write-outcome.ts';
-import type { RemoteWriteIngest, RemoteWriteVersion } from './remote-write.ts';
+import type { RemoteWriteDoor, RemoteWriteVersion } from './remote-write-door.ts';
 
 export interface RemoteWriteRouteServices extends DoorRouteServices {
-  readonly remoteWrite: RemoteWriteIngest;
+  readonly door: RemoteWriteDoor;
   readonly bodies: WriteBodies;
   readonly counters: Counters;
 }
-
-/** Where senders of remote write are pointed at: Prometheus' path, Cortex' and Mimir's, GreptimeDB's. */
-const REMOTE_WRITE_PATHS = ['/api/v1/write', '/api/v1/push', '/v1/prometheus/write'] as const;
 
 /** Remote write, to be mounted at the root. */
 export function remoteWriteRoutes(services: RemoteWriteRouteServices): Hono {
@@ -43,8 +41,8 @@ export function remoteWriteRoutes(services: RemoteWriteRouteServices): Hono {
 
 async function remoteWrite(services: RemoteWriteRouteServices, context: Context, version: RemoteWriteVersion): Promise<Response> {
   const shards = await services.openTenant(context);
-  const bytesMax = services.remoteWrite.bodyBytesMax(shards.tenant);
-  const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.remoteWrite.write(shards, body, version, held));
+  const bytesMax = services.door.bodyBytesMax(shards.tenant);
+  const outcome = await services.bodies.with(context.req.raw, shards.tenant, bytesMax, 'writeBodyBytesMax', (body, held) => services.door.write(shards, body, version, held));
   const protocol = `remote-write-v${version}`;
   countStored(services.counters, protocol, outcome.stored);
   // After a failure all of it comes again, and what is refused with it.

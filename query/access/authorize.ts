@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
-import { OTLP_PATHS, otlpEncodingOf, otlpError } from '../../ingest/otlp/otlp-response.ts';
+import { OTLP_PATHS } from '../../ingest/door-paths.ts';
+import { otlpEncodingOf, otlpError } from '../../ingest/otlp/otlp-response.ts';
 import { discardBody } from '../../ingest/read-body.ts';
 import { writeError } from '../../ingest/write-outcome.ts';
 import type { Scope } from '../../storage/access/access.ts';
@@ -68,6 +69,6 @@ function refusalIn(error: unknown, needed: ReadonlySet<Scope>, context: Context)
 }
 
 function writerRefusal(error: VarveError, context: Context): Response {
-  const isOtlp = matchedRoutes(context).some(({ path }) => (OTLP_PATHS as readonly string[]).includes(path));
+  const isOtlp = matchedRoutes(context).some(({ path }) => OTLP_PATHS.includes(path));
   return isOtlp ? otlpError(error, otlpEncodingOf(context.req.header('content-type')) ?? 'json') : writeError(error);
 }

@@ -1,3 +1,4 @@
+import { EXPOSITION_IMPORT_PATH, INFLUX_PATHS, OTLP_PATHS, REMOTE_WRITE_PATHS } from '../../ingest/door-paths.ts';
 import type { Scope } from '../../storage/access/access.ts';
 
 /**
@@ -24,25 +25,9 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/metrics': 'read-whole-tenant',
   '/version': 'read',
 
-  '/api/v1/write': 'write',
-  '/api/v1/push': 'write',
-  '/v1/prometheus/write': 'write',
-  '/api/v1/import/prometheus': 'write',
-  '/write': 'write',
-  '/api/v2/write': 'write',
-  '/query': 'write',
-  '/ping': 'open',
-  '/health': 'open',
-  '/influx/write': 'write',
-  '/influx/api/v2/write': 'write',
-  '/influx/query': 'write',
-  '/influx/ping': 'open',
-  '/influx/health': 'open',
-  '/v1/metrics': 'write',
-  '/api/v1/otlp/v1/metrics': 'write',
-  '/otlp/v1/metrics': 'write',
-  '/v1/otlp/v1/metrics': 'write',
-  '/opentelemetry/v1/metrics': 'write',
+  ...allOf([...REMOTE_WRITE_PATHS, ...OTLP_PATHS, EXPOSITION_IMPORT_PATH], 'write'),
+  ...allOf(INFLUX_PATHS.flatMap(({ write, writeOf2, query }) => [write, writeOf2, query]), 'write'),
+  ...allOf(INFLUX_PATHS.flatMap(({ ping, health }) => [ping, health]), 'open'),
 
   '/api/v1/query': 'read',
   '/api/v1/query_range': 'read',
@@ -84,7 +69,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/iceberg/v1/config': 'read-whole-tenant',
   // It answers with the key that was sent, and with nothing more.
   '/iceberg/v1/oauth/tokens': 'open',
-  ...Object.fromEntries(ICEBERG_PATHS.map((path) => [path, 'read-whole-tenant'])),
+  ...allOf(ICEBERG_PATHS, 'read-whole-tenant'),
   '/objects': 'read-objects',
   '/objects/*': 'read-objects',
 
@@ -96,6 +81,10 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
   '/api/v1/admin/keys': 'admin',
   '/api/v1/admin/keys/:id': 'admin',
 };
+
+function allOf(patterns: readonly string[], rule: RouteRule): Record<string, RouteRule> {
+  return Object.fromEntries(patterns.map((pattern) => [pattern, rule]));
+}
 
 export function routeRule(pattern: string): RouteRule | undefined {
   return Object.hasOwn(ROUTE_SCOPES, pattern) ? ROUTE_SCOPES[pattern] : undefined;

@@ -1,4 +1,4 @@
-import { OTLP_PATHS } from '../../ingest/otlp/otlp-response.ts';
+import { EXPOSITION_IMPORT_PATH, INFLUX_PATHS, OTLP_PATHS, REMOTE_WRITE_PATHS } from '../../ingest/door-paths.ts';
 
 /** One path of the API as the OpenAPI document describes it. */
 export interface Operation {
@@ -66,17 +66,15 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/api/v1/openapi.yaml', methods: READ, summary: 'This document.', answer: 'application/yaml' },
   { path: '/api/v1/cdc', methods: READ, summary: 'The change feed as Server-Sent Events.', parameters: ['match[]', 'cursor', 'per_sample', 'live'], answer: 'text/event-stream' },
   { path: '/api/v1/read', methods: SEND, summary: 'Prometheus remote read, samples or streamed XOR chunks.', answer: PROTOBUF, body: [PROTOBUF] },
-  { path: '/api/v1/write', methods: SEND, summary: 'Prometheus remote write, 1.0 and 2.0 by content type.', answer: 'none', body: [PROTOBUF] },
-  { path: '/api/v1/push', methods: SEND, summary: 'The same, where Mimir has it.', answer: 'none', body: [PROTOBUF] },
-  { path: '/v1/prometheus/write', methods: SEND, summary: 'The same, where GreptimeDB has it.', answer: 'none', body: [PROTOBUF] },
+  ...REMOTE_WRITE_PATHS.map((path): Operation => ({ path, methods: SEND, summary: 'Prometheus remote write, 1.0 and 2.0 by content type.', answer: 'none', body: [PROTOBUF] })),
   ...OTLP_PATHS.map((path): Operation => ({ path, methods: SEND, summary: 'OTLP metrics.', answer: PROTOBUF, body: [PROTOBUF, JSON_TYPE] })),
-  { path: '/api/v1/import/prometheus', methods: SEND, summary: 'Imports samples of any age in the text exposition format, or in OpenMetrics.', answer: 'none', body: [TEXT, 'application/openmetrics-text'] },
-  ...['', '/influx'].flatMap((prefix): Operation[] => [
-    { path: `${prefix}/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
-    { path: `${prefix}/api/v2/write`, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
-    { path: `${prefix}/query`, methods: BOTH, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
-    { path: `${prefix}/ping`, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'none' },
-    { path: `${prefix}/health`, methods: READ, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
+  { path: EXPOSITION_IMPORT_PATH, methods: SEND, summary: 'Imports samples of any age in the text exposition format, or in OpenMetrics.', answer: 'none', body: [TEXT, 'application/openmetrics-text'] },
+  ...INFLUX_PATHS.flatMap(({ write, writeOf2, query, ping, health }): Operation[] => [
+    { path: write, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
+    { path: writeOf2, methods: SEND, summary: 'Imports Influx line protocol.', parameters: INFLUX, answer: 'none', body: [TEXT] },
+    { path: query, methods: BOTH, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
+    { path: ping, methods: READ, summary: 'What Influx clients ask before they write.', answer: 'none' },
+    { path: health, methods: READ, summary: 'What Influx clients ask before they write.', answer: JSON_TYPE },
   ]),
   { path: '/iceberg/v1/config', methods: READ, summary: 'What clients of the Iceberg REST catalog are configured with.', parameters: ['warehouse'], answer: JSON_TYPE },
   { path: '/iceberg/v1/oauth/tokens', methods: SEND, summary: 'Gives a key back as an access token.', answer: JSON_TYPE, body: ['application/x-www-form-urlencoded'] },

@@ -7,10 +7,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Admission } from '../../ingest/admission.ts';
-import { OtlpIngest, type OtlpEncoding } from '../../ingest/otlp/from-otlp.ts';
+import { OtlpDoor, type OtlpEncoding } from '../../ingest/otlp/otlp-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
 import type { Rejections } from '../../ingest/rejections.ts';
-import { RemoteWriteIngest } from '../../ingest/remote-write/remote-write.ts';
+import { RemoteWriteDoor } from '../../ingest/remote-write/remote-write-door.ts';
 import type { WriteCounts } from '../../ingest/write-counts.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyWasmDecoder } from '../../proto/snappy.ts';
@@ -71,7 +71,7 @@ function newCaches(): CacheBudget {
 }
 
 function otlpDoor(encoding: OtlpEncoding): Send {
-  const ingest = new OtlpIngest({ clock, gate: new WriteGate(admission, undefined), limits: LIMITS, options: OTLP_DEFAULTS, metadata, caches: newCaches() });
+  const ingest = new OtlpDoor({ clock, gate: new WriteGate(admission, undefined), limits: LIMITS, options: OTLP_DEFAULTS, metadata, caches: newCaches() });
   return (shards, request) => ingest.write(shards, () => request, encoding);
 }
 
@@ -80,7 +80,7 @@ function remoteWriteDoor(protocol: WriteProtocol, limits: typeof LIMITS = LIMITS
   unpackSnappy();
   const wasm = new CompiledModule(readFileSync(fileURLToPath(new URL('../../.build/snappy.wasm', import.meta.url).href)));
   const gate = new WriteGate(admission, undefined);
-  const ingest = new RemoteWriteIngest({ uncompress: snappyWasmDecoder(wasm, limits.writeUncompressedBytesMax), clock, limits, metadata, gate, caches: newCaches() });
+  const ingest = new RemoteWriteDoor({ uncompress: snappyWasmDecoder(wasm, limits.writeUncompressedBytesMax), clock, limits, metadata, gate, caches: newCaches() });
   return async (shards, request) => {
     const outcome = await ingest.write(shards, request, protocol === '1.0' ? 1 : 2);
     return { ...outcome, pointCount: outcome.stored.samples };

@@ -1,6 +1,6 @@
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { AggregationTemporality, DataPointType, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import type { OtlpEncoding } from '../../ingest/otlp/from-otlp.ts';
+import type { OtlpEncoding } from '../../ingest/otlp/otlp-door.ts';
 
 /** Requests of one sender, each a minute's export of another instance, with up to POINTS_PER_REQUEST data points. */
 interface Shape {

@@ -3,8 +3,8 @@ import { Admission } from '../../ingest/admission.ts';
 import { HaTracker } from '../../ingest/ha-tracker.ts';
 import { ImportDoor } from '../../ingest/import/import-door.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
-import { OtlpIngest } from '../../ingest/otlp/from-otlp.ts';
-import { RemoteWriteIngest } from '../../ingest/remote-write/remote-write.ts';
+import { OtlpDoor } from '../../ingest/otlp/otlp-door.ts';
+import { RemoteWriteDoor } from '../../ingest/remote-write/remote-write-door.ts';
 import { WriteBodies } from '../../ingest/write-bodies.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
@@ -55,9 +55,9 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));
   const app = buildApp({
     router,
-    remoteWrite: new RemoteWriteIngest({ uncompress: snappy, clock, limits: LIMITS, metadata, gate, caches }),
+    remoteWrite: new RemoteWriteDoor({ uncompress: snappy, clock, limits: LIMITS, metadata, gate, caches }),
     imports: new ImportDoor({ clock: patient, startTimer: neverRings, admission, limits: LIMITS, counters, metadata, retentionOf: () => ({ hotMs: config.hotRetentionMs, keptMsOf: () => Infinity }) }),
-    otlp: new OtlpIngest({ clock, gate, limits: LIMITS, options: config.otlp, metadata, caches }),
+    otlp: new OtlpDoor({ clock, gate, limits: LIMITS, options: config.otlp, metadata, caches }),
     bodies: new WriteBodies(patient, neverRings, limits, counters),
     snappy,
     clock,

@@ -1,7 +1,7 @@
 import { Admission } from '../../ingest/admission.ts';
 import { MetadataSink } from '../../ingest/metadata-sink.ts';
-import { OtlpIngest } from '../../ingest/otlp/from-otlp.ts';
-import { RemoteWriteIngest } from '../../ingest/remote-write/remote-write.ts';
+import { OtlpDoor } from '../../ingest/otlp/otlp-door.ts';
+import { RemoteWriteDoor } from '../../ingest/remote-write/remote-write-door.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { encodeWriteRequest } from '../../proto/encode-write-request.ts';
 import { ProtobufWriter } from '../../proto/protobuf-writer.ts';
@@ -33,8 +33,8 @@ export class DoorStack {
   isListening = false;
   /** Whether shards tell how they call their series. */
   givesRefs = true;
-  readonly #remoteWrite: RemoteWriteIngest;
-  readonly #otlp: OtlpIngest;
+  readonly #remoteWrite: RemoteWriteDoor;
+  readonly #otlp: OtlpDoor;
   #refs = 0;
 
   constructor(changes: Parameters<typeof limitsWith>[0] = {}) {
@@ -42,8 +42,8 @@ export class DoorStack {
     const { clock } = this;
     this.caches = new CacheBudget(limits, clock, this.counters);
     const services = { clock, limits, metadata: new MetadataSink(limits, clock, this.counters), gate: new WriteGate(new Admission(ADMIT_ALL, limits, clock), undefined), caches: this.caches };
-    this.#remoteWrite = new RemoteWriteIngest({ ...services, uncompress: (body) => body.slice() });
-    this.#otlp = new OtlpIngest({ ...services, options: OTLP_DEFAULTS });
+    this.#remoteWrite = new RemoteWriteDoor({ ...services, uncompress: (body) => body.slice() });
+    this.#otlp = new OtlpDoor({ ...services, options: OTLP_DEFAULTS });
   }
 
   tenant(name: string, key: number): TenantShards {

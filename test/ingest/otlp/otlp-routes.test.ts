@@ -1,7 +1,7 @@
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { OTLP_PATHS } from '../../../ingest/otlp/otlp-response.ts';
+import { OTLP_PATHS } from '../../../ingest/door-paths.ts';
 import { snappyEncode } from '../../../proto/snappy.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { nodeApp } from '../../fakes/node-app.ts';

@@ -1,7 +1,7 @@
 import { Admission } from '../../../ingest/admission.ts';
 import { HaTracker } from '../../../ingest/ha-tracker.ts';
 import { MetadataSink } from '../../../ingest/metadata-sink.ts';
-import { OtlpIngest, type OtlpEncoding, type OtlpOutcome } from '../../../ingest/otlp/from-otlp.ts';
+import { OtlpDoor, type OtlpEncoding, type OtlpOutcome } from '../../../ingest/otlp/otlp-door.ts';
 import type { HeldMemory } from '../../../ingest/request-memory.ts';
 import { WriteGate } from '../../../ingest/write-gate.ts';
 import { formatHistogram } from '../../../storage/model/histogram-text.ts';
@@ -24,7 +24,7 @@ export const NOW_MS = 1_700_000_000_000;
 /** The OTLP door over shards in memory. */
 export class OtlpStack {
   readonly shards: MemoryShards;
-  readonly ingest: OtlpIngest;
+  readonly door: OtlpDoor;
   readonly counters = new Counters();
   readonly clock = new FixedClock(NOW_MS);
   readonly #router: ShardRouter;
@@ -32,7 +32,7 @@ export class OtlpStack {
   constructor({ shardCount = 1, options = {}, limits = LIMITS, tenantLimits, ha }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS; tenantLimits?: string; ha?: HaConfig } = {}) {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
-    this.ingest = new OtlpIngest({
+    this.door = new OtlpDoor({
       clock: this.clock,
       gate: new WriteGate(new Admission(readTenantLimits(tenantLimits), limits, this.clock), ha === undefined ? undefined : new HaTracker(ha, limits, this.clock, this.counters)),
       limits,
@@ -44,7 +44,7 @@ export class OtlpStack {
 
   async write(body: Uint8Array, encoding: OtlpEncoding = 'protobuf', held?: HeldMemory): Promise<OtlpOutcome> {
     // A copy each time, as a decompressor makes it.
-    return this.ingest.write(await this.#router.tenant('default'), () => body.slice(), encoding, held);
+    return this.door.write(await this.#router.tenant('default'), () => body.slice(), encoding, held);
   }
 
   /** Everything in all shards, a line a series: `name{…} at=value`, times from NOW_MS, `[start]` in front of values that have one. */

@@ -38,7 +38,7 @@ export interface RemoteWriteServices {
  * the batches are kept. When a shard does not know a series, the body is decoded a second time to find its labels: that happens once a
  * series, and spares copying labels that are hardly ever needed. Nothing of a request is sent before all of it has been decoded.
  */
-export class RemoteWriteIngest {
+export class RemoteWriteDoor {
   readonly #uncompress: SnappyDecode;
   readonly #limits: typeof LIMITS;
   readonly #metadata: MetadataSink;

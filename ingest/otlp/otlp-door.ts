@@ -52,7 +52,7 @@ export interface OtlpServices {
  * compressed body and the batches are kept. When a shard does not know a series, the body is walked a second time to find its labels, as with
  * remote write.
  */
-export class OtlpIngest {
+export class OtlpDoor {
   readonly #clock: Clock;
   readonly #gate: WriteGate;
   readonly #limits: typeof LIMITS;

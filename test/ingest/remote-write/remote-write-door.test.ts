@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Admission } from '../../../ingest/admission.ts';
 import { MetadataSink } from '../../../ingest/metadata-sink.ts';
-import { RemoteWriteIngest } from '../../../ingest/remote-write/remote-write.ts';
+import { RemoteWriteDoor } from '../../../ingest/remote-write/remote-write-door.ts';
 import { NOTHING_COUNTED } from '../../../ingest/write-counts.ts';
 import { WriteGate } from '../../../ingest/write-gate.ts';
 import { writeResponse, type WriteOutcome } from '../../../ingest/write-outcome.ts';
@@ -46,14 +46,14 @@ function overwritingDecoder(): SnappyDecode {
 
 class Stack {
   readonly shards: MemoryShards;
-  readonly ingest: RemoteWriteIngest;
+  readonly door: RemoteWriteDoor;
   readonly #router: ShardRouter;
 
   constructor(shardCount: number, limits = LIMITS) {
     this.shards = new MemoryShards(limits);
     this.#router = new ShardRouter(this.shards, shardCount);
     const clock = new FixedClock(NOW_MS);
-    this.ingest = new RemoteWriteIngest({
+    this.door = new RemoteWriteDoor({
       uncompress: overwritingDecoder(),
       clock,
       limits,
@@ -68,7 +68,7 @@ class Stack {
   }
 
   async send(message: Uint8Array): Promise<WriteOutcome> {
-    return this.ingest.write(await this.#router.tenant('default'), snappyEncode(message), 1);
+    return this.door.write(await this.#router.tenant('default'), snappyEncode(message), 1);
   }
 
   /** Everything in all shards as `series time=value`, and on how many shards it lies. */
