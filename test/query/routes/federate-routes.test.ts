@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs';
 import { expect, test } from 'vitest';
 import { parseExposition } from '../../../proto/text-exposition.ts';
-import { prefersProtobuf } from '../../../query/routes/federate-routes.ts';
+import { prefersProtobuf } from '../../../query/routes/accepts-protobuf.ts';
 import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../../storage/model/histogram.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { writeStale } from '../../../storage/model/sample.ts';
