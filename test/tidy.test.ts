@@ -53,10 +53,22 @@ const DOES_NOT_KNOW: Readonly<Record<string, readonly string[]>> = {
 
 /** Calls that differ between runs, and the one place where they may stand. */
 const RAW_CALLS =
-  /\b(?:Date\.now|performance\.now|Math\.random|crypto\.(?:randomUUID|getRandomValues)|setTimeout|setInterval|AbortSignal\.timeout|new Date\(\))|(?<![.\w#])fetch\(/;
+  /\b(?:Date\.now|performance\.now|Temporal\.Now|Math\.random|crypto\.(?:randomUUID|getRandomValues)|setTimeout|setInterval|AbortSignal\.timeout|new Date(?![\w(])|Date\(\))|(?<![.\w#])fetch\(/;
 const RAW_CALLS_HOME = 'storage/runtime/';
 /** The Worker's entry is called fetch; and what runs before anything is installed has no ports. */
 const RAW_CALLS_EXEMPT = new Set(['worker.ts', 'query/cli/run.mjs']);
+
+/**
+ * The system's ports, and who may take one: where things are put together, and what has no other. All else is given its own, so that tests and
+ * simulations decide what time it is, and so that a route goes by the same clock as the app around it.
+ */
+const OBJECTS = ['storage/shard/shard-object.ts', 'storage/catalog/catalog-object.ts', 'storage/access/keyring-object.ts', 'storage/archive/flush/open-flusher.ts', 'storage/shard/hot-store.ts', 'storage/time-series/options.ts'];
+const SYSTEM_PORTS: Readonly<Record<string, readonly string[]>> = {
+  systemClock: ['worker.ts', 'query/cli', ...OBJECTS],
+  systemRandom: ['worker.ts', 'query/cli', ...OBJECTS, 'query/source/tenant-source.ts'],
+  systemFetch: ['worker.ts', 'query/cli', ...OBJECTS],
+  startSystemTimer: ['worker.ts', ...OBJECTS, 'ingest/read-body.ts', 'ingest/short-body.ts', 'query/parameters.ts'],
+};
 
 function imports(path: string): string[] {
   const source = readFileSync(join(root, path), 'utf8');
@@ -105,16 +117,23 @@ describe('imports', () => {
 
 describe('raw calls to clock, random, timers and network', () => {
   test('the pattern finds them', () => {
-    for (const call of ['Date.now()', 'x = performance.now()', 'await fetch(url)', 'setTimeout(f, 1)', 'crypto.randomUUID()', 'new Date()']) {
+    for (const call of ['Date.now()', 'x = performance.now()', 'await fetch(url)', 'setTimeout(f, 1)', 'crypto.randomUUID()', 'new Date()', 'new Date;', 'String(Date())']) {
       expect(RAW_CALLS.test(call), call).toBe(true);
     }
-    for (const call of ['this.#fetch(url)', 'app.fetch(request)', 'new Date(0)', 'clock.nowMs()']) expect(RAW_CALLS.test(call), call).toBe(false);
+    for (const call of ['this.#fetch(url)', 'app.fetch(request)', 'new Date(0)', 'new Dates()', 'clock.nowMs()']) expect(RAW_CALLS.test(call), call).toBe(false);
   });
 
   test.each(files.filter((path) => !path.startsWith(RAW_CALLS_HOME) && !RAW_CALLS_EXEMPT.has(path)))('%s', (path) => {
     const lines = withoutComments(readFileSync(join(root, path), 'utf8')).split('\n');
     expect(lines.filter((line) => RAW_CALLS.test(line))).toEqual([]);
   });
+});
+
+test.each(Object.entries(SYSTEM_PORTS))('%s is taken where things are put together, and nowhere else', (port, takers) => {
+  const outside = files.filter((path) => !path.startsWith(RAW_CALLS_HOME));
+  const taking = outside.filter((path) => new RegExp(`\\b${port}\\b`).test(withoutComments(readFileSync(join(root, path), 'utf8'))));
+  expect(taking).toContain('worker.ts');
+  expect(taking.filter((path) => !takers.some((taker) => path === taker || path.startsWith(`${taker}/`)))).toEqual([]);
 });
 
 test('a tenant’s shards are opened in one place, which knows what a request may see', () => {
