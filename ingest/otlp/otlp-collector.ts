@@ -1,6 +1,5 @@
 import type { MetricHeader, Span } from '../../proto/otlp-metrics.ts';
 import type { Point } from '../../proto/otlp-points.ts';
-import { float64Bits } from '../../storage/model/sample.ts';
 import { SERIES_ID_WORDS } from '../../storage/model/series-id.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
@@ -158,10 +157,9 @@ export class OtlpCollector implements OtlpSeriesSink {
     this.#batches.cutWhenFull(this.#open);
   }
 
-  exemplar({ timestampMs, value, labels }: PointExemplar): void {
+  exemplar({ timestampMs, bitsLow, bitsHigh, labels }: PointExemplar): void {
     if (this.#open === undefined) return;
-    const bits = float64Bits(value);
-    this.#open.addExemplar(timestampMs, bits[0]!, bits[1]!, labels);
+    this.#open.addExemplar(timestampMs, bitsLow, bitsHigh, labels);
     this.#batches.cutWhenFull(this.#open);
   }
 

@@ -5,7 +5,11 @@ import { runeCount } from '../exemplar-labels.ts';
 /** An exemplar on its way to a series. */
 export interface PointExemplar {
   readonly timestampMs: number;
+  /** By which it has its place among the buckets. */
   readonly value: number;
+  /** The same as it was sent: bits keep the payload of a NaN. */
+  readonly bitsLow: number;
+  readonly bitsHigh: number;
   readonly labels: Labels;
 }
 

@@ -3,7 +3,7 @@ import { readExemplar } from '../../proto/otlp-exemplar.ts';
 import type { ExponentialPoint, HistogramPoint, SummaryPoint } from '../../proto/otlp-histogram-points.ts';
 import { MetricsWalker, TEMPORALITY_CUMULATIVE, TEMPORALITY_DELTA, type MetricHeader, type MetricsVisitor, type Span } from '../../proto/otlp-metrics.ts';
 import { ATTRIBUTES_FIELD, type KnownAttributes, type NumberPoint, type Point } from '../../proto/otlp-points.ts';
-import { float64Bits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../../storage/model/sample.ts';
+import { float64Bits, float64OfBits, isFiniteBits, STALE_BITS_HIGH, STALE_BITS_LOW } from '../../storage/model/sample.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import type { TimeBounds } from '../time-bounds.ts';
@@ -295,12 +295,13 @@ export class OtlpSeries implements MetricsVisitor {
       const end = point.exemplarEnd[i]!;
       try {
         if (end - start > bytesMax) throw new DecodeError(`an exemplar of ${end - start} bytes, the limit otlpAttributesBytesMax is ${bytesMax}`);
-        const { timestampMs: sentMs, value, traceId, spanId, attributes } = readExemplar(this.#bytes, start, end, otlpDepthMax);
-        if (value === undefined) throw new DecodeError('an exemplar without a value');
+        const { timestampMs: sentMs, valueBits, traceId, spanId, attributes } = readExemplar(this.#bytes, start, end, otlpDepthMax);
+        if (valueBits === undefined) throw new DecodeError('an exemplar without a value');
         const timestampMs = sentMs === 0 ? point.timeMs : sentMs;
+        const { low, high } = valueBits;
         const outside = this.#times!.refusal(timestampMs);
         if (outside !== undefined) throw new DecodeError(outside);
-        exemplars.push({ timestampMs, value, labels: otlpExemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
+        exemplars.push({ timestampMs, value: float64OfBits(low, high), bitsLow: low, bitsHigh: high, labels: otlpExemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         this.#sink.warn(1, () => `an exemplar was left out: ${error.message}`);

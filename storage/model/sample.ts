@@ -40,6 +40,13 @@ export function writeStale(values: Float64Array, index: number): void {
   bits[index * 2 + 1] = STALE_BITS_HIGH;
 }
 
+/** The float64 of two words. Of a NaN the payload may be lost. */
+export function float64OfBits(low: number, high: number): number {
+  scratchBits[0] = low;
+  scratchBits[1] = high;
+  return scratch[0]!;
+}
+
 /** The bits of a float64, low word first; of any NaN those of the normal one. The array is reused by the next call. */
 export function float64Bits(value: number): Uint32Array {
   scratch[0] = value;

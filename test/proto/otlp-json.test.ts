@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../proto/decode-error.ts';
 import { JsonToProtobuf } from '../../proto/otlp-json.ts';
+import { float64Bits } from '../../storage/model/sample.ts';
 import { exponentialHistogram, exponentialPoint, exemplar, gauge, histogram, histogramPoint, metricsRequest, numberPoint, resourceMetrics, sum, summary, summaryPoint } from './otlp-fields.ts';
 import { bytesField, tag } from './protobuf-fields.ts';
 import { referenceOtlp, type ReferenceMessage } from './reference-otlp.ts';
@@ -72,6 +73,14 @@ test('a request in JSON is the request in protobuf', () => {
   expect(convert(JSON.stringify(json, undefined, 3))).toEqual(convert(JSON.stringify(json)));
 });
 
+/** Prometheus' own. `proto` and the model have its words each, since neither knows the other. */
+const NORMAL_NAN = 0x7ff8000000000001n;
+
+test('a NaN that is written in digits is the same to `proto` and to the model', () => {
+  const [low = 0, high = 0] = float64Bits(NaN);
+  expect((BigInt(high) << 32n) | BigInt(low)).toBe(NORMAL_NAN);
+});
+
 describe('values', () => {
   function f(field: string, json: string, wanted: bigint): void {
     test(`${field} ${json}`, () => {
@@ -84,7 +93,7 @@ describe('values', () => {
   f('asDouble', '"1.5"', bits(1.5));
   f('asDouble', '-0', bits(-0));
   // As Go reads it, and so Prometheus.
-  f('asDouble', '"NaN"', 0x7ff8000000000001n);
+  f('asDouble', '"NaN"', NORMAL_NAN);
   f('asDouble', '"Infinity"', bits(Infinity));
   f('asDouble', '"-Infinity"', bits(-Infinity));
   f('asDouble', '1e-400', bits(0));

@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { OtlpBatches } from '../../../ingest/otlp/otlp-batches.ts';
+import { OtlpIdCache } from '../../../ingest/otlp/otlp-id-cache.ts';
+import { OtlpLabels } from '../../../ingest/otlp/otlp-labels.ts';
+import { OtlpSeries } from '../../../ingest/otlp/otlp-series.ts';
 import { NO_POINT } from '../../../ingest/otlp/points-of-series.ts';
 import { RefusedPoints } from '../../../ingest/otlp/refused-points.ts';
-import type { OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
+import { Rejections } from '../../../ingest/rejections.ts';
+import { TimeBounds } from '../../../ingest/time-bounds.ts';
+import { SeriesHasher } from '../../../storage/model/series-id.ts';
+import { LIMITS } from '../../../storage/runtime/limits.ts';
+import { OTLP_DEFAULTS, type OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
+import type { TenantShards } from '../../../storage/shard-router.ts';
+import { decodeAppendMessage } from '../../../storage/shard/append/append-message.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { storedBits } from '../../fakes/stored-bits.ts';
 import {
@@ -230,6 +240,20 @@ describe('a NaN', () => {
       expect(ofNaNs.map((row) => row.split(' ').at(-1))).toEqual(Array.from({ length: 4 }, () => wanted.toString(16)));
     });
   }
+
+  test('as an exemplar’s value leaves for its shard as it came', () => {
+    const wanted = 0xfff8000000abcdefn;
+    const message = metricsRequest(resourceMetrics({}, [sum('s', [numberPoint({ ...AT, value: 1, exemplars: [exemplar({ value: PLACEHOLDER })] })])]));
+    const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+    for (let at = 0; at + 8 <= message.length; at++) if (view.getFloat64(at, true) === PLACEHOLDER) view.setBigUint64(at, wanted, true);
+    const labels = new OtlpLabels(OTLP_DEFAULTS, LIMITS, (stored) => stored);
+    const batches = new OtlpBatches(new OtlpIdCache(2 ** 20, 60_000), labels, LIMITS, OTLP_DEFAULTS);
+    const shards = { hasher: new SeriesHasher(new Uint8Array(16)), shardCount: 1 } as TenantShards;
+    const walk = { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS };
+    const collected = batches.collect({ shards, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels).walk(message, walk, sink));
+    const { exemplars } = decodeAppendMessage(collected.batches[0]!.message);
+    expect(exemplars.map(({ bitsLow, bitsHigh }) => ((BigInt(bitsHigh) << 32n) | BigInt(bitsLow)).toString(16))).toEqual([wanted.toString(16)]);
+  });
 
   test('in JSON is the normal one of Prometheus', async () => {
     const stack = new OtlpStack();
