@@ -8,10 +8,11 @@ import { bucketStart, BucketStream } from './time-series/bucket-stream.ts';
 import type { ChangeEvent } from './time-series/change-events.ts';
 import { changeStream, type ChangeOptions } from './time-series/change-stream.ts';
 import { durationMs, type Duration } from './time-series/duration.ts';
+import { rawCursor, rolledUpCursors } from './time-series/key-cursors.ts';
 import { keyLabels } from './time-series/keys.ts';
 import { namedOptions } from './time-series/named-options.ts';
 import { checkedVersions, readSettings, type StoreSettings, type TimeSeriesStoreOptions } from './time-series/options.ts';
-import { rawCursor, rolledUpCursors, rollUpStore, type RollupSummary } from './time-series/roll-up.ts';
+import { rollUpStore, type RollupSummary } from './time-series/roll-up.ts';
 import { engineOf } from './time-series/open-engine.ts';
 import type { StoreEngine } from './time-series/store-engine.ts';
 import { shown } from './time-series/shown.ts';
@@ -157,14 +158,14 @@ export class TimeSeriesStore<T = number> {
     const { startMs, endMs } = timeRangeMs(namedOptions(query, AGGREGATE_NAMES, 'what aggregate is asked for'));
     const bucketMs = durationMs(query.bucket, 'the bucket');
     const names = parseAggregates(query.metrics, 'metrics');
-    const rolledUp = rolledUpCursors(this.#engine, key, bucketMs, names, startMs, endMs);
-    const unused = unusedRollUps(this.#engine, key, rolledUp, startMs, endMs);
+    const rolledUp = rolledUpCursors(this.#engine, { key, startMs, endMs }, bucketMs, names);
+    const unused = unusedRollUps(this.#engine, { key, startMs, endMs }, rolledUp);
     // Where roll-ups are about, whole buckets of theirs are counted.
     const edgeMs = rolledUp[0]?.widthMs;
     const raw =
       edgeMs === undefined
-        ? rawCursor(this.#engine, key, startMs, endMs)
-        : rawCursor(this.#engine, key, bucketStart(startMs, edgeMs), bucketStart(endMs, edgeMs) + edgeMs - 1);
+        ? rawCursor(this.#engine, { key, startMs, endMs })
+        : rawCursor(this.#engine, { key, startMs: bucketStart(startMs, edgeMs), endMs: bucketStart(endMs, edgeMs) + edgeMs - 1 });
     const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
     const fold = newFold();
     const buckets: AggregateBucket<A>[] = [];
@@ -329,7 +330,7 @@ export class TimeSeriesStore<T = number> {
   }
 
   async *#points(key: string, startMs: number, endMs: number): AsyncGenerator<Point<T>, void, undefined> {
-    for (const cursor = rawCursor(this.#engine, key, startMs, endMs); ; cursor.advance()) {
+    for (const cursor = rawCursor(this.#engine, { key, startMs, endMs }); ; cursor.advance()) {
       while (cursor.isWaiting) await cursor.load();
       const { timestampMs: timestamp, document } = cursor;
       if (timestamp === Infinity) return;
@@ -345,7 +346,7 @@ export class TimeSeriesStore<T = number> {
   /** The document of a sample that has moved into the archive since its page was read; undefined when it has not. */
   async #movedText(key: string, timeMs: number): Promise<string | undefined> {
     if (!this.#engine.hasArchive) return undefined;
-    const cursor = rawCursor(this.#engine, key, timeMs, timeMs);
+    const cursor = rawCursor(this.#engine, { key, startMs: timeMs, endMs: timeMs });
     while (cursor.isWaiting) await cursor.load();
     return cursor.document?.kind === 'archived' ? cursor.document.text : undefined;
   }

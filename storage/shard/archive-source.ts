@@ -1,4 +1,3 @@
-import type { Labels } from '../model/labels.ts';
 import { must } from '../runtime/assert.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
@@ -9,7 +8,7 @@ import type { LogHead } from './log/log-head.ts';
 import type { LogTails } from './log/log-tails.ts';
 import type { Segments } from './segment/segments.ts';
 import type { PieceGatherer } from './select/gather-pieces.ts';
-import { archiveOrder, compareSeries, oldestFrom, readGroup, type WindowGroup } from './select/read-window.ts';
+import { archiveOrder, compareSeries, oldestFrom, readGroup, type GroupRequest, type WindowGroup } from './select/read-window.ts';
 import { selectExemplars, type SeriesExemplars } from './select/select-exemplars.ts';
 import { TimeGap } from './select/time-gap.ts';
 
@@ -75,12 +74,13 @@ export class ArchiveSource {
    * Some series of a window that is closed: see read-window.ts. Each call finds its place anew, so that the store may do other things between
    * two; the caller confirms that it is current behind each.
    */
-  readGroup(startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
+  readGroup(request: GroupRequest): WindowGroup {
+    const { startMs } = request;
     const { index, generation } = this.#series;
     // The index is another one after a clean-up of series. A series that came later has no samples in a closed window.
     if (this.#order?.generation !== generation || this.#order.startMs !== startMs) this.#order = { generation, startMs, refs: archiveOrder(index) };
     const sources = { index, tails: this.#tails, gatherer: this.#gatherer };
-    return readGroup(sources, this.#order.refs, Math.max(startMs, this.#segments.floorMs), endMs, from, seriesMax);
+    return readGroup(sources, this.#order.refs, { ...request, startMs: Math.max(startMs, this.#segments.floorMs) });
   }
 
   /**

@@ -4,7 +4,7 @@ import { NUMBERS } from './aggregate.ts';
 import { bucketStart } from './bucket-stream.ts';
 import { documentId } from './documents.ts';
 import { roleOf } from './keys.ts';
-import { PARTITION_MS } from './rollup-run.ts';
+import { PARTITION_MS } from './roll-up-key.ts';
 import { SKETCH_ENTRIES, SKETCH_SIZE } from './sketch-samples.ts';
 import { isoText } from './timestamp.ts';
 
@@ -109,29 +109,38 @@ export function* eventsOf<T>(batch: BatchChange, list: keyof FeedPosition, posit
 /** An event in waiting: it is made, and documents are read, when it is its turn. */
 type Draft<T> = (cursor: string) => ChangeEvent<T> | undefined;
 
+/** The roll-ups of a key and of one width that were written together. */
+interface RollupChange {
+  readonly key: string;
+  readonly bucket: string;
+  readonly byAggregate: Map<string, SeriesChange>;
+}
+
 function* draftsOf<T>(batch: BatchChange, context: EventContext<T>): Generator<Draft<T>> {
-  const rollups = new Map<string, Map<string, SeriesChange>>();
+  const rollups = new Map<string, RollupChange>();
   for (const series of batch.series) {
     const { key, rollup } = roleOf(series.labels);
     if (rollup !== undefined) {
       // What percentiles are made of is not what was asked for.
       if (rollup.aggregate === SKETCH_SIZE || rollup.aggregate === SKETCH_ENTRIES) continue;
-      const group = JSON.stringify([key, rollup.bucket]);
-      let byAggregate = rollups.get(group);
-      if (byAggregate === undefined) rollups.set(group, (byAggregate = new Map()));
-      byAggregate.set(rollup.aggregate, series);
+      const { bucket } = rollup;
+      const group = JSON.stringify([key, bucket]);
+      let change = rollups.get(group);
+      if (change === undefined) rollups.set(group, (change = { key, bucket, byAggregate: new Map() }));
+      change.byAggregate.set(rollup.aggregate, series);
     } else if (context.perSample) {
-      for (let i = 0; i < series.timestampsMs.length; i++) yield (cursor) => insertEvent(key, series, i, i + 1, cursor, context);
-    } else yield (cursor) => insertEvent(key, series, 0, series.timestampsMs.length, cursor, context);
+      for (let i = 0; i < series.timestampsMs.length; i++) yield (cursor) => insertEvent(series, i, i + 1, cursor, context);
+    } else yield (cursor) => insertEvent(series, 0, series.timestampsMs.length, cursor, context);
   }
-  for (const [group, byAggregate] of rollups) {
-    const [key, bucket] = JSON.parse(group) as [string, string];
-    const partitions = new Set(byAggregate.get('count')?.timestampsMs.map((timestampMs) => bucketStart(timestampMs, PARTITION_MS)));
-    for (const partitionMs of partitions) yield (cursor) => rollupEvent(key, bucket, partitionMs, byAggregate, cursor, context.table);
+  for (const change of rollups.values()) {
+    const partitions = new Set(change.byAggregate.get('count')?.timestampsMs.map((timestampMs) => bucketStart(timestampMs, PARTITION_MS)));
+    for (const partitionMs of partitions) yield (cursor) => rollupEvent(change, partitionMs, cursor, context.table);
   }
 }
 
-function insertEvent<T>(key: string, series: SeriesChange, from: number, to: number, cursor: string, context: EventContext<T>): InsertEvent<T> | undefined {
+/** Of the values `from` to `to` of a key; `undefined` where nothing is left of them. */
+function insertEvent<T>(series: SeriesChange, from: number, to: number, cursor: string, context: EventContext<T>): InsertEvent<T> | undefined {
+  const { key } = roleOf(series.labels);
   const values = new Float64Array(series.valueBits.buffer, series.valueBits.byteOffset, series.timestampsMs.length);
   const points: { timestamp: string; value: T }[] = [];
   for (let i = from; i < to; i++) {
@@ -148,7 +157,7 @@ function insertEvent<T>(key: string, series: SeriesChange, from: number, to: num
   return points.length === 1 ? event : { ...event, points };
 }
 
-function rollupEvent(key: string, bucket: string, partitionMs: number, byAggregate: ReadonlyMap<string, SeriesChange>, cursor: string, table: string): RollupEvent {
+function rollupEvent({ key, bucket, byAggregate }: RollupChange, partitionMs: number, cursor: string, table: string): RollupEvent {
   const buckets = new Map<number, Map<string, number>>();
   for (const [name, series] of byAggregate) {
     const values = new Float64Array(series.valueBits.buffer, series.valueBits.byteOffset, series.timestampsMs.length);

@@ -3,12 +3,12 @@ import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/append/local-batch.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
+import { rawCursor, rolledUpCursor } from './key-cursors.ts';
 import { roleOf } from './keys.ts';
 import type { LateValues } from './late-values.ts';
 import type { ArchiveSettings } from './options.ts';
 import { isPendingRead, results, type PendingRead } from './pending-read.ts';
-import { rawCursor, rolledUpCursor } from './roll-up.ts';
-import { rollupKey, withKnown, type RollupBatch } from './rollup-run.ts';
+import { rollupKey, withKnown, type RollupBatch } from './roll-up-key.ts';
 import type { StoreEngine } from './store-engine.ts';
 
 /** Batches that one step looks at, whose keys it does not know before. */
@@ -97,9 +97,10 @@ async function rollUpKeyDay(engine: StoreEngine, { key, buckets }: KeyDay, { buc
   const names = withKnown(aggregates, there?.aggregates);
   const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
   const fold = newFold();
-  const raw = rawCursor(engine, key, startMs, endMs);
+  const range = { key, startMs, endMs };
+  const raw = rawCursor(engine, range);
   const all = new BucketStream({ raw, rolledUp: [], startMs, endMs, bucketMs }, fold, newFold).starts();
-  const known = there && rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs);
+  const known = there && rolledUpCursor(engine, range, bucketMs, there.aggregates);
   const series: LocalSeries[] = [];
   for await (const batch of results<RollupBatch>(rollupKey({ key, starts: only(all, buckets), fold, known, bucketMs, aggregates: names, onlyKnown: false }))) series.push(...batch.series);
   return series;

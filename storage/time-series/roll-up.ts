@@ -2,15 +2,12 @@ import { TIMESTAMP_MS_MAX } from '../chunk/timestamps.ts';
 import { VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import type { LocalSeries } from '../shard/append/local-batch.ts';
-import { isPercentile, NUMBERS, type Aggregate } from './aggregate.ts';
+import type { Aggregate } from './aggregate.ts';
 import { BucketFold } from './bucket-fold.ts';
 import { bucketStart, BucketStream } from './bucket-stream.ts';
-import { keyLabels, rollupLabels } from './keys.ts';
+import { rawCursor, rolledUpCursor, rolledUpCursors } from './key-cursors.ts';
 import { resultsAtOnce } from './pending-read.ts';
-import { RolledUpCursor } from './rolled-up-cursor.ts';
-import { rollupKey, withKnown, type RollupBatch } from './rollup-run.ts';
-import { SeriesCursor } from './series-cursor.ts';
-import { SKETCH_ENTRIES, SKETCH_SIZE } from './sketch-samples.ts';
+import { rollupKey, withKnown, type RollupBatch } from './roll-up-key.ts';
 import type { StoreEngine } from './store-engine.ts';
 
 export interface RollupSummary {
@@ -92,11 +89,12 @@ function rollUpKey(engine: StoreEngine, key: string, { startMs, endMs, bucketMs,
   const names = withKnown(aggregates, there?.aggregates);
   const newFold = (): BucketFold => new BucketFold(names, LIMITS.aggregateBucketSamplesMax);
   const fold = newFold();
-  const raw = rawCursor(engine, key, startMs, endMs - 1);
+  const range = { key, startMs, endMs: endMs - 1 };
+  const raw = rawCursor(engine, range);
   // Where raw values are gone, their narrower roll-ups know.
-  const rolledUp = rolledUpCursors(engine, key, bucketMs, names, startMs, endMs - 1).filter(({ widthMs }) => widthMs < bucketMs);
+  const rolledUp = rolledUpCursors(engine, range, bucketMs, names).filter(({ widthMs }) => widthMs < bucketMs);
   const starts = new BucketStream({ raw, rolledUp, startMs, endMs: endMs - 1, bucketMs }, fold, newFold).starts();
-  const known = there === undefined ? undefined : rolledUpCursor(engine, key, bucketMs, there.aggregates, startMs, endMs - 1);
+  const known = there === undefined ? undefined : rolledUpCursor(engine, range, bucketMs, there.aggregates);
   return resultsAtOnce<RollupBatch>(rollupKey({ key, starts, fold, known, bucketMs, aggregates: names, onlyKnown }));
 }
 
@@ -105,38 +103,4 @@ function writeRollups(engine: StoreEngine, series: readonly LocalSeries[]): void
     const answer = hot.appendLocal(series);
     if (answer.samplesRefused > 0) throw new VarveError('limit', answer.refusal ?? 'samples of a roll-up were refused');
   });
-}
-
-export function rawCursor(engine: StoreEngine, key: string, startMs: number, endMs: number): SeriesCursor {
-  const labels = keyLabels(key);
-  return new SeriesCursor((fromMs, toMs, samplesMax) => engine.readPage(labels, fromMs, toMs, samplesMax), startMs, endMs, LIMITS.storePageSamples);
-}
-
-/**
- * The roll-ups of a key that buckets of a width can be made from, widest first. Also those that lack an aggregate which is asked for: where
- * they are all that is left, the answer is an error, and not one that leaves their points out.
- */
-export function rolledUpCursors(engine: StoreEngine, key: string, bucketMs: number, aggregates: readonly Aggregate[], startMs: number, endMs: number): RolledUpCursor[] {
-  const needed = new Set<string>([...aggregates, NUMBERS]);
-  if (needed.has('sum') || needed.has('avg')) needed.add('sum').add('avg');
-  if (aggregates.some(isPercentile)) needed.add(SKETCH_SIZE);
-  const cursors: RolledUpCursor[] = [];
-  let narrowerMs = 1;
-  for (const { widthMs, aggregates: there } of engine.rollupsOf(key).reverse()) {
-    if (bucketMs % widthMs !== 0 || widthMs % narrowerMs !== 0) continue;
-    cursors.unshift(rolledUpCursor(engine, key, widthMs, there.filter((name) => needed.has(name)), startMs, endMs));
-    narrowerMs = widthMs;
-  }
-  return cursors;
-}
-
-export function rolledUpCursor(engine: StoreEngine, key: string, widthMs: number, aggregates: readonly string[], startMs: number, endMs: number): RolledUpCursor {
-  const cursorOf = (name: string, toMs = endMs): SeriesCursor => {
-    const labels = rollupLabels(key, widthMs, name);
-    return new SeriesCursor((fromMs, throughMs, samplesMax) => engine.readPage(labels, fromMs, throughMs, samplesMax), startMs, toMs, LIMITS.storePageSamples);
-  };
-  const others = aggregates.filter((name) => name !== 'count' && name !== SKETCH_SIZE && name !== SKETCH_ENTRIES).map((name) => [name, cursorOf(name)] as const);
-  // The entries of a bucket that begins within the range lie behind its start.
-  const sketches = aggregates.includes(SKETCH_SIZE) ? { sizes: cursorOf(SKETCH_SIZE), entries: cursorOf(SKETCH_ENTRIES, endMs + widthMs) } : undefined;
-  return new RolledUpCursor(widthMs, cursorOf('count'), new Map(others), sketches);
 }

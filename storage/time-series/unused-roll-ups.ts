@@ -1,17 +1,17 @@
 import { VarveError } from '../runtime/errors.ts';
 import { durationText } from './duration.ts';
+import { rolledUpCursor, type KeyRange } from './key-cursors.ts';
 import type { PendingRead } from './pending-read.ts';
-import { rolledUpCursor } from './roll-up.ts';
 import type { RolledUpCursor } from './rolled-up-cursor.ts';
 import type { StoreEngine } from './store-engine.ts';
 
-/** The roll-ups of a key that are not among those used: no bucket of the width asked for can be made from theirs. Times both inclusive. */
-export function unusedRollUps(engine: StoreEngine, key: string, used: readonly RolledUpCursor[], startMs: number, endMs: number): RolledUpCursor[] {
+/** The roll-ups of a key that are not among those used: no bucket of the width asked for can be made from theirs. */
+export function unusedRollUps(engine: StoreEngine, range: KeyRange, used: readonly RolledUpCursor[]): RolledUpCursor[] {
   const usedWidths = new Set(used.map(({ widthMs }) => widthMs));
   return engine
-    .rollupsOf(key)
+    .rollupsOf(range.key)
     .filter(({ widthMs }) => !usedWidths.has(widthMs))
-    .map(({ widthMs }) => rolledUpCursor(engine, key, widthMs, [], startMs, endMs));
+    .map(({ widthMs }) => rolledUpCursor(engine, range, widthMs, []));
 }
 
 /**

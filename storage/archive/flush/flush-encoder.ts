@@ -108,7 +108,7 @@ export class FlushEncoder {
     let cursor = from;
     let isOver = startMs >= endMs;
     while (!isOver && writer.room > 0) {
-      const { series, next } = hot.archive.readGroup(startMs, endMs, cursor?.labels, this.#groupSeries);
+      const { series, next } = hot.archive.readGroup({ startMs, endMs, from: cursor?.labels, seriesMax: this.#groupSeries });
       const rowsBefore = writer.rowCount;
       const full = this.#addGroup(writer, series, cursor);
       hot.confirmCurrent();

@@ -40,6 +40,12 @@ interface ReadSources {
   readonly head: LogHead;
 }
 
+interface PageRequest {
+  readonly ref: number;
+  readonly fromMs: number;
+  readonly samplesMax: number;
+}
+
 interface RankedPiece {
   readonly rank: number;
   readonly piece: Piece;
@@ -61,7 +67,9 @@ export function readSeries({ segments, head }: ReadSources, ref: number, startMs
   let rowHorizonMs = Infinity;
   for (let i = 0; i < rows.length; i++) {
     const { info, rank } = rows[i]!;
-    rowHorizonMs = Math.min(rowHorizonMs, takePieces(segments, info, rank, ref, fromMs, samplesMax, pieces));
+    const row = piecesOf(segments, info, { ref, fromMs, samplesMax });
+    for (const piece of row.pieces) pieces.push({ rank, piece });
+    rowHorizonMs = Math.min(rowHorizonMs, row.horizonMs);
     horizonMs = Math.min(rowHorizonMs, rows[i + 1]?.info.minTimeMs ?? Infinity);
     if (samplesBetween(pieces, fromMs, horizonMs) >= samplesMax) break;
   }
@@ -85,21 +93,22 @@ export function readSeries({ segments, head }: ReadSources, ref: number, startMs
   };
 }
 
-/** Takes a row's pieces of the series until they fill a page; returns the time before which all of them have been taken. */
-function takePieces(segments: Segments, info: SegmentInfo, rank: number, ref: number, fromMs: number, samplesMax: number, pieces: RankedPiece[]): number {
+/** A row's pieces of a series that end at or behind `fromMs`, as many as fill a page, and the time before which these are all. */
+function piecesOf(segments: Segments, info: SegmentInfo, { ref, fromMs, samplesMax }: PageRequest): { readonly pieces: readonly Piece[]; readonly horizonMs: number } {
   const reader = segments.open(info, true);
+  const pieces: Piece[] = [];
   const first = reader.refs.indexOf(ref);
-  if (first < 0) return Infinity;
+  if (first < 0) return { pieces, horizonMs: Infinity };
   let samples = 0;
   for (let position = first; position < reader.refs.length && reader.refs[position] === ref; position++) {
     const times = reader.timestampsMs(position);
     if (times[times.length - 1]! < fromMs) continue;
     // Pieces of a row are in the order of time: what comes behind begins here or later.
-    if (samples >= samplesMax) return times[0]!;
-    pieces.push({ rank, piece: segments.piece(info, reader, position) });
+    if (samples >= samplesMax) return { pieces, horizonMs: times[0]! };
+    pieces.push(segments.piece(info, reader, position));
     samples += times.length - lowerBound(times, fromMs);
   }
-  return Infinity;
+  return { pieces, horizonMs: Infinity };
 }
 
 function samplesBetween(pieces: readonly RankedPiece[], startMs: number, endMs: number): number {

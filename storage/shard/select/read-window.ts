@@ -51,8 +51,17 @@ export function archiveOrder(index: SeriesIndex): Uint32Array {
   return order;
 }
 
-/** At most `seriesMax` series of an order from the series `from` on, those that have samples from `startMs` to before `endMs`. */
-export function readGroup({ index, tails, gatherer }: WindowSources, order: Uint32Array, startMs: number, endMs: number, from: Labels | undefined, seriesMax: number): WindowGroup {
+/** Which series of a window: at most `seriesMax` from the series `from` on, and of their samples those from `startMs` to before `endMs` (Unix ms). */
+export interface GroupRequest {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** `undefined`: from the first one on. */
+  readonly from: Labels | undefined;
+  readonly seriesMax: number;
+}
+
+/** Some series of an order, those of them that have samples in the window. */
+export function readGroup({ index, tails, gatherer }: WindowSources, order: Uint32Array, { startMs, endMs, from, seriesMax }: GroupRequest): WindowGroup {
   const start = from === undefined ? 0 : placeOf(index, order, from);
   const group = [...order.subarray(start, start + seriesMax)];
   const gathered = gatherer.gather(index, group, startMs, endMs - 1);

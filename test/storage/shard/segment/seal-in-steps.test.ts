@@ -226,7 +226,7 @@ test('series that are forgotten while a log is sealed leave one index in memory:
   const numbers = Array.from({ length: 60 }, (_, i) => 100 + i);
   const isSealing = (): boolean => stored(world.sql).stored.length > stored(world.sql).live.length;
   while (!isSealing()) write(world.store, batch(must(numbers.shift(), 'a seal')));
-  world.store.archive.readGroup(0, 1, undefined, 10);
+  world.store.archive.readGroup({ startMs: 0, endMs: 1, from: undefined, seriesMax: 10 });
   const before = indexes();
   world.store.prune(50);
   expect(world.store.stats().counters['series_removed_total']).toBe(15);
