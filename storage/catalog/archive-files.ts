@@ -6,7 +6,7 @@ import { archiveCounters, nextChange } from './archive-counters.ts';
 import { committedBy, noteCommitted, watermarksMs } from './archive-shards.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import { insertDataFile } from './data-file-rows.ts';
-import { decodeDataFile, type DataFile } from './iceberg/data-file.ts';
+import { decodeDataFile, decodeDataFileHead, type DataFile } from './iceberg/data-file.ts';
 import { partitionDay, type ArchiveTableName } from './iceberg/table-definition.ts';
 import { tableDefinition } from './iceberg/table-definitions.ts';
 import type { SnapshotOperation } from './iceberg/table-metadata.ts';
@@ -190,7 +190,7 @@ export class ArchiveFiles {
     );
     const page = rows.slice(0, filesMax);
     for (const { file, rank, clean_through: cleanThrough, shard, description } of page) {
-      const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = decodeDataFile(description);
+      const { key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric } = decodeDataFileHead(description);
       if (maxTimeMs < startMs || minTimeMs > endMs) continue;
       const deletions = pending.filter((each) => each.tombstone > cleanThrough && each.startMs <= maxTimeMs && each.endMs >= minTimeMs).map(({ selectors, startMs: fromMs, endMs: toMs }) => ({ selectors, startMs: fromMs, endMs: toMs }));
       files.push({ shard, file, rank, key, sizeBytes, tailBytes, rowCount, minTimeMs, maxTimeMs, firstMetric, lastMetric, ...(deletions.length === 0 ? {} : { deletions }) });
@@ -256,7 +256,7 @@ export class ArchiveFiles {
   /** Deletions are of samples alone. */
   #cleanThroughOf(table: ArchiveTableName, rows: readonly CleanRow[]): number | undefined {
     if (table !== 'samples') return 0;
-    return this.#tombstones.cleanThroughOfAll(rows.map(({ clean_through: cleanThrough, description }) => ({ cleanThrough, ...decodeDataFile(description) })));
+    return this.#tombstones.cleanThroughOfAll(rows.map(({ clean_through: cleanThrough, description }) => ({ cleanThrough, ...decodeDataFileHead(description) })));
   }
 
   /** First day of the oldest partition of a table that queries read, from a day on. */
