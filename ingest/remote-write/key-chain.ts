@@ -161,6 +161,11 @@ export class KeyChain {
     return entry !== NO_ENTRY && (this.entries[entry * ENTRY_WORDS + NEXT_AT] === NO_ENTRY || this.#relinks > 0);
   }
 
+  /** Whether a middle of so many words leaves a quarter of the room to others: for links that take much and spare little. */
+  hasPlenty(words: number): boolean {
+    return (this.#middlesEnd + 1 + words) * 4 <= this.#middlesMax * 3;
+  }
+
   /** Links `next` to the entry that it followed. Answers where in `middles` its middle belongs, or 0 when there is no room and no link. */
   link(entry: number, next: number, { common, length, words }: Link): number {
     const at = entry * ENTRY_WORDS;

@@ -9,6 +9,8 @@ export type LabelFields = Pick<WriteRequestColumns, 'labelsStart' | 'labelsEnd' 
 
 /** Less in common than a double is compared with the middle. */
 const RUN_BYTES_MIN = 8;
+/** What the middle is compared in. */
+const WORD_BYTES = 4;
 
 /**
  * Series of remote write 1.0 by their label bytes, as a sender encoded them, with their ids: a chain (key-chain.ts) whose links are
@@ -93,9 +95,11 @@ export class LabelledSeries {
       // The middle first: it is where another series differs.
       let middle = entries[last + MIDDLE_AT]! + 1;
       let position = (start + prefix) | 0;
-      const middleEnd = (position + length) | 0;
-      for (; position < middleEnd && view.getInt32(position, true) >>> 0 === middles[middle]; middle++) position += 4;
-      if (position < middleEnd) break;
+      const wordsEnd = (position + (length & ~3)) | 0;
+      for (; position < wordsEnd && view.getInt32(position, true) >>> 0 === middles[middle]; middle++) position += 4;
+      if (position < wordsEnd) break;
+      // Where nothing is in common: the rest with bytes of the word before.
+      if ((length & 3) !== 0 && view.getInt32(end - WORD_BYTES, true) >>> 0 !== middles[middle]) break;
       if (suffix > 0 && !isSameRun(view, end - suffix, labelsEnd[other]! - suffix, suffix)) break;
       if (prefix > 0 && !isSameRun(view, start, labelsStart[other]!, prefix)) break;
       const used = entries[next + LENGTH_AT]!;
@@ -111,7 +115,11 @@ export class LabelledSeries {
     return index;
   }
 
-  /** Links the series to the last one, where both have enough in common to be compared as doubles. */
+  /**
+   * Links the series to the last one by what both have in common, as far as that can be compared as doubles. Where they have nothing, as the last series of a
+   * target and the first of the next, all of the series is the middle, as long as there is plenty of room: that takes several times as much, and still
+   * no more than half of the time of a hash.
+   */
   #link(entry: number, index: number): void {
     if (!this.#chain.mayLink(this.#last)) return;
     const view = this.#view;
@@ -128,15 +136,18 @@ export class LabelledSeries {
     const missing = (prefix + suffix - (end - start)) & 3;
     if (suffix >= RUN_BYTES_MIN + missing) suffix -= missing;
     else if (prefix >= RUN_BYTES_MIN + missing) prefix -= missing;
-    else return;
+    else prefix = suffix = 0;
     const length = end - start - prefix - suffix;
-    const words = length >>> 2;
+    const words = Math.ceil(length / WORD_BYTES);
     if (length > HALF_WORD_MAX || words > MIDDLE_WORDS_MAX) return;
+    const isWhole = prefix + suffix === 0;
+    if (isWhole && (length < WORD_BYTES || !this.#chain.hasPlenty(words))) return;
     if (!isComparable(view, start, prefix) || !isComparable(view, end - suffix, suffix)) return;
     const at = this.#chain.link(this.#last, entry, { common: prefix | (suffix << 16), length, words });
     if (at === 0) return;
     const { middles } = this.#chain;
-    for (let word = 0; word < words; word++) middles[at + word] = view.getUint32(start + prefix + word * 4, true);
+    const lastWord = end - suffix - WORD_BYTES;
+    for (let word = 0; word < words; word++) middles[at + word] = view.getUint32(Math.min(start + prefix + word * WORD_BYTES, lastWord), true);
   }
 }
 

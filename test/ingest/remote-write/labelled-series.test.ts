@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { LabelledSeries } from '../../../ingest/remote-write/labelled-series.ts';
 import { SeriesIdColumns } from '../../../ingest/series-id-columns.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
@@ -84,6 +84,47 @@ test('bytes that are zeros, minus zeros or no numbers as doubles are told apart'
   const known = new LabelledSeries(100, 10_000);
   for (const before of runs) for (const run of runs) for (const after of runs) ask(known, 0, [before, run, before, after]);
   expect(ask(known, 0, runs)).toBe(runs.length);
+});
+
+/** How many series of a request, all of them known, are found by their hash. */
+function hashedOf(known: LabelledSeries, runs: readonly Run[]): number {
+  const hashSpan = vi.spyOn(hashers[0]!, 'hashSpan');
+  expect(ask(known, 0, runs)).toBe(runs.length);
+  const { length } = hashSpan.mock.calls;
+  hashSpan.mockRestore();
+  return length;
+}
+
+/** Neighbours have nothing in common, whichever way around; they are of all lengths. */
+const UNLIKE = Array.from({ length: 40 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(4 + i));
+
+test('only the first series of a request is hashed when the same ones come again, also where neighbours have nothing in common', () => {
+  const known = new LabelledSeries(1000, 100_000);
+  for (const runs of [SERIES, UNLIKE]) {
+    ask(known, 0, runs);
+    expect(hashedOf(known, runs)).toBe(1);
+  }
+});
+
+test('series that have nothing in common leave a quarter of the room for links to others', () => {
+  // 200 words, of which all of these would take more.
+  const known = new LabelledSeries(1000, 800);
+  ask(known, 0, UNLIKE);
+  const linked = UNLIKE.length - hashedOf(known, UNLIKE);
+  expect(linked).toBeGreaterThan(10);
+  const alike = Array.from({ length: 20 }, (_, i) => `alike_total{id="${1000 + i}",job="kubernetes-pods"}`);
+  ask(known, 0, alike);
+  expect(hashedOf(known, alike)).toBe(1);
+  expect(UNLIKE.length - hashedOf(known, UNLIKE)).toBe(linked);
+});
+
+test('of series without anything in common each byte counts', () => {
+  const known = new LabelledSeries(1000, 100_000);
+  for (const text of UNLIKE.slice(0, 12)) {
+    ask(known, 0, ['before', text]);
+    for (let i = 0; i < text.length; i++) ask(known, 0, ['before', `${text.slice(0, i)}_${text.slice(i + 1)}`]);
+    ask(known, 0, ['before', text]);
+  }
 });
 
 test('without room for links the hash decides', () => {
