@@ -266,7 +266,8 @@ export class Upkeep {
     this.#transaction(() => {
       const outcome = merge.step();
       if (outcome.status === 'done') {
-        this.#change({ live: outcome.live, floorMs: this.#parts.segments.floorMs });
+        // Looking for dead series reads the refs of all stored rows: seconds, of weeks of a full shard.
+        this.#change({ live: outcome.live, floorMs: this.#parts.segments.floorMs }, merge.dropsSamples);
         this.counters.merges_total++;
       } else if (outcome.status === 'damaged') {
         // Its run stays as it is: reads of it fail by name, and neither writing nor the other merges stop for it.
@@ -305,14 +306,14 @@ export class Upkeep {
     return isWorthIt;
   }
 
-  /** Makes another state the present and deletes what nothing holds any more, inside the caller's transaction. */
-  #change(state: SegmentState): void {
+  /** Makes another state the present and deletes what nothing holds any more, inside the caller's transaction; `mayHaveDead` unless every series has a sample left that had one. */
+  #change(state: SegmentState, mayHaveDead = true): void {
     this.#parts.segments.become(state);
     // Its sources may be gone. If it is what made this state, it is done.
     this.#merge = undefined;
     this.#sweep();
     this.#mayMerge = true;
-    this.#mayHaveDead = true;
+    this.#mayHaveDead ||= mayHaveDead;
   }
 
   /** Deletes what neither the present, a snapshot, a merge nor a seal under way holds, inside the caller's transaction. */

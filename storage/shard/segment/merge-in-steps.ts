@@ -36,6 +36,12 @@ export class MergeInSteps {
     return this.#stored.some((info) => info.segment === segment);
   }
 
+  /** Whether it leaves samples out, which may be the last ones of their series: those below the floor. */
+  get dropsSamples(): boolean {
+    const { floorMs } = this.#segments;
+    return this.#sources.some((info) => info.minTimeMs < floorMs);
+  }
+
   /** One step, inside the caller's transaction. Making the rows of the last one live is the caller's. */
   step(): MergeStep {
     const segments = this.#segments;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { HotStore } from '../../../storage/shard/hot-store.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
@@ -100,4 +100,37 @@ test('an instance notices that another has forgotten series, whose refs are free
   expect(store.stats().gauges['series']).toBe(0);
   expect(() => write(other, [{ labels: named('gone'), samples: [[clock.nowMs(), 1]] }])).toThrow('replaced');
   expect(() => dump(other)).toThrow('replaced');
+});
+
+/** Eight logs, sealed as they grow old and merged then, of ten series; the first has five more, of which `each` is told first. */
+function mergedOnce(each: (store: HotStore) => void): { readonly store: HotStore; readonly sql: NodeSql; readonly refsRead: number } {
+  const sql = new NodeSql();
+  const clock = new FixedClock(0);
+  const store = new HotStore(sql, LIMITS, { clock });
+  const all = vi.spyOn(sql, 'all');
+  const series = (name: string, count: number) => Array.from({ length: count }, (_, i) => ({ labels: named(name, { i: String(i) }), samples: [[clock.nowMs(), i]] as const }));
+  for (let seal = 0; seal < 8; seal++) {
+    write(store, [...series('stays', 10), ...(seal === 0 ? series('comes once', 5) : [])]);
+    clock.advance(MINUTE_MS);
+    write(store, series('stays', 10));
+    clock.advance(6 * MINUTE_MS);
+    if (seal === 0) each(store);
+    while ((store.nextDueMs() ?? Infinity) <= clock.nowMs()) store.maintain();
+  }
+  expect(store.stats().counters['merges_total']).toBe(1);
+  return { store, sql, refsRead: all.mock.calls.filter(([statement]) => statement.includes('FROM segment_refs WHERE')).length };
+}
+
+test('a merge that leaves every series with samples makes nobody look for dead ones in all that is stored', () => {
+  const { store, refsRead } = mergedOnce(() => {});
+  expect(refsRead).toBe(0);
+  expect(store.stats().gauges['series']).toBe(15);
+});
+
+test('series whose last samples a merge leaves out, since they lie below the floor, are forgotten', () => {
+  const { store } = mergedOnce((store) => {
+    store.prune(MINUTE_MS / 2);
+    expect(store.stats().gauges['series']).toBe(15);
+  });
+  expect(store.stats().gauges['series']).toBe(10);
 });
