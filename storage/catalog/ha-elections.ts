@@ -1,3 +1,4 @@
+import { isLongerUtf8 } from '../model/utf8-length.ts';
 import type { LIMITS } from '../runtime/limits.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { CATALOG_RPC_VERSION, type ClaimReplicaAnswer, type ClaimReplicaRequest } from './catalog-api.ts';
@@ -44,7 +45,7 @@ export class HaElections {
       lease.untilMs = nowMs + this.#leaseMs;
       return this.#answer(lease, nowMs, true);
     }
-    const refusal = lease === undefined ? this.#refusal(cluster, replica, nowMs) : undefined;
+    const refusal = this.#nameRefusal(cluster, replica) ?? (lease === undefined ? this.#roomRefusal(nowMs) : undefined);
     if (refusal !== undefined) return { version: CATALOG_RPC_VERSION, status: 'refused', message: refusal };
     // Commit point: this row. A crash before it leaves the replica that was elected before, with a new lease; a crash behind it leaves the new
     // one, which nobody has been told of and whose next samples find it elected.
@@ -73,10 +74,16 @@ export class HaElections {
     return { version: CATALOG_RPC_VERSION, status: 'elected', replica, isElected, leaseMs: untilMs - nowMs };
   }
 
+  /** Why these names cannot be stored. */
+  #nameRefusal(cluster: string, replica: string): string | undefined {
+    const { labelValueBytesMax } = this.#limits;
+    if (!isLongerUtf8(cluster, labelValueBytesMax) && !isLongerUtf8(replica, labelValueBytesMax)) return undefined;
+    return `the name of a cluster or replica is longer than labelValueBytesMax (${labelValueBytesMax})`;
+  }
+
   /** Why a new cluster cannot be taken; makes room by forgetting clusters that have not been heard of for long. */
-  #refusal(cluster: string, replica: string, nowMs: number): string | undefined {
-    const { labelValueBytesMax, haClustersMax, haForgetMs } = this.#limits;
-    if (cluster.length > labelValueBytesMax || replica.length > labelValueBytesMax) return `the name of a cluster or replica is longer than labelValueBytesMax (${labelValueBytesMax})`;
+  #roomRefusal(nowMs: number): string | undefined {
+    const { haClustersMax, haForgetMs } = this.#limits;
     if (this.#leases.size < haClustersMax) return undefined;
     for (const [known, lease] of this.#leases) {
       this.#shorten(lease, nowMs);

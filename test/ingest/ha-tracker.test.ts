@@ -123,6 +123,16 @@ describe('one isolate', () => {
     expect(tracker.withoutReplica(labelsFrom({ __name__: 'up', cluster: 'c', __replica__: 'a' }))).toEqual(labelsFrom({ __name__: 'up', cluster: 'c' }));
   });
 
+  test('a name that is too long is refused, of a replica of a known cluster too, and is not stored', async () => {
+    const setup = new Setup(1, limitsWith({ labelValueBytesMax: 10 }));
+    await expect(setup.send('x'.repeat(11))).rejects.toThrow('labelValueBytesMax (10)');
+    await expect(setup.send('a', { cluster: 'x'.repeat(11) })).rejects.toThrow('labelValueBytesMax (10)');
+    expect(await setup.send('a')).toBe(true);
+    setup.pass(LIMITS.haFailoverMs + LIMITS.haRenewMs);
+    await expect(setup.send('ü'.repeat(6))).rejects.toThrow('labelValueBytesMax (10)');
+    expect(await setup.send('b')).toBe(true);
+  });
+
   test('too many clusters are refused by the name of the limit; forgotten ones make room', async () => {
     const setup = new Setup(1, limitsWith({ haClustersMax: 2 }));
     await setup.send('a', { cluster: 'x' });
