@@ -46,8 +46,8 @@ export class RequestMemory {
 
   /** What HeldMemory.hold does; called by holdings alone, as are the two below. */
   take(holding: Holding, bytes: number): void {
-    if (!this.#open.has(holding)) throw new VarveError('timeout', 'the request took too long; send it again');
-    const { requestMemoryBytesMax, requestMemoryTenantBytesMax } = this.#limits;
+    const { requestMemoryBytesMax, requestMemoryTenantBytesMax, requestMemoryMsMax } = this.#limits;
+    if (!this.#open.has(holding)) throw new VarveError('timeout', `nothing of the request has gone on for requestMemoryMsMax (${requestMemoryMsMax} ms), and its place was given to others; send it again`);
     const missing = (): 'all' | 'tenant' | undefined => {
       const ofTenant = this.#bytesOf.get(holding.tenant) ?? 0;
       if (this.#bytes + bytes > requestMemoryBytesMax && this.#bytes > holding.bytes) return 'all';

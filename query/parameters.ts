@@ -157,7 +157,7 @@ export function rangeParameters(parameters: URLSearchParams): { startMs: number;
   if (stepMs <= 0) throw invalidParameter('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
   // Whole steps count, as in Prometheus.
   if (Math.floor((endMs - startMs) / stepMs) > LIMITS.queryStepsMax) {
-    throw badData('exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)');
+    throw badData(`exceeded maximum resolution of ${LIMITS.queryStepsMax.toLocaleString('en-US')} points per timeseries. Try decreasing the query resolution (?step=XX)`);
   }
   return { startMs, endMs, stepMs };
 }
@@ -223,7 +223,7 @@ export function selectorParameters(parameters: URLSearchParams): (readonly Match
   }
   const regexes = new RegexAllowance();
   const selectors = texts.map((text) => {
-    if (text.length > LIMITS.queryTextCharactersMax) throw badData(`${text.length} characters, the limit queryTextCharactersMax is ${LIMITS.queryTextCharactersMax}`);
+    if (text.length > LIMITS.queryTextCharactersMax) throw badData(`a match[] of ${text.length} characters, the limit queryTextCharactersMax is ${LIMITS.queryTextCharactersMax}`);
     return parseMetricSelector(text, regexes);
   });
   if (selectors.some((matchers) => matchers.every(matcherMatchesEmpty))) throw badData('match[] must contain at least one non-empty matcher');

@@ -36,70 +36,88 @@ const ENDPOINTS = [
  * The Iceberg REST catalog, to be mounted at `/iceberg`: the reading half of the specification, for the tenant of the key, with or without the
  * tenant as prefix. HEAD arrives here as GET.
  */
-export function icebergRoutes({ openTenant, config }: IcebergServices): Hono {
+export function icebergRoutes(services: IcebergServices): Hono {
   const routes = new Hono();
-  const answered = (body: (context: Context) => Promise<Response>) => async (context: Context): Promise<Response> => {
+  const answered = (body: (context: Context, services: IcebergServices) => Promise<Response>) => async (context: Context): Promise<Response> => {
     try {
-      return await body(context);
+      return await body(context, services);
     } catch (error) {
       return icebergFailure(error, requestIdOf(context));
     }
   };
-  const catalog = async (context: Context): Promise<TenantShards> => {
-    const prefix = context.req.param('prefix');
-    if (prefix !== undefined) useTenant(context, prefix, 'the prefix in the path');
-    const shards = await openTenant(context);
-    const { namespace, table } = context.req.param() as { readonly namespace?: string; readonly table?: string };
-    // `metrics.samples.snapshots` is first asked for as a table of that namespace, and only when there is no such table as metadata of ours.
-    if (table !== undefined && namespace !== NAMESPACE) throw noSuchTable(table);
-    if (namespace !== undefined) checkNamespace(namespace);
-    return shards;
-  };
-
-  routes.get('/v1/config', answered(async (context) => Response.json(configOf(context, config))));
+  routes.get('/v1/config', answered(async (context, { config }) => Response.json(configOf(context, config))));
   // Without the prefix first: `namespaces` is what it says before it is the name of a tenant.
   for (const base of ['/v1', '/v1/:prefix']) {
     const namespaces = `${base}/namespaces`;
     const namespace = `${namespaces}/:namespace`;
     const table = `${namespace}/tables/:table`;
-    routes.get(namespaces, answered(async (context) => {
-      await catalog(context);
-      const parent = context.req.query('parent') ?? '';
-      if (parent !== '') checkNamespace(parent);
-      return Response.json({ namespaces: parent === '' ? [[NAMESPACE]] : [] });
-    }));
-    routes.get(namespace, answered(async (context) => {
-      await catalog(context);
-      return isHead(context) ? existing() : Response.json({ namespace: [NAMESPACE], properties: { comment: 'samples at full resolution, and their roll-ups' } });
-    }));
-    routes.get(`${namespace}/tables`, answered(async (context) => {
-      const { names } = await (await catalog(context)).catalog((stub) => stub.tables());
-      return Response.json({ identifiers: names.map((name) => ({ namespace: [NAMESPACE], name })) });
-    }));
-    routes.get(`${namespace}/views`, answered(async (context) => {
-      await catalog(context);
-      return Response.json({ identifiers: [] });
-    }));
-    routes.get(`${namespace}/views/:view`, answered(async (context) => {
-      await catalog(context);
-      throw new IcebergError('NoSuchViewException', 404, 'there are no views');
-    }));
-    routes.get(table, answered(async (context) => {
-      const found = await findTable(await catalog(context), context.req.param('table')!);
-      return isHead(context) ? existing() : loadTable(context, found, await vendedIfAsked(context, config));
-    }));
-    routes.get(`${table}/credentials`, answered(async (context) => {
-      const { metadataLocation } = await findTable(await catalog(context), context.req.param('table')!);
-      const vended = await config.vended(context.req.raw);
-      return Response.json({ 'storage-credentials': vended === undefined ? [] : [{ prefix: tableLocation(metadataLocation), config: vended }] }, { headers: { 'cache-control': 'no-store' } });
-    }));
-    routes.post(`${table}/metrics`, answered(async (context) => {
-      await discardBody(context.req.raw, LIMITS.icebergBodyBytesMax);
-      await findTable(await catalog(context), context.req.param('table')!);
-      return existing();
-    }));
+    routes.get(namespaces, answered(listNamespaces));
+    routes.get(namespace, answered(loadNamespace));
+    routes.get(`${namespace}/tables`, answered(listTables));
+    routes.get(`${namespace}/views`, answered(listViews));
+    routes.get(`${namespace}/views/:view`, answered(loadView));
+    routes.get(table, answered(loadTable));
+    routes.get(`${table}/credentials`, answered(loadCredentials));
+    routes.post(`${table}/metrics`, answered(takeScanReport));
   }
   return routes;
+}
+
+/** The tenant's shards, where the path names it, and a namespace, rightly. */
+async function openCatalog(context: Context, { openTenant }: IcebergServices): Promise<TenantShards> {
+  const prefix = context.req.param('prefix');
+  if (prefix !== undefined) useTenant(context, prefix, 'the prefix in the path');
+  const shards = await openTenant(context);
+  const { namespace, table } = context.req.param() as { readonly namespace?: string; readonly table?: string };
+  // `metrics.samples.snapshots` is first asked for as a table of that namespace, and only when there is no such table as metadata of ours.
+  if (table !== undefined && namespace !== NAMESPACE) throw noSuchTable(table);
+  if (namespace !== undefined) checkNamespace(namespace);
+  return shards;
+}
+
+async function listNamespaces(context: Context, services: IcebergServices): Promise<Response> {
+  await openCatalog(context, services);
+  const parent = context.req.query('parent') ?? '';
+  if (parent !== '') checkNamespace(parent);
+  return Response.json({ namespaces: parent === '' ? [[NAMESPACE]] : [] });
+}
+
+async function loadNamespace(context: Context, services: IcebergServices): Promise<Response> {
+  await openCatalog(context, services);
+  return isHead(context) ? existing() : Response.json({ namespace: [NAMESPACE], properties: { comment: 'samples at full resolution, and their roll-ups' } });
+}
+
+async function listTables(context: Context, services: IcebergServices): Promise<Response> {
+  const { names } = await (await openCatalog(context, services)).catalog((stub) => stub.tables());
+  return Response.json({ identifiers: names.map((name) => ({ namespace: [NAMESPACE], name })) });
+}
+
+async function listViews(context: Context, services: IcebergServices): Promise<Response> {
+  await openCatalog(context, services);
+  return Response.json({ identifiers: [] });
+}
+
+async function loadView(context: Context, services: IcebergServices): Promise<Response> {
+  await openCatalog(context, services);
+  throw new IcebergError('NoSuchViewException', 404, 'there are no views');
+}
+
+async function loadTable(context: Context, services: IcebergServices): Promise<Response> {
+  const found = await findTable(context, services);
+  return isHead(context) ? existing() : tableAnswer(context, found, await vendedIfAsked(context, services.config));
+}
+
+async function loadCredentials(context: Context, services: IcebergServices): Promise<Response> {
+  const { metadataLocation } = await findTable(context, services);
+  const vended = await services.config.vended(context.req.raw);
+  return Response.json({ 'storage-credentials': vended === undefined ? [] : [{ prefix: tableLocation(metadataLocation), config: vended }] }, { headers: { 'cache-control': 'no-store' } });
+}
+
+/** Nobody reads it: clients send it after each scan. */
+async function takeScanReport(context: Context, services: IcebergServices): Promise<Response> {
+  await discardBody(context.req.raw, LIMITS.icebergBodyBytesMax);
+  await findTable(context, services);
+  return existing();
 }
 
 /** What a client's configuration is completed with. The warehouse names the tenant, and the prefix goes on saying so where the key does not. */
@@ -133,7 +151,10 @@ interface FoundTable {
   readonly metadata: string;
 }
 
-async function findTable(shards: TenantShards, name: string): Promise<FoundTable> {
+/** The table that the path names. */
+async function findTable(context: Context, services: IcebergServices): Promise<FoundTable> {
+  const shards = await openCatalog(context, services);
+  const name = context.req.param('table')!;
   const answer = await shards.catalog((stub) => stub.loadTable({ version: CATALOG_RPC_VERSION, name }));
   if (answer.status === 'found') return answer;
   throw noSuchTable(name);
@@ -143,7 +164,7 @@ function noSuchTable(name: string): IcebergError {
   return new IcebergError('NoSuchTableException', 404, `there is no table ${JSON.stringify(name.slice(0, 100))} here, or it has no snapshot yet; tables are in the namespace ${NAMESPACE}`);
 }
 
-function loadTable(context: Context, { metadataLocation, metadata }: FoundTable, vended: Readonly<Record<string, string>> | undefined): Response {
+function tableAnswer(context: Context, { metadataLocation, metadata }: FoundTable, vended: Readonly<Record<string, string>> | undefined): Response {
   const snapshots = context.req.query('snapshots') ?? 'all';
   if (snapshots !== 'all' && snapshots !== 'refs') throw badData('snapshots must be all or refs');
   // Metadata never changes where it stands; what is vended goes with the client's own key. Weak, since answers may be compressed on the way.

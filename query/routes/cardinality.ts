@@ -34,7 +34,7 @@ export async function tenantCardinality(shards: TenantShards, missing: MissingPa
       const before = known.size;
       for (const [i, value] of values.entries()) known.set(value, (known.get(value) ?? 0) + seriesCounts[i]!);
       pairs += known.size - before;
-      if (pairs > cardinalityPairsMax) throw new VarveError('limit', `the series have more label values than one answer counts, the limit cardinalityPairsMax is ${cardinalityPairsMax}`);
+      if (pairs > cardinalityPairsMax) throw new VarveError('limit', `the series have more label values than one answer counts, the limit cardinalityPairsMax is ${cardinalityPairsMax}; count a part of them with a query, such as count by (job) ({job=~"a.*"})`);
     }
   }
   return sum;

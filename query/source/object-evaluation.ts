@@ -1,16 +1,15 @@
 import { Engine } from '../../promql/engine.ts';
 import { childrenOf, type Expr } from '../../promql/parser/index.ts';
 import type { QueryResult } from '../../promql/query-result.ts';
-import type { RawSeries, SelectRequest, SeriesIterator, SeriesSource } from '../../promql/series-source.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { HotStore } from '../../storage/shard/hot-store.ts';
-import { SelectionWork } from '../../storage/shard/select/selection-work.ts';
 import { EVALUATE_RPC_VERSION, type EvaluateShardAnswer, type EvaluateShardRequest } from '../../storage/shard/shard-api.ts';
 import { limitResult } from '../limit-result.ts';
 import { ParsedQueries } from '../parsed-queries.ts';
 import { nextChunk, successText } from '../respond.ts';
 import { queryData } from '../text/result-json.ts';
+import { ScanSource } from './scan-source.ts';
 
 const ENGINE_LIMITS = {
   querySamplesMax: LIMITS.objectQuerySamplesMax,
@@ -20,8 +19,6 @@ const ENGINE_LIMITS = {
   workMax: LIMITS.objectQueryWorkMax,
   labelCharactersMax: LIMITS.objectAnswerBytesMax,
 };
-
-const SELECTION_LIMITS = { selectionSeriesMax: LIMITS.objectQuerySelectionSeriesMax, selectionMatchWorkMax: LIMITS.objectQueryMatchWorkMax };
 
 type Store = Pick<HotStore, 'scan' | 'confirmCurrent'>;
 
@@ -71,76 +68,6 @@ function makesFewOfMany(expr: Expr): boolean {
 }
 
 const ONE_OF_MANY: ReadonlySet<string> = new Set(['absent', 'absent_over_time', 'scalar']);
-
-interface ScanBounds {
-  readonly matchers: EvaluateShardRequest['matchers'];
-  readonly hotFromMs: number;
-  readonly stepCount: number;
-  /** Of all selectors: their series times steps. */
-  readonly pointsMax: number;
-}
-
-/** A store as a series source. Throws limit for what is not for the object: most of it before any sample is read. */
-class ScanSource implements SeriesSource {
-  readonly #store: Store;
-  readonly #bounds: ScanBounds;
-  readonly #work = new SelectionWork(SELECTION_LIMITS);
-  #seriesCount = 0;
-  #histograms = 0;
-
-  constructor(store: Store, bounds: ScanBounds) {
-    this.#store = store;
-    this.#bounds = bounds;
-  }
-
-  select({ matchers, startMs, endMs }: SelectRequest): ScanIterator {
-    const { hotFromMs, stepCount, pointsMax, matchers: visible } = this.#bounds;
-    if (startMs < hotFromMs) throw tooMuch('samples that are not archived');
-    const scan = this.#store.scan([...matchers, ...visible], this.#work);
-    this.#seriesCount += scan.seriesCount;
-    if (this.#seriesCount * stepCount > pointsMax) throw tooMuch(`${pointsMax} points`);
-    const { objectQuerySeriesSteps: seriesSteps, objectQueryPointsReadMax: readMax } = LIMITS;
-    if (this.#seriesCount * (stepCount + seriesSteps) > readMax) throw tooMuch(`${readMax} points that are read`);
-    // Timestamps are whole milliseconds.
-    return new ScanIterator(scan.series({ startMs: Math.ceil(startMs), endMs: Math.floor(endMs) }), (series) => this.#weigh(series));
-  }
-
-  #weigh({ histograms }: RawSeries): void {
-    if (histograms === undefined) return;
-    this.#histograms += histograms.length;
-    if (this.#histograms > LIMITS.objectQueryHistogramsMax) throw tooMuch(`${LIMITS.objectQueryHistogramsMax} histograms`);
-  }
-}
-
-/** Nobody reads it: it ends the evaluation, which is declined. */
-function tooMuch(limit: string): VarveError {
-  return new VarveError('limit', `an object evaluates queries of ${limit} at most`);
-}
-
-class ScanIterator implements SeriesIterator {
-  readonly #series: Iterator<RawSeries, undefined>;
-  readonly #weigh: (series: RawSeries) => void;
-
-  constructor(series: Iterator<RawSeries, undefined>, weigh: (series: RawSeries) => void) {
-    this.#series = series;
-    this.#weigh = weigh;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  nextAtHand(): RawSeries | undefined {
-    const series = this.#series.next().value;
-    if (series !== undefined) this.#weigh(series);
-    return series;
-  }
-
-  async next(): Promise<IteratorResult<RawSeries, undefined>> {
-    const value = this.nextAtHand();
-    return value === undefined ? { done: true, value } : { done: false, value };
-  }
-}
 
 /** Nobody gets a chunk before all are written, so they are larger than those of an answer that leaves as it is written: the most that is one piece. */
 const CHUNK_BYTES = 1024 * 1024;

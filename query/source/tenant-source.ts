@@ -38,10 +38,11 @@ export class TenantSource implements SeriesSource {
     // Timestamps are whole milliseconds; a range of none needs no shard.
     const startMs = Math.ceil(request.startMs);
     const endMs = Math.floor(request.endMs);
+    if (startMs > endMs) return mergeSorted<RawSeries>([], () => 0);
     const pageBytesTarget = pageBytesOf((request.openReads ?? 1) * this.#shards.shardCount);
     const first = { version: SHARD_RPC_VERSION, matchers: request.matchers, startMs, endMs, after: undefined, samplesMax: this.#samplesMax, pageBytesTarget, query: this.#query };
     const { archive } = this.#shards;
-    if (archive !== undefined && startMs <= endMs && mayBeArchived(startMs, this.#watch.clock)) {
+    if (archive !== undefined && mayBeArchived(startMs, this.#watch.clock)) {
       const hot: HotSelect = (shard, from) => this.#seriesOf(shard, { ...first, ...from }, signal);
       const range = { matchers: request.matchers, startMs, endMs, samplesMax: this.#samplesMax };
       const { windows } = request;

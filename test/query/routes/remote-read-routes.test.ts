@@ -97,6 +97,13 @@ async function filled(shardCount = 1): Promise<Api> {
   return api;
 }
 
+test('a range that ends before it begins is of nothing, and no shard is asked', async () => {
+  const api = await memoryApi({ shardCount: 2 });
+  api.write(0, { __name__: 'm' }, [1, 2, 3]);
+  expect(await samplesOf(await read(api, query(NOON + 2000, NOON, ['__name__', '=', 'm']), SAMPLES))).toEqual([[]]);
+  expect(api.shards.callsOf('select')).toBe(0);
+});
+
 describe('remote read', () => {
   test.each([1, 2])('both forms give the same samples, of %i shards', async (shardCount) => {
     const api = await filled(shardCount);
