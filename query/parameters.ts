@@ -8,13 +8,7 @@ import { RegexAllowance } from '../storage/model/regex.ts';
 import { badData, VarveError } from '../storage/runtime/errors.ts';
 import { LIMITS } from '../storage/runtime/limits.ts';
 import { startSystemTimer, type StartTimer } from '../storage/runtime/timer.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../storage/runtime/units.ts';
-
-/** What Prometheus' clients send for "as early as can be" and "as late as can be". */
-const MIN_TIME_TEXT = '-292273086-05-16T16:47:06Z';
-const MAX_TIME_TEXT = '292277025-08-18T07:12:54.999999999Z';
-/** The times that dates can express, in Unix milliseconds. */
-export const TIME_MS_MAX = 8.64e15;
+import { parseDurationMs, parseTimeMs } from './time-text.ts';
 
 /**
  * Form and URL parameters of a request as one list, the form's first: of a parameter given twice the form's counts. A body that is no form
@@ -46,7 +40,7 @@ export function invalidParameter(name: string, reason: string): VarveError {
 export function timeParameter(parameters: URLSearchParams, name: string, fallbackMs: number): number {
   const text = parameters.get(name) ?? '';
   if (text === '') return fallbackMs;
-  const timeMs = parseTime(text);
+  const timeMs = parseTimeMs(text);
   // Prometheus says it twice where the parameter may be absent.
   if (timeMs === undefined) throw invalidParameter(name, `invalid time value for '${name}': ${noTimestamp(text)}`);
   return timeMs;
@@ -54,7 +48,7 @@ export function timeParameter(parameters: URLSearchParams, name: string, fallbac
 
 export function requiredTime(parameters: URLSearchParams, name: string): number {
   const text = parameters.get(name) ?? '';
-  const timeMs = parseTime(text);
+  const timeMs = parseTimeMs(text);
   if (timeMs === undefined) throw invalidParameter(name, noTimestamp(text));
   return timeMs;
 }
@@ -63,46 +57,6 @@ function noTimestamp(text: string): string {
   return `cannot parse ${JSON.stringify(text)} to a valid timestamp`;
 }
 
-const RFC3339 = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
-const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const UNDERSCORE_BETWEEN_DIGITS = /(?<=\d)_(?=\d)/g;
-
-/** A number as Go writes it, apart from hexadecimal ones; `undefined` where it is none, or more than a double can hold. */
-function parseFloat64(text: string): number | undefined {
-  if (/^[+-]?inf(?:inity)?$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
-  if (/^nan$/i.test(text)) return NaN;
-  const plain = text.replace(UNDERSCORE_BETWEEN_DIGITS, '');
-  const value = FLOAT.test(plain) ? Number(plain) : NaN;
-  return Number.isFinite(value) ? value : undefined;
-}
-
-function parseTime(text: string): number | undefined {
-  const seconds = parseFloat64(text);
-  if (seconds !== undefined) {
-    const timeMs = Math.round(seconds * 1000);
-    return Math.abs(timeMs) <= TIME_MS_MAX ? timeMs : undefined;
-  }
-  const day = RFC3339.exec(text)?.[1];
-  if (day !== undefined) {
-    const timeMs = Date.parse(text);
-    return !Number.isNaN(timeMs) && isDayOfCalendar(day) ? timeMs : undefined;
-  }
-  if (text === MIN_TIME_TEXT) return -TIME_MS_MAX;
-  if (text === MAX_TIME_TEXT) return TIME_MS_MAX;
-  return undefined;
-}
-
-/** `Date.parse` takes the 30th of February for the first of March. */
-function isDayOfCalendar(day: string): boolean {
-  return new Date(Date.parse(day)).toISOString().startsWith(day);
-}
-
-/** Nanoseconds in an int64, as milliseconds: about 292 years. */
-const DURATION_MS_MAX = 2 ** 63 / 1e6;
-
-const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
-const DURATION_UNITS_MS = [365 * DAY_MS, 7 * DAY_MS, DAY_MS, HOUR_MS, MINUTE_MS, 1000, 1];
-
 /** Milliseconds of a parameter in float seconds or Prometheus' duration text; `undefined` when it is absent. */
 export function durationParameter(parameters: URLSearchParams, name: string): number | undefined {
   return parameters.get(name) ? requiredDuration(parameters, name) : undefined;
@@ -110,7 +64,7 @@ export function durationParameter(parameters: URLSearchParams, name: string): nu
 
 export function requiredDuration(parameters: URLSearchParams, name: string): number {
   const text = parameters.get(name) ?? '';
-  const durationMs = parseDuration(text);
+  const durationMs = parseDurationMs(text);
   if (typeof durationMs === 'string') throw invalidParameter(name, durationMs);
   return durationMs;
 }
@@ -119,7 +73,7 @@ export function requiredDuration(parameters: URLSearchParams, name: string): num
 export function lookbackParameter(parameters: URLSearchParams): number | undefined {
   const text = parameters.get('lookback_delta') ?? '';
   if (text === '') return undefined;
-  const lookbackMs = parseDuration(text);
+  const lookbackMs = parseDurationMs(text);
   if (typeof lookbackMs === 'string') throw badData(`error parsing lookback delta duration: ${lookbackMs}`);
   return lookbackMs > 0 ? lookbackMs : undefined;
 }
@@ -132,20 +86,10 @@ export function maxSourceResolutionParameter(parameters: URLSearchParams, stepMs
   const text = parameters.get('max_source_resolution') ?? '';
   if (text === '') return undefined;
   if (text === 'auto') return stepMs === undefined ? Infinity : stepMs / 5;
-  const resolutionMs = parseDuration(text);
+  const resolutionMs = parseDurationMs(text);
   if (typeof resolutionMs === 'string') throw invalidParameter('max_source_resolution', resolutionMs);
   if (resolutionMs < 0) throw invalidParameter('max_source_resolution', 'it must be "auto", 0s or a resolution such as 5m or 1h');
   return resolutionMs;
-}
-
-/** Milliseconds, or what is wrong with the text. */
-function parseDuration(text: string): number | string {
-  const wrong = `cannot parse ${JSON.stringify(text)} to a valid duration`;
-  const seconds = parseFloat64(text);
-  if (seconds !== undefined) return Math.abs(seconds * 1000) <= DURATION_MS_MAX ? seconds * 1000 : `${wrong}. It overflows int64`;
-  const parts = text === '' ? null : DURATION.exec(text);
-  const durationMs = parts === null ? NaN : DURATION_UNITS_MS.reduce((sum, unitMs, i) => sum + Number(parts[i + 1] ?? 0) * unitMs, 0);
-  return durationMs <= DURATION_MS_MAX ? durationMs : wrong;
 }
 
 /** The parameters of a range query, with Prometheus' checks. A step is at least a millisecond. */

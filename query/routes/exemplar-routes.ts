@@ -10,7 +10,7 @@ import type { TenantShards } from '../../storage/shard-router.ts';
 import { mergeExemplars, type SeriesExemplars } from '../../storage/shard/select/select-exemplars.ts';
 import { SHARD_RPC_VERSION } from '../../storage/shard/shard-api.ts';
 import { answer } from '../answer.ts';
-import { booleanParameter, queryParameter, timeParameter, TIME_MS_MAX } from '../parameters.ts';
+import { booleanParameter, queryParameter, timeParameter } from '../parameters.ts';
 import { streamed, successText } from '../respond.ts';
 import { mayBeArchived } from '../source/archived-labels.ts';
 import { ReadReport } from '../source/read-report.ts';
@@ -18,6 +18,7 @@ import { askAll } from '../source/shard-fan-out.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
 import { formatTimestamp } from '../text/result-json.ts';
 import { formatValue } from '../text/value-text.ts';
+import { TIME_MS_MAX } from '../time-text.ts';
 
 /** Exemplars of the series that a query selects, to be mounted at `/api/v1`. */
 export function exemplarRoutes(services: TenantServices): Hono {

@@ -1,13 +1,14 @@
 import { Hono, type Context } from 'hono';
 import { badData } from '../../storage/runtime/errors.ts';
 import { answer } from '../answer.ts';
-import { aboutParameter, booleanParameter, limitParameter, selectorParameters, timeParameter, TIME_MS_MAX } from '../parameters.ts';
+import { aboutParameter, booleanParameter, limitParameter, selectorParameters, timeParameter } from '../parameters.ts';
 import { DATA_BEGINS, endText, streamedAsync, success, successOf, TRUNCATED } from '../respond.ts';
 import { wirePathOf } from '../s3/object-path.ts';
 import { labelNames, labelValues, type LabelsQuery, type StringsAnswer } from '../source/label-fan-out.ts';
 import { ReadReport } from '../source/read-report.ts';
 import { SeriesMerge } from '../source/series-fan-out.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
+import { TIME_MS_MAX } from '../time-text.ts';
 
 /** Label names, label values and label sets of Prometheus' HTTP API, to be mounted at `/api/v1`. GET and POST forms are one and the same. */
 export function labelRoutes(services: TenantServices): Hono {

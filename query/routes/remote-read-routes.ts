@@ -9,11 +9,11 @@ import { RegexAllowance } from '../../storage/model/regex.ts';
 import { writeStale } from '../../storage/model/sample.ts';
 import { badData, messageOf, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { TIME_MS_MAX } from '../parameters.ts';
 import { requestIdOf } from '../request-id.ts';
 import { failure } from '../respond.ts';
 import { TenantSource } from '../source/tenant-source.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
+import { TIME_MS_MAX } from '../time-text.ts';
 
 const decodeSnappy = snappyJsDecoder(LIMITS.remoteReadBodyBytesMax, 'remoteReadBodyBytesMax');
 

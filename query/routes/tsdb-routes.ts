@@ -5,11 +5,12 @@ import { LIMITS } from '../../storage/runtime/limits.ts';
 import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
 import { SHARD_RPC_VERSION, type DeleteShardAnswer, type LabelsShardRequest, type SegmentSummary } from '../../storage/shard/shard-api.ts';
 import { answer } from '../answer.ts';
-import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter, TIME_MS_MAX } from '../parameters.ts';
+import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter } from '../parameters.ts';
 import { success, successOf } from '../respond.ts';
 import { mayBeArchived } from '../source/archived-labels.ts';
 import { MissingParts } from '../source/missing-parts.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
+import { TIME_MS_MAX } from '../time-text.ts';
 import { cardinalityJson, tenantCardinality } from './cardinality.ts';
 import { forgetSnapshot, snapshotsOf, takeSnapshot } from './snapshots.ts';
 

@@ -24,23 +24,22 @@ export function toLabelsRequest(query: LabelsQuery): LabelsShardRequest {
 
 /** Sorted strings, each once, as they come: one shard's answer is JSON already and goes out as it is. */
 export class StringsAnswer {
-  readonly #strings: readonly string[] | undefined;
-  readonly #json: Uint8Array | undefined;
+  /** The strings, or a JSON array of them. */
+  readonly #content: readonly string[] | Uint8Array;
   readonly truncated: boolean;
 
   constructor(content: readonly string[] | Uint8Array, truncated: boolean) {
-    if (content instanceof Uint8Array) this.#json = content;
-    else this.#strings = content;
+    this.#content = content;
     this.truncated = truncated;
   }
 
   /** A JSON array. */
   json(): string | Uint8Array {
-    return this.#json ?? JSON.stringify(this.#strings);
+    return this.#content instanceof Uint8Array ? this.#content : JSON.stringify(this.#content);
   }
 
   strings(): readonly string[] {
-    return this.#strings ?? (JSON.parse(new TextDecoder().decode(this.#json)) as readonly string[]);
+    return this.#content instanceof Uint8Array ? (JSON.parse(new TextDecoder().decode(this.#content)) as readonly string[]) : this.#content;
   }
 }
 
