@@ -1,6 +1,6 @@
 import { commonBounds, reduceCustomRun, sameBounds } from './histogram-custom.ts';
 import { compactRun, mergeRuns, reduceRun, sameLayout, toRun, toSpans, type BucketRun } from './histogram-layout.ts';
-import { commonThreshold, widenZero, type ZeroSides } from './histogram-zero.ts';
+import { commonThreshold, widenZero, zeroSides } from './histogram-zero.ts';
 import { isCustomSchema, type CounterResetHint, type FloatHistogram } from './histogram.ts';
 
 /**
@@ -100,17 +100,6 @@ function combineSide(
   }
   const merged = mergeRuns(toRun(spansA, bucketsA), toRun(spansB, bucketsB), sign);
   return { spans: toSpans(merged.indexes), buckets: merged.counts };
-}
-
-/** The parts of an exponential histogram that change with its zero bucket. */
-export function zeroSides(histogram: FloatHistogram): ZeroSides {
-  return {
-    schema: histogram.schema,
-    zeroThreshold: histogram.zeroThreshold,
-    zeroCount: histogram.zeroCount,
-    positive: toRun(histogram.positiveSpans, histogram.positiveBuckets),
-    negative: toRun(histogram.negativeSpans, histogram.negativeBuckets),
-  };
 }
 
 type SideFields = Pick<FloatHistogram, 'positiveSpans' | 'positiveBuckets' | 'negativeSpans' | 'negativeBuckets'>;

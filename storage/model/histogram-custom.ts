@@ -1,4 +1,4 @@
-import type { BucketRun } from './histogram-layout.ts';
+import { joinBuckets, type BucketRun } from './histogram-layout.ts';
 
 /** The bounds that both lists have; both ascend. */
 export function commonBounds(a: readonly number[], b: readonly number[]): number[] {
@@ -19,7 +19,7 @@ export function sameBounds(a: readonly number[], b: readonly number[]): boolean 
   return a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]));
 }
 
-/** For each bucket of `run`, which has the upper bounds `bounds`, the bucket of the coarser `targetBounds` that it lies in. */
+/** For each of `indexes`, buckets with the upper bounds `bounds`, the bucket of the coarser `targetBounds` that it lies in. */
 export function coarserCustomIndexes(indexes: readonly number[], bounds: readonly number[], targetBounds: readonly number[]): number[] {
   let target = 0;
   return indexes.map((index) => {
@@ -31,15 +31,5 @@ export function coarserCustomIndexes(indexes: readonly number[], bounds: readonl
 
 /** Joins custom buckets into those of `targetBounds`, a part of their own bounds. */
 export function reduceCustomRun(run: BucketRun, bounds: readonly number[], targetBounds: readonly number[]): BucketRun {
-  const targets = coarserCustomIndexes(run.indexes, bounds, targetBounds);
-  const reduced: BucketRun = { indexes: [], counts: [] };
-  for (let i = 0; i < targets.length; i++) {
-    const last = reduced.indexes.length - 1;
-    if (last >= 0 && reduced.indexes[last] === targets[i]) reduced.counts[last]! += run.counts[i]!;
-    else {
-      reduced.indexes.push(targets[i]!);
-      reduced.counts.push(run.counts[i]!);
-    }
-  }
-  return reduced;
+  return joinBuckets(run, coarserCustomIndexes(run.indexes, bounds, targetBounds));
 }

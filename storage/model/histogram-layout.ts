@@ -72,17 +72,21 @@ function normalSpans(spans: readonly Span[]): Span[] {
 /** Joins buckets into those of a coarser schema. */
 export function reduceRun(run: BucketRun, schema: number, targetSchema: number): BucketRun {
   if (schema === targetSchema) return run;
-  const reduced: BucketRun = { indexes: [], counts: [] };
-  for (let i = 0; i < run.indexes.length; i++) {
-    const index = coarserIndex(run.indexes[i]!, schema, targetSchema);
-    const last = reduced.indexes.length - 1;
-    if (last >= 0 && reduced.indexes[last] === index) reduced.counts[last]! += run.counts[i]!;
+  return joinBuckets(run, run.indexes.map((index) => coarserIndex(index, schema, targetSchema)));
+}
+
+/** Joins neighbours that share a target index; `targets` ascends and has one entry for each bucket. */
+export function joinBuckets(run: BucketRun, targets: readonly number[]): BucketRun {
+  const joined: BucketRun = { indexes: [], counts: [] };
+  for (let i = 0; i < targets.length; i++) {
+    const last = joined.indexes.length - 1;
+    if (last >= 0 && joined.indexes[last] === targets[i]) joined.counts[last]! += run.counts[i]!;
     else {
-      reduced.indexes.push(index);
-      reduced.counts.push(run.counts[i]!);
+      joined.indexes.push(targets[i]!);
+      joined.counts.push(run.counts[i]!);
     }
   }
-  return reduced;
+  return joined;
 }
 
 /** Bucket by bucket a + b (`sign` 1) or a - b (`sign` -1). A bucket that only one side has is in the result, even when it is empty. */

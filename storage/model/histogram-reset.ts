@@ -1,8 +1,7 @@
 import { exponentialBound } from './histogram-bounds.ts';
-import { zeroSides } from './histogram-add.ts';
 import { commonBounds, reduceCustomRun, sameBounds } from './histogram-custom.ts';
 import { reduceRun, sameLayout, toRun, type BucketRun } from './histogram-layout.ts';
-import { settledThreshold, widenZero } from './histogram-zero.ts';
+import { settledThreshold, widenZero, zeroSides } from './histogram-zero.ts';
 import { isCustomSchema, type FloatHistogram } from './histogram.ts';
 
 /**

@@ -3,7 +3,7 @@ import { coarserIndex, exponentialBound } from './histogram-bounds.ts';
 import { coarserCustomIndexes, commonBounds, sameBounds } from './histogram-custom.ts';
 import { sameLayout, spanIndexes, toRun, toSpans, type BucketRun } from './histogram-layout.ts';
 import { addCounts, addRun, copyRun, joinRun, toSumRun, type SumRun } from './histogram-sum-run.ts';
-import { commonThreshold, widenZero, type ZeroSides } from './histogram-zero.ts';
+import { commonThreshold, widenZero, zeroSides, type ZeroSides } from './histogram-zero.ts';
 import { isCustomSchema, type CounterResetHint, type FloatHistogram, type Span } from './histogram.ts';
 import { KahanSum } from './kahan-sum.ts';
 
@@ -68,14 +68,8 @@ export class HistogramSum {
       this.#addSides(addend);
       return;
     }
-    let sides: ZeroSides = {
-      schema: addend.schema,
-      zeroThreshold: addend.zeroThreshold,
-      zeroCount: addend.zeroCount,
-      positive: toRun(addend.positiveSpans, addend.positiveBuckets),
-      negative: toRun(addend.negativeSpans, addend.negativeBuckets),
-    };
-    sides = widenZero(sides, commonThreshold(this.#zeroSides(), sides));
+    const addendSides = zeroSides(addend);
+    const sides = widenZero(addendSides, commonThreshold(this.#zeroSides(), addendSides));
     this.#widenZero(sides.zeroThreshold);
     this.#zeroCount.add(sides.zeroCount);
     const schema = Math.min(this.#schema, addend.schema);

@@ -5,6 +5,11 @@ import { isCustomSchema, type FloatHistogram } from './histogram.ts';
 /** Which observations stay: those at or below the limit (`</`), or those above it (`>/`). */
 export type TrimSide = 'keep-below' | 'keep-above';
 
+interface Cut {
+  readonly limit: number;
+  readonly side: TrimSide;
+}
+
 /** The part of a bucket's observations that stays, and the value that stands for each of them in the new sum. */
 interface KeptPart {
   readonly count: number;
@@ -28,7 +33,7 @@ type Middle = (stretch: Stretch) => number;
  */
 export function trimHistogram(histogram: FloatHistogram, limit: number, side: TrimSide): FloatHistogram {
   const custom = isCustomSchema(histogram.schema);
-  const isKeepingBelow = side === 'keep-below';
+  const cut: Cut = { limit, side };
   const estimate = { count: 0, sum: 0, changed: false };
   const keep = (part: KeptPart, before: number): number => {
     estimate.count += part.count;
@@ -37,7 +42,7 @@ export function trimHistogram(histogram: FloatHistogram, limit: number, side: Tr
     return part.count;
   };
   const trimBuckets = (buckets: readonly Bucket[], middle: Middle): number[] =>
-    buckets.map((bucket) => (bucket.count === 0 ? 0 : keep(keptPart(bucket, limit, isKeepingBelow, custom, middle), bucket.count)));
+    buckets.map((bucket) => (bucket.count === 0 ? 0 : keep(keptPart(bucket, cut, custom, middle), bucket.count)));
 
   const positive = positiveBuckets(histogram);
   const negative = negativeBuckets(histogram);
@@ -46,7 +51,7 @@ export function trimHistogram(histogram: FloatHistogram, limit: number, side: Tr
   let { zeroCount } = histogram;
   if (zeroCount > 0) {
     const stretch = zeroStretch(histogram, positive.some(isPopulated), negative.some(isPopulated));
-    zeroCount = keep(keptOfZero({ ...stretch, count: zeroCount }, limit, isKeepingBelow), zeroCount);
+    zeroCount = keep(keptOfZero({ ...stretch, count: zeroCount }, cut), zeroCount);
   }
   if (!estimate.changed) return histogram;
   const { count, sum } = estimate;
@@ -63,15 +68,17 @@ function zeroStretch(histogram: FloatHistogram, hasPositive: boolean, hasNegativ
   return { lower: hasPositive && !hasNegative ? 0 : lower, upper: hasNegative && !hasPositive ? 0 : upper };
 }
 
-function keptPart(bucket: Bucket, limit: number, isKeepingBelow: boolean, custom: boolean, middle: Middle): KeptPart {
+function keptPart(bucket: Bucket, cut: Cut, custom: boolean, middle: Middle): KeptPart {
+  const { limit, side } = cut;
+  const isKeepingBelow = side === 'keep-below';
   const isWhole = isKeepingBelow ? bucket.upper <= limit : bucket.lower >= limit;
   if (isWhole) return { count: bucket.count, middle: finiteMiddle(bucket, middle) };
   const isGone = isKeepingBelow ? bucket.lower >= limit : bucket.upper <= limit;
   if (isGone || Number.isNaN(limit)) return { count: 0, middle: 0 };
-  if (bucket.lower === -Infinity) return keptOfLowest(bucket, limit, isKeepingBelow);
+  if (bucket.lower === -Infinity) return keptOfLowest(bucket, cut);
   // Of a bucket without an upper end nothing is known but that all of it is above its lower one.
   if (bucket.upper === Infinity) return isKeepingBelow ? { count: 0, middle: 0 } : { count: bucket.count, middle: limit };
-  if (custom) return keptEvenly(bucket, limit, isKeepingBelow);
+  if (custom) return keptEvenly(bucket, cut);
   const below = bucket.count * logarithmicShare(bucket.lower, bucket.upper, limit);
   if (isKeepingBelow) return { count: below, middle: middle({ lower: bucket.lower, upper: limit }) };
   return { count: bucket.count - below, middle: middle({ lower: limit, upper: bucket.upper }) };
@@ -81,10 +88,10 @@ function keptPart(bucket: Bucket, limit: number, isKeepingBelow: boolean, custom
  * A custom bucket without a lower end that the limit cuts. With a positive upper bound it is taken to begin at 0, like the first bucket of
  * a classic histogram; a limit below that bound and above 0 divides it. With another upper bound, what is kept below a limit is kept whole.
  */
-function keptOfLowest(bucket: Bucket, limit: number, isKeepingBelow: boolean): KeptPart {
+function keptOfLowest(bucket: Bucket, { limit, side }: Cut): KeptPart {
   const { upper, count } = bucket;
   const beginsAtZero = upper > 0 && upper < Infinity;
-  if (isKeepingBelow) {
+  if (side === 'keep-below') {
     if (beginsAtZero && limit > 0) return { count: (count * limit) / upper, middle: limit / 2 };
     return upper <= 0 ? { count, middle: limit } : { count: 0, middle: 0 };
   }
@@ -93,13 +100,14 @@ function keptOfLowest(bucket: Bucket, limit: number, isKeepingBelow: boolean): K
 }
 
 /** A zero bucket without any width is above a limit of 0. */
-function keptOfZero(bucket: Stretch & { readonly count: number }, limit: number, isKeepingBelow: boolean): KeptPart {
-  if (isKeepingBelow && limit <= bucket.lower) return { count: 0, middle: 0 };
-  return keptEvenly(bucket, limit, isKeepingBelow);
+function keptOfZero(bucket: Stretch & { readonly count: number }, cut: Cut): KeptPart {
+  if (cut.side === 'keep-below' && cut.limit <= bucket.lower) return { count: 0, middle: 0 };
+  return keptEvenly(bucket, cut);
 }
 
-function keptEvenly(bucket: Stretch & { readonly count: number }, limit: number, isKeepingBelow: boolean): KeptPart {
+function keptEvenly(bucket: Stretch & { readonly count: number }, { limit, side }: Cut): KeptPart {
   const { lower, upper, count } = bucket;
+  const isKeepingBelow = side === 'keep-below';
   if (isKeepingBelow ? limit >= upper : limit <= lower) return { count, middle: (lower + upper) / 2 };
   if (isKeepingBelow ? limit <= lower : limit >= upper) return { count: 0, middle: 0 };
   const width = upper - lower;

@@ -1,5 +1,6 @@
 import { exponentialBound } from './histogram-bounds.ts';
-import { dropFront, type BucketRun } from './histogram-layout.ts';
+import { dropFront, toRun, type BucketRun } from './histogram-layout.ts';
+import type { FloatHistogram } from './histogram.ts';
 
 /** The parts of an exponential histogram that a wider zero bucket changes. */
 export interface ZeroSides {
@@ -8,6 +9,16 @@ export interface ZeroSides {
   readonly zeroCount: number;
   readonly positive: BucketRun;
   readonly negative: BucketRun;
+}
+
+export function zeroSides(histogram: FloatHistogram): ZeroSides {
+  return {
+    schema: histogram.schema,
+    zeroThreshold: histogram.zeroThreshold,
+    zeroCount: histogram.zeroCount,
+    positive: toRun(histogram.positiveSpans, histogram.positiveBuckets),
+    negative: toRun(histogram.negativeSpans, histogram.negativeBuckets),
+  };
 }
 
 /**
