@@ -1,5 +1,7 @@
+import { atan2 } from '../../storage/model/go-math/arcs.ts';
+import { goMax, goMin } from '../../storage/model/go-math/extremes.ts';
+import { power } from '../../storage/model/go-math/power.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
-import { goMax, goMin, power } from '../go-math.ts';
 import type { BinaryOp } from '../parser/ast.ts';
 
 export type ScalarOp = BinaryOp | 'min_of' | 'max_of';
@@ -20,7 +22,7 @@ export function scalarBinary(op: ScalarOp, lhs: number, rhs: number): number {
     case '^':
       return power(lhs, rhs);
     case 'atan2':
-      return Math.atan2(lhs, rhs);
+      return atan2(lhs, rhs);
     case 'min_of':
       return goMin(lhs, rhs);
     case 'max_of':

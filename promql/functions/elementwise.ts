@@ -1,4 +1,4 @@
-import { goMax, goMin } from '../go-math.ts';
+import { goMax, goMin } from '../../storage/model/go-math/extremes.ts';
 
 /** A function of one float at a time. `args` are the scalar arguments at the same step. */
 export type FloatFunction = (value: number, args: readonly number[]) => number;
@@ -30,17 +30,6 @@ export function round(value: number, args: readonly number[]): number {
 
 export function sgn(value: number): number {
   return value < 0 ? -1 : value > 0 ? 1 : value;
-}
-
-/** From here on e^-x no longer matters, and Go leaves it out: results are infinite from 709.78 and not from 710.48 on, as in Prometheus. */
-const ONE_EXPONENTIAL_ABOVE = 21;
-
-export function sinh(value: number): number {
-  return Math.abs(value) > ONE_EXPONENTIAL_ABOVE ? Math.sign(value) * Math.exp(Math.abs(value)) * 0.5 : Math.sinh(value);
-}
-
-export function cosh(value: number): number {
-  return Math.abs(value) > ONE_EXPONENTIAL_ABOVE ? Math.exp(Math.abs(value)) * 0.5 : Math.cosh(value);
 }
 
 export function deg(value: number): number {

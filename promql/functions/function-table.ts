@@ -1,3 +1,8 @@
+import { acos, asin, atan } from '../../storage/model/go-math/arcs.ts';
+import { exp } from '../../storage/model/go-math/exponential.ts';
+import { acosh, asinh, atanh, cosh, sinh, tanh } from '../../storage/model/go-math/hyperbolic.ts';
+import { ln, log10, log2 } from '../../storage/model/go-math/logarithm.ts';
+import { cos, sin, tan } from '../../storage/model/go-math/trigonometry.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
 import { SORT_WORK } from '../budget.ts';
 import type { FunctionName } from '../parser/ast.ts';
@@ -5,7 +10,7 @@ import { changes, resets } from './changes.ts';
 import { dayOfMonth, dayOfWeek, dayOfYear, daysInMonth, hour, minute, month, year } from './dates.ts';
 import type { DateFunction } from './dates.ts';
 import { doubleExponentialSmoothing } from './double-exponential-smoothing.ts';
-import { clamp, clampMax, clampMin, cosh, deg, rad, round, sgn, sinh } from './elementwise.ts';
+import { clamp, clampMax, clampMin, deg, rad, round, sgn } from './elementwise.ts';
 import type { FloatFunction, PartialFloatFunction } from './elementwise.ts';
 import { maxOverTime, minOverTime, tsOfMaxOverTime, tsOfMinOverTime } from './extremes-over-time.ts';
 import { histogramAvg, histogramCount, histogramStddev, histogramStdvar, histogramSum } from './histogram-values.ts';
@@ -75,19 +80,19 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   abs: ofFloat(Math.abs),
   absent: PLANNED,
   absent_over_time: PLANNED,
-  acos: ofFloat(Math.acos),
-  acosh: ofFloat(Math.acosh),
-  asin: ofFloat(Math.asin),
-  asinh: ofFloat(Math.asinh),
-  atan: ofFloat(Math.atan),
-  atanh: ofFloat(Math.atanh),
+  acos: ofFloat(acos),
+  acosh: ofFloat(acosh),
+  asin: ofFloat(asin),
+  asinh: ofFloat(asinh),
+  atan: ofFloat(atan),
+  atanh: ofFloat(atanh),
   avg_over_time: overWindow(avgOverTime),
   ceil: ofFloat(Math.ceil),
   changes: inOnePass(changes),
   clamp: ofFloat(clamp),
   clamp_max: ofFloat(clampMax),
   clamp_min: ofFloat(clampMin),
-  cos: ofFloat(Math.cos),
+  cos: ofFloat(cos),
   cosh: ofFloat(cosh),
   count_over_time: inOnePass(countOverTime),
   day_of_month: ofDate(dayOfMonth),
@@ -99,7 +104,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   deriv: overWindow(deriv),
   double_exponential_smoothing: overWindow(doubleExponentialSmoothing),
   end: PLANNED,
-  exp: ofFloat(Math.exp),
+  exp: ofFloat(exp),
   first_over_time: inOnePass(firstOverTime, true),
   floor: ofFloat(Math.floor),
   histogram_avg: ofHistogram(histogramAvg),
@@ -118,9 +123,9 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   label_join: PLANNED,
   label_replace: PLANNED,
   last_over_time: inOnePass(lastOverTime, true),
-  ln: ofFloat(Math.log),
-  log10: ofFloat(Math.log10),
-  log2: ofFloat(Math.log2),
+  ln: ofFloat(ln),
+  log10: ofFloat(log10),
+  log2: ofFloat(log2),
   mad_over_time: sortingWindows(madOverTime),
   max_of: PLANNED,
   max_over_time: inOnePass(maxOverTime),
@@ -139,7 +144,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   round: ofFloat(round),
   scalar: PLANNED,
   sgn: ofFloat(sgn),
-  sin: ofFloat(Math.sin),
+  sin: ofFloat(sin),
   sinh: ofFloat(sinh),
   sort: PLANNED,
   sort_by_label: PLANNED,
@@ -153,8 +158,8 @@ export const FUNCTIONS: Readonly<Record<FunctionName, FunctionImplementation>> =
   stdvar_over_time: overWindow(stdvarOverTime),
   step: PLANNED,
   sum_over_time: overWindow(sumOverTime),
-  tan: ofFloat(Math.tan),
-  tanh: ofFloat(Math.tanh),
+  tan: ofFloat(tan),
+  tanh: ofFloat(tanh),
   time: PLANNED,
   timestamp: { kind: 'time', apply: (stepSeconds) => stepSeconds },
   ts_of_first_over_time: inOnePass(tsOfFirstOverTime),

@@ -1,3 +1,5 @@
+import { exp2 } from '../../storage/model/go-math/exponential.ts';
+import { log2 } from '../../storage/model/go-math/logarithm.ts';
 import { allCounts, bucketAt, logarithmicShare, type Bucket } from '../../storage/model/histogram-buckets.ts';
 import { isCustomSchema, type FloatHistogram } from '../../storage/model/histogram.ts';
 
@@ -109,10 +111,10 @@ function zeroBucketBounds(histogram: FloatHistogram, bucket: Bucket): { readonly
 /** The value below which `share` of the observations between two bounds lie. */
 function interpolate(histogram: FloatHistogram, lower: number, upper: number, share: number): number {
   if (isCustomSchema(histogram.schema) || (lower <= 0 && upper >= 0)) return lower + (upper - lower) * share;
-  const logLower = Math.log2(Math.abs(lower));
-  const logUpper = Math.log2(Math.abs(upper));
-  if (lower > 0) return 2 ** (logLower + (logUpper - logLower) * share);
-  return -(2 ** (logUpper + (logLower - logUpper) * (1 - share)));
+  const logLower = log2(Math.abs(lower));
+  const logUpper = log2(Math.abs(upper));
+  if (lower > 0) return exp2(logLower + (logUpper - logLower) * share);
+  return -exp2(logUpper + (logLower - logUpper) * (1 - share));
 }
 
 /**

@@ -1,9 +1,10 @@
+import { atan2 } from '../../storage/model/go-math/arcs.ts';
+import { power } from '../../storage/model/go-math/power.ts';
 import { incompatibleTypes } from '../annotations.ts';
 import type { Annotation } from '../annotations.ts';
 import { compareFloats } from '../functions/binary-floats.ts';
 import { binaryOfHistograms } from '../functions/binary-samples.ts';
 import type { Sample } from '../functions/binary-samples.ts';
-import { power } from '../go-math.ts';
 import { isComparison } from '../parser/operators.ts';
 import type { ElementOp } from '../plan/plan-node.ts';
 import { FLOAT, HISTOGRAM } from './step-series.ts';
@@ -52,7 +53,7 @@ function floatOperator(op: ElementOp, result: ComparisonResult, annotate: (annot
     case '^':
       return (step, lhs, rhs, out) => out.setFloat(step, power(lhs, rhs));
     case 'atan2':
-      return (step, lhs, rhs, out) => out.setFloat(step, Math.atan2(lhs, rhs));
+      return (step, lhs, rhs, out) => out.setFloat(step, atan2(lhs, rhs));
     case '</':
     case '>/':
       return () => annotate(incompatibleTypes('float', op, 'float'));

@@ -1,7 +1,7 @@
 /** Durations from numbers, and the evaluation of duration expressions once the query's own times are known. */
+import { power } from '../../storage/model/go-math/power.ts';
 import { badData } from '../../storage/runtime/errors.ts';
 import { unreachable } from '../../storage/runtime/assert.ts';
-import { power } from '../go-math.ts';
 import type { Duration, DurationExpr, Expr, ResolvedExpr, VectorSelector } from './ast.ts';
 
 /** What `step()` and `range()` stand for. Both are 0 in an instant query. */
@@ -27,6 +27,11 @@ export function literalDurationMs(seconds: number): number {
   const nearest = Math.round(milliseconds);
   // 0.29 s is 289.99999999999994 ms in binary; what is within half a nanosecond of a millisecond is that millisecond.
   return Math.abs(milliseconds - nearest) < 5e-7 ? nearest + 0 : Math.trunc(milliseconds) + 0;
+}
+
+/** As Go makes seconds of a duration, whole ones and the rest apart: 4.56 s are 4.5600000000000005. */
+export function secondsOf(durationMs: number): number {
+  return Math.trunc(durationMs / 1000) + (durationMs % 1000) / 1000;
 }
 
 /**
@@ -105,9 +110,9 @@ function evaluate(expr: DurationExpr, times: QueryTimes): number {
 function evaluateCall(expr: Extract<DurationExpr, { kind: 'duration-call' }>, times: QueryTimes): number {
   switch (expr.name) {
     case 'step':
-      return times.stepMs / 1000;
+      return secondsOf(times.stepMs);
     case 'range':
-      return times.rangeMs / 1000;
+      return secondsOf(times.rangeMs);
     case 'min_of':
       return Math.min(...expr.args.map((arg) => evaluate(arg, times)));
     case 'max_of':

@@ -38,7 +38,8 @@ export class StepInvariance {
       case 'subquery':
         return expr.at !== undefined;
       case 'aggregate':
-        return this.holds(expr.expr) && (expr.param === undefined || this.holds(expr.param));
+        // Prometheus does not look at the parameter, which is then evaluated once, too.
+        return this.holds(expr.expr);
       case 'binary':
         return this.holds(expr.lhs) && this.holds(expr.rhs);
       case 'unary':

@@ -1,3 +1,4 @@
+import { log2 } from './go-math/logarithm.ts';
 import { bucketBound } from './histogram-bounds.ts';
 import { spanIndexes } from './histogram-layout.ts';
 import { isCustomSchema, type FloatHistogram, type Span } from './histogram.ts';
@@ -95,9 +96,9 @@ function indexAt(spans: readonly Span[], i: number): number {
 
 /** Which share of the distance between two bounds of one sign lies below `value`, on the logarithmic scale of exponential buckets. */
 export function logarithmicShare(lower: number, upper: number, value: number): number {
-  const logLower = Math.log2(Math.abs(lower));
-  const logUpper = Math.log2(Math.abs(upper));
-  const logValue = Math.log2(Math.abs(value));
+  const logLower = log2(Math.abs(lower));
+  const logUpper = log2(Math.abs(upper));
+  const logValue = log2(Math.abs(value));
   return value > 0 ? (logValue - logLower) / (logUpper - logLower) : 1 - (logValue - logUpper) / (logLower - logUpper);
 }
 

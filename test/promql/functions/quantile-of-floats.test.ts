@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { quantileOfFloats } from '../../../promql/functions/quantile-of-floats.ts';
-import { power } from '../../../promql/go-math.ts';
 import { quantileOfSorted } from '../../../storage/model/quantile.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 
@@ -48,14 +47,4 @@ test('the ranks are those of all values sorted, whatever their order', () => {
     const wanted = quantileOfSorted(quantile, values.slice().sort());
     if (!Object.is(quantileOfFloats(quantile, values.slice()), wanted)) expect({ values: [...values], quantile }).toBe(wanted);
   }
-});
-
-test('powers of one and minus one', () => {
-  const f = (base: number, exponent: number, result: number): void => expect(power(base, exponent)).toBe(result);
-  f(1, NaN, 1);
-  f(1, -Infinity, 1);
-  f(-1, Infinity, 1);
-  f(NaN, 0, 1);
-  f(2, NaN, NaN);
-  f(-8, 1 / 3, NaN);
 });
