@@ -1,4 +1,7 @@
 import type { Engine } from '../../promql/engine.ts';
+import { childrenOf, parseExpr, resolveDurations } from '../../promql/parser/index.ts';
+import type { ResolvedExpr } from '../../promql/parser/index.ts';
+import { StepInvariance } from '../../promql/plan/step-invariance.ts';
 import type { MatrixValue } from '../../promql/query-result.ts';
 import { formatHistogram } from '../../storage/model/histogram-text.ts';
 import type { FloatHistogram } from '../../storage/model/histogram.ts';
@@ -19,7 +22,7 @@ const DEPENDS_ON_RANGE = /\b(?:start|end|range|step)\s*\(|\bsort/i;
  * if neither gives an answer. Anything but a client's error is thrown.
  */
 export async function disagreement(engine: Engine, query: string, steps: Steps): Promise<string | undefined> {
-  if (DEPENDS_ON_RANGE.test(query)) return undefined;
+  if (DEPENDS_ON_RANGE.test(query) || hasForgottenParameter(query, steps)) return undefined;
   const instants = new Map<string, string>();
   let instantError: VarveError | undefined;
   for (let timeMs = steps.startMs; timeMs <= steps.endMs; timeMs += steps.stepMs) {
@@ -44,6 +47,19 @@ export async function disagreement(engine: Engine, query: string, steps: Steps):
     if (!sameText(points.get(key), instants.get(key))) return `${key}: ${points.get(key)} in the range query, ${instants.get(key)} in the instant query`;
   }
   return undefined;
+}
+
+/** The parameter of an aggregation, where what it aggregates is the same at every step, is that of the first step. */
+function hasForgottenParameter(query: string, { startMs, endMs, stepMs }: Steps): boolean {
+  const invariance = new StepInvariance();
+  const isForgotten = (expr: ResolvedExpr): boolean =>
+    (expr.kind === 'aggregate' && expr.param !== undefined && invariance.holds(expr) && !invariance.holds(expr.param)) || childrenOf(expr).some(isForgotten);
+  try {
+    return isForgotten(resolveDurations(parseExpr(query), { stepMs, rangeMs: endMs - startMs }));
+  } catch {
+    // What is refused is refused at each step.
+    return false;
+  }
 }
 
 async function attempt<T>(run: () => Promise<T>): Promise<T | VarveError> {
