@@ -19,6 +19,12 @@ const PAYLOAD_KEEP_BYTES_MAX = 256 * 1024;
 /** In front of a histogram's payload. */
 const PAYLOAD_LENGTH_BYTES = 4;
 
+/** One float a series, at its position in the request. */
+export interface SingleColumns {
+  readonly timestampsMs: Float64Array;
+  readonly valueBits: Uint32Array;
+}
+
 /**
  * The one normalized form of incoming samples, whatever the protocol: parallel columns, reused from request to request, so whoever needs
  * the content across an `await` copies it first (encodeAppendMessage does).
@@ -145,6 +151,30 @@ export class SampleBatch implements SampleColumns {
     this.#add(timestampMs, bitsLow, plainBitsHigh(bitsHigh), startMs);
     this.sampleEnd[index] = this.sampleCount;
     this.seriesCount = index + 1;
+  }
+
+  /** The series at this position of the request is one that `takePlaced` takes. */
+  place(source: number): void {
+    const index = this.seriesCount++;
+    if (index >= this.source.length) this.#growSeries();
+    this.source[index] = source;
+  }
+
+  /** Takes the series that have been placed, of one float each without a start timestamp, out of their request's columns. There are no others in the batch. */
+  takePlaced({ timestampsMs, valueBits }: SingleColumns, { low, high, check }: SeriesIdColumns): void {
+    const count = (this.sampleCount = this.seriesCount);
+    while (this.timestampsMs.length < count) this.#growSamples();
+    const { source, idLow, idHigh, idCheck, sampleEnd, timestampsMs: toTimestampsMs, valueBits: toValueBits } = this;
+    for (let i = 0; i < count; i++) {
+      const from = source[i]!;
+      idLow[i] = low[from]!;
+      idHigh[i] = high[from]!;
+      idCheck[i] = check[from]!;
+      sampleEnd[i] = i + 1;
+      toTimestampsMs[i] = timestampsMs[from]!;
+      toValueBits[i * 2] = valueBits[from * 2]!;
+      toValueBits[i * 2 + 1] = plainBitsHigh(valueBits[from * 2 + 1]!);
+    }
   }
 
   /** `payload` is from histogramPayload; it is copied. */

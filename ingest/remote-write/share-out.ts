@@ -4,8 +4,10 @@ import type { LIMITS } from '../../storage/runtime/limits.ts';
 import { SeriesIdColumns } from '../series-id-columns.ts';
 import { SeriesRefs } from '../series-refs.ts';
 import { BatchMemory, ShardBatches } from '../shard-batches.ts';
+import type { OutgoingBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { ShareTurn, type SharedRequest, type Turn } from './share-turn.ts';
+import { isUsual } from './usual-request.ts';
 import { WholeRequest } from './whole-request.ts';
 
 /**
@@ -28,10 +30,13 @@ export class ShareOut {
   share(request: SharedRequest, from: number): Turn {
     const { messages, shards, limits } = request;
     const times = new TimeBounds(this.#clock.nowMs(), limits);
-    const isAllAccepted = this.#lookUpIds(request, from === 0);
-    const whole = isAllAccepted && from === 0 && shards.shardCount === 1 ? this.#whole.toOutgoing(messages, this.#ids, times, limits, this.#refs.of(shards, 0)) : undefined;
-    if (whole !== undefined) return { batches: [whole], next: undefined, staleHistograms: 0 };
+    const isWhole = this.#lookUpIds(request, from === 0) && from === 0 && isUsual(messages.columns, times, limits);
+    if (isWhole && shards.shardCount === 1) return allOf([this.#whole.toOutgoing(messages.columns, this.#ids, this.#refs.of(shards, 0))]);
     const batches = new ShardBatches(shards, limits, this.#memory, this.#refs);
+    if (isWhole && messages.columns.seriesCount === messages.columns.sampleCount) {
+      batches.addSingles(messages.columns, this.#ids);
+      return allOf(batches.finish());
+    }
     return new ShareTurn(request, this.#ids, times, batches).share(from);
   }
 
@@ -53,4 +58,8 @@ export class ShareOut {
     });
     return isAllAccepted;
   }
+}
+
+function allOf(batches: readonly OutgoingBatch[]): Turn {
+  return { batches, next: undefined, staleHistograms: 0 };
 }

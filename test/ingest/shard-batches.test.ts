@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { SeriesIdColumns } from '../../ingest/series-id-columns.ts';
 import { BatchMemory, ShardBatches } from '../../ingest/shard-batches.ts';
+import { HISTOGRAM_BITS_HIGH } from '../../storage/model/sample.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { decodeAppendMessage } from '../../storage/shard/append/append-message.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
@@ -53,4 +55,24 @@ test('what one has collected and not finished is not in the next one of the same
   const next = new ShardBatches({ shardCount: 1 } as TenantShards, limitsWith({}), memory);
   expect(next.of(ID[2]!).shard).toBe(0);
   expect(next.finish()).toEqual([]);
+});
+
+test('a whole request of one float a series is shared out as if series by series', () => {
+  const seriesCount = 5000;
+  const ids = new SeriesIdColumns();
+  ids.reserve(seriesCount);
+  for (let i = 0; i < seriesCount; i++) ids.set(i, Uint32Array.of(i * 3, Math.imul(i, 0x9e3779b1), i * 5));
+  const timestampsMs = Float64Array.from({ length: seriesCount }, (_, i) => 1000 + (i % 7));
+  const valueBits = Uint32Array.from({ length: seriesCount * 2 }, (_, i) => (i === 11 ? HISTOGRAM_BITS_HIGH : i));
+  const [one, whole] = [open(limitsWith({})), open(limitsWith({}))];
+  for (let series = 0; series < seriesCount; series++) {
+    const batch = one.of(ids.high[series]!);
+    batch.beginSeries(series, ids);
+    batch.addSample(timestampsMs[series]!, valueBits[series * 2]!, valueBits[series * 2 + 1]!);
+    batch.endSeries();
+  }
+  whole.addSingles({ seriesCount, timestampsMs, valueBits }, ids);
+  const outgoing = whole.finish();
+  expect(outgoing.map(({ shard }) => shard)).toEqual([0, 1, 2]);
+  expect(outgoing).toEqual(one.finish());
 });
