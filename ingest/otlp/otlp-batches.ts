@@ -1,5 +1,6 @@
 import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import type { CacheBudget } from '../../storage/runtime/cache-budget.ts';
+import { lastsStill } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
@@ -36,6 +37,8 @@ export interface CollectedRequest {
   readonly points: RefusedPoints;
   /** The request is given up before its metadata is noted: that comes again. Not across an `await`. */
   readonly takeBackMetadata: () => void;
+  /** It has been noted. Until then it counts as under way, and if that lasts too long, all metadata comes again. */
+  readonly metadataNoted: () => void;
 }
 
 /**
@@ -51,6 +54,8 @@ export class OtlpBatches {
   readonly #memory = new BatchMemory();
   readonly #pointsOfSeries = new PointsOfSeries();
   #timesForgotten = 0;
+  /** Requests whose metadata is being noted. One whose client has hung up may stop for ever, and never say that it was not. */
+  readonly #noting = new Set<{ readonly sinceMs: number }>();
 
   constructor(cache: OtlpIdCache, labels: OtlpLabels, limits: typeof LIMITS, options: Pick<OtlpOptions, 'promoteScopeMetadata'>, caches?: CacheBudget) {
     this.#cache = cache;
@@ -62,6 +67,7 @@ export class OtlpBatches {
 
   /** `walk` has the sink take the whole message; what it throws is thrown, and then nothing is kept of the request. */
   collect({ shards, message, nowMs, rejections }: OtlpRequest, walk: (sink: OtlpSeriesSink) => void): CollectedRequest {
+    this.#forgetAbandoned(nowMs);
     this.#cache.begin(shards.hasher, nowMs);
     this.#pointsOfSeries.clear();
     const metrics = new NotedMetrics(this.#cache, this.#labels, this.#metadataPeriod(nowMs));
@@ -76,7 +82,16 @@ export class OtlpBatches {
     });
     try {
       walk(collector);
-      return { ...collector.finish(), metadata: metrics.metadata, takeBackMetadata: () => metrics.takeBack() };
+      const { metadata } = metrics;
+      const noting = { sinceMs: nowMs };
+      const metadataNoted = (): void => void this.#noting.delete(noting);
+      const takeBackMetadata = (): void => {
+        metrics.takeBack();
+        metadataNoted();
+      };
+      const collected = { ...collector.finish(), metadata, takeBackMetadata, metadataNoted };
+      if (metadata.length > 0) this.#noting.add(noting);
+      return collected;
     } catch (error) {
       metrics.takeBack();
       throw error;
@@ -89,6 +104,11 @@ export class OtlpBatches {
   /** What has been handed out was not noted after all, of whatever request: all metadata comes again. */
   forgetMetadata(): void {
     this.#timesForgotten++;
+    this.#noting.clear();
+  }
+
+  #forgetAbandoned(nowMs: number): void {
+    for (const { sinceMs } of this.#noting) if (!lastsStill(sinceMs, this.#limits.requestMemoryMsMax, nowMs)) return this.forgetMetadata();
   }
 
   /** What a metric's entry holds when its metadata has been noted lately. */

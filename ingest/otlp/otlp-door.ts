@@ -1,7 +1,6 @@
 import { DecodeError } from '../../proto/decode-error.ts';
 import { JsonToProtobuf } from '../../proto/otlp-json.ts';
 import type { Labels } from '../../storage/model/labels.ts';
-import type { MetadataEntry } from '../../storage/model/metadata.ts';
 import type { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { badData } from '../../storage/runtime/errors.ts';
@@ -16,7 +15,7 @@ import { messageBytes, sendBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 import type { WriteGate } from '../write-gate.ts';
-import { OtlpBatches } from './otlp-batches.ts';
+import { OtlpBatches, type CollectedRequest } from './otlp-batches.ts';
 import { OtlpIdCache } from './otlp-id-cache.ts';
 import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
@@ -111,11 +110,15 @@ export class OtlpDoor {
       throw error;
     }
     const refusedHere = rejections.samples;
-    const [counts] = await Promise.all([
-      Promise.all(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
-      this.#noteMetadata(shards, collected.metadata),
+    // All to their ends, whatever fails: what is under way when a request is answered may stop there, and nobody hears how it ended.
+    const [sent, noted] = await Promise.all([
+      Promise.allSettled(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
+      Promise.allSettled([this.#noteMetadata(shards, collected)]),
     ]);
-    return { stored: counts.reduce(addCounts, NOTHING_COUNTED), pointCount, refusedPointCount: refusedHere + points.count, rejections };
+    const failed = [...sent, ...noted].find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const stored = sent.reduce((sum, end) => (end.status === 'fulfilled' ? addCounts(sum, end.value) : sum), NOTHING_COUNTED);
+    return { stored, pointCount, refusedPointCount: refusedHere + points.count, rejections };
   }
 
   /**
@@ -139,10 +142,11 @@ export class OtlpDoor {
   }
 
   /** A failure fails the request: it is sent again, and samples that are stored by then do not change. */
-  async #noteMetadata(shards: TenantShards, metadata: readonly MetadataEntry[]): Promise<void> {
+  async #noteMetadata(shards: TenantShards, { metadata, metadataNoted }: CollectedRequest): Promise<void> {
     if (metadata.length === 0) return;
     try {
       await this.#metadata.note(shards, metadata);
+      metadataNoted();
     } catch (error) {
       this.#batches.forgetMetadata();
       throw error;

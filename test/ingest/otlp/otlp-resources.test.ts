@@ -3,6 +3,7 @@ import type { HeldMemory } from '../../../ingest/request-memory.ts';
 import { VarveError } from '../../../storage/runtime/errors.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
+import type { TenantShards } from '../../../storage/shard-router.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { attributes, gauge, metricsRequest, numberPoint, resourceMetrics, sum, type AttributeValue, type Scope } from '../../proto/otlp-fields.ts';
 import { bytesField } from '../../proto/protobuf-fields.ts';
@@ -149,6 +150,33 @@ describe('metadata of a request that is given up comes with the next one', () =>
     expect(noted(stack)).toBeUndefined();
     for (let i = 1; i < 3; i++) await stack.write(metricsRequest(request(i)));
     expect(noted(stack)).toBe(1);
+  });
+
+  test('whose client hung up while it was being noted', async () => {
+    const stack = new OtlpStack();
+    // Such a request stops where it is, and nothing of it ever runs again.
+    const stopped = { ...(await stack.tenant()), catalog: () => new Promise<never>(() => {}) };
+    void stack.door.write(stopped, () => metricsRequest(request(1)), 'protobuf');
+    await stack.write(metricsRequest(request(2)));
+    expect(noted(stack)).toBeUndefined();
+    stack.clock.advance(LIMITS.requestMemoryMsMax);
+    for (let i = 3; i < 5; i++) await stack.write(metricsRequest(request(i)));
+    expect(noted(stack)).toBe(1);
+  });
+
+  test('which a shard refused while it was being noted: it is noted before the answer', async () => {
+    const stack = new OtlpStack();
+    const tenant = await stack.tenant();
+    let isNoted = false;
+    const catalog: TenantShards['catalog'] = async (body) => {
+      const answer = await tenant.catalog(body);
+      await new Promise((turn) => setImmediate(turn));
+      isNoted = true;
+      return answer;
+    };
+    const busy = { ...tenant, catalog, call: () => Promise.reject(new VarveError('overloaded', 'busy')) };
+    await expect(stack.door.write(busy, () => metricsRequest(request(1)), 'protobuf')).rejects.toMatchObject({ kind: 'overloaded' });
+    expect(isNoted).toBe(true);
   });
 
   test('whose tenant may not send more now', async () => {

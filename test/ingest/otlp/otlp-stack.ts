@@ -13,7 +13,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { Counters } from '../../../storage/runtime/metrics.ts';
 import { OTLP_DEFAULTS, type OtlpOptions } from '../../../storage/runtime/otlp-options.ts';
 import { readTenantLimits } from '../../../storage/runtime/tenant-limits.ts';
-import { ShardRouter } from '../../../storage/shard-router.ts';
+import { ShardRouter, type TenantShards } from '../../../storage/shard-router.ts';
 import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
@@ -44,7 +44,11 @@ export class OtlpStack {
 
   async write(body: Uint8Array, encoding: OtlpEncoding = 'protobuf', held?: HeldMemory): Promise<OtlpOutcome> {
     // A copy each time, as a decompressor makes it.
-    return this.door.write(await this.#router.tenant('default'), () => body.slice(), encoding, held);
+    return this.door.write(await this.tenant(), () => body.slice(), encoding, held);
+  }
+
+  tenant(): Promise<TenantShards> {
+    return this.#router.tenant('default');
   }
 
   /** Everything in all shards, a line a series: `name{…} at=value`, times from NOW_MS, `[start]` in front of values that have one. */
