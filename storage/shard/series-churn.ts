@@ -9,13 +9,29 @@ type ChurnLimits = Pick<typeof LIMITS, 'activeSeriesMax'>;
 const DEAD_SHARE_MIN = 0.1;
 const NEARLY_FULL_SHARE = 0.9;
 
-/** By ref: whether the log or any stored segment, be it only a snapshot's, mentions the series. */
-export function findAlive(segments: Segments, head: LogHead, refLimit: number): Uint8Array {
+/**
+ * By ref: whether the log or any stored segment, be it only a snapshot's, mentions the series. It looks at the newest first, and no further than until all
+ * series are found: of weeks of a full shard, reading the refs of all rows takes seconds, and mostly all series have samples of late.
+ */
+export function findAlive(segments: Segments, head: LogHead, { table, count, refLimit }: SeriesRegistry): Uint8Array {
   const isAlive = new Uint8Array(refLimit);
-  for (let entry = 0; entry < head.count; entry++) isAlive[head.refs[entry]!] = 1;
-  for (const info of segments.stored()) {
+  let missing = count;
+  for (let entry = head.count - 1; entry >= 0 && missing > 0; entry--) {
+    const ref = head.refs[entry]!;
+    if (isAlive[ref] !== 0) continue;
+    isAlive[ref] = 1;
+    if (table.has(ref)) missing--;
+  }
+  for (const info of [...segments.stored()].reverse()) {
+    if (missing === 0) break;
     const edges = segments.refsOf(info);
-    for (let i = 0; i < edges.length; i += 2) isAlive.fill(1, edges[i], edges[i + 1]);
+    for (let i = 0; i < edges.length; i += 2) {
+      for (let ref = edges[i]!; ref < edges[i + 1]!; ref++) {
+        if (isAlive[ref] !== 0) continue;
+        isAlive[ref] = 1;
+        if (table.has(ref)) missing--;
+      }
+    }
   }
   return isAlive;
 }

@@ -202,7 +202,7 @@ export class Upkeep {
     this.#mayHaveDead = false;
     const { sql, limits, head, wal, series, segments } = this.#parts;
     const { refLimit } = series;
-    const isAlive = findAlive(segments, head, refLimit);
+    const isAlive = findAlive(segments, head, series);
     const deadCount = countDead(series, isAlive);
     if (!isWorthCleaning(series.count, deadCount, limits)) return false;
     this.#transaction(() => {
@@ -301,7 +301,7 @@ export class Upkeep {
     if (this.#mayMerge && planMerge(this.#mergeable(runsOf(segments.live)), limits) !== undefined) return true;
     this.#mayMerge = false;
     if (!this.#mayHaveDead) return false;
-    const isWorthIt = isWorthCleaning(series.count, countDead(series, findAlive(segments, head, series.refLimit)), limits);
+    const isWorthIt = isWorthCleaning(series.count, countDead(series, findAlive(segments, head, series)), limits);
     this.#mayHaveDead = isWorthIt;
     return isWorthIt;
   }

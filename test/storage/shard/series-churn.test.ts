@@ -134,3 +134,26 @@ test('series whose last samples a merge leaves out, since they lie below the flo
   });
   expect(store.stats().gauges['series']).toBe(10);
 });
+
+test('a look for dead series begins with the newest rows, and ends once all series are found', () => {
+  const sql = new NodeSql();
+  const store = new HotStore(sql, LIMITS, { clock: new FixedClock(0) });
+  const all = vi.spyOn(sql, 'all');
+  const rowsRead = (pruneMs: number): number => {
+    all.mockClear();
+    store.prune(pruneMs);
+    return all.mock.calls.filter(([statement]) => statement.includes('FROM segment_refs WHERE')).length;
+  };
+  const writeSeries = (count: number, timeMs: number) => write(store, Array.from({ length: count }, (_, i) => ({ labels: named('m', { i: String(i) }), samples: [[timeMs, i]] as const })));
+  // A row each.
+  for (const [minute, count] of [15, 10, 15, 10].entries()) {
+    writeSeries(count, (minute + 1) * MINUTE_MS);
+    store.createSnapshot();
+  }
+  expect(rowsRead(1)).toBe(2);
+  writeSeries(10, 5 * MINUTE_MS);
+  expect(rowsRead(2)).toBe(2);
+  writeSeries(15, 6 * MINUTE_MS);
+  expect(rowsRead(3)).toBe(0);
+  expect(store.stats().gauges['series']).toBe(15);
+});
