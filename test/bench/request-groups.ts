@@ -17,11 +17,13 @@ class RequestGroup {
   /** Settles when the group's latest request has been answered. */
   latest: Promise<void> = Promise.resolve();
 
-  constructor(shape: Shape, series: readonly SeriesShape[], seed: number, protocol: LoadProtocol) {
+  /** Makes the requests' body, which takes longer than a server needs for it: made at their turn, each first one would come alone. */
+  constructor(shape: Shape, series: readonly SeriesShape[], seed: number, protocol: LoadProtocol, scrapesPerRequest: number) {
     this.#shape = shape;
     this.#series = series;
     this.#protocol = protocol;
     this.#generator = new ValueGenerator(series, seed);
+    this.#newBody(Math.min(scrapesPerRequest, shape.scrapeCount));
   }
 
   /** The request of so many scrapes, which follow those of the last call. Valid until the next one. */
@@ -58,7 +60,7 @@ function split({ series, samplesPerRequest }: Shape, connections: number): { rea
 
 export function groupsOf(shape: Shape, connections: number, protocol: LoadProtocol): { readonly groups: RequestGroup[]; readonly scrapesPerRequest: number } {
   const { parts, scrapesPerRequest } = split(shape, connections);
-  return { groups: parts.map((series, index) => new RequestGroup(shape, series, shape.seed + index, protocol)), scrapesPerRequest };
+  return { groups: parts.map((series, index) => new RequestGroup(shape, series, shape.seed + index, protocol, scrapesPerRequest)), scrapesPerRequest };
 }
 
 /** How many requests can be under way: a group's wait for each other, so with few groups some connections have nothing to send. */
