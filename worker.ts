@@ -61,6 +61,7 @@ function appOf(env: Env): Hono {
       shard: namedObjects(env.SHARD),
     },
     config.shardCount,
+    systemClock,
     config.archiveUri === undefined ? undefined : openArchive(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
     config.archiveUri === undefined ? undefined : openWarm(r2ObjectStore(env.ARCHIVE, config.archiveKeyPrefix), policyOf, caches),
   );

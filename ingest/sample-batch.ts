@@ -31,7 +31,7 @@ export interface SingleColumns {
  */
 export class SampleBatch implements SampleColumns {
   /** Number of the shard that it is for. */
-  readonly shard: number;
+  shard = 0;
   seriesCount = 0;
   sampleCount = 0;
   idLow = new Uint32Array(INITIAL_SERIES);
@@ -52,10 +52,6 @@ export class SampleBatch implements SampleColumns {
   /** Of the open series. */
   #exemplarsBefore = 0;
   readonly #exemplars = new ColumnWriter(1024);
-
-  constructor(shard: number) {
-    this.shard = shard;
-  }
 
   /** Histograms; `valueBits` names them by position. */
   get payloads(): readonly Uint8Array[] {

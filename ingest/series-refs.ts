@@ -41,7 +41,7 @@ export class SeriesRefs {
   #buckets = new Uint32Array(INITIAL_ENTRIES * 2);
   #lookUps = 0;
   #spaceCount = 0;
-  readonly #shards = new WeakMap<SeriesHasher, ShardRefs[]>();
+  readonly #shards = new WeakMap<SeriesHasher, (ShardRefs | undefined)[]>();
   /** Runs of the batch that is being named. */
   #runs = new Uint32Array(256);
 
@@ -52,11 +52,11 @@ export class SeriesRefs {
   }
 
   /** Those of one of a tenant's shards. */
-  of({ hasher, shardCount }: Pick<TenantShards, 'hasher' | 'shardCount'>, shard: number): ShardRefs {
+  of({ hasher }: Pick<TenantShards, 'hasher'>, shard: number): ShardRefs {
     this.#share.touch();
     let shards = this.#shards.get(hasher);
-    if (shards === undefined) this.#shards.set(hasher, (shards = Array.from({ length: shardCount }, () => new ShardRefs(this))));
-    return shards[shard]!;
+    if (shards === undefined) this.#shards.set(hasher, (shards = []));
+    return (shards[shard] ??= new ShardRefs(this));
   }
 
   /** A number that no space has had. */

@@ -1,4 +1,5 @@
 import type { LIMITS } from '../storage/runtime/limits.ts';
+import type { NumberedMap } from '../storage/shard-maps.ts';
 import type { TenantShards } from '../storage/shard-router.ts';
 import { SampleBatch, type SingleColumns } from './sample-batch.ts';
 import type { SeriesIdColumns } from './series-id-columns.ts';
@@ -11,10 +12,13 @@ type BatchLimits = Pick<typeof LIMITS, 'batchSamplesMax' | 'batchBytesMax'>;
 export class BatchMemory {
   #batches: SampleBatch[] = [];
 
-  /** Empty ones, one a shard. They are the caller's until the next call, which must not come before it has finished. */
-  lend(shardCount: number): readonly SampleBatch[] {
-    while (this.#batches.length < shardCount) this.#batches.push(new SampleBatch(this.#batches.length));
-    for (const batch of this.#batches) batch.clear();
+  /** Empty ones, one a shard of the map. They are the caller's until the next call, which must not come before it has finished. */
+  lend({ shardCount, firstShard }: NumberedMap): readonly SampleBatch[] {
+    while (this.#batches.length < shardCount) this.#batches.push(new SampleBatch());
+    this.#batches.forEach((batch, place) => {
+      batch.clear();
+      batch.shard = firstShard + place;
+    });
     return this.#batches;
   }
 
@@ -24,7 +28,7 @@ export class BatchMemory {
   }
 }
 
-/** What is collected for a tenant's shards: a batch for each, and those that have become full before the end. */
+/** What is collected for the shards of one of a tenant's maps: a batch for each, and those that have become full before the end. */
 export class ShardBatches {
   readonly #shards: TenantShards;
   readonly #limits: BatchLimits;
@@ -36,12 +40,12 @@ export class ShardBatches {
   fullBytes = 0;
 
   /** With `refs`, series are named as their shards are known to call them. */
-  constructor(shards: TenantShards, limits: BatchLimits, memory: BatchMemory, refs?: SeriesRefs) {
+  constructor(shards: TenantShards, map: NumberedMap, limits: BatchLimits, memory: BatchMemory, refs?: SeriesRefs) {
     this.#shards = shards;
     this.#limits = limits;
     this.#refs = refs;
-    this.#shardCount = shards.shardCount;
-    this.#batches = memory.lend(shards.shardCount);
+    this.#shardCount = map.shardCount;
+    this.#batches = memory.lend(map);
   }
 
   /** Whether any has become full. */

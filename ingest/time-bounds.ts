@@ -3,22 +3,57 @@ import { DAY_MS } from '../storage/runtime/units.ts';
 
 type TimeLimits = Pick<typeof LIMITS, 'hotWindowMs' | 'timestampAheadMsMax'>;
 
-/** The times that samples may have, as they stood when a request came in: looked at twice, they are the same. */
+/** The times of one shard map, for one of the passes over a request (map-passes.ts). Unix milliseconds; the end is not in it. */
+interface PassTimes {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly isFirst: boolean;
+}
+
+/**
+ * The times that samples may have, as they stood when a request came in: looked at twice, they are the same. Or a part of them: those of one
+ * shard map.
+ */
 export class TimeBounds {
   /** Unix milliseconds, both inclusive. */
   readonly oldestMs: number;
   readonly newestMs: number;
+  /** Those of the request, where these are a part of them; else these. */
+  readonly whole: TimeBounds;
+  /** Whether somebody has asked for a time that an earlier map's pass takes. */
+  #hasEarlier = false;
+  readonly #pass: PassTimes | undefined;
   readonly #nowMs: number;
   readonly #limits: TimeLimits;
   readonly #oldestAgeMs: number;
 
-  /** Samples may be as old as `oldestAgeMs`. */
-  constructor(nowMs: number, limits: TimeLimits, oldestAgeMs = limits.hotWindowMs) {
-    this.oldestMs = nowMs - oldestAgeMs;
-    this.newestMs = nowMs + limits.timestampAheadMsMax;
+  /** Samples may be as old as `oldestAgeMs`. Parts are made by `ofPass`. */
+  constructor(nowMs: number, limits: TimeLimits, oldestAgeMs = limits.hotWindowMs, part?: { readonly whole: TimeBounds; readonly pass: PassTimes }) {
+    this.oldestMs = Math.max(nowMs - oldestAgeMs, part?.pass.fromMs ?? -Infinity);
+    this.newestMs = Math.min(nowMs + limits.timestampAheadMsMax, (part?.pass.untilMs ?? Infinity) - 1);
+    this.whole = part?.whole ?? this;
+    this.#pass = part?.pass;
     this.#nowMs = nowMs;
     this.#limits = limits;
     this.#oldestAgeMs = oldestAgeMs;
+  }
+
+  /** The part of these that a pass over the request takes: all of them where no other map has any. */
+  ofPass({ fromMs, untilMs }: Pick<PassTimes, 'fromMs' | 'untilMs'>, isFirst: boolean): TimeBounds {
+    if (fromMs <= this.oldestMs && untilMs > this.newestMs) return this;
+    return new TimeBounds(this.#nowMs, this.#limits, this.#oldestAgeMs, { whole: this, pass: { fromMs, untilMs, isFirst } });
+  }
+
+  get hasEarlier(): boolean {
+    return this.#hasEarlier;
+  }
+
+  /** Whether a time that is outside is none to be refused here: another pass takes it, or the first one has refused it. */
+  passesOver(timestampMs: number): boolean {
+    if (this.#pass === undefined) return false;
+    const isEarlier = timestampMs < this.#pass.fromMs && timestampMs >= this.whole.oldestMs;
+    this.#hasEarlier ||= isEarlier;
+    return isEarlier || !this.#pass.isFirst;
   }
 
   isOutside(timestampMs: number): boolean {

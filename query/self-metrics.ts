@@ -3,7 +3,8 @@ import type { CatalogStats } from '../storage/catalog/catalog-api.ts';
 import { VarveError } from '../storage/runtime/errors.ts';
 import { Counters, renderMetrics, type MetricDefinition, type MetricSample } from '../storage/runtime/metrics.ts';
 import type { ShardStats } from '../storage/shard/shard-api.ts';
-import { shardNumbers, type TenantShards } from '../storage/shard-router.ts';
+import { shardNumbers } from '../storage/shard-maps.ts';
+import type { TenantShards } from '../storage/shard-router.ts';
 import { accessOf } from './tenant.ts';
 import { VARVE_VERSION } from './version.ts';
 
@@ -124,7 +125,7 @@ export async function selfMetricSamples(shards: TenantShards, counters: Counters
   const numbers = shardNumbers(shards);
   const stats = await Promise.all(numbers.map((shard) => shards.call(shard, (stub) => stub.stats()).catch((error: unknown) => error)));
   const samples: MetricSample[] = [{ name: 'varve_build_info', labels: { version: VARVE_VERSION }, value: 1 }, ...counters.samples()];
-  for (const shard of numbers) samples.push(...shardSamples(shard, stats[shard] as ShardStats | Error));
+  numbers.forEach((shard, i) => samples.push(...shardSamples(shard, stats[i] as ShardStats | Error)));
   if (shards.archive !== undefined) samples.push(...catalogSamples(await shards.catalog((stub) => stub.stats()).catch(() => undefined)));
   return samples;
 }

@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'storage/catalog/catalog-object.ts': ['storage/runtime', 'storage/catalog', 'storage/object-store.ts', 'storage/archive/upkeep/open-upkeep.ts', 'storage/archive/upkeep/metadata-snapshots.ts', 'storage/archive/upkeep/snapshot-publisher.ts', 'storage/archive/upkeep/catalog-recovery.ts', 'storage/archive/upkeep/catalog-mirror.ts', 'storage/warm/open-rollups.ts'],
   'storage/archive': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/object-store.ts', 'storage/put-object.ts'],
   'storage/warm': ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/archive', 'storage/object-store.ts', 'storage/put-object.ts'],
-  'storage/access': ['storage/model', 'storage/runtime', 'storage/shard', 'storage/catalog', 'storage/shard-router.ts'],
+  'storage/access': ['storage/model', 'storage/runtime', 'storage/shard', 'storage/catalog', 'storage/shard-maps.ts', 'storage/shard-router.ts'],
   storage: ['proto', 'storage/model', 'storage/runtime', 'storage/chunk', 'storage/shard', 'storage/catalog', 'storage/archive', 'storage/warm'],
   promql: ['storage/model', 'storage/runtime'],
   ingest: ['proto', 'storage'],

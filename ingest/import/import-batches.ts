@@ -1,9 +1,9 @@
 import { TIMESTAMP_MS_MAX } from '../../storage/chunk/index.ts';
 import { formatLabels, type Labels } from '../../storage/model/labels.ts';
 import { float64Bits } from '../../storage/model/sample.ts';
-import type { SeriesHasher } from '../../storage/model/series-id.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
+import { mapOfTime, type NumberedMap } from '../../storage/shard-maps.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { Rejections } from '../rejections.ts';
 import { unitDoubt } from '../time-bounds.ts';
@@ -39,15 +39,18 @@ export interface ImportRetention {
  * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
  */
 export class ImportBatches {
-  readonly #hasher: SeriesHasher;
   readonly #clock: Clock;
+  readonly #limits: typeof LIMITS;
   readonly #rejections: Rejections;
   readonly #hotAgeMsMax: number;
+  readonly #oldestAgeMs: number;
   readonly #keptMsOf: (labels: Labels) => number;
-  readonly #hot: LabelledBatches;
-  readonly #late: LateBatches;
-  /** The series that is open in the hot batches. */
-  #series: ImportSeries | undefined;
+  #shards: TenantShards;
+  /** By the map that the samples' times are of: mostly one. */
+  #hot = new Map<NumberedMap, LabelledBatches>();
+  #late: LateBatches;
+  /** The batches that have a series open, and which. */
+  #open: { readonly batches: LabelledBatches; readonly map: NumberedMap; readonly series: ImportSeries } | undefined;
   #nowMs = 0;
   #oldestHotMs = 0;
   #stored: WriteCounts = NOTHING_COUNTED;
@@ -55,14 +58,14 @@ export class ImportBatches {
   #exemplarsLeftOut = 0;
 
   constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, keptMsOf }: ImportRetention, rejections: Rejections) {
-    this.#hasher = shards.hasher;
+    this.#shards = shards;
     this.#clock = clock;
+    this.#limits = limits;
     this.#rejections = rejections;
     this.#keptMsOf = keptMsOf;
     this.#hotAgeMsMax = hotRetentionMs - limits.importRetentionMarginMs;
     // Room for the time between looking at the clock here and there: what was found young enough here must not be refused there.
-    const oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
-    this.#hot = new LabelledBatches(shards, clock, limits, rejections, oldestAgeMs);
+    this.#oldestAgeMs = hotRetentionMs - limits.importRetentionMarginMs / 2;
     this.#late = new LateBatches(shards, limits, rejections);
     this.#readClock();
   }
@@ -83,7 +86,7 @@ export class ImportBatches {
   }
 
   get isLarge(): boolean {
-    return this.#hot.isLarge || this.#late.isLarge;
+    return this.#late.isLarge || [...this.#hot.values()].some(({ isLarge }) => isLarge);
   }
 
   /** `startMs`: 0 when it is not known. */
@@ -93,8 +96,7 @@ export class ImportBatches {
     const bitsHigh = bits[1]!;
     const knownStartMs = startMs > 0 && startMs <= timestampMs ? startMs : 0;
     if (timestampMs >= this.#oldestHotMs) {
-      this.#open(series);
-      this.#hot.sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
+      this.#batchesFor(series, timestampMs).sample(timestampMs, bitsLow, bitsHigh, knownStartMs);
       return;
     }
     const keptMs = (series.keptMs ??= this.#keptMsOf(series.labels));
@@ -114,32 +116,49 @@ export class ImportBatches {
       this.#exemplarsLeftOut++;
       return;
     }
-    this.#open(series);
-    this.#hot.exemplar(timestampMs, value, exemplarLabels);
+    this.#batchesFor(series, timestampMs).exemplar(timestampMs, value, exemplarLabels);
   }
 
   /** Sends what has been collected. A throw means that it is unknown whether it was stored; sending it again is harmless. */
   async flush(): Promise<void> {
     this.#close();
-    this.#stored = addCounts(this.#stored, await this.#hot.flush());
+    const stored = await Promise.all(Array.from(this.#hot.values(), (batches) => batches.flush()));
+    this.#stored = stored.reduce(addCounts, this.#stored);
     this.#lateSamples += await this.#late.flush();
+    await this.#renew();
     this.#readClock();
   }
 
-  #open(series: ImportSeries): void {
-    if (this.#series === series) return;
+  /** An import may take hours, in which there may come to be more shards: nothing is collected by maps that are not sure to be all. */
+  async #renew(): Promise<void> {
+    const shards = await this.#shards.renewed();
+    if (shards === this.#shards) return;
+    this.#shards = shards;
+    this.#hot = new Map();
+    this.#late = new LateBatches(shards, this.#limits, this.#rejections);
+  }
+
+  /** Those of the time's map, with the series open. */
+  #batchesFor(series: ImportSeries, timestampMs: number): LabelledBatches {
+    const open = this.#open;
+    if (open !== undefined && open.series === series && timestampMs >= open.map.fromMs && timestampMs < open.map.untilMs) return open.batches;
     this.#close();
+    const { hasher, maps } = this.#shards;
     if (series.id === undefined) {
-      this.#hasher.hashLabels(series.labels);
-      series.id = this.#hasher.words.slice();
+      hasher.hashLabels(series.labels);
+      series.id = hasher.words.slice();
     }
-    this.#hot.begin(series.labels, series.id);
-    this.#series = series;
+    const map = mapOfTime(maps, timestampMs);
+    let batches = this.#hot.get(map);
+    if (batches === undefined) this.#hot.set(map, (batches = new LabelledBatches(this.#shards, map, this.#clock, this.#limits, this.#rejections, this.#oldestAgeMs)));
+    batches.begin(series.labels, series.id);
+    this.#open = { batches, map, series };
+    return batches;
   }
 
   #close(): void {
-    if (this.#series !== undefined) this.#hot.end();
-    this.#series = undefined;
+    this.#open?.batches.end();
+    this.#open = undefined;
   }
 
   #readClock(): void {

@@ -3,6 +3,7 @@ import { float64Bits } from '../../storage/model/sample.ts';
 import { assert } from '../../storage/runtime/assert.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
+import type { NumberedMap } from '../../storage/shard-maps.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { LabelsOf } from '../outgoing-message.ts';
 import type { Rejections } from '../rejections.ts';
@@ -13,11 +14,12 @@ import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 
 /**
- * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard, and
+ * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard of a map, and
  * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
  */
 export class LabelledBatches {
   readonly #shards: TenantShards;
+  readonly #map: NumberedMap;
   readonly #clock: Clock;
   readonly #limits: typeof LIMITS;
   readonly #rejections: Rejections;
@@ -29,9 +31,10 @@ export class LabelledBatches {
   #open: { readonly labels: Labels; readonly batch: SampleBatch } | undefined;
   #times: TimeBounds;
 
-  /** Samples older than `oldestAgeMs` are refused. */
-  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, rejections: Rejections, oldestAgeMs: number) {
+  /** Samples older than `oldestAgeMs` are refused; the others are of the map's times. */
+  constructor(shards: TenantShards, map: NumberedMap, clock: Clock, limits: typeof LIMITS, rejections: Rejections, oldestAgeMs: number) {
     this.#shards = shards;
+    this.#map = map;
     this.#clock = clock;
     this.#limits = limits;
     this.#rejections = rejections;
@@ -102,7 +105,7 @@ export class LabelledBatches {
   }
 
   #newBatches(): ShardBatches {
-    return new ShardBatches(this.#shards, this.#limits, this.#memory);
+    return new ShardBatches(this.#shards, this.#map, this.#limits, this.#memory);
   }
 
   #timesNow(): TimeBounds {

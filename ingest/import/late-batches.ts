@@ -1,5 +1,6 @@
 import { formatLabels, type Labels } from '../../storage/model/labels.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
+import { mapOfTime, shardOf } from '../../storage/shard-maps.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { LateBatchWriter, type LateSeries } from '../../storage/shard/late/late-batch.ts';
 import { groupedByDays } from '../../storage/shard/late/late-days.ts';
@@ -16,7 +17,7 @@ interface Column {
   readonly startsMs: number[];
 }
 
-/** Samples too old for the hot tier, collected by series and sent to the late queues of their shards. */
+/** Samples too old for the hot tier, collected by series and sent to the late queues of their shards, which follow from their times. */
 export class LateBatches {
   readonly #shards: TenantShards;
   readonly #limits: LateLimits;
@@ -53,13 +54,21 @@ export class LateBatches {
     const { lateSeriesSamplesMax } = this.#limits;
     this.#columns = new Map();
     this.#bytes = 0;
-    const byShard: LateSeries[][] = Array.from({ length: this.#shards.shardCount }, () => []);
+    const { hasher, maps } = this.#shards;
+    const byShard = new Map<number, LateSeries[]>();
     for (const [labels, column] of columns) {
-      this.#shards.hasher.hashLabels(labels);
-      const series = byShard[this.#shards.hasher.words[1]! % this.#shards.shardCount]!;
-      for (let start = 0; start < column.timestampsMs.length; start += lateSeriesSamplesMax) series.push(slice(labels, column, start, start + lateSeriesSamplesMax));
+      hasher.hashLabels(labels);
+      const idHigh = hasher.words[1]!;
+      for (let start = 0, end = 0; start < column.timestampsMs.length; start = end) {
+        const map = mapOfTime(maps, column.timestampsMs[start]!);
+        while (end < column.timestampsMs.length && end - start < lateSeriesSamplesMax && mapOfTime(maps, column.timestampsMs[end]!) === map) end++;
+        const shard = shardOf(map, idHigh);
+        const series = byShard.get(shard);
+        if (series === undefined) byShard.set(shard, [slice(labels, column, start, end)]);
+        else series.push(slice(labels, column, start, end));
+      }
     }
-    const stored = await Promise.all(byShard.map((series, shard) => this.#sendByDays(shard, series)));
+    const stored = await Promise.all(Array.from(byShard, ([shard, series]) => this.#sendByDays(shard, series)));
     return stored.reduce((sum, samples) => sum + samples, 0);
   }
 

@@ -3,6 +3,7 @@ import type { CacheBudget } from '../../storage/runtime/cache-budget.ts';
 import { lastsStill } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
+import type { NumberedMap } from '../../storage/shard-maps.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { Rejections } from '../rejections.ts';
 import { SeriesRefs } from '../series-refs.ts';
@@ -18,16 +19,18 @@ import type { OtlpSeriesSink } from './otlp-series.ts';
 import { PointsOfSeries } from './points-of-series.ts';
 import type { RefusedPoints } from './refused-points.ts';
 
-/** A message to be collected. */
+/** A message to be collected, as far as it is of one shard map. */
 export interface OtlpRequest {
   readonly shards: TenantShards;
+  /** Whose times are taken. */
+  readonly map: NumberedMap;
   /** In protobuf. */
   readonly message: Uint8Array;
   readonly nowMs: number;
   readonly rejections: Rejections;
 }
 
-/** What has been collected of a request. */
+/** What has been collected of a request in one pass. */
 export interface CollectedRequest {
   readonly batches: readonly OutgoingBatch[];
   readonly metadata: readonly MetadataEntry[];
@@ -65,8 +68,8 @@ export class OtlpBatches {
     this.#refs = new SeriesRefs(limits.seriesRefsMax, 'otlp_refs', caches);
   }
 
-  /** `walk` has the sink take the whole message; what it throws is thrown, and then nothing is kept of the request. */
-  collect({ shards, message, nowMs, rejections }: OtlpRequest, walk: (sink: OtlpSeriesSink) => void): CollectedRequest {
+  /** `walk` has the sink take the whole message, but for what is of other maps; what it throws is thrown, and then nothing is kept of the request. */
+  collect({ shards, map, message, nowMs, rejections }: OtlpRequest, walk: (sink: OtlpSeriesSink) => void): CollectedRequest {
     this.#forgetAbandoned(nowMs);
     this.#cache.begin(shards.hasher, nowMs);
     this.#pointsOfSeries.clear();
@@ -78,7 +81,7 @@ export class OtlpBatches {
       points: new KnownPoints(message, shards.hasher, this.#knowledge),
       metrics,
       pointsOfSeries: this.#pointsOfSeries,
-      batches: new ShardBatches(shards, this.#limits, this.#memory, this.#refs),
+      batches: new ShardBatches(shards, map, this.#limits, this.#memory, this.#refs),
     });
     try {
       walk(collector);

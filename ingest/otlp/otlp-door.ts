@@ -7,15 +7,16 @@ import { badData } from '../../storage/runtime/errors.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { OtlpOptions } from '../../storage/runtime/otlp-options.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
+import { firstPass, nextPass, type MapPass } from '../map-passes.ts';
 import type { MetadataSink } from '../metadata-sink.ts';
 import type { LabelsOf } from '../outgoing-message.ts';
 import { Rejections } from '../rejections.ts';
 import { UNCOUNTED, type HeldMemory } from '../request-memory.ts';
-import { messageBytes, sendBatch } from '../shard-send.ts';
+import { messageBytes, sendBatch, type OutgoingBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 import type { WriteGate } from '../write-gate.ts';
-import { OtlpBatches, type CollectedRequest } from './otlp-batches.ts';
+import { OtlpBatches, type CollectedRequest, type OtlpRequest } from './otlp-batches.ts';
 import { OtlpIdCache } from './otlp-id-cache.ts';
 import { OtlpLabelFinder } from './otlp-label-finder.ts';
 import { OtlpLabels } from './otlp-labels.ts';
@@ -90,35 +91,51 @@ export class OtlpDoor {
     const elected = this.#gate.elects(shards, () => this.#senderOf(plainBody, encoding, walk));
     // What the elected replica sends has all of it: to this sender it is written.
     if (typeof elected === 'boolean' ? !elected : !(await elected)) return { stored: NOTHING_COUNTED, pointCount: 0, refusedPointCount: 0, rejections };
-    const collected = decoding(() => {
-      const message = this.#messageOf(plainBody, encoding);
-      return this.#batches.collect({ shards, message, nowMs, rejections }, (sink) => this.#series.walk(message, walk, sink));
-    });
-    const { batches, pointCount, points } = collected;
+    const passes = decoding(() => this.#collect({ shards, message: this.#messageOf(plainBody, encoding), nowMs, rejections }, walk));
+    const { pointCount } = passes[0]!;
     if (pointCount === 0 && encoding === 'json') this.#warnOfOtherSignal(rejections);
-    const labelsOf: LabelsOf = (sources, take) =>
-      decoding(() => {
-        const finder = new OtlpLabelFinder(this.#labels, sources, take);
-        this.#series.walk(this.#messageOf(plainBody, encoding), walk, finder);
-        finder.finish();
-      });
     try {
-      this.#gate.admit(shards.tenant, { series: collected.seriesCount, samples: collected.sampleCount });
-      held.hold(messageBytes(batches));
+      this.#gate.admit(shards.tenant, { series: sumOf(passes, ({ seriesCount }) => seriesCount), samples: sumOf(passes, ({ sampleCount }) => sampleCount) });
+      held.hold(sumOf(passes, ({ batches }) => messageBytes(batches)));
     } catch (error) {
-      collected.takeBackMetadata();
+      takeBack(passes);
       throw error;
     }
     const refusedHere = rejections.samples;
+    const send = ({ times, points }: CollectedPass, batch: OutgoingBatch): Promise<WriteCounts> => {
+      const labelsOf: LabelsOf = (sources, take) =>
+        decoding(() => {
+          const finder = new OtlpLabelFinder(this.#labels, sources, take);
+          this.#series.walk(this.#messageOf(plainBody, encoding), { times, limits }, finder);
+          finder.finish();
+        });
+      return sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series));
+    };
     // All to their ends, whatever fails: what is under way when a request is answered may stop there, and nobody hears how it ended.
     const [sent, noted] = await Promise.all([
-      Promise.allSettled(batches.map((batch) => sendBatch(shards, batch, labelsOf, rejections, (series) => points.add(series)))),
-      Promise.allSettled([this.#noteMetadata(shards, collected)]),
+      Promise.allSettled(passes.flatMap((pass) => pass.batches.map((batch) => send(pass, batch)))),
+      Promise.allSettled(passes.map((pass) => this.#noteMetadata(shards, pass))),
     ]);
     const failed = [...sent, ...noted].find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     const stored = sent.reduce((sum, end) => (end.status === 'fulfilled' ? addCounts(sum, end.value) : sum), NOTHING_COUNTED);
-    return { stored, pointCount, refusedPointCount: refusedHere + points.count, rejections };
+    return { stored, pointCount, refusedPointCount: refusedHere + sumOf(passes, ({ points }) => points.count), rejections };
+  }
+
+  /** By pass, which is mostly a single one. However many there are, nothing is sent before all have been made. */
+  #collect(request: Omit<OtlpRequest, 'map'>, { times: whole, limits }: OtlpWalk): CollectedPass[] {
+    const { shards, message } = request;
+    const passes: CollectedPass[] = [];
+    try {
+      for (let pass: MapPass | undefined = firstPass(shards, whole); pass !== undefined; pass = nextPass(shards, pass)) {
+        const { map, times } = pass;
+        passes.push({ ...this.#batches.collect({ ...request, map }, (sink) => this.#series.walk(message, { times, limits }, sink)), times });
+      }
+    } catch (error) {
+      takeBack(passes);
+      throw error;
+    }
+    return passes;
   }
 
   /**
@@ -158,6 +175,17 @@ export class OtlpDoor {
     const body = plainBody();
     return encoding === 'json' ? this.#json.metricsRequest(body) : body;
   }
+}
+
+/** What one pass has collected, and the times that it has taken: who walks the request again by these comes upon the same series. */
+type CollectedPass = CollectedRequest & Pick<MapPass, 'times'>;
+
+function takeBack(passes: readonly CollectedPass[]): void {
+  for (const { takeBackMetadata } of passes) takeBackMetadata();
+}
+
+function sumOf(passes: readonly CollectedPass[], count: (pass: CollectedPass) => number): number {
+  return passes.reduce((sum, pass) => sum + count(pass), 0);
 }
 
 function decoding<T>(body: () => T): T {

@@ -13,7 +13,7 @@ import { customBucketsHistogram, explicitBoundsError } from './otlp-histograms.t
 import type { OtlpLabels } from './otlp-labels.ts';
 import { ClassicHistogramParts, COUNT_PART, FIRST_NUMBER_PART, SUM_PART, SummaryParts, WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 
-/** What holds for one request: its time, and its tenant's limits. */
+/** What holds for one walk: the times that are taken, all of a request's or those of one pass, and its tenant's limits. */
 export interface OtlpWalk {
   readonly times: TimeBounds;
   readonly limits: typeof LIMITS;
@@ -299,7 +299,8 @@ export class OtlpSeries implements MetricsVisitor {
         if (valueBits === undefined) throw new DecodeError('an exemplar without a value');
         const timestampMs = sentMs === 0 ? point.timeMs : sentMs;
         const { low, high } = valueBits;
-        const outside = this.#times!.refusal(timestampMs);
+        // It goes where its point goes, whichever map that is of.
+        const outside = this.#times!.whole.refusal(timestampMs);
         if (outside !== undefined) throw new DecodeError(outside);
         exemplars.push({ timestampMs, value: float64OfBits(low, high), bitsLow: low, bitsHigh: high, labels: otlpExemplarLabels(traceId, spanId, this.#labels.ofExemplar(attributes), this.#limits) });
       } catch (error) {
@@ -313,12 +314,15 @@ export class OtlpSeries implements MetricsVisitor {
   /** Whether the point's metric and time allow it; otherwise it is refused. */
   #take(point: Point): boolean {
     const { timeMs } = point;
+    const times = this.#times!;
+    const isOutside = times.isOutside(timeMs);
+    if (isOutside && times.passesOver(timeMs)) return false;
     if (this.#refusal !== '') {
       this.#refuse(point, this.#refusal);
       return false;
     }
-    if (this.#times!.isOutside(timeMs)) {
-      this.#refuse(point, this.#times!.refusal(timeMs)!);
+    if (isOutside) {
+      this.#refuse(point, times.refusal(timeMs)!);
       return false;
     }
     if (timeMs < this.#firstMs) this.#firstMs = timeMs;

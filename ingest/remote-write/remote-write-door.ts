@@ -7,15 +7,18 @@ import type { Clock } from '../../storage/runtime/clock.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
+import { firstPass } from '../map-passes.ts';
 import type { MetadataSink } from '../metadata-sink.ts';
 import type { LabelsOf } from '../outgoing-message.ts';
 import { Rejections } from '../rejections.ts';
 import { UNCOUNTED, type HeldMemory } from '../request-memory.ts';
 import { messageBytes, sendBatch, type OutgoingBatch } from '../shard-send.ts';
+import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 import type { WriteGate } from '../write-gate.ts';
 import type { WriteOutcome } from '../write-outcome.ts';
 import { ShareOut } from './share-out.ts';
+import type { TurnStart } from './share-turn.ts';
 import { WriteMessagesV1 } from './write-messages-v1.ts';
 import { WriteMessagesV2 } from './write-messages-v2.ts';
 import type { WriteMessages } from './write-messages.ts';
@@ -40,6 +43,7 @@ export interface RemoteWriteServices {
  */
 export class RemoteWriteDoor {
   readonly #uncompress: SnappyDecode;
+  readonly #clock: Clock;
   readonly #limits: typeof LIMITS;
   readonly #metadata: MetadataSink;
   readonly #versions: Readonly<Record<RemoteWriteVersion, WriteMessages>>;
@@ -48,10 +52,11 @@ export class RemoteWriteDoor {
 
   constructor({ uncompress, clock, limits, metadata, gate, caches }: RemoteWriteServices) {
     this.#uncompress = uncompress;
+    this.#clock = clock;
     this.#gate = gate;
     this.#limits = limits;
     this.#metadata = metadata;
-    this.#sharing = new ShareOut(clock, limits, caches);
+    this.#sharing = new ShareOut(limits, caches);
     this.#versions = { 1: new WriteMessagesV1(limits, gate, caches), 2: new WriteMessagesV2(limits, clock, gate, caches) };
   }
 
@@ -88,11 +93,12 @@ export class RemoteWriteDoor {
     } else if (!elected) return ofOtherReplica(sent, rejections);
     this.#gate.admit(shards.tenant, { series: messages.columns.seriesCount, samples: sent.samples + sent.histograms });
     const request = { messages, shards, limits: this.#gate.limits(shards.tenant), rejections };
-    for (let from: number | undefined = 0; from !== undefined; ) {
-      if (from > 0) this.#decode(messages, shards, body);
-      const turn = this.#sharing.share(request, from);
+    const first: TurnStart = { pass: firstPass(shards, new TimeBounds(this.#clock.nowMs(), request.limits)), series: 0 };
+    for (let start: TurnStart | undefined = first; start !== undefined; ) {
+      if (start !== first) this.#decode(messages, shards, body);
+      const turn = this.#sharing.share(request, start);
       staleHistograms += turn.staleHistograms;
-      const noted = from === 0 ? this.#note(messages, shards) : undefined;
+      const noted = start === first ? this.#note(messages, shards) : undefined;
       const noting = noted && failureOf(noted);
       messages.rest();
       this.#sharing.rest();
@@ -101,7 +107,7 @@ export class RemoteWriteDoor {
       for (const result of results) if (result.status === 'fulfilled') stored = addCounts(stored, result.value);
       const failed = results.find((result) => result.status === 'rejected') ?? notNoted;
       if (failed !== undefined) return outcomeOf(asSent(stored, staleHistograms), rejections, asVarveError(failed.reason));
-      from = turn.next;
+      start = turn.next;
     }
     return outcomeOf(asSent(stored, staleHistograms), rejections, undefined);
   }

@@ -1,12 +1,11 @@
 import type { CacheBudget } from '../../storage/runtime/cache-budget.ts';
-import type { Clock } from '../../storage/runtime/clock.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
+import { nextPass } from '../map-passes.ts';
 import { SeriesIdColumns } from '../series-id-columns.ts';
 import { SeriesRefs } from '../series-refs.ts';
 import { BatchMemory, ShardBatches } from '../shard-batches.ts';
 import type { OutgoingBatch } from '../shard-send.ts';
-import { TimeBounds } from '../time-bounds.ts';
-import { ShareTurn, type SharedRequest, type Turn } from './share-turn.ts';
+import { ShareTurn, type SharedRequest, type Turn, type TurnStart } from './share-turn.ts';
 import { isUsual } from './usual-request.ts';
 import { WholeRequest } from './whole-request.ts';
 
@@ -15,29 +14,30 @@ import { WholeRequest } from './whole-request.ts';
  * exemplars, and shares everything out. What is refused is counted and costs nothing else. Synchronous; memory is used again by the next turn.
  */
 export class ShareOut {
-  readonly #clock: Clock;
   #ids = new SeriesIdColumns();
   readonly #memory = new BatchMemory();
   readonly #whole = new WholeRequest();
   readonly #refs: SeriesRefs;
 
-  constructor(clock: Clock, limits: typeof LIMITS, caches: CacheBudget) {
-    this.#clock = clock;
+  constructor(limits: typeof LIMITS, caches: CacheBudget) {
     this.#refs = new SeriesRefs(limits.seriesRefsMax, 'remote_write_refs', caches);
   }
 
-  /** Shares out the series from `from` on. Refused series are only told of in the first turn. */
-  share(request: SharedRequest, from: number): Turn {
+  /** Shares out the series from a turn's start on. Refused series are only told of in the first turn. */
+  share(request: SharedRequest, { pass, series: from }: TurnStart): Turn {
     const { messages, shards, limits } = request;
-    const times = new TimeBounds(this.#clock.nowMs(), limits);
-    const isWhole = this.#lookUpIds(request, from === 0) && from === 0 && isUsual(messages.columns, times, limits);
-    if (isWhole && shards.shardCount === 1) return allOf([this.#whole.toOutgoing(messages.columns, this.#ids, this.#refs.of(shards, 0))]);
-    const batches = new ShardBatches(shards, limits, this.#memory, this.#refs);
+    const { shardCount, firstShard } = pass.map;
+    const isWhole = this.#lookUpIds(request, from === 0 && pass.isFirst) && from === 0 && isUsual(messages.columns, pass.times, limits);
+    if (isWhole && shardCount === 1) return allOf([this.#whole.toOutgoing(messages.columns, this.#ids, firstShard, this.#refs.of(shards, firstShard))]);
+    const batches = new ShardBatches(shards, pass.map, limits, this.#memory, this.#refs);
     if (isWhole && messages.columns.seriesCount === messages.columns.sampleCount) {
       batches.addSingles(messages.columns, this.#ids);
       return allOf(batches.finish());
     }
-    return new ShareTurn(request, this.#ids, times, batches).share(from);
+    const { stoppedAt, ...turn } = new ShareTurn(request, this.#ids, pass, batches).share(from);
+    if (stoppedAt !== undefined) return { ...turn, next: { pass, series: stoppedAt } };
+    const next = nextPass(shards, pass);
+    return { ...turn, next: next && { pass: next, series: 0 } };
   }
 
   /** The turn is made: gives back what a large request took. */

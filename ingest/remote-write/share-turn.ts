@@ -5,6 +5,7 @@ import { STALE_BITS_HIGH, STALE_BITS_LOW } from '../../storage/model/sample.ts';
 import type { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { exemplarLabels } from '../exemplar-labels.ts';
+import type { MapPass } from '../map-passes.ts';
 import type { Rejections } from '../rejections.ts';
 import type { SampleBatch } from '../sample-batch.ts';
 import type { SeriesIdColumns } from '../series-id-columns.ts';
@@ -23,11 +24,17 @@ export interface SharedRequest {
   readonly rejections: Rejections;
 }
 
+/** Where a turn begins: with which series of which pass. */
+export interface TurnStart {
+  readonly pass: MapPass;
+  readonly series: number;
+}
+
 /** A part of a request on its way to the shards. */
 export interface Turn {
   readonly batches: readonly OutgoingBatch[];
-  /** The series to go on with in the next turn; `undefined` when this was the last one. */
-  readonly next: number | undefined;
+  /** Where the next turn begins; `undefined` when this was the last one. */
+  readonly next: TurnStart | undefined;
   /** Stale markers of histogram series among the batches' samples. */
   readonly staleHistograms: number;
 }
@@ -41,6 +48,8 @@ export class ShareTurn {
   readonly #rejections: Rejections;
   readonly #ids: SeriesIdColumns;
   readonly #times: TimeBounds;
+  /** What is refused without its time being known is told of in the first pass. */
+  readonly #isFirstPass: boolean;
   readonly #batches: ShardBatches;
   #staleHistograms = 0;
   /** Where the next series' histograms and exemplars begin. */
@@ -48,22 +57,23 @@ export class ShareTurn {
   #exemplar = 0;
 
   /** `ids` has those of all series of the request. */
-  constructor({ messages, limits, rejections }: SharedRequest, ids: SeriesIdColumns, times: TimeBounds, batches: ShardBatches) {
+  constructor({ messages, limits, rejections }: SharedRequest, ids: SeriesIdColumns, { times, isFirst }: MapPass, batches: ShardBatches) {
     this.#messages = messages;
     this.#limits = limits;
     this.#rejections = rejections;
     this.#ids = ids;
     this.#times = times;
+    this.#isFirstPass = isFirst;
     this.#batches = batches;
   }
 
-  /** The series from `from` on. */
-  share(from: number): Turn {
+  /** The series from `from` on; `stoppedAt` is the one to go on with in the same pass, `undefined` when the pass has been over all. */
+  share(from: number): Omit<Turn, 'next'> & { readonly stoppedAt: number | undefined } {
     const { histograms, exemplars } = this.#messages.columns;
     while (this.#histogram < histograms.count && histograms.series[this.#histogram]! < from) this.#histogram++;
     while (this.#exemplar < exemplars.count && exemplars.series[this.#exemplar]! < from) this.#exemplar++;
-    const next = this.#shareSeries(from);
-    return { batches: this.#batches.finish(), next, staleHistograms: this.#staleHistograms };
+    const stoppedAt = this.#shareSeries(from);
+    return { batches: this.#batches.finish(), stoppedAt, staleHistograms: this.#staleHistograms };
   }
 
   /** The hot loop. Answers where it stopped because the turn is large enough. */
@@ -85,7 +95,7 @@ export class ShareTurn {
       for (let sample = sampleStart[series]!; sample < sampleStart[series + 1]!; sample++) {
         const timestampMs = timestampsMs[sample]!;
         if (this.#times.isOutside(timestampMs)) {
-          this.#rejectTime(series, timestampMs, { samples: 1 });
+          this.#passOverTime(series, timestampMs, { samples: 1 });
           continue;
         }
         batch.addSample(timestampMs, valueBits[sample * 2]!, valueBits[sample * 2 + 1]!, usableStartMs(messages.startMs(series, sample), timestampMs));
@@ -105,7 +115,7 @@ export class ShareTurn {
     const [histogramsBefore, exemplarsBefore] = [this.#histogram, this.#exemplar];
     while (this.#histogram < histograms.count && histograms.series[this.#histogram] === series) this.#histogram++;
     while (this.#exemplar < exemplars.count && exemplars.series[this.#exemplar] === series) this.#exemplar++;
-    this.#rejections.count('bad-data', { histograms: this.#histogram - histogramsBefore, exemplars: this.#exemplar - exemplarsBefore });
+    if (this.#isFirstPass) this.#rejections.count('bad-data', { histograms: this.#histogram - histogramsBefore, exemplars: this.#exemplar - exemplarsBefore });
   }
 
   /** Answers the time of the last histogram. */
@@ -128,15 +138,16 @@ export class ShareTurn {
       this.#rejections.add('bad-data', { histograms: 1 }, () => `${this.#nameOf(series)}: ${reason}`);
       return NO_TIME;
     };
+    const refuseOnce = (reason: string): number => (this.#once(reason) === undefined ? NO_TIME : refuse(reason));
     const { histogramBytesMax } = this.#limits;
     const wireBytes = end[index]! - start[index]!;
-    if (wireBytes > histogramBytesMax) return refuse(`a histogram of ${wireBytes} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);
+    if (wireBytes > histogramBytesMax) return refuseOnce(`a histogram of ${wireBytes} bytes, the limit histogramBytesMax is ${histogramBytesMax}`);
     try {
       const wire = this.#messages.histogram(index);
       const { timestampMs } = wire;
       if (this.#times.isOutside(timestampMs)) {
-        this.#rejectTime(series, timestampMs, { histograms: 1 });
-        return NO_TIME;
+        this.#passOverTime(series, timestampMs, { histograms: 1 });
+        return this.#times.whole.isOutside(timestampMs) ? NO_TIME : timestampMs;
       }
       const sent = fromWireHistogram(wire);
       if ('invalid' in sent) return refuse(sent.invalid);
@@ -151,7 +162,7 @@ export class ShareTurn {
       batch.addHistogram(timestampMs, payload, startMs);
       return timestampMs;
     } catch (error) {
-      if (error instanceof DecodeError) return refuse(error.message);
+      if (error instanceof DecodeError) return refuseOnce(error.message);
       throw error;
     }
   }
@@ -171,13 +182,13 @@ export class ShareTurn {
     const { start, end } = this.#messages.columns.exemplars;
     const wireBytes = end[this.#exemplar]! - start[this.#exemplar]!;
     const { exemplarBytesMax } = this.#limits;
-    if (wireBytes > exemplarBytesMax) return `an exemplar of ${wireBytes} bytes, the limit exemplarBytesMax is ${exemplarBytesMax}`;
+    if (wireBytes > exemplarBytesMax) return this.#once(`an exemplar of ${wireBytes} bytes, the limit exemplarBytesMax is ${exemplarBytesMax}`);
     try {
       const sent = this.#messages.exemplar(this.#exemplar);
       const timestampMs = sent.timestampMs === NO_TIME ? lastMs : sent.timestampMs;
-      if (timestampMs === NO_TIME) return 'an exemplar without a timestamp';
+      if (timestampMs === NO_TIME) return this.#once('an exemplar without a timestamp');
       if (this.#times.isOutside(timestampMs)) {
-        this.#rejectTime(series, timestampMs, { exemplars: 1 });
+        this.#passOverTime(series, timestampMs, { exemplars: 1 });
         return undefined;
       }
       const labels = exemplarLabels(sent.labels, this.#limits);
@@ -185,12 +196,18 @@ export class ShareTurn {
       batch.addExemplar(timestampMs, sent.bitsLow, sent.bitsHigh, labels);
       return undefined;
     } catch (error) {
-      if (error instanceof DecodeError) return error.message;
+      if (error instanceof DecodeError) return this.#once(error.message);
       throw error;
     }
   }
 
-  #rejectTime(series: number, timestampMs: number, counts: Parameters<Rejections['add']>[1]): void {
+  #once(reason: string): string | undefined {
+    return this.#isFirstPass ? reason : undefined;
+  }
+
+  /** What is out of bounds for this pass is refused, unless another one takes it. */
+  #passOverTime(series: number, timestampMs: number, counts: Parameters<Rejections['add']>[1]): void {
+    if (this.#times.passesOver(timestampMs)) return;
     this.#rejections.add('bad-data', counts, () => `${this.#nameOf(series)}: ${this.#times.refusal(timestampMs)}`);
   }
 

@@ -10,10 +10,10 @@ export class WholeRequest {
   /** 0, 1, 2, …, never changed once it is given away. */
   #positions = new Uint32Array(4096).map((_, i) => i);
 
-  /** The request as one batch. All of its series have ids. */
-  toOutgoing({ seriesCount, sampleCount, sampleStart, timestampsMs, valueBits }: WriteColumns, ids: SeriesIdColumns, refs: ShardRefs): OutgoingBatch {
+  /** The request as one batch for the shard. All of its series have ids. */
+  toOutgoing({ seriesCount, sampleCount, sampleStart, timestampsMs, valueBits }: WriteColumns, ids: SeriesIdColumns, shard: number, refs: ShardRefs): OutgoingBatch {
     while (this.#positions.length < seriesCount) this.#positions = grown(this.#positions).map((_, i) => i);
     const batch = { seriesCount, sampleCount, idLow: ids.low, idHigh: ids.high, idCheck: ids.check, sampleEnd: sampleStart.subarray(1), timestampsMs, valueBits };
-    return { shard: 0, sources: this.#positions.subarray(0, seriesCount), ...encodeBatch(batch, seriesCount === sampleCount ? refs : undefined) };
+    return { shard, sources: this.#positions.subarray(0, seriesCount), ...encodeBatch(batch, seriesCount === sampleCount ? refs : undefined) };
   }
 }

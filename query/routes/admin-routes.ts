@@ -1,7 +1,8 @@
 import { Hono } from 'hono';
 import { DEFAULT_TENANT } from '../../storage/access/tenant-name.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
-import { shardNumbers, type ShardRouter } from '../../storage/shard-router.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
+import type { ShardRouter } from '../../storage/shard-router.ts';
 import type { Authenticator } from '../access/authenticate.ts';
 import { errorAnswer } from '../error-answers.ts';
 import { requestIdOf } from '../request-id.ts';

@@ -1,7 +1,8 @@
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { everyShardCount, shardNumbers } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import { insertEvents, resyncEvent, type EventStyle } from '../../storage/shard/feed/change-events.ts';
 import type { ChangesAnswer } from '../../storage/shard/feed/change-feed.ts';
 import { SHARD_RPC_VERSION, type ChangesShardRequest } from '../../storage/shard/shard-api.ts';
@@ -24,35 +25,55 @@ export interface Feed {
   readonly style: EventStyle;
 }
 
+/** A shard's sequences begin behind it. */
+const BEFORE_THE_FIRST = 0;
+
 /** The feeds of a tenant's shards, read one after the other. Memory is one answer of one shard. */
 export class ShardFeeds {
   readonly #feed: Feed;
-  #cursors: number[] = [];
+  /** By shard. */
+  #cursors: number[];
+  /** Shards that are still asked. Of a drained one nothing new is expected once it has been read to its end. */
+  readonly #asked: Set<number>;
   #calls = 0;
 
-  constructor(feed: Feed) {
+  /**
+   * Streams are short, and end on the shards that they began with: those of a map that comes into force meanwhile are read from their start by
+   * whoever goes on at the last event's id. Not before, as not everybody may know of them yet, and take an id that has them.
+   */
+  constructor(feed: Feed, nowMs: number) {
+    const { begin, shards } = feed;
     this.#feed = feed;
+    const shardCount = everyShardCount({ maps: shards.maps.filter(({ fromMs }) => fromMs <= nowMs) });
+    const known = typeof begin === 'string' ? [] : begin;
+    this.#cursors = Array.from({ length: Math.max(shardCount, known.length) }, (_, shard) => known[shard] ?? BEFORE_THE_FIRST);
+    this.#asked = new Set(this.#cursors.keys());
   }
 
   /** Asks every shard where it is, also where the place to begin at is known: it may be out of reach. */
   async open(): Promise<void> {
-    const { begin, shards } = this.#feed;
-    const answers = await Promise.all(shardNumbers(shards).map((shard) => this.#changes(shard, typeof begin === 'string' ? begin : 'latest')));
-    this.#cursors = typeof begin === 'string' ? answers.map(({ cursor }) => cursor) : [...begin];
+    const { begin } = this.#feed;
+    const answers = await Promise.all([...this.#asked].map((shard) => this.#changes(shard, typeof begin === 'string' ? begin : 'latest')));
+    if (typeof begin === 'string') this.#cursors = answers.map(({ cursor }) => cursor);
   }
 
   /** The stream's text, event by event, behind `open`. An event's id is where its shard's batch begins, the last one's where it ends: a batch is seen whole or again. */
   async *text(isLive: boolean, clock: Clock, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
-    const { places } = this.#feed;
+    const { places, shards } = this.#feed;
     const cursors = this.#cursors;
+    const live = new Set(shardNumbers(shards));
     // Without data it is no event, but the client remembers it: also where nothing matched.
     const placeOnly = async (): Promise<string> => `id: ${await places.format(cursors)}\n\n`;
     yield `retry: ${POLL_MS}\n${await placeOnly()}`;
-    while (!signal.aborted && this.#calls + cursors.length <= LIMITS.changeStreamCallsMax) {
+    while (!signal.aborted && this.#calls + this.#asked.size <= LIMITS.changeStreamCallsMax) {
       const before = cursors.join();
-      for (let shard = 0; shard < cursors.length; shard++) {
+      for (const shard of [...this.#asked]) {
+        const cursor = cursors[shard];
         const lost = yield* this.#read(shard, cursors);
-        if (lost === undefined) continue;
+        if (lost === undefined) {
+          if (cursors[shard] === cursor && !live.has(shard)) this.#asked.delete(shard);
+          continue;
+        }
         // Who waits for more connects anew; who asked for what there is must not take this for all of it.
         if (!isLive) throw lost;
         yield `: ${lost.message.replaceAll(/\s+/g, ' ')}\n\n`;

@@ -1,23 +1,23 @@
 import type { Random } from '../../storage/runtime/random.ts';
 import { fromBase64Url, toBase64Url } from '../base64url.ts';
 
-/** How a place in the feeds of all shards, a sequence for each, is written as the id of an event: it is what `Last-Event-ID` brings back. */
+/** How a place in the feeds of all shards, a sequence for each by its number, is written as the id of an event: it is what `Last-Event-ID` brings back. */
 export interface PlaceForm {
   /** Whether ids say nothing of how much is written, so that how often they come must not say it either. */
   readonly isSealed: boolean;
   format(cursors: readonly number[]): Promise<string>;
-  /** Undefined when it is none, or one of another number of shards. */
-  parse(text: string, shardCount: number): Promise<number[] | undefined>;
+  /** Undefined when it is none, or one of a number of shards that is none of `shardCounts`. */
+  parse(text: string, shardCounts: readonly number[]): Promise<number[] | undefined>;
 }
 
 /** Sequences joined by commas. */
 export const plainPlaces: PlaceForm = {
   isSealed: false,
   format: async (cursors) => cursors.join(','),
-  parse: async (text, shardCount) => {
+  parse: async (text, shardCounts) => {
     if (!/^\d{1,15}(?:,\d{1,15})*$/.test(text)) return undefined;
     const cursors = text.split(',').map(Number);
-    return cursors.length === shardCount ? cursors : undefined;
+    return shardCounts.includes(cursors.length) ? cursors : undefined;
   },
 };
 
@@ -51,9 +51,9 @@ export class SealedPlaces implements PlaceForm {
     return toBase64Url(bytes);
   }
 
-  async parse(text: string, shardCount: number): Promise<number[] | undefined> {
-    const length = NONCE_BYTES + shardCount * 8 + TAG_BYTES;
-    if (text.length !== Math.ceil((length * 4) / 3) || !/^[\w-]+$/.test(text)) return undefined;
+  async parse(text: string, shardCounts: readonly number[]): Promise<number[] | undefined> {
+    const isOne = shardCounts.some((shardCount) => text.length === Math.ceil(((NONCE_BYTES + shardCount * 8 + TAG_BYTES) * 4) / 3));
+    if (!isOne || !/^[\w-]+$/.test(text)) return undefined;
     const bytes = fromBase64Url(text);
     try {
       const iv = bytes.subarray(0, NONCE_BYTES);

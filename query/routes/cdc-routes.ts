@@ -3,6 +3,8 @@ import { badData } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { Counters } from '../../storage/runtime/metrics.ts';
 import type { Random } from '../../storage/runtime/random.ts';
+import { everyShardCount } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import { answer } from '../answer.ts';
 import { ChangeStreamSlots, type ChangeStreamLimits } from '../change-stream-slots.ts';
 import { endingBody } from '../ending-body.ts';
@@ -37,8 +39,8 @@ export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LI
       const isRestricted = accessOf(context).grant.matchers.length > 0;
       const places = isRestricted ? new SealedPlaces(shards.secret, services.random) : plainPlaces;
       // A client that has seen no event yet may say so with an empty id.
-      const begin = await placeOf(raw.headers.get('last-event-id') || parameters.get('cursor') || 'latest', places, shards.shardCount);
-      const feed = new ShardFeeds({ shards, selectors, places, begin, style });
+      const begin = await placeOf(raw.headers.get('last-event-id') || parameters.get('cursor') || 'latest', places, shards);
+      const feed = new ShardFeeds({ shards, selectors, places, begin, style }, services.clock.nowMs());
       if (raw.method === 'HEAD') return new Response(null, { headers: EVENT_STREAM_HEADERS });
       const free = slots.take(shards.tenant, raw.signal);
       try {
@@ -54,10 +56,11 @@ export function cdcRoutes(services: CdcServices, limits: ChangeStreamLimits = LI
   return routes;
 }
 
-async function placeOf(text: string, places: PlaceForm, shardCount: number): Promise<Beginning> {
+/** An id of before there were more shards has their numbers alone. */
+async function placeOf(text: string, places: PlaceForm, shards: TenantShards): Promise<Beginning> {
   if (text === 'oldest' || text === 'latest') return text;
-  const cursors = await places.parse(text, shardCount);
-  if (cursors === undefined) throw badData(`invalid parameter "cursor": ${JSON.stringify(text.slice(0, 200))} is not the id of an event of ${shardCount} shards`);
+  const cursors = await places.parse(text, shards.maps.map(({ endShard }) => endShard));
+  if (cursors === undefined) throw badData(`invalid parameter "cursor": ${JSON.stringify(text.slice(0, 200))} is not the id of an event of ${everyShardCount(shards)} shards`);
   return cursors;
 }
 

@@ -3,7 +3,8 @@ import type { ArchiveDayStatus, ArchiveStatusAnswer, ArchiveTableStatus, UpkeepS
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { dayText } from '../../storage/runtime/units.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import type { FlushStatus, FlushTask, SegmentSummary, ShardApi, ShardStats } from '../../storage/shard/shard-api.ts';
 import { answer } from '../answer.ts';
 import { success } from '../respond.ts';

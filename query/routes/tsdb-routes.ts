@@ -2,7 +2,8 @@ import { Hono, type Context } from 'hono';
 import { CATALOG_RPC_VERSION } from '../../storage/catalog/catalog-api.ts';
 import { badData, VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { everyShard } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import { SHARD_RPC_VERSION, type DeleteShardAnswer, type LabelsShardRequest, type SegmentSummary } from '../../storage/shard/shard-api.ts';
 import { answer } from '../answer.ts';
 import { aboutParameter, countParameter, invalidParameter, selectorParameters, timeParameter } from '../parameters.ts';
@@ -81,7 +82,8 @@ async function deleteSeries(services: TenantServices, context: Context, paramete
   const selectors = aboutParameter('match[]', () => selectorParameters(parameters));
   const request = { version: SHARD_RPC_VERSION, selectors, startMs, endMs, limit: 0 };
   const shards = await openTenant(services, context);
-  const answers = await Promise.all(shardNumbers(shards).map((shard) => deleteOnShard(shards, shard, request)));
+  // Also on those whose samples are all in files, and on those to come: what the archive deletes is behind a flush of each, and old samples may wait for it there.
+  const answers = await Promise.all(everyShard(shards).map((shard) => deleteOnShard(shards, shard, request)));
   // Behind the shards: files of flushes that have begun by now may have what was deleted, those of later ones have not.
   if (shards.archive !== undefined && mayBeArchived(startMs, services.clock)) await deleteInArchive(shards, shards.archive.shardNames, request, answers);
   return new Response(null, { status: 204 });

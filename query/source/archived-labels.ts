@@ -4,16 +4,12 @@ import type { Labels } from '../../storage/model/labels.ts';
 import type { Matcher } from '../../storage/model/matcher.ts';
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { MINUTE_MS } from '../../storage/runtime/units.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { ReadReport } from './read-report.ts';
 
-/** How far clocks of Workers and shards may differ. */
-const CLOCKS_DIFFER_MS = 15 * MINUTE_MS;
-
 /** Nothing from this time on (Unix ms) can be in the archive: it is younger than the grace. */
 export function archivableBeforeMs(clock: Clock): number {
-  return clock.nowMs() - LIMITS.archiveGraceMs + CLOCKS_DIFFER_MS;
+  return clock.nowMs() - LIMITS.archiveGraceMs + LIMITS.clocksDifferMs;
 }
 
 /** Whether there can be samples in the archive from a time on (Unix ms); if not, the catalog need not be asked. */

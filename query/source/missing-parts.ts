@@ -1,5 +1,6 @@
 import { isMissingPart, type VarveError } from '../../storage/runtime/errors.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import type { ShardApi } from '../../storage/shard/shard-api.ts';
 
 /** What a part of a tenant says. */
@@ -27,9 +28,9 @@ export class MissingParts {
   }
 
   /** The reports of the shards, one after the other. Throws what the first one said where there is none. */
-  async *ofShards<T>(shards: TenantShards, call: (stub: ShardApi) => Promise<T>): AsyncGenerator<ShardReport<T>> {
+  async *ofShards<T>(shards: TenantShards, call: (stub: ShardApi) => Promise<T>, numbers = shardNumbers(shards)): AsyncGenerator<ShardReport<T>> {
     let answered = 0;
-    for (const shard of shardNumbers(shards)) {
+    for (const shard of numbers) {
       const part = `shard ${shard}`;
       const reply = await this.ask(part, async () => ({ shard, answer: await shards.call(shard, call) }));
       if (reply === undefined) continue;

@@ -2,6 +2,7 @@ import type { Clock } from '../../storage/runtime/clock.ts';
 import { isMissingPart } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import { LruCache } from '../../storage/runtime/lru-cache.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { EVALUATE_RPC_VERSION, type EvaluateShardRequest } from '../../storage/shard/shard-api.ts';
 import { archivableBeforeMs } from './archived-labels.ts';
@@ -23,14 +24,15 @@ export class ObjectEvaluator {
    * and if it is away, whoever then reads it says so.
    */
   async evaluate(shards: TenantShards, asked: Asked): Promise<readonly Uint8Array<ArrayBuffer>[] | undefined> {
-    if (shards.shardCount !== 1) return undefined;
+    const [only, another] = shardNumbers(shards);
+    if (only === undefined || another !== undefined) return undefined;
     const key = keyOf(shards.tenant, asked);
     const declinedMs = this.#declined.get(key);
     if (declinedMs !== undefined && this.#clock.nowMs() - declinedMs < LIMITS.declinedQueryMs) return undefined;
     const hotFromMs = shards.archive === undefined ? -Infinity : archivableBeforeMs(this.#clock);
     try {
       // Once: whoever then reads from it tries again.
-      const answer = await shards.call(0, (stub) => stub.evaluate({ version: EVALUATE_RPC_VERSION, ...asked, hotFromMs, matchers: [] }), 1);
+      const answer = await shards.call(only, (stub) => stub.evaluate({ version: EVALUATE_RPC_VERSION, ...asked, hotFromMs, matchers: [] }), 1);
       if (answer.status === 'answer') return answer.chunks;
     } catch (error) {
       // One that is overloaded is left alone.

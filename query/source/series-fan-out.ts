@@ -2,7 +2,8 @@ import { compareLabels, compareStrings, type Labels } from '../../storage/model/
 import type { Clock } from '../../storage/runtime/clock.ts';
 import { VarveError } from '../../storage/runtime/errors.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import type { SeriesShardAnswer } from '../../storage/shard/shard-api.ts';
 import type { ByteText } from '../text/byte-text.ts';
 import { archivedLabels } from './archived-labels.ts';
@@ -45,11 +46,12 @@ export class SeriesMerge {
   /** Asks all sources for their first page: what is away, or refuses, is known before the answer begins. */
   static async open(shards: TenantShards, query: LabelsQuery, clock: Clock, report: ReadReport): Promise<SeriesMerge> {
     const shared = new SharedTexts();
-    const pageBytesTarget = Math.floor(LIMITS.seriesPagesBytesTarget / shards.shardCount);
+    const numbers = shardNumbers(shards);
+    const pageBytesTarget = Math.floor(LIMITS.seriesPagesBytesTarget / numbers.length);
     const ask = (shard: number, after?: Labels): Promise<SeriesShardAnswer | undefined> =>
       askShard(shards, shard, (stub) => stub.series({ ...toLabelsRequest(query), after, pageBytesTarget }), report);
-    const firsts = await Promise.all(shardNumbers(shards).map((shard) => ask(shard)));
-    const cursors = firsts.map((answer, shard) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(shard, after) }, answer, shared));
+    const firsts = await Promise.all(numbers.map((shard) => ask(shard)));
+    const cursors = firsts.map((answer, i) => takeAnswer({ sets: NOTHING, position: 0, hasMore: false, isCut: false, next: (after) => ask(numbers[i]!, after) }, answer, shared));
     const archived = (await archivedLabels(shards, query, clock, report)).sort(compareLabels);
     if (archived.length > 0) {
       const list = archived.filter((labels, i) => i === 0 || compareLabels(labels, archived[i - 1]!) !== 0);
@@ -84,7 +86,7 @@ export class SeriesMerge {
   #least(): Cursor | undefined {
     const heads = this.#heads;
     if (this.#isDry || heads.length === 0) return undefined;
-    // A series of both tiers comes twice.
+    // A series of both tiers, or of shards of two maps, comes twice.
     while (heads.length > 1 && compareHeads(heads[0]!, heads[1]!) === 0) this.#advance(1);
     return heads[0];
   }

@@ -1,5 +1,6 @@
 import { isMissingPart } from '../../storage/runtime/errors.ts';
-import { shardNumbers, type TenantShards } from '../../storage/shard-router.ts';
+import { shardNumbers } from '../../storage/shard-maps.ts';
+import type { TenantShards } from '../../storage/shard-router.ts';
 import type { ShardApi } from '../../storage/shard/shard-api.ts';
 import type { ReadReport } from './read-report.ts';
 

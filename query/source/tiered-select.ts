@@ -32,35 +32,46 @@ export interface ShardTiers {
   readonly coldEndMs: number;
 }
 
-/** Cuts a range, shard by shard, where its files end. `live` are the shards of today, by name: those of earlier maps have files alone. */
-export function planTiers(plan: ArchivePlan, live: readonly string[], startMs: number, endMs: number): ShardTiers[] {
-  const names = [...new Set([...live, ...plan.files.keys()])];
-  return names.map((shard) => tiersOf(shard, plan.archivedUntilMs, live, startMs, endMs));
+/**
+ * Cuts a range, shard by shard, where its files end, the shards of earlier maps before those of later ones. `live` are the numbers of the shards
+ * that may have samples which are not in files: of others there are files alone.
+ */
+export function planTiers(plan: ArchivePlan, live: ReadonlyMap<string, number>, startMs: number, endMs: number): ShardTiers[] {
+  return byEpoch([...live.keys(), ...plan.files.keys()]).map((shard) => tiersOf(shard, plan.archivedUntilMs, live, startMs, endMs));
 }
 
-export function tiersOf(shard: string, archivedUntilMs: ReadonlyMap<string, number>, live: readonly string[], startMs: number, endMs: number): ShardTiers {
+/** Names of shards (`epoch/number`), each once, those of earlier maps first. */
+export function byEpoch(names: readonly string[]): string[] {
+  return [...new Set(names)].sort((a, b) => parseInt(a, 10) - parseInt(b, 10));
+}
+
+export function tiersOf(shard: string, archivedUntilMs: ReadonlyMap<string, number>, live: ReadonlyMap<string, number>, startMs: number, endMs: number): ShardTiers {
   const untilMs = archivedUntilMs.get(shard) ?? -Infinity;
-  const number = live.indexOf(shard);
+  const number = live.get(shard);
   const hotStartMs = Math.max(startMs, untilMs);
-  return { shard, hot: number < 0 || hotStartMs > endMs ? undefined : { number, startMs: hotStartMs }, coldEndMs: Math.min(endMs, untilMs - 1) };
+  return { shard, hot: number === undefined || hotStartMs > endMs ? undefined : { number, startMs: hotStartMs }, coldEndMs: Math.min(endMs, untilMs - 1) };
 }
 
 /** Series of both tiers, in label order. A series lives on one shard of a map, so its samples in files come before those of its shard. */
-export async function* selectTiers({ files: archive, shardNames }: ArchiveTier, request: ArchiveSelect, hot: HotSelect, watch: ArchiveWatch): AsyncGenerator<RawSeries> {
+export async function* selectTiers({ files: archive, live }: ArchiveTier, request: ArchiveSelect, hot: HotSelect, watch: ArchiveWatch): AsyncGenerator<RawSeries> {
   const { startMs, endMs } = request;
   const plan = await orMissed(watch, WHOLE_ARCHIVE, () => archive.plan(startMs, endMs));
-  const cold: AsyncIterable<RawSeries>[] = [];
-  const behind: AsyncIterable<RawSeries>[] = [];
+  const streams: AsyncIterable<RawSeries>[] = [];
   // Without a plan nobody knows what shards may have dropped: they answer with what they have.
-  if (plan === undefined) behind.push(...shardNames.map((_, shard) => hot(shard, { startMs })));
+  if (plan === undefined) streams.push(...[...live.values()].map((shard) => hot(shard, { startMs })));
   else {
-    for (const tiers of planTiers(plan, shardNames, startMs, endMs)) {
+    for (const tiers of planTiers(plan, live, startMs, endMs)) {
       const files = plan.files.get(tiers.shard) ?? [];
-      if (files.length > 0 && tiers.coldEndMs >= startMs) cold.push(rawSeriesOf(archive.select(files, { ...request, endMs: tiers.coldEndMs }, watch)));
-      if (tiers.hot !== undefined) behind.push(hot(tiers.hot.number, { startMs: tiers.hot.startMs, completeFromMs: tiers.hot.startMs }));
+      if (files.length > 0 && tiers.coldEndMs >= startMs) streams.push(rawSeriesOf(archive.select(files, { ...request, endMs: tiers.coldEndMs }, watch)));
+      if (tiers.hot !== undefined) streams.push(hot(tiers.hot.number, { startMs: tiers.hot.startMs, completeFromMs: tiers.hot.startMs }));
     }
   }
-  for await (const pieces of bySeries(mergeSorted([...cold, ...behind], (a, b) => compareLabels(a.labels, b.labels)))) yield joinSeries(pieces);
+  yield* joinedSeries(streams);
+}
+
+/** Streams in label order as one, what they have of the same series as one series: see joinSeries, whose order is that of the streams. */
+export async function* joinedSeries(streams: readonly AsyncIterable<RawSeries>[]): AsyncGenerator<RawSeries> {
+  for await (const pieces of bySeries(mergeSorted(streams, (a, b) => compareLabels(a.labels, b.labels)))) yield joinSeries(pieces);
 }
 
 /** As PromQL wants them. */
@@ -83,13 +94,12 @@ function rawSeries(labels: RawSeries['labels'], { timestampsMs, bits, payloads, 
   return { labels, timestampsMs: timestampsMs.slice(from, to), values: new Float64Array(own.buffer), isStale, histograms, startTimestampsMs: startsMs?.slice(from, to) };
 }
 
-/** Pieces of one series as one, in the order of time. Where shards of two maps have files of the same time, each timestamp comes once. */
+/** Pieces of one series as one, in the order of time. Where shards of two maps have samples of the same time, the later piece's counts. */
 export function joinSeries(pieces: readonly RawSeries[]): RawSeries {
   if (pieces.length === 1) return pieces[0]!;
   const sorted = [...pieces].sort((a, b) => a.timestampsMs[0]! - b.timestampsMs[0]!);
-  const joined = concatenated(sorted);
   const isInOrder = sorted.every((piece, i) => i === 0 || piece.timestampsMs[0]! > sorted[i - 1]!.timestampsMs.at(-1)!);
-  return isInOrder ? joined : inOrder(joined);
+  return isInOrder ? concatenated(sorted) : inOrder(concatenated(pieces));
 }
 
 function concatenated(pieces: readonly RawSeries[]): RawSeries {

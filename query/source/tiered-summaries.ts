@@ -14,7 +14,7 @@ import type { TiersWatch } from './read-report.ts';
 import { cutRange, rollupCandidates, unionOf, type RollupCandidate, type ShardCut } from './rollup-choice.ts';
 import { SeriesFromSamples } from './series-from-samples.ts';
 import { bucketPartsOf, SummaryBuilder } from './summary-builder.ts';
-import { joinSeries, rawSeriesOf, selectTiers, tiersOf, type HotSelect } from './tiered-select.ts';
+import { byEpoch, joinSeries, rawSeriesOf, selectTiers, tiersOf, type HotSelect } from './tiered-select.ts';
 
 /** Lists of the archive's files that one select asks for at the most, where days without roll-ups lie between others. */
 const RAW_RANGES_MAX = 8;
@@ -51,7 +51,7 @@ export async function selectSummaries(tier: ArchiveTier, request: SummarySelect,
   const candidates = rollupCandidates(request.windows, request.maxSourceResolutionMs);
   if (warm === undefined || candidates.length === 0) return undefined;
   const parts = new Set(request.windows.flatMap((window) => window.parts));
-  const plan = await planSummaries(warm, tier.shardNames, candidates, request, parts).catch((error: unknown) => {
+  const plan = await planSummaries(warm, [...tier.live.keys()], candidates, request, parts).catch((error: unknown) => {
     // Samples say the same, or that they are away too.
     if (isMissingPart(error)) return undefined;
     throw error;
@@ -65,7 +65,7 @@ async function planSummaries(warm: WarmArchive, live: readonly string[], candida
   const { matchers, startMs, endMs } = request;
   const selector = [...matchers, ...warm.matchers];
   return withWarmPlan(warm, { startMs, endMs, selector }, async (plan): Promise<SummaryPlan | undefined> => {
-    const names = [...new Set([...live, ...plan.days.map(({ shard }) => shard), ...plan.archivedUntilMs.keys()])];
+    const names = byEpoch([...live, ...plan.days.map(({ shard }) => shard), ...plan.archivedUntilMs.keys()]);
     const cuts = names.map((shard) => cutRange(shard, candidates, plan.days, { selector, parts, startMs, endMs }));
     const files = new Map<string, readonly ArchivedFile[]>();
     for (const { candidate } of cuts.flatMap(({ rollups }) => rollups)) {
@@ -98,7 +98,7 @@ async function* read(tier: ArchiveTier, warm: WarmArchive, request: SummarySelec
     }
     for (const range of rest) {
       const own = (series: AsyncIterable<RawSeries>): void => void streams.push(piecesOf(series, ({ labels }) => labels, (samples) => ({ shard, samples, warm: undefined })));
-      const { hot: live, coldEndMs } = tiersOf(shard, raw?.archivedUntilMs ?? new Map(), tier.shardNames, range.startMs, range.endMs);
+      const { hot: live, coldEndMs } = tiersOf(shard, raw?.archivedUntilMs ?? new Map(), tier.live, range.startMs, range.endMs);
       const files = raw?.files.get(shard) ?? [];
       if (files.length > 0 && coldEndMs >= range.startMs) own(rawSeriesOf(tier.files.select(files, { ...request, startMs: range.startMs, endMs: coldEndMs }, watch.cold)));
       // Without a plan nobody knows what the shard may have dropped: it answers with what it has.
@@ -152,9 +152,25 @@ async function seriesOf(pieces: readonly Piece[], parts: ReadonlySet<SummaryPart
   return canBeSummarized(pieces) ? summarize(pieces, parts) : read();
 }
 
-/** Native histograms are not rolled up; and of shards of two maps that have the same series nobody knows which has which sample. */
+/** Native histograms are not rolled up; and where the times of two shards overlap that have the same series, nobody knows which has which sample. */
 function canBeSummarized(pieces: readonly Piece[]): boolean {
-  return pieces.every(({ shard, samples, warm }) => shard === pieces[0]!.shard && samples?.histograms === undefined && warm?.hasHistograms !== true);
+  return pieces.every(({ samples, warm }) => samples?.histograms === undefined && warm?.hasHistograms !== true) && haveTimesOfTheirOwn(pieces);
+}
+
+/** Whether what each shard has lies before or behind what any other has: so it is where a series has moved with a new shard map. */
+function haveTimesOfTheirOwn(pieces: readonly Piece[]): boolean {
+  if (pieces.every(({ shard }) => shard === pieces[0]!.shard)) return true;
+  const spans = new Map<string, { firstMs: number; lastMs: number }>();
+  const widen = (shard: string, firstMs: number, lastMs: number): void => {
+    const known = spans.get(shard);
+    spans.set(shard, { firstMs: Math.min(firstMs, known?.firstMs ?? Infinity), lastMs: Math.max(lastMs, known?.lastMs ?? -Infinity) });
+  };
+  for (const { shard, samples, warm } of pieces) {
+    if (samples !== undefined) widen(shard, samples.timestampsMs[0]!, samples.timestampsMs.at(-1)!);
+    for (const { from, to } of warm?.stretches ?? []) widen(shard, warm!.buckets.startMs[from]! + 1, warm!.buckets.startMs[to - 1]! + warm!.candidate.resolutionMs);
+  }
+  const inOrder = [...spans.values()].sort((a, b) => a.firstMs - b.firstMs);
+  return inOrder.every(({ firstMs }, i) => i === 0 || firstMs > inOrder[i - 1]!.lastMs);
 }
 
 /** In the order of time: buckets day by day, and samples of the days that have none. */

@@ -1,7 +1,8 @@
 import type { CatalogApi, MetadataAnswer, MetadataRequest } from '../catalog/catalog-api.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import { VarveError } from '../runtime/errors.ts';
-import { shardNumbers, type TenantShards } from '../shard-router.ts';
+import { shardNumbers } from '../shard-maps.ts';
+import type { TenantShards } from '../shard-router.ts';
 import { stringsOf } from '../shard/select/label-answers.ts';
 import { LABELS_RPC_VERSION } from '../shard/shard-api.ts';
 
@@ -12,7 +13,7 @@ const METRICS_PER_PAGE = 1000;
 const TIME_MS_MAX = 8.64e15;
 
 /** The names of all series that these shards, restricted already, show. */
-export async function visibleNames(shards: Pick<TenantShards, 'call' | 'shardCount'>): Promise<Set<string>> {
+export async function visibleNames(shards: Pick<TenantShards, 'call' | 'maps'>): Promise<Set<string>> {
   const request = { version: LABELS_RPC_VERSION, selectors: [], startMs: -TIME_MS_MAX, endMs: TIME_MS_MAX, limit: 0 };
   const answers = await Promise.all(shardNumbers(shards).map((shard) => shards.call(shard, (stub) => stub.labelValues(METRIC_NAME, request))));
   const names = new Set<string>();

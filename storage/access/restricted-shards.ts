@@ -29,8 +29,8 @@ export const RESTRICTED_METHODS: ReadonlySet<string> = new Set(Object.keys(RESTR
 /** A tenant's shards as somebody sees them who may only read series that match. Without matchers they are the shards themselves. */
 export function restrictShards(shards: TenantShards, matchers: readonly Matcher[]): TenantShards {
   if (matchers.length === 0) return shards;
-  const restricted: Pick<TenantShards, 'call' | 'shardCount'> = {
-    shardCount: shards.shardCount,
+  const restricted: Pick<TenantShards, 'call' | 'maps'> = {
+    maps: shards.maps,
     call: (shard, body, attemptsMax) => shards.call(shard, (stub) => body(restrictShard(stub, matchers)), attemptsMax),
   };
   // Asked once for as long as the caller keeps the shards, which is one request.
@@ -38,11 +38,12 @@ export function restrictShards(shards: TenantShards, matchers: readonly Matcher[
   const names = async (): Promise<ReadonlySet<string>> => (visible ??= await visibleNames(restricted));
   return {
     tenant: shards.tenant,
-    archive: shards.archive && { shardNames: shards.archive.shardNames, files: shards.archive.files.restrictedTo(matchers), warm: shards.archive.warm?.restrictedTo(matchers) },
+    archive: shards.archive && { ...shards.archive, files: shards.archive.files.restrictedTo(matchers), warm: shards.archive.warm?.restrictedTo(matchers) },
     hasher: shards.hasher,
     secret: shards.secret,
     ...restricted,
     catalog: (body) => shards.catalog((stub) => body(restrictCatalog(stub, names))),
+    renewed: async () => restrictShards(await shards.renewed(), matchers),
   };
 }
 

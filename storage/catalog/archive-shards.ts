@@ -13,6 +13,12 @@ export function newestFlushes(sql: Sql): Map<string, number> {
   return new Map(sql.all<{ shard: string; sequence: number }>('SELECT shard, sequence FROM archive_shard').map(({ shard, sequence }) => [shard, sequence]));
 }
 
+/** Of all shards that have archived something, the newest map's epoch; 0 where none has. */
+export function newestEpoch(sql: Sql): number {
+  const [row] = sql.all<{ epoch: number | null }>("SELECT max(CAST(substr(shard, 1, instr(shard, '/') - 1) AS INTEGER)) AS epoch FROM archive_shard");
+  return row?.epoch ?? 0;
+}
+
 /** Number of a shard's newest flush, and until when (Unix ms) its samples are in files, -Infinity where nobody has said so; `undefined` before its first. */
 export function committedBy(sql: Sql, shard: string): { readonly flush: number; readonly archivedUntilMs: number } | undefined {
   const [row] = sql.all<{ sequence: number; archived_until_ms: number | null }>('SELECT sequence, archived_until_ms FROM archive_shard WHERE shard = ?', shard);

@@ -17,21 +17,40 @@ import type { LoadTableAnswer, LoadTableRequest, TablesAnswer } from './iceberg/
 
 export const CATALOG_RPC_VERSION = 1;
 
-/** Which shards hold what is written from `fromMs` on. A series lives on shard `id % shardCount`. */
+/**
+ * Which shards hold the samples from `fromMs` (Unix ms) until the next map's, whenever they are written: one that is sent again goes where it
+ * has gone before. A series lives on shard `id % shardCount`.
+ */
 export interface ShardMap {
   readonly epoch: number;
   readonly fromMs: number;
   readonly shardCount: number;
+  /** Its shards have no samples any more that are not in the archive. Absent where they may, and from catalogs of an older release. */
+  readonly isDrained?: boolean;
 }
 
-/** What a Worker must know of a tenant before it can route. Neither the key nor a map ever changes; maps are only added. */
+/** What a Worker must know of a tenant before it can route. Neither the key nor a map's times and count ever change; maps are only added. */
 export interface TenantRouting {
   readonly version: number;
   /** 16 random bytes: see storage/model/series-id.ts. Never shown to anyone. */
   readonly seriesHashKey: Uint8Array;
-  /** By rising epoch; the last one is where new data goes. */
+  /** By rising epoch and time; the last one may be one that is to come. */
   readonly shardMaps: readonly ShardMap[];
 }
+
+/** Another number of shards for what is written from a time on that the catalog chooses (shard-map-plan.ts). */
+export interface AddShardMapRequest {
+  readonly version: number;
+  readonly shardCount: number;
+  /** How far ahead of now the tenant's samples may be (its timestampAheadMsMax): none that is there already is behind the new map's start. */
+  readonly timestampAheadMs: number;
+}
+
+export type AddShardMapAnswer =
+  /** The maps as they are now; `unchanged`: the last one has this number already. */
+  | { readonly version: number; readonly status: 'added' | 'unchanged'; readonly shardMaps: readonly ShardMap[] }
+  /** Over a limit, which the message names. */
+  | { readonly version: number; readonly status: 'refused'; readonly message: string };
 
 export interface NoteMetadataRequest {
   readonly version: number;
@@ -86,6 +105,8 @@ export interface CatalogStats {
 export interface CatalogApi {
   /** The routing, made at the first call: `shardCount` only counts then. */
   routing(shardCount: number): Promise<TenantRouting>;
+  /** Adds a shard map to a tenant that has one; harmless to repeat. */
+  addShardMap(request: AddShardMapRequest): Promise<AddShardMapAnswer>;
   /** Keeps what is known of metrics, durably; harmless to repeat. */
   noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer>;
   metadata(request: MetadataRequest): Promise<MetadataAnswer>;

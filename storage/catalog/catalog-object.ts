@@ -32,6 +32,8 @@ import { archiveStatus } from './archive-status.ts';
 import { CatalogAlarm } from './catalog-alarm.ts';
 import { CATALOG_RPC_VERSION } from './catalog-api.ts';
 import type {
+  AddShardMapAnswer,
+  AddShardMapRequest,
   CatalogApi,
   CatalogStats,
   ClaimReplicaAnswer,
@@ -40,9 +42,11 @@ import type {
   MetadataRequest,
   NoteMetadataAnswer,
   NoteMetadataRequest,
+  ShardMap,
   TenantRouting,
 } from './catalog-api.ts';
 import { CatalogStore } from './catalog-store.ts';
+import { markDrained } from './drained-maps.ts';
 import { HaElections } from './ha-elections.ts';
 import { ArchiveTables } from './iceberg/archive-tables.ts';
 import { ExternalCatalog } from './iceberg/external-catalog.ts';
@@ -77,6 +81,7 @@ export class Catalog extends DurableObject implements CatalogApi {
   readonly #alarm: CatalogAlarm | undefined;
   readonly #failures: StepFailures;
   readonly #sql: Sql;
+  readonly #hotRetentionMs: number;
 
   constructor(state: DurableObjectState, env: CatalogEnv) {
     super(state, env as never);
@@ -88,12 +93,14 @@ export class Catalog extends DurableObject implements CatalogApi {
     this.#files = new ArchiveFiles(sql, LIMITS);
     this.#tombstones = new Tombstones(sql, LIMITS);
     this.#failures = new StepFailures(sql, systemClock);
-    const { archiveUri, archiveRetentionMs, archiveKeyPrefix, externalCatalog } = readConfig(env);
+    const { archiveUri, archiveRetentionMs, archiveKeyPrefix, externalCatalog, hotRetentionMs } = readConfig(env);
     const tenant = /^(.*)\/catalog$/.exec(state.id.name ?? '')?.[1];
+    const policyOf = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs);
+    this.#hotRetentionMs = (tenant === undefined ? undefined : policyOf(tenant).hotRetentionMs) ?? hotRetentionMs;
     if (archiveUri !== undefined && tenant !== undefined) {
       const ports = { sql, store: r2ObjectStore(env.ARCHIVE, archiveKeyPrefix), clock: systemClock, random: systemRandom, limits: LIMITS, prefix: `${tenant}/archive` };
       this.#tables = new ArchiveTables({ ...ports, baseUri: archiveUri });
-      const policy = readTieringPolicy(env.VARVE_TIERING, archiveRetentionMs)(tenant);
+      const policy = policyOf(tenant);
       const options = { ...ports, files: this.#files, tables: this.#tables, tombstones: this.#tombstones, retentionOf: retentionOf(policy), seriesHashKey: () => this.#store.routing(1).seriesHashKey, moreCodecs: ROLLUP_CODECS, failures: this.#failures };
       this.#recovery = new CatalogRecovery(options);
       // A new stub for each call: one that threw is dead.
@@ -109,7 +116,17 @@ export class Catalog extends DurableObject implements CatalogApi {
   }
 
   async routing(shardCount: number): Promise<TenantRouting> {
-    return this.#store.routing(shardCount);
+    const routing = this.#store.routing(shardCount);
+    return { ...routing, shardMaps: this.#marked(routing.shardMaps) };
+  }
+
+  async addShardMap(request: AddShardMapRequest): Promise<AddShardMapAnswer> {
+    const answer = this.#change(() => this.#store.addShardMap(request, systemClock.nowMs()));
+    return answer.status === 'refused' ? answer : { ...answer, shardMaps: this.#marked(answer.shardMaps) };
+  }
+
+  #marked(maps: readonly ShardMap[]): readonly ShardMap[] {
+    return markDrained(this.#sql, maps, { nowMs: systemClock.nowMs(), hotRetentionMs: this.#hotRetentionMs, isArchived: this.#tables !== undefined });
   }
 
   async noteMetadata(request: NoteMetadataRequest): Promise<NoteMetadataAnswer> {

@@ -1,12 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { SERIES_HASH_KEY_BYTES } from '../model/series-id.ts';
+import { must } from '../runtime/assert.ts';
 import { readStored } from '../runtime/damage.ts';
 import type { Random } from '../runtime/random.ts';
 import type { Sql } from '../runtime/sql.ts';
-import { CATALOG_RPC_VERSION, type TenantRouting } from './catalog-api.ts';
+import { newestEpoch } from './archive-shards.ts';
+import { CATALOG_RPC_VERSION, type AddShardMapAnswer, type AddShardMapRequest, type TenantRouting } from './catalog-api.ts';
 import { migrateCatalog } from './catalog-schema.ts';
+import { planShardMap } from './shard-map-plan.ts';
 
-/** The state of one tenant's catalog: the key of its series ids and its shard maps. */
+/** The state of one tenant's catalog: the key of its series ids and its shard maps, which are only added to. */
 export class CatalogStore {
   readonly #sql: Sql;
   readonly #random: Random;
@@ -19,6 +22,24 @@ export class CatalogStore {
 
   routing(shardCount: number): TenantRouting {
     return this.#stored() ?? this.#create(shardCount);
+  }
+
+  /** Of a tenant that has a routing. */
+  addShardMap({ shardCount, timestampAheadMs }: Omit<AddShardMapRequest, 'version'>, nowMs: number): AddShardMapAnswer {
+    const { seriesHashKey, shardMaps } = must(this.#stored(), 'a shard map for a tenant without a routing');
+    const plan = planShardMap(shardMaps, shardCount, timestampAheadMs, nowMs);
+    if (plan.kind === 'refuse') return { version: CATALOG_RPC_VERSION, status: 'refused', message: plan.message };
+    if (plan.kind === 'unchanged') return { version: CATALOG_RPC_VERSION, status: 'unchanged', shardMaps };
+    // A catalog that has begun anew must not give shards the names of others, which still have what they had.
+    const epoch = 1 + Math.max(shardMaps.at(-1)!.epoch, newestEpoch(this.#sql));
+    const all = [...shardMaps, { epoch, fromMs: plan.fromMs, shardCount }];
+    // Commit point: this transaction. Whoever is told of the map, by the answer or the next routing, is told of what is stored; a crash before
+    // leaves the maps as they were, and the wish can be repeated.
+    this.#sql.transaction(() => {
+      this.#sql.run('INSERT INTO shard_map (epoch, from_ms, shard_count) VALUES (?, ?, ?)', epoch, plan.fromMs, shardCount);
+      this.#sql.run('UPDATE tenant SET routing_check = ? WHERE id = 1', routingCheck(seriesHashKey, all));
+    });
+    return { version: CATALOG_RPC_VERSION, status: 'added', shardMaps: all };
   }
 
   /** With another key, or by another map, no series would be found where it is: what is damaged is refused. */

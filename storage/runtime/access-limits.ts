@@ -6,6 +6,21 @@ export const ACCESS_LIMITS = {
   tenantNameBytesMax: 150,
   /** Tenants whose routing a Worker remembers: 1.6 KiB each, and 0.7 more once its archive has been read, so some 7 MiB. Another one costs a call of its catalog. */
   tenantsOpenMax: 4_000,
+  /** Shards of one map. Each question goes to all of them. */
+  shardsMax: 64,
+  /** Maps of shards that a tenant may come to have: those of old are asked for what they still have, deletions and streams of changes go to all. */
+  shardMapsMax: 16,
+  /** The JSON of a request for another number of shards. */
+  shardRequestBytesMax: 1 * KIB,
+  /** A Worker that has known a tenant's shards for so long asks the catalog again in passing: a call of a few rows, which wakes it. */
+  shardMapsFreshMs: 5 * MINUTE_MS,
+  /**
+   * Known for longer, they are not acted upon: a new map takes effect so much later, and `timestampAheadMsMax` and `clocksDifferMs` besides, that by
+   * then nobody writes by the maps of before.
+   */
+  shardMapsSureMs: 10 * MINUTE_MS,
+  /** How far clocks of Workers and objects may differ, and what a request may take. */
+  clocksDifferMs: 15 * MINUTE_MS,
   /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
   objectIdsMax: 1000,
   /** Of the header: a key is 67 characters, and base64 makes a tenant and a key 300. */

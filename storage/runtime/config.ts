@@ -7,9 +7,6 @@ import { retentionMsOf } from './retention-text.ts';
 import { readTenantLimits, type LimitsOfTenant } from './tenant-limits.ts';
 import { HOUR_MS } from './units.ts';
 
-/** More shards than this on one tenant want a larger design than a constant. */
-const SHARDS_MAX = 64;
-
 /** The Worker's variables, as wrangler.toml or `npm start` pass them on. */
 export interface Variables extends AccessVariables, OtlpVariables, ExternalCatalogVariables {
   readonly VARVE_SHARDS?: string;
@@ -90,8 +87,8 @@ export function readConfig(variables: Variables): Config {
 
 function readShardCount(text = '1'): number {
   const shardCount = Number(text);
-  if (!Number.isInteger(shardCount) || shardCount < 1 || shardCount > SHARDS_MAX) {
-    throw new VarveError('bad-data', `VARVE_SHARDS is ${JSON.stringify(text)}; it must be a whole number from 1 to ${SHARDS_MAX}`);
+  if (!Number.isInteger(shardCount) || shardCount < 1 || shardCount > LIMITS.shardsMax) {
+    throw new VarveError('bad-data', `VARVE_SHARDS is ${JSON.stringify(text)}; it must be a whole number from 1 to ${LIMITS.shardsMax}`);
   }
   return shardCount;
 }

@@ -24,6 +24,7 @@ import { readTenantLimits } from '../../storage/runtime/tenant-limits.ts';
 import type { AppendAnswer, ShardApi } from '../../storage/shard/shard-api.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
+import { oneMap } from '../fakes/one-map.ts';
 import { VARVE_VERSION } from '../processes/varve-command.ts';
 import { OTLP_SHAPES } from './otlp-shapes.ts';
 import { RemoteWriteBody, type WriteProtocol } from './remote-write-body.ts';
@@ -46,7 +47,8 @@ function forgetfulShards(shardCount: number): TenantShards {
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16).fill(7)),
     secret: new Uint8Array(16),
-    shardCount,
+    maps: oneMap(shardCount),
+    renewed: () => Promise.reject(new Error('not asked')),
     call: (_, body) => body(stub),
     catalog: (body) => body({ noteMetadata: async () => ({ replaced: 0 }) } as never),
   };

@@ -4,6 +4,7 @@ import { ArchiveFiles } from '../../storage/catalog/archive-files.ts';
 import { archiveStatus } from '../../storage/catalog/archive-status.ts';
 import { CATALOG_RPC_VERSION, type CatalogApi } from '../../storage/catalog/catalog-api.ts';
 import { CatalogStore } from '../../storage/catalog/catalog-store.ts';
+import { markDrained } from '../../storage/catalog/drained-maps.ts';
 import { HaElections } from '../../storage/catalog/ha-elections.ts';
 import type { LoadTableAnswer } from '../../storage/catalog/iceberg/table-api.ts';
 import { MetadataStore } from '../../storage/catalog/metadata-store.ts';
@@ -59,6 +60,9 @@ export class MemoryShards implements ObjectNamespaces {
   readonly tables = new Map<string, ReadonlyMap<string, { readonly metadataLocation: string; readonly metadata: string }>>();
   /** The catalogs' clock, Unix ms. */
   nowMs = 0;
+  /** What catalogs go by to tell which shards have nothing any more. */
+  hotRetentionMs: number = LIMITS.hotRetentionArchivedMs;
+  isArchived = true;
   readonly #limits: typeof LIMITS;
   readonly #shards = new Map<string, ShardState>();
   readonly #catalogs = new Map<string, NodeSql>();
@@ -77,7 +81,12 @@ export class MemoryShards implements ObjectNamespaces {
       return structuredClone(body(this.#catalogOf(name)));
     };
     return {
-      routing: (shardCount) => call('routing', ({ catalog }) => catalog.routing(shardCount)),
+      routing: (shardCount) =>
+        call('routing', ({ sql, catalog }) => {
+          const routing = catalog.routing(shardCount);
+          return { ...routing, shardMaps: markDrained(sql, routing.shardMaps, { nowMs: this.nowMs, hotRetentionMs: this.hotRetentionMs, isArchived: this.isArchived }) };
+        }),
+      addShardMap: (request) => call('addShardMap', ({ catalog }) => catalog.addShardMap(request, this.nowMs)),
       noteMetadata: ({ entries }) => call('noteMetadata', ({ metadata }) => metadata.note(structuredClone(entries), this.nowMs)),
       metadata: (request) => call('metadata', ({ metadata }) => metadata.read(request)),
       archiveCommit: (request) => call('archiveCommit', ({ files }) => ({ version: CATALOG_RPC_VERSION, ...files.commit(request, this.nowMs) })),

@@ -49,7 +49,7 @@ export function nodeApp(variables: Variables, fetch: Fetch = noNetwork, nowMs = 
   // Nobody who sends falls silent: time moves when the test says so.
   const patient = { nowMs: () => clock.nowMs(), elapsedMs: () => clock.elapsedMs(), sleep: () => new Promise<never>(() => {}) };
   const neverRings: StartTimer = () => () => {};
-  const router = new ShardRouter(shards, config.shardCount, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })), archive && ((asks) => new WarmArchive({ store: archive, cache: new LruCache(1), limits, ...asks })));
+  const router = new ShardRouter(shards, config.shardCount, clock, archive && ((files) => new TenantArchive({ store: archive, cache: new LruCache(1), limits, files })), archive && ((asks) => new WarmArchive({ store: archive, cache: new LruCache(1), limits, ...asks })));
   const snappy = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
   const admission = new Admission(config.limitsOf, LIMITS, patient);
   const gate = new WriteGate(admission, config.ha === undefined ? undefined : new HaTracker(config.ha, LIMITS, clock, counters));

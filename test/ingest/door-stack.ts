@@ -16,6 +16,7 @@ import { isRefMessage } from '../../storage/shard/append/ref-message.ts';
 import type { AppendAnswer, AppendWishes, ShardApi } from '../../storage/shard/shard-api.ts';
 import { FixedClock } from '../fakes/fixed-clock.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
+import { oneMap } from '../fakes/one-map.ts';
 
 export const DOORS = ['1.0', '2.0', 'otlp'] as const;
 export type Door = (typeof DOORS)[number];
@@ -51,7 +52,7 @@ export class DoorStack {
     const seed = new Uint8Array(16);
     new DataView(seed.buffer).setUint32(0, key);
     const catalog: TenantShards['catalog'] = (body) => body({ noteMetadata: async () => ({ replaced: 0 }) } as never);
-    return { tenant: name, hasher: new SeriesHasher(seed), secret: new Uint8Array(16), shardCount: 1, call: (_, body) => body(stub), catalog };
+    return { tenant: name, hasher: new SeriesHasher(seed), secret: new Uint8Array(16), maps: oneMap(1), renewed: () => Promise.reject(new Error('not asked')), call: (_, body) => body(stub), catalog };
   }
 
   /** Answers how many samples were stored. */

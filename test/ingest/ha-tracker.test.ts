@@ -28,7 +28,7 @@ class Setup {
     this.shards.nowMs = 1_000_000;
     this.#isolates = Array.from({ length: isolates }, (_, i) => {
       const clock = new FixedClock(1_000_000 + i * skewMs);
-      return { tracker: new HaTracker(CONFIG, limits, clock, this.counters), clock, router: new ShardRouter(this.shards, 1) };
+      return { tracker: new HaTracker(CONFIG, limits, clock, this.counters), clock, router: new ShardRouter(this.shards, 1, new FixedClock(0)) };
     });
   }
 
@@ -114,7 +114,7 @@ describe('one isolate', () => {
   test('a request without both labels is taken as it is', async () => {
     const setup = new Setup();
     const tracker = new HaTracker(CONFIG, LIMITS, new FixedClock(0), setup.counters);
-    const shards = await new ShardRouter(setup.shards, 1).tenant('t');
+    const shards = await new ShardRouter(setup.shards, 1, new FixedClock(0)).tenant('t');
     for (const labels of [{ __name__: 'up' }, { __name__: 'up', cluster: 'c' }, { __name__: 'up', __replica__: 'a' }]) {
       expect(await tracker.accepts(shards, labelsFrom(labels))).toBe(true);
       expect(tracker.withoutReplica(labelsFrom(labels))).toEqual(labelsFrom(labels));

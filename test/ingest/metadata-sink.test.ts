@@ -16,7 +16,7 @@ class Stack {
   readonly objects = new MemoryShards();
   readonly clock = new FixedClock(1_700_000_000_000);
   readonly counters = new Counters();
-  readonly router = new ShardRouter(this.objects, 1);
+  readonly router = new ShardRouter(this.objects, 1, new FixedClock(0));
   readonly sink: MetadataSink;
 
   constructor(changes: Parameters<typeof limitsWith>[0] = {}) {

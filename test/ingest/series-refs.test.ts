@@ -10,8 +10,8 @@ import { FixedClock } from '../fakes/fixed-clock.ts';
 
 const SPACE = Uint32Array.of(1, 2, 3);
 
-function shardsOf(tenant: number, shardCount = 2): { hasher: SeriesHasher; shardCount: number } {
-  return { hasher: new SeriesHasher(new Uint8Array(16).fill(tenant)), shardCount };
+function shardsOf(tenant: number): { hasher: SeriesHasher } {
+  return { hasher: new SeriesHasher(new Uint8Array(16).fill(tenant)) };
 }
 
 /** Series by numbers, of which their ids are made. */

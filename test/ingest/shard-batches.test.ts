@@ -5,12 +5,13 @@ import { HISTOGRAM_BITS_HIGH } from '../../storage/model/sample.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import { decodeAppendMessage } from '../../storage/shard/append/append-message.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
+import { oneMap } from '../fakes/one-map.ts';
 
 const ID = Uint32Array.of(9, 7, 5, 3);
 
 /** Of a tenant with three shards: the id at 1 of `ID` is that of shard 2. */
 function open(limits = limitsWith({ batchSamplesMax: 2 }), memory = new BatchMemory()): ShardBatches {
-  return new ShardBatches({ shardCount: 3 } as TenantShards, limits, memory);
+  return new ShardBatches({} as TenantShards, oneMap(3)[0]!, limits, memory);
 }
 
 test('a series that is longer than a batch is the same series in the next one: its id, its place in the request, and whether its samples are differences', () => {
@@ -52,7 +53,7 @@ test('what one has collected and not finished is not in the next one of the same
   first.beginSeriesOf(0, ID, 1);
   first.addSample(1000, 1, 0);
   first.endSeries();
-  const next = new ShardBatches({ shardCount: 1 } as TenantShards, limitsWith({}), memory);
+  const next = new ShardBatches({} as TenantShards, oneMap(1)[0]!, limitsWith({}), memory);
   expect(next.of(ID[2]!).shard).toBe(0);
   expect(next.finish()).toEqual([]);
 });

@@ -50,13 +50,14 @@ export class WriteApp {
   }
 
   series(): PageSeries[] {
-    const all: PageSeries[] = [];
-    for (const name of this.node.shards.shardNames) {
-      const answer = this.node.shards.storeOf(name).select({ version: SHARD_RPC_VERSION, matchers: [], startMs: -Infinity, endMs: Infinity, after: undefined, samplesMax: 1e7 });
-      if (answer.status !== 'page' || answer.more) throw new Error('one page expected');
-      all.push(...readSelectPage(answer.page));
-    }
-    return all.sort((a, b) => compareLabels(a.labels, b.labels));
+    return this.node.shards.shardNames.flatMap((name) => this.seriesOf(name)).sort((a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  /** Those of one shard. */
+  seriesOf(name: string): PageSeries[] {
+    const answer = this.node.shards.storeOf(name).select({ version: SHARD_RPC_VERSION, matchers: [], startMs: -Infinity, endMs: Infinity, after: undefined, samplesMax: 1e7 });
+    if (answer.status !== 'page' || answer.more) throw new Error('one page expected');
+    return [...readSelectPage(answer.page)];
   }
 
   /** Samples as `series after-now=value`, with a start timestamp behind `@`. */

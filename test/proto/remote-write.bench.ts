@@ -1,9 +1,11 @@
 import { Admission } from '../../ingest/admission.ts';
+import { firstPass } from '../../ingest/map-passes.ts';
 import { Rejections } from '../../ingest/rejections.ts';
 import { ShareOut } from '../../ingest/remote-write/share-out.ts';
 import { WriteMessagesV1 } from '../../ingest/remote-write/write-messages-v1.ts';
 import { WriteMessagesV2 } from '../../ingest/remote-write/write-messages-v2.ts';
 import type { WriteMessages } from '../../ingest/remote-write/write-messages.ts';
+import { TimeBounds } from '../../ingest/time-bounds.ts';
 import { WriteGate } from '../../ingest/write-gate.ts';
 import { snappyJsDecoder } from '../../proto/snappy.ts';
 import { CacheBudget } from '../../storage/runtime/cache-budget.ts';
@@ -27,7 +29,7 @@ const PER_REQUEST = 2000;
 
 const { series } = podShape({ seed: 1, podCount: 400, scrapeCount: 1, nowMs: NOW_MS });
 const uncompress = snappyJsDecoder(LIMITS.writeUncompressedBytesMax);
-const shards = await new ShardRouter(new MemoryShards(), 1).tenant('bench');
+const shards = await new ShardRouter(new MemoryShards(), 1, new FixedClock(0)).tenant('bench');
 
 /** The plain messages of a scrape whose first request begins at `offset`. */
 function scrape(protocol: WriteProtocol, offset: number): Uint8Array[] {
@@ -61,12 +63,12 @@ for (const [what, offsets] of [['the same requests', [0]], ['shifted requests', 
     const limits = offsets.length > 1 ? { ...LIMITS, knownRequestsBytesMax: 0 } : LIMITS;
     const messages: WriteMessages = protocol === '1.0' ? new WriteMessagesV1(limits, gate, caches) : new WriteMessagesV2(limits, clock, gate, caches);
     const requests = offsets.flatMap((offset) => scrape(protocol, offset));
-    const sharing = new ShareOut(clock, LIMITS, caches);
+    const sharing = new ShareOut(LIMITS, caches);
     const bytes = requests.reduce((sum, request) => sum + request.length, 0) / (requests.length * PER_REQUEST);
     const decodeNs = nanosecondsPerSample(requests, (request) => messages.decode(request, shards.hasher, LIMITS));
     const allNs = nanosecondsPerSample(requests, (request) => {
       messages.decode(request, shards.hasher, LIMITS);
-      sharing.share({ messages, shards, limits: LIMITS, rejections: new Rejections(1) }, 0);
+      sharing.share({ messages, shards, limits: LIMITS, rejections: new Rejections(1) }, { pass: firstPass(shards, new TimeBounds(NOW_MS, LIMITS)), series: 0 });
     });
     console.log(`${what}, ${protocol}: ${bytes.toFixed(0)} plain bytes a sample; ns a sample: decode ${decodeNs.toFixed(1)}, decode, look up and share out ${allNs.toFixed(1)}`);
     return allNs;

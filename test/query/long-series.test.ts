@@ -8,6 +8,7 @@ import { readSelectPage } from '../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION, type SelectShardAnswer } from '../../storage/shard/shard-api.ts';
 import { limitsWith } from '../fakes/limits-with.ts';
 import { NodeSql } from '../fakes/node-sql.ts';
+import { oneMap } from '../fakes/one-map.ts';
 import { named, STALE, write, type TestBatch, type TestValue } from '../storage/shard/batches.ts';
 import { memoryApi, NOON } from './api.ts';
 
@@ -70,7 +71,7 @@ test('histograms are decoded no further than a query has room for', async () => 
   expect([...readSelectPage(page, (bytes) => seen.push(bytes))]).toHaveLength(1);
   expect(seen).toEqual([1, 2, 3, 4, 5].map((count) => count * wideBytes));
   const call = async (_: number, ask: (stub: unknown) => unknown): Promise<unknown> => ask({ select: async () => ({ status: 'page', page, more: false }) });
-  const read = (samplesMax: number): Promise<unknown> => new TenantSource({ shardCount: 1, call } as unknown as TenantShards, samplesMax, systemClock).select({ matchers: [], startMs: 0, endMs: 1e6 }, undefined)[Symbol.asyncIterator]().next();
+  const read = (samplesMax: number): Promise<unknown> => new TenantSource({ maps: oneMap(1), call } as unknown as TenantShards, samplesMax, systemClock).select({ matchers: [], startMs: 0, endMs: 1e6 }, undefined)[Symbol.asyncIterator]().next();
   expect(await read((wideBytes * 5) / 16)).toMatchObject({ value: { timestampsMs: { length: 5 } } });
   await expect(read((wideBytes * 5) / 16 - 1)).rejects.toMatchObject({ kind: 'limit', message: expect.stringContaining('querySamplesMax') });
 });

@@ -5,6 +5,7 @@ import { systemClock } from '../../storage/runtime/clock.ts';
 import { LIMITS } from '../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { SelectShardRequest } from '../../storage/shard/shard-api.ts';
+import { oneMap } from '../fakes/one-map.ts';
 import { memoryApi, NOON } from './api.ts';
 
 /*
@@ -53,7 +54,7 @@ test('pages are as large as they may be for six of them, and share what there is
   const pagesOf = async (openReads: number, shardCount: number): Promise<unknown> => {
     sizes.length = 0;
     const stub = { select: async ({ pageBytesTarget }: SelectShardRequest) => (sizes.push(pageBytesTarget), { status: 'refused', limit: false, message: 'enough' }) };
-    const shards = { shardCount, call: (_: number, body: (asked: typeof stub) => unknown) => body(stub) } as unknown as TenantShards;
+    const shards = { maps: oneMap(shardCount), call: (_: number, body: (asked: typeof stub) => unknown) => body(stub) } as unknown as TenantShards;
     await expect(read(shards, openReads)).rejects.toThrow('enough');
     return sizes[0];
   };

@@ -11,6 +11,7 @@ import { DEFAULT_TENANT_LIMITS, type LimitsOfTenant } from '../../../storage/run
 import { ShardRouter, type TenantShards } from '../../../storage/shard-router.ts';
 import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { ManualTimers } from '../../fakes/manual-timers.ts';
 import { MemoryShards } from '../../fakes/memory-shards.ts';
 import { WaitingClock } from '../../fakes/waiting-clock.ts';
@@ -31,7 +32,7 @@ export class ImportStack {
   constructor({ shardCount = 1, limits = LIMITS, limitsOf, keptMsOf = () => Infinity }: { readonly shardCount?: number; readonly limits?: typeof LIMITS; readonly limitsOf?: LimitsOfTenant; readonly keptMsOf?: ImportRetention['keptMsOf'] } = {}) {
     this.shards = new MemoryShards(limits);
     this.shards.nowMs = NOW_MS;
-    this.#router = new ShardRouter(this.shards, shardCount);
+    this.#router = new ShardRouter(this.shards, shardCount, new FixedClock(0));
     const metadata = new MetadataSink(limits, this.clock, this.counters);
     // The system's bounds are made small by tests that are not about tenants'.
     const { importBodyBytesMax, labelsPerSeriesMax } = limits;

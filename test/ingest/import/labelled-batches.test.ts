@@ -15,9 +15,9 @@ const NOW_MS = 1_700_000_000_000;
 
 async function open(shardCount = 1, limits: typeof LIMITS = LIMITS) {
   const memory = new MemoryShards(limits);
-  const shards: TenantShards = await new ShardRouter(memory, shardCount).tenant('default');
+  const shards: TenantShards = await new ShardRouter(memory, shardCount, new FixedClock(0)).tenant('default');
   const rejections = new Rejections(5);
-  const batches = new LabelledBatches(shards, new FixedClock(NOW_MS), limits, rejections, limits.hotWindowMs);
+  const batches = new LabelledBatches(shards, shards.maps[0]!, new FixedClock(NOW_MS), limits, rejections, limits.hotWindowMs);
   const begin = (labels: Labels): void => {
     shards.hasher.hashLabels(labels);
     batches.begin(labels, shards.hasher.words.slice());

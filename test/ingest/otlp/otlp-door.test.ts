@@ -14,6 +14,7 @@ import type { TenantShards } from '../../../storage/shard-router.ts';
 import { decodeAppendMessage } from '../../../storage/shard/append/append-message.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { storedBits } from '../../fakes/stored-bits.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import {
   CUMULATIVE,
   DELTA,
@@ -248,9 +249,9 @@ describe('a NaN', () => {
     for (let at = 0; at + 8 <= message.length; at++) if (view.getFloat64(at, true) === PLACEHOLDER) view.setBigUint64(at, wanted, true);
     const labels = new OtlpLabels(OTLP_DEFAULTS, LIMITS, (stored) => stored);
     const batches = new OtlpBatches(new OtlpIdCache(2 ** 20, 60_000), labels, LIMITS, OTLP_DEFAULTS);
-    const shards = { hasher: new SeriesHasher(new Uint8Array(16)), shardCount: 1 } as TenantShards;
+    const shards = { hasher: new SeriesHasher(new Uint8Array(16)) } as TenantShards;
     const walk = { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS };
-    const collected = batches.collect({ shards, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels).walk(message, walk, sink));
+    const collected = batches.collect({ shards, map: oneMap(1)[0]!, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels).walk(message, walk, sink));
     const { exemplars } = decodeAppendMessage(collected.batches[0]!.message);
     expect(exemplars.map(({ bitsLow, bitsHigh }) => ((BigInt(bitsHigh) << 32n) | BigInt(bitsLow)).toString(16))).toEqual([wanted.toString(16)]);
   });

@@ -11,6 +11,7 @@ import { OTLP_DEFAULTS, type OtlpOptions } from '../../../storage/runtime/otlp-o
 import type { TenantShards } from '../../../storage/shard-router.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import type { SeededRandom } from '../../fakes/seeded-random.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import { mutate } from '../../proto/fuzz-bytes.ts';
 import { fuzz, fuzzRounds } from '../../proto/fuzz-loop.ts';
 import { randomMessage } from './otlp-messages.ts';
@@ -39,10 +40,10 @@ class Compared {
     const [wantedRejections, rejections] = [new Rejections(1000), new Rejections(1000)];
     const model = new OtlpModel(this.#labels, hasher, wantedRejections);
     const wantedError = errorOf(() => this.#series.walk(message.slice(), WALK, model));
-    const shards = { hasher, shardCount: SHARD_COUNT } as TenantShards;
+    const shards = { hasher } as TenantShards;
     let collected: CollectedRequest | undefined;
     const error = errorOf(() => {
-      collected = this.#batches.collect({ shards, message, nowMs, rejections }, (sink) => this.#series.walk(message, WALK, sink));
+      collected = this.#batches.collect({ shards, map: oneMap(SHARD_COUNT)[0]!, message, nowMs, rejections }, (sink) => this.#series.walk(message, WALK, sink));
     });
     expect(error).toBe(wantedError);
     if (collected === undefined) return false;

@@ -11,6 +11,7 @@ import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
 import type { TenantShards } from '../../../storage/shard-router.ts';
 import { exponentialHistogram, exponentialPoint, gauge, histogram, histogramPoint, metricsRequest, numberPoint, resourceMetrics, sum, summary, summaryPoint } from '../../proto/otlp-fields.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import { NOW_MS } from './otlp-stack.ts';
 
 const AT = { timeMs: NOW_MS };
@@ -34,8 +35,8 @@ function made(requests: readonly (readonly number[])[], counts: (name: string) =
   return requests.map((resource) => {
     made = 0;
     const message = metricsRequest(resource);
-    const shards = { hasher, shardCount: 1 } as TenantShards;
-    batches.collect({ shards, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, sink));
+    const shards = { hasher } as TenantShards;
+    batches.collect({ shards, map: oneMap(1)[0]!, message, nowMs: NOW_MS, rejections: new Rejections(1) }, (sink) => series.walk(message, { times: new TimeBounds(NOW_MS, LIMITS), limits: LIMITS }, sink));
     return made;
   });
 }

@@ -31,7 +31,7 @@ export class OtlpStack {
 
   constructor({ shardCount = 1, options = {}, limits = LIMITS, tenantLimits, ha }: { shardCount?: number; options?: Partial<OtlpOptions>; limits?: typeof LIMITS; tenantLimits?: string; ha?: HaConfig } = {}) {
     this.shards = new MemoryShards(limits);
-    this.#router = new ShardRouter(this.shards, shardCount);
+    this.#router = new ShardRouter(this.shards, shardCount, new FixedClock(0));
     this.door = new OtlpDoor({
       clock: this.clock,
       gate: new WriteGate(new Admission(readTenantLimits(tenantLimits), limits, this.clock), ha === undefined ? undefined : new HaTracker(ha, limits, this.clock, this.counters)),

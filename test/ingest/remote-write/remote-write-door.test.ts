@@ -12,6 +12,7 @@ import { CacheBudget } from '../../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { Counters } from '../../../storage/runtime/metrics.ts';
 import { DEFAULT_TENANT_LIMITS } from '../../../storage/runtime/tenant-limits.ts';
+import { HOUR_MS } from '../../../storage/runtime/units.ts';
 import { ShardRouter } from '../../../storage/shard-router.ts';
 import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import { SHARD_RPC_VERSION } from '../../../storage/shard/shard-api.ts';
@@ -51,7 +52,7 @@ class Stack {
 
   constructor(shardCount: number, limits = LIMITS) {
     this.shards = new MemoryShards(limits);
-    this.#router = new ShardRouter(this.shards, shardCount);
+    this.#router = new ShardRouter(this.shards, shardCount, new FixedClock(0));
     const clock = new FixedClock(NOW_MS);
     this.door = new RemoteWriteDoor({
       uncompress: overwritingDecoder(),
@@ -243,4 +244,27 @@ test('a shard that cannot be reached is unavailable, one with too much to do is 
   expect((await stack.write(...many(3, 1))).failure).toMatchObject({ kind: 'overloaded' });
   expect(stack.shards.callsOf('append')).toBe(3);
   expect(await stack.write(...many(3, 1))).toMatchObject({ stored: { samples: 6 } });
+});
+
+test('a request of two shard maps that takes several turns of each', async () => {
+  const limits = limitsWith({ batchSamplesMax: 16, writeTurnBytesTarget: 1000 });
+  const [stack, still] = [new Stack(2, limits), new Stack(2, limits)];
+  const catalog = stack.shards.catalog('default/catalog');
+  await catalog.routing(2);
+  const untilHourMs = NOW_MS % HOUR_MS;
+  stack.shards.nowMs = NOW_MS - untilHourMs - HOUR_MS;
+  const { shardMaps } = (await catalog.addShardMap({ version: 1, shardCount: 3, timestampAheadMs: 0 })) as { readonly shardMaps: readonly { readonly fromMs: number }[] };
+  const fromMs = shardMaps[1]!.fromMs;
+  expect(NOW_MS - fromMs).toBe(untilHourMs - 1);
+  const after = fromMs - NOW_MS;
+  const sent = Array.from({ length: 40 }, (_, i) => up(i, ...Array.from({ length: 21 }, (_, n): [number, number] => [after + (n - 13) * 1000, i * 100 + n])));
+  const outcome = await stack.write(...sent);
+  expect(outcome).toEqual(await still.write(...sent));
+  expect(outcome.stored).toEqual({ ...NOTHING_COUNTED, samples: 40 * 21 });
+  // Each turn of each map brings all of its shards' batches and ends.
+  expect(stack.shards.callsOf('append')).toBeGreaterThan(50);
+  const ofMap = (lists: readonly string[], keeps: (atMs: number) => boolean): string[] => lists.map((line) => line.split(' ').filter((text, i) => i < 2 - 1 || keeps(Number(text.split('=')[0]))).join(' '));
+  const wanted = lines(...sent);
+  const [before, behind] = [ofMap(wanted, (at) => at < after), ofMap(wanted, (at) => at >= after)];
+  expect(stack.stored().sort()).toEqual([...before, ...behind].sort());
 });

@@ -4,6 +4,7 @@ import { snappyEncode, snappyJsDecoder } from '../../../proto/snappy.ts';
 import { routeRule } from '../../../query/access/route-scopes.ts';
 import { labelsFrom } from '../../../storage/model/labels.ts';
 import { ShardRouter } from '../../../storage/shard-router.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { nodeApp, type NodeApp } from '../../fakes/node-app.ts';
 import { bytesField, varintField } from '../../proto/protobuf-fields.ts';
 import { RandomQuery } from '../../promql/random-query.ts';
@@ -76,7 +77,7 @@ beforeAll(async () => {
   await write('b', HIDDEN);
   await write('c', OF_X);
   // Metadata by the same doors as the exposition's.
-  const router = new ShardRouter(system.shards, 2);
+  const router = new ShardRouter(system.shards, 2, new FixedClock(0));
   const entry = (metric: string, help: string) => ({ metric, type: 'gauge' as const, help, unit: '' });
   const ofX = [entry('a_total', 'all of them'), entry('c', 'a histogram')];
   const hidden = [entry(`${MARK}_metric`, `${MARK} help`), entry(`${MARK}_gone`, 'has no series')];

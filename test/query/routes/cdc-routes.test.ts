@@ -21,7 +21,7 @@ interface Sent {
 
 async function system(shardCount: number, limits?: ChangeStreamLimits) {
   const shards = new MemoryShards();
-  const router = new ShardRouter(shards, shardCount);
+  const router = new ShardRouter(shards, shardCount, new FixedClock(0));
   const tenant = await router.tenant('default');
   for (let shard = 0; shard < shardCount; shard++) await tenant.call(shard, (stub) => stub.stats());
   const clock = new FixedClock(NOON);

@@ -9,6 +9,7 @@ import { HotStore } from '../../../storage/shard/hot-store.ts';
 import type { ShardApi } from '../../../storage/shard/shard-api.ts';
 import { limitsWith } from '../../fakes/limits-with.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { write } from '../../storage/shard/batches.ts';
 import { mergedSeries } from '../merged-series.ts';
@@ -21,7 +22,8 @@ function shardsOver(stores: readonly HotStore[], ofOldRelease: readonly number[]
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16)),
     secret: new Uint8Array(16),
-    shardCount: stores.length,
+    maps: oneMap(stores.length),
+    renewed: () => Promise.reject(new Error('not asked')),
     calls: 0,
     call: <T>(shard: number, body: (stub: ShardApi) => Promise<T>): Promise<T> => {
       shards.calls++;

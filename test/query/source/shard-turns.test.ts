@@ -5,6 +5,7 @@ import { systemClock } from '../../../storage/runtime/clock.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import type { TenantShards } from '../../../storage/shard-router.ts';
 import type { SelectShardAnswer, SelectShardRequest } from '../../../storage/shard/shard-api.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -43,7 +44,7 @@ describe('a query with many selectors', () => {
         this.asked.push(request);
         this.answers.push(resolve);
       });
-      this.shards = { shardCount, call: (_: number, body: (stub: unknown) => unknown) => body({ select }) } as unknown as TenantShards;
+      this.shards = { maps: oneMap(shardCount), call: (_: number, body: (stub: unknown) => unknown) => body({ select }) } as unknown as TenantShards;
     }
   }
 

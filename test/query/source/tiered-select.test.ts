@@ -17,6 +17,7 @@ import { HotStore } from '../../../storage/shard/hot-store.ts';
 import type { ShardApi } from '../../../storage/shard/shard-api.ts';
 import { FaultyObjectStore } from '../../fakes/faulty-object-store.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, START_MS } from '../../storage/archive/flush/flush-world.ts';
 import { named, STALE, write, type TestSeries, type TestValue } from '../../storage/shard/batches.ts';
@@ -35,10 +36,11 @@ function shardsOver(hot: () => HotStore, archive?: TenantArchive): TenantShards 
     tenant: 'default',
     hasher: new SeriesHasher(new Uint8Array(16)),
     secret: new Uint8Array(16),
-    shardCount: 1,
+    maps: oneMap(1),
+    renewed: () => Promise.reject(new Error('not asked')),
     call: (_shard, body) => body(stub),
     catalog: () => Promise.reject(new Error('not asked')),
-    archive: archive && { files: archive, shardNames: ['1/0'] },
+    archive: archive && { files: archive, shardNames: ['1/0'], live: new Map([['1/0', 0]]) },
   };
 }
 
@@ -200,14 +202,14 @@ describe('a query over both tiers', () => {
 test('planTiers', () => {
   const plan = (archived: [string, number][], files: string[]): ArchivePlan => ({ archivedUntilMs: new Map(archived), files: new Map(files.map((shard) => [shard, []])) });
   // Nothing archived: the shard answers all.
-  expect(planTiers(plan([], []), ['1/0'], 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 10 }, coldEndMs: -Infinity }]);
+  expect(planTiers(plan([], []), new Map([['1/0', 0]]), 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 10 }, coldEndMs: -Infinity }]);
   // The cut lies in the range, before it, behind it.
-  expect(planTiers(plan([['1/0', 15]], []), ['1/0'], 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 15 }, coldEndMs: 14 }]);
-  expect(planTiers(plan([['1/0', 5]], []), ['1/0'], 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 10 }, coldEndMs: 4 }]);
-  expect(planTiers(plan([['1/0', 25]], []), ['1/0'], 10, 20)).toEqual([{ shard: '1/0', hot: undefined, coldEndMs: 20 }]);
+  expect(planTiers(plan([['1/0', 15]], []), new Map([['1/0', 0]]), 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 15 }, coldEndMs: 14 }]);
+  expect(planTiers(plan([['1/0', 5]], []), new Map([['1/0', 0]]), 10, 20)).toEqual([{ shard: '1/0', hot: { number: 0, startMs: 10 }, coldEndMs: 4 }]);
+  expect(planTiers(plan([['1/0', 25]], []), new Map([['1/0', 0]]), 10, 20)).toEqual([{ shard: '1/0', hot: undefined, coldEndMs: 20 }]);
   // A shard of an earlier map has files alone.
-  expect(planTiers(plan([['1/0', 25]], ['1/0']), ['2/0'], 10, 20)).toEqual([
-    { shard: '2/0', hot: { number: 0, startMs: 10 }, coldEndMs: -Infinity },
+  expect(planTiers(plan([['1/0', 25]], ['1/0']), new Map([['2/0', 0]]), 10, 20)).toEqual([
     { shard: '1/0', hot: undefined, coldEndMs: 20 },
+    { shard: '2/0', hot: { number: 0, startMs: 10 }, coldEndMs: -Infinity },
   ]);
 });

@@ -12,6 +12,7 @@ import type { Labels } from '../../../storage/model/labels.ts';
 import { SKETCH_ERROR } from '../../../storage/model/quantile-sketch.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { LruCache } from '../../../storage/runtime/lru-cache.ts';
+import { liveNames, numberMaps, shardNamesOf } from '../../../storage/shard-maps.ts';
 import type { TenantShards } from '../../../storage/shard-router.ts';
 import type { ShardApi } from '../../../storage/shard/shard-api.ts';
 import { readTieringPolicy } from '../../../storage/warm/read-tiering-policy.ts';
@@ -19,6 +20,7 @@ import { RollupBuilder } from '../../../storage/warm/rollup-builder.ts';
 import { DEFAULT_WARM_POLICY, keptDays, retentionOf, type TieringPolicy, type WarmPolicy } from '../../../storage/warm/tiering-policy.ts';
 import { WarmArchive, type WarmArchiveOptions } from '../../../storage/warm/warm-archive.ts';
 import { MemorySeriesSource } from '../../fakes/memory-series-source.ts';
+import { oneMap } from '../../fakes/one-map.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
 import { FlushWorld, HOUR_MS, START_MS } from '../../storage/archive/flush/flush-world.ts';
 import { named, STALE, write, type TestSeries, type TestValue } from '../../storage/shard/batches.ts';
@@ -30,6 +32,9 @@ const HISTOGRAM: FloatHistogram = { counterResetHint: 'unknown', schema: 1, zero
 /** Three days and a bit: two are rolled up, the third is in files, the rest in the shard. */
 class Tiers {
   readonly world = new FlushWorld({ archiveRowGroupRowsMax: 500, archiveFileRowsMax: 2000, rollupRowGroupRowsMax: 100 });
+  /** The shard of the next map, and when that begins, where there is one. */
+  readonly next: FlushWorld;
+  readonly fromMs: number;
   /** The same samples, never moved. */
   readonly raw = new MemorySeriesSource();
   report = new ReadReport(false);
@@ -38,8 +43,13 @@ class Tiers {
   /** Called between the plan of roll-ups and what is read by it. */
   onFiles: () => Promise<void> = async () => undefined;
 
-  static async filled(seed: number, policy: WarmPolicy = DEFAULT_WARM_POLICY): Promise<Tiers> {
-    const tiers = new Tiers();
+  constructor(fromMs = Infinity) {
+    this.fromMs = fromMs;
+    this.next = this.world.beside('2/0');
+  }
+
+  static async filled(seed: number, policy: WarmPolicy = DEFAULT_WARM_POLICY, fromMs = Infinity): Promise<Tiers> {
+    const tiers = new Tiers(fromMs);
     const random = new SeededRandom(seed);
     const labels = Array.from({ length: 9 }, (_, i) => named(i === 8 ? 'latency' : 'requests_total', { kind: String(i % 4), pod: `p${i}` }));
     const all = new Map<Labels, [number, TestValue][]>(labels.map((series) => [series, []]));
@@ -56,14 +66,21 @@ class Tiers {
         all.get(series)!.push(...samples);
         return [{ labels: series, samples }];
       });
-      expect(write(tiers.world.hot, batch).status).toBe('stored');
+      const ofMap = (isOf: (timeMs: number) => boolean): TestSeries[] => batch.map(({ labels: series, samples = [] }) => ({ labels: series, samples: samples.filter(([timeMs]) => isOf(timeMs)) })).filter(({ samples }) => samples.length > 0);
+      expect(write(tiers.world.hot, ofMap((timeMs) => timeMs < fromMs)).status).toBe('stored');
+      if (fromMs < Infinity) expect(write(tiers.next.hot, ofMap((timeMs) => timeMs >= fromMs)).status).toBe('stored');
       tiers.world.clock.advance(HOUR_MS);
-      if (hour % 6 === 5) await tiers.world.settle();
+      if (hour % 6 === 5) await tiers.settle();
     }
-    await tiers.world.settle();
+    await tiers.settle();
     for (const [series, samples] of all) tiers.#keep(series, samples);
     await tiers.rollUp(policy);
     return tiers;
+  }
+
+  async settle(): Promise<void> {
+    await this.world.settle();
+    if (this.fromMs < Infinity) await this.next.settle();
   }
 
   #keep(labels: Labels, samples: readonly (readonly [number, TestValue])[]): void {
@@ -89,7 +106,8 @@ class Tiers {
 
   get shards(): TenantShards {
     const { world } = this;
-    const stub = { select: (request) => Promise.resolve(structuredClone(world.hot.select(request))) } as Partial<ShardApi> as ShardApi;
+    const stubs = [world, this.next].map(({ hot }) => ({ select: (request) => Promise.resolve(structuredClone(hot.select(request))) }) as Partial<ShardApi> as ShardApi);
+    const maps = this.fromMs === Infinity ? oneMap(1) : numberMaps([{ epoch: 1, fromMs: 0, shardCount: 1 }, { epoch: 2, fromMs: this.fromMs, shardCount: 1 }]);
     const { policy } = this;
     const options = { store: world.objects, limits: world.limits, leaversOf: leaversBy(retentionOf(policy), world.clock) };
     const keptOf: WarmArchiveOptions['keptOf'] = (table, selector) => keptDays(policy, table, selector, world.clock.nowMs());
@@ -98,9 +116,10 @@ class Tiers {
       return structuredClone(world.files.files(request));
     };
     return {
-      tenant: 'default', secret: new Uint8Array(16), hasher: new SeriesHasher(new Uint8Array(16)), shardCount: 1, call: (_shard, body) => body(stub), catalog: () => Promise.reject(new Error('not asked')),
+      tenant: 'default', secret: new Uint8Array(16), hasher: new SeriesHasher(new Uint8Array(16)), maps, call: (shard, body) => body(stubs[shard]!), catalog: () => Promise.reject(new Error('not asked')), renewed: () => Promise.reject(new Error('not asked')),
       archive: {
-        shardNames: ['1/0'],
+        shardNames: shardNamesOf(maps),
+        live: liveNames(maps),
         files: new TenantArchive({ ...options, cache: new LruCache(1 << 20), files }),
         warm: new WarmArchive({ ...options, cache: new LruCache(1 << 20), files, keptOf, days: async (request) => structuredClone(rollupDays(world.catalogSql, request)) }),
       },
@@ -215,6 +234,64 @@ describe('queries over all tiers', () => {
     expect(infos.length).toBe(1);
     expect([...got.keys()].every((key) => key.includes('p3'))).toBe(true);
     expect(got.size).toBeGreaterThan(0);
+  });
+});
+
+describe('over a change of the number of shards', () => {
+  /** As the catalog has it: an hour of the second day, which is rolled up, and a millisecond. */
+  const fromMs = START_MS + 31 * HOUR_MS + 1;
+  let tiers: Tiers;
+  beforeAll(async () => {
+    tiers = await Tiers.filled(1, DEFAULT_WARM_POLICY, fromMs);
+  }, 60_000);
+
+  test.each([1, 2, 3, 4])('roll-ups of both maps give, to the bit, what samples give: seed %i', async (seed) => {
+    const random = new SeededRandom(seed);
+    for (const name of NAMES.filter((each) => SUMMARY_FUNCTIONS[each as 'rate']!.isExact)) {
+      const unitMs = random.pick([5 * MINUTE_MS, HOUR_MS]);
+      const startMs = START_MS + unitMs * Math.floor((random.between(20, 31) * HOUR_MS) / unitMs);
+      const query = `${name}(requests_total[${unitMs * random.between(1, 8)}ms])`;
+      const answer = await tiers.ask(query, { startMs, endMs: startMs + 40 * unitMs, stepMs: unitMs });
+      expectSame(answer, query);
+      expect(answer.infos, query).toContainEqual(expect.stringMatching(/^the answer is made from roll-ups/));
+    }
+  });
+
+  test.each([11, 12, 13])('samples of all tiers and both maps give what they give where nothing was moved: seed %i', async (seed) => {
+    const random = new SeededRandom(seed);
+    for (const name of NAMES) {
+      const call = name === 'quantile_over_time' ? 'quantile_over_time(0.9, ' : `${name}(`;
+      const startMs = START_MS + random.below(3 * DAY_MS);
+      const query = `${call}requests_total{kind=~"[03]"}[${random.between(1, 200) * 7001}ms])`;
+      expectSame(await tiers.ask(query, { startMs, endMs: startMs + 8 * HOUR_MS, stepMs: 613_000 }), query);
+    }
+  });
+
+  test('no samples are read in place of what is rolled up', async () => {
+    // A shard that gets nothing more closes its last day by itself, later than others.
+    tiers.world.clock.advance(24 * HOUR_MS);
+    await tiers.settle();
+    await tiers.rollUp();
+    const range = { startMs: START_MS + 3 * HOUR_MS, endMs: START_MS + 47 * HOUR_MS, stepMs: HOUR_MS };
+    expectSame(await tiers.ask('max_over_time(requests_total[1h])', range), 'max_over_time');
+    expect(tiers.report.toJson()['cold']).toMatchObject({ samples: 0, objects: 0 });
+    expect(tiers.report.toJson()['tiers']).toEqual(['warm']);
+  });
+
+  test('where the times of both overlap, samples are read', async () => {
+    const overlapping = await Tiers.filled(2, DEFAULT_WARM_POLICY, fromMs);
+    const labels = named('requests_total', { kind: '0', pod: 'p0' });
+    // As a Worker that had not heard of the change would have written it.
+    overlapping.world.writeLate([labels], [fromMs + 90 * MINUTE_MS + 1], () => 1e9);
+    await overlapping.settle();
+    await overlapping.rollUp();
+    const range = { startMs: START_MS + 25 * HOUR_MS, endMs: START_MS + 40 * HOUR_MS, stepMs: HOUR_MS };
+    const { got, want } = await overlapping.ask('max_over_time(requests_total{pod="p0"}[1h])', range);
+    expect(got.get(`kind,0,pod,p0 ${START_MS + 33 * HOUR_MS}`)).toBe(1e9);
+    for (const [key, value] of want) if (!key.endsWith(String(START_MS + 33 * HOUR_MS))) expect(got.get(key)).toBe(value);
+    const count = await overlapping.ask('count_over_time(requests_total{pod="p0"}[1h])', range);
+    const difference = [...count.got].filter(([key, value]) => value !== count.want.get(key));
+    expect(difference.map(([key]) => key)).toEqual([`kind,0,pod,p0 ${START_MS + 33 * HOUR_MS}`]);
   });
 });
 

@@ -5,6 +5,7 @@ import type { Matcher } from '../../../storage/model/matcher.ts';
 import { ShardRouter, type TenantShards } from '../../../storage/shard-router.ts';
 import { readSelectPage } from '../../../storage/shard/select/select-page.ts';
 import type { ShardApi } from '../../../storage/shard/shard-api.ts';
+import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { MemoryShards } from '../../fakes/memory-shards.ts';
 
 const NOON = Date.UTC(2024, 0, 14, 12);
@@ -14,7 +15,7 @@ const allTime = { version: 1, startMs: 0, endMs: NOON * 2 };
 /** Two teams and a series of none, on one shard. */
 async function system(): Promise<{ whole: TenantShards; shards: MemoryShards }> {
   const shards = new MemoryShards();
-  const whole = await new ShardRouter(shards, 1).tenant('t');
+  const whole = await new ShardRouter(shards, 1, new FixedClock(0)).tenant('t');
   await whole.call(0, (stub) => stub.stats());
   const store = shards.storeOf(shards.shardNames[0]!);
   for (const labels of [{ __name__: 'm', team: 'a' }, { __name__: 'm', team: 'b', hidden: 'x' }, { __name__: 'alone' }]) {

@@ -39,6 +39,8 @@ export class FlushWorld {
   /** The catalog's clock, Unix ms. */
   commitTimeMs = (): number => 0;
   commitFault: (commit: number) => CommitFault = () => undefined;
+  /** What the archive calls it. */
+  readonly shard: string = '1/0';
   readonly #random: SeededRandom;
   #flusher: Flusher | undefined;
   #hot: HotStore | undefined;
@@ -60,6 +62,12 @@ export class FlushWorld {
   /** What one fault after another is tried on, which is filled but once. The copy's shard has just woken. */
   copy(): FlushWorld {
     return new FlushWorld(this.limits, this);
+  }
+
+  /** Another shard of the same tenant. */
+  beside(shard: string): FlushWorld {
+    const { clock, objects, store, catalogSql } = this;
+    return Object.assign(new FlushWorld(this.limits), { shard, clock, objects, store, catalogSql });
   }
 
   /** What the shard's next object goes on with. */
@@ -94,7 +102,7 @@ export class FlushWorld {
       random: this.#random,
       limits,
       prefix: 'default/archive',
-      shard: '1/0',
+      shard: this.shard,
       commit: async (request) => {
         const fault = this.commitFault(this.commits++);
         if (fault === 'lose-request') throw new Error('Network connection lost.');
