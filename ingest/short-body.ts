@@ -4,7 +4,7 @@ import { readBody } from './read-body.ts';
 
 const utf8 = new TextDecoder();
 
-type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestBytesMax' | 'icebergBodyBytesMax';
+type LimitName = 'queryBodyBytesMax' | 'remoteReadBodyBytesMax' | 'keyRequestBytesMax' | 'shardRequestBytesMax' | 'icebergBodyBytesMax';
 
 /**
  * A body that brings no samples, but says what is wanted, up to a limit by its name. It must arrive in time: a query has its turn already

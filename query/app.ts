@@ -43,6 +43,7 @@ import { prometheusRoutes } from './routes/prometheus-routes.ts';
 import { remoteReadRoutes } from './routes/remote-read-routes.ts';
 import { ruleRoutes } from './routes/rule-routes.ts';
 import { searchRoutes } from './routes/search-routes.ts';
+import { shardRoutes } from './routes/shard-routes.ts';
 import { statusRoutes } from './routes/status-routes.ts';
 import { targetRoutes } from './routes/target-routes.ts';
 import { tierRoutes } from './routes/tier-routes.ts';
@@ -98,6 +99,7 @@ export function buildApp(services: AppServices): Hono {
   app.route('/api/v1', remoteReadRoutes(tenants));
   app.route('/api/v1', cdcRoutes({ ...tenants, random, counters }));
   app.route('/api/v1/admin', keyRoutes({ keyring, verifier, random }));
+  app.route('/api/v1/admin', shardRoutes({ ...tenants, limitsOf: config.limitsOf }));
   app.route('/', federateRoutes(tenants));
   app.route('/iceberg', icebergRoutes({ openTenant: ofRequest.openTenant, config: new ClientConfig(config.archiveS3Endpoint, config.access) }));
   app.route('/iceberg', oauthRoutes(authenticator));

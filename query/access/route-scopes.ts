@@ -80,6 +80,7 @@ const ROUTE_SCOPES: Readonly<Record<string, RouteRule>> = {
 
   '/api/v1/admin/keys': 'admin',
   '/api/v1/admin/keys/:id': 'admin',
+  '/api/v1/admin/shards': 'admin',
 };
 
 function allOf(patterns: readonly string[], rule: RouteRule): Record<string, RouteRule> {

@@ -92,6 +92,7 @@ export const API_OPERATIONS: readonly Operation[] = [
   { path: '/objects/*', methods: READ, summary: 'An object of the archive, or a list of them, as S3 does it.', parameters: ['list-type', 'prefix', 'delimiter', 'max-keys', 'start-after', 'continuation-token', 'encoding-type', 'location'], answer: BYTES },
   { path: '/api/v1/admin/keys', methods: BOTH, summary: 'Lists keys (GET) and makes one (POST).', body: [JSON_TYPE] },
   { path: '/api/v1/admin/keys/:id', methods: ['DELETE'], summary: 'Revokes a key.' },
+  { path: '/api/v1/admin/shards', methods: BOTH, summary: 'A tenant’s shard maps (GET); another number of shards from an hour on that is to come (POST).', body: [JSON_TYPE] },
   { path: '/api/v1/admin/tsdb/delete_series', methods: CHANGE, summary: 'Deletes samples by matcher and time.', parameters: ['match[]', 'start', 'end'], answer: 'none' },
   { path: '/api/v1/admin/tsdb/clean_tombstones', methods: CHANGE, summary: 'Removes deleted samples from the archive’s files now, which happens by and by otherwise.', answer: 'none' },
   { path: '/api/v1/admin/tsdb/snapshot', methods: ['GET', ...CHANGE, 'DELETE'], summary: 'Takes a snapshot of every shard (POST), lists snapshots (GET), or forgets one (DELETE).', parameters: ['skip_head', 'name'] },

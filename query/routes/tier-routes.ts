@@ -10,6 +10,7 @@ import { answer } from '../answer.ts';
 import { success } from '../respond.ts';
 import { MissingParts } from '../source/missing-parts.ts';
 import { openTenant, type TenantServices } from '../tenant.ts';
+import { shardMapsJson } from './shard-map-json.ts';
 
 /**
  * Where a tenant's samples are, and how they move from tier to tier; to be mounted at `/api/v1`. Times are RFC 3339, null where there is none.
@@ -35,6 +36,7 @@ async function tierStatus(shards: TenantShards, nowMs: number): Promise<unknown>
   return {
     time: timeText(nowMs),
     missing: missing.toJson(),
+    shardMaps: shardMapsJson(shards.maps, nowMs),
     hot: { segments: sum(hotJson, 'segments'), samples: sum(hotJson, 'samples'), bytes: sum(hotJson, 'bytes'), shards: hotJson },
     archive: catalog === undefined ? null : archiveJson(catalog, nowMs),
   };

@@ -13,6 +13,7 @@ test('each tier with what it holds: segments and log, files by day', async () =>
   expect(await api.data('/api/v1/status/tiers')).toEqual({
     time: '2024-01-14T12:00:00.000Z',
     missing: [],
+    shardMaps: [{ epoch: 1, shardCount: 1, firstShard: 0, from: null, until: null, state: 'current' }],
     hot: {
       segments: 1,
       samples: 3,
