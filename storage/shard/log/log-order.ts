@@ -2,6 +2,7 @@ import { assert } from '../../runtime/assert.ts';
 import type { LabelOrder } from '../index/series-index.ts';
 import type { SeriesSamples } from '../segment/segment.ts';
 import type { LogHead } from './log-head.ts';
+import type { LogTimeColumns } from './log-times.ts';
 
 /** Entries of the log that are put in order at a time: as columns 2 MiB. Fewer stay in the processor's cache more surely, but each part reads all over the log. */
 const PART_ENTRIES_TARGET = 128 * 1024;
@@ -79,7 +80,7 @@ export class LogOrder {
     const part = this.#parts[number];
     if (part === undefined) return undefined;
     const { refs, times, valueBits, startsMs } = this.#head;
-    const { baseMs, offsets, whole } = times.columns();
+    const timeColumns = times.columns();
     const { samples, ends } = this;
     const placeOf = this.#placeOf;
     const places = this.#places;
@@ -87,10 +88,7 @@ export class LogOrder {
     for (let block = 0; block < blockCount; block++) {
       const first = block * BLOCK_ENTRIES;
       const entries = numbers.subarray(this.#entries.startOf(block, number), this.#entries.endOf(block, number));
-      takePlaces(entries, first, refs, places, placeOf);
-      if (whole === undefined) moveTimes(entries, first, placeOf, baseMs, offsets, samples.timestampsMs);
-      else moveFloats(entries, first, placeOf, whole, samples.timestampsMs);
-      moveBits(entries, first, placeOf, valueBits, samples.bits);
+      moveSamples(entries, first, refs, places, placeOf, timeColumns, valueBits, samples.timestampsMs, samples.bits);
       if (samples.startsMs !== undefined) moveFloats(entries, first, placeOf, startsMs!, samples.startsMs);
     }
     // For all series at once: the misses of the cache overlap.
@@ -174,26 +172,33 @@ function sortByPart(refs: Uint32Array, start: number, end: number, partOf: Uint1
   for (let entry = start; entry < end; entry++) numbers[next[partOf[refs[entry]!]!]!++] = entry - start;
 }
 
-/** Into `placeOf`, by the entries' order, from `places`, by ref. Entries here are numbers that count from `first`, and below. */
-function takePlaces(entries: Uint16Array, first: number, refs: Uint32Array, places: Uint32Array, placeOf: Uint32Array): void {
-  for (let i = 0; i < entries.length; i++) placeOf[i] = places[refs[first + entries[i]!]!]!++;
-}
-
-function moveTimes(entries: Uint16Array, first: number, placeOf: Uint32Array, baseMs: number, offsets: Uint32Array, timestampsMs: Float64Array): void {
-  for (let i = 0; i < entries.length; i++) timestampsMs[placeOf[i]!] = baseMs + offsets[first + entries[i]!]!;
+/**
+ * Times and values of entries, which are numbers that count from `first`, to their places: from `places`, by ref, and left in `placeOf`, by the entries'
+ * order. In one loop of some length: small ones V8 puts into whoever calls them, where its best compiler comes to them late, or never.
+ */
+function moveSamples(
+  entries: Uint16Array,
+  first: number,
+  refs: Uint32Array,
+  places: Uint32Array,
+  placeOf: Uint32Array,
+  { baseMs, offsets, whole }: LogTimeColumns,
+  valueBits: Uint32Array,
+  timestampsMs: Float64Array,
+  bits: Uint32Array,
+): void {
+  for (let i = 0; i < entries.length; i++) {
+    const entry = first + entries[i]!;
+    const place = places[refs[entry]!]!++;
+    placeOf[i] = place;
+    timestampsMs[place] = whole === undefined ? baseMs + offsets[entry]! : whole[entry]!;
+    bits[place * 2] = valueBits[entry * 2]!;
+    bits[place * 2 + 1] = valueBits[entry * 2 + 1]!;
+  }
 }
 
 function moveFloats(entries: Uint16Array, first: number, placeOf: Uint32Array, from: Float64Array, to: Float64Array): void {
   for (let i = 0; i < entries.length; i++) to[placeOf[i]!] = from[first + entries[i]!]!;
-}
-
-function moveBits(entries: Uint16Array, first: number, placeOf: Uint32Array, from: Uint32Array, to: Uint32Array): void {
-  for (let i = 0; i < entries.length; i++) {
-    const at = (first + entries[i]!) * 2;
-    const place = placeOf[i]! * 2;
-    to[place] = from[at]!;
-    to[place + 1] = from[at + 1]!;
-  }
 }
 
 /** Puts into `partOf`, by ref, the part, and in place of the counts where the series' samples begin in it. `refs` are in label order. */

@@ -3,6 +3,13 @@ const BELOW_FIRST_MS = 2 ** 31;
 const OFFSET_MAX = 2 ** 32 - 1;
 const NO_OFFSETS = new Uint32Array(0);
 
+/** Timestamps by entry: the base and an offset, or, where `whole` is there, that alone. */
+export interface LogTimeColumns {
+  readonly baseMs: number;
+  readonly offsets: Uint32Array;
+  readonly whole: Float64Array | undefined;
+}
+
 /**
  * The log's timestamps by entry, Unix ms: four bytes each, as offsets to a base. A log that has a timestamp more than
  * 25 days from its first has them whole, in eight, until that one is gone.
@@ -21,7 +28,7 @@ export class LogTimes {
   }
 
   /** What `at` looks at, for loops over many; good until the log changes. */
-  columns(): { readonly baseMs: number; readonly offsets: Uint32Array; readonly whole: Float64Array | undefined } {
+  columns(): LogTimeColumns {
     return { baseMs: this.#baseMs, offsets: this.#offsets, whole: this.#whole };
   }
 
