@@ -16,9 +16,9 @@ export const ACCESS_LIMITS = {
   shardMapsFreshMs: 5 * MINUTE_MS,
   /**
    * Known for longer, they are not acted upon: a new map takes effect so much later, and `timestampAheadMsMax` and `clocksDifferMs` besides, that by
-   * then nobody writes by the maps of before.
+   * then nobody writes by the maps of before. So long does a Worker go on writing while the catalog is away, and so much longer waits an operator.
    */
-  shardMapsSureMs: 10 * MINUTE_MS,
+  shardMapsSureMs: 30 * MINUTE_MS,
   /** How far clocks of Workers and objects may differ, and what a request may take. */
   clocksDifferMs: 15 * MINUTE_MS,
   /** Ids of objects that an isolate remembers, of each kind: a few hundred bytes each. */
