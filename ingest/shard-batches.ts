@@ -22,9 +22,10 @@ export class BatchMemory {
     return this.#batches;
   }
 
-  /** Gives back what a large request took. */
+  /** Gives back what a large request took, also one that has not come to its end. */
   rest(): void {
     if (this.#batches.some(({ isLarge }) => isLarge)) this.#batches = [];
+    for (const batch of this.#batches) batch.clear();
   }
 }
 

@@ -8,7 +8,7 @@ import type { TenantShards } from '../../storage/shard-router.ts';
 import type { Rejections } from '../rejections.ts';
 import { unitDoubt } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
-import { LabelledBatches } from './labelled-batches.ts';
+import { LabelledBatches, type LabelledBatchesServices } from './labelled-batches.ts';
 import { LateBatches } from './late-batches.ts';
 
 /** A series of an import. One object for the same series wherever that is cheap: what follows from its labels is only found once. */
@@ -34,6 +34,11 @@ export interface ImportRetention {
   readonly keptMsOf: (labels: Labels) => number;
 }
 
+/** What an import's batches are made for, and within which bounds. */
+export interface ImportBatchesServices extends Omit<LabelledBatchesServices, 'map' | 'oldestAgeMs'> {
+  readonly retention: ImportRetention;
+}
+
 /**
  * Batches of an import, which takes samples of any age that is kept: what is well within the retention of the hot tier goes there, in any order, and can
  * be queried at once; what is older goes to the shards' late queues, where it waits for the archive.
@@ -57,7 +62,7 @@ export class ImportBatches {
   #lateSamples = 0;
   #exemplarsLeftOut = 0;
 
-  constructor(shards: TenantShards, clock: Clock, limits: typeof LIMITS, { hotMs: hotRetentionMs, keptMsOf }: ImportRetention, rejections: Rejections) {
+  constructor({ shards, clock, limits, rejections, retention: { hotMs: hotRetentionMs, keptMsOf } }: ImportBatchesServices) {
     this.#shards = shards;
     this.#clock = clock;
     this.#limits = limits;
@@ -150,7 +155,7 @@ export class ImportBatches {
     }
     const map = mapOfTime(maps, timestampMs);
     let batches = this.#hot.get(map);
-    if (batches === undefined) this.#hot.set(map, (batches = new LabelledBatches(this.#shards, map, this.#clock, this.#limits, this.#rejections, this.#oldestAgeMs)));
+    if (batches === undefined) this.#hot.set(map, (batches = new LabelledBatches({ shards: this.#shards, map, clock: this.#clock, limits: this.#limits, rejections: this.#rejections, oldestAgeMs: this.#oldestAgeMs })));
     batches.begin(series.labels, series.id);
     this.#open = { batches, map, series };
     return batches;

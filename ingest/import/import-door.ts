@@ -89,12 +89,12 @@ export class ImportDoor {
     const limits = admission.limits(shards.tenant);
     const slot = await this.#slots.take();
     const rejections = new Rejections(limits.writeErrorsQuotedMax);
-    const batches = new ImportBatches(shards, clock, limits, retentionOf(shards.tenant), rejections);
+    const batches = new ImportBatches({ shards, clock, limits, rejections, retention: retentionOf(shards.tenant) });
     const context = { batches, rejections, limits, defaultTimestampMs: defaultTimestampMs ?? clock.nowMs(), extraLabels };
     try {
-      await runImport(this.#touching(slot, bodyPieces(request, limits, startTimer)), formatOf(context), context, shards, (samples) =>
-        admission.slowDown(shards.tenant, samples, () => this.#slots.touch(slot)),
-      );
+      const pieces = this.#touching(slot, bodyPieces(request, limits, startTimer));
+      const flushed = (samples: number): Promise<void> => admission.slowDown(shards.tenant, samples, () => this.#slots.touch(slot));
+      await runImport({ pieces, format: formatOf(context), context, shards, flushed });
     } finally {
       this.#slots.free(slot);
       this.#count(protocol, batches, rejections);

@@ -13,6 +13,19 @@ import { sendBatch } from '../shard-send.ts';
 import { TimeBounds } from '../time-bounds.ts';
 import { addCounts, NOTHING_COUNTED, type WriteCounts } from '../write-counts.ts';
 
+/** What batches of labelled series are made for, and within which bounds. */
+export interface LabelledBatchesServices {
+  readonly shards: TenantShards;
+  /** Of the samples' times. */
+  readonly map: NumberedMap;
+  readonly clock: Clock;
+  readonly limits: typeof LIMITS;
+  /** Hears of the samples that are left out. */
+  readonly rejections: Rejections;
+  /** Samples that are older than this, in milliseconds, are refused. */
+  readonly oldestAgeMs: number;
+}
+
 /**
  * Batches for doors that have their series as label sets: what has been begun, sampled and ended is shared out to one batch a shard of a map, and
  * `flush` sends them. A door that goes on collecting flushes when `isLarge`, so that memory stays bounded however long its request is.
@@ -31,8 +44,7 @@ export class LabelledBatches {
   #open: { readonly labels: Labels; readonly batch: SampleBatch } | undefined;
   #times: TimeBounds;
 
-  /** Samples older than `oldestAgeMs` are refused; the others are of the map's times. */
-  constructor(shards: TenantShards, map: NumberedMap, clock: Clock, limits: typeof LIMITS, rejections: Rejections, oldestAgeMs: number) {
+  constructor({ shards, map, clock, limits, rejections, oldestAgeMs }: LabelledBatchesServices) {
     this.#shards = shards;
     this.#map = map;
     this.#clock = clock;

@@ -3,22 +3,23 @@ import { VarveError } from '../../storage/runtime/errors.ts';
 import type { TenantShards } from '../../storage/shard-router.ts';
 import type { LineFormat, ImportContext } from './text-import.ts';
 
+export interface ImportRun {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly format: LineFormat;
+  readonly context: ImportContext;
+  readonly shards: TenantShards;
+  /** Hears how many samples each sending has stored, and may take its time. */
+  readonly flushed: (samples: number) => Promise<void>;
+}
+
 /**
  * Feeds a body to a format, piece by piece. Whenever enough has been collected it is sent, and nothing more is read until the shards have
  * it: memory stays what it is however long the body, and a shard that is slow slows its sender down.
  *
- * `flushed` hears how many samples each sending has stored, and may take its time.
- *
  * What is wrong with the body or the storage half-way ends the import, and the error says how far it came: what came before is stored, and
  * sending all of it again changes nothing.
  */
-export async function runImport(
-  pieces: AsyncIterable<Uint8Array>,
-  format: LineFormat,
-  context: ImportContext,
-  shards: TenantShards,
-  flushed: (samples: number) => Promise<void>,
-): Promise<void> {
+export async function runImport({ pieces, format, context, shards, flushed }: ImportRun): Promise<void> {
   const { batches, limits } = context;
   const splitter = new LineSplitter(format, limits.importLineBytesMax);
   const flush = async (): Promise<void> => {

@@ -17,7 +17,7 @@ async function open(shardCount = 1, limits: typeof LIMITS = LIMITS) {
   const memory = new MemoryShards(limits);
   const shards: TenantShards = await new ShardRouter(memory, shardCount, new FixedClock(0)).tenant('default');
   const rejections = new Rejections(5);
-  const batches = new LabelledBatches(shards, shards.maps[0]!, new FixedClock(NOW_MS), limits, rejections, limits.hotWindowMs);
+  const batches = new LabelledBatches({ shards, map: shards.maps[0]!, clock: new FixedClock(NOW_MS), limits, rejections, oldestAgeMs: limits.hotWindowMs });
   const begin = (labels: Labels): void => {
     shards.hasher.hashLabels(labels);
     batches.begin(labels, shards.hasher.words.slice());
