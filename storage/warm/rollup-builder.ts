@@ -75,7 +75,7 @@ export class RollupBuilder {
   nextDueMs(): number | undefined {
     this.#noteRetention();
     if (this.#plans.plan() !== undefined) return this.#pause.untilMs;
-    const dueMs = rollupDueMs(this.#ledger.state(), this.#tables, this.#options.clock.nowMs(), this.#limits);
+    const dueMs = rollupDueMs(this.#ledger.state(this.#tables), this.#tables, this.#options.clock.nowMs(), this.#limits);
     return dueMs === undefined ? undefined : Math.max(dueMs, this.#pause.untilMs, this.#waitEndMs);
   }
 
@@ -105,7 +105,7 @@ export class RollupBuilder {
 
   next(): UpkeepWork | undefined {
     const { clock } = this.#options;
-    const state = this.#ledger.state();
+    const state = this.#ledger.state(this.#tables);
     const dueMs = rollupDueMs(state, this.#tables, clock.nowMs(), this.#limits);
     const work = dueMs === undefined ? undefined : planRollup(state, this.#tables, Math.max(dueMs, clock.nowMs()), this.#limits);
     return work && { table: work.table, day: work.partition, shard: work.shard };
@@ -142,7 +142,7 @@ export class RollupBuilder {
   #begin(): void {
     const { clock, random, limits, policy } = this.#options;
     const nowMs = clock.nowMs();
-    const wanted = planRollup(this.#ledger.state(), this.#tables, nowMs, this.#limits);
+    const wanted = planRollup(this.#ledger.state(this.#tables), this.#tables, nowMs, this.#limits);
     if (wanted === undefined) return;
     const work = this.#thatMayBeOpen(wanted);
     const runs = this.#runsOf(work);

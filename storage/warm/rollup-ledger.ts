@@ -6,7 +6,7 @@ import { tableDefinition } from '../catalog/iceberg/table-definitions.ts';
 import { OF_ANY_TABLE } from '../catalog/rollup-days.ts';
 import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
-import type { RolledUpDay, RollupPlan, RollupState } from './rollup-plan.ts';
+import type { DaySource, RollupPlan, RollupState } from './rollup-plan.ts';
 
 /** Of a row of rollup_day. */
 const HAS_SAMPLES = "EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)";
@@ -18,13 +18,6 @@ interface SourceRow extends Record<string, string | number> {
   readonly changed_ms: number;
 }
 
-interface DayRow extends Record<string, string | number> {
-  readonly table_name: string;
-  readonly shard: string;
-  readonly day: number;
-  readonly through_file: number;
-}
-
 /** What a catalog's database knows of roll-ups: what there is to make them from, and what is made. */
 export class RollupLedger {
   readonly #sql: Sql;
@@ -34,20 +27,20 @@ export class RollupLedger {
     this.#sql = sql;
   }
 
-  state(): RollupState {
-    const sources = this.#sql.all<SourceRow>('SELECT shard, day, newest_file, changed_ms FROM rollup_source ORDER BY day, shard');
-    const done = new Map<string, RolledUpDay[]>();
-    for (const row of this.#sql.all<DayRow>('SELECT table_name, shard, day, through_file FROM rollup_day')) {
-      const day = { shard: row.shard, day: row.day, throughFile: row.through_file };
-      const known = done.get(row.table_name);
-      if (known === undefined) done.set(row.table_name, [day]);
-      else known.push(day);
-    }
-    return {
-      sources: sources.map((row) => ({ shard: row.shard, day: row.day, newestFile: row.newest_file, changedMs: row.changed_ms })),
-      done,
-      archivedUntilMs: new Map(Object.entries(watermarksMs(this.#sql))),
-    };
+  /** Of the tables that are to be kept up. */
+  state(tables: readonly { readonly name: RollupTableName }[]): RollupState {
+    return { missing: new Map(tables.map(({ name }) => [name, this.#missing(name)])), archivedUntilMs: new Map(Object.entries(watermarksMs(this.#sql))) };
+  }
+
+  /** Days are many and those that a table lacks are few: only these are read into memory. */
+  #missing(table: RollupTableName): DaySource[] {
+    return this.#sql
+      .all<SourceRow>(
+        `SELECT shard, day, newest_file, changed_ms FROM rollup_source AS source
+          WHERE NOT EXISTS (SELECT 1 FROM rollup_day WHERE table_name = ? AND shard = source.shard AND day = source.day AND through_file >= newest_file) ORDER BY day, shard`,
+        table,
+      )
+      .map((row) => ({ shard: row.shard, day: row.day, newestFile: row.newest_file, changedMs: row.changed_ms }));
   }
 
   /** The days of a plan are in its table. Inside the caller's transaction. */

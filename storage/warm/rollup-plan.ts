@@ -12,19 +12,9 @@ export interface DaySource {
   readonly changedMs: number;
 }
 
-/** A day of a shard that a table has. */
-export interface RolledUpDay {
-  readonly shard: string;
-  readonly day: number;
-  /** It was made when this file was the newest. */
-  readonly throughFile: number;
-}
-
 export interface RollupState {
-  /** By day. */
-  readonly sources: readonly DaySource[];
-  /** By name of the table. */
-  readonly done: ReadonlyMap<string, readonly RolledUpDay[]>;
+  /** By name of the table, the oldest first: the days that it lacks, or has from before their newest file. */
+  readonly missing: ReadonlyMap<string, readonly DaySource[]>;
   /** By shard: all its samples before this (Unix ms) are in files. */
   readonly archivedUntilMs: ReadonlyMap<string, number>;
 }
@@ -90,10 +80,9 @@ export function rollupDueMs(state: RollupState, tables: readonly WantedTable[], 
   return soonestMs === Infinity ? undefined : soonestMs;
 }
 
-function missingDays({ sources, done }: RollupState, table: WantedTable, nowMs: number, { samplesRetentionMs }: RollupLimits): DaySource[] {
+function missingDays({ missing }: RollupState, table: WantedTable, nowMs: number, { samplesRetentionMs }: RollupLimits): DaySource[] {
   const keptMs = Math.min(table.retentionMs, samplesRetentionMs);
-  const known = new Map((done.get(table.name) ?? []).map(({ shard, day, throughFile }) => [`${shard} ${day}`, throughFile]));
-  return sources.filter(({ shard, day, newestFile }) => (known.get(`${shard} ${day}`) ?? 0) < newestFile && (day + 1) * DAY_MS > nowMs - keptMs);
+  return (missing.get(table.name) ?? []).filter(({ day }) => (day + 1) * DAY_MS > nowMs - keptMs);
 }
 
 function isArchived({ shard, day }: DaySource, { archivedUntilMs }: RollupState, { archiveWindowMs }: RollupLimits): boolean {

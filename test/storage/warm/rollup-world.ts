@@ -17,7 +17,6 @@ import { BucketFold } from '../../../storage/warm/bucket-fold.ts';
 import { ROLLUP_CODECS } from '../../../storage/warm/open-rollups.ts';
 import { RollupBuilder } from '../../../storage/warm/rollup-builder.ts';
 import { ALL_BUCKET_PARTS, RollupFileReader } from '../../../storage/warm/rollup-file-reader.ts';
-import { RollupLedger } from '../../../storage/warm/rollup-ledger.ts';
 import { ROLLUP_NUMBERS } from '../../../storage/warm/rollup-schema.ts';
 import { aggregatesOf, DEFAULT_WARM_POLICY, type WarmPolicy } from '../../../storage/warm/tiering-policy.ts';
 import { NodeSql } from '../../fakes/node-sql.ts';
@@ -107,9 +106,9 @@ export class RollupWorld extends ArchiveWorld {
 
   /** Days that a table has and that are up to date. */
   freshDays(table: string): number[] {
-    const state = new RollupLedger(new NodeSql(this.database.database)).state();
-    const newest = new Map(state.sources.map(({ shard, day, newestFile }) => [`${shard} ${day}`, newestFile]));
-    return (state.done.get(table) ?? []).filter(({ shard, day, throughFile }) => throughFile >= (newest.get(`${shard} ${day}`) ?? 0)).map(({ day }) => (day * DAY_MS - DAY_START_MS) / DAY_MS).sort((a, b) => a - b);
+    return new NodeSql(this.database.database)
+      .all<{ day: number }>('SELECT day FROM rollup_day LEFT JOIN rollup_source USING (shard, day) WHERE table_name = ? AND (newest_file IS NULL OR through_file >= newest_file) ORDER BY day', table)
+      .map(({ day }) => (day * DAY_MS - DAY_START_MS) / DAY_MS);
   }
 
   /** Keys of the files of a table. */
