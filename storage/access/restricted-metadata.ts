@@ -31,9 +31,11 @@ export async function visibleMetadata(catalog: CatalogApi, request: MetadataRequ
   for (;;) {
     const page = await catalog.metadata({ ...request, after, metricsMax: Math.max(request.metricsMax, METRICS_PER_PAGE) });
     const last = page.entries.at(-1);
-    const metrics = new Set<string>();
-    const entries = page.entries.filter(({ metric }) => isVisible(metric) && metrics.add(metric).size <= request.metricsMax);
-    if (entries.length > 0 || !page.more || last === undefined) return { ...page, entries, more: page.more || metrics.size > request.metricsMax };
+    const visible = page.entries.filter(({ metric }) => isVisible(metric));
+    const metrics = [...new Set(visible.map(({ metric }) => metric))];
+    const taken = new Set(metrics.slice(0, request.metricsMax));
+    const entries = visible.filter(({ metric }) => taken.has(metric));
+    if (entries.length > 0 || !page.more || last === undefined) return { ...page, entries, more: page.more || metrics.length > request.metricsMax };
     after = last.metric;
   }
 }

@@ -8,7 +8,7 @@ import type { Sql } from '../runtime/sql.ts';
 import { DAY_MS } from '../runtime/units.ts';
 import type { DaySource, RollupPlan, RollupState } from './rollup-plan.ts';
 
-/** Of a row of rollup_day. */
+/** Of a row of rollup_day: its day has files of samples. The sample on the edge of the day, which is in the next one's files, does not count. */
 const HAS_SAMPLES = "EXISTS (SELECT 1 FROM data_file WHERE removed_change IS NULL AND table_name = 'samples' AND data_file.shard = rollup_day.shard AND data_file.day = rollup_day.day)";
 
 interface SourceRow extends Record<string, string | number> {

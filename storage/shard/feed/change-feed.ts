@@ -128,7 +128,10 @@ function bySeries(batch: LogBatch, index: SeriesIndex, isMeant: ((ref: number) =
   });
 }
 
-/** What a batch's histograms weigh in an answer, as a number of samples with labels for each. */
+/** About what a sample with labels of its own takes in an answer. */
+const SAMPLE_BYTES = 256;
+
+/** What a batch's histograms weigh in an answer, as a number of such samples. */
 function payloadSamples({ payloads = NO_PAYLOADS }: LogBatch): number {
-  return payloads.reduce((samples, payload) => samples + payload.length / 256, 0);
+  return payloads.reduce((samples, payload) => samples + payload.length / SAMPLE_BYTES, 0);
 }

@@ -20,6 +20,9 @@ interface KnownStrings {
 /** What an entry takes beside its texts: objects, and its place in the map. */
 const ENTRY_BYTES = 256;
 
+/** Of LABELS_RPC_VERSION: whoever asks by an older one is answered with lists. */
+const PACKED_SINCE = 2;
+
 /** Stands for the label names themselves; no label has this name. */
 const NAMES = '';
 
@@ -52,7 +55,7 @@ export class LabelAnswers {
   series(request: LabelsShardRequest): SeriesShardAnswer {
     const { index } = this.#sources.series;
     const refs = index.sortByLabels(selectInRange(this.#sources, request) ?? index.select([]));
-    if (request.version < 2) {
+    if (request.version < PACKED_SINCE) {
       const { values, truncated } = cut(refs, request.limit);
       return { status: 'series', series: values.map((ref) => index.labelsOf(ref)), truncated };
     }
@@ -69,7 +72,7 @@ export class LabelAnswers {
     if (refs !== undefined) return this.#packed(sortStrings(name === NAMES ? index.labelNames(refs) : index.labelValues(name, refs)), request);
     if (isIn !== undefined) return this.#packed(sortStrings(name === NAMES ? index.labelNamesIn(isIn) : index.labelValuesIn(name, isIn)), request);
     const known = this.#all(name);
-    if (request.version < 2 || (request.limit > 0 && known.strings.length > request.limit)) return this.#packed(known.strings, request);
+    if (request.version < PACKED_SINCE || (request.limit > 0 && known.strings.length > request.limit)) return this.#packed(known.strings, request);
     return this.#checked(known.json, false);
   }
 
@@ -89,7 +92,7 @@ export class LabelAnswers {
 
   #packed(sorted: readonly string[], { version, limit }: LabelsShardRequest): StringsShardAnswer {
     const { values, truncated } = cut(sorted, limit);
-    return version < 2 ? { status: 'values', values, truncated } : this.#checked(utf8.encode(JSON.stringify(values)), truncated);
+    return version < PACKED_SINCE ? { status: 'values', values, truncated } : this.#checked(utf8.encode(JSON.stringify(values)), truncated);
   }
 
   #checked(json: Uint8Array, truncated: boolean): StringsShardAnswer {
