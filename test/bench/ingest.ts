@@ -21,6 +21,7 @@ const VISIBLE_MS = 30_000;
 
 const MEASURES: readonly Measure[] = [
   { key: 'cpuSecondsPerMillion', title: 'CPU-seconds per million samples', digits: 2, hasRatio: true },
+  { key: 'steadyCpuSecondsPerMillion', title: 'the same, behind the first quarter of the load', digits: 2, hasRatio: true },
   { key: 'samplesPerSecond', title: 'samples/s', digits: 0, hasRatio: true },
   { key: 'wallSeconds', title: 'wall time, s', digits: 1, hasRatio: true },
   { key: 'requestP50Ms', title: 'request p50, ms', digits: 1, hasRatio: true },
@@ -41,7 +42,8 @@ const MEASURES: readonly Measure[] = [
 
 /**
  * Remote write as fast as each server takes it. CPU is counted over the server's whole process tree, from the first request until the
- * tree rests again; the disk after an orderly stop. Before that, two queries check that all that was acknowledged is there.
+ * tree rests again; the disk after an orderly stop. Before that, two queries check that all that was acknowledged is there. Behind the first quarter all
+ * series are known and code is warm: the figure that compares loads of few and many series.
  */
 export async function benchIngest(options: BenchOptions, say: (line: string) => void): Promise<Report> {
   const podCount = options.series !== undefined ? options.series / SERIES_PER_POD : options.isTiny ? TINY_POD_COUNT : POD_COUNT;
@@ -64,7 +66,7 @@ export async function benchIngest(options: BenchOptions, say: (line: string) => 
       const progress = `${peer.name} ${repetition}/${options.repeat}`;
       const measure = async (protocol: LoadProtocol): Promise<Run> => {
         const { run, problem } = await ingestOnce(peer, shape, options, protocol);
-        say(`${progress}, ${protocol}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million`);
+        say(`${progress}, ${protocol}: ${run['wallSeconds']!.toFixed(1)} s, ${run['cpuSecondsPerMillion']!.toFixed(2)} CPU-s per million, ${run['steadyCpuSecondsPerMillion']!.toFixed(2)} behind its first quarter`);
         if (problem !== undefined) {
           isSound = false;
           notes.push(`${peer.name}, run ${repetition}, ${protocol}: ${problem}`);
@@ -100,13 +102,16 @@ async function ingestOnce(peer: Peer, shape: Shape, { connections, isCut }: Benc
     const tree = new ProcessTree(server.process.pid);
     tree.startSampling();
     const cpuBeforeSeconds = tree.cpuSeconds();
-    const load = await sendLoad(shape, server.baseUrl, connections, protocol, isCut);
+    let quarter = { sampleCount: 0, cpuSeconds: 0 };
+    const onQuarter = (sampleCount: number): void => void (quarter = { sampleCount, cpuSeconds: tree.cpuSeconds() - cpuBeforeSeconds });
+    const load = await sendLoad(shape, server.baseUrl, connections, { protocol, isCut, onQuarter });
     await tree.settle(SETTLE_MS);
     const cpuSeconds = tree.cpuSeconds() - cpuBeforeSeconds;
     const residentPeakBytes = tree.stopSampling();
     const problem = await findLoss(server, shape);
     await server.process.stop();
-    return { run: toRun(load, cpuSeconds, residentPeakBytes, diskUsageBytes(server.dataFolder)), problem };
+    const steadyCpuSecondsPerMillion = (cpuSeconds - quarter.cpuSeconds) / ((load.sampleCount - quarter.sampleCount) / 1e6);
+    return { run: { ...toRun(load, cpuSeconds, residentPeakBytes, diskUsageBytes(server.dataFolder)), steadyCpuSecondsPerMillion }, problem };
   } finally {
     await sandbox.close();
   }

@@ -17,14 +17,22 @@ export interface LoadFigures {
   readonly bytesPerSample: number;
 }
 
+/** How a load is sent, where that is not as most are. */
+export interface LoadOptions {
+  readonly protocol?: LoadProtocol;
+  /** No two requests hold the same series, as those of a Prometheus; remote write alone. Else they always hold the same ones. */
+  readonly isCut?: boolean;
+  /** Told once, when a quarter of the samples has been answered: all series are known then, and the server's code is warm. */
+  readonly onQuarter?: (sampleCount: number) => void;
+}
+
 const ATTEMPTS_MAX = 10;
 const BACKOFF_MS = 100;
 /**
  * Sends every scrape of the shape, oldest first, over `connections` kept-alive connections at once and as fast as the server answers.
- * With `isCut` (remote write alone) no two requests hold the same series, as those of a Prometheus; else they always hold the same ones, and no more
- * than `senderCount` of them are under way.
+ * Unless they are cut anew, no more than `senderCount` requests are under way.
  */
-export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, protocol: LoadProtocol = '1.0', isCut = false): Promise<LoadFigures> {
+export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, { protocol = '1.0', isCut = false, onQuarter }: LoadOptions = {}): Promise<LoadFigures> {
   const own = protocol === 'otlp' ? { 'content-type': 'application/x-protobuf' } : { ...WRITE_HEADERS[protocol], 'content-encoding': 'snappy' };
   const headers = { ...own, 'user-agent': 'varve-bench' };
   const agent = keepAliveAgent(connections);
@@ -33,6 +41,7 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, 
   let retryCount = 0;
   let sampleCount = 0;
   let bytes = 0;
+  const quarterSamples = (shape.series.length * shape.scrapeCount) / 4;
 
   const sendOne = async (body: Uint8Array, samples: number): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
@@ -48,7 +57,9 @@ export async function sendLoad(shape: Shape, baseUrl: URL, connections: number, 
       retryCount++;
       await sleep(retryAfterMs(answer) ?? BACKOFF_MS * attempt);
     }
+    const isQuarter = sampleCount < quarterSamples && sampleCount + samples >= quarterSamples;
     sampleCount += samples;
+    if (isQuarter) onQuarter?.(sampleCount);
   };
   const sendAll = isCut ? cutLoad(shape, connections, protocol, sendOne) : groupLoad(shape, connections, protocol, sendOne);
 
