@@ -18,6 +18,11 @@ export const TIME_SERIES_STORE_LIMITS = {
   archiveLateBatchesMax: 16 * KIB,
   /** Keys and days whose roll-ups one step makes anew for late values: each is a file or more to be read, and an invocation has 1,000 calls. */
   storeLateRollupDaysMax: 64,
+  /**
+   * When the Iceberg table could not be written, late values not be rolled up, or the archive's prefix not be claimed, it is tried again so much
+   * later. Callers who wait for the archive are told to come again then.
+   */
+  storeRetryMs: 1 * MINUTE_MS,
   /** Tries after which late values that cannot be rolled up, because a file cannot be read, move without it. */
   storeLateRollupTriesMax: 8,
   /** The files of a day are merged so long after its last window should have moved. */

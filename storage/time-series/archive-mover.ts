@@ -3,13 +3,9 @@ import { waitEndMs, type Clock } from '../runtime/clock.ts';
 import { isMissingPart, VarveError } from '../runtime/errors.ts';
 import { LIMITS } from '../runtime/limits.ts';
 import { PortFailure } from '../runtime/port-failure.ts';
-import { MINUTE_MS } from '../runtime/units.ts';
 import { pruneArchived } from './remove.ts';
 import type { StoreArchive } from './store-archive.ts';
 import type { StoreEngine } from './store-engine.ts';
-
-/** When the Iceberg table could not be written, late values not be rolled up, or the archive's prefix not be claimed. */
-const RETRY_MS = MINUTE_MS;
 
 /** What comes next in an archive. */
 type Work = 'flush' | 'late-rollup' | 'publish' | 'upkeep';
@@ -86,7 +82,7 @@ export class ArchiveMover {
     await this.moveDue();
     // A move that has begun takes a few calls; where one fails, the next waits.
     while (this.isBegun && this.#engine.read(({ archive }) => this.#isDue(archive?.flusher.nextDueMs()))) await this.moveDue();
-    if (this.isBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: 60 });
+    if (this.isBegun) throw new VarveError('unavailable', 'values are on their way into the archive, which does not answer: try again later', { retryAfterSeconds: LIMITS.storeRetryMs / 1000 });
   }
 
   #isWaiting(): boolean {
@@ -134,7 +130,7 @@ export class ArchiveMover {
         await archive.claim();
         return true;
       } catch (error) {
-        this.#claimRetryAtMs = this.#clock.nowMs() + RETRY_MS;
+        this.#claimRetryAtMs = this.#clock.nowMs() + LIMITS.storeRetryMs;
         this.#claimRefusal = error instanceof PortFailure ? undefined : error;
       }
     }
@@ -149,7 +145,7 @@ export class ArchiveMover {
       this.#lateRollupFailures = 0;
     } catch (error) {
       if (!isMissingPart(error)) throw error;
-      if (++this.#lateRollupFailures < LIMITS.storeLateRollupTriesMax) this.#lateRollupRetryAtMs = this.#clock.nowMs() + RETRY_MS;
+      if (++this.#lateRollupFailures < LIMITS.storeLateRollupTriesMax) this.#lateRollupRetryAtMs = this.#clock.nowMs() + LIMITS.storeRetryMs;
       else {
         this.#lateRollupFailures = 0;
         // The error may have thrown the memory away, and these with it.
@@ -164,13 +160,13 @@ export class ArchiveMover {
       await this.#step((archive) => archive.tables.publish());
       this.#publishRetryAtMs = -Infinity;
     } catch {
-      this.#publishRetryAtMs = this.#clock.nowMs() + RETRY_MS;
+      this.#publishRetryAtMs = this.#clock.nowMs() + LIMITS.storeRetryMs;
     }
   }
 
   /** When what has failed is tried again: at once where the clock has been set back since. */
   #retryMs(retryAtMs: number): number {
-    return waitEndMs(retryAtMs, RETRY_MS, this.#clock.nowMs());
+    return waitEndMs(retryAtMs, LIMITS.storeRetryMs, this.#clock.nowMs());
   }
 
   #isDue(dueMs: number | undefined): boolean {

@@ -16,8 +16,6 @@ export interface NewPoint {
 
 /** JavaScript's own NaN. Others would be given back as some NaN, and those of one pattern stand for documents. */
 const NAN_BITS: readonly [low: number, high: number] = [0, 0x7ff80000];
-/** When to try again while late values are too many. */
-const LATE_RETRY_SECONDS = 60;
 
 /** Writes all of the points in one transaction, or none. Those of windows that have moved wait, readable, until they move too. */
 export function writePoints(engine: StoreEngine, points: readonly NewPoint[]): void {
@@ -87,14 +85,14 @@ function refuseTimes({ hot, rawFloor, archive }: Parts, points: readonly NewPoin
 }
 
 function refuseTooMany({ hot, archive }: Parts, timely: readonly NewPoint[], late: readonly NewPoint[]): void {
-  const { storeLateSamplesMax, storeLateKeysMax, lateRowsMax, activeSeriesMax } = LIMITS;
+  const { storeLateSamplesMax, storeLateKeysMax, lateRowsMax, activeSeriesMax, storeRetryMs } = LIMITS;
   const lateKeys = [...new Set(late.map(({ key }) => key))];
   if (late.length > storeLateSamplesMax || lateKeys.length > storeLateKeysMax) {
     throw new VarveError('limit', `${late.length} values of ${lateKeys.length} keys at once that are older than what has moved into the archive, the limits storeLateSamplesMax and storeLateKeysMax are ${storeLateSamplesMax} and ${storeLateKeysMax}: write fewer at a time`);
   }
   if (late.length > 0 && !archive!.late.hasRoomFor(late.length, lateKeys.map(keyLabels))) {
     const message = `${archive!.late.sampleCount} values that are older than what has moved into the archive wait for it, and with ${late.length} more they are over one of the limits storeLateSamplesMax (${storeLateSamplesMax}), storeLateKeysMax (${storeLateKeysMax}) and lateRowsMax (${lateRowsMax}, of writes and roll-ups): let \`maintain\` move some, and write these again`;
-    throw new VarveError('overloaded', message, { retryAfterSeconds: LATE_RETRY_SECONDS });
+    throw new VarveError('overloaded', message, { retryAfterSeconds: storeRetryMs / 1000 });
   }
   const newKeys = [...new Set(timely.map((point) => point.key))].filter((key) => hot.refOf(keyLabels(key)) === undefined);
   if (newKeys.length === 0) return;
