@@ -60,8 +60,8 @@ export class ShardBatches {
   }
 
   /**
-   * Shares out a whole request of series that have one float each, without start timestamps, and no more of them than a batch may have: a column at a time, since
-   * going through it series by series took five times as long. Nothing has been collected before.
+   * Shares out a whole request of series that have one float each, without start timestamps, and no more of them than a batch may have: a column at a time, which
+   * with making the messages takes a fifth less than series by series. Nothing has been collected before.
    */
   addSingles(columns: SingleColumns & { readonly seriesCount: number }, ids: SeriesIdColumns): void {
     const { seriesCount } = columns;
