@@ -214,12 +214,13 @@ test('a resource has its target_info on the shards of both maps', async () => {
 
 test('a request of three maps', async () => {
   const { moved, still } = await twins(1, 2);
-  await changeShards(moved.node, 5);
+  // Of the third.
+  const nextMs = (await changeShards(moved.node, 5)) - FROM_MS;
   still.node.clock.advance(moved.node.clock.nowMs() - still.node.clock.nowMs());
-  const offsets = [-HOUR_MS, 0, HOUR_MS - 1, HOUR_MS, HOUR_MS + MINUTE_MS];
+  const offsets = [-HOUR_MS, 0, nextMs - 1, nextMs, nextMs + MINUTE_MS];
   for (const { body, headers, path } of [v1(offsets), lines(all((i) => offsets.map((offset) => `n{i="${i}"} 1 ${FROM_MS + offset}`)).flat())]) {
     expect(await moved.post(body, headers, path)).toEqual(await still.post(body, headers, path));
   }
   expect(samplesOf(moved)).toEqual(samplesOf(still));
-  expect(Object.fromEntries(timesByEpoch(moved))).toEqual({ '1': [-HOUR_MS, -HOUR_MS], '2': [0, HOUR_MS - 1 + 0], '3': [HOUR_MS, HOUR_MS + MINUTE_MS] });
+  expect(Object.fromEntries(timesByEpoch(moved))).toEqual({ '1': [-HOUR_MS, -HOUR_MS], '2': [0, nextMs - 1], '3': [nextMs, nextMs + MINUTE_MS] });
 });
