@@ -42,6 +42,7 @@ export class OtlpCollector implements OtlpSeriesSink {
   readonly #labels: OtlpLabels;
   readonly #rejections: Rejections;
   readonly #points: KnownPoints;
+  readonly known: KnownPoints;
   readonly #metrics: NotedMetrics;
   readonly #series: PointsOfSeries;
   readonly #batches: ShardBatches;
@@ -60,7 +61,7 @@ export class OtlpCollector implements OtlpSeriesSink {
     this.#samplesMax = limits.writeEntriesMax;
     this.#labels = labels;
     this.#rejections = rejections;
-    this.#points = points;
+    this.#points = this.known = points;
     this.#metrics = metrics;
     this.#series = pointsOfSeries;
     this.#batches = batches;
@@ -91,10 +92,6 @@ export class OtlpCollector implements OtlpSeriesSink {
     this.#metrics.note(this.#points.metric);
   }
 
-  attributesFrom(start: number, end: number): number {
-    return this.#points.attributesFrom(start, end);
-  }
-
   point(point: Point, field: number, parts: PointParts): void {
     this.#pointNumber++;
     this.#points.findPoint(point, field, parts);
@@ -121,9 +118,16 @@ export class OtlpCollector implements OtlpSeriesSink {
     }
     const { idWords, idAt } = this.#points;
     const batches = this.#batches;
-    let source = this.#series.add(this.#pointNumber, count);
-    this.#countSamples(count);
     let at = idAt + part * SERIES_ID_WORDS;
+    this.#countSamples(count);
+    // Most points are one series.
+    if (count === 1) {
+      const batch = batches.of(idWords[at + 1]!);
+      batch.addSingle(this.#series.add(this.#pointNumber), idWords, at, isDelta, timestampMs, valueBits[part * 2]!, valueBits[part * 2 + 1]!, startMs);
+      batches.sendWhenFull(batch);
+      return;
+    }
+    let source = this.#series.addAll(this.#pointNumber, count);
     for (let i = part; i < part + count; i++, source++, at += SERIES_ID_WORDS) {
       const batch = batches.of(idWords[at + 1]!);
       batch.addSingle(source, idWords, at, isDelta, timestampMs, valueBits[i * 2]!, valueBits[i * 2 + 1]!, startMs);

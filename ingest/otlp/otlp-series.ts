@@ -10,6 +10,7 @@ import type { TimeBounds } from '../time-bounds.ts';
 import { otlpExemplarLabels, type PointExemplar } from './otlp-exemplars.ts';
 import { exponentialHistogram } from './otlp-exponential.ts';
 import { customBucketsHistogram, explicitBoundsError } from './otlp-histograms.ts';
+import { OtlpIdleSink } from './otlp-idle-sink.ts';
 import type { OtlpLabels } from './otlp-labels.ts';
 import { ClassicHistogramParts, COUNT_PART, FIRST_NUMBER_PART, SUM_PART, SummaryParts, WHOLE_POINT, type PointParts } from './otlp-parts.ts';
 
@@ -20,12 +21,15 @@ export interface OtlpWalk {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NO_SINK = new OtlpIdleSink();
 
 /**
  * Takes the series of a request in the order of the message. Between `point` and the next point come the series of that point, each with
  * its samples and exemplars between `begin` and `end`; the series of `target_info` come when a resource is over.
  */
-export interface OtlpSeriesSink extends KnownAttributes {
+export interface OtlpSeriesSink {
+  /** What it knows of the attributes that come next. */
+  readonly known: KnownAttributes;
   beginResource(resource: Span): void;
   beginScope(scope: Span, schemaUrl: Span): void;
   beginMetric(metric: MetricHeader): void;
@@ -65,7 +69,8 @@ export class OtlpSeries implements MetricsVisitor {
   #valueBits = new Uint32Array(this.#values.buffer);
   #bytes: Uint8Array = NO_BYTES;
   #times: TimeBounds | undefined;
-  #sink!: OtlpSeriesSink;
+  #sink: OtlpSeriesSink = NO_SINK;
+  #known: KnownAttributes = NO_SINK.known;
   #isDelta = false;
   /** Why no point of the metric can be taken, `''` when they can. */
   #refusal = '';
@@ -86,6 +91,7 @@ export class OtlpSeries implements MetricsVisitor {
     this.#bytes = bytes;
     this.#times = times;
     this.#sink = sink;
+    this.#known = sink.known;
     this.#targetInfoLeft = this.#limits.otlpTargetInfoSamplesMax;
     this.#labels.beginMessage(bytes, limits);
     try {
@@ -93,6 +99,8 @@ export class OtlpSeries implements MetricsVisitor {
     } finally {
       // Messages are large and this object lives long.
       this.#bytes = NO_BYTES;
+      this.#sink = NO_SINK;
+      this.#known = NO_SINK.known;
       this.#labels.beginMessage(NO_BYTES, limits);
     }
   }
@@ -135,7 +143,7 @@ export class OtlpSeries implements MetricsVisitor {
   }
 
   attributesFrom(start: number, end: number): number {
-    return this.#sink.attributesFrom(start, end);
+    return this.#known.attributesFrom(start, end);
   }
 
   numberPoint(point: NumberPoint): void {

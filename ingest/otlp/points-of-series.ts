@@ -19,8 +19,16 @@ export class PointsOfSeries {
     this.#count = 0;
   }
 
-  /** The number of the next series, the first of `count` that are of the point. */
-  add(point: number, count = 1): number {
+  /** The number of the next series, which is of the point. */
+  add(point: number): number {
+    const series = this.#count++;
+    if (series >= this.#points.length) this.#points = grown(this.#points);
+    this.#points[series] = point;
+    return series;
+  }
+
+  /** The same of the next `count` series, and the number of the first. */
+  addAll(point: number, count: number): number {
     const first = this.#count;
     const end = (this.#count = first + count);
     while (end > this.#points.length) this.#points = grown(this.#points);

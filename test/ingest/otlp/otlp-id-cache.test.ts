@@ -1,13 +1,22 @@
 import { expect, test } from 'vitest';
 import { UNKNOWN } from '../../../ingest/otlp/known-runs.ts';
+import { OtlpBatches } from '../../../ingest/otlp/otlp-batches.ts';
 import { OtlpIdCache } from '../../../ingest/otlp/otlp-id-cache.ts';
+import { OtlpLabels } from '../../../ingest/otlp/otlp-labels.ts';
+import { OtlpSeries } from '../../../ingest/otlp/otlp-series.ts';
+import { Rejections } from '../../../ingest/rejections.ts';
+import { TimeBounds } from '../../../ingest/time-bounds.ts';
 import { SeriesHasher } from '../../../storage/model/series-id.ts';
 import { CacheBudget } from '../../../storage/runtime/cache-budget.ts';
 import { LIMITS } from '../../../storage/runtime/limits.ts';
 import { Counters } from '../../../storage/runtime/metrics.ts';
+import { OTLP_DEFAULTS } from '../../../storage/runtime/otlp-options.ts';
+import type { NumberedMap } from '../../../storage/shard-maps.ts';
+import type { TenantShards } from '../../../storage/shard-router.ts';
 import { FixedClock } from '../../fakes/fixed-clock.ts';
 import { liveBytes } from '../../fakes/live-bytes.ts';
 import { SeededRandom } from '../../fakes/seeded-random.ts';
+import { gauge, metricsRequest, numberPoint, resourceMetrics } from '../../proto/otlp-fields.ts';
 
 const KIB = 1024;
 const WINDOW_MS = 60_000;
@@ -237,4 +246,29 @@ test('what came next the last time is guessed where its bytes stand whole under 
   const entry = cache.find(view, start, end, parent);
   cache.locate(entry, 1);
   expect([...cache.idWords.subarray(cache.idAt, cache.idAt + 3)]).toEqual([...idsOf(0, all[0]!)]);
+});
+
+test('a message is not held once it has been collected', () => {
+  const labels = new OtlpLabels(OTLP_DEFAULTS, LIMITS, (stored) => stored);
+  const series = new OtlpSeries(OTLP_DEFAULTS, LIMITS, labels);
+  const batches = new OtlpBatches(new OtlpIdCache(2 ** 20, 60_000), labels, LIMITS, OTLP_DEFAULTS);
+  const tenant = { hasher: new SeriesHasher(new Uint8Array(16)) } as TenantShards;
+  const collect = (message: Uint8Array): void => {
+    const request = { shards: tenant, map: { shardCount: 1, firstShard: 0 } as NumberedMap, message, nowMs: 1_700_000_000_000, rejections: new Rejections(1) };
+    batches.collect(request, (sink) => series.walk(message, { times: new TimeBounds(request.nowMs, LIMITS), limits: LIMITS }, sink));
+  };
+  const bytes = (description: string): Uint8Array => metricsRequest(resourceMetrics({}, [gauge('g', [numberPoint({ timeMs: 1_700_000_000_000, value: 1 })], { description })]));
+  collect(bytes('small'));
+  const before = liveBytes();
+  collectLarge();
+  expect(liveBytes() - before).toBeLessThan(2 ** 20);
+
+  function collectLarge(): void {
+    const small = bytes('small');
+    const large = new Uint8Array(small.length + 6 + 8 * 2 ** 20);
+    large.set(small);
+    // Field 127 of 8 MiB, which is passed over.
+    large.set([0xfa, 0x07, 0x80, 0x80, 0x80, 0x04], small.length);
+    collect(large);
+  }
 });

@@ -20,6 +20,7 @@ export interface RequestText {
 
 /** What OtlpBatches should make of a request, with nothing remembered: the labels of each series, and their hash. */
 export class OtlpModel implements OtlpSeriesSink {
+  readonly known = { attributesFrom: () => 0 };
   readonly #labels: OtlpLabels;
   readonly #hasher: SeriesHasher;
   readonly #rejections: Rejections;
@@ -53,10 +54,6 @@ export class OtlpModel implements OtlpSeriesSink {
   beginResource(): void {}
   beginScope(): void {}
   beginMetric(): void {}
-
-  attributesFrom(): number {
-    return 0;
-  }
 
   point(point: Point, field: number, parts: PointParts): void {
     this.#point = { start: point.attributesStart, end: point.attributesEnd, field };
