@@ -38,7 +38,7 @@ export class TimeBounds {
     this.#oldestAgeMs = oldestAgeMs;
   }
 
-  /** The part of these that a pass over the request takes: all of them where no other map has any. */
+  /** Those times of these that are of one map: these themselves where no other map has any of them. */
   ofPass({ fromMs, untilMs }: Pick<PassTimes, 'fromMs' | 'untilMs'>, isFirst: boolean): TimeBounds {
     if (fromMs <= this.oldestMs && untilMs > this.newestMs) return this;
     return new TimeBounds(this.#nowMs, this.#limits, this.#oldestAgeMs, { whole: this, pass: { fromMs, untilMs, isFirst } });

@@ -42,7 +42,6 @@ export class OtlpCollector implements OtlpSeriesSink {
   readonly #labels: OtlpLabels;
   readonly #rejections: Rejections;
   readonly #points: KnownPoints;
-  readonly known: KnownPoints;
   readonly #metrics: NotedMetrics;
   readonly #series: PointsOfSeries;
   readonly #batches: ShardBatches;
@@ -61,10 +60,14 @@ export class OtlpCollector implements OtlpSeriesSink {
     this.#samplesMax = limits.writeEntriesMax;
     this.#labels = labels;
     this.#rejections = rejections;
-    this.#points = this.known = points;
+    this.#points = points;
     this.#metrics = metrics;
     this.#series = pointsOfSeries;
     this.#batches = batches;
+  }
+
+  get known(): KnownPoints {
+    return this.#points;
   }
 
   /** When the message has been walked. */
